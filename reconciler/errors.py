@@ -1,0 +1,116 @@
+"""Everything that can end a run, as one tree; each class owns its exit code.
+
+    ReconcilerError            1    network, API, token, our own bug
+    ├── IntercomError          1    Intercom answered, or failed to, in a way that ends the run
+    ├── Refused                3    a gate, or what only the live workspace shows; nothing written
+    ├── Stale                  4    the saved plan no longer fits the workspace or the manifest; nothing written
+    ├── Incomplete             5    applied in part; run again to finish
+    ├── Locked                 6    another run holds the lock
+    ├── Usage                 64    wrong usage of the command line
+    ├── Invalid               65    the manifest or a plan file, whatever can be seen offline
+    └── Interrupted     130, 143    after a clean stop
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import total_ordering
+
+
+class ReconcilerError(Exception):
+    """Base of all errors that people see as one sentence; `exit_code` is what the process ends with."""
+
+    exit_code = 1
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a file that people wrote: path as given, line and column counted from 1 (column 0: the whole line)."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        parts = [self.file] + [str(n) for n in (self.line, self.column) if n]
+        return ":".join(parts)
+
+    def __lt__(self, other: Mark) -> bool:
+        return (self.file, self.line, self.column) < (other.file, other.line, other.column)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with what people wrote: where, what, and what to do now."""
+
+    mark: Mark
+    what: str
+    now: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.mark}: {self.what}"
+        return f"{text}; {self.now}" if self.now else text
+
+
+class Invalid(ReconcilerError):
+    """The manifest, or a plan file, cannot be used; holds every problem found, not just the first."""
+
+    exit_code = 65
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems), key=lambda p: (p.mark, p.what)))
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class Usage(ReconcilerError):
+    """The command line asks for something that cannot be."""
+
+    exit_code = 64
+
+
+class IntercomError(ReconcilerError):
+    """A call to Intercom that ends the run. Never holds a token, a header or a response body."""
+
+
+class Refused(ReconcilerError):
+    """A gate, or the live workspace, says no; nothing was written."""
+
+    exit_code = 3
+
+    def __init__(self, reasons: Iterable[str]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__(self.reasons)
+
+    def __str__(self) -> str:
+        return "\n".join(f"refused: {reason}" for reason in self.reasons)
+
+
+class Stale(ReconcilerError):
+    """A saved plan that no longer fits; nothing was written."""
+
+    exit_code = 4
+
+
+class Incomplete(ReconcilerError):
+    """Applied in part; what was done is recorded."""
+
+    exit_code = 5
+
+
+class Locked(ReconcilerError):
+    """Another run holds the lock."""
+
+    exit_code = 6
+
+
+class Interrupted(ReconcilerError):
+    """Stopped by a signal, after the calls in flight had ended. `exit_code` is 128 plus the signal's number."""
+
+    def __init__(self, signum: int) -> None:
+        self.exit_code = 128 + signum
+        super().__init__("interrupted" if signum == 2 else "terminated")
