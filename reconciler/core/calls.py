@@ -1,0 +1,167 @@
+"""The compiler: a plan's steps become HTTP calls whose ids are bound late. Pure; cost and listings fall out of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reconciler.core.change import Action, LinkChange, ThingChange
+from reconciler.core.diff import merge_paths
+from reconciler.core.kind import Bulk, Kind, LinkKind, Write
+from reconciler.core.order import Step
+from reconciler.core.resource import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The id of an address, known only when the call is made."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request, but for the ids. `sent` are the fields whose values the reply must show; `repeatable`: safe to send again."""
+
+    route: str
+    values: Mapping[str, str | Ref] = field(default_factory=dict)
+    body: Any = None
+    sent: Mapping[str, Any] = field(default_factory=dict)
+    shown: bool = True
+    repeatable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Calls that are made one after the other for one step, or one call for many; `covers` are positions of steps."""
+
+    calls: tuple[Call, ...]
+    covers: tuple[int, ...]
+    wave: int
+    needs: frozenset[int]
+    items: str = ""
+
+
+def compile_steps(kinds: Sequence[Kind], steps: Sequence[Step], version: str = "2.16") -> tuple[Job, ...]:
+    """Steps as jobs, in order. `version` is Intercom's API version: it decides which bulk calls can be trusted."""
+    by_name = {kind.name: kind for kind in kinds}
+    links = {link.name: link for kind in kinds for link in kind.links}
+    jobs = []
+    for i, step in enumerate(steps):
+        if isinstance(step.change, LinkChange):
+            calls: tuple[Call, ...] = (_link_call(links[step.change.link], step.change),)
+        else:
+            calls = tuple(_thing_calls(by_name[step.change.address.kind], step.change))
+        jobs.append(Job(calls, (i,), step.wave, step.needs))
+    return _in_bulk(links, steps, jobs, version)
+
+
+def _thing_calls(kind: Kind, change: ThingChange) -> Iterator[Call]:
+    match change.action:
+        case Action.CREATE:
+            yield from _create(kind, change)
+        case Action.UPDATE:
+            yield from _updates(kind, change)
+        case Action.UNARCHIVE:
+            yield _plain(kind.unarchive, change)
+            yield from _updates(kind, change)
+        case Action.RENAME:
+            sent = {f.path: f.after for f in change.fields}
+            yield replace(_plain(kind.rename, change), sent=sent)
+        case Action.ARCHIVE:
+            yield _plain(kind.archive, change)
+        case _:
+            yield _plain(kind.delete, change)
+
+
+def _plain(write: Write | None, change: ThingChange) -> Call:
+    assert write is not None, f"{change.address.kind} has no route for {change.action}"
+    values = _values_of(change)
+    return Call(write.route, values, _filled(write.body, values))
+
+
+def _values_of(change: ThingChange) -> Mapping[str, str | Ref]:
+    return {"id": change.id or Ref(change.address), "key": change.address.key, "name": change.address.key}
+
+
+def _create(kind: Kind, change: ThingChange) -> Iterator[Call]:
+    fields = merge_paths(change.fields, kind)
+    yield from _writes(kind, change, (kind.create,), fields)
+
+
+def _updates(kind: Kind, change: ThingChange) -> Iterator[Call]:
+    yield from _writes(kind, change, kind.update, merge_paths(change.fields, kind))
+
+
+def _writes(kind: Kind, change: ThingChange, writes: Sequence[Write | None], fields: Mapping[str, Any]) -> Iterator[Call]:
+    values = _values_of(change)
+    for write in writes:
+        assert write is not None, f"{kind.name} has no route for {change.action}"
+        carried = {k: v for k, v in fields.items() if write.carries is None or k in write.carries}
+        if not carried:
+            continue
+        wire = {name: kind.fields[name].write(value) for name, value in carried.items()}
+        body = kind.finish({**(_filled(write.body, values) or {}), **wire})
+        sent = {f.path: f.after for f in change.fields if f.path in carried or f.path.partition(".")[0] in carried}
+        yield Call(write.route, values, body, sent, write.shown, not (change.action is Action.CREATE and kind.unrepeatable(body)))
+
+
+def _link_call(link: LinkKind, change: LinkChange) -> Call:
+    write = link.attach if change.action is Action.ATTACH else link.detach
+    return _link_write(write, change)
+
+
+def _link_write(write: Write, change: LinkChange) -> Call:
+    values: Mapping[str, str | Ref] = {
+        "source": change.id or Ref(change.address),
+        "target": change.target_id or Ref(change.target),
+        "name": change.target.key,
+    }
+    return Call(write.route, values, _filled(write.body, values))
+
+
+def _filled(template: Any, values: Mapping[str, str | Ref]) -> Any:
+    """A body template with its "{placeholders}" replaced by values; a Ref stays one until the call is made."""
+    if isinstance(template, str) and template.startswith("{") and template.endswith("}"):
+        return values[template[1:-1]]
+    if isinstance(template, Mapping):
+        return {key: _filled(item, values) for key, item in template.items()}
+    if isinstance(template, (list, tuple)):
+        return [_filled(item, values) for item in template]
+    return template
+
+
+def _in_bulk(links: Mapping[Any, LinkKind], steps: Sequence[Step], jobs: Sequence[Job], version: str) -> tuple[Job, ...]:
+    """The bulk pass: links to one target that one call can make become one job, where the first of them stood."""
+    groups: dict[Any, list[int]] = defaultdict(list)
+    for i, step in enumerate(steps):
+        change = step.change
+        if isinstance(change, LinkChange) and (bulk := _bulk(links[change.link], change.action)) and bulk.since <= version:
+            groups[change.link, change.action, change.target, step.wave].append(i)
+    replaced: dict[int, Job | None] = {}
+    for (name, action, _, _), members in groups.items():
+        bulk = _bulk(links[name], action)
+        assert bulk is not None
+        for start in range(0, len(members), bulk.size):
+            part = members[start : start + bulk.size]
+            if len(part) > 1:
+                replaced.update(dict.fromkeys(part))
+                replaced[part[0]] = _joined(bulk, steps, part)
+    return tuple(job for i, old in enumerate(jobs) if (job := replaced.get(i, old)) is not None)
+
+
+def _bulk(link: LinkKind, action: Action) -> Bulk | None:
+    return link.bulk_attach if action is Action.ATTACH else link.bulk_detach
+
+
+def _joined(bulk: Bulk, steps: Sequence[Step], part: Sequence[int]) -> Job:
+    calls = []
+    for i in part:
+        change = steps[i].change
+        assert isinstance(change, LinkChange)
+        calls.append(_link_write(bulk.write, change))
+    body = {**calls[0].body, bulk.items: [item for call in calls for item in call.body[bulk.items]]}
+    needs = frozenset().union(*(steps[i].needs for i in part))
+    return Job((replace(calls[0], body=body),), tuple(part), steps[part[0]].wave, needs, bulk.items)

@@ -1,0 +1,82 @@
+"""A change: one create, update, rename, delete, archive, unarchive, attach or detach, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from reconciler.core.resource import Address, LinkName
+from reconciler.errors import Mark
+
+
+class Action(StrEnum):
+    """What a change does; the order of the words is the order of execution."""
+
+    CREATE = "create"
+    UNARCHIVE = "unarchive"
+    RENAME = "rename"
+    UPDATE = "update"
+    ATTACH = "attach"
+    DETACH = "detach"
+    ARCHIVE = "archive"
+    DELETE = "delete"
+
+
+LOSING = frozenset({Action.DETACH, Action.ARCHIVE, Action.DELETE})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field that moves; `path` names a key of a merged map with a dot: `custom_attributes.plan`."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ThingChange:
+    """A change of one thing. `id` is the live one, None where the thing is created; `returns` says that it may be archived."""
+
+    action: Action
+    address: Address
+    mark: Mark
+    id: str | None = None
+    fields: tuple[FieldChange, ...] = ()
+    returns: bool = False
+    people: int | None = None
+
+    @property
+    def target(self) -> None:
+        return None
+
+    @property
+    def subject(self) -> tuple[str, str, str]:
+        """What a plan can hold only one of."""
+        return (self.action, str(self.address), "")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkChange:
+    """A link that is made or undone; the address is its source, the target the other end."""
+
+    action: Action
+    address: Address
+    target: Address
+    link: LinkName
+    mark: Mark
+    id: str | None = None
+    target_id: str | None = None
+    people: int | None = None
+
+    @property
+    def fields(self) -> tuple[FieldChange, ...]:
+        return ()
+
+    @property
+    def subject(self) -> tuple[str, str, str]:
+        return (self.action, str(self.address), str(self.target))
+
+
+Change = ThingChange | LinkChange

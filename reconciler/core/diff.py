@@ -1,0 +1,281 @@
+"""The one comparison: desired and live, paired by address, become changes and notes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core.change import Action, Change, FieldChange, LinkChange, ThingChange
+from reconciler.core.kind import Field, Kind, LinkKind
+from reconciler.core.match import Index, index
+from reconciler.core.resource import Address, Live, Manifest, Note, Resource, Snapshot, WrittenLinks
+from reconciler.errors import Mark
+
+Refusals = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What separates desired from live. `missing` are the contacts that were skipped; `refusals` are (gate, sentence)."""
+
+    changes: tuple[Change, ...]
+    notes: tuple[Note, ...] = ()
+    missing: tuple[Address, ...] = ()
+    refusals: tuple[tuple[str, str], ...] = ()
+
+
+class _Draft:
+    """What one comparison collects on its way."""
+
+    def __init__(self, kinds: Sequence[Kind], manifest: Manifest, live: Snapshot) -> None:
+        self.manifest, self.live = manifest, live
+        self.persons = {kind.name for kind in kinds if kind.person}
+        self.indexes: dict[str, Index] = {}
+        self.changes: list[Change] = []
+        self.notes: list[Note] = []
+        self.missing: list[Address] = []
+        self.refusals: Refusals = []
+        self.created: set[Address] = set()
+        self.names: dict[str, dict[str, Address]] = defaultdict(dict)
+        for address, live_id in live.pairs.items():
+            self.names[address.kind][live_id] = address
+
+    def note(self, topic: str, text: str, resource: Resource) -> None:
+        self.notes.append(Note(topic, text, resource.address, resource.mark))
+
+    def people(self, kind: str) -> int | None:
+        """How many contacts a change at an address of this kind touches; what only a count could tell is None."""
+        return 1 if kind in self.persons else None
+
+    def index(self, kind: Kind) -> Index:
+        """The live things of a kind by identity, made once."""
+        if kind.name not in self.indexes:
+            self.indexes[kind.name] = index(kind, self.live.things.get(kind.name, {}).values())
+        return self.indexes[kind.name]
+
+    def address_of(self, kind: str, live_id: str) -> Address | None:
+        """How a live thing is called: by the entry it is paired with, else by its own key; None where it is not to be seen."""
+        if live_id in self.names[kind]:
+            return self.names[kind][live_id]
+        thing = self.live.things.get(kind, {}).get(live_id)
+        return thing.address if thing else None
+
+
+def diff(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot) -> Difference:
+    """Compare what is claimed with what is live. `kinds` stand in the order in which they need each other. Pure."""
+    draft = _Draft(kinds, manifest, live)
+    by_kind: dict[str, list[Resource]] = defaultdict(list)
+    for address in sorted(manifest.resources):
+        if address not in live.withheld:
+            by_kind[address.kind].append(manifest.resources[address])
+    for kind in kinds:
+        for resource in by_kind[kind.name]:
+            _compare(kind, resource, draft)
+    for kind in kinds:
+        for link in kind.links:
+            for resource in by_kind[kind.name]:
+                _compare_links(link, resource, draft)
+        _report_undeclared(kind, draft)
+    return Difference(tuple(draft.changes), tuple(draft.notes), tuple(draft.missing), tuple(draft.refusals))
+
+
+def _compare(kind: Kind, resource: Resource, draft: _Draft) -> None:
+    thing = draft.live.of(resource.address)
+    if thing is None:
+        _absent(kind, resource, draft)
+    elif resource.state == "absent":
+        draft.changes.append(ThingChange(Action.DELETE, resource.address, resource.mark, thing.id, people=draft.people(kind.name)))
+    elif resource.state == "archived":
+        draft.changes.append(ThingChange(Action.ARCHIVE, resource.address, resource.mark, thing.id, people=draft.people(kind.name)))
+    else:
+        _update(kind, resource, thing, draft)
+
+
+def _absent(kind: Kind, resource: Resource, draft: _Draft) -> None:
+    """A declared thing that is not live: created, brought back, left out, or out of sight."""
+    if resource.gone:
+        if kind.archive:
+            draft.note("unproven", "not found; an archived one cannot be seen from outside", resource)
+        return
+    if resource.by == "id":
+        _absent_by_id(kind, resource, draft)
+        return
+    wanted = resource.missing or draft.manifest.policy.missing_contacts
+    if not kind.lenient or resource.state == "present" or wanted == "create":
+        _create(kind, resource, draft)
+    elif wanted == "error":
+        draft.missing.append(resource.address)
+        draft.refusals.append(("missing", f"{resource.mark}: {kind.name} not found; correct the entry, or write missing: skip or create"))
+    else:
+        draft.missing.append(resource.address)
+        draft.note("missing", "not found: skipped, with its links (missing: skip)", resource)
+
+
+def _absent_by_id(kind: Kind, resource: Resource, draft: _Draft) -> None:
+    """A thing named by its id cannot be created; an archived one is brought back by it."""
+    if resource.state == "present" and kind.unarchive:
+        draft.created.add(resource.address)
+        fields = tuple(FieldChange(path, None, after) for path, _, after in claimed(kind, resource))
+        change = ThingChange(Action.UNARCHIVE, resource.address, resource.mark, resource.key, fields, people=draft.people(kind.name))
+        draft.changes.append(change)
+        return
+    draft.missing.append(resource.address)
+    if (resource.missing or draft.manifest.policy.missing_contacts) == "error":
+        draft.refusals.append(("missing", f"{resource.mark}: no live {kind.name} has this id; correct it, or remove the entry"))
+    else:
+        draft.note("missing", "no live one has this id: skipped, with its links", resource)
+
+
+def _create(kind: Kind, resource: Resource, draft: _Draft) -> None:
+    if _held_by_another(kind, resource, draft):
+        return
+    fields = tuple(FieldChange(path, None, after) for path, _, after in claimed(kind, resource) if after is not None)
+    returns = resource.state == "present" and kind.unarchive is not None
+    draft.created.add(resource.address)
+    draft.changes.append(ThingChange(Action.CREATE, resource.address, resource.mark, None, fields, returns, draft.people(kind.name)))
+    if kind.identity[resource.by].find is None and not kind.whole:
+        text = "not found, but perhaps not visible yet: search cannot see the last minutes; if it exists, the create finds it"
+        draft.note("lag", text, resource)
+
+
+def _held_by_another(kind: Kind, resource: Resource, draft: _Draft) -> bool:
+    """Whether somebody else has a unique value that a create needs, and keeps it: then the plan is refused, with the ids."""
+    held = False
+    for name, identity in kind.identity.items():
+        value = resource.fields.get(name)
+        if value is None or not kind.fields[name].moves:
+            continue
+        holders = draft.index(kind).get((name, identity.fold(value)), [])
+        ids = sorted(thing.id for thing in holders if not _gives_up(kind, name, thing, draft))
+        if ids:
+            text = f"another live {kind.name} holds this {name} (ids {', '.join(ids)}); name it by that, or write was:"
+            draft.refusals.append(("identity", f"{resource.mark}: {text}"))
+            held = True
+    return held
+
+
+def _gives_up(kind: Kind, name: str, thing: Live, draft: _Draft) -> bool:
+    address = draft.names[kind.name].get(thing.id)
+    resource = draft.manifest.resources.get(address) if address else None
+    if resource is None:
+        return False
+    if resource.state == "absent":
+        return True
+    return name in resource.fields and not kind.fields[name].same(resource.fields[name], thing.fields[name])
+
+
+def claimed(kind: Kind, resource: Resource) -> Iterator[tuple[str, Field, Any]]:
+    """The claimed fields as (path, field, value); a merged map is claimed key by key."""
+    for name, field in kind.fields.items():
+        if name not in resource.fields:
+            continue
+        value = resource.fields[name]
+        if field.merged:
+            yield from ((f"{name}.{key}", field, value[key]) for key in sorted(value))
+        else:
+            yield name, field, value
+
+
+def live_value(thing: Live, path: str) -> Any:
+    """What a live thing shows for a path; nothing is None."""
+    if path in thing.fields:
+        return thing.fields[path]
+    name, _, key = path.partition(".")
+    return (thing.fields.get(name) or {}).get(key)
+
+
+def _update(kind: Kind, resource: Resource, thing: Live, draft: _Draft) -> None:
+    fields = []
+    for path, field, after in claimed(kind, resource):
+        before = live_value(thing, path)
+        if field.same(before, after):
+            continue
+        if field.fixed:
+            draft.refusals.append(("fixed", f"{resource.mark}: {resource.address}: {path} is {before!r} and cannot change: {field.fixed}"))
+            continue
+        fields.append(FieldChange(path, before, after))
+    draft.changes.extend(_split_rename(kind, resource, thing, fields, draft))
+
+
+def _split_rename(kind: Kind, resource: Resource, thing: Live, fields: list[FieldChange], draft: _Draft) -> Iterator[ThingChange]:
+    """The name of a thing that has a way to be renamed is a change of its own."""
+    renames = tuple(f for f in fields if kind.rename and f.path == resource.by)
+    rest = tuple(f for f in fields if f not in renames)
+    if renames:
+        yield ThingChange(Action.RENAME, resource.address, resource.mark, thing.id, renames, people=draft.people(kind.name))
+    if rest:
+        yield ThingChange(Action.UPDATE, resource.address, resource.mark, thing.id, rest, people=draft.people(kind.name))
+
+
+def _compare_links(link: LinkKind, resource: Resource, draft: _Draft) -> None:
+    written = resource.links.get(link.field)
+    thing = draft.live.of(resource.address)
+    if written is None or resource.gone or (thing is None and resource.address not in draft.created):
+        return
+    held = _held(link, thing, draft)
+    attach = [t for t in written.present if t not in held and _attachable(link, resource, t, draft)]
+    detach = [t for t in held if _unwanted(t, written, draft)]
+    for action, targets in ((Action.ATTACH, attach), (Action.DETACH, detach)):
+        for target in sorted(targets):
+            line = written.present.get(target) or written.absent.get(target) or resource.mark.line
+            mark, target_id = Mark(resource.mark.file, line), held.get(target) or draft.live.pairs.get(target)
+            people = draft.people(link.source)
+            source_id = thing.id if thing else None
+            draft.changes.append(LinkChange(action, resource.address, target, link.name, mark, source_id, target_id, people))
+
+
+def _held(link: LinkKind, thing: Live | None, draft: _Draft) -> Mapping[Address, str]:
+    """The live links of one thing: the target's address → its id."""
+    ids = draft.live.links.get(link.name, {}).get(thing.id, frozenset()) if thing else frozenset()
+    named = ((draft.address_of(link.target, live_id), live_id) for live_id in ids)
+    return {address: live_id for address, live_id in named if address}
+
+
+def _attachable(link: LinkKind, resource: Resource, target: Address, draft: _Draft) -> bool:
+    declared = draft.manifest.resources[target]
+    if declared.free:
+        draft.note("free", f"{target} says members: free, so this link is left as it is", resource)
+        return False
+    if target in draft.live.withheld or (draft.live.of(target) is None and target not in draft.created):
+        draft.note("withheld", f"{target} cannot be attached: it is not live and not created by this plan", resource)
+        return False
+    return True
+
+
+def _unwanted(target: Address, written: WrittenLinks, draft: _Draft) -> bool:
+    """Whether a live link is to go: because it is written so, or because the policy lets the manifest decide."""
+    declared = draft.manifest.resources.get(target)
+    if target in written.absent:
+        return declared is None or not declared.free
+    if target in written.present or (declared and (declared.free or declared.gone)):
+        return False
+    match draft.manifest.policy.links:
+        case "exact":
+            return target not in draft.live.withheld
+        case "declared":
+            return declared is not None
+        case _:
+            return False
+
+
+def _report_undeclared(kind: Kind, draft: _Draft) -> None:
+    if not kind.undeclared or kind.section not in draft.manifest.sections or draft.manifest.policy.undeclared_tags == "ignore":
+        return
+    things = draft.live.things.get(kind.name, {})
+    names = sorted(thing.key for live_id, thing in things.items() if live_id not in draft.names[kind.name])
+    for name in names:
+        draft.notes.append(Note("undeclared", "live, but not declared", Address(kind.name, name)))
+
+
+def merge_paths(fields: Iterable[FieldChange], kind: Kind) -> dict[str, Any]:
+    """Field changes as the body of a call: a merged map is put together again."""
+    body: dict[str, Any] = {}
+    for change in fields:
+        name, _, key = change.path.partition(".")
+        if name in kind.fields and kind.fields[name].merged:
+            body.setdefault(name, {})[key] = change.after
+        else:
+            body[change.path] = change.after
+    return body

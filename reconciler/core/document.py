@@ -1,0 +1,114 @@
+"""The plan as a JSON document, format 1.0: what reports render and files hold. Masked, in a fixed order, without a clock."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core.change import Change, FieldChange
+from reconciler.core.kind import Kind
+from reconciler.core.plan import Plan
+from reconciler.core.privacy import hidden, shown
+
+FORMAT = "1.0"
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """How one change of a saved plan is recognised: by its action and ends as shown, and by digests of its before-values."""
+
+    action: str
+    address: str
+    target: str | None
+    fields: Mapping[str, str]
+
+    @property
+    def subject(self) -> tuple[str, str, str]:
+        return self.action, self.address, self.target or ""
+
+
+def document(kinds: Sequence[Kind], plan: Plan) -> Document:
+    """A plan as plain values. Personal values are masked; the same plan gives the same document."""
+    by_name = {kind.name: kind for kind in kinds}
+    app_id = plan.workspace.app_id
+    found: Document = {
+        "format_version": FORMAT,
+        "workspace": {"app_id": app_id, "region": plan.workspace.region},
+        "manifest": {"paths": list(plan.paths), "digest": plan.digest},
+        "partial": plan.partial,
+        "changes": [_change(by_name, change, app_id) for change in plan.changes],
+        "summary": dict(plan.summary),
+        "cost": {"calls": plan.calls, "seconds": plan.seconds},
+        "refused": [{"gate": r.gate, "message": r.message, "approve": r.approve} for r in plan.refused],
+        "notes": [_note(note, app_id) for note in plan.notes],
+    }
+    if plan.partial:
+        found["scope"] = {"target": list(plan.scope.target), "exclude": list(plan.scope.exclude)}
+    return found
+
+
+def _note(note: Any, app_id: str) -> Document:
+    source = {"file": note.mark.file, "line": note.mark.line} if note.mark else None
+    address = shown(note.address, app_id) if note.address else None
+    return {"topic": note.topic, "address": address, "message": note.message, "source": source}
+
+
+def _change(kinds: Mapping[str, Kind], change: Change, app_id: str) -> Document:
+    kind = kinds[change.address.kind]
+    return {
+        "address": shown(change.address, app_id),
+        "action": change.action.value,
+        "target": shown(change.target, app_id) if change.target else None,
+        "cause": None,
+        "fields": [_field(kind, moved) for moved in change.fields],
+        "source": {"file": change.mark.file, "line": change.mark.line},
+        "people": change.people,
+        **({"or": "unarchive"} if getattr(change, "returns", False) else {}),
+    }
+
+
+def _field(kind: Kind, moved: FieldChange) -> Document:
+    personal = personal_path(kind, moved.path)
+    return {"path": moved.path, "before": hidden(moved.before, personal), "after": hidden(moved.after, personal), "cause": None}
+
+
+def personal_path(kind: Kind, path: str) -> bool:
+    """Whether a field holds what only the person's own page should show."""
+    field = kind.fields.get(path) or kind.fields.get(path.partition(".")[0])
+    return bool(field and field.personal)
+
+
+def saved(kinds: Sequence[Kind], plan: Plan, salt: str) -> Document:
+    """The document of a plan that can be applied: with digests of its before-values, salted, and a seal over all of it."""
+    found = document(kinds, plan)
+    for written, change in zip(found["changes"], plan.changes, strict=True):
+        for field, moved in zip(written["fields"], change.fields, strict=True):
+            del field["before"], field["after"]
+            field["before_digest"] = digest(salt, moved.before)
+    whole = {"applicable": True, "salt": salt, **found}
+    return {**whole, "seal": seal(whole)}
+
+
+def holds(found: Document) -> tuple[Hold, ...]:
+    """What a saved plan holds its apply to."""
+    return tuple(
+        Hold(c["action"], c["address"], c["target"], {f["path"]: f["before_digest"] for f in c["fields"]}) for c in found["changes"]
+    )
+
+
+def digest(salt: str, value: Any) -> str:
+    """A value as a saved plan keeps it: 1 and 1.0 are one value."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, default=str)
+    return hashlib.sha256(f"{salt}\0{text}".encode()).hexdigest()[:32]
+
+
+def seal(found: Document) -> str:
+    """A digest over a whole saved plan: an edit by hand shows."""
+    body = {key: value for key, value in found.items() if key != "seal"}
+    return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=True).encode()).hexdigest()

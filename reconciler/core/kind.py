@@ -1,0 +1,175 @@
+"""What a kind says about itself. The engine asks these declarations; it has no branch by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import TopologicalSorter
+from typing import Any, Literal
+
+from reconciler.core.entry import Entry
+from reconciler.core.resource import LinkName, Live
+from reconciler.core.values import same
+
+Body = Mapping[str, Any]
+
+
+def as_is(value: Any) -> Any:
+    """The wire's form is the manifest's form."""
+    return value
+
+
+@dataclass(frozen=True)
+class Field:
+    """A managed field: how its live form is read and compared. Stands in the `Annotated` of an entry's attribute.
+
+    `merged` fields are maps that Intercom merges key by key and that are compared so; `typed_by` names the kind whose things
+    say of which type each key is. `moves` marks unique values, which one thing must give up before another may take them.
+    """
+
+    read: Callable[[Any], Any] = as_is
+    write: Callable[[Any], Any] = as_is
+    same: Callable[[Any, Any], bool] = same
+    personal: bool = False
+    merged: bool = False
+    typed_by: str | None = None
+    moves: bool = False
+    fixed: str = ""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A field that can name a thing, and how things are found by it.
+
+    `fold` is the form in which keys are equal, `stable`: addresses are written in it. `visible` is the form in which keys that
+    differ only invisibly coincide. `find` is a strong read of one; `search`: the kind's search takes it; `loose`: a search by
+    the whole value may mind its case, so a containing search follows.
+    """
+
+    field: str
+    fold: Callable[[str], str] = as_is
+    find: str | None = None
+    search: bool = False
+    loose: bool = False
+    stable: bool = False
+    visible: Callable[[str], str] | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A route that answers with many. `items` are the keys that may hold the array; `style` is how the next page is asked for."""
+
+    route: str
+    items: tuple[str, ...] = ("data",)
+    style: Literal["whole", "pages", "cursor", "search"] = "whole"
+    per_page: int = 150
+
+
+@dataclass(frozen=True)
+class Write:
+    """A route that changes something. A body is a template: "{id}", "{key}", "{source}", "{target}" and "{name}" are filled in
+    late; `carries` are the fields that are merged into the body (None: all that the change has)."""
+
+    route: str
+    body: Body | None = None
+    carries: frozenset[str] | None = frozenset()
+    shown: bool = True
+
+
+@dataclass(frozen=True)
+class Bulk:
+    """One call that makes up to `size` links to the same target; `items` is the key of its array in body and reply."""
+
+    write: Write
+    items: str
+    size: int
+    since: str
+
+
+@dataclass(frozen=True)
+class LinkKind:
+    """A pair of kinds that can be linked, and how to see, make and undo such a link."""
+
+    source: str
+    target: str
+    field: str
+    attach: Write
+    detach: Write
+    embedded: Callable[[Body], tuple[Iterable[str], bool]]
+    listing: Listing | None = None
+    bulk_attach: Bulk | None = None
+    bulk_detach: Bulk | None = None
+    lost_source: str = ""
+
+    @property
+    def name(self) -> LinkName:
+        return LinkName(self.source, self.field)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type of thing, as data: what people write, what names it, and the routes that read and change it.
+
+    `whole` says that the listing shows every live thing, so that absence from it is proof. `conflict` reads the id out of the
+    message of a 409. `settles` says that a deletion is asynchronous. `lenient` kinds may be missing from the workspace without
+    being created: their entries carry `missing`.
+    """
+
+    name: str
+    section: str
+    entry: type[Entry]
+    identities: tuple[Identity, ...]
+    listing: Listing | None = None
+    whole: bool = False
+    search: Listing | None = None
+    get: str | None = None
+    create: Write | None = None
+    update: tuple[Write, ...] = ()
+    rename: Write | None = None
+    delete: Write | None = None
+    archive: Write | None = None
+    unarchive: Write | None = None
+    links: tuple[LinkKind, ...] = ()
+    after: tuple[str, ...] = ()
+    short: str | None = None
+    conflict: Callable[[str], tuple[str, bool] | None] | None = None
+    lenient: bool = False
+    settles: bool = False
+    person: bool = False
+    limit: str = "deletes"
+    unrepeatable: Callable[[Body], bool] = lambda body: False
+    undeclared: bool = False
+    former: Callable[[Any], Iterable[tuple[str, str]]] = lambda entry: ()
+    constant: frozenset[str] = frozenset()
+    admits: Callable[[Body], bool] = lambda body: True
+    rank: Callable[[Live], int] = lambda live: 0
+    prepare: Callable[[Body], Body] = as_is
+    finish: Callable[[Body], Body] = as_is
+
+    @cached_property
+    def fields(self) -> Mapping[str, Field]:
+        """The managed fields, in the order of the entry."""
+        infos = self.entry.model_fields.items()
+        return {name: meta for name, info in infos for meta in info.metadata if isinstance(meta, Field)}
+
+    @cached_property
+    def identity(self) -> Mapping[str, Identity]:
+        return {i.field: i for i in self.identities}
+
+
+def decode(kind: Kind, body: Body) -> Live:
+    """Intercom's form of a thing → ours: normalised here, at the door, and nowhere else."""
+    body = kind.prepare(body)
+    live_id = str(body["id"])
+    fields = {name: field.read(body.get(name)) for name, field in kind.fields.items()}
+    keys = (live_id if i.field == "id" else fields.get(i.field) for i in kind.identities)
+    key = next((str(key) for key in keys if key not in (None, "")), live_id)
+    return Live(kind.name, live_id, key, fields)
+
+
+def in_order(kinds: Iterable[Kind]) -> tuple[Kind, ...]:
+    """Kinds so that what others need comes first; raises graphlib.CycleError, which holds the cycle, if that cannot be."""
+    by_name = {kind.name: kind for kind in kinds}
+    needs = {k.name: [*(link.target for link in k.links), *k.after] for k in by_name.values()}
+    return tuple(by_name[name] for name in TopologicalSorter(needs).static_order() if name in by_name)

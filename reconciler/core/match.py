@@ -1,0 +1,141 @@
+"""Which live thing each declared address is: by identity, by a former name, or by nothing that could be proved."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.core.kind import Identity, Kind
+from reconciler.core.resource import Address, Live, Note, Resource
+
+Index = Mapping[tuple[str, str], list[Live]]
+
+
+@dataclass
+class Match:
+    """What matching found. `refusals` are what only a person can settle; `withheld` addresses must not be touched."""
+
+    pairs: dict[Address, str] = field(default_factory=dict)
+    withheld: set[Address] = field(default_factory=set)
+    notes: list[Note] = field(default_factory=list)
+    refusals: list[tuple[str, str]] = field(default_factory=list)
+
+
+def index(kind: Kind, things: Iterable[Live]) -> Index:
+    """Live things by every identity they have, in the form in which identities are compared."""
+    found: dict[tuple[str, str], list[Live]] = defaultdict(list)
+    for thing in things:
+        for identity in kind.identities:
+            if (key := key_of(thing, identity)) is not None:
+                found[identity.field, identity.fold(key)].append(thing)
+    return found
+
+
+def key_of(thing: Live, identity: Identity) -> str | None:
+    """What a live thing has for an identity; the id is not one of its fields."""
+    value = thing.id if identity.field == "id" else thing.fields.get(identity.field)
+    return None if value in (None, "") else str(value)
+
+
+def match(kind: Kind, resources: Iterable[Resource], things: Iterable[Live]) -> Match:
+    """Pair resources of one kind with live things of that kind. Pure; the order of the inputs does not matter."""
+    things = sorted(things, key=lambda t: t.id)
+    found, known = Match(), index(kind, things)
+    looks_like = _lookalikes(kind, things)
+    for resource in sorted(resources, key=lambda r: r.address):
+        _pair(kind, resource, known, found)
+        _report_lookalikes(kind, resource, looks_like, found)
+    _refuse_shared(found, resources)
+    return found
+
+
+def candidates(kind: Kind, known: Index, by: str, key: str) -> list[Live]:
+    """The live things that an identity can mean: those of the first role that has any."""
+    same = known.get((by, kind.identity[by].fold(key)), [])
+    best = min((kind.rank(thing) for thing in same), default=0)
+    return [thing for thing in same if kind.rank(thing) == best]
+
+
+def _pair(kind: Kind, resource: Resource, known: Index, found: Match) -> None:
+    here = candidates(kind, known, resource.by, resource.key)
+    if len(here) > 1:
+        here = _settle_several(kind, resource, here, found)
+    ids = {thing.id for thing in here}
+    former = _former(kind, resource, known, ids)
+    if here:
+        found.pairs[resource.address] = here[0].id
+    elif former and resource.address not in found.withheld:
+        found.pairs[resource.address] = former[0].id
+    left_over = former if here else former[1:]
+    for thing in left_over:
+        text = f"{thing.address} (id {thing.id}) is still live beside it; merge its members by hand, then remove the former name"
+        found.notes.append(Note("former", text, resource.address, resource.mark))
+
+
+def _former(kind: Kind, resource: Resource, known: Index, ids: set[str]) -> list[Live]:
+    """Live things under the names that the resource had, in the order written."""
+    old = []
+    for by, key in resource.former:
+        for thing in candidates(kind, known, by, key)[:1]:
+            if thing.id not in ids and thing not in old:
+                old.append(thing)
+    return old
+
+
+def _settle_several(kind: Kind, resource: Resource, here: list[Live], found: Match) -> list[Live]:
+    ids = ", ".join(thing.id for thing in here)
+    identity = kind.identity[resource.by]
+    if identity.visible is None:
+        text = f"{resource.mark}: several live {kind.section} have this {resource.by} (ids {ids}); merge them, or name one by its id"
+        found.refusals.append(("identity", text))
+        found.withheld.add(resource.address)
+        return []
+    exact = [thing for thing in here if key_of(thing, identity) == resource.key]
+    text = f"several live {kind.section} have this name (ids {ids}); rename or delete all but one in Intercom"
+    found.notes.append(Note("lookalike", text, resource.address, resource.mark))
+    if len(exact) == 1:
+        return exact
+    found.withheld.add(resource.address)
+    return []
+
+
+def _lookalikes(kind: Kind, things: Iterable[Live]) -> Mapping[str, list[Live]]:
+    """Live things by the form in which names that differ only invisibly are one."""
+    found: dict[str, list[Live]] = defaultdict(list)
+    for identity in kind.identities:
+        if identity.visible is not None:
+            for thing in things:
+                if (key := key_of(thing, identity)) is not None:
+                    found[identity.visible(key)].append(thing)
+    return found
+
+
+def _report_lookalikes(kind: Kind, resource: Resource, looks_like: Mapping[str, list[Live]], found: Match) -> None:
+    identity = kind.identity[resource.by]
+    if identity.visible is None:
+        return
+    mine = identity.fold(resource.key)
+    paired = found.pairs.get(resource.address)
+    others = [t for t in looks_like.get(identity.visible(resource.key), []) if t.id != paired and identity.fold(t.key) != mine]
+    if not others:
+        return
+    ids = ", ".join(f"{thing.key!a} id {thing.id}" for thing in others)
+    advice = "" if paired else "; nothing is done with it: write renamed_from with the live spelling, or rename one of them in Intercom"
+    text = f"looks like a live {kind.name} that differs only invisibly ({ids}){advice}"
+    found.notes.append(Note("lookalike", text, resource.address, resource.mark))
+    if not paired:
+        found.withheld.add(resource.address)
+
+
+def _refuse_shared(found: Match, resources: Iterable[Resource]) -> None:
+    """Two entries for one live thing: refused, both places named."""
+    owners: dict[str, list[Resource]] = defaultdict(list)
+    for resource in sorted(resources, key=lambda r: r.address):
+        if resource.address in found.pairs:
+            owners[found.pairs[resource.address]].append(resource)
+    for live_id, owned in owners.items():
+        if len(owned) > 1:
+            places, kind = " and ".join(str(r.mark) for r in owned), owned[0].address.kind
+            found.refusals.append(("identity", f"{places}: these entries are the same live {kind} (id {live_id}); keep one"))
+            found.withheld.update(r.address for r in owned)

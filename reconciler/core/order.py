@@ -1,0 +1,145 @@
+"""The order of changes: parents before links, givers of unique values before takers, what is lost last."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.core.change import LOSING, Action, Change, LinkChange, ThingChange
+from reconciler.core.kind import Kind
+from reconciler.core.resource import Address, Snapshot
+
+_WAVE = {Action.ATTACH: 1, Action.DETACH: 2, Action.ARCHIVE: 3, Action.DELETE: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A change in its place. `needs` are the positions of the changes that must have succeeded; a wave starts when the last one ended."""
+
+    change: Change
+    wave: int = 0
+    needs: frozenset[int] = frozenset()
+
+
+def arrange(kinds: Sequence[Kind], changes: Sequence[Change], live: Snapshot) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    """Changes as steps in execution order, and a sentence for every cycle of unique values, whose changes are left out."""
+    needs = _needs(kinds, changes, live)
+    waves = [_WAVE.get(change.action, 0) for change in changes]
+    for taker, givers in needs.items():
+        for giver in givers:
+            waves[giver] = min(waves[giver], waves[taker])
+    rank = {kind.name: n for n, kind in enumerate(kinds)}
+    order = list(_topological(changes, needs, waves, rank))
+    stuck = sorted(set(range(len(changes))) - set(order))
+    place = {old: new for new, old in enumerate(order)}
+    steps = tuple(Step(changes[i], waves[i], frozenset(place[n] for n in needs[i])) for i in order)
+    return steps, _cycles(changes, needs, stuck)
+
+
+def _needs(kinds: Sequence[Kind], changes: Sequence[Change], live: Snapshot) -> dict[int, set[int]]:
+    needs: dict[int, set[int]] = defaultdict(set)
+    makers = {c.address: i for i, c in enumerate(changes) if c.action in (Action.CREATE, Action.UNARCHIVE)}
+    renames = {c.address: i for i, c in enumerate(changes) if c.action is Action.RENAME}
+    by_name = {kind.name: kind for kind in kinds}
+    givers = _givers(by_name, changes, live)
+    for i, change in enumerate(changes):
+        if isinstance(change, LinkChange):
+            ends = (change.address, change.target)
+            needs[i].update(makers[end] for end in ends if end in makers)
+            needs[i].update(renames[end] for end in ends if end in renames)
+        else:
+            taken = (value for value in _values(by_name[change.address.kind], change, taking=True))
+            needs[i].update(givers[value] for value in taken if value in givers and givers[value] != i)
+    return needs
+
+
+Value = tuple[str, str, str]
+
+
+def _givers(by_name: Mapping[str, Kind], changes: Sequence[Change], live: Snapshot) -> dict[Value, int]:
+    """Which change frees which unique value (kind, field, folded value)."""
+    found: dict[Value, int] = {}
+    for i, change in enumerate(changes):
+        if isinstance(change, LinkChange):
+            continue
+        kind = by_name[change.address.kind]
+        found.update({value: i for value in _values(kind, change, taking=False)})
+        if change.action is Action.DELETE and change.id:
+            fields = live.things[kind.name][change.id].fields
+            unique = (name for name, field in kind.fields.items() if field.moves and fields.get(name))
+            found.update({(kind.name, name, kind.identity[name].fold(str(fields[name]))): i for name in unique})
+    return found
+
+
+def _values(kind: Kind, change: ThingChange, *, taking: bool) -> Iterator[Value]:
+    for moved in change.fields:
+        value = moved.after if taking else moved.before
+        if moved.path in kind.fields and kind.fields[moved.path].moves and value:
+            yield kind.name, moved.path, kind.identity[moved.path].fold(str(value))
+
+
+def _topological(changes: Sequence[Change], needs: Mapping[int, set[int]], waves: Sequence[int], rank: Mapping[str, int]) -> Iterator[int]:
+    """Kahn's algorithm with a heap, so that the order depends on the changes alone. Members of a cycle never come out."""
+
+    def place(i: int) -> tuple[int, int, Address, str, int]:
+        change = changes[i]
+        return waves[i], rank[change.address.kind], change.address, str(change.target or ""), i
+
+    waiting = {i: len(needs[i]) for i in range(len(changes))}
+    wanted_by: dict[int, list[int]] = defaultdict(list)
+    for i, those in needs.items():
+        for n in those:
+            wanted_by[n].append(i)
+    ready = [place(i) for i, n in waiting.items() if n == 0]
+    heapq.heapify(ready)
+    while ready:
+        i = heapq.heappop(ready)[-1]
+        yield i
+        for follower in wanted_by[i]:
+            waiting[follower] -= 1
+            if waiting[follower] == 0:
+                heapq.heappush(ready, place(follower))
+
+
+def _cycles(changes: Sequence[Change], needs: Mapping[int, set[int]], stuck: Iterable[int]) -> tuple[str, ...]:
+    stuck = set(stuck)
+    giving = {n for i in stuck for n in needs[i]} & stuck
+    if not giving:
+        return ()
+    places = ", ".join(sorted(str(changes[i].mark) for i in giving))
+    return (f"{places}: these contacts exchange unique values in a circle; move one to a free value first, in a plan of its own",)
+
+
+def closure(steps: Sequence[Step], wanted: Iterable[int]) -> set[int]:
+    """The positions wanted and all that they need."""
+    found: set[int] = set()
+    todo = list(wanted)
+    while todo:
+        i = todo.pop()
+        if i not in found:
+            found.add(i)
+            todo.extend(steps[i].needs)
+    return found
+
+
+def without(steps: Sequence[Step], excluded: Iterable[int]) -> set[int]:
+    """The positions that remain when some are left out, with all that need them. Steps stand after what they need."""
+    gone = set(excluded)
+    for i, step in enumerate(steps):
+        if step.needs & gone:
+            gone.add(i)
+    return set(range(len(steps))) - gone
+
+
+def keep(steps: Sequence[Step], kept: Iterable[int]) -> tuple[Step, ...]:
+    """Only some of the steps, in their order; needs that were left out are no longer named."""
+    order = sorted(kept)
+    place = {old: new for new, old in enumerate(order)}
+    return tuple(Step(steps[i].change, steps[i].wave, frozenset(place[n] for n in steps[i].needs if n in place)) for i in order)
+
+
+def losing(change: Change) -> bool:
+    """Whether somebody loses something by it."""
+    return change.action in LOSING

@@ -1,0 +1,107 @@
+"""The plan: changes in order, as a value that can be saved, shown, hashed and refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.core import globs, order
+from reconciler.core.calls import Job, compile_steps
+from reconciler.core.change import Action, Change
+from reconciler.core.diff import Difference
+from reconciler.core.gates import Refusal, check
+from reconciler.core.kind import Kind
+from reconciler.core.order import Step
+from reconciler.core.resource import Address, Manifest, Note, Snapshot, Workspace
+
+# Intercom documents 10,000 calls per minute and app, metered in windows of ten seconds: developers.intercom.com, rate limiting.
+DOCUMENTED_WINDOW = 1667
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which addresses a plan is limited to. `shown` maps an address to the form in which reports write it."""
+
+    target: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        return not (self.target or self.exclude)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be done, in execution order, and why it may not be."""
+
+    workspace: Workspace
+    paths: tuple[str, ...]
+    digest: str
+    steps: tuple[Step, ...]
+    jobs: tuple[Job, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    notes: tuple[Note, ...] = ()
+    scope: Scope = Scope()
+    window: int = DOCUMENTED_WINDOW
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        return tuple(step.change for step in self.steps)
+
+    @property
+    def partial(self) -> bool:
+        return not self.scope.whole
+
+    @property
+    def summary(self) -> Mapping[str, int]:
+        """A count for every action, zero included."""
+        counts = Counter(change.action for change in self.changes)
+        return {action.value: counts[action] for action in Action}
+
+    @property
+    def calls(self) -> int:
+        """How many HTTP calls an apply makes, without retries."""
+        return sum(len(job.calls) for job in self.jobs)
+
+    @property
+    def seconds(self) -> float:
+        """How long the calls take at the workspace's limit, in seconds; the limit counts per ten seconds."""
+        return round(self.calls * 10 / self.window, 1)
+
+
+def make_plan(
+    kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, difference: Difference, scope: Scope = Scope(), version: str = "2.16"
+) -> Plan:
+    """Order the changes, cut them to the scope, hold them against the gates, compile them. Pure: same inputs, same plan."""
+    steps, cycles = order.arrange(kinds, difference.changes, live)
+    steps, left_out = _within(scope, steps, live)
+    refused = check(kinds, manifest, live, difference, tuple(s.change for s in steps), cycles)
+    return Plan(
+        workspace=live.workspace,
+        paths=manifest.paths,
+        digest=manifest.digest,
+        steps=steps,
+        jobs=compile_steps(kinds, steps, version),
+        refused=refused,
+        notes=(*live.notes, *difference.notes, *left_out),
+        scope=scope,
+        window=live.window or DOCUMENTED_WINDOW,
+    )
+
+
+def _within(scope: Scope, steps: tuple[Step, ...], live: Snapshot) -> tuple[tuple[Step, ...], tuple[Note, ...]]:
+    """The steps that the scope admits: what a target needs comes along, what needs an excluded step stays behind, named."""
+    if scope.whole:
+        return steps, ()
+    names = [globs.names(step.change.address, live.workspace.app_id) for step in steps]
+    wanted = {i for i, n in enumerate(names) if not scope.target or globs.matches(scope.target, n)}
+    excluded = {i for i, n in enumerate(names) if globs.matches(scope.exclude, n)}
+    kept = order.closure(steps, wanted) & order.without(steps, excluded)
+    behind = sorted(i for i in wanted - excluded - kept)
+    notes = tuple(_behind(steps[i].change.address) for i in behind)
+    return order.keep(steps, kept), notes
+
+
+def _behind(address: Address) -> Note:
+    return Note("excluded", "left out: it needs a change that --exclude leaves out", address)

@@ -1,0 +1,34 @@
+"""How personal values are shown: masked, yet so that two can be told apart."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+from reconciler.core.resource import Address
+from reconciler.core.values import mask
+
+MAIL = re.compile(r"[^\s@]+@[^\s@]+")
+
+
+def shown(address: Address, app_id: str = "") -> str:
+    """An address as every artifact writes it: an e-mail in it is masked and followed by eight hex of a digest over app id and address."""
+    if not MAIL.fullmatch(address.key):
+        return str(address)
+    masked = f"{address.kind}/{mask(address.key)}"
+    if not app_id:
+        return masked
+    digest = hashlib.sha256(f"{app_id}\0{address.kind}/{address.key.casefold()}".encode()).hexdigest()
+    return f"{masked}#{digest[:8]}"
+
+
+def hidden(value: Any, personal: bool) -> Any:
+    """A value as every artifact writes it: personal ones masked, and whatever looks like an e-mail."""
+    if isinstance(value, str) and (personal or "@" in value):
+        return MAIL.sub(lambda m: mask(m[0]), value) if MAIL.search(value) and not personal else mask(value)
+    if isinstance(value, dict):
+        return {key: hidden(item, personal) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [hidden(item, personal) for item in value]
+    return "***" if personal and value is not None else value

@@ -1,0 +1,132 @@
+"""The nouns: an address, a resource as declared, a thing as it is live, and the two sides that are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from reconciler.core.policy import Policy
+from reconciler.errors import Mark
+
+Fields = Mapping[str, Any]
+
+
+class Address(NamedTuple):
+    """The name people use: `tag/vip`, `company/acme`, `contact/25`; the key is what follows the first slash."""
+
+    kind: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.key}"
+
+
+class LinkName(NamedTuple):
+    """A kind of link, named by the kind it starts from and the manifest key that lists it: (`contact`, `tags`)."""
+
+    source: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenLinks:
+    """A list of links as written on one resource: the target's address → its line; `absent` are the ones that must not be."""
+
+    present: Mapping[Address, int]
+    absent: Mapping[Address, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One declared thing with its claimed fields. `by` is the field that identifies it; `former` are keys it had, as (field, key)."""
+
+    address: Address
+    by: str
+    key: str
+    fields: Fields
+    mark: Mark
+    state: str | None = None
+    former: tuple[tuple[str, str], ...] = ()
+    protect: bool = False
+    missing: str | None = None
+    free: bool = False
+    links: Mapping[str, WrittenLinks] = field(default_factory=dict)
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is declared as not being there."""
+        return self.state in ("absent", "archived")
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """The one workspace a manifest may touch."""
+
+    app_id: str | None = None
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything that was declared, merged from all files; `digest` covers what was loaded, not the bytes of the files."""
+
+    resources: Mapping[Address, Resource]
+    policy: Policy
+    name: str = "default"
+    pin: Pin | None = None
+    paths: tuple[str, ...] = ()
+    digest: str = ""
+    sections: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """One thing as it is in the workspace, decoded into the form that manifests use."""
+
+    kind: str
+    id: str
+    key: str
+    fields: Fields
+
+    @property
+    def address(self) -> Address:
+        return Address(self.kind, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Which workspace: Intercom's app id and region (`us`, `eu`, `au`)."""
+
+    app_id: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something people should know that is no change. `topic` groups notes in reports; `address` is None for general ones."""
+
+    topic: str
+    message: str
+    address: Address | None = None
+    mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The live side. `pairs` says which live id each declared address is; `links` are pairs of ids; `withheld` must not be touched."""
+
+    workspace: Workspace
+    things: Mapping[str, Mapping[str, Live]]
+    pairs: Mapping[Address, str] = field(default_factory=dict)
+    links: Mapping[LinkName, Mapping[str, Set[str]]] = field(default_factory=dict)
+    withheld: frozenset[Address] = frozenset()
+    totals: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    refusals: tuple[tuple[str, str], ...] = ()
+    reads: int = 0
+    window: int | None = None
+
+    def of(self, address: Address) -> Live | None:
+        """The live thing that a declared address is, if any."""
+        return self.things.get(address.kind, {}).get(self.pairs.get(address, ""))

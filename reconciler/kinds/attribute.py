@@ -1,0 +1,60 @@
+"""Custom attributes of contacts and companies: made once, archived but never deleted."""
+
+from typing import Annotated, Any, Literal
+
+from reconciler.core.entry import Entry
+from reconciler.core.kind import Body, Field, Identity, Kind, Listing, Write
+from reconciler.core.values import Flag, Name, Text
+
+_FIXED = "Intercom lets nobody change it; archive this attribute and declare another name"
+
+
+def _prepare(body: Body) -> Body:
+    """A list attribute is written `data_type: options` and read `string` with options (API 2.16, PUT /data_attributes)."""
+    options = [option["value"] if isinstance(option, dict) else option for option in body.get("options") or ()]
+    data_type = "options" if options and body.get("data_type") == "string" else body.get("data_type")
+    return {**body, "options": tuple(options), "data_type": data_type}
+
+
+def _option_objects(values: Any) -> Any:
+    return [{"value": value} for value in values]
+
+
+DataType = Literal["string", "integer", "float", "boolean", "datetime", "date", "options"]
+
+
+class AttributeEntry(Entry):
+    """A custom attribute as people write it."""
+
+    name: Annotated[Name, Field()]
+    model: Annotated[Literal["contact", "company"], Field(fixed=_FIXED)]
+    data_type: Annotated[DataType, Field(fixed=_FIXED, same=lambda a, b: _type(a) == _type(b))]
+    options: Annotated[tuple[Text, ...], Field(write=_option_objects)] = ()
+    description: Annotated[Text, Field()] = ""
+    messenger_writable: Annotated[Flag, Field()] = False
+    state: Literal["present", "archived"] | None = None
+
+
+def _type(data_type: Any) -> Any:
+    """`datetime` is written and `date` is read (API 2.16, data attribute types)."""
+    return "date" if data_type == "datetime" else data_type
+
+
+_UPDATABLE = frozenset({"description", "messenger_writable", "options"})
+
+ATTRIBUTE = Kind(
+    name="attribute",
+    section="attributes",
+    entry=AttributeEntry,
+    identities=(Identity("name"),),
+    listing=Listing("GET /data_attributes"),
+    whole=True,
+    constant=frozenset({"model", "data_type"}),
+    create=Write("POST /data_attributes", carries=None),
+    update=(Write("PUT /data_attributes/{id}", carries=_UPDATABLE),),
+    archive=Write("PUT /data_attributes/{id}", {"archived": True}),
+    unarchive=Write("PUT /data_attributes/{id}", {"archived": False}),
+    prepare=_prepare,
+    # Standard attributes stand in the same list and have no id (API 2.16, GET /data_attributes).
+    admits=lambda body: bool(body.get("custom")),
+)

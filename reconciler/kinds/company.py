@@ -1,0 +1,75 @@
+"""Companies: known by the `company_id` that the customer gave them, which never changes."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import PlainValidator
+
+from reconciler.core.entry import Attributes, Entry, LinkItem, link_schema, link_to
+from reconciler.core.kind import Body, Bulk, Field, Identity, Kind, LinkKind, Listing, Write
+from reconciler.core.values import Key, Text, Time, Whole
+
+
+def _plan_name(value: Any) -> Any:
+    """A plan is written as a text and read as an object, `{}` where there is none (API 2.16, company)."""
+    return value.get("name") if isinstance(value, dict) else value
+
+
+def _tags(body: Body) -> tuple[Iterable[str], bool]:
+    """The tags of a company stand whole in it, as `{tags: [..]}` (API 2.16, company)."""
+    return (str(tag["id"]) for tag in (body.get("tags") or {}).get("tags", ())), True
+
+
+class CompanyEntry(Entry):
+    """A company as people write it."""
+
+    company_id: Annotated[Key, Field()]
+    state: Literal["present", "absent"] | None = None
+    name: Annotated[Text, Field()] = ""
+    plan: Annotated[Text, Field(read=_plan_name)] = ""
+    size: Annotated[Whole, Field()] = 0
+    website: Annotated[Text, Field()] = ""
+    industry: Annotated[Text, Field()] = ""
+    monthly_spend: Annotated[Whole, Field()] = 0
+    remote_created_at: Annotated[Time, Field()] = 0
+    custom_attributes: Annotated[Attributes, Field(merged=True, typed_by="attribute")] = {}
+    tags: tuple[Annotated[LinkItem, PlainValidator(link_to("tag")), link_schema("tag")], ...] = ()
+
+
+# PUT /companies/{id} takes all of these; remote_created_at only the upsert by company_id (API 2.16).
+_PUT = frozenset({"name", "plan", "size", "website", "industry", "monthly_spend", "custom_attributes"})
+
+# Companies are tagged by the tag's name: POST /tags {name, companies: [{id, untag?}]} (API 2.16, POST /tags).
+_TAG = Write("POST /tags", {"name": "{name}", "companies": [{"id": "{source}"}]})
+_UNTAG = Write("POST /tags", {"name": "{name}", "companies": [{"id": "{source}", "untag": True}]})
+
+COMPANY = Kind(
+    name="company",
+    section="companies",
+    entry=CompanyEntry,
+    identities=(Identity("company_id", find="GET /companies?company_id={key}"),),
+    # Companies without users are in no list (API 2.16, POST /companies/list); 60 is the largest page ever reported.
+    listing=Listing("POST /companies/list", style="pages", per_page=60),
+    get="GET /companies/{id}",
+    create=Write("POST /companies", carries=None),
+    update=(
+        Write("PUT /companies/{id}", carries=_PUT),
+        Write("POST /companies", {"company_id": "{key}"}, frozenset({"remote_created_at"})),
+    ),
+    delete=Write("DELETE /companies/{id}"),
+    # A deletion archives the company some time later and detaches its contacts (API 2.16, DELETE /companies/{id}).
+    settles=True,
+    after=("attribute",),
+    links=(
+        LinkKind(
+            source="company",
+            target="tag",
+            field="tags",
+            attach=_TAG,
+            detach=_UNTAG,
+            embedded=_tags,
+            bulk_attach=Bulk(_TAG, "companies", 50, "2.16"),
+            bulk_detach=Bulk(_UNTAG, "companies", 50, "2.16"),
+        ),
+    ),
+)

@@ -1,0 +1,169 @@
+"""Contacts: people, users and leads, with their tags and companies."""
+
+import re
+from collections.abc import Iterable
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import PlainValidator, WithJsonSchema, model_validator
+
+from reconciler.core.entry import Attributes, Entry, LinkItem, NullableFlag, NullableText, NullableTime, link_schema, link_to
+from reconciler.core.kind import Body, Bulk, Field, Identity, Kind, LinkKind, Listing, Write
+from reconciler.core.policy import Written
+from reconciler.core.resource import Live
+from reconciler.core.values import Email, Key, fold
+from reconciler.core.values import name as read_name
+
+
+def _contact_id(value: Any) -> str:
+    """Contact ids are 24 hex digits (recorded examples, API 2.16)."""
+    written = read_name(value)
+    if not re.fullmatch(r"[0-9a-f]{24}", written):
+        raise ValueError(f"{written!r} is not the id of a contact; write the 24 hex digits that Intercom shows")
+    return written
+
+
+ContactId = Annotated[str, PlainValidator(_contact_id), WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{24}$"})]
+
+
+def _same_mail(one: Any, other: Any) -> bool:
+    """The same mailbox in any case."""
+    return one == other or (isinstance(one, str) and isinstance(other, str) and fold(one) == fold(other))
+
+
+def _image(value: Any) -> Any:
+    """An avatar is written as a URL and read as `{type, image_url}` (API 2.16, contact)."""
+    return value.get("image_url") if isinstance(value, dict) else value
+
+
+def _text(value: Any) -> Any:
+    """owner_id is a string from 2.16 on and a number before."""
+    return None if value is None else str(value)
+
+
+class Was(Written):
+    """Who a contact was before its identity moved."""
+
+    external_id: Key = ""
+    email: Email = ""
+    id: ContactId = ""
+
+    @model_validator(mode="after")
+    def _one(self) -> "Was":
+        if len(self.model_fields_set) != 1:
+            raise ValueError("names one former identity; write external_id, email or id")
+        return self
+
+
+class ContactEntry(Entry):
+    """A contact as people write it. `external_id`, else `email`, else `id` says who it is."""
+
+    external_id: Annotated[Key, Field(moves=True)] = ""
+    email: Annotated[Email, Field(same=_same_mail, personal=True, moves=True)] = ""
+    id: ContactId = ""
+    was: Was | None = None
+    state: Literal["present", "archived", "absent"] | None = None
+    missing: Literal["skip", "error", "create"] | None = None
+    role: Annotated[Literal["user", "lead"], Field()] = "user"
+    name: Annotated[NullableText, Field(personal=True)] = None
+    phone: Annotated[NullableText, Field(personal=True)] = None
+    avatar: Annotated[NullableText, Field(read=_image, personal=True)] = None
+    signed_up_at: Annotated[NullableTime, Field()] = None
+    last_seen_at: Annotated[NullableTime, Field()] = None
+    owner_id: Annotated[NullableText, Field(read=_text)] = None
+    unsubscribed_from_emails: Annotated[NullableFlag, Field()] = None
+    custom_attributes: Annotated[Attributes, Field(merged=True, typed_by="attribute")] = {}
+    tags: tuple[Annotated[LinkItem, PlainValidator(link_to("tag")), link_schema("tag")], ...] = ()
+    companies: tuple[Annotated[LinkItem, PlainValidator(link_to("company")), link_schema("company")], ...] = ()
+
+    @model_validator(mode="after")
+    def _named_once(self) -> "ContactEntry":
+        named = {"external_id", "email", "id"} & self.model_fields_set
+        if not named:
+            raise ValueError("says nobody; write an external_id, an email, or an id")
+        if "id" in named and len(named) > 1:
+            raise ValueError("has an id beside another name; write id only where nothing else names the contact")
+        if "id" in named and self.missing == "create":
+            raise ValueError("cannot be created: Intercom gives the ids; write an external_id or an email, or remove `missing: create`")
+        return self
+
+
+def _former(entry: ContactEntry) -> Iterable[tuple[str, str]]:
+    return ((by, getattr(entry.was, by)) for by in sorted(entry.was.model_fields_set)) if entry.was else ()
+
+
+def _rank(thing: Live) -> int:
+    """Of several with one identity a user counts before a lead."""
+    return 1 if thing.fields.get("role") == "lead" else 0
+
+
+def _embedded(field: str, body: Body) -> tuple[Iterable[str], bool]:
+    """A contact shows at most ten of its tags and companies; `has_more` says that there are others (API 2.16, contact)."""
+    part = body.get(field) or {}
+    ids = [str(item["id"]) for item in part.get("data", ())]
+    return ids, not part.get("has_more") and len(ids) >= (part.get("total_count") or 0)
+
+
+# "A contact matching those details already exists with id=…": the id stands only in the message of the 409 (POST /contacts).
+_CONFLICT = re.compile(r"(archived )?contact matching those details already exists with id=(\w+)")
+
+
+def _conflict(message: str) -> tuple[str, bool] | None:
+    found = _CONFLICT.search(message)
+    return (found[2], bool(found[1])) if found else None
+
+
+def _lead(body: Body) -> bool:
+    """Several leads may share an e-mail, so a second create of one is never stopped by a conflict."""
+    return body.get("role") == "lead"
+
+
+CONTACT = Kind(
+    name="contact",
+    section="contacts",
+    entry=ContactEntry,
+    identities=(
+        # Finds users only, not leads (API 2.16).
+        Identity("external_id", find="GET /contacts/find_by_external_id/{key}", search=True),
+        Identity("email", fold=fold, search=True, loose=True, stable=True),
+        Identity("id", find="GET /contacts/{key}", search=True),
+    ),
+    search=Listing("POST /contacts/search", style="search", per_page=150),
+    get="GET /contacts/{id}",
+    create=Write("POST /contacts", carries=None),
+    update=(Write("PUT /contacts/{id}", carries=None),),
+    delete=Write("DELETE /contacts/{id}"),
+    archive=Write("POST /contacts/{id}/archive"),
+    unarchive=Write("POST /contacts/{id}/unarchive"),
+    after=("attribute",),
+    conflict=_conflict,
+    unrepeatable=_lead,
+    rank=_rank,
+    former=_former,
+    lenient=True,
+    person=True,
+    links=(
+        LinkKind(
+            source="contact",
+            target="tag",
+            field="tags",
+            attach=Write("POST /contacts/{source}/tags", {"id": "{target}"}),
+            detach=Write("DELETE /contacts/{source}/tags/{target}"),
+            embedded=partial(_embedded, "tags"),
+            listing=Listing("GET /contacts/{source}/tags"),
+            # There is no bulk untag for contacts; before 2.16 one unknown id fails the whole call (API 2.14 and 2.16, POST /tags).
+            bulk_attach=Bulk(Write("POST /tags", {"name": "{name}", "users": [{"id": "{source}"}]}), "users", 50, "2.16"),
+            lost_source="User Not Found",
+        ),
+        LinkKind(
+            source="contact",
+            target="company",
+            field="companies",
+            attach=Write("POST /contacts/{source}/companies", {"id": "{target}"}),
+            detach=Write("DELETE /contacts/{source}/companies/{target}"),
+            embedded=partial(_embedded, "companies"),
+            listing=Listing("GET /contacts/{source}/companies", items=("companies", "data"), style="pages", per_page=50),
+            lost_source="User Not Found",
+        ),
+    ),
+)

@@ -1,0 +1,115 @@
+"""Paths of the command line → the manifest files they mean; a path that yields none is an error."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from reconciler.errors import Invalid, Mark, Problem
+from reconciler.manifest.reader import Document, read
+
+SUFFIXES = (".yaml", ".yml")
+
+
+class _Unusable(Exception):
+    """A path that yields no file: what is wrong, and what to do now."""
+
+    def __init__(self, path: str, what: str, now: str) -> None:
+        self.problem = Problem(Mark(path), what, now)
+        super().__init__(what)
+
+
+def find(paths: Sequence[str]) -> list[str]:
+    """The files that the paths mean, each once, in the order of the paths and sorted within folders.
+
+    Hidden files and folders are passed over inside a folder, not where a path names them. Raises Invalid for all paths that yield none.
+    """
+    found: dict[tuple[int, int], str] = {}
+    problems = []
+    for path in paths:
+        try:
+            for file in _files(path):
+                found.setdefault(_real(file), file)
+        except _Unusable as unusable:
+            problems.append(unusable.problem)
+    if problems:
+        raise Invalid(problems)
+    return list(found.values())
+
+
+def _real(path: str) -> tuple[int, int]:
+    """What two spellings of, and two links to, one file have in common."""
+    try:
+        seen = os.stat(path)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return seen.st_dev, seen.st_ino
+
+
+def _unreadable(path: str, error: OSError) -> _Unusable:
+    if isinstance(error, FileNotFoundError) and os.path.islink(path):
+        return _Unusable(path, f"the link leads to {os.readlink(path)}, which does not exist", "repair or remove the link")
+    if isinstance(error, FileNotFoundError):
+        return _Unusable(path, "there is no such file or folder", "check the path")
+    return _Unusable(path, f"cannot be read ({error.strerror or error})", "check its permissions and links")
+
+
+def _files(path: str) -> list[str]:
+    _real(path)
+    if os.path.isdir(path):
+        return _in_folder(path)
+    if not path.lower().endswith(SUFFIXES):
+        raise _Unusable(path, "is not a YAML file by its name", "a manifest's name ends with .yaml or .yml")
+    if not os.path.isfile(path):
+        raise _Unusable(path, "is not a file", "give a file or a folder")
+    return [path]
+
+
+def _in_folder(path: str) -> list[str]:
+    files = list(_walk(path, ()))
+    if not files:
+        raise _Unusable(path, "the folder holds no *.yaml or *.yml file", "give a folder with manifests")
+    return files
+
+
+def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+    """Every manifest below a folder, sorted by name; links are followed, a link back to a folder above is not."""
+    here = _real(folder)
+    if here in above:
+        return
+    for name in _names(folder):
+        path = os.path.join(folder, name)
+        if os.path.isdir(path):
+            yield from _walk(path, (*above, here))
+        elif name.lower().endswith(SUFFIXES):
+            yield from _files(path)
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(name for name in os.listdir(folder) if not name.startswith("."))
+    except OSError as error:
+        raise _unreadable(folder, error) from None
+
+
+def read_all(paths: Sequence[str]) -> list[Document]:
+    """All files that the paths mean, read. Raises one Invalid with the problems of all of them."""
+    documents, problems = [], []
+    for file in find(paths):
+        try:
+            documents.append(read(_bytes(file), file))
+        except _Unusable as unusable:
+            problems.append(unusable.problem)
+        except Invalid as invalid:
+            problems.extend(invalid.problems)
+    if problems:
+        raise Invalid(problems)
+    return documents
+
+
+def _bytes(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise _unreadable(file, error) from None

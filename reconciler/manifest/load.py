@@ -1,0 +1,332 @@
+"""YAML files → the manifest: every section read by its kind, every contradiction named with both places, all problems at once."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+
+from reconciler.core.entry import Entry, LinkItem
+from reconciler.core.kind import Identity, Kind
+from reconciler.core.policy import Policy, Written
+from reconciler.core.resource import Address, Manifest, Pin, Resource, WrittenLinks
+from reconciler.core.values import Name, is_null, typed
+from reconciler.errors import Invalid, Mark, Problem
+from reconciler.manifest import files
+from reconciler.manifest.reader import Document
+
+Loc = tuple[str | int, ...]
+
+
+class PinEntry(Written):
+    """The workspace block as people write it."""
+
+    app_id: Name | None = None
+    region: Literal["us", "eu", "au"] | None = None
+
+
+class Head(Written):
+    """What a manifest says beside its sections."""
+
+    name: Name = "default"
+    workspace: PinEntry = PinEntry()
+    policy: Policy = Policy()
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One entry that was read, with the place to look its lines up in."""
+
+    kind: Kind
+    entry: Entry
+    document: Document
+    loc: Loc
+    address: Address
+    by: str
+
+    def mark(self, *loc: str | int) -> Mark:
+        return self.document.marks.of((*self.loc, *loc))
+
+    @property
+    def identity(self) -> Identity:
+        return self.kind.identity[self.by]
+
+    @property
+    def state(self) -> str | None:
+        state: str | None = getattr(self.entry, "state", None)
+        return state
+
+
+@dataclass
+class _Pile:
+    """What is gathered from all files; problems of every file are told together."""
+
+    kinds: Sequence[Kind]
+    problems: list[Problem] = field(default_factory=list)
+    items: dict[Address, _Item] = field(default_factory=dict)
+    names: dict[tuple[str, str, str], _Item] = field(default_factory=dict)
+    head: dict[str, Any] = field(default_factory=dict)
+    head_marks: dict[Loc, Mark] = field(default_factory=dict)
+    sections: set[str] = field(default_factory=set)
+
+    def problem(self, mark: Mark, what: str, now: str = "") -> None:
+        self.problems.append(Problem(mark, what, now))
+
+
+def load(kinds: Sequence[Kind], paths: Sequence[str]) -> Manifest:
+    """Read files and folders and merge them. Raises Invalid (65) with every problem that can be seen offline."""
+    pile = _Pile(kinds)
+    for document in files.read_all(paths):
+        _read_document(pile, document)
+    head = _head(pile)
+    resources = {address: _resource(pile, item) for address, item in sorted(pile.items.items())}
+    _check_former(pile)
+    if pile.problems:
+        raise Invalid(pile.problems)
+    pin = Pin(head.workspace.app_id, head.workspace.region) if head.workspace.model_fields_set else None
+    digest = _digest(head, pile)
+    return Manifest(resources, head.policy, head.name, pin, tuple(paths), digest, frozenset(pile.sections))
+
+
+def _read_document(pile: _Pile, document: Document) -> None:
+    by_section = {kind.section: kind for kind in pile.kinds}
+    for key, value in document.value.items():
+        mark = document.marks.of((key,))
+        if key in by_section:
+            pile.sections.add(key)
+            _read_section(pile, by_section[key], document, value, mark)
+        elif key in Head.model_fields:
+            _merge_head(pile, document, (key,), value, pile.head)
+        else:
+            pile.problem(mark, f"unknown key {key!r}", _known([*by_section, *Head.model_fields], key))
+
+
+def _known(keys: Iterable[str], key: str) -> str:
+    close = difflib.get_close_matches(key, list(keys), 1)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(keys)}"
+
+
+def _merge_head(pile: _Pile, document: Document, loc: Loc, value: Any, into: dict[str, Any]) -> None:
+    """Blocks of several files are one; a leaf that stands twice is an error, but for a name and a pin that say the same."""
+    key, mark = str(loc[-1]), document.marks.of(loc)
+    if isinstance(value, dict):
+        inner = into.setdefault(key, {})
+        if isinstance(inner, dict):
+            for name, item in value.items():
+                _merge_head(pile, document, (*loc, name), item, inner)
+        return
+    if is_null(value) and loc == ("policy",):
+        pile.problem(mark, "`policy:` has no value", "write the policy, or remove the line")
+        return
+    first = pile.head_marks.setdefault(loc, mark)
+    if key in into and (loc[0] == "policy" or into[key] != value):
+        pile.problem(mark, f"{'.'.join(map(str, loc))} is already written at {first}", "keep one of them")
+    into[key] = value
+
+
+def _head(pile: _Pile) -> Head:
+    try:
+        return Head.model_validate(pile.head)
+    except ValidationError as error:
+        for what, loc in _explained(error, Head, pile.head):
+            pile.problem(_nearest(pile.head_marks, loc), what)
+        return Head()
+
+
+def _nearest(marks: Mapping[Loc, Mark], loc: Loc) -> Mark:
+    found = (mark for known, mark in marks.items() if known[: len(loc)] == loc or loc[: len(known)] == known)
+    return next(found, Mark("manifest"))
+
+
+def _read_section(pile: _Pile, kind: Kind, document: Document, value: Any, mark: Mark) -> None:
+    if not isinstance(value, list):
+        state = "has no value" if is_null(value) else "is not a list"
+        pile.problem(mark, f"`{kind.section}:` {state}", "write [] for none, or remove the line")
+        return
+    for i, item in enumerate(value):
+        loc: Loc = (kind.section, i)
+        if kind.short and not isinstance(item, (dict, list)):
+            item = {kind.short: item}
+        try:
+            entry = kind.entry.model_validate(item)
+        except ValidationError as error:
+            for what, inner in _explained(error, kind.entry, item):
+                pile.problem(document.marks.of((*loc, *inner)), what)
+            continue
+        _add(pile, kind, entry, document, loc)
+
+
+def _add(pile: _Pile, kind: Kind, entry: Entry, document: Document, loc: Loc) -> None:
+    by = next(i.field for i in kind.identities if i.field in entry.model_fields_set)
+    identity, key = kind.identity[by], str(getattr(entry, by))
+    address = Address(kind.name, identity.fold(key) if identity.stable else key)
+    item = _Item(kind, entry, document, loc, address, by)
+    name = (kind.name, by, identity.fold(key))
+    first = pile.names.get(name) or pile.items.get(address)
+    if first:
+        pile.problem(item.mark(), f"this {kind.name} is already declared at {first.mark()}", "keep one of them")
+        return
+    pile.names[name] = pile.items[address] = item
+
+
+def _explained(error: ValidationError, model: type[BaseModel], written: Any) -> Iterator[tuple[str, Loc]]:
+    """Pydantic's errors as sentences, each with the place inside the entry."""
+    for detail in error.errors(include_url=False):
+        loc = tuple(step for step in detail["loc"])
+        yield _SENTENCES.get(detail["type"], _as_told)(detail, model), loc
+
+
+def _as_told(detail: Any, model: type[BaseModel]) -> str:
+    field_name = next((str(step) for step in reversed(detail["loc"]) if isinstance(step, str)), "")
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    return f"{field_name}: {message}" if field_name else message
+
+
+def _unknown(detail: Any, model: type[BaseModel]) -> str:
+    key = str(detail["loc"][-1])
+    inner: Any = model
+    for step in detail["loc"][:-1]:
+        info = inner.model_fields.get(step) if isinstance(inner, type) and issubclass(inner, BaseModel) else None
+        inner = _model_in(info.annotation) if info else inner
+    fields = list(inner.model_fields) if isinstance(inner, type) and issubclass(inner, BaseModel) else []
+    return f"unknown key {key!r}; {_known(fields, key)}"
+
+
+def _model_in(annotation: Any) -> Any:
+    options = [annotation, *getattr(annotation, "__args__", ())]
+    return next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
+
+
+def _not_a_list(detail: Any, model: type[BaseModel]) -> str:
+    state = "has no value" if is_null(detail["input"]) else "is not a list"
+    return f"`{detail['loc'][-1]}:` {state}; write [] for none, or remove the line"
+
+
+_SENTENCES: Mapping[str, Callable[[Any, type[BaseModel]], str]] = {
+    "extra_forbidden": _unknown,
+    "missing": lambda detail, model: f"`{detail['loc'][-1]}` is missing; write it",
+    "tuple_type": _not_a_list,
+    "model_type": lambda detail, model: "is not a map; write it as `key: value` lines",
+    "literal_error": lambda detail, model: f"{detail['loc'][-1]}: {str(detail['input'])!r} is not known; write {detail['ctx']['expected']}",
+}
+
+
+def _resource(pile: _Pile, item: _Item) -> Resource:
+    """An entry as the engine sees it."""
+    entry, kind = item.entry, item.kind
+    written = entry.model_fields_set
+    links = {link.field: _links(pile, item, link.target, link.field) for link in kind.links if link.field in written}
+    fields = {name: getattr(entry, name) for name in kind.fields if name in written}
+    _check_gone(pile, item, fields, links)
+    resource = Resource(
+        address=item.address,
+        by=item.by,
+        key=str(getattr(entry, item.by)),
+        fields=fields,
+        mark=item.mark(),
+        state=item.state,
+        former=tuple(kind.former(entry)),
+        protect=entry.protect,
+        missing=getattr(entry, "missing", None),
+        free=getattr(entry, "members", None) == "free",
+        links=links,
+    )
+    return replace(resource, fields=_typed(pile, item, fields))
+
+
+def _links(pile: _Pile, item: _Item, target: str, name: str) -> WrittenLinks:
+    present: dict[Address, int] = {}
+    absent: dict[Address, int] = {}
+    links: Sequence[LinkItem] = getattr(item.entry, name)
+    fold_target = next(kind for kind in pile.kinds if kind.name == target).identities[0]
+    for i, link in enumerate(links):
+        mark = item.mark(name, i)
+        end = pile.names.get((target, fold_target.field, fold_target.fold(link.key)))
+        if end is None:
+            known = [a.key for a in pile.items if a.kind == target]
+            close = difflib.get_close_matches(link.key, known, 1)
+            hint = f"did you mean {close[0]!r}?" if close else f"declare it under `{fold_target.field and _section(pile, target)}:`"
+            pile.problem(mark, f"{target} {link.key!r} is not declared", hint)
+            continue
+        if end.state in ("absent", "archived"):
+            pile.problem(mark, f"{target} {link.key!r} is declared {end.state} at {end.mark()}", "remove one of them")
+            continue
+        (present if link.present else absent)[end.address] = mark.line
+        if end.address in present and end.address in absent:
+            other = min(present[end.address], absent[end.address])
+            pile.problem(mark, f"{target} {link.key!r} is written present and absent (line {other})", "keep one of them")
+    return WrittenLinks(present, absent)
+
+
+def _section(pile: _Pile, name: str) -> str:
+    return next(kind.section for kind in pile.kinds if kind.name == name)
+
+
+def _check_gone(pile: _Pile, item: _Item, fields: Mapping[str, Any], links: Mapping[str, WrittenLinks]) -> None:
+    """A thing that is declared not to be there has no fields and no links; what names it is no claim."""
+    if item.state not in ("absent", "archived"):
+        return
+    names = {i.field for i in item.kind.identities} | item.kind.constant
+    extra = [name for name in (*fields, *links) if name not in names]
+    if tuple(item.kind.former(item.entry)):
+        extra.append("its former name")
+    for name in extra:
+        what = f"{name} is written on a {item.kind.name} that is {item.state} (at {item.mark('state')})"
+        pile.problem(item.mark(name), what, "keep one of them")
+
+
+def _typed(pile: _Pile, item: _Item, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Values of merged maps get the type that the manifest declares; what it does not declare keeps its raw text."""
+    found = dict(fields)
+    for name, value in fields.items():
+        typed_by = item.kind.fields[name].typed_by
+        if typed_by:
+            found[name] = {key: _typed_value(pile, item, typed_by, name, key, raw) for key, raw in value.items()}
+    return found
+
+
+def _typed_value(pile: _Pile, item: _Item, typed_by: str, name: str, key: str, raw: Any) -> Any:
+    declared = pile.items.get(Address(typed_by, key))
+    if declared is None or declared.state == "archived":
+        return raw
+    mark = item.mark(name, key)
+    if getattr(declared.entry, "model", item.kind.name) != item.kind.name:
+        pile.problem(mark, f"{key} is declared for another model at {declared.mark()}", "correct one of them")
+        return raw
+    try:
+        return typed(raw, str(getattr(declared.entry, "data_type", "string")))
+    except ValueError as error:
+        pile.problem(mark, f"{key}: {error}")
+        return raw
+
+
+def _check_former(pile: _Pile) -> None:
+    """A former name may not be somebody's name now, nor be used twice: a chain or a swap cannot be told from a finished one."""
+    used: dict[tuple[str, str, str], _Item] = {}
+    for item in sorted(pile.items.values(), key=lambda i: i.address):
+        own = (item.kind.name, item.by, item.identity.fold(str(getattr(item.entry, item.by))))
+        for by, key in item.kind.former(item.entry):
+            name = (item.kind.name, by, item.kind.identity[by].fold(key))
+            other = pile.names.get(name) or used.get(name)
+            if other is not None and name != own and other is not item:
+                now = "a chain or a swap takes two changes: do one, apply it, then the other"
+                pile.problem(item.mark(), f"its former {by} {key!r} is in use at {other.mark()}", now)
+            used.setdefault(name, item)
+
+
+def _digest(head: Head, pile: _Pile) -> str:
+    """A digest of what was loaded: comments, line ends, order of files and entries do not count."""
+    sha = hashlib.sha256(head.model_dump_json(exclude_unset=True).encode())
+    for address, item in sorted(pile.items.items()):
+        loaded = item.entry.model_dump(exclude_unset=True)
+        sha.update(json.dumps([address, loaded], sort_keys=True, default=str).encode("utf-8", "surrogatepass"))
+    sha.update(json.dumps(sorted(pile.sections)).encode())
+    return sha.hexdigest()
+
+
+
