@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core.change import Action, LinkChange, ThingChange
-from reconciler.core.diff import merge_paths
-from reconciler.core.kind import Bulk, Kind, LinkKind, Write
+from reconciler.core.diff import live_value, merge_paths
+from reconciler.core.kind import Bulk, Field, Kind, LinkKind, Write
 from reconciler.core.order import Step
-from reconciler.core.resource import Address
+from reconciler.core.resource import Address, Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +165,14 @@ def _joined(bulk: Bulk, steps: Sequence[Step], part: Sequence[int]) -> Job:
     body = {**calls[0].body, bulk.items: [item for call in calls for item in call.body[bulk.items]]}
     needs = frozenset().union(*(steps[i].needs for i in part))
     return Job((replace(calls[0], body=body),), tuple(part), steps[part[0]].wave, needs, bulk.items)
+
+
+def rewrites(kind: Kind, change: ThingChange, here: Live) -> tuple[Call, ...]:
+    """The calls that make a thing which a create found in place what the create would have made it."""
+    fields = tuple(f for f in change.fields if not _field(kind, f.path).same(live_value(here, f.path), f.after))
+    found = replace(change, action=Action.UPDATE, id=here.id, fields=fields)
+    return tuple(_updates(kind, found))
+
+
+def _field(kind: Kind, path: str) -> Field:
+    return kind.fields.get(path) or kind.fields[path.partition(".")[0]]

@@ -124,6 +124,7 @@ class Kind:
     whole: bool = False
     search: Listing | None = None
     get: str | None = None
+    count: str | None = None
     create: Write | None = None
     update: tuple[Write, ...] = ()
     rename: Write | None = None

@@ -48,6 +48,7 @@ class Seen:
     things: dict[str, Live] = field(default_factory=dict)
     asked: set[tuple[How, str, str]] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    strong: set[str] = field(default_factory=set)
     total: int | None = None
 
     def note(self, read: Read) -> None:

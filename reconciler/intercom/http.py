@@ -16,7 +16,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
-from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import requests
 import urllib3
@@ -55,7 +55,7 @@ class UnsafeSegment(IntercomError):
         super().__init__(value)
 
     def __str__(self) -> str:
-        return f"{ascii(shown(self.value))} cannot stand in the path of a URL"
+        return f"{ascii(shown(self.value))} cannot stand in a URL as it is"
 
 
 def path(template: str, **values: str) -> str:
@@ -67,6 +67,10 @@ def segment(value: str) -> str:
     # Clients, proxies and servers resolve "." and "..", encoded or not (RFC 3986, 6.2.2); an empty one names the list.
     if value in ("", ".", ".."):
         raise UnsafeSegment(value)
+    return encoded(value)
+
+
+def encoded(value: str) -> str:
     try:
         return quote(value, safe="")
     except UnicodeEncodeError:
@@ -303,6 +307,7 @@ class Client:
     def _attempt(self, request: Request) -> Reply | Trouble:
         status: int | None = None
         headers: Mapping[str, str] = {}
+        began = self.monotonic()
         try:
             with self._deliver(request) as response:
                 status, headers = response.status_code, response.headers
@@ -310,7 +315,7 @@ class Client:
         except FOREIGN as error:
             return self._lost(request, error)
         finally:
-            self.limiter.leave(status, headers)
+            self.limiter.leave(status, headers, self.monotonic() - began)
 
     def _deliver(self, request: Request) -> requests.Response:
         with self._lock:
@@ -329,7 +334,7 @@ class Client:
         prepared.method = request.method
         prepared.url = self._base + request.path
         if request.query:
-            prepared.url += "?" + urlencode(request.query, quote_via=quote, safe="")
+            prepared.url += "?" + "&".join(f"{encoded(name)}={encoded(value)}" for name, value in request.query)
         prepared.headers = CaseInsensitiveDict(self._headers)
         if request.body is not None:
             prepared.body = json.dumps(request.body, separators=(",", ":"), allow_nan=False).encode()
@@ -389,7 +394,7 @@ class Client:
         # DELETE /tags/{id} answers 200 without content (Intercom API description 2.16).
         body = {} if not content and request.method == "DELETE" else parsed(content)
         if body is None:
-            found = f"{shown(headers.get('Content-Type', 'no type'))}" if content else "nothing"
+            found = shown(self._safe(headers.get("Content-Type", "no type"))) if content else "nothing"
             return self._bad(request, f"{status} with {found} where a JSON object was expected", "look")
         if body.get("type") == "error.list":
             said = ": ".join(self._safe(text) for text in first_error(body) if text)

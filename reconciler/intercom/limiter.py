@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
+from math import ceil
 from random import random
 from types import MappingProxyType
 
@@ -95,9 +96,9 @@ class Limiter:
         self.share, self.limit = share, DOCUMENTED_LIMIT
         self._monotonic, self._sleep, self._rand = monotonic, sleep, rand
         self._lock = threading.Lock()
-        self._tokens = self._mine = self._inflight = 0
+        self._tokens = self._first = self._mine = self._inflight = 0
         self._reset = -1
-        self._ends = self._jitter = self._probed = 0.0
+        self._ends = self._opened = self._jitter = self._probed = self._took = 0.0
         self._over = True
         self._progress = monotonic()
 
@@ -126,14 +127,15 @@ class Limiter:
             if self._sleep(min(wait, left)):
                 raise NotAdmitted(now - began, stopped=True)
 
-    def leave(self, status: int | None = None, headers: Mapping[str, str] = NO_HEADERS) -> None:
-        """One call is over; `status` is None when no answer came."""
+    def leave(self, status: int | None = None, headers: Mapping[str, str] = NO_HEADERS, took: float = 0.0) -> None:
+        """One call is over, after `took` seconds; `status` is None when no answer came."""
         with self._lock:
             now = self._monotonic()
             self._inflight -= 1
             self._probed = 0.0
             if status is None:
                 return
+            self._took = took
             self._learn(heard(headers), now)
             if status == 429:
                 self._tokens, self._ends = 0, max(self._ends, now + FLOOR)
@@ -146,11 +148,17 @@ class Limiter:
             admits = now >= self._probed
             self._probed = now + LEASE if admits else self._probed
         else:
-            admits = self._tokens > self._inflight and self._mine < self.cap
+            admits = self._tokens > self._inflight + self._others(now) and self._mine < self.cap
         if admits:
             self._inflight += 1
             self._mine += 1
         return admits
+
+    def _others(self, now: float) -> int:
+        """Calls that other apps will make while one of ours is under way, by what they made in this window so far."""
+        theirs = self._first - self._tokens - (self._mine - self._inflight)
+        expected = theirs / max(now - self._opened, 0.2) * self._took
+        return ceil(min(max(expected, 0.0), self.limit / 10))
 
     def _wait(self, now: float) -> float:
         if self._inflight or self._over:
@@ -164,7 +172,7 @@ class Limiter:
         self.limit = said.limit
         turned = said.reset - self._reset
         if self._over or turned >= WINDOW / 2:
-            self._open(said.remaining, now + said.lasts, said.reset)
+            self._open(said.remaining, now + said.lasts, said.reset, now)
         elif turned > -WINDOW / 2:
             self._tokens = min(self._tokens, said.remaining)
             # Date has whole seconds, so each answer overstates the time left by up to one; the least is the nearest.
@@ -175,12 +183,13 @@ class Limiter:
     def _count(self, now: float) -> None:
         """An answer without usable headers: the last known limit stands."""
         if self._over:
-            self._open(self.limit - 1, now + WINDOW, self._reset)
+            self._open(self.limit - 1, now + WINDOW, self._reset, now)
         else:
             self._tokens -= 1
 
-    def _open(self, tokens: int, ends: float, reset: int) -> None:
+    def _open(self, tokens: int, ends: float, reset: int, now: float) -> None:
         self._tokens, self._ends, self._reset = tokens, ends, reset
+        self._first, self._opened = tokens + 1, now
         self._mine = self._inflight + 1
         self._jitter = self._rand() * JITTER
         self._over = False

@@ -130,6 +130,7 @@ CONTACT = Kind(
     ),
     search=Listing("POST /contacts/search", style="search", per_page=150),
     get="GET /contacts/{id}",
+    count="GET /contacts",
     create=Write("POST /contacts", carries=None),
     update=(Write("PUT /contacts/{id}", carries=None),),
     delete=Write("DELETE /contacts/{id}"),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from reconciler.sandbox import people, tags
 from reconciler.sandbox.paging import numbered_pages
 from reconciler.sandbox.request import Doc, Refusal, Request, invalid
 from reconciler.sandbox.values import is_flag, is_integer, is_number, is_text, merged_custom
-from reconciler.sandbox.versions import V2_15, V2_16
+from reconciler.sandbox.versions import V2_16
 from reconciler.sandbox.workspace import Workspace
 
 CAP = 10_000  # companies that POST /companies/list reaches (API 2.16)
@@ -295,11 +294,3 @@ def segments(request: Request) -> Doc:
     doc = company(request, request.params["id"])
     return {"type": "list", "data": [_segment(s) for s in segments_of(request.ws, "companies", doc)]}
 
-
-def notes_since(version: int, *, write: bool) -> bool:
-    """Reading a company's notes came with 2.15, writing with 2.16."""
-    return version >= (V2_16 if write else V2_15)
-
-
-def any_value(value: Any) -> bool:
-    return value is not None

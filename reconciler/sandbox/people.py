@@ -8,16 +8,16 @@ from reconciler.sandbox.workspace import Workspace
 
 SHOWN = 10  # entries of a sub-list inside a contact (contact_tags and contact_companies, API 2.16)
 
-_NULL = """email phone name avatar owner_id signed_up_at last_seen_at last_replied_at last_contacted_at last_email_opened_at
+_UNSET = """email phone name avatar owner_id signed_up_at last_seen_at last_replied_at last_contacted_at last_email_opened_at
 last_email_clicked_at language_override browser browser_version browser_language os android_app_name android_app_version
 android_device android_os_version android_sdk_version android_last_seen_at ios_app_name ios_app_version ios_device
 ios_os_version ios_sdk_version ios_last_seen_at utm_campaign utm_content utm_medium utm_source utm_term referrer
-enabled_push_messaging""".split()
+enabled_push_messaging"""
 _FALSE = ("has_hard_bounced", "marked_email_as_spam", "unsubscribed_from_emails")
 _PLACE: Doc = dict.fromkeys(("country", "region", "city", "country_code", "continent_code"))
 # Recorded example of POST /contacts, API 2.16: every key is present, null when unset.
 BLANK: Doc = {"type": "contact", "id": None, "workspace_id": None, "external_id": None, "role": None}
-BLANK |= dict.fromkeys(_NULL) | dict.fromkeys(_FALSE, False)
+BLANK |= dict.fromkeys(_UNSET.split()) | dict.fromkeys(_FALSE, False)
 FIELDS = frozenset(BLANK) | {"created_at", "updated_at"}
 
 

@@ -1,0 +1,77 @@
+"""Hold: a fresh comparison is held against a saved plan; what the plan does not have makes it stale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.core.change import Action, Change
+from reconciler.core.document import Document, Hold, digest, holds
+from reconciler.core.order import Step
+from reconciler.core.privacy import shown
+from reconciler.core.resource import Address, Manifest, Snapshot
+
+_MAKING = (Action.CREATE.value, Action.UNARCHIVE.value)
+_LOSING = (Action.DELETE.value, Action.ARCHIVE.value, Action.DETACH.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is left to do of a saved plan, or why it is stale. `unmade` are planned creates that are neither done nor possible now."""
+
+    keep: frozenset[int]
+    stale: tuple[str, ...]
+    unmade: tuple[Hold, ...] = ()
+
+
+def touched(found: Document) -> frozenset[str]:
+    """The addresses, as shown, that a saved plan touches."""
+    ends = [change["address"] for change in found["changes"]] + [change["target"] for change in found["changes"]]
+    return frozenset(end for end in ends if end)
+
+
+def hold(found: Document, steps: Sequence[Step], manifest: Manifest, live: Snapshot) -> Held:
+    """Hold the steps of a fresh comparison against a saved plan. Steps at addresses that the plan does not name are not ours to do."""
+    app_id, salt = live.workspace.app_id, found["salt"]
+    planned = {h.subject: h for h in holds(found)}
+    sources = {h.address for h in planned.values()}
+    bringing = {c["address"] for c in found["changes"] if c["action"] == Action.UNARCHIVE or c.get("or")}
+    keep, stale, fresh = set(), [], set()
+    for i, step in enumerate(steps):
+        change = step.change
+        subject = (change.action.value, shown(change.address, app_id), shown(change.target, app_id) if change.target else "")
+        if subject[1] not in sources:
+            continue
+        fresh.add(subject)
+        if subject in planned:
+            reason = _moved(planned[subject], change, salt)
+        else:
+            reason = "" if change.action is Action.UPDATE and subject[1] in bringing else "was not in the plan"
+        if reason:
+            stale.append(f"{' '.join(filter(None, subject))}: {reason}")
+        keep.add(i)
+    names = {shown(address, app_id): address for address in manifest.resources}
+    rest = [h for subject, h in planned.items() if subject not in fresh]
+    stale += [f"{h.action} {h.address}: {reason}" for h in rest if (reason := _lost(h, names, live, steps))]
+    unmade = tuple(h for h in rest if h.action in _MAKING and h.address in names and live.of(names[h.address]) is None)
+    return Held(frozenset(keep), tuple(sorted(stale)), unmade)
+
+
+def _moved(planned: Hold, change: Change, salt: str) -> str:
+    """Why a change is not the planned one: another field, or another value before it."""
+    new = [f.path for f in change.fields if f.path not in planned.fields]
+    if new:
+        return f"{', '.join(new)} was not in the plan"
+    moved = [f.path for f in change.fields if digest(salt, f.before) != planned.fields[f.path]]
+    return f"{', '.join(moved)} is no longer what it was when this was planned" if moved else ""
+
+
+def _lost(planned: Hold, names: Mapping[str, Address], live: Snapshot, steps: Iterable[Step]) -> str:
+    """Why a planned change that the comparison no longer shows is not simply done: its thing is gone."""
+    if planned.action in (*_LOSING, *_MAKING):
+        return ""
+    for end in filter(None, (planned.address, planned.target)):
+        address = names.get(end)
+        if address is None or live.of(address) is None:
+            return f"{end} is gone"
+    return ""

@@ -1,0 +1,32 @@
+"""What became of a change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.core.change import Change
+
+
+class Status(StrEnum):
+    """What became of a change."""
+
+    APPLIED = "applied"
+    INEFFECTIVE = "ineffective"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one change, and why. `id` is what Intercom calls the thing; `fields` are those that a reply did not show."""
+
+    step: int
+    change: Change
+    status: Status
+    reason: str = ""
+    id: str | None = None
+    request_id: str | None = None
+    fields: tuple[str, ...] = ()
+    settling: bool = False
+    fatal: bool = False

@@ -1,0 +1,58 @@
+"""Custom attributes get their type: what the manifest does not declare is read as what is live says it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from reconciler.core.kind import Field, Kind
+from reconciler.core.resource import Address, Live, Manifest, Resource, Snapshot
+from reconciler.core.values import typed
+
+Refusals = list[tuple[str, str]]
+
+
+def settle_types(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot) -> tuple[Manifest, tuple[tuple[str, str], ...]]:
+    """The manifest with every value of a merged map typed, and a refusal for each that cannot be: unknown, or of another type."""
+    refusals: Refusals = []
+    merged = {kind.name: [(n, f) for n, f in kind.fields.items() if f.merged and f.typed_by] for kind in kinds}
+    types = {kind.name: {thing.key: thing for thing in live.things.get(kind.name, {}).values()} for kind in kinds}
+    resources = dict(manifest.resources)
+    for address, resource in manifest.resources.items():
+        fields = dict(_typed_fields(resource, merged[address.kind], manifest, types, refusals))
+        if fields:
+            resources[address] = replace(resource, fields={**resource.fields, **fields})
+    return replace(manifest, resources=resources), tuple(refusals)
+
+
+def _typed_fields(
+    resource: Resource,
+    merged: Sequence[tuple[str, Field]],
+    manifest: Manifest,
+    types: Mapping[str, Mapping[str, Live]],
+    refusals: Refusals,
+) -> Iterator[tuple[str, Any]]:
+    for name, field in merged:
+        values = resource.fields.get(name)
+        if values and field.typed_by:
+            found = {}
+            for key, raw in values.items():
+                if Address(field.typed_by, key) in manifest.resources:
+                    found[key] = raw
+                else:
+                    found[key] = _typed_value(resource, key, raw, types[field.typed_by].get(key), refusals)
+            yield name, found
+
+
+def _typed_value(resource: Resource, key: str, raw: Any, live: Live | None, refusals: Refusals) -> Any:
+    model = live.fields.get("model") if live else None
+    if live is None or model not in (None, resource.address.kind):
+        text = f"{resource.mark}: no attribute {key!r} is known for a {resource.address.kind}"
+        refusals.append(("attribute", f"{text}; declare it under `attributes:`, or correct the name"))
+        return raw
+    try:
+        return typed(raw, str(live.fields.get("data_type")))
+    except ValueError as error:
+        refusals.append(("attribute", f"{resource.mark}: {key}: {error}"))
+        return raw

@@ -1,0 +1,126 @@
+"""Runs jobs: in waves, what is independent at the same time, what depends on a failure not at all; stops cleanly when asked to."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from reconciler.core.calls import Job
+from reconciler.core.order import Step
+from reconciler.core.outcome import Outcome, Status
+from reconciler.core.resource import Address
+
+Perform = Callable[[Job, Mapping[Address, str]], Sequence[Outcome]]
+
+
+@dataclass
+class _Run:
+    """One execution on its way."""
+
+    jobs: Sequence[Job]
+    steps: Sequence[Step]
+    ids: dict[Address, str]
+    stopped: Callable[[], bool]
+    done: dict[int, Outcome] = field(default_factory=dict)
+    fatal: str = ""
+
+    def halted(self) -> bool:
+        return bool(self.fatal) or self.stopped()
+
+    def note(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        for outcome in outcomes:
+            self.done[outcome.step] = outcome
+            if outcome.id and outcome.change.target is None:
+                self.ids[outcome.change.address] = outcome.id
+            if outcome.fatal:
+                self.fatal = outcome.reason
+        return outcomes
+
+    def broken(self, job: Job) -> Outcome | None:
+        """What the job needs and did not get."""
+        needed = (self.done.get(n) for n in sorted(job.needs))
+        return next((o for o in needed if o and o.status in (Status.FAILED, Status.SKIPPED)), None)
+
+    def skip(self, job: Job, reason: str) -> Sequence[Outcome]:
+        return self.note([Outcome(i, self.steps[i].change, Status.SKIPPED, reason) for i in job.covers])
+
+
+def execute(
+    jobs: Sequence[Job],
+    steps: Sequence[Step],
+    perform: Perform,
+    ids: Mapping[Address, str],
+    workers: int = 8,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Outcome]:
+    """Yield what becomes of every step, as it happens. `perform` makes the calls of one job and never raises for a failed call.
+
+    When `stopped` turns true, calls in flight end and no other starts; what was not started is yielded as skipped.
+    """
+    run = _Run(jobs, steps, dict(ids), stopped)
+    waves: dict[int, list[Job]] = defaultdict(list)
+    for job in jobs:
+        waves[job.wave].append(job)
+    with ThreadPoolExecutor(workers) as pool:
+        for wave in sorted(waves):
+            yield from _wave(run, waves[wave], perform, pool, workers)
+
+
+class _Queue:
+    """The jobs of one wave: which are ready, and which become so when one ends."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        maker = {step: job for job in jobs for step in job.covers}
+        self.ready: deque[Job] = deque()
+        self.waiting: dict[int, int] = {}
+        self.followers: dict[int, list[Job]] = defaultdict(list)
+        for job in jobs:
+            needed = {id(maker[n]) for n in job.needs if n in maker}
+            self.waiting[id(job)] = len(needed)
+            for maker_id in needed:
+                self.followers[maker_id].append(job)
+            if not needed:
+                self.ready.append(job)
+
+    def ended(self, job: Job) -> None:
+        for follower in self.followers[id(job)]:
+            self.waiting[id(follower)] -= 1
+            if self.waiting[id(follower)] == 0:
+                self.ready.append(follower)
+
+
+def _wave(run: _Run, jobs: Sequence[Job], perform: Perform, pool: ThreadPoolExecutor, workers: int) -> Iterator[Outcome]:
+    queue = _Queue(jobs)
+    running: dict[Future[Sequence[Outcome]], Job] = {}
+    while queue.ready or running:
+        for job, reason in _unstartable(run, queue.ready):
+            yield from run.skip(job, reason)
+            queue.ended(job)
+        while queue.ready and len(running) < workers and not _reason_not_to(run, queue.ready[0]):
+            job = queue.ready.popleft()
+            running[pool.submit(perform, job, run.ids)] = job
+        over = wait(running, return_when=FIRST_COMPLETED).done if running else ()
+        for future in over:
+            yield from run.note(future.result())
+            queue.ended(running.pop(future))
+
+
+def _unstartable(run: _Run, ready: deque[Job]) -> list[tuple[Job, str]]:
+    """Jobs that will not be made, taken off the front of the queue, with the reason."""
+    found = []
+    while ready:
+        reason = _reason_not_to(run, ready[0])
+        if not reason:
+            break
+        found.append((ready.popleft(), reason))
+    return found
+
+
+def _reason_not_to(run: _Run, job: Job) -> str:
+    if broken := run.broken(job):
+        return f"waits for {broken.change.action} of the {broken.change.address.kind} it needs, which was {broken.status}: {broken.reason}"
+    if run.fatal:
+        return f"not started: {run.fatal}"
+    return "not started: the run was stopped" if run.stopped() else ""

@@ -1,0 +1,312 @@
+"""Observe: carry out the reads that the planner of reads asks for, until the live side of every declared thing is known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from reconciler.core import match
+from reconciler.core.kind import Kind, LinkKind, Listing
+from reconciler.core.reads import How, Read, Seen, next_reads, spellings
+from reconciler.core.resource import Address, LinkName, Manifest, Note, Resource, Snapshot, Workspace
+from reconciler.errors import IntercomError
+from reconciler.intercom import routes
+from reconciler.intercom.http import Client, HttpError, Reply, Request, UnsafeSegment
+
+Body = dict[str, Any]
+Tick = Callable[[str], None]
+Ids = Mapping[Address, str]
+GONE = (404, 410)
+NO_IDS: Ids = MappingProxyType({})
+
+
+@dataclass
+class Sight:
+    """All that one observation has seen of the workspace."""
+
+    seen: dict[str, Seen] = field(default_factory=dict)
+    links: dict[LinkName, dict[str, frozenset[str]]] = field(default_factory=dict)
+    partial: set[tuple[LinkName, str]] = field(default_factory=set)
+    notes: list[Note] = field(default_factory=list)
+
+
+def identify(client: Client) -> tuple[Workspace, str, int | None]:
+    """Which workspace the token is for, the admin's name, and the calls per ten seconds that it admits (GET /me, API 2.16)."""
+    reply = client.send(Request("GET", "/me"))
+    app = reply.body.get("app")
+    if not isinstance(app, dict) or not isinstance(app.get("id_code"), str):
+        raise routes.bad(client, Request("GET", "/me"), "the answer names no workspace")
+    return Workspace(app["id_code"], str(app.get("region") or "us").lower()), str(reply.body.get("name") or ""), reply.limit
+
+
+@dataclass
+class Observer:
+    """Reads one workspace with one client. `tick` is told of every read, for progress."""
+
+    client: Client
+    kinds: Sequence[Kind]
+    tick: Tick = lambda what: None
+
+    def observe(
+        self, manifest: Manifest, here: Workspace, window: int | None, ids: Ids = NO_IDS, certain: frozenset[Address] = frozenset()
+    ) -> Snapshot:
+        """The live side of what is declared. `ids` are looked up before any search; `certain` things are read again by their id.
+
+        Raises IntercomError when a read fails after its retries: what could not be read is never taken for absent.
+        """
+        sight = Sight()
+        before = self.client.sent.total()
+        found = match.Match()
+        with ThreadPoolExecutor(self.client.workers) as pool:
+            for kind in self.kinds:
+                wanted = [r for r in manifest.resources.values() if r.address.kind == kind.name]
+                sight.seen[kind.name] = Seen({r.address: ids[r.address] for r in wanted if r.address in ids})
+                self._add(found, self._find(kind, wanted, manifest, sight, pool, certain))
+            self._complete_links(manifest, found.pairs, sight, pool)
+            totals = self._totals(manifest, sight)
+        return Snapshot(
+            workspace=here,
+            things={name: seen.things for name, seen in sight.seen.items()},
+            pairs=found.pairs,
+            links=sight.links,
+            withheld=frozenset(found.withheld),
+            totals=totals,
+            notes=(*sight.notes, *found.notes),
+            refusals=tuple(found.refusals),
+            reads=self.client.sent.total() - before,
+            window=window,
+        )
+
+    @staticmethod
+    def _add(found: match.Match, more: match.Match) -> None:
+        found.pairs.update(more.pairs)
+        found.withheld |= more.withheld
+        found.notes += more.notes
+        found.refusals += more.refusals
+
+    def _find(
+        self,
+        kind: Kind,
+        wanted: Sequence[Resource],
+        manifest: Manifest,
+        sight: Sight,
+        pool: ThreadPoolExecutor,
+        certain: frozenset[Address],
+    ) -> match.Match:
+        """Ask until the planner of reads has no more questions, and what must be certain was seen by a strong read."""
+        seen, needed = sight.seen[kind.name], self._needed(kind, manifest)
+        while True:
+            while reads := next_reads(kind, wanted, seen, needed):
+                self._make(kind, reads, sight, pool)
+            found = match.match(kind, wanted, seen.things.values())
+            weak = {i for a, i in found.pairs.items() if a in certain and i not in seen.strong}
+            if kind.whole or not kind.get or not weak:
+                return found
+            self._make(kind, [Read(kind.name, How.GET, "id", (live_id,)) for live_id in sorted(weak)], sight, pool)
+
+    def _make(self, kind: Kind, reads: Sequence[Read], sight: Sight, pool: ThreadPoolExecutor) -> None:
+        for read in reads:
+            sight.seen[kind.name].note(read)
+        for read, bodies in zip(reads, pool.map(lambda r: list(self._read(kind, r, sight.seen[kind.name])), reads), strict=True):
+            self._take(kind, read, bodies, sight)
+
+    def _needed(self, kind: Kind, manifest: Manifest) -> bool:
+        """Whether a kind must be listed though none of it is declared: to name links, or to type values."""
+        for other in self.kinds:
+            fields = {name for name, f in other.fields.items() if f.typed_by == kind.name}
+            links = {link.field for link in other.links if link.target == kind.name and kind.whole}
+            if fields or links:
+                for resource in manifest.resources.values():
+                    if resource.address.kind == other.name and (fields & resource.fields.keys() or links & resource.links.keys()):
+                        return True
+        return False
+
+    def _take(self, kind: Kind, read: Read, bodies: Iterable[Body], sight: Sight) -> None:
+        seen = sight.seen[kind.name]
+        for body in bodies:
+            if not kind.admits(body):
+                continue
+            live = routes.thing(self.client, Request("GET", "/" + kind.section), kind, body)
+            strong = read.how in (How.GET, How.FIND)
+            if live.id in seen.gone or (live.id in seen.things and not strong):
+                continue
+            seen.things[live.id] = live
+            if strong:
+                seen.strong.add(live.id)
+            for link in kind.links:
+                ids, whole = link.embedded(body)
+                sight.links.setdefault(link.name, {})[live.id] = frozenset(ids)
+                (sight.partial.discard if whole else sight.partial.add)((link.name, live.id))
+
+    def _read(self, kind: Kind, read: Read, seen: Seen) -> Iterator[Body]:
+        self.tick(f"{kind.section}: {read.how}")
+        match read.how:
+            case How.LIST:
+                yield from self._list(kind, seen)
+            case How.REST:
+                yield from self._rest(kind, seen)
+            case How.GET:
+                yield from self._get(kind, read.keys[0], seen)
+            case How.FIND:
+                yield from self._point(kind, read)
+            case How.SEARCH:
+                values = spellings(kind.identity[read.by], read.keys)
+                yield from self._search(kind, {"field": read.by, "operator": "IN", "value": values})
+            case How.LOOSE:
+                filters = [{"field": read.by, "operator": "~", "value": key} for key in read.keys]
+                yield from self._search(kind, {"operator": "OR", "value": filters} if len(filters) > 1 else filters[0])
+
+    def _list(self, kind: Kind, seen: Seen) -> Iterator[Body]:
+        """A whole listing; of one in pages only the first, whose count says whether the rest is worth it."""
+        listing = kind.listing
+        assert listing is not None
+        if listing.style == "whole":
+            yield from self._all(listing, {})
+            return
+        asked = self._page_request(listing, 1)
+        reply = self.client.send(asked)
+        found = routes.items(self.client, asked, listing, reply)
+        total = reply.body.get("total_count")
+        seen.total = total if isinstance(total, int) else len(found)
+        yield from found
+
+    def _page_request(self, listing: Listing, page: int) -> Request:
+        return routes.request(listing.route, {}, query=(("page", str(page)), ("per_page", str(listing.per_page))))
+
+    def _rest(self, kind: Kind, seen: Seen) -> Iterator[Body]:
+        """The other pages. They shift under a busy workspace: a count that does not add up is read once more."""
+        listing = kind.listing
+        assert listing is not None
+        assert seen.total is not None
+        last = math.ceil(seen.total / listing.per_page)
+        found: dict[str, Body] = {}
+        for first in (2, 1):
+            for page in range(first, last + 1):
+                asked = self._page_request(listing, page)
+                found.update((str(body.get("id")), body) for body in routes.items(self.client, asked, listing, self.client.send(asked)))
+            if len(found.keys() | seen.things.keys()) >= seen.total:
+                break
+        yield from found.values()
+
+    def _all(self, listing: Listing, values: Mapping[str, str]) -> Iterator[Body]:
+        def make(following: dict[str, str]) -> Request:
+            query = {"per_page": str(listing.per_page)} if listing.style == "pages" else {}
+            return routes.request(listing.route, values, query=tuple({**query, **following}.items()))
+
+        for asked, reply in routes.pages(self.client, make, listing):
+            yield from routes.items(self.client, asked, listing, reply)
+
+    def _search(self, kind: Kind, query: Body) -> Iterator[Body]:
+        listing = kind.search
+        assert listing is not None
+
+        def make(following: dict[str, str]) -> Request:
+            # starting_after counts in the body only: in the URL it silently returns page 1 (community.intercom.com 2038).
+            paging: Body = {"per_page": listing.per_page}
+            if "starting_after" in following:
+                paging["starting_after"] = following["starting_after"]
+            return routes.request(listing.route, {}, {"query": query, "pagination": paging})
+
+        for asked, reply in routes.pages(self.client, make, listing):
+            yield from routes.items(self.client, asked, listing, reply)
+
+    def _get(self, kind: Kind, live_id: str, seen: Seen) -> Iterator[Body]:
+        """One thing by its id. 404, or 410 for a merged contact, means that it is not there under this id."""
+        if kind.get is None:
+            return
+        asked = routes.request(kind.get, {"id": live_id})
+        reply = self._unless_gone(asked)
+        if reply is None:
+            seen.gone.add(live_id)
+            seen.things.pop(live_id, None)
+            return
+        if str(reply.body.get("id")) != live_id:
+            raise routes.bad(self.client, asked, "the answer is another thing than the one asked for")
+        yield reply.body
+
+    def _point(self, kind: Kind, read: Read) -> Iterator[Body]:
+        """A strong read by a key. An answer may be the thing or a list of such; what has another key was not asked for."""
+        identity, key = kind.identity[read.by], read.keys[0]
+        assert identity.find is not None
+        try:
+            asked = routes.request(identity.find, {"key": key})
+        except UnsafeSegment:
+            return
+        reply = self._unless_gone(asked)
+        if reply is None:
+            return
+        bodies = self._things_of(kind, asked, reply)
+        exact = [b for b in bodies if str(b.get(read.by)) == key]
+        if bodies and not exact and not isinstance(reply.body.get("data"), list):
+            raise routes.bad(self.client, asked, "the answer is another thing than the one asked for")
+        yield from exact
+
+    def _things_of(self, kind: Kind, asked: Request, reply: Reply) -> list[Body]:
+        if kind.listing and reply.body.get("type") in ("list", f"{kind.name}.list"):
+            listing = replace(kind.listing, items=("data", kind.section))
+            found = routes.items(self.client, asked, listing, reply)
+            page, step = 1, routes.next_page(reply, 1)
+            while step:
+                page += 1
+                reply = self.client.send(replace(asked, query=(*asked.query, *step.items())))
+                found += routes.items(self.client, asked, listing, reply)
+                step = routes.next_page(reply, page)
+            return found
+        routes.thing(self.client, asked, kind, reply.body)
+        return [reply.body]
+
+    def _unless_gone(self, asked: Request) -> Reply | None:
+        try:
+            return self.client.send(asked)
+        except HttpError as error:
+            if error.status in GONE:
+                return None
+            raise
+
+    def _complete_links(self, manifest: Manifest, pairs: Ids, sight: Sight, pool: ThreadPoolExecutor) -> None:
+        """Where a thing shows only some of its links, the sub-resource has them all. Where the manifest owns the whole list
+        (`exact`), the ends that nobody declared are read too, so that they have a name."""
+        listed = [
+            (link, pairs[address])
+            for kind in self.kinds
+            for link in kind.links
+            for address in pairs
+            if address.kind == kind.name and link.field in manifest.resources[address].links
+        ]
+        cut = [(link, live_id) for link, live_id in listed if (link.name, live_id) in sight.partial]
+        for (link, live_id), ids in zip(cut, pool.map(lambda job: self._sub_list(*job), cut), strict=True):
+            sight.links[link.name][live_id] = ids
+        if manifest.policy.links == "exact":
+            for kind in self.kinds:
+                ends = {i for link, live_id in listed if link.target == kind.name for i in sight.links[link.name][live_id]}
+                unknown = sorted(ends - sight.seen[kind.name].things.keys()) if not kind.whole else []
+                self._make(kind, [Read(kind.name, How.GET, "id", (live_id,)) for live_id in unknown], sight, pool)
+
+    def _sub_list(self, link: LinkKind, live_id: str) -> frozenset[str]:
+        self.tick(f"{link.source} {link.field}")
+        if link.listing is None:
+            raise IntercomError(f"the {link.field} of a {link.source} are cut and cannot be read whole")
+        return frozenset(str(body.get("id")) for body in self._all(link.listing, {"source": live_id}))
+
+    def _totals(self, manifest: Manifest, sight: Sight) -> Mapping[str, int]:
+        """How many things are live, by kind: known where all were listed, counted where a percentage is written."""
+        totals = {name: seen.total if seen.total is not None else len(seen.things) for name, seen in sight.seen.items()}
+        if not any(isinstance(limit, str) for _, limit in manifest.policy.limits):
+            return totals
+        for kind in self.kinds:
+            listing = kind.search or kind.listing
+            if listing is not None and not kind.whole and sight.seen[kind.name].total is None:
+                totals[kind.name] = self._count(kind, listing)
+        return totals
+
+    def _count(self, kind: Kind, listing: Listing) -> int:
+        asked = routes.request(kind.count or listing.route, {}, query=(("per_page", "1"),))
+        reply = self.client.send(asked)
+        total = reply.body.get("total_count")
+        if not isinstance(total, int):
+            raise routes.bad(self.client, asked, "the answer has no total_count")
+        return total

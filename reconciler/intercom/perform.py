@@ -1,0 +1,233 @@
+"""Perform: make the calls of a job, and read in the reply what became of it. The reply to a write is the proof of the write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reconciler.core.calls import Call, Job, Ref, rewrites
+from reconciler.core.change import Action, LinkChange, ThingChange
+from reconciler.core.diff import live_value
+from reconciler.core.kind import Kind, LinkKind
+from reconciler.core.order import Step
+from reconciler.core.outcome import Outcome, Status
+from reconciler.core.resource import Address, LinkName, Live, Resource
+from reconciler.errors import IntercomError
+from reconciler.intercom import routes
+from reconciler.intercom.http import CallError, Client, HttpError, NoAnswer, Reply
+
+Ids = Mapping[Address, str]
+
+# Intercom archives a deleted company some time later; how much later is not documented.
+SETTLE = 30.0
+LOOK_EVERY = 1.0
+GONE = (404, 410)
+
+
+class _Failed(Exception):
+    """A job that ended early, with what became of it."""
+
+    def __init__(self, status: Status, reason: str, request_id: str | None = None, fatal: bool = False) -> None:
+        self.status, self.reason, self.request_id, self.fatal = status, reason, request_id, fatal
+        super().__init__(reason)
+
+
+@dataclass
+class Performer:
+    """Makes calls for one plan. `resources` say who a created thing must turn out to be; `sleep` takes seconds."""
+
+    client: Client
+    kinds: Sequence[Kind]
+    steps: Sequence[Step]
+    resources: Mapping[Address, Resource]
+    sleep: Callable[[float], object] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._kinds = {kind.name: kind for kind in self.kinds}
+        self._links: dict[LinkName, LinkKind] = {link.name: link for kind in self.kinds for link in kind.links}
+
+    def perform(self, job: Job, ids: Ids) -> Sequence[Outcome]:
+        """What became of every step that the job covers. A failed call is an outcome, never an exception."""
+        change = self.steps[job.covers[0]].change
+        try:
+            if isinstance(change, LinkChange):
+                return self._link(job, change, ids)
+            return [self._thing(job, change, ids)]
+        except _Failed as end:
+            return self._ended(job, end)
+        except CallError as error:
+            return self._ended(job, _failure(error))
+        except IntercomError as error:
+            return self._ended(job, _Failed(Status.FAILED, str(error)))
+
+    def _ended(self, job: Job, end: _Failed) -> Sequence[Outcome]:
+        return [
+            Outcome(i, self.steps[i].change, end.status, end.reason, request_id=end.request_id, fatal=end.fatal) for i in job.covers
+        ]
+
+    def _send(self, call: Call, ids: Ids) -> Reply:
+        values = {name: _bound(value, ids) for name, value in call.values.items() if not isinstance(value, Ref) or value.address in ids}
+        return self.client.send(routes.request(call.route, values, _bound(call.body, ids), repeatable=call.repeatable))
+
+    def _thing(self, job: Job, change: ThingChange, ids: Ids) -> Outcome:
+        kind = self._kinds[change.address.kind]
+        live_id = change.id
+        hidden: list[str] = []
+        for call in job.calls:
+            try:
+                reply = self._send(call, ids)
+            except HttpError as error:
+                return self._no(kind, job, change, ids, error)
+            live_id, unshown = self._proved(kind, change, call, reply, live_id)
+            hidden += unshown
+            ids = {**ids, change.address: live_id} if live_id else ids
+        return self._done(job, change, live_id, hidden, settling=change.action is Action.DELETE and kind.settles)
+
+    def _done(
+        self, job: Job, change: ThingChange, live_id: str | None, hidden: Sequence[str], *, settling: bool = False, reason: str = ""
+    ) -> Outcome:
+        if hidden:
+            text = f"Intercom answered 200 and does not show {', '.join(hidden)}"
+            return Outcome(job.covers[0], change, Status.INEFFECTIVE, text, live_id, fields=tuple(hidden))
+        return Outcome(job.covers[0], change, Status.APPLIED, reason, live_id, settling=settling)
+
+    def _no(self, kind: Kind, job: Job, change: ThingChange, ids: Ids, error: HttpError) -> Outcome:
+        """A refused call: perhaps the thing is there already, or gone already."""
+        if error.status in GONE and change.action in (Action.DELETE, Action.ARCHIVE):
+            return Outcome(job.covers[0], change, Status.APPLIED, "was gone already", change.id)
+        if error.status == 409 and change.action is Action.CREATE and kind.conflict and (found := kind.conflict(error.message)):
+            return self._exists(kind, job, change, *found, error)
+        raise error
+
+    def _exists(self, kind: Kind, job: Job, change: ThingChange, live_id: str, archived: bool, error: HttpError) -> Outcome:
+        """A create met somebody. It is taken only if that is who the entry means: the 409 may have matched by another value."""
+        if archived and not change.returns:
+            text = f"an archived {kind.name} (id {live_id}) has this identity; write `state: present` to bring it back"
+            raise _Failed(Status.FAILED, text, error.request_id)
+        if archived:
+            self._bring_back(kind, live_id, error)
+        here = self._read(kind, live_id)
+        if here is None or not self._is_meant(kind, change, here):
+            if archived and kind.archive:
+                self.client.send(routes.request(kind.archive.route, {"id": live_id}, kind.archive.body))
+            text = f"another {kind.name} (id {live_id}) holds one of its unique values and is not the one meant"
+            raise _Failed(Status.FAILED, f"{text}: {error.message}", error.request_id)
+        hidden: list[str] = []
+        for call in rewrites(kind, change, here):
+            hidden += self._proved(kind, change, call, self._send(call, {}), live_id)[1]
+        return self._done(job, change, live_id, hidden, reason="brought back from the archive" if archived else "existed already")
+
+    def _bring_back(self, kind: Kind, live_id: str, first: HttpError) -> None:
+        assert kind.unarchive is not None
+        try:
+            self.client.send(routes.request(kind.unarchive.route, {"id": live_id}, kind.unarchive.body))
+        except HttpError as error:
+            text = f"create: {first.message}; unarchive: {error.message or error.status}"
+            raise _Failed(Status.FAILED, text, error.request_id) from None
+
+    def _read(self, kind: Kind, live_id: str) -> Live | None:
+        assert kind.get is not None
+        asked = routes.request(kind.get, {"id": live_id})
+        try:
+            return routes.thing(self.client, asked, kind, self.client.send(asked).body)
+        except HttpError as error:
+            if error.status in GONE:
+                return None
+            raise
+
+    def _is_meant(self, kind: Kind, change: ThingChange, here: Live) -> bool:
+        resource = self.resources[change.address]
+        identity = kind.identity[resource.by]
+        value = here.id if resource.by == "id" else here.fields.get(resource.by)
+        return value is not None and identity.fold(str(value)) == identity.fold(resource.key)
+
+    def _proved(self, kind: Kind, change: ThingChange, call: Call, reply: Reply, live_id: str | None) -> tuple[str | None, list[str]]:
+        """The id that the reply names, and the paths that were sent and that it does not show."""
+        if change.action in (Action.DELETE, Action.ARCHIVE) or (not call.sent and live_id):
+            return live_id, []
+        asked = routes.request("GET /" + kind.section, {})
+        here = routes.thing(self.client, asked, kind, reply.body)
+        if live_id and here.id != live_id:
+            raise _Failed(Status.FAILED, f"the answer is about another {kind.name} (id {here.id}) than the one asked for", reply.request_id)
+        fields = ((path, value, kind.fields.get(path) or kind.fields[path.partition(".")[0]]) for path, value in call.sent.items())
+        return here.id, [path for path, value, field in fields if not field.same(live_value(here, path), value)]
+
+    def _link(self, job: Job, change: LinkChange, ids: Ids) -> Sequence[Outcome]:
+        link = self._links[change.link]
+        try:
+            reply = self._send(job.calls[0], ids)
+        except HttpError as error:
+            return self._ended(job, self._link_refused(link, change, error))
+        return [self._link_outcome(link, i, job, ids, reply) for i in job.covers]
+
+    def _link_refused(self, link: LinkKind, change: LinkChange, error: HttpError) -> _Failed:
+        if error.status in GONE and link.lost_source and error.message == link.lost_source:
+            return _Failed(Status.SKIPPED, f"the {link.source} is archived, merged or deleted: {error.message}", error.request_id)
+        if error.status in GONE and change.action is Action.DETACH:
+            return _Failed(Status.APPLIED, "was gone already", error.request_id)
+        return _failure(error)
+
+    def _link_outcome(self, link: LinkKind, step: int, job: Job, ids: Ids, reply: Reply) -> Outcome:
+        change = self.steps[step].change
+        assert isinstance(change, LinkChange)
+        shown = self._shows(link, change, job, ids, reply)
+        if shown is None:
+            text = f"Intercom did not list the {link.source}: it is archived, merged or deleted"
+            return Outcome(step, change, Status.SKIPPED, text, request_id=reply.request_id)
+        if not shown:
+            text = "Intercom answered 200 and does not show the link"
+            return Outcome(step, change, Status.INEFFECTIVE, text, request_id=reply.request_id, fields=(link.field,))
+        return Outcome(step, change, Status.APPLIED)
+
+    def _shows(self, link: LinkKind, change: LinkChange, job: Job, ids: Ids, reply: Reply) -> bool | None:
+        """Whether the reply shows the link as it should be now; None where it does not speak of its source at all."""
+        array = job.items or next((key for key in (job.calls[0].body or {}) if isinstance(job.calls[0].body[key], list)), "")
+        if not array:
+            return change.action is Action.DETACH or str(reply.body.get("id")) == (change.target_id or ids.get(change.target))
+        # Since 2.16 POST /tags skips ids that do not exist and lists what it did; before, its answer was the tag alone.
+        if self.client.version < "2.16":
+            return True
+        source = change.id or ids[change.address]
+        listed = {str(item.get("id")): item.get("tagged") for item in reply.body.get(array) or () if isinstance(item, dict)}
+        return None if source not in listed else bool(listed[source]) is (change.action is Action.ATTACH)
+
+    def settle(self, outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
+        """Look again at what was deleted and goes only later, for up to 30 seconds in all; what is still there is named."""
+        ends = self.monotonic() + SETTLE
+        waiting = [o for o in outcomes if o.settling]
+        while waiting:
+            waiting = [o for o in waiting if self._still_there(o)]
+            if not waiting or self.monotonic() >= ends:
+                break
+            self.sleep(LOOK_EVERY)
+        yield from (replace(o, reason="being archived: Intercom still shows it", settling=False) for o in waiting)
+
+    def _still_there(self, outcome: Outcome) -> bool:
+        kind = self._kinds[outcome.change.address.kind]
+        try:
+            return outcome.id is not None and self._read(kind, outcome.id) is not None
+        except IntercomError:
+            return True
+
+
+def _failure(error: CallError) -> _Failed:
+    """A call that failed, as an outcome. A token that is no longer accepted ends the run."""
+    if isinstance(error, HttpError):
+        said = error.message or error.code
+        return _Failed(Status.FAILED, f"{error.status} {said}".strip(), error.request_id, fatal=error.status == 401)
+    fatal = isinstance(error, NoAnswer) and not error.maybe_done
+    return _Failed(Status.FAILED, str(error), fatal=fatal)
+
+
+def _bound(value: Any, ids: Ids) -> Any:
+    """A value or a body with its Refs replaced by ids."""
+    if isinstance(value, Ref):
+        return ids[value.address]
+    if isinstance(value, Mapping):
+        return {key: _bound(item, ids) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_bound(item, ids) for item in value]
+    return value

@@ -1,0 +1,84 @@
+"""A kind's routes with their values filled in become requests, and replies are read only in the shape that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from reconciler.core.kind import Kind, Listing, decode
+from reconciler.core.resource import Live
+from reconciler.intercom.http import BadAnswer, Call, Client, Reply, Request, path
+
+Query = tuple[tuple[str, str], ...]
+
+
+def request(route: str, values: Mapping[str, str], body: Any = None, query: Query = (), repeatable: bool = True) -> Request:
+    """`GET /companies?company_id={key}` and its values as a request; each value is one path segment or one query value."""
+    method, _, template = route.partition(" ")
+    template, _, asked = template.partition("?")
+    filled = tuple((name, value.format_map(values)) for name, value in parse_qsl(asked))
+    return Request(method, path(template, **values), filled + query, body, repeatable)
+
+
+def bad(client: Client, asked: Request, why: str) -> BadAnswer:
+    """The error of an answer that is not what was asked for."""
+    return BadAnswer(Call(asked.method, client.host, asked.path), why)
+
+
+def items(client: Client, asked: Request, listing: Listing, reply: Reply) -> list[dict[str, Any]]:
+    """The array of a list answer. Raises BadAnswer where there is none, or what is in it is not things."""
+    for key in listing.items:
+        found = reply.body.get(key)
+        if isinstance(found, list):
+            if not all(isinstance(item, dict) for item in found):
+                raise bad(client, asked, f"the list {key!r} holds something that is no object")
+            return found
+    raise bad(client, asked, f"the answer has no list ({' or '.join(listing.items)}); nothing can be said of what is live")
+
+
+def thing(client: Client, asked: Request, kind: Kind, body: Any) -> Live:
+    """One thing of a kind. Raises BadAnswer for a body that cannot be one."""
+    if not isinstance(body, dict) or not isinstance(body.get("id"), (str, int)):
+        raise bad(client, asked, f"the answer is no {kind.name}")
+    try:
+        return decode(kind, body)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise bad(client, asked, f"the answer is no {kind.name} that can be read") from None
+
+
+def next_page(reply: Reply, page: int) -> dict[str, str] | None:
+    """What to ask for next, from `pages`: an object, a URL, null, or a count of pages. Only the parameters of a URL are used."""
+    pages = reply.body.get("pages")
+    if not isinstance(pages, dict):
+        return None
+    following = pages.get("next")
+    if isinstance(following, str) and following:
+        return dict(parse_qsl(urlsplit(following).query)) or None
+    if isinstance(following, dict):
+        return {k: str(v) for k, v in following.items() if k in ("page", "starting_after", "per_page") and v not in (None, "")} or None
+    total = pages.get("total_pages")
+    if isinstance(total, int) and page < total:
+        return {"page": str(page + 1)}
+    return None
+
+
+def pages(client: Client, make: Callable[[dict[str, str]], Request], listing: Listing) -> Iterator[tuple[Request, Reply]]:
+    """Every page of a listing, one after the other. `make` builds the request from the parameters of the next page."""
+    following: dict[str, str] = {}
+    seen = set()
+    page = 1
+    while True:
+        asked = make(following)
+        reply = client.send(asked)
+        yield asked, reply
+        step = next_page(reply, page)
+        if step is None:
+            if reply.body.get("has_more") is True:
+                raise bad(client, asked, "the list says has_more and does not say how to go on")
+            return
+        key = tuple(sorted(step.items()))
+        if key in seen:
+            raise bad(client, asked, "the list names the same next page again and again")
+        seen.add(key)
+        following, page = step, page + 1

@@ -1,0 +1,23 @@
+"""A plan as JSON: the document itself, every digit and every key in its place, safe to show on a terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from reconciler.core.document import Document
+from reconciler.report.terminal import COMMAND, HARMFUL
+
+# Outside of strings none of these occur in JSON; the encoder itself has escaped C0, and its line breaks must stay.
+_UNSAFE = re.compile(f"[{HARMFUL.removeprefix(chr(0) + '-' + chr(0x1F))}]|{COMMAND}")
+
+
+def render(document: Document) -> str:
+    """The document as built, two spaces deep, in UTF-8's characters where those are harmless."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return _UNSAFE.sub(lambda found: _escaped(found[0]), text) + "\n"
+
+
+def _escaped(char: str) -> str:
+    # "#" is plain to json.dumps.
+    return "\\u0023" if char == "#" else json.dumps(char)[1:-1]

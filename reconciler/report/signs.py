@@ -1,0 +1,64 @@
+"""How each action looks: a symbol that any terminal has, its word, and a colour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from rich.cells import cell_len
+
+from reconciler.core.change import Action
+
+# Select Graphic Rendition, ECMA-48 8.3.117.
+GREEN, YELLOW, RED, BOLD, DIM = "32", "33", "31", "1", "2"
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    symbol: str
+    color: str
+
+
+SIGNS: Mapping[str, Sign] = MappingProxyType(
+    {
+        Action.CREATE: Sign("+", GREEN),
+        Action.UNARCHIVE: Sign("^", GREEN),
+        Action.RENAME: Sign(">", YELLOW),
+        Action.UPDATE: Sign("~", YELLOW),
+        Action.ATTACH: Sign("+", GREEN),
+        Action.DETACH: Sign("-", RED),
+        Action.ARCHIVE: Sign("v", RED),
+        Action.DELETE: Sign("-", RED),
+    }
+)
+UNKNOWN = Sign("?", BOLD)
+
+
+def paint(text: str, style: str, color: bool) -> str:
+    return f"\x1b[{style}m{text}\x1b[0m" if color and text else text
+
+
+def signed(action: str, color: bool = False) -> str:
+    """`+ create   `: symbol and word, as wide for every action."""
+    sign = SIGNS.get(action, UNKNOWN)
+    return paint(f"{sign.symbol} {action:<9}", sign.color, color)
+
+
+def cells(text: str) -> int:
+    """How many columns a terminal gives it."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def count(number: int, word: str) -> str:
+    """`1 call`, `2 calls`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def duration(seconds: float) -> str:
+    """Roughly how long, in the largest unit that says enough."""
+    if seconds < 1:
+        return "less than a second"
+    if seconds < 120:
+        return "about " + count(round(seconds), "second")
+    return f"about {round(seconds / 60)} minutes" if seconds < 7200 else f"about {seconds / 3600:.1f} hours"

@@ -1,0 +1,219 @@
+"""A plan as text for people: what would change, by kind and thing, why it may not, what it costs; the summary line comes last."""
+
+from __future__ import annotations
+
+import json
+import os.path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core.change import Action
+from reconciler.core.document import Document
+from reconciler.core.values import is_mask
+from reconciler.report.signs import BOLD, DIM, RED, YELLOW, cells, count, duration, paint, signed
+from reconciler.report.terminal import clean, guarded
+
+SOURCE_COLUMN = 60
+LONGEST, CONTEXT = 200, 20
+PER_TOPIC = 20
+LINKS = (Action.ATTACH, Action.DETACH)
+TOPICS: Mapping[str, str] = {
+    "missing": "not found, left out",
+    "unproven": "not found, which proves nothing",
+    "lag": "not visible yet: search may lag behind",
+    "incomplete": "Intercom does not list all of these",
+    "not read": "declared in files that were not given, left alone",
+    "withheld": "held back",
+    "excluded": "left out by --target and --exclude",
+    "lookalike": "names that look alike",
+    "former": "former names that are still live",
+    "undeclared": "live, but not declared",
+    "free": "members are free",
+}
+# With one of these the workspace is not known to be as declared.
+OPEN = frozenset({"missing", "unproven", "lag", "incomplete", "not read", "withheld", "excluded"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    color: bool
+    width: int | None
+
+    def paint(self, text: str, style: str) -> str:
+        return paint(text, style, self.color)
+
+    def sourced(self, left: str, source: Mapping[str, Any] | None, painted: str = "") -> str:
+        """A line with where it was declared at its right: at a fixed column, or at the end of a known width."""
+        place = _place(source)
+        if not place:
+            return painted or left
+        start = SOURCE_COLUMN if self.width is None else self.width - cells(place)
+        return (painted or left) + " " * max(2, start - cells(left)) + self.paint(place, DIM)
+
+
+def render(document: Document, *, color: bool = False, width: int | None = None) -> str:
+    """The whole report; the last line is the summary."""
+    return "".join(line + "\n" for line in lines(document, color, width))
+
+
+def lines(document: Document, color: bool = False, width: int | None = None) -> Iterator[str]:
+    """The report line by line, so that a large plan need not be held as text."""
+    look = _Look(color, width)
+    for part in (_header, _changes, _notes, _refused, _cost):
+        yield from map(guarded, part(document, look))
+    yield guarded(look.paint(summary(document), BOLD))
+
+
+def summary(document: Document) -> str:
+    """The last line: a count per action, or that there is nothing to do."""
+    counts = {**document["summary"]}
+    if any(counts.values()):
+        counts.setdefault(Action.DELETE, 0)
+        told = [f"{number} to {clean(action)}" for action, number in counts.items() if number or action == Action.DELETE]
+        return f"Plan: {', '.join(told)}."
+    if document["refused"]:
+        return "No changes are planned."
+    if document.get("partial"):
+        return "No changes in this part of the plan."
+    settled = not any(note["topic"] in OPEN for note in document.get("notes", ()))
+    return "No changes. The workspace is as declared" + ("." if settled else ", apart from what is noted above.")
+
+
+def _header(document: Document, look: _Look) -> Iterator[str]:
+    workspace, paths = document["workspace"], document["manifest"].get("paths") or ()
+    declared = f", declared in {', '.join(map(clean, paths))}" if paths else ""
+    yield look.paint(f"Plan for workspace {clean(workspace['app_id'])} ({clean(workspace['region'])}){declared}", BOLD)
+    if document.get("partial"):
+        yield look.paint(f"PARTIAL PLAN: {_scope(document.get('scope') or {})}; the rest is left as it is", YELLOW)
+    if document.get("applicable"):
+        yield look.paint("A saved plan: it names the fields that change, without their values", DIM)
+    yield ""
+
+
+def _scope(scope: Mapping[str, Sequence[str]]) -> str:
+    parts = [f"--{word} {clean(glob)}" for word in ("target", "exclude") for glob in scope.get(word, ())]
+    return " ".join(parts) or "limited to some addresses"
+
+
+def _changes(document: Document, look: _Look) -> Iterator[str]:
+    for kind, things in _grouped(document["changes"]).items():
+        yield look.paint(f"{clean(kind)} ({count(sum(map(len, things.values())), 'change')})", BOLD)
+        for address, changes in things.items():
+            yield from _thing(address, changes, look)
+        yield ""
+
+
+def _grouped(changes: Iterable[Document]) -> Mapping[str, Mapping[str, list[Document]]]:
+    """Kind, then address, both in the order in which the document first names them."""
+    found: dict[str, dict[str, list[Document]]] = {}
+    for change in changes:
+        kind = change["address"].partition("/")[0]
+        found.setdefault(kind, {}).setdefault(change["address"], []).append(change)
+    return found
+
+
+def _thing(address: str, changes: Sequence[Document], look: _Look) -> Iterator[str]:
+    """All that happens to one thing: its own changes, then its links under it."""
+    own = [change for change in changes if change["target"] is None]
+    if not own:
+        yield f"    {clean(address)}"
+    for change in own:
+        yield _line("  ", change, address, look)
+        yield from _fields(change)
+    for change in changes:
+        if change["target"] is not None:
+            yield _line("      ", change, change["target"], look)
+
+
+def _line(indent: str, change: Document, name: str, look: _Look) -> str:
+    rest = f" {clean(name)}{_remarks(change)}"
+    action = clean(change["action"])
+    return look.sourced(f"{indent}{signed(action)}{rest}", change["source"], f"{indent}{signed(action, look.color)}{rest}")
+
+
+def _remarks(change: Document) -> str:
+    found = []
+    if change.get("or") == "unarchive":
+        found.append("or bring back if archived")
+    if change["people"] is not None and change["action"] not in LINKS:
+        found.append(f"{change['people']} people" if change["people"] != 1 else "1 person")
+    if change["cause"]:
+        found.append(clean(change["cause"]))
+    return f" ({'; '.join(found)})" if found else ""
+
+
+def _fields(change: Document) -> Iterator[str]:
+    named = [clean(field["path"]) for field in change["fields"] if "after" not in field]
+    if named:
+        yield f"      sets {', '.join(named)}"
+    for field in change["fields"]:
+        if "after" in field:
+            yield f"      {clean(field['path'])}: {_moved(change, field)}"
+
+
+def _moved(change: Document, field: Document) -> str:
+    before, after = _value(field["before"]), _value(field["after"])
+    cause = f" ({clean(field['cause'])})" if field["cause"] and field["cause"] != change["cause"] else ""
+    if change["action"] == Action.CREATE and field["before"] is None:
+        return _cut(after, 0) + cause
+    long = max(len(before), len(after)) > LONGEST
+    start = max(0, len(os.path.commonprefix((before, after))) - CONTEXT) if long else 0
+    return f"{_cut(before, start)} → {_cut(after, start)}{cause}"
+
+
+def _value(value: Any) -> str:
+    """As JSON writes it, so that 7 and "7" differ; a mask stands as it is, being no value."""
+    if isinstance(value, str) and is_mask(value):
+        return clean(value)
+    return clean(json.dumps(value, ensure_ascii=False))
+
+
+def _cut(text: str, start: int) -> str:
+    end = start + LONGEST
+    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
+
+
+def _place(source: Mapping[str, Any] | None) -> str:
+    if not source or not source["file"]:
+        return ""
+    return clean(f"{source['file']}:{source['line']}" if source["line"] else source["file"])
+
+
+def _notes(document: Document, look: _Look) -> Iterator[str]:
+    by_topic: dict[str, list[Document]] = {}
+    for note in document.get("notes", ()):
+        by_topic.setdefault(note["topic"], []).append(note)
+    for topic, notes in by_topic.items():
+        yield look.paint(f"note: {clean(TOPICS.get(topic, topic))} ({len(notes)})", YELLOW)
+        yield from (_note(note, look) for note in notes[:PER_TOPIC])
+        if len(notes) > PER_TOPIC:
+            yield f"    and {len(notes) - PER_TOPIC} more (all are in --format json)"
+        yield ""
+
+
+def _note(note: Document, look: _Look) -> str:
+    about = f"{clean(note['address'])}: " if note["address"] else ""
+    return look.sourced(f"    {about}{clean(note['message'])}", note["source"])
+
+
+def _refused(document: Document, look: _Look) -> Iterator[str]:
+    refused = document["refused"]
+    if not refused:
+        return
+    yield look.paint(f"REFUSED: apply would write nothing, for {count(len(refused), 'reason')}", f"{BOLD};{RED}")
+    for refusal in refused:
+        yield f"  ! {look.paint(clean(refusal['gate']), RED)}: {clean(refusal['message'])}"
+        if refusal.get("approve"):
+            yield f"      if it is meant: {_option(clean(refusal['approve']))}"
+    yield ""
+
+
+def _option(approve: str) -> str:
+    return approve if approve.startswith("--") else f"--approve {approve}"
+
+
+def _cost(document: Document, look: _Look) -> Iterator[str]:
+    cost = document["cost"]
+    if cost["calls"]:
+        yield f"Cost: {count(cost['calls'], 'call')}, {duration(cost['seconds'])}."

@@ -1,0 +1,279 @@
+"""The route as plain functions: load, observe, diff, plan, hold, execute, record. The only module that knows core and adapters."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import diff as comparison
+from reconciler.core import globs
+from reconciler.core.calls import Job, compile_steps
+from reconciler.core.diff import Difference
+from reconciler.core.document import FORMAT, Document, saved, seal
+from reconciler.core.hold import hold, touched
+from reconciler.core.kind import Kind
+from reconciler.core.narrow import narrow
+from reconciler.core.order import keep
+from reconciler.core.outcome import Outcome, Status
+from reconciler.core.plan import Plan, Scope, make_plan
+from reconciler.core.privacy import shown
+from reconciler.core.resource import Address, Manifest, Note, Snapshot, Workspace
+from reconciler.core.typing import settle_types
+from reconciler.errors import Invalid, Mark, Problem, Refused, Stale
+from reconciler.execute import execute
+from reconciler.kinds import KINDS
+from reconciler.manifest.load import load
+
+if TYPE_CHECKING:
+    from reconciler.intercom.http import Client
+    from reconciler.ledger import Ledger
+
+# Search may not show a write for some minutes (API 2.16, POST /contacts/search); how many is not said.
+LAG = 15 * 60.0
+# A lead whose create was never answered is not created again before this, and then only if search shows none.
+LOST = 10 * 60.0
+
+Tick = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Session:
+    """One connection to one workspace, and the memory of it."""
+
+    client: Client
+    here: Workspace
+    admin: str
+    window: int | None
+    ledger: Ledger | None = None
+    kinds: Sequence[Kind] = KINDS
+    now: Callable[[], float] = time.time
+    tick: Tick = lambda what: None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan with the two sides that it came from."""
+
+    plan: Plan
+    manifest: Manifest
+    live: Snapshot
+
+
+def connect(client: Client, ledger: Ledger | None = None, **rest: Any) -> Session:
+    """Ask the token who it is. Raises IntercomError if it is not accepted."""
+    from reconciler.intercom.observe import identify
+
+    here, admin, window = identify(client)
+    return Session(client, here, admin, window, ledger, **rest)
+
+
+def read_manifest(paths: Sequence[str], kinds: Sequence[Kind] = KINDS) -> Manifest:
+    """The manifest that files and folders hold. Raises Invalid with every problem that can be seen offline."""
+    return load(kinds, paths)
+
+
+def plan(session: Session, manifest: Manifest, scope: Scope = Scope()) -> Planned:
+    """Observe, compare, order, hold against the gates. Reads only."""
+    if scope.target:
+        app_id = session.here.app_id
+        manifest = narrow(session.kinds, manifest, lambda a: globs.matches(scope.target, globs.names(a, app_id)))
+    live = _observe(session, manifest, frozenset())
+    manifest, live, difference = _compare(session, manifest, live)
+    made = make_plan(session.kinds, manifest, live, difference, scope, session.client.version)
+    return Planned(made, manifest, live)
+
+
+def _observe(session: Session, manifest: Manifest, certain: frozenset[Address]) -> Snapshot:
+    from reconciler.intercom.observe import Observer
+
+    observer = Observer(session.client, session.kinds, session.tick)
+    return observer.observe(manifest, session.here, session.window, _remembered(session, manifest), certain)
+
+
+def _remembered(session: Session, manifest: Manifest) -> Mapping[Address, str]:
+    """The ids of what we wrote so lately that search may not show it."""
+    if session.ledger is None:
+        return {}
+    lagging = {kind.name for kind in session.kinds if kind.search}
+    asked = [a for a, r in manifest.resources.items() if a.kind in lagging and r.by != "id"]
+    known = session.ledger.known(session.here.app_id, asked)
+    recent = session.now() - LAG
+    return {address: memory.id for address, memory in known.items() if memory.written_at >= recent}
+
+
+def _compare(session: Session, manifest: Manifest, live: Snapshot) -> tuple[Manifest, Snapshot, Difference]:
+    manifest, untyped = settle_types(session.kinds, manifest, live)
+    live = _withhold_lost(session, manifest, replace(live, refusals=(*live.refusals, *untyped)))
+    found = comparison.diff(session.kinds, manifest, live)
+    return manifest, live, _without_ineffective(session, found)
+
+
+def _withhold_lost(session: Session, manifest: Manifest, live: Snapshot) -> Snapshot:
+    """Creates whose answer was lost a moment ago, and that no conflict would stop a second time, are held back."""
+    kinds = {kind.name: kind for kind in session.kinds}
+    asked = [
+        a for a, r in manifest.resources.items() if a not in live.pairs and not r.gone and kinds[a.kind].unrepeatable(r.fields)
+    ]
+    if session.ledger is None or not asked:
+        return live
+    lost = session.ledger.lost_creates(session.here.app_id, asked)
+    held = {a for a, when in lost.items() if session.now() - when < LOST}
+    text = "its create was sent a few minutes ago and never answered: it is not sent again before ten minutes have passed"
+    notes = tuple(Note("withheld", text, a, manifest.resources[a].mark) for a in sorted(held))
+    return replace(live, withheld=live.withheld | held, notes=(*live.notes, *notes))
+
+
+def _without_ineffective(session: Session, found: Difference) -> Difference:
+    """Fields that Intercom answered 200 for and did not take are named, not sent for ever."""
+    asked = [(c.address, f.path, f.after) for c in found.changes for f in c.fields]
+    if session.ledger is None or not asked:
+        return found
+    known = session.ledger.ineffective(session.here.app_id, asked)
+    if not known:
+        return found
+    changes, notes = [], list(found.notes)
+    for change in found.changes:
+        mute = {f.path for f in change.fields if (change.address, f.path) in known}
+        if mute and hasattr(change, "returns"):
+            text = f"{', '.join(sorted(mute))}: Intercom answered 200 and did not take this value; change it here or there"
+            notes.append(Note("ineffective", text, change.address, change.mark))
+            change = replace(change, fields=tuple(f for f in change.fields if f.path not in mute))
+        if change.fields or not mute:
+            changes.append(change)
+    return replace(found, changes=tuple(changes), notes=tuple(notes))
+
+
+def save(planned: Planned, kinds: Sequence[Kind], path: Path) -> None:
+    """Write a plan that can be applied, readable by its owner only, whole or not at all. Raises OSError."""
+    text = json.dumps(saved(kinds, planned.plan, secrets.token_hex(16)), indent=1, ensure_ascii=False) + "\n"
+    write_whole(path, text, 0o600)
+
+
+def write_whole(path: Path, text: str, mode: int) -> None:
+    """Replace a file by another in one step. Raises OSError; what was there stays then."""
+    folder = path.parent
+    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogatepass") as file:
+            file.write(text)
+        os.chmod(name, mode)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read_plan(path: Path) -> Document:
+    """A saved plan or a JSON plan from a file. Raises Invalid when it is neither, or was edited."""
+    mark = Mark(str(path))
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise Invalid([Problem(mark, f"cannot be read: {error.strerror}")]) from None
+    except (ValueError, RecursionError):
+        raise Invalid([Problem(mark, "is not a plan", "make one with `reconciler plan PATH -o FILE`")]) from None
+    if not isinstance(found, dict) or not isinstance(found.get("changes"), list):
+        raise Invalid([Problem(mark, "is not a plan", "make one with `reconciler plan PATH -o FILE`")])
+    if str(found.get("format_version", "")).split(".")[0] != FORMAT.split(".")[0]:
+        raise Invalid([Problem(mark, f"has format {found.get('format_version')!s:.20}, this version reads {FORMAT}", "plan again")])
+    if found.get("applicable") and found.get("seal") != seal(found):
+        raise Invalid([Problem(mark, "was edited, or cut, after it was planned", "plan again")])
+    return found
+
+
+def applicable(found: Document, path: Path) -> Document:
+    """The plan, if it is one that can be applied."""
+    if found.get("applicable") is not True:
+        now = "make one with `reconciler plan PATH -o FILE`"
+        raise Invalid([Problem(Mark(str(path)), "is a plan to look at, not one to apply", now)])
+    return found
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What is about to be carried out: steps in order with their jobs, and creates that were planned and cannot be made now."""
+
+    planned: Planned
+    jobs: tuple[Job, ...]
+    unmade: tuple[str, ...] = ()
+
+    def ids(self) -> Mapping[Address, str]:
+        """The ids of everything that is live, declared or not."""
+        live = self.planned.live
+        natural = {thing.address: thing.id for things in live.things.values() for thing in things.values()}
+        return {**natural, **live.pairs}
+
+
+def ready(session: Session, found: Document, manifest: Manifest) -> Ready:
+    """A saved plan held against a fresh look at what it touches.
+
+    Raises Refused (3) for another workspace or a plan that a gate refused, Stale (4) when the manifest or the workspace moved.
+    """
+    _same_workspace(session, found)
+    if manifest.digest != found["manifest"]["digest"]:
+        raise Stale("the manifest is not the one that was planned; plan again")
+    if found["refused"]:
+        raise Refused(f"{r['gate']}: {r['message']}" for r in found["refused"])
+    names, app_id = touched(found), session.here.app_id
+    part = narrow(session.kinds, manifest, lambda a: shown(a, app_id) in names)
+    live = _observe(session, part, frozenset(a for a in part.resources if shown(a, app_id) in names))
+    part, live, difference = _compare(session, part, live)
+    scope = Scope(*(tuple(found.get("scope", {}).get(key, ())) for key in ("target", "exclude")))
+    made = make_plan(session.kinds, part, live, difference, scope, session.client.version)
+    held = hold(found, made.steps, part, live)
+    if held.stale:
+        raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
+    if made.refused:
+        raise Refused(str(refusal) for refusal in made.refused)
+    steps = keep(made.steps, held.keep)
+    jobs = compile_steps(session.kinds, steps, session.client.version)
+    unmade = tuple(f"{h.action} {h.address}" for h in held.unmade)
+    return Ready(Planned(replace(made, steps=steps, jobs=jobs), part, live), jobs, unmade)
+
+
+def _same_workspace(session: Session, found: Document) -> None:
+    planned, here = found["workspace"], session.here
+    if (planned["app_id"], planned["region"]) != (here.app_id, here.region):
+        text = f"the plan is for {planned['app_id']} in {planned['region']}, the token is for {here.app_id} in {here.region}"
+        raise Refused([f"workspace: {text}; use the token of that workspace"])
+
+
+def carry_out(session: Session, work: Ready, stop: threading.Event) -> Iterator[Outcome]:
+    """Make the calls, yield what becomes of each change, and record intent and outcome of every write."""
+    from reconciler.intercom.perform import Performer
+    from reconciler.ledger import RunHead
+
+    steps = work.planned.plan.steps
+    performer = Performer(session.client, session.kinds, steps, work.planned.manifest.resources)
+    ledger, run = session.ledger, ""
+    if ledger and work.jobs:
+        plan = work.planned.plan
+        run = ledger.begin(RunHead(session.here.app_id, session.here.region, work.planned.manifest.name, plan.digest, ""))
+
+    def perform(job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
+        if ledger is None:
+            return performer.perform(job, ids)
+        writes = ledger.intend_many(run, [steps[i].change for i in job.covers])
+        outcomes = performer.perform(job, ids)
+        ledger.settle_many(run, writes, outcomes)
+        return outcomes
+
+    settling, counts = [], dict.fromkeys(Status, 0)
+    for outcome in execute(work.jobs, steps, perform, work.ids(), session.client.workers, stop.is_set):
+        counts[outcome.status] += 1
+        if outcome.settling:
+            settling.append(outcome)
+        else:
+            yield outcome
+    late = {o.step: o for o in performer.settle(settling)} if not stop.is_set() else {}
+    yield from (late.get(o.step, o) for o in settling)
+    if ledger and run:
+        ledger.end(run, {str(status): n for status, n in counts.items()})
