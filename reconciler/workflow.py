@@ -8,14 +8,17 @@ import secrets
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import diff as comparison
 from reconciler.core import globs
 from reconciler.core.calls import Job, compile_steps
+from reconciler.core.change import ThingChange
 from reconciler.core.diff import Difference
 from reconciler.core.document import FORMAT, Document, saved, seal
 from reconciler.core.hold import hold, touched
@@ -25,21 +28,23 @@ from reconciler.core.order import keep
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Plan, Scope, make_plan
 from reconciler.core.privacy import shown
-from reconciler.core.resource import Address, Manifest, Note, Snapshot, Workspace
+from reconciler.core.resource import Address, Live, Manifest, Note, Pin, Snapshot, Workspace
 from reconciler.core.typing import settle_types
-from reconciler.errors import Invalid, Mark, Problem, Refused, Stale
-from reconciler.execute import execute
+from reconciler.errors import Invalid, Mark, Problem, ReconcilerError, Refused, Stale, Usage
+from reconciler.execute import Perform, execute
 from reconciler.kinds import KINDS
 from reconciler.manifest.load import load
 
 if TYPE_CHECKING:
-    from reconciler.intercom.http import Client
+    from reconciler.intercom.http import Client, Request
     from reconciler.ledger import Ledger
 
 # Search may not show a write for some minutes (API 2.16, POST /contacts/search); how many is not said.
 LAG = 15 * 60.0
 # A lead whose create was never answered is not created again before this, and then only if search shows none.
 LOST = 10 * 60.0
+
+EVERYTHING = Scope()
 
 Tick = Callable[[str], None]
 
@@ -75,12 +80,34 @@ def connect(client: Client, ledger: Ledger | None = None, **rest: Any) -> Sessio
     return Session(client, here, admin, window, ledger, **rest)
 
 
+def watched(session: Session, tick: Tick) -> Session:
+    """The same session, telling of every read."""
+    return replace(session, tick=tick)
+
+
 def read_manifest(paths: Sequence[str], kinds: Sequence[Kind] = KINDS) -> Manifest:
     """The manifest that files and folders hold. Raises Invalid with every problem that can be seen offline."""
     return load(kinds, paths)
 
 
-def plan(session: Session, manifest: Manifest, scope: Scope = Scope()) -> Planned:
+def manifest_schema(kinds: Sequence[Kind] = KINDS) -> Document:
+    """The JSON Schema of manifests."""
+    from reconciler.manifest.schema import schema
+
+    return schema(kinds)
+
+
+def planned_manifest(found: Document, kinds: Sequence[Kind] = KINDS) -> Manifest:
+    """The manifest that a saved plan names. Raises Invalid if it cannot be read."""
+    return load(kinds, found["manifest"]["paths"])
+
+
+def planned_pin(found: Document) -> Pin:
+    """The workspace that a saved plan names."""
+    return Pin(found["workspace"]["app_id"], found["workspace"]["region"])
+
+
+def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING) -> Planned:
     """Observe, compare, order, hold against the gates. Reads only."""
     if scope.target:
         app_id = session.here.app_id
@@ -136,13 +163,13 @@ def _without_ineffective(session: Session, found: Difference) -> Difference:
     asked = [(c.address, f.path, f.after) for c in found.changes for f in c.fields]
     if session.ledger is None or not asked:
         return found
-    known = session.ledger.ineffective(session.here.app_id, asked)
+    known = session.ledger.is_ineffective(session.here.app_id, asked)
     if not known:
         return found
     changes, notes = [], list(found.notes)
     for change in found.changes:
         mute = {f.path for f in change.fields if (change.address, f.path) in known}
-        if mute and hasattr(change, "returns"):
+        if mute and isinstance(change, ThingChange):
             text = f"{', '.join(sorted(mute))}: Intercom answered 200 and did not take this value; change it here or there"
             notes.append(Note("ineffective", text, change.address, change.mark))
             change = replace(change, fields=tuple(f for f in change.fields if f.path not in mute))
@@ -151,7 +178,7 @@ def _without_ineffective(session: Session, found: Difference) -> Difference:
     return replace(found, changes=tuple(changes), notes=tuple(notes))
 
 
-def save(planned: Planned, kinds: Sequence[Kind], path: Path) -> None:
+def save(planned: Planned, path: Path, kinds: Sequence[Kind] = KINDS) -> None:
     """Write a plan that can be applied, readable by its owner only, whole or not at all. Raises OSError."""
     text = json.dumps(saved(kinds, planned.plan, secrets.token_hex(16)), indent=1, ensure_ascii=False) + "\n"
     write_whole(path, text, 0o600)
@@ -249,24 +276,12 @@ def _same_workspace(session: Session, found: Document) -> None:
 def carry_out(session: Session, work: Ready, stop: threading.Event) -> Iterator[Outcome]:
     """Make the calls, yield what becomes of each change, and record intent and outcome of every write."""
     from reconciler.intercom.perform import Performer
-    from reconciler.ledger import RunHead
 
     steps = work.planned.plan.steps
-    performer = Performer(session.client, session.kinds, steps, work.planned.manifest.resources)
-    ledger, run = session.ledger, ""
-    if ledger and work.jobs:
-        plan = work.planned.plan
-        run = ledger.begin(RunHead(session.here.app_id, session.here.region, work.planned.manifest.name, plan.digest, ""))
-
-    def perform(job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
-        if ledger is None:
-            return performer.perform(job, ids)
-        writes = ledger.intend_many(run, [steps[i].change for i in job.covers])
-        outcomes = performer.perform(job, ids)
-        ledger.settle_many(run, writes, outcomes)
-        return outcomes
-
-    settling, counts = [], dict.fromkeys(Status, 0)
+    performer = Performer(session.client, session.kinds, steps, work.planned.manifest.resources, stop.wait)
+    record = _Record(session, work.planned) if session.ledger and work.jobs else None
+    perform = performer.perform if record is None else partial(record.around, performer.perform)
+    settling, counts = [], Counter[str]()
     for outcome in execute(work.jobs, steps, perform, work.ids(), session.client.workers, stop.is_set):
         counts[outcome.status] += 1
         if outcome.settling:
@@ -275,5 +290,85 @@ def carry_out(session: Session, work: Ready, stop: threading.Event) -> Iterator[
             yield outcome
     late = {o.step: o for o in performer.settle(settling)} if not stop.is_set() else {}
     yield from (late.get(o.step, o) for o in settling)
-    if ledger and run:
-        ledger.end(run, {str(status): n for status, n in counts.items()})
+    if record:
+        record.end(counts)
+
+
+class _Record:
+    """What one apply leaves in the ledger: the run, and for every write the intent before it and the outcome after it."""
+
+    def __init__(self, session: Session, planned: Planned) -> None:
+        from reconciler.ledger import RunHead
+
+        assert session.ledger is not None
+        self.ledger, self.app_id, self.steps = session.ledger, session.here.app_id, planned.plan.steps
+        head = RunHead(session.here.app_id, session.here.region, planned.manifest.name, planned.plan.digest, "")
+        self.run = self.ledger.begin(head)
+
+    def around(self, perform: Perform, job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
+        """A job between its intents and its outcomes. A write whose answer was lost is left without one."""
+        from reconciler.ledger import Settlement
+
+        writes = dict(zip(job.covers, self.ledger.intend_many(self.run, [self.steps[i].change for i in job.covers]), strict=True))
+        outcomes = perform(job, ids)
+        self.ledger.settle_many([Settlement(writes[o.step], o.status, o.id) for o in outcomes if not o.lost])
+        for outcome in outcomes:
+            self._effect(outcome)
+        return outcomes
+
+    def _effect(self, outcome: Outcome) -> None:
+        change = outcome.change
+        if not change.fields or outcome.status not in (Status.APPLIED, Status.INEFFECTIVE):
+            return
+        shown = [(change.address, f.path) for f in change.fields if f.path not in outcome.fields]
+        self.ledger.forget_ineffective(self.app_id, shown)
+        for moved in change.fields:
+            if moved.path in outcome.fields:
+                self.ledger.note_ineffective(self.app_id, change.address, moved.path, moved.after)
+
+    def end(self, counts: Mapping[str, int]) -> None:
+        done = counts.get(Status.APPLIED, 0) == sum(counts.values())
+        self.ledger.end(self.run, 0 if done else 5, {str(status): n for status, n in counts.items()})
+
+
+def look_up(session: Session, section: str, keys: Sequence[str]) -> Iterator[Live]:
+    """Live things of a section: those with these keys, else all that a listing shows. Raises ReconcilerError for a key not found."""
+    from reconciler.intercom.observe import Observer
+
+    kind = next(kind for kind in session.kinds if kind.section == section)
+    observer = Observer(session.client, session.kinds, session.tick)
+    if not keys:
+        yield from observer.everything(kind)
+        return
+    missing = []
+    for key in keys:
+        found = observer.one(kind, key, session.here)
+        yield from found
+        if not found:
+            missing.append(key)
+    if missing:
+        raise ReconcilerError(f"not found: {', '.join(missing)}")
+
+
+def blind_spots(session: Session, section: str) -> tuple[str, ...]:
+    """What a listing of a section cannot contain."""
+    kind = next(kind for kind in session.kinds if kind.section == section)
+    return kind.blind
+
+
+def raw_request(method: str, path: str, fields: Sequence[tuple[str, str]], body: Any) -> Request:
+    """A request as people write it on the command line; raises Usage where it cannot be one."""
+    from urllib.parse import parse_qsl
+
+    from reconciler.intercom.http import Request, UnsafeSegment
+
+    path, _, query = ("/" + path.lstrip("/")).partition("?")
+    asked = tuple(parse_qsl(query, keep_blank_values=True))
+    if method == "GET":
+        asked += tuple(fields)
+    elif fields:
+        body = {**(body or {}), **dict(fields)}
+    try:
+        return Request(method, path, asked, body, repeatable=False)
+    except UnsafeSegment as error:
+        raise Usage(f"{error}; write a path like /contacts/ID, with odd characters encoded") from None

@@ -68,8 +68,7 @@ def _thing_calls(kind: Kind, change: ThingChange) -> Iterator[Call]:
             yield _plain(kind.unarchive, change)
             yield from _updates(kind, change)
         case Action.RENAME:
-            sent = {f.path: f.after for f in change.fields}
-            yield replace(_plain(kind.rename, change), sent=sent)
+            yield from _writes(kind, change, (kind.rename,), merge_paths(change.fields, kind))
         case Action.ARCHIVE:
             yield _plain(kind.archive, change)
         case _:

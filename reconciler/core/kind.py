@@ -124,7 +124,6 @@ class Kind:
     whole: bool = False
     search: Listing | None = None
     get: str | None = None
-    count: str | None = None
     create: Write | None = None
     update: tuple[Write, ...] = ()
     rename: Write | None = None
@@ -138,6 +137,7 @@ class Kind:
     lenient: bool = False
     settles: bool = False
     person: bool = False
+    blind: tuple[str, ...] = ()
     limit: str = "deletes"
     unrepeatable: Callable[[Body], bool] = lambda body: False
     undeclared: bool = False

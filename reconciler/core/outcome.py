@@ -19,7 +19,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one change, and why. `id` is what Intercom calls the thing; `fields` are those that a reply did not show."""
+    """What became of one change, and why. `id` is what Intercom calls the thing; `fields` are those that a reply did not show.
+
+    `settling`: done, but it takes effect later. `fatal`: no other call can succeed. `lost`: the answer never came.
+    """
 
     step: int
     change: Change
@@ -30,3 +33,4 @@ class Outcome:
     fields: tuple[str, ...] = ()
     settling: bool = False
     fatal: bool = False
+    lost: bool = False

@@ -11,9 +11,11 @@ from typing import Any
 
 from reconciler.core import match
 from reconciler.core.kind import Kind, LinkKind, Listing
+from reconciler.core.match import key_of
+from reconciler.core.policy import Policy
 from reconciler.core.reads import How, Read, Seen, next_reads, spellings
-from reconciler.core.resource import Address, LinkName, Manifest, Note, Resource, Snapshot, Workspace
-from reconciler.errors import IntercomError
+from reconciler.core.resource import Address, LinkName, Live, Manifest, Note, Resource, Snapshot, Workspace
+from reconciler.errors import IntercomError, Mark
 from reconciler.intercom import routes
 from reconciler.intercom.http import Client, HttpError, Reply, Request, UnsafeSegment
 
@@ -87,6 +89,25 @@ class Observer:
         found.withheld |= more.withheld
         found.notes += more.notes
         found.refusals += more.refusals
+
+    def everything(self, kind: Kind) -> Iterator[Live]:
+        """All things that a kind's listing shows, page by page."""
+        assert kind.listing is not None
+        for body in self._all(kind.listing, {}):
+            if kind.admits(body):
+                yield routes.thing(self.client, Request("GET", "/" + kind.section), kind, body)
+
+    def one(self, kind: Kind, key: str, here: Workspace) -> list[Live]:
+        """The live things that a key may mean, by any of the identities of its kind."""
+        for identity in kind.identities:
+            address = Address(kind.name, key)
+            wanted = Resource(address, identity.field, key, {}, Mark(""), state="absent")
+            seen = self.observe(Manifest({address: wanted}, Policy()), here, None)
+            wanted_key = identity.fold(key)
+            found = [t for t in seen.things[kind.name].values() if identity.fold(key_of(t, identity) or "") == wanted_key]
+            if found:
+                return found
+        return []
 
     def _find(
         self,
@@ -194,7 +215,7 @@ class Observer:
 
     def _all(self, listing: Listing, values: Mapping[str, str]) -> Iterator[Body]:
         def make(following: dict[str, str]) -> Request:
-            query = {"per_page": str(listing.per_page)} if listing.style == "pages" else {}
+            query = {"per_page": str(listing.per_page)} if listing.style != "whole" else {}
             return routes.request(listing.route, values, query=tuple({**query, **following}.items()))
 
         for asked, reply in routes.pages(self.client, make, listing):
@@ -298,13 +319,13 @@ class Observer:
         if not any(isinstance(limit, str) for _, limit in manifest.policy.limits):
             return totals
         for kind in self.kinds:
-            listing = kind.search or kind.listing
+            listing = kind.listing
             if listing is not None and not kind.whole and sight.seen[kind.name].total is None:
                 totals[kind.name] = self._count(kind, listing)
         return totals
 
     def _count(self, kind: Kind, listing: Listing) -> int:
-        asked = routes.request(kind.count or listing.route, {}, query=(("per_page", "1"),))
+        asked = routes.request(listing.route, {}, query=(("per_page", "1"),))
         reply = self.client.send(asked)
         total = reply.body.get("total_count")
         if not isinstance(total, int):

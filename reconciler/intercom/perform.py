@@ -29,8 +29,8 @@ GONE = (404, 410)
 class _Failed(Exception):
     """A job that ended early, with what became of it."""
 
-    def __init__(self, status: Status, reason: str, request_id: str | None = None, fatal: bool = False) -> None:
-        self.status, self.reason, self.request_id, self.fatal = status, reason, request_id, fatal
+    def __init__(self, status: Status, reason: str, request_id: str | None = None, *, fatal: bool = False, lost: bool = False) -> None:
+        self.status, self.reason, self.request_id, self.fatal, self.lost = status, reason, request_id, fatal, lost
         super().__init__(reason)
 
 
@@ -65,7 +65,8 @@ class Performer:
 
     def _ended(self, job: Job, end: _Failed) -> Sequence[Outcome]:
         return [
-            Outcome(i, self.steps[i].change, end.status, end.reason, request_id=end.request_id, fatal=end.fatal) for i in job.covers
+            Outcome(i, self.steps[i].change, end.status, end.reason, request_id=end.request_id, fatal=end.fatal, lost=end.lost)
+            for i in job.covers
         ]
 
     def _send(self, call: Call, ids: Ids) -> Reply:
@@ -217,9 +218,10 @@ def _failure(error: CallError) -> _Failed:
     """A call that failed, as an outcome. A token that is no longer accepted ends the run."""
     if isinstance(error, HttpError):
         said = error.message or error.code
-        return _Failed(Status.FAILED, f"{error.status} {said}".strip(), error.request_id, fatal=error.status == 401)
+        reason = f"{error.status} {said}".strip()
+        return _Failed(Status.FAILED, reason, error.request_id, fatal=error.status == 401, lost=error.maybe_done and error.status >= 500)
     fatal = isinstance(error, NoAnswer) and not error.maybe_done
-    return _Failed(Status.FAILED, str(error), fatal=fatal)
+    return _Failed(Status.FAILED, str(error), fatal=fatal, lost=error.maybe_done)
 
 
 def _bound(value: Any, ids: Ids) -> Any:

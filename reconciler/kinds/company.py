@@ -59,6 +59,7 @@ COMPANY = Kind(
     delete=Write("DELETE /companies/{id}"),
     # A deletion archives the company some time later and detaches its contacts (API 2.16, DELETE /companies/{id}).
     settles=True,
+    blind=("not in this list: companies without users",),
     after=("attribute",),
     links=(
         LinkKind(

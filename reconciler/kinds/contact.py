@@ -130,7 +130,6 @@ CONTACT = Kind(
     ),
     search=Listing("POST /contacts/search", style="search", per_page=150),
     get="GET /contacts/{id}",
-    count="GET /contacts",
     create=Write("POST /contacts", carries=None),
     update=(Write("PUT /contacts/{id}", carries=None),),
     delete=Write("DELETE /contacts/{id}"),
@@ -143,6 +142,8 @@ CONTACT = Kind(
     former=_former,
     lenient=True,
     person=True,
+    blind=("not in this list: archived contacts, and perhaps those of the last minutes",),
+    listing=Listing("GET /contacts", style="cursor", per_page=150),
     links=(
         LinkKind(
             source="contact",

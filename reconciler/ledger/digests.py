@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import math
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -48,13 +49,9 @@ class Digests:
 def _canonical(value: Any) -> str:
     """One text for all values that `core.values.same` holds equal, another for any other."""
     if isinstance(value, Mapping):
-        return "{%s}" % ",".join(sorted(f"{key!r}:{_canonical(item)}" for key, item in value.items()))
+        return "{" + ",".join(sorted(f"{_canonical(key)}:{_canonical(item)}" for key, item in value.items())) + "}"
     if isinstance(value, (list, tuple)):
-        return "[%s]" % ",".join(map(_canonical, value))
-    if isinstance(value, (float, Decimal)) and value == value.__trunc__() if _finite(value) else False:
-        return repr(int(value))
-    return repr(value)
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, (float, Decimal)) and value - value == 0
+        return "[" + ",".join(map(_canonical, value)) + "]"
+    if isinstance(value, (float, Decimal)):
+        return repr(int(value)) if math.isfinite(value) and value == int(value) else repr(float(value))
+    return repr(str(value) if isinstance(value, str) else value)

@@ -8,8 +8,8 @@ import re
 from reconciler.core.document import Document
 from reconciler.report.terminal import COMMAND, HARMFUL
 
-# Outside of strings none of these occur in JSON; the encoder itself has escaped C0, and its line breaks must stay.
-_UNSAFE = re.compile(f"[{HARMFUL.removeprefix(chr(0) + '-' + chr(0x1F))}]|{COMMAND}")
+# Outside of strings none of these occur in JSON; C0 is escaped by the encoder itself.
+_UNSAFE = re.compile(f"[{HARMFUL}]|{COMMAND}")
 
 
 def render(document: Document) -> str:

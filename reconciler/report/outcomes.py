@@ -64,6 +64,8 @@ def _advice(seen: Sequence[Outcome]) -> Iterator[str]:
 
 
 def _counts(seen: Sequence[Outcome], seconds: float) -> str:
+    if not seen:
+        return "Apply: nothing to do."
     by_status = Counter(outcome.status for outcome in seen)
     shown = {"applied": by_status["applied"], "ineffective": 0, "failed": 0, "skipped": 0} | dict(sorted(by_status.items()))
     counts = [f"{number} {status}" for status, number in shown.items() if status != "unchanged"]

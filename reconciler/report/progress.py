@@ -41,9 +41,7 @@ class Progress:
         """Leave nothing behind on the screen."""
 
 
-def progress(
-    stream: TextIO | None, *, label: str = "", clock: Clock = time.monotonic, environ: Mapping[str, str] = os.environ
-) -> Progress:
+def progress(stream: TextIO | None, *, label: str = "", clock: Clock = time.monotonic, environ: Mapping[str, str] = os.environ) -> Progress:
     """A bar if the stream is a terminal, else silence."""
     if stream is None or stream.closed or not stream.isatty() or environ.get("TERM") == "dumb":
         return Progress()
@@ -56,8 +54,8 @@ class Bar(Progress):
     def __init__(self, stream: TextIO, label: str = "", clock: Clock = time.monotonic) -> None:
         self._stream, self._label, self._clock = stream, label, clock
         self._began = self._drawn = clock()
-        self._done, self._total = 0, None
-        self._total: int | None
+        self._done = 0
+        self._total: int | None = None
         self._screen: rich.progress.Progress | None = None
         self._lock = threading.RLock()
 
@@ -87,12 +85,11 @@ class Bar(Progress):
 
     def _draw(self, now: float) -> None:
         self._drawn = now
-        if self._screen is None:
-            self._screen = _screen(self._stream)
-            self._harmlessly(self._screen.start)
+        screen = self._screen = self._screen or _screen(self._stream)
         told = encodable(clean(self._label), self._stream.encoding)
-        self._screen.update(self._screen.task_ids[0], completed=self._done, total=self._total, label=told, pace=self._pace(now))
-        self._harmlessly(self._screen.refresh)
+        screen.update(screen.task_ids[0], completed=self._done, total=self._total, label=told, pace=self._pace(now))
+        self._harmlessly(screen.start)
+        self._harmlessly(screen.refresh)
 
     def _pace(self, now: float) -> str:
         rate = self._done / max(now - self._began, 0.001)
@@ -115,7 +112,13 @@ def _screen(stream: TextIO) -> rich.progress.Progress:
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = (TextColumn("{task.fields[label]}", markup=False), BarColumn(), TextColumn("{task.fields[pace]}", markup=False))
-    console = Console(file=stream, highlight=False)
+
+    class Patient(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would end the process here: a screen that has gone must not end an apply.
+            self.quiet = True
+
+    console = Patient(file=stream, highlight=False, force_terminal=True, force_interactive=True, force_jupyter=False)
     screen = Progress(*columns, console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)
     screen.add_task("", label="", pace="", total=None)
     return screen

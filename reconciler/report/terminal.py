@@ -10,14 +10,12 @@ from typing import TextIO
 
 from reconciler.errors import ReconcilerError
 
-# C0, DEL, C1; marks and overrides of direction; what has no width and no use in a name; line separators; halves of surrogate pairs; tags.
+# DEL, C1; marks and overrides of direction; what has no width and no use in a name; line separators; halves of surrogate pairs; tags.
 # Joiners and variation selectors stay: emoji are made of them.
-HARMFUL = (
-    "\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
-)
+HARMFUL = "\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
 # GitHub's runner obeys `##[command]` anywhere in a line (actions/runner, ActionCommand.TryParse), Azure's `##vso[command]`.
 COMMAND = r"#(?=#\[|#vso\[)"
-_UNCLEAN = re.compile(f"[{HARMFUL}]|{COMMAND}")
+_UNCLEAN = re.compile(f"[\x00-\x1f{HARMFUL}]|{COMMAND}")
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "#": "#\\"}
 _PLAINER = str.maketrans({"→": "->", "…": "..."})
 
@@ -86,10 +84,14 @@ class Terminal:
         except (OSError, ValueError) as failure:
             self._give_up(failure)
 
+    def line(self, line: str) -> None:
+        """Show one rendered line."""
+        self.write(line + "\n")
+
     def lines(self, lines: Iterable[str]) -> None:
         """Show rendered lines as they come; stops asking for more once nobody reads."""
         for line in lines:
-            self.write(line + "\n")
+            self.line(line)
             if self.gone:
                 return
 

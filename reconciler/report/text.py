@@ -25,6 +25,7 @@ TOPICS: Mapping[str, str] = {
     "incomplete": "Intercom does not list all of these",
     "not read": "declared in files that were not given, left alone",
     "withheld": "held back",
+    "ineffective": "values that Intercom does not take",
     "excluded": "left out by --target and --exclude",
     "lookalike": "names that look alike",
     "former": "former names that are still live",
@@ -32,7 +33,7 @@ TOPICS: Mapping[str, str] = {
     "free": "members are free",
 }
 # With one of these the workspace is not known to be as declared.
-OPEN = frozenset({"missing", "unproven", "lag", "incomplete", "not read", "withheld", "excluded"})
+OPEN = frozenset({"missing", "unproven", "lag", "incomplete", "not read", "withheld", "ineffective", "excluded"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def render(document: Document, *, color: bool = False, width: int | None = None)
 def lines(document: Document, color: bool = False, width: int | None = None) -> Iterator[str]:
     """The report line by line, so that a large plan need not be held as text."""
     look = _Look(color, width)
-    for part in (_header, _changes, _notes, _refused, _cost):
+    for part in (_header, _changes, _notes, _cost, _refused):
         yield from map(guarded, part(document, look))
     yield guarded(look.paint(summary(document), BOLD))
 

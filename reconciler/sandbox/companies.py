@@ -11,7 +11,7 @@ from reconciler.sandbox.paging import numbered_pages
 from reconciler.sandbox.request import Doc, Refusal, Request, invalid
 from reconciler.sandbox.values import is_flag, is_integer, is_number, is_text, merged_custom
 from reconciler.sandbox.versions import V2_16
-from reconciler.sandbox.workspace import Workspace
+from reconciler.sandbox.workspace import Workspace, is_live
 
 CAP = 10_000  # companies that POST /companies/list reaches (API 2.16)
 MOST = 60  # per page
@@ -246,7 +246,7 @@ def _next_scroll_page(request: Request, state: Doc) -> Doc:
 def contacts_of(request: Request) -> Doc:
     ws = request.ws
     doc = company(request, request.params["id"])
-    rows = ws.store.table("contact").find("company", doc["id"])
+    rows = [contact for contact in ws.store.table("contact").find("company", doc["id"]) if is_live(contact)]
     part, pages = numbered_pages(rows, request.number("page", 1), request.number("per_page", 50, 150))
     if pages["next"] is None:
         del pages["next"]

@@ -10,7 +10,7 @@ from reconciler.sandbox.people import any_state, live, save
 from reconciler.sandbox.request import Doc, Refusal, Request, invalid, not_found
 from reconciler.sandbox.values import Check, is_flag, is_integer, is_text, merged_custom
 from reconciler.sandbox.versions import PREVIEW, V2_16
-from reconciler.sandbox.workspace import Workspace
+from reconciler.sandbox.workspace import Workspace, is_live
 
 WRITABLE: dict[str, Check] = {
     "role": lambda value: value in ("user", "lead"),
@@ -100,7 +100,7 @@ def _refuse_conflict(ws: Workspace, contact: Doc) -> None:
     if other.get("blocked"):
         raise Refusal(400, "not_restorable", "User was blocked and cannot be recreated")
     # create-contact, API 2.1 reference: the id is in the text only.
-    article = "An archived" if other.get("archived") or other.get("merged_into") else "A"
+    article = "An archived" if _gone(other) else "A"
     raise Refusal(409, "conflict", f"{article} contact matching those details already exists with id={other['id']}")
 
 
@@ -117,7 +117,7 @@ def _conflict(ws: Workspace, contact: Doc) -> Doc | None:
 
 
 def _gone(contact: Doc) -> bool:
-    return bool(contact.get("archived") or contact.get("merged_into"))
+    return not is_live(contact)
 
 
 def get(request: Request) -> Doc:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.sandbox.request import Doc, Refusal, Request, not_found
 from reconciler.sandbox.versions import V2_16
-from reconciler.sandbox.workspace import Workspace
+from reconciler.sandbox.workspace import Workspace, is_live
 
 SHOWN = 10  # entries of a sub-list inside a contact (contact_tags and contact_companies, API 2.16)
 
@@ -62,7 +62,7 @@ def _sublists(ws: Workspace, contact: Doc) -> Doc:
 def live(ws: Workspace, id: object, message: str = "User Not Found") -> Doc:
     """The contact if it is neither archived nor merged away."""
     contact = ws.store.get("contact", id)
-    if contact is None or contact.get("archived") or contact.get("merged_into"):
+    if contact is None or not is_live(contact):
         raise not_found(message)
     return contact
 
@@ -82,7 +82,7 @@ def read(request: Request, contact: Doc | None) -> Doc:
         link = f'</contacts/{_canonical(request.ws, contact)}>; rel="canonical"'
         message = "This contact has been merged. See the 'Link' header for the canonical contact."
         raise Refusal(410, "contact_merged", message, {"Link": link})
-    if contact is None or contact.get("archived") or contact.get("merged_into"):
+    if contact is None or not is_live(contact):
         raise not_found("User Not Found")
     return show(request.ws, contact, request.version)
 
@@ -118,7 +118,7 @@ def seen(ws: Workspace, contact: Doc) -> Doc | None:
         return None
     versions = [(until, doc) for until, doc in ws.stale.get(contact["id"], ()) if until > now]
     shown = versions[0][1] if versions else contact
-    return None if shown.get("archived") or shown.get("merged_into") else shown
+    return shown if is_live(shown) else None
 
 
 def all_seen(ws: Workspace) -> list[Doc]:

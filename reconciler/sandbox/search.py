@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta, tzinfo
+from operator import contains, ge, gt, le, lt
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -36,6 +37,8 @@ OPERATORS = {
     "date": ("=", "<", ">"),
 }
 EXACT_DATES = (*OPERATORS["date"], ">=", "<=", "!=")  # Preview: the exact second, UTC
+COMPARE: dict[str, Callable[[float, float], bool]] = {"<": lt, ">": gt, "<=": le, ">=": ge}
+PARTS: dict[str, Callable[[str, str], bool]] = {"~": contains, "^": str.startswith, "$": str.endswith}
 INDEXED = {"external_id": "external_id", "email": "email", "tag_id": "tag"}
 
 Predicate = Callable[[Doc], bool]
@@ -184,8 +187,8 @@ def _plain(getter: Getter, operator: str, value: Any) -> Predicate:
     if operator in ("=", "!="):
         return lambda c: (getter(c) == value) == (operator == "=")
     limit = _number(value)
-    compare = {"<": lambda v: v < limit, ">": lambda v: v > limit, "<=": lambda v: v <= limit, ">=": lambda v: v >= limit}[operator]
-    return lambda c: (found := getter(c)) is not None and compare(found)
+    compare = COMPARE[operator]
+    return lambda c: (found := getter(c)) is not None and compare(found, limit)
 
 
 def _number(value: object) -> float:
@@ -209,8 +212,8 @@ def _text(ws: Workspace, getter: Getter, field: str, operator: str, value: Any) 
     if operator in ("=", "!=", "IN", "NIN"):
         return lambda c: any(fold(text) in wanted for text in _texts(getter(c))) == (operator in ("=", "IN"))
     part = str(value).lower()
-    test: Callable[[str], bool] = {"^": lambda t: t.startswith(part), "$": lambda t: t.endswith(part)}.get(operator, lambda t: part in t)
-    return lambda c: any(test(text.lower()) for text in _texts(getter(c))) == (operator != "!~")
+    test = PARTS[operator.lstrip("!")]
+    return lambda c: any(test(text.lower(), part) for text in _texts(getter(c))) == (operator != "!~")
 
 
 def zone(ws: Workspace) -> tzinfo:

@@ -101,8 +101,9 @@ def _tag(ws: Workspace, entry: object) -> None:
     # Two tags of one name in different cases can only come from a seed that gives them ids.
     found = ws.store.get("tag", given["id"]) if "id" in given else tags.by_name(ws, name)
     tag = found or tags.create_tag(ws, name, str(given["id"]) if "id" in given else None)
-    ws.store.put("tag", tag | {"name": name, "segments": list(given.get("segments", tag.get("segments", ())))})
-    _ensure_segments(ws, given.get("segments", ()))
+    users = given.get("segments") or tag.get("segments") or []
+    ws.store.put("tag", tag | {"name": name, "segments": _list(users, "segments of a tag")})
+    _ensure_segments(ws, users)
 
 
 def _ensure_segments(ws: Workspace, names: Iterable[str]) -> None:

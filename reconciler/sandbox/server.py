@@ -6,6 +6,7 @@ import io
 import signal
 import socket
 import threading
+import traceback
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -29,6 +30,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
+        except Exception:
+            traceback.print_exc()
+            body = [b'{"type":"error.list","errors":[{"code":"server_error","message":"the sandbox failed"}]}']
+            self._start("500 Internal Server Error", [("Content-Type", "application/json"), ("Content-Length", str(len(body[0])))])
         if self.command != "HEAD":
             self.wfile.writelines(body)
         # A body shorter than its Content-Length is a fault that was asked for; the connection cannot go on after it.

@@ -40,7 +40,7 @@ class Settings:
             setattr(self, name, value)
 
 
-def _live(doc: Doc) -> bool:
+def is_live(doc: Doc) -> bool:
     return not doc.get("archived") and not doc.get("merged_into")
 
 
@@ -57,10 +57,9 @@ INDEXES: dict[str, dict[str, KeysOf]] = {
         "external_id": _one("external_id"),
         "email": _one("email"),
         "mailbox": lambda doc: (doc["email"].lower(),) if doc.get("email") else (),
-        "tag": lambda doc: doc["tags"] if _live(doc) else (),
-        "company": lambda doc: doc["companies"] if _live(doc) else (),
-        "company_user": lambda doc: doc["companies"] if _live(doc) and doc["role"] == "user" else (),
-        "archived": lambda doc: () if _live(doc) else (True,),
+        "tag": lambda doc: doc["tags"],
+        "company": lambda doc: doc["companies"],
+        "company_user": lambda doc: doc["companies"] if is_live(doc) and doc["role"] == "user" else (),
         "late": lambda doc: (True,) if doc.get("visible_at") else (),
     },
     "company": {

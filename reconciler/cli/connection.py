@@ -1,0 +1,119 @@
+"""The options that say which Intercom is meant, and the connection that comes of them."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from reconciler.core.resource import Pin
+from reconciler.errors import ReconcilerError, Usage
+
+if TYPE_CHECKING:
+    from reconciler.intercom.http import Client
+    from reconciler.workflow import Session
+
+HOME = Path(".reconciler")
+SANDBOX = HOME / "sandbox.db"
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Intercom:
+    """Which Intercom, as the command line says it."""
+
+    base_url: str | None
+    sandbox: bool
+    api_version: str
+
+
+def intercom_options(verb: Verb) -> Verb:
+    """Adds `--base-url`, `--sandbox` and `--api-version`; the verb gets them as one `intercom`."""
+
+    @click.option("--base-url", metavar="URL", envvar="INTERCOM_BASE_URL", help="Instead of the region's host.")
+    @click.option("--sandbox", is_flag=True, help="Use the local workspace in .reconciler/sandbox.db instead of Intercom.")
+    @click.option("--api-version", default="2.16", show_default=True, type=click.Choice(["2.14", "2.15", "2.16"]))
+    @functools.wraps(verb)
+    def wrapped(*args: Any, base_url: str | None, sandbox: bool, api_version: str, **kwargs: Any) -> Any:
+        return verb(*args, intercom=Intercom(base_url, sandbox, api_version), **kwargs)
+
+    return wrapped  # type: ignore[return-value]  # click decorates a callable and keeps its shape
+
+
+@contextmanager
+def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, memory: bool = True, **rest: Any) -> Iterator[Session]:
+    """A session with the workspace that is meant; closed afterwards. `writes` opens a memory where there is none yet."""
+    from reconciler import workflow
+    from reconciler.ledger import Ledger
+
+    with _client(intercom, pin, writes=writes) as client:
+        ledger = Ledger.open(HOME, create=writes) if memory else None
+        try:
+            yield workflow.connect(client, ledger, **rest)
+        finally:
+            if ledger:
+                ledger.close()
+
+
+@contextmanager
+def _client(intercom: Intercom, pin: Pin | None, *, writes: bool) -> Iterator[Client]:
+    from reconciler.intercom.http import REGIONS, Client
+    from reconciler.intercom.token import Token, parse
+
+    if intercom.sandbox:
+        from reconciler.intercom.wsgi import WsgiAdapter
+
+        with _sandbox(writes) as box:
+            adapter = WsgiAdapter(box)
+            with Client("http://127.0.0.1", Token("sandbox"), version=intercom.api_version, adapter=adapter) as client:
+                yield client
+        return
+    written = os.environ.get("INTERCOM_ACCESS_TOKEN")
+    if not written:
+        raise NoToken("no access token: set INTERCOM_ACCESS_TOKEN, or use --sandbox for the local workspace")
+    base_url = intercom.base_url or REGIONS[(pin.region if pin else None) or "us"]
+    with Client(base_url, parse(written, "INTERCOM_ACCESS_TOKEN"), version=intercom.api_version) as client:
+        yield client
+
+
+class NoToken(ReconcilerError):
+    """There is nothing to authenticate with."""
+
+
+@contextmanager
+def _sandbox(writes: bool) -> Iterator[Any]:
+    from reconciler.sandbox import Sandbox
+
+    kept = writes or SANDBOX.exists()
+    if kept:
+        HOME.mkdir(mode=0o700, exist_ok=True)
+    with Sandbox(SANDBOX if kept else None) as box:
+        yield box
+
+
+def pin_of_folder(region: str | None, app_id: str | None) -> Pin:
+    """Which workspace a verb without PATH means: its options, else the manifest in the current folder."""
+    from reconciler import workflow
+
+    found = None
+    names = sorted(str(path) for suffix in ("*.yaml", "*.yml") for path in Path().glob(suffix))
+    if (region is None or app_id is None) and names:
+        try:
+            found = workflow.read_manifest(names).pin
+        except ReconcilerError:
+            found = None
+    return Pin(app_id or (found.app_id if found else None), region or (found.region if found else None))
+
+
+def check_pin(pin: Pin | None, session: Session) -> None:
+    """Raises Usage when the token belongs to another workspace than the one that is meant."""
+    here = session.here
+    if pin and ((pin.app_id or here.app_id) != here.app_id or (pin.region or here.region) != here.region):
+        wanted = f"{pin.app_id or 'any'} in {pin.region or 'any region'}"
+        raise Usage(f"the token is for {here.app_id} in {here.region}, not for {wanted}; use the token of that workspace")

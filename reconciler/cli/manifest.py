@@ -1,0 +1,35 @@
+"""Verbs that look at the manifest alone: validate, schema."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from reconciler import workflow
+
+PATHS = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+
+
+@click.command()
+@PATHS
+def validate(paths: tuple[str, ...]) -> None:
+    """Check a manifest offline: everything that can be seen without Intercom.
+
+    \b
+    Example:
+      reconciler validate intercom/
+    """
+    manifest = workflow.read_manifest(paths)
+    click.echo(f"valid: {len(manifest.resources)} declared, {', '.join(sorted(manifest.sections)) or 'no sections'}", err=True)
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of manifests, for editors.
+
+    \b
+    Example:
+      reconciler schema > intercom.schema.json
+    """
+    click.echo(json.dumps(workflow.manifest_schema(), indent=2))

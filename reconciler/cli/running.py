@@ -1,0 +1,112 @@
+"""Running a verb: every way to end becomes one sentence and one exit code; signals stop it cleanly."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+from reconciler.core.privacy import hidden
+from reconciler.errors import Interrupted, ReconcilerError
+from reconciler.report.terminal import Terminal
+
+# click ends wrong usage with 2, which here would read as "there are changes".
+USAGE = 64
+
+
+def run(command: click.Command, arguments: Sequence[str]) -> int:
+    """The exit code of a verb. Whatever it raised has been said on stderr, in one sentence, without personal values."""
+    try:
+        with _terminable():
+            code = command.main(list(arguments), prog_name="reconciler", standalone_mode=False)
+        Terminal(sys.stdout).check()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except BaseException as error:
+        return _say(*_account(error))
+
+
+def _account(error: BaseException) -> tuple[str, int]:
+    """What to tell people of the end of a verb, and its exit code. The last case is our own bug."""
+    match error:
+        case click.Abort() | KeyboardInterrupt():
+            return "interrupted", 130
+        case click.ClickException():
+            return error.format_message(), USAGE
+        case ReconcilerError():
+            return str(error), error.exit_code
+        case OSError():
+            return f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}", 1
+        case _:
+            # A traceback could hold a token or a person.
+            return f"internal error ({_origin(error)}); please report it with the command that you ran", 1
+
+
+def _origin(error: BaseException) -> str:
+    """Where an unexpected error came from: its type, module and line, none of its words."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f" in {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}{place}"
+
+
+def _say(text: str, code: int) -> int:
+    """One message on stderr, and the code to end with."""
+    Terminal(sys.stderr).say(f"error: {hidden(text, False)}")
+    return code
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends a verb like Ctrl-C does, with its own exit code."""
+
+    def end(signum: int, _: FrameType | None) -> None:
+        raise Interrupted(signum)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class Stop(threading.Event):
+    """Set by a signal: no further call starts, those in flight end. `signum` says which."""
+
+    signum = 0
+
+    def check(self) -> None:
+        """Raises Interrupted if a signal came."""
+        if self.signum:
+            raise Interrupted(self.signum)
+
+
+@contextmanager
+def stoppable(stop: Stop) -> Iterator[Stop]:
+    """While writing, Ctrl-C and SIGTERM ask for a clean stop; a second one ends at once."""
+
+    def ask(signum: int, _: FrameType | None) -> None:
+        if stop.is_set():
+            raise Interrupted(signum)
+        stop.signum = signum
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {signum: signal.signal(signum, ask) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

@@ -1,0 +1,101 @@
+"""The local workspace: serve, seed, reset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reconciler.cli.connection import SANDBOX
+from reconciler.errors import Usage
+
+DATA = click.option("--data", type=click.Path(dir_okay=False, path_type=Path), default=SANDBOX, show_default=True, help="Where it is kept.")
+
+
+@click.group()
+def sandbox() -> None:
+    """A local workspace that behaves like Intercom, for trying things out.
+
+    \b
+    Example:
+      reconciler sandbox seed live.yaml
+      reconciler plan intercom/ --sandbox
+    """
+
+
+@sandbox.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: any free one.")
+@DATA
+@click.option("--token", default="sandbox", show_default=True, help="The bearer token it accepts; not a secret.")
+@click.option("--search-delay", type=float, default=0.0, show_default=True, metavar="SECONDS", help="How long search is blind.")
+@click.option("--rate-limit", type=click.IntRange(1), metavar="CALLS", help="Calls per ten seconds; more are refused with 429.")
+@click.option("--fault-rate", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of calls that fail.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    type=click.Choice(["429", "500", "503", "drop-before", "drop-after"]),
+    help="How they fail; as often as wanted.",
+)
+def serve(
+    port: int, data: Path, token: str, search_delay: float, rate_limit: int | None, fault_rate: float, faults: tuple[str, ...]
+) -> int:
+    """Serve it over HTTP on 127.0.0.1; the first line of output is its URL.
+
+    \b
+    Example:
+      reconciler sandbox serve --port 0
+    """
+    from reconciler.sandbox import Sandbox, serve_forever
+
+    _folder_of(data)
+    with Sandbox(data, token=token, search_delay=search_delay, rate_limit=rate_limit) as box:
+        for fault in faults:
+            how = {"drop": fault.removeprefix("drop-")} if fault.startswith("drop-") else {"status": int(fault)}
+            box.faults.add(rate=fault_rate / len(faults), times=None, **how)
+        return serve_forever(box, port=port, ready=lambda url: click.echo(url))
+
+
+@sandbox.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@DATA
+def seed(file: Path, data: Path) -> None:
+    """Put live things into it, from YAML or JSON.
+
+    \b
+    Example:
+      reconciler sandbox seed live.yaml
+    """
+    from reconciler.sandbox import Sandbox, load_seed
+
+    _folder_of(data)
+    with Sandbox(data) as box:
+        try:
+            box.seed(load_seed(file))
+        except ValueError as error:
+            raise Usage(f"{file}: {error}") from None
+    click.echo(f"seeded {data} from {file}", err=True)
+
+
+@sandbox.command()
+@DATA
+def reset(data: Path) -> None:
+    """Empty it.
+
+    \b
+    Example:
+      reconciler sandbox reset
+    """
+    from reconciler.sandbox import Sandbox
+
+    if data.exists():
+        with Sandbox(data) as box:
+            box.reset()
+    click.echo(f"emptied {data}", err=True)
+
+
+def _folder_of(data: Path) -> None:
+    if data == SANDBOX:
+        data.parent.mkdir(mode=0o700, exist_ok=True)
+    if not data.parent.is_dir():
+        raise Usage(f"{data.parent} is no folder; make it first")

@@ -1,0 +1,49 @@
+"""The engine: SQLite with write-ahead log and explicit transactions, or whatever else the URL names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+
+# Seconds for which a write waits for another process.
+_BUSY = 30
+
+
+def engine_for(url: str | URL) -> Engine:
+    """An engine whose errors show no parameters."""
+    url = make_url(url)
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, hide_parameters=True)
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY})
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def reading(engine: Engine) -> Engine:
+    """The same engine for transactions that only read, which wait for no writer."""
+    return engine.execution_options(reads=True)
+
+
+def place_of(engine: Engine) -> str:
+    """What an error calls it: the file, or the URL without its password."""
+    return str(engine.url.database) if engine.dialect.name == "sqlite" else engine.url.render_as_string(hide_password=True)
+
+
+def _prepare(connection: Any, record: object) -> None:
+    # The driver's own BEGIN comes late, before the first write only: docs.sqlalchemy.org, SQLite, transactions.
+    connection.isolation_level = None
+    try:
+        connection.execute("PRAGMA journal_mode = WAL").close()
+        # In WAL mode NORMAL survives the death of the process; of the machine, all but the last transactions: sqlite.org/pragma.html.
+        connection.execute("PRAGMA synchronous = NORMAL").close()
+        connection.execute("PRAGMA foreign_keys = ON").close()
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads before it writes fails at once when another process wrote in between, unless it starts as a writer.
+    connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("reads") else "BEGIN IMMEDIATE")

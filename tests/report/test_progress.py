@@ -1,0 +1,98 @@
+"""Progress: silent unless a terminal waits for longer than a second."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+
+from reconciler.report.progress import Bar, Progress, progress
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class GoneTty(Tty):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_no_terminal_no_progress(clock: Clock) -> None:
+    stream = io.StringIO()
+    with progress(stream, clock=clock) as found:
+        clock.now = 5
+        found.advance(total=9, label="Reading")
+        with found.aside():
+            pass
+    assert stream.getvalue() == ""
+    assert type(progress(None)) is Progress
+    assert type(progress(Tty(), environ={"TERM": "dumb"})) is Progress
+
+
+def test_quick_work_shows_nothing(clock: Clock) -> None:
+    stream = Tty()
+    with Bar(stream, "Reading", clock) as found:
+        clock.now = 0.9
+        found.advance(total=10)
+    assert stream.getvalue() == ""
+
+
+def test_long_work_shows_rate_and_time_left(clock: Clock) -> None:
+    stream = Tty()
+    with Bar(stream, "Reading [bold]\x1b[0m", clock) as found:
+        clock.now = 2
+        found.advance(50, total=150)
+        assert "50 of 150, 25/s, 0:04 left" in stream.getvalue()
+        assert r"[bold]\x1b[0m" in stream.getvalue()
+
+
+def test_without_a_total_there_is_no_time_left(clock: Clock) -> None:
+    stream = Tty()
+    with Bar(stream, "Reading", clock) as found:
+        clock.now = 2
+        found.advance(3)
+        assert "3 done, 1.5/s" in stream.getvalue()
+
+
+def test_other_output_finds_an_empty_line(clock: Clock) -> None:
+    stream = Tty()
+    with Bar(stream, "Applying", clock) as found:
+        clock.now = 2
+        found.advance(total=9)
+        with found.aside():
+            before = stream.getvalue()
+        assert before.endswith("\x1b[2K")
+        assert "Applying" in stream.getvalue()[len(before) :]
+    assert re.findall(r"\x1b\[\?25[lh]", stream.getvalue())[-1] == "\x1b[?25h"
+
+
+def test_it_is_drawn_ten_times_a_second_at_most(clock: Clock) -> None:
+    stream = Tty()
+    with Bar(stream, "Applying", clock) as found:
+        clock.now = 2
+        found.advance(total=10_000)
+        drawn = stream.getvalue()
+        for _ in range(1_000):
+            found.advance()
+        assert stream.getvalue() == drawn
+
+
+def test_a_terminal_that_has_gone_does_not_end_the_work(clock: Clock) -> None:
+    with Bar(GoneTty(), "Applying", clock) as found:
+        for clock.now in (2, 3, 4):
+            found.advance(total=9)
