@@ -92,7 +92,7 @@ def _plan(manifest: Manifest, intercom: Intercom, scope: Scope) -> tuple[workflo
 def _render(found: Document, form: str) -> None:
     out = Terminal(sys.stdout)
     if form == "text":
-        out.lines(text.lines(found, color=out.color))
+        out.lines(text.lines(found, color=out.color, width=out.width))
     else:
         out.write(RENDERERS[form](found))
     out.check()
@@ -172,9 +172,7 @@ def _carry_out(session: workflow.Session, work: workflow.Ready) -> int:
     out.write(outcomes.summary(told, time.monotonic() - began, color=out.color))
     out.flush()
     stop.check()
-    if any(outcome.status != Status.APPLIED for outcome in told):
-        raise Incomplete("applied in part; run the same command again to finish")
-    return 0
+    return 0 if all(outcome.status == Status.APPLIED for outcome in told) else Incomplete.exit_code
 
 
 def _told(outcome: Outcome, app_id: str) -> outcomes.Outcome:

@@ -43,6 +43,9 @@ def unusable(place: str) -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         raise LedgerUnusable(place, *_reason(error)) from error
+    except UnicodeDecodeError as error:
+        # The driver decodes what SQLite says; its message quotes names out of the file as they stand there.
+        raise LedgerUnusable(place, "it is damaged") from error
     except OSError as error:
         raise LedgerUnusable(place, error.strerror or type(error).__name__, _WRITE) from error
 

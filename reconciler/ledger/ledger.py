@@ -32,6 +32,15 @@ _NAMING = (Action.CREATE.value, Action.UNARCHIVE.value, Action.RENAME.value, Act
 # SQLite before 3.32 allows 999 parameters in a statement: sqlite.org/limits.html.
 _CHUNK = 500
 
+# Building a statement costs more than running it, so those of every call are built once.
+_INTEND = WRITES.insert()
+_INTENDED = select(WRITES.c.id).where(WRITES.c.run == bindparam("of"), WRITES.c.seq >= bindparam("first")).order_by(WRITES.c.seq)
+_SETTLE = (
+    update(WRITES)
+    .where(WRITES.c.id == bindparam("write"))
+    .values(outcome=bindparam("outcome"), live_id=bindparam("live_id"), status=bindparam("status"), settled=bindparam("settled"))
+)
+
 Claim = tuple[Address, str, Any]
 
 
@@ -145,8 +154,8 @@ class Ledger:
         rows = [self._intent(app_id, change) | {"run": run, "intended": now} for change in changes]
         with self._writing() as connection:
             first = self._runs[run].writes
-            connection.execute(WRITES.insert(), [row | {"seq": first + i} for i, row in enumerate(rows)])
-            ids = connection.scalars(select(WRITES.c.id).where(WRITES.c.run == run, WRITES.c.seq >= first).order_by(WRITES.c.seq)).all()
+            connection.execute(_INTEND, [row | {"seq": first + i} for i, row in enumerate(rows)])
+            ids = connection.scalars(_INTENDED, {"of": run, "first": first}).all()
             self._runs[run].writes += len(rows)
         return list(ids)
 
@@ -244,13 +253,6 @@ class Ledger:
     def _looking(self) -> Iterator[Connection]:
         with unusable(self._place), self._lock, self._reading.begin() as connection:
             yield connection
-
-
-_SETTLE = (
-    update(WRITES)
-    .where(WRITES.c.id == bindparam("write"))
-    .values(outcome=bindparam("outcome"), live_id=bindparam("live_id"), status=bindparam("status"), settled=bindparam("settled"))
-)
 
 
 def _chunks(digests: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -157,17 +157,17 @@ class Sandbox:
         reply.headers |= dict(fault.headers)
         return reply
 
-    def _rate_headers(self, call: Call) -> dict[str, str]:
+    def _rate_headers(self, call: Call) -> dict[str, str | None]:
         if call.token not in self.tokens:
             return {}
         try:
-            return self.limits.spend(self.ws)
+            return dict(self.limits.spend(self.ws))
         except Refusal as refusal:
             return refusal.headers
 
     def _work(self, call: Call) -> Reply:
         with self.ws.store.transaction():
-            headers: dict[str, str] = {}
+            headers: dict[str, str | None] = {}
             try:
                 return self._routed(call, headers)
             except Refusal as refusal:
@@ -175,10 +175,9 @@ class Sandbox:
                 reply.headers = headers | reply.headers
                 return reply
             except oauth.Page as page:
-                location = {"Location": page.location} if page.location else {}
-                return Reply(page.status, oauth.page(page.text), location, "text/html; charset=utf-8")
+                return Reply(page.status, oauth.page(page.text), {"Location": page.location}, "text/html; charset=utf-8")
 
-    def _routed(self, call: Call, headers: dict[str, str]) -> Reply:
+    def _routed(self, call: Call, headers: dict[str, str | None]) -> Reply:
         found = self.routes.find(call.method, call.path)
         missing: frozenset[str] = frozenset()
         if found is None or not found[0].public:

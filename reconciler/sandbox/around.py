@@ -7,8 +7,8 @@ from typing import Any
 
 from reconciler.sandbox import people
 from reconciler.sandbox.companies import company, segments_of
-from reconciler.sandbox.paging import numbered_pages
-from reconciler.sandbox.request import Doc, Refusal, Request, invalid, not_found
+from reconciler.sandbox.paging import cursor, numbered_pages, read_cursor
+from reconciler.sandbox.request import Doc, Refusal, Request, invalid, mapping, not_found, page_size
 from reconciler.sandbox.workspace import Workspace
 
 CREATED_AT = 1734537243
@@ -166,15 +166,15 @@ def conversations(request: Request) -> Doc:
     ws = request.ws
     if ws.settings.plan_restricted:
         raise Refusal(403, "api_plan_restricted", "Active subscription needed.")
-    query, paging = request.body.get("query"), request.body.get("pagination") or {}
-    if not isinstance(query, dict) or query.get("field") != "tag_ids":
+    query, paging = mapping(request.body, "query"), mapping(request.body, "pagination")
+    if query.get("field") != "tag_ids":
         raise Refusal(400, "invalid_field", "the sandbox searches conversations by tag_ids only")
     passes = _tag_test(str(query.get("operator")), query.get("value"))
     found = [c for c in ws.store.table("conversation").in_order() if passes(c["tags"])]
-    size = min(int(paging.get("per_page", 20)), 150)
-    page = int(paging.get("starting_after") or 1)
+    size = page_size(paging, 20, 150)
+    page, _ = read_cursor(paging.get("starting_after"))
     part, pages = numbered_pages(found, page, size)
-    pages["next"] = pages["next"] and {"page": page + 1, "starting_after": str(page + 1)}
+    pages["next"] = pages["next"] and {"page": page + 1, "starting_after": cursor(page + 1, (0, 0, 0))}
     shown = [{"type": "conversation", "id": c["id"], "tags": {"type": "tag.list", "tags": _carried(ws, c)}} for c in part]
     return {"type": "conversation.list", "conversations": shown, "total_count": len(found), "pages": pages}
 

@@ -11,6 +11,11 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from reconciler.sandbox.request import Doc, invalid
 
 
+def _refuse_constant(name: str) -> None:
+    """NaN and Infinity are no JSON, whatever Python thinks."""
+    raise ValueError(name)
+
+
 @dataclass(frozen=True)
 class Call:
     method: str
@@ -32,7 +37,7 @@ class Call:
         if self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return dict(parse_qsl(self.raw.decode("utf-8", "replace"), keep_blank_values=True))
         try:
-            body = json.loads(self.raw)
+            body = json.loads(self.raw, parse_constant=_refuse_constant)
         except ValueError:
             raise invalid("Request body is not valid JSON") from None
         if not isinstance(body, dict):
@@ -88,9 +93,9 @@ class Recorded:
 class Reply:
     status: int
     body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str | None] = field(default_factory=dict)
     type: str = "application/json; charset=utf-8"
 
     @classmethod
-    def json(cls, status: int, value: Any, headers: Mapping[str, str] | None = None) -> Reply:
+    def json(cls, status: int, value: Any, headers: Mapping[str, str | None] | None = None) -> Reply:
         return cls(status, json.dumps(value, separators=(",", ":")).encode(), dict(headers or {}))

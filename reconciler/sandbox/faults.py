@@ -24,7 +24,7 @@ class Fault:
     status: int | None = None
     drop: str | None = None  # "before" or "after" the work
     body: bytes | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | None] = field(default_factory=dict)  # None takes a header away
     times: int | None = 1  # None: for ever
     rate: float = 1.0
     after: int = 0  # so many matches pass first

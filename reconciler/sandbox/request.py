@@ -15,7 +15,7 @@ Doc = dict[str, Any]  # one JSON object
 class Refusal(Exception):
     """An answer in Intercom's error shape; raised anywhere below the dispatcher."""
 
-    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str | None] | None = None) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.headers = status, code, message, dict(headers or {})
 
@@ -26,6 +26,24 @@ def not_found(message: str = "Resource Not Found") -> Refusal:
 
 def invalid(message: str) -> Refusal:
     return Refusal(400, "parameter_invalid", message)
+
+
+def mapping(body: Doc, name: str) -> Doc:
+    """The object under that key; a missing one is empty."""
+    value = body.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise invalid(f"{name} must be an object")
+    return value
+
+
+def page_size(paging: Doc, default: int, most: int) -> int:
+    """`per_page` of a body; larger than `most` is cut down to it."""
+    size = paging.get("per_page", default)
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+        raise invalid("per_page must be a positive integer")
+    return min(size, most)
 
 
 @dataclass(slots=True)

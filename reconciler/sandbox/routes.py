@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
@@ -29,10 +30,9 @@ class Route:
     public: bool = False  # answers without a token
     reads: bool = False  # a POST that only reads
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "pieces", [piece for piece in self.path.split("/") if piece])
-
-    pieces: list[str] = ()  # type: ignore[assignment]  # set from path
+    @cached_property
+    def pieces(self) -> list[str]:
+        return [piece for piece in self.path.split("/") if piece]
 
     def match(self, pieces: list[str]) -> dict[str, str] | None:
         """The named pieces of a path of the same length, or nothing."""

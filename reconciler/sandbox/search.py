@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from reconciler.sandbox import people
 from reconciler.sandbox.paging import Ranked, cursor_pages
-from reconciler.sandbox.request import Doc, Refusal, Request, invalid
+from reconciler.sandbox.request import Doc, Refusal, Request, invalid, mapping, page_size
 from reconciler.sandbox.versions import PREVIEW, V2_16
 from reconciler.sandbox.workspace import Workspace
 
@@ -56,20 +56,18 @@ def contacts(request: Request) -> Doc:
     ws, body = request.ws, request.body
     if "query" not in body:
         raise invalid("query is required")
-    paging = body.get("pagination") or {}
-    size = paging.get("per_page", 50)
-    if not isinstance(size, int) or size < 1:
-        raise invalid("per_page must be a positive integer")
+    paging = mapping(body, "pagination")
+    size = page_size(paging, 50, 150)
     field, ascending = _sort(request)
     ranked = _found(request, field)
     # The cursor is read from the body; in the URL it is ignored (reported: community.intercom.com/2038).
-    rows, pages = cursor_pages(ranked, paging.get("starting_after"), min(size, 150), ascending=ascending)
+    rows, pages = cursor_pages(ranked, paging.get("starting_after"), size, ascending=ascending)
     data = [people.show(ws, row, request.version) for row in rows]
     return {"type": "list", "data": data, "total_count": len(ranked.rows), "pages": pages}
 
 
 def _sort(request: Request) -> tuple[str, bool]:
-    sort = request.body.get("sort") or {}
+    sort = mapping(request.body, "sort")
     order = sort.get("order", "descending")
     if order not in ("ascending", "descending") and request.version >= V2_16:
         raise Refusal(400, "invalid_sort_order", f"Invalid sort order '{order}'. Must be one of: ascending, descending")
@@ -160,7 +158,7 @@ def _getter(ws: Workspace, field: str) -> Getter:
     if field == "segment_id":
         members = {s["id"]: set(s["contacts"]) for s in ws.store.table("segment").docs.values()}
         return lambda contact: [id for id, contacts in members.items() if contact["id"] in contacts]
-    if field in _TYPES["boolean"]:
+    if FIELDS.get(field) == "boolean":
         return lambda contact: bool(contact.get(field))
     return lambda contact: contact.get(field)
 
@@ -238,6 +236,9 @@ def _dated(getter: Getter, operator: str, value: object, by_day_in: tzinfo | Non
 
 
 def _day(at: int, tz: tzinfo) -> tuple[int, int]:
-    midnight = datetime.fromtimestamp(at, tz).replace(hour=0, minute=0, second=0, microsecond=0)
+    try:
+        midnight = datetime.fromtimestamp(at, tz).replace(hour=0, minute=0, second=0, microsecond=0)
+    except (OverflowError, OSError, ValueError):
+        raise invalid(f"value '{at}' is not a time") from None
     following = (midnight + timedelta(days=1)).replace(tzinfo=tz)
     return int(midnight.timestamp()), int(following.timestamp())

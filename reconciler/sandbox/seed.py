@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,16 @@ def load_seed(path: Path) -> Doc:
         raise ValueError(f"{path} is not readable: {error}") from error
     if not isinstance(found, dict):
         raise ValueError(f"{path} must be a mapping of sections such as tags, companies, contacts")
-    return found
+    plain: Doc = json.loads(json.dumps(found, default=_seconds))
+    return plain
+
+
+def _seconds(value: object) -> int:
+    """A YAML time as Intercom's: whole Unix seconds, UTC where nothing else is said."""
+    if not isinstance(value, date):
+        raise ValueError(f"{value!r} is not a value for a seed")
+    at = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
 
 
 def sow(ws: Workspace, mapping: Mapping[str, Any]) -> None:

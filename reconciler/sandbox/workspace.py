@@ -97,7 +97,9 @@ class Workspace:
         return self.store.number("seq")
 
     def prepare(self) -> None:
-        """A workspace is never without an admin and its subscription types."""
+        """A workspace is never without an admin and its subscription types, and remembers its own name."""
+        self.settings.region = self.app().get("region", self.settings.region)
+        self.settings.app_id = self.app().get("id_code", self.settings.app_id)
         if not self.store.table("admin").docs:
             self.store.put("admin", {"id": FIRST_ADMIN, "seq": self.number(), "name": "Ciaran1 Lee", "email": "admin1@email.com"})
         if not self.store.table("subscription").docs:

@@ -83,7 +83,8 @@ def test_a_dangling_link_inside_a_folder_is_named(make: Make) -> None:
 
 def test_a_folder_that_links_back_to_itself_ends(make: Make) -> None:
     make("m/a.yaml", "m/n/b.yaml")
-    Path("m/n/back").symlink_to("..")
+    for name in ("back", "again", "here"):
+        Path("m/n", name).symlink_to("..")
     assert find(["m"]) == ["m/a.yaml", "m/n/b.yaml"]
 
 

@@ -139,6 +139,7 @@ def test_aliases_of_aliases_are_counted_as_if_written_out() -> None:
 
 def test_an_alias_of_itself_is_refused() -> None:
     assert problems("a: &a [1, *a]\n") == [f"{FILE}:1:11: the alias *a stands inside its own anchor; write the value out"]
+    assert "stands inside its own anchor" in problems("a: &a 1\nb: &a [*a]\n")[0]
 
 
 def test_problems_are_collected() -> None:

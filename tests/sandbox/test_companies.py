@@ -111,7 +111,8 @@ def test_one_scroll_at_a_time_for_a_minute(call: Caller, clock: Clock) -> None:
 
 def test_company_id_and_name_give_one_company_other_filters_a_list(call: Caller, box: Sandbox) -> None:
     """GET /companies; the schema disagrees with the prose (intercom-node#472)."""
-    box.seed({"companies": [{"company_id": "6", "name": "Blue Sun", "tags": ["vip"]}], "contacts": [{"external_id": "1", "companies": ["6"]}]})
+    box.seed({"companies": [{"company_id": "6", "name": "Blue Sun", "tags": ["vip"]}]})
+    box.seed({"contacts": [{"external_id": "1", "companies": ["6"]}]})
     tag = call.ok("GET", "/tags")["data"][0]["id"]
     assert call.ok("GET", "/companies?company_id=6")["type"] == "company"
     assert call.ok("GET", "/companies?name=Blue%20Sun")["company_id"] == "6"

@@ -1,0 +1,49 @@
+"""What all tests share: a workspace, the route over it, and a guard that lets no socket leave the machine."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.ledger import Ledger
+from reconciler.sandbox import Sandbox
+from tests.route import Clock, Route
+
+MakeRoute = Callable[..., Route]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _loopback_only() -> Iterator[None]:
+    """A connection to anywhere but this machine fails the test that made it."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and str(address[0]) not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to reach {address[0]}")
+        connect(self, address)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", guarded)
+    yield
+    patch.undo()
+
+
+@pytest.fixture
+def route(tmp_path: Path) -> Iterator[MakeRoute]:
+    """Makes routes: `route(seed, ledger=True, search_delay=600)`."""
+    with ExitStack() as stack:
+
+        def make(seed: dict[str, Any] | None = None, *, ledger: bool = False, version: str = "2.16", **how: Any) -> Route:
+            clock = Clock()
+            box = stack.enter_context(Sandbox(now=clock, **how))
+            if seed:
+                box.seed(seed)
+            memory = stack.enter_context(Ledger.open(tmp_path / ".reconciler", create=True, now=clock)) if ledger else None  # type: ignore[arg-type]  # create=True always opens one
+            return Route(box, tmp_path, clock, memory, version=version)
+
+        yield make

@@ -1,0 +1,38 @@
+"""A clock that tests turn by hand, and a ledger in a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.ledger import Ledger
+
+
+class Clock:
+    """Unix seconds that move only when told to."""
+
+    def __init__(self, at: float = 1_767_225_600.0) -> None:
+        self.at = at
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / ".reconciler"
+
+
+@pytest.fixture
+def ledger(folder: Path, clock: Clock) -> Iterator[Ledger]:
+    opened = Ledger.open(folder, create=True, now=clock, environ={})
+    assert opened
+    with opened:
+        yield opened

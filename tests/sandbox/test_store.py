@@ -1,0 +1,90 @@
+"""A data file: what one process wrote, the next one and the one beside it see."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from reconciler.sandbox import Sandbox
+from tests.sandbox.calling import Caller
+
+
+def tag_names(box: Sandbox) -> list[str]:
+    return [tag["name"] for tag in Caller(box).ok("GET", "/tags")["data"]]
+
+
+def test_a_later_process_finds_everything_and_goes_on_counting(tmp_path: Path) -> None:
+    with Sandbox(tmp_path / "new" / "sandbox.db") as box:
+        first = Caller(box).ok("POST", "/contacts", {"external_id": "25"})["id"]
+        Caller(box).ok("POST", "/tags", {"name": "vip", "users": [{"id": first}]})
+        box.seed({"app": {"region": "EU", "timezone": "Europe/Dublin"}})
+    with Sandbox(tmp_path / "new" / "sandbox.db") as box:
+        assert Caller(box).ok("GET", f"/contacts/{first}")["tags"]["total_count"] == 1
+        assert Caller(box)("POST", "/contacts", {"external_id": "25"}).status == 409
+        assert Caller(box).ok("GET", "/me")["app"]["region"] == "EU"
+        assert Caller(box).ok("POST", "/contacts", {"external_id": "26"})["id"] != first
+
+
+def test_two_that_have_it_open_see_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "sandbox.db"
+    with Sandbox(path) as one, Sandbox(path) as other:
+        for number in range(3):
+            Caller(one).ok("POST", "/tags", {"name": f"one {number}"})
+            Caller(other).ok("POST", "/tags", {"name": f"other {number}"})
+        assert tag_names(one) == tag_names(other)
+        assert len({tag["id"] for tag in Caller(one).ok("GET", "/tags")["data"]}) == 6
+        Caller(one).ok("DELETE", f"/tags/{Caller(other).ok('GET', '/tags')['data'][0]['id']}")
+        assert "one 0" not in tag_names(other)
+        other.reset()
+        assert tag_names(one) == []
+
+
+def test_threads_never_make_the_same_contact_twice(tmp_path: Path) -> None:
+    """Two creates at once: one of them is a conflict (PostHog#72192)."""
+    statuses: list[int] = []
+    with Sandbox(tmp_path / "sandbox.db") as box:
+        body = {"external_id": "25"}
+        threads = [threading.Thread(target=lambda: statuses.append(Caller(box)("POST", "/contacts", body).status)) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sorted(statuses) == [200] + [409] * 15
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from reconciler.sandbox import Sandbox
+from tests.sandbox.calling import Caller
+call = Caller(Sandbox(Path(sys.argv[1])))
+for number in range(10**6):
+    call.ok("POST", "/tags", {"name": f"tag {number}"})
+    print(number, flush=True)
+"""
+
+
+def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "sandbox.db"
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", CHILD, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root, env=os.environ | {"PYTHONPATH": str(root)}) as child:
+        assert child.stdout is not None
+        answered = [int(child.stdout.readline()) for _ in range(50)]
+        child.send_signal(signal.SIGKILL)
+        answered += [int(line) for line in child.stdout]
+    with Sandbox(path) as box:
+        assert {f"tag {number}" for number in answered} <= set(tag_names(box))
+
+
+def test_ten_thousand_contacts_are_seeded_and_found_through_the_index() -> None:
+    with Sandbox() as box:
+        box.seed({"contacts": [{"external_id": f"u{n}", "email": f"u{n}@x.example", "tags": ["vip"]} for n in range(10_000)]})
+        query = {"field": "external_id", "operator": "IN", "value": [f"u{n}" for n in range(150)]}
+        found = Caller(box).ok("POST", "/contacts/search", {"query": query, "pagination": {"per_page": 150}})
+        assert (len(found["data"]), found["total_count"]) == (150, 150)
+        assert Caller(box).ok("GET", "/contacts?per_page=150")["total_count"] == 10_000
