@@ -3,18 +3,46 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from types import MappingProxyType
 
 import click
 
 from reconciler import __version__
-from reconciler.cli.lookup import api, get
-from reconciler.cli.manifest import schema, validate
-from reconciler.cli.plan import apply, plan, show
-from reconciler.cli.running import run
-from reconciler.cli.sandbox import sandbox
+
+# Modules are imported when their verb runs, so that help and completion answer at once: verb → module, first line of its help.
+VERBS = MappingProxyType(
+    {
+        "validate": ("manifest", "Check a manifest offline: everything that can be seen without Intercom."),
+        "schema": ("manifest", "Print the JSON Schema of manifests, for editors."),
+        "plan": ("plan", "Show what apply would do. Reads only."),
+        "show": ("plan", "Render a saved plan; no network."),
+        "apply": ("plan", "Carry out a saved plan exactly, or plan, show, ask and carry out."),
+        "get": ("lookup", "Look up tags, companies or contacts: all that a listing shows, or these keys."),
+        "api": ("lookup", "A raw call with the same token, version and limits."),
+        "sandbox": ("sandbox", "A local workspace that behaves like Intercom, for trying things out."),
+    }
+)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Verbs(click.Group):
+    """A group whose commands are found by name, in the order of the table."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = getattr(import_module(f"reconciler.cli.{VERBS[cmd_name][0]}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, prog_name="reconciler")
 def cli() -> None:
     """Plan-then-apply for Intercom: YAML in Git is what the workspace should have.
@@ -26,10 +54,8 @@ def cli() -> None:
     """
 
 
-for command in (validate, schema, plan, show, apply, get, api, sandbox):
-    cli.add_command(command)
-
-
 def main() -> None:
     """The entry point: runs a verb and ends the process with its exit code."""
+    from reconciler.cli.running import run
+
     sys.exit(run(cli, sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -11,9 +12,7 @@ from types import FrameType
 
 import click
 
-from reconciler.core.privacy import hidden
 from reconciler.errors import Interrupted, ReconcilerError
-from reconciler.report.terminal import Terminal
 
 # click ends wrong usage with 2, which here would read as "there are changes".
 USAGE = 64
@@ -24,10 +23,14 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
     try:
         with _terminable():
             code = command.main(list(arguments), prog_name="reconciler", standalone_mode=False)
-        Terminal(sys.stdout).check()
+        sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as end:
         return end.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`); Python must not flush into nothing when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except BaseException as error:
         return _say(*_account(error))
 
@@ -59,6 +62,8 @@ def _origin(error: BaseException) -> str:
 
 def _say(text: str, code: int) -> int:
     """One message on stderr, and the code to end with."""
+    from reconciler.core.privacy import hidden
+
     Terminal(sys.stderr).say(f"error: {hidden(text, False)}")
     return code
 

@@ -26,6 +26,16 @@ def reading(engine: Engine) -> Engine:
     return engine.execution_options(reads=True)
 
 
+def keep_log(engine: Engine) -> None:
+    """Put a SQLite database that is ours into WAL mode, in which it stays: sqlite.org/wal.html."""
+    if engine.dialect.name == "sqlite":
+        connection = engine.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA journal_mode = WAL").close()
+        finally:
+            connection.close()
+
+
 def place_of(engine: Engine) -> str:
     """What an error calls it: the file, or the URL without its password."""
     return str(engine.url.database) if engine.dialect.name == "sqlite" else engine.url.render_as_string(hide_password=True)
@@ -35,7 +45,6 @@ def _prepare(connection: Any, record: object) -> None:
     # The driver's own BEGIN comes late, before the first write only: docs.sqlalchemy.org, SQLite, transactions.
     connection.isolation_level = None
     try:
-        connection.execute("PRAGMA journal_mode = WAL").close()
         # In WAL mode NORMAL survives the death of the process; of the machine, all but the last transactions: sqlite.org/pragma.html.
         connection.execute("PRAGMA synchronous = NORMAL").close()
         connection.execute("PRAGMA foreign_keys = ON").close()

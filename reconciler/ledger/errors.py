@@ -41,7 +41,7 @@ def unusable(place: str) -> Iterator[None]:
     """Turn what the database or the file system says into the one sentence."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:
         raise LedgerUnusable(place, *_reason(error)) from error
     except UnicodeDecodeError as error:
         # The driver decodes what SQLite says; its message quotes names out of the file as they stand there.
@@ -50,10 +50,10 @@ def unusable(place: str) -> Iterator[None]:
         raise LedgerUnusable(place, error.strerror or type(error).__name__, _WRITE) from error
 
 
-def _reason(error: SQLAlchemyError) -> tuple[str, str]:
-    cause = error.orig if isinstance(error, DBAPIError) else None
+def _reason(error: SQLAlchemyError | sqlite3.Error) -> tuple[str, str]:
+    cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
         # An extended code holds the primary one in its low byte: sqlite.org/rescode.html. Without a code: its tables are not ours.
         code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         return _SQLITE.get(code, ("its tables are not those of a ledger", _MOVE))
-    return f"the database answered {type(cause or error).__name__}", "see to the database and run again"
+    return f"the database answered {type(cause).__name__}", "see to the database and run again"

@@ -19,7 +19,7 @@ from sqlalchemy import URL, Connection, Engine, Select, bindparam, delete, exist
 from reconciler.core.change import Action, Change, LinkChange
 from reconciler.core.resource import Address
 from reconciler.ledger import home
-from reconciler.ledger.database import engine_for, place_of, reading
+from reconciler.ledger.database import engine_for, keep_log, place_of, reading
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import unusable
 from reconciler.ledger.tables import INEFFECTIVE, KEYS, RUNS, WRITES, is_current, upgrade
@@ -219,6 +219,8 @@ class Ledger:
         with self._looking() as connection:
             current = is_current(connection, self._place)
         if not current:
+            with unusable(self._place):
+                keep_log(self._engine)
             with self._writing() as connection:
                 upgrade(connection, self._place)
         with self._looking() as connection:

@@ -55,8 +55,8 @@ def read_cursor(text: object) -> tuple[int, Key | None]:
         return 1, None
     try:
         page, kind, value, seq = json.loads(base64.urlsafe_b64decode(str(text)))
-        return int(page), (int(kind), value, int(seq))
-    except (ValueError, TypeError):
+        return max(int(page), 1), (int(kind), str(value) if kind == 2 else float(value), int(seq))
+    except (ValueError, TypeError, OverflowError):
         raise invalid("starting_after is not a valid cursor") from None
 
 

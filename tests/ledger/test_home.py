@@ -153,7 +153,7 @@ def said(folder: Path) -> str:
     return ""
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(at=st.integers(0, 120_000), junk=st.binary(max_size=200), cut=st.booleans())
 @example(at=20_000, junk=b"", cut=True)
 @example(at=18, junk=b"\x07\x07", cut=False)
@@ -181,9 +181,8 @@ def test_the_database_of_something_else_is_refused(folder: Path) -> None:
     before = (folder / "ledger.db").read_bytes()
     with pytest.raises(LedgerUnusable, match="it is a database of something else"):
         Ledger.open(folder, create=True, environ={})
-    after = (folder / "ledger.db").read_bytes()
-    # Bytes 18 and 19 of the header name the journal mode: sqlite.org/fileformat2.html.
-    assert (before[:18], before[100:4096]) == (after[:18], after[100:4096])
+    assert (folder / "ledger.db").read_bytes() == before
+    assert sorted(path.name for path in folder.iterdir()) == ["key", "ledger.db"]
 
 
 @pytest.mark.parametrize(

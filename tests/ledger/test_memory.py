@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -185,6 +185,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield opened
 
 
+@settings(max_examples=60, deadline=None)
 @given(events=EVENTS)
 def test_known_and_lost_follow_from_the_order_of_writes(shared: Ledger, events: list[tuple[Address, Action, str | None]]) -> None:
     app = f"app-{next(_apps)}"

@@ -32,7 +32,7 @@ def write_everything(ledger: Ledger, email: str, secret: str) -> None:
     ledger.end(run, 0, {"applied": 1})
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(email=EMAILS, secret=SECRETS)
 def test_neither_while_it_is_open_nor_after(email: str, secret: str) -> None:
     with TemporaryDirectory() as name:

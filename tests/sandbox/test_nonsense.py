@@ -15,7 +15,8 @@ pagination sort from into body admin_id consent_type model data_type options arc
 email_verified unsubscribed_from_emails code client_id"""
 VALUES = [None, True, 0, -1, 1.5, 10**20, "", "x", "\x00", "\ud800", [], [None], [1], ["x"], [{}], {}, {"x": None}, {"id": []}, {"x": 1}]
 NUMBERS = ["0", "x", "-1", "99999999999999999999", ""]
-QUERIES = [*(f"{name}={value}" for name in ("page", "per_page") for value in NUMBERS), "starting_after=W10=", "starting_after=%ff", "order=x"]
+QUERIES = [f"{name}={value}" for name in ("page", "per_page") for value in NUMBERS]
+QUERIES += ["starting_after=W10=", "starting_after=%ff", "order=x"]
 
 
 def path_of(route: Route) -> str:
@@ -24,8 +25,8 @@ def path_of(route: Route) -> str:
 
 @pytest.mark.parametrize("route", TABLE, ids=lambda route: f"{route.method} {route.path}")
 def test_no_endpoint_fails_on_nonsense(call: Caller, box: Sandbox, route: Route) -> None:
-    seed = {"companies": [{"company_id": "6", "id": "x1"}], "contacts": [{"id": "x1", "external_id": "1"}], "tags": [{"name": "v", "id": "x1"}]}
-    for key, value in itertools.product(KEYS.split(), VALUES):
+    seed = {"companies": [{"company_id": "6", "id": "x1"}], "contacts": [{"id": "x1", "role": "lead"}], "tags": [{"name": "v", "id": "x1"}]}
+    for key, value in itertools.product(KEYS.split(), VALUES if route.method != "GET" else ()):
         box.seed(seed)
         assert call(route.method, path_of(route), {"name": "a", "role": "user", key: value}).status < 500, (key, value)
     for query in QUERIES:
