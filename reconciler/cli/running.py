@@ -63,6 +63,7 @@ def _origin(error: BaseException) -> str:
 def _say(text: str, code: int) -> int:
     """One message on stderr, and the code to end with."""
     from reconciler.core.privacy import hidden
+    from reconciler.report.terminal import Terminal
 
     Terminal(sys.stderr).say(f"error: {hidden(text, False)}")
     return code

@@ -23,8 +23,7 @@ def load_seed(path: Path) -> Doc:
         raise ValueError(f"{path} is not readable: {error}") from error
     if not isinstance(found, dict):
         raise ValueError(f"{path} must be a mapping of sections such as tags, companies, contacts")
-    plain: Doc = json.loads(json.dumps(found, default=_seconds))
-    return plain
+    return found
 
 
 def _seconds(value: object) -> int:
@@ -37,6 +36,7 @@ def _seconds(value: object) -> int:
 
 def sow(ws: Workspace, mapping: Mapping[str, Any]) -> None:
     """Adds to what is there, merging by name, company_id, external_id or id; stops at the first mistake with a ValueError."""
+    mapping = json.loads(json.dumps(mapping, default=_seconds))
     for section in mapping:
         if section not in SECTIONS:
             raise ValueError(f"unknown section {section!r} in the seed; known are {', '.join(SECTIONS)}")

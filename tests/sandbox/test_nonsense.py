@@ -13,7 +13,8 @@ from tests.sandbox.calling import Caller
 KEYS = """name id company_id email external_id role phone owner_id avatar signed_up_at custom_attributes users companies tags query
 pagination sort from into body admin_id consent_type model data_type options archived monthly_spend size plan update_last_request_at
 email_verified unsubscribed_from_emails code client_id"""
-VALUES = [None, True, 0, -1, 1.5, 10**20, "", "x", "\x00", "\ud800", [], [None], [1], ["x"], [{}], {}, {"x": None}, {"id": []}, {"x": 1}]
+VALUES: list[object] = [None, True, 0, -1, 1.5, 10**20, "", "x", "\x00", "\ud800", [], [None], [1], ["x"], [{}], {}]
+VALUES += [{"x": None}, {"id": []}, {"x": 1}]
 NUMBERS = ["0", "x", "-1", "99999999999999999999", ""]
 QUERIES = [f"{name}={value}" for name in ("page", "per_page") for value in NUMBERS]
 QUERIES += ["starting_after=W10=", "starting_after=%ff", "order=x"]
@@ -33,13 +34,15 @@ def test_no_endpoint_fails_on_nonsense(call: Caller, box: Sandbox, route: Route)
         assert call(route.method, f"{path_of(route)}?{query}").status < 500, query
 
 
+GROUPS: list[object] = ["AND", "OR", [], {}]
+FIELDS: list[object] = [[], {}, None, "segment_id", "location.city", "custom_attributes."]
 SEARCHES = [
     *({"field": "email", "operator": operator, "value": value} for operator in ("=", "IN", "~", "^", "!~") for value in VALUES),
     *({"field": "created_at", "operator": operator, "value": value} for operator in ("=", "<", ">") for value in VALUES),
     *({"field": "custom_attributes.seats", "operator": operator, "value": value} for operator in ("=", "IN", "<") for value in VALUES),
     *({"field": "tag_id", "operator": "=", "value": value} for value in VALUES),
-    *({"operator": operator, "value": value} for operator in ("AND", "OR", [], {}) for value in VALUES),
-    *({"field": field, "operator": "=", "value": "x"} for field in ([], {}, None, "segment_id", "location.city", "custom_attributes.")),
+    *({"operator": operator, "value": value} for operator in GROUPS for value in VALUES),
+    *({"field": field, "operator": "=", "value": "x"} for field in FIELDS),
 ]
 
 
