@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core import diff as comparison
 from reconciler.core import globs
 from reconciler.core.calls import Job, compile_steps
-from reconciler.core.change import ThingChange
+from reconciler.core.change import Change, LinkChange, ThingChange
 from reconciler.core.diff import Difference
 from reconciler.core.document import FORMAT, Document, saved, seal
 from reconciler.core.hold import hold, touched
@@ -114,6 +114,10 @@ def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING) -> Pla
         manifest = narrow(session.kinds, manifest, lambda a: globs.matches(scope.target, globs.names(a, app_id)))
     live = _observe(session, manifest, frozenset())
     manifest, live, difference = _compare(session, manifest, live)
+    if manifest.pin is None or manifest.pin.app_id is None:
+        text = "the manifest names no workspace, so a wrong token would change another one; write"
+        here = f"workspace: {{app_id: {live.workspace.app_id}, region: {live.workspace.region}}}"
+        live = replace(live, notes=(Note("pin", f"{text} `{here}`"), *live.notes))
     made = make_plan(session.kinds, manifest, live, difference, scope, session.client.version)
     return Planned(made, manifest, live)
 
@@ -294,6 +298,13 @@ def carry_out(session: Session, work: Ready, stop: threading.Event) -> Iterator[
         record.end(counts)
 
 
+def _bound(change: Change, ids: Mapping[Address, str]) -> Change:
+    """A change with the ids that became known on the way."""
+    if isinstance(change, LinkChange):
+        return replace(change, id=change.id or ids.get(change.address), target_id=change.target_id or ids.get(change.target))
+    return change
+
+
 class _Record:
     """What one apply leaves in the ledger: the run, and for every write the intent before it and the outcome after it."""
 
@@ -309,7 +320,8 @@ class _Record:
         """A job between its intents and its outcomes. A write whose answer was lost is left without one."""
         from reconciler.ledger import Settlement
 
-        writes = dict(zip(job.covers, self.ledger.intend_many(self.run, [self.steps[i].change for i in job.covers]), strict=True))
+        changes = [_bound(self.steps[i].change, ids) for i in job.covers]
+        writes = dict(zip(job.covers, self.ledger.intend_many(self.run, changes), strict=True))
         outcomes = perform(job, ids)
         self.ledger.settle_many([Settlement(writes[o.step], o.status, o.id) for o in outcomes if not o.lost])
         for outcome in outcomes:

@@ -98,7 +98,7 @@ def lines(found: Document) -> list[str]:
     """A plan in short: a line for every change, refusal and note."""
     told = [" ".join(filter(None, (c["action"], c["address"], c["target"], *_fields(c)))) for c in found["changes"]]
     told += [f"refused {r['gate']}" for r in found["refused"]]
-    told += sorted({" ".join(filter(None, ("note", n["topic"], n["address"]))) for n in found["notes"]})
+    told += sorted({" ".join(filter(None, ("note", n["topic"], n["address"]))) for n in found["notes"] if n["topic"] != "pin"})
     return told
 
 

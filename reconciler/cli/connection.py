@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ import click
 
 from reconciler.core.resource import Pin
 from reconciler.errors import ReconcilerError, Usage
+from reconciler.report.terminal import Terminal
 
 if TYPE_CHECKING:
     from reconciler.intercom.http import Client
+    from reconciler.ledger import Ledger
     from reconciler.workflow import Session
 
 HOME = Path(".reconciler")
@@ -50,15 +53,28 @@ def intercom_options(verb: Verb) -> Verb:
 def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, memory: bool = True, **rest: Any) -> Iterator[Session]:
     """A session with the workspace that is meant; closed afterwards. `writes` opens a memory where there is none yet."""
     from reconciler import workflow
-    from reconciler.ledger import Ledger
 
     with _client(intercom, pin, writes=writes) as client:
-        ledger = Ledger.open(HOME, create=writes) if memory else None
+        ledger = _memory(writes) if memory else None
         try:
             yield workflow.connect(client, ledger, **rest)
         finally:
             if ledger:
                 ledger.close()
+
+
+def _memory(writes: bool) -> Ledger | None:
+    """The memory in this folder. One that cannot be used is told of, and does not stop the work."""
+    from reconciler.ledger import Ledger, LedgerUnusable
+
+    try:
+        ledger = Ledger.open(HOME, create=writes)
+    except LedgerUnusable as error:
+        Terminal(sys.stderr).say(f"warning: {error}; going on without it")
+        return None
+    if ledger and ledger.warning:
+        Terminal(sys.stderr).say(f"warning: {ledger.warning}")
+    return ledger
 
 
 @contextmanager

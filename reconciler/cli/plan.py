@@ -124,7 +124,7 @@ def apply(paths: tuple[str, ...], auto_approve: bool, intercom: Intercom, **scop
       reconciler apply plan.json
       reconciler apply intercom/ --auto-approve
     """
-    if len(paths) == 1 and paths[0].endswith(".json"):
+    if len(paths) == 1 and Path(paths[0]).is_file() and not paths[0].endswith((".yaml", ".yml")):
         return _apply_saved(Path(paths[0]), intercom, any(scope.values()))
     return _apply_manifest(paths, intercom, Scope(scope["target"], scope["exclude"]), auto_approve)
 

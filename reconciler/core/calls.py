@@ -53,22 +53,22 @@ def compile_steps(kinds: Sequence[Kind], steps: Sequence[Step], version: str = "
         if isinstance(step.change, LinkChange):
             calls: tuple[Call, ...] = (_link_call(links[step.change.link], step.change),)
         else:
-            calls = tuple(_thing_calls(by_name[step.change.address.kind], step.change))
+            calls = tuple(_thing_calls(by_name[step.change.address.kind], step.change, version))
         jobs.append(Job(calls, (i,), step.wave, step.needs))
     return _in_bulk(links, steps, jobs, version)
 
 
-def _thing_calls(kind: Kind, change: ThingChange) -> Iterator[Call]:
+def _thing_calls(kind: Kind, change: ThingChange, version: str) -> Iterator[Call]:
     match change.action:
         case Action.CREATE:
-            yield from _create(kind, change)
+            yield from _writes(kind, change, (kind.create,), version)
         case Action.UPDATE:
-            yield from _updates(kind, change)
+            yield from _writes(kind, change, kind.update, version)
         case Action.UNARCHIVE:
             yield _plain(kind.unarchive, change)
-            yield from _updates(kind, change)
+            yield from _writes(kind, change, kind.update, version)
         case Action.RENAME:
-            yield from _writes(kind, change, (kind.rename,), merge_paths(change.fields, kind))
+            yield from _writes(kind, change, (kind.rename,), version)
         case Action.ARCHIVE:
             yield _plain(kind.archive, change)
         case _:
@@ -85,23 +85,14 @@ def _values_of(change: ThingChange) -> Mapping[str, str | Ref]:
     return {"id": change.id or Ref(change.address), "key": change.address.key, "name": change.address.key}
 
 
-def _create(kind: Kind, change: ThingChange) -> Iterator[Call]:
-    fields = merge_paths(change.fields, kind)
-    yield from _writes(kind, change, (kind.create,), fields)
-
-
-def _updates(kind: Kind, change: ThingChange) -> Iterator[Call]:
-    yield from _writes(kind, change, kind.update, merge_paths(change.fields, kind))
-
-
-def _writes(kind: Kind, change: ThingChange, writes: Sequence[Write | None], fields: Mapping[str, Any]) -> Iterator[Call]:
-    values = _values_of(change)
+def _writes(kind: Kind, change: ThingChange, writes: Sequence[Write | None], version: str) -> Iterator[Call]:
+    values, fields = _values_of(change), merge_paths(change.fields, kind)
     for write in writes:
         assert write is not None, f"{kind.name} has no route for {change.action}"
         carried = {k: v for k, v in fields.items() if write.carries is None or k in write.carries}
         if not carried:
             continue
-        wire = {name: kind.fields[name].write(value) for name, value in carried.items()}
+        wire = {name: kind.fields[name].wire(value, version) for name, value in carried.items()}
         body = kind.finish({**(_filled(write.body, values) or {}), **wire})
         sent = {f.path: f.after for f in change.fields if f.path in carried or f.path.partition(".")[0] in carried}
         yield Call(write.route, values, body, sent, write.shown, not (change.action is Action.CREATE and kind.unrepeatable(body)))
@@ -166,11 +157,11 @@ def _joined(bulk: Bulk, steps: Sequence[Step], part: Sequence[int]) -> Job:
     return Job((replace(calls[0], body=body),), tuple(part), steps[part[0]].wave, needs, bulk.items)
 
 
-def rewrites(kind: Kind, change: ThingChange, here: Live) -> tuple[Call, ...]:
+def rewrites(kind: Kind, change: ThingChange, here: Live, version: str) -> tuple[Call, ...]:
     """The calls that make a thing which a create found in place what the create would have made it."""
     fields = tuple(f for f in change.fields if not _field(kind, f.path).same(live_value(here, f.path), f.after))
     found = replace(change, action=Action.UPDATE, id=here.id, fields=fields)
-    return tuple(_updates(kind, found))
+    return tuple(_writes(kind, found, kind.update, version))
 
 
 def _field(kind: Kind, path: str) -> Field:

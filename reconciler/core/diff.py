@@ -88,9 +88,14 @@ def _compare(kind: Kind, resource: Resource, draft: _Draft) -> None:
     elif resource.state == "absent":
         draft.changes.append(ThingChange(Action.DELETE, resource.address, resource.mark, thing.id, people=draft.people(kind.name)))
     elif resource.state == "archived":
-        draft.changes.append(ThingChange(Action.ARCHIVE, resource.address, resource.mark, thing.id, people=draft.people(kind.name)))
+        if not kind.dormant(thing):
+            draft.changes.append(ThingChange(Action.ARCHIVE, resource.address, resource.mark, thing.id, people=draft.people(kind.name)))
+    elif kind.dormant(thing):
+        fields = tuple(_moved(kind, resource, thing, draft))
+        people = draft.people(kind.name)
+        draft.changes.append(ThingChange(Action.UNARCHIVE, resource.address, resource.mark, thing.id, fields, people=people))
     else:
-        _update(kind, resource, thing, draft)
+        draft.changes.extend(_split_rename(kind, resource, thing, list(_moved(kind, resource, thing, draft)), draft))
 
 
 def _absent(kind: Kind, resource: Resource, draft: _Draft) -> None:
@@ -186,17 +191,17 @@ def live_value(thing: Live, path: str) -> Any:
     return (thing.fields.get(name) or {}).get(key)
 
 
-def _update(kind: Kind, resource: Resource, thing: Live, draft: _Draft) -> None:
-    fields = []
+def _moved(kind: Kind, resource: Resource, thing: Live, draft: _Draft) -> Iterator[FieldChange]:
+    """The claimed fields that live shows otherwise. Who was merged into another keeps the name of that other."""
+    merged = resource.address in draft.live.merged
     for path, field, after in claimed(kind, resource):
         before = live_value(thing, path)
-        if field.same(before, after):
+        if field.same(before, after) or (merged and path == resource.by):
             continue
-        if field.fixed:
-            draft.refusals.append(("fixed", f"{resource.mark}: {resource.address}: {path} is {before!r} and cannot change: {field.fixed}"))
+        if why := field.refuses(before, after):
+            draft.refusals.append(("fixed", f"{resource.mark}: {path} of this {kind.name} cannot become what is declared: {why}"))
             continue
-        fields.append(FieldChange(path, before, after))
-    draft.changes.extend(_split_rename(kind, resource, thing, fields, draft))
+        yield FieldChange(path, before, after)
 
 
 def _split_rename(kind: Kind, resource: Resource, thing: Live, fields: list[FieldChange], draft: _Draft) -> Iterator[ThingChange]:
@@ -217,6 +222,9 @@ def _compare_links(link: LinkKind, resource: Resource, draft: _Draft) -> None:
     held = _held(link, thing, draft)
     attach = [t for t in written.present if t not in held and _attachable(link, resource, t, draft)]
     detach = [t for t in held if _unwanted(t, written, draft)]
+    if link.most is not None and len(held) + len(attach) - len(detach) > link.most:
+        text = f"{resource.mark}: would have {len(held) + len(attach) - len(detach)} {link.field}, Intercom admits {link.most}"
+        draft.refusals.append(("capacity", f"{text}; remove some"))
     for action, targets in ((Action.ATTACH, attach), (Action.DETACH, detach)):
         for target in sorted(targets):
             line = written.present.get(target) or written.absent.get(target) or resource.mark.line

@@ -26,6 +26,7 @@ class Field:
 
     `merged` fields are maps that Intercom merges key by key and that are compared so; `typed_by` names the kind whose things
     say of which type each key is. `moves` marks unique values, which one thing must give up before another may take them.
+    `refuses` says why one live value can never become another ("": it can). `older` is the wire's form before an API version.
     """
 
     read: Callable[[Any], Any] = as_is
@@ -35,7 +36,12 @@ class Field:
     merged: bool = False
     typed_by: str | None = None
     moves: bool = False
-    fixed: str = ""
+    refuses: Callable[[Any, Any], str] = lambda before, after: ""
+    older: tuple[str, Callable[[Any], Any]] | None = None
+
+    def wire(self, value: Any, version: str) -> Any:
+        """A value as a body holds it under an API version."""
+        return self.older[1](value) if self.older and version < self.older[0] else self.write(value)
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ class Listing:
     items: tuple[str, ...] = ("data",)
     style: Literal["whole", "pages", "cursor", "search"] = "whole"
     per_page: int = 150
+    most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,7 @@ class LinkKind:
     bulk_attach: Bulk | None = None
     bulk_detach: Bulk | None = None
     lost_source: str = ""
+    most: int | None = None
 
     @property
     def name(self) -> LinkName:
@@ -138,12 +146,16 @@ class Kind:
     settles: bool = False
     person: bool = False
     blind: tuple[str, ...] = ()
+    merges: str | None = None
+    shows: tuple[str, ...] = ()
+    scroll: Listing | None = None
     limit: str = "deletes"
     unrepeatable: Callable[[Body], bool] = lambda body: False
     undeclared: bool = False
     former: Callable[[Any], Iterable[tuple[str, str]]] = lambda entry: ()
     constant: frozenset[str] = frozenset()
     admits: Callable[[Body], bool] = lambda body: True
+    dormant: Callable[[Live], bool] = lambda live: False
     rank: Callable[[Live], int] = lambda live: 0
     prepare: Callable[[Body], Body] = as_is
     finish: Callable[[Body], Body] = as_is
@@ -163,7 +175,7 @@ def decode(kind: Kind, body: Body) -> Live:
     """Intercom's form of a thing → ours: normalised here, at the door, and nowhere else."""
     body = kind.prepare(body)
     live_id = str(body["id"])
-    fields = {name: field.read(body.get(name)) for name, field in kind.fields.items()}
+    fields = {name: field.read(body.get(name)) for name, field in kind.fields.items()} | {name: body.get(name) for name in kind.shows}
     keys = (live_id if i.field == "id" else fields.get(i.field) for i in kind.identities)
     key = next((str(key) for key in keys if key not in (None, "")), live_id)
     return Live(kind.name, live_id, key, fields)

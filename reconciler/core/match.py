@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from reconciler.core.kind import Identity, Kind
 from reconciler.core.resource import Address, Live, Note, Resource
@@ -20,15 +21,33 @@ class Match:
     withheld: set[Address] = field(default_factory=set)
     notes: list[Note] = field(default_factory=list)
     refusals: list[tuple[str, str]] = field(default_factory=list)
+    merged: set[Address] = field(default_factory=set)
+
+    def add(self, more: Match) -> None:
+        """Take in what was found of another kind."""
+        self.pairs.update(more.pairs)
+        self.withheld |= more.withheld
+        self.notes += more.notes
+        self.refusals += more.refusals
+        self.merged |= more.merged
 
 
-def index(kind: Kind, things: Iterable[Live]) -> Index:
-    """Live things by every identity they have, in the form in which identities are compared."""
+Name = tuple[str, str]
+NOBODY: Mapping[Name, str] = MappingProxyType({})
+
+
+def index(kind: Kind, things: Iterable[Live], merged: Mapping[Name, str] = NOBODY) -> Index:
+    """Live things by every identity they have, in the form in which identities are compared; `merged` are names of those who
+    were merged into another, and its id."""
+    by_id = {thing.id: thing for thing in things}
     found: dict[tuple[str, str], list[Live]] = defaultdict(list)
-    for thing in things:
+    for thing in by_id.values():
         for identity in kind.identities:
             if (key := key_of(thing, identity)) is not None:
                 found[identity.field, identity.fold(key)].append(thing)
+    for name, live_id in merged.items():
+        if live_id in by_id and name not in found:
+            found[name].append(by_id[live_id])
     return found
 
 
@@ -38,13 +57,23 @@ def key_of(thing: Live, identity: Identity) -> str | None:
     return None if value in (None, "") else str(value)
 
 
-def match(kind: Kind, resources: Iterable[Resource], things: Iterable[Live]) -> Match:
-    """Pair resources of one kind with live things of that kind. Pure; the order of the inputs does not matter."""
+def match(
+    kind: Kind,
+    resources: Iterable[Resource],
+    things: Iterable[Live],
+    merged: Mapping[Name, str] = NOBODY,
+    unproven: Container[Name] = (),
+) -> Match:
+    """Pair resources of one kind with live things of that kind. Pure; the order of the inputs does not matter.
+
+    `merged`: names whose bearer was merged into the thing with that id. `unproven`: names of which nobody could say that they are free.
+    """
     things = sorted(things, key=lambda t: t.id)
-    found, known = Match(), index(kind, things)
+    found, known = Match(), index(kind, things, merged)
     looks_like = _lookalikes(kind, things)
     for resource in sorted(resources, key=lambda r: r.address):
         _pair(kind, resource, known, found)
+        _say_merged(kind, resource, merged, unproven, found)
         _report_lookalikes(kind, resource, looks_like, found)
     _refuse_shared(found, resources)
     return found
@@ -71,6 +100,20 @@ def _pair(kind: Kind, resource: Resource, known: Index, found: Match) -> None:
     for thing in left_over:
         text = f"{thing.address} (id {thing.id}) is still live beside it; merge its members by hand, then remove the former name"
         found.notes.append(Note("former", text, resource.address, resource.mark))
+
+
+def _say_merged(kind: Kind, resource: Resource, merged: Mapping[Name, str], unproven: Container[Name], found: Match) -> None:
+    """Whoever was merged into another is followed, and never created again."""
+    name = (resource.by, kind.identity[resource.by].fold(resource.key))
+    live_id = found.pairs.get(resource.address)
+    if live_id and merged.get(name) == live_id:
+        found.merged.add(resource.address)
+        text = f"was merged into another {kind.name} (id {live_id}), which is taken for it; name that one in the manifest"
+        found.notes.append(Note("merged", text, resource.address, resource.mark))
+    elif live_id is None and name in unproven:
+        found.withheld.add(resource.address)
+        text = "not found, and this API version does not say whether it was merged: nothing is done with it; use --api-version 2.16"
+        found.notes.append(Note("unproven", text, resource.address, resource.mark))
 
 
 def _former(kind: Kind, resource: Resource, known: Index, ids: set[str]) -> list[Live]:

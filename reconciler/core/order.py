@@ -50,12 +50,21 @@ def _needs(kinds: Sequence[Kind], changes: Sequence[Change], live: Snapshot) -> 
             needs[i].update(makers[end] for end in ends if end in makers)
             needs[i].update(renames[end] for end in ends if end in renames)
         else:
-            taken = (value for value in _values(by_name[change.address.kind], change, taking=True))
-            needs[i].update(givers[value] for value in taken if value in givers and givers[value] != i)
+            kind = by_name[change.address.kind]
+            needs[i].update(givers[value] for value in _values(kind, change, taking=True) if givers.get(value, i) != i)
+            needs[i].update(makers[typed] for typed in _types_of(kind, change) if typed in makers)
     return needs
 
 
 Value = tuple[str, str, str]
+
+
+def _types_of(kind: Kind, change: ThingChange) -> Iterator[Address]:
+    """What must be there before a key of a merged map can be written."""
+    for moved in change.fields:
+        name, _, key = moved.path.partition(".")
+        if key and name in kind.fields and kind.fields[name].typed_by:
+            yield Address(str(kind.fields[name].typed_by), key)
 
 
 def _givers(by_name: Mapping[str, Kind], changes: Sequence[Change], live: Snapshot) -> dict[Value, int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.core.kind import Identity, Kind
-from reconciler.core.match import Index, index
+from reconciler.core.match import Index, Name, index
 from reconciler.core.resource import Address, Live, Resource
 
 # Keys in one search: its answer then fits one page of the largest size (150, API 2.16).
@@ -49,6 +49,8 @@ class Seen:
     asked: set[tuple[How, str, str]] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     strong: set[str] = field(default_factory=set)
+    merged: dict[Name, str] = field(default_factory=dict)
+    unproven: set[Name] = field(default_factory=set)
     total: int | None = None
 
     def note(self, read: Read) -> None:
@@ -64,7 +66,7 @@ def next_reads(kind: Kind, wanted: Sequence[Resource], seen: Seen, needed: bool 
     if kind.whole:
         wants_list = (wanted or needed) and (How.LIST, "", "") not in seen.asked
         return (Read(kind.name, How.LIST),) if wants_list else ()
-    known = index(kind, seen.things.values())
+    known = index(kind, seen.things.values(), seen.merged)
     steps: dict[tuple[How, str], list[str]] = {}
     for resource in wanted:
         for by, key in _questions(kind, resource, known):

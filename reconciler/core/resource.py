@@ -121,6 +121,7 @@ class Snapshot:
     pairs: Mapping[Address, str] = field(default_factory=dict)
     links: Mapping[LinkName, Mapping[str, Set[str]]] = field(default_factory=dict)
     withheld: frozenset[Address] = frozenset()
+    merged: frozenset[Address] = frozenset()
     totals: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     refusals: tuple[tuple[str, str], ...] = ()

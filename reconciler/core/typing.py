@@ -17,7 +17,7 @@ def settle_types(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot) -> t
     """The manifest with every value of a merged map typed, and a refusal for each that cannot be: unknown, or of another type."""
     refusals: Refusals = []
     merged = {kind.name: [(n, f) for n, f in kind.fields.items() if f.merged and f.typed_by] for kind in kinds}
-    types = {kind.name: {thing.key: thing for thing in live.things.get(kind.name, {}).values()} for kind in kinds}
+    types = {kind.name: {t.key: t for t in live.things.get(kind.name, {}).values() if not kind.dormant(t)} for kind in kinds}
     resources = dict(manifest.resources)
     for address, resource in manifest.resources.items():
         fields = dict(_typed_fields(resource, merged[address.kind], manifest, types, refusals))

@@ -95,6 +95,7 @@ class Request:
     body: Json | None = None
     repeatable: bool = True
     read: bool | None = None
+    version: str | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Z]+", self.method):
@@ -280,6 +281,10 @@ class Client:
             self._enter(request, tries)
         return outcome
 
+    def pause(self, seconds: float) -> None:
+        """Wait, unless the run is stopped."""
+        self._sleep(seconds)
+
     def _enter(self, request: Request, tries: Tries) -> None:
         try:
             self.limiter.enter(self.patience)
@@ -336,6 +341,8 @@ class Client:
         if request.query:
             prepared.url += "?" + "&".join(f"{encoded(name)}={encoded(value)}" for name, value in request.query)
         prepared.headers = CaseInsensitiveDict(self._headers)
+        if request.version:
+            prepared.headers["Intercom-Version"] = request.version
         if request.body is not None:
             prepared.body = json.dumps(request.body, separators=(",", ":"), allow_nan=False).encode()
             prepared.headers["Content-Type"] = "application/json"

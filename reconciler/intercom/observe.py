@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -18,11 +20,13 @@ from reconciler.core.resource import Address, LinkName, Live, Manifest, Note, Re
 from reconciler.errors import IntercomError, Mark
 from reconciler.intercom import routes
 from reconciler.intercom.http import Client, HttpError, Reply, Request, UnsafeSegment
+from reconciler.intercom.scroll import scroll
 
 Body = dict[str, Any]
 Tick = Callable[[str], None]
 Ids = Mapping[Address, str]
 GONE = (404, 410)
+_CANONICAL = re.compile(r"</[a-z_]+/([0-9A-Za-z]+)>\s*;\s*rel=\"?canonical")
 NO_IDS: Ids = MappingProxyType({})
 
 
@@ -63,11 +67,11 @@ class Observer:
         sight = Sight()
         before = self.client.sent.total()
         found = match.Match()
-        with ThreadPoolExecutor(self.client.workers) as pool:
+        with self._pool() as pool:
             for kind in self.kinds:
                 wanted = [r for r in manifest.resources.values() if r.address.kind == kind.name]
                 sight.seen[kind.name] = Seen({r.address: ids[r.address] for r in wanted if r.address in ids})
-                self._add(found, self._find(kind, wanted, manifest, sight, pool, certain))
+                found.add(self._find(kind, wanted, manifest, sight, pool, certain))
             self._complete_links(manifest, found.pairs, sight, pool)
             totals = self._totals(manifest, sight)
         return Snapshot(
@@ -76,19 +80,13 @@ class Observer:
             pairs=found.pairs,
             links=sight.links,
             withheld=frozenset(found.withheld),
+            merged=frozenset(found.merged),
             totals=totals,
             notes=(*sight.notes, *found.notes),
             refusals=tuple(found.refusals),
             reads=self.client.sent.total() - before,
             window=window,
         )
-
-    @staticmethod
-    def _add(found: match.Match, more: match.Match) -> None:
-        found.pairs.update(more.pairs)
-        found.withheld |= more.withheld
-        found.notes += more.notes
-        found.refusals += more.refusals
 
     def everything(self, kind: Kind) -> Iterator[Live]:
         """All things that a kind's listing shows, page by page."""
@@ -109,6 +107,19 @@ class Observer:
                 return found
         return []
 
+    @contextmanager
+    def _pool(self) -> Iterator[ThreadPoolExecutor]:
+        """Threads for reads. When one read ends the run, those that wait are not made."""
+        pool = ThreadPoolExecutor(self.client.workers)
+        try:
+            yield pool
+        except BaseException as error:
+            if not isinstance(error, IntercomError):
+                self.client.stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+        pool.shutdown()
+
     def _find(
         self,
         kind: Kind,
@@ -123,7 +134,7 @@ class Observer:
         while True:
             while reads := next_reads(kind, wanted, seen, needed):
                 self._make(kind, reads, sight, pool)
-            found = match.match(kind, wanted, seen.things.values())
+            found = match.match(kind, wanted, seen.things.values(), seen.merged, seen.unproven)
             weak = {i for a, i in found.pairs.items() if a in certain and i not in seen.strong}
             if kind.whole or not kind.get or not weak:
                 return found
@@ -173,7 +184,7 @@ class Observer:
             case How.GET:
                 yield from self._get(kind, read.keys[0], seen)
             case How.FIND:
-                yield from self._point(kind, read)
+                yield from self._point(kind, read, seen)
             case How.SEARCH:
                 values = spellings(kind.identity[read.by], read.keys)
                 yield from self._search(kind, {"field": read.by, "operator": "IN", "value": values})
@@ -203,6 +214,9 @@ class Observer:
         listing = kind.listing
         assert listing is not None
         assert seen.total is not None
+        if kind.scroll and listing.most is not None and seen.total > listing.most:
+            yield from scroll(self.client, kind.scroll)
+            return
         last = math.ceil(seen.total / listing.per_page)
         found: dict[str, Body] = {}
         for first in (2, 1):
@@ -240,16 +254,19 @@ class Observer:
         if kind.get is None:
             return
         asked = routes.request(kind.get, {"id": live_id})
-        reply = self._unless_gone(asked)
+        reply = self._unless_gone(kind, asked, ("id", live_id), seen)
         if reply is None:
             seen.gone.add(live_id)
             seen.things.pop(live_id, None)
             return
-        if str(reply.body.get("id")) != live_id:
+        if ("id", live_id) in seen.merged:
+            seen.gone.add(live_id)
+            seen.things.pop(live_id, None)
+        elif str(reply.body.get("id")) != live_id:
             raise routes.bad(self.client, asked, "the answer is another thing than the one asked for")
         yield reply.body
 
-    def _point(self, kind: Kind, read: Read) -> Iterator[Body]:
+    def _point(self, kind: Kind, read: Read, seen: Seen) -> Iterator[Body]:
         """A strong read by a key. An answer may be the thing or a list of such; what has another key was not asked for."""
         identity, key = kind.identity[read.by], read.keys[0]
         assert identity.find is not None
@@ -257,8 +274,12 @@ class Observer:
             asked = routes.request(identity.find, {"key": key})
         except UnsafeSegment:
             return
-        reply = self._unless_gone(asked)
+        name = (read.by, identity.fold(key))
+        reply = self._unless_gone(kind, asked, name, seen)
         if reply is None:
+            return
+        if name in seen.merged:
+            yield reply.body
             return
         bodies = self._things_of(kind, asked, reply)
         exact = [b for b in bodies if str(b.get(read.by)) == key]
@@ -280,13 +301,31 @@ class Observer:
         routes.thing(self.client, asked, kind, reply.body)
         return [reply.body]
 
-    def _unless_gone(self, asked: Request) -> Reply | None:
+    def _unless_gone(self, kind: Kind, asked: Request, name: match.Name, seen: Seen) -> Reply | None:
+        """The answer, None where there is no such thing. Whoever was merged into another is followed (410 and Link, API 2.16)."""
         try:
             return self.client.send(asked)
         except HttpError as error:
-            if error.status in GONE:
-                return None
-            raise
+            if error.status not in GONE:
+                raise
+            merged = error
+        if merged.status == 404 and kind.merges and self.client.version < kind.merges:
+            # Before 2.16 a merged contact is a plain 404: one look under 2.16 tells them apart.
+            try:
+                return self.client.send(replace(asked, version=kind.merges))
+            except HttpError as error:
+                merged = error
+                if error.status not in GONE:
+                    seen.unproven.add(name)
+        return self._followed(kind, merged, name, seen)
+
+    def _followed(self, kind: Kind, merged: HttpError, name: match.Name, seen: Seen) -> Reply | None:
+        found = _CANONICAL.search(merged.link or "")
+        if merged.status != 410 or not found or not kind.get:
+            return None
+        reply = self.client.send(replace(routes.request(kind.get, {"id": found[1]}), version=kind.merges))
+        seen.merged[name] = found[1]
+        return reply
 
     def _complete_links(self, manifest: Manifest, pairs: Ids, sight: Sight, pool: ThreadPoolExecutor) -> None:
         """Where a thing shows only some of its links, the sub-resource has them all. Where the manifest owns the whole list

@@ -117,7 +117,7 @@ class Performer:
             text = f"another {kind.name} (id {live_id}) holds one of its unique values and is not the one meant"
             raise _Failed(Status.FAILED, f"{text}: {error.message}", error.request_id)
         hidden: list[str] = []
-        for call in rewrites(kind, change, here):
+        for call in rewrites(kind, change, here, self.client.version):
             hidden += self._proved(kind, change, call, self._send(call, {}), live_id)[1]
         return self._done(job, change, live_id, hidden, reason="brought back from the archive" if archived else "existed already")
 

@@ -2,6 +2,8 @@
 
 from typing import Annotated, Any, Literal
 
+from pydantic import model_validator
+
 from reconciler.core.entry import Entry
 from reconciler.core.kind import Body, Field, Identity, Kind, Listing, Write
 from reconciler.core.values import Flag, Name, Text
@@ -27,12 +29,30 @@ class AttributeEntry(Entry):
     """A custom attribute as people write it."""
 
     name: Annotated[Name, Field()]
-    model: Annotated[Literal["contact", "company"], Field(fixed=_FIXED)]
-    data_type: Annotated[DataType, Field(fixed=_FIXED, same=lambda a, b: _type(a) == _type(b))]
+    model: Annotated[Literal["contact", "company"], Field(refuses=lambda before, after: _FIXED)]
+    data_type: Annotated[DataType, Field(refuses=lambda before, after: _FIXED, same=lambda a, b: _type(a) == _type(b))]
     options: Annotated[tuple[Text, ...], Field(write=_option_objects)] = ()
     description: Annotated[Text, Field()] = ""
     messenger_writable: Annotated[Flag, Field()] = False
     state: Literal["present", "archived"] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _never_renamed(cls, written: Any) -> Any:
+        if isinstance(written, dict) and "renamed_from" in written:
+            raise ValueError("has `renamed_from`, but an attribute keeps its name in Intercom; archive it and declare another")
+        return written
+
+    @model_validator(mode="after")
+    def _listed(self) -> "AttributeEntry":
+        listed = self.data_type == "options"
+        if listed and "options" in self.model_fields_set and len(self.options) < 2:
+            raise ValueError("has fewer than two options; a list needs two or more")
+        if not listed and self.options:
+            raise ValueError(f"has options, but its data_type is {self.data_type}; write data_type: options")
+        if listed and "options" not in self.model_fields_set and self.state != "archived":
+            raise ValueError("is a list without options; write options: [..]")
+        return self
 
 
 def _type(data_type: Any) -> Any:
@@ -47,7 +67,9 @@ ATTRIBUTE = Kind(
     section="attributes",
     entry=AttributeEntry,
     identities=(Identity("name"),),
-    listing=Listing("GET /data_attributes"),
+    listing=Listing("GET /data_attributes?include_archived=true"),
+    shows=("archived",),
+    dormant=lambda live: bool(live.fields["archived"]),
     whole=True,
     constant=frozenset({"model", "data_type"}),
     create=Write("POST /data_attributes", carries=None),

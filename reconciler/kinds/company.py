@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import PlainValidator
+from pydantic import PlainValidator, model_validator
 
 from reconciler.core.entry import Attributes, Entry, LinkItem, link_schema, link_to
 from reconciler.core.kind import Body, Bulk, Field, Identity, Kind, LinkKind, Listing, Write
@@ -36,6 +36,15 @@ class CompanyEntry(Entry):
     tags: tuple[Annotated[LinkItem, PlainValidator(link_to("tag")), link_schema("tag")], ...] = ()
 
 
+    @model_validator(mode="before")
+    @classmethod
+    def _never_renamed(cls, written: Any) -> Any:
+        if isinstance(written, dict) and "was" in written:
+            text = "has `was`, but a company_id never changes in Intercom"
+            raise ValueError(f"{text}; declare the new company, move its contacts, then remove this one")
+        return written
+
+
 # PUT /companies/{id} takes all of these; remote_created_at only the upsert by company_id (API 2.16).
 _PUT = frozenset({"name", "plan", "size", "website", "industry", "monthly_spend", "custom_attributes"})
 
@@ -49,7 +58,9 @@ COMPANY = Kind(
     entry=CompanyEntry,
     identities=(Identity("company_id", find="GET /companies?company_id={key}"),),
     # Companies without users are in no list (API 2.16, POST /companies/list); 60 is the largest page ever reported.
-    listing=Listing("POST /companies/list", style="pages", per_page=60),
+    # No more than 10,000 can be reached by pages; the scroll reaches all.
+    listing=Listing("POST /companies/list", style="pages", per_page=60, most=10_000),
+    scroll=Listing("GET /companies/scroll", items=("data", "companies")),
     get="GET /companies/{id}",
     create=Write("POST /companies", carries=None),
     update=(

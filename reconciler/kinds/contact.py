@@ -41,6 +41,16 @@ def _text(value: Any) -> Any:
     return None if value is None else str(value)
 
 
+def _number(value: Any) -> Any:
+    """owner_id in a body before 2.16."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
+def _one_way(before: Any, after: Any) -> str:
+    """400 "Contact with user role can't be converted to a lead" (developers.intercom.com, update-contact, API 2.3)."""
+    return "a user cannot become a lead" if before == "user" and after == "lead" else ""
+
+
 class Was(Written):
     """Who a contact was before its identity moved."""
 
@@ -64,13 +74,13 @@ class ContactEntry(Entry):
     was: Was | None = None
     state: Literal["present", "archived", "absent"] | None = None
     missing: Literal["skip", "error", "create"] | None = None
-    role: Annotated[Literal["user", "lead"], Field()] = "user"
+    role: Annotated[Literal["user", "lead"], Field(refuses=_one_way)] = "user"
     name: Annotated[NullableText, Field(personal=True)] = None
     phone: Annotated[NullableText, Field(personal=True)] = None
     avatar: Annotated[NullableText, Field(read=_image, personal=True)] = None
     signed_up_at: Annotated[NullableTime, Field()] = None
     last_seen_at: Annotated[NullableTime, Field()] = None
-    owner_id: Annotated[NullableText, Field(read=_text)] = None
+    owner_id: Annotated[NullableText, Field(read=_text, older=("2.16", _number))] = None
     unsubscribed_from_emails: Annotated[NullableFlag, Field()] = None
     custom_attributes: Annotated[Attributes, Field(merged=True, typed_by="attribute")] = {}
     tags: tuple[Annotated[LinkItem, PlainValidator(link_to("tag")), link_schema("tag")], ...] = ()
@@ -142,6 +152,7 @@ CONTACT = Kind(
     former=_former,
     lenient=True,
     person=True,
+    merges="2.16",
     blind=("not in this list: archived contacts, and perhaps those of the last minutes",),
     listing=Listing("GET /contacts", style="cursor", per_page=150),
     links=(
@@ -166,6 +177,8 @@ CONTACT = Kind(
             embedded=partial(_embedded, "companies"),
             listing=Listing("GET /contacts/{source}/companies", items=("companies", "data"), style="pages", per_page=50),
             lost_source="User Not Found",
+            # 400 contact_company_limit_exceeded (API 2.16; developers.intercom.com, unversioned changes, February 2026).
+            most=1000,
         ),
     ),
 )

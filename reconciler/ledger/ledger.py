@@ -29,6 +29,8 @@ OUTCOMES = frozenset({"applied", "ineffective", "failed", "skipped"})
 _DONE = ("applied", "ineffective")
 # Actions whose reply shows which live thing the address is.
 _NAMING = (Action.CREATE.value, Action.UNARCHIVE.value, Action.RENAME.value, Action.UPDATE.value)
+# Actions at which a thing is the source: its id is known from before.
+_LINKING = (Action.ATTACH.value, Action.DETACH.value)
 # SQLite before 3.32 allows 999 parameters in a statement: sqlite.org/limits.html.
 _CHUNK = 500
 
@@ -120,7 +122,7 @@ class Ledger:
         return {
             address: Known(row.live_id or row.thing_id, row.settled)
             for address, row in rows
-            if row.action in _NAMING and (row.live_id or row.thing_id)
+            if row.action != Action.DELETE.value and (row.live_id or row.thing_id)
         }
 
     def lost_creates(self, app_id: str, addresses: Iterable[Address]) -> Mapping[Address, float]:
@@ -263,7 +265,8 @@ def _chunks(digests: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _last_done(things: Sequence[str]) -> Select[Any]:
     """The last write to each thing that says which live thing it is, or that it is gone."""
-    telling = WRITES.c.action.in_((*_NAMING, Action.DELETE.value)) & WRITES.c.outcome.in_(_DONE)
+    links = WRITES.c.action.in_(_LINKING) & WRITES.c.thing_id.is_not(None)
+    telling = (WRITES.c.action.in_((*_NAMING, Action.DELETE.value)) | links) & WRITES.c.outcome.in_(_DONE)
     last = select(func.max(WRITES.c.id)).where(WRITES.c.thing.in_(things), telling).group_by(WRITES.c.thing)
     return select(WRITES.c.thing, WRITES.c.action, WRITES.c.thing_id, WRITES.c.live_id, WRITES.c.settled).where(WRITES.c.id.in_(last))
 

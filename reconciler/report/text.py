@@ -31,6 +31,8 @@ TOPICS: Mapping[str, str] = {
     "former": "former names that are still live",
     "undeclared": "live, but not declared",
     "free": "members are free",
+    "merged": "merged into another, which is taken for it",
+    "pin": "no workspace is named",
 }
 # With one of these the workspace is not known to be as declared.
 OPEN = frozenset({"missing", "unproven", "lag", "incomplete", "not read", "withheld", "ineffective", "excluded"})

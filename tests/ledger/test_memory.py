@@ -207,5 +207,7 @@ def test_known_and_lost_follow_from_the_order_of_writes(shared: Ledger, events: 
             known.pop(address, None)
         if done and action in (Action.CREATE, Action.UNARCHIVE, Action.RENAME, Action.UPDATE):
             known[address] = f"c-{number}"
+        if done and action in (Action.ATTACH, Action.DETACH):
+            known[address] = an_attach(address).id or ""
     assert {a: k.id for a, k in shared.known(app, THINGS).items()} == known
     assert set(shared.lost_creates(app, THINGS)) == lost
