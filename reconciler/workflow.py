@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from reconciler.core.calls import Job, compile_steps
 from reconciler.core.change import Change, LinkChange, ThingChange
 from reconciler.core.diff import Difference
 from reconciler.core.document import FORMAT, Document, saved, seal
+from reconciler.core.gates import Approval, Refusal, standing
 from reconciler.core.hold import hold, touched
 from reconciler.core.kind import Kind
 from reconciler.core.narrow import narrow
@@ -29,6 +30,7 @@ from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Plan, Scope, make_plan
 from reconciler.core.privacy import shown
 from reconciler.core.resource import Address, Live, Manifest, Note, Pin, Snapshot, Workspace
+from reconciler.core.rules import NO_RULES, Rules, govern, over_calls
 from reconciler.core.typing import settle_types
 from reconciler.errors import Invalid, Mark, Problem, ReconcilerError, Refused, Stale, Usage
 from reconciler.execute import Perform, execute
@@ -107,19 +109,37 @@ def planned_pin(found: Document) -> Pin:
     return Pin(found["workspace"]["app_id"], found["workspace"]["region"])
 
 
-def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING) -> Planned:
-    """Observe, compare, order, hold against the gates. Reads only."""
+def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rules: Rules = NO_RULES) -> Planned:
+    """Observe, compare, count, order, hold against the gates. Reads only."""
+    manifest, notes, loosened = govern(manifest, rules)
     if scope.target:
         app_id = session.here.app_id
         manifest = narrow(session.kinds, manifest, lambda a: globs.matches(scope.target, globs.names(a, app_id)))
     live = _observe(session, manifest, frozenset())
     manifest, live, difference = _compare(session, manifest, live)
-    if manifest.pin is None or manifest.pin.app_id is None:
-        text = "the manifest names no workspace, so a wrong token would change another one; write"
-        here = f"workspace: {{app_id: {live.workspace.app_id}, region: {live.workspace.region}}}"
-        live = replace(live, notes=(Note("pin", f"{text} `{here}`"), *live.notes))
-    made = make_plan(session.kinds, manifest, live, difference, scope, session.client.version)
-    return Planned(made, manifest, live)
+    live = replace(live, notes=(*notes, *_unpinned(manifest, live), *live.notes), refusals=(*loosened, *live.refusals))
+    made = make_plan(session.kinds, manifest, live, _counted(session, difference), scope, session.client.version)
+    return Planned(_ruled(session, made, manifest, rules), manifest, live)
+
+
+def _ruled(session: Session, made: Plan, manifest: Manifest, rules: Rules) -> Plan:
+    """The plan with the refusals that no approval lifts, and a note for those that one does."""
+    refused = (*standing(made.refused, rules.approvals(manifest, session.now())), *over_calls(rules, made.calls))
+    lifted = tuple(Note("approved", str(refusal)) for refusal in made.refused if refusal not in refused)
+    return replace(made, refused=refused, notes=(*made.notes, *lifted))
+
+
+def _counted(session: Session, found: Difference) -> Difference:
+    from reconciler.intercom.count import counted
+
+    return replace(found, changes=counted(session.client, session.kinds, found.changes))
+
+
+def _unpinned(manifest: Manifest, live: Snapshot) -> tuple[Note, ...]:
+    if manifest.pin and manifest.pin.app_id:
+        return ()
+    here = f"workspace: {{app_id: {live.workspace.app_id}, region: {live.workspace.region}}}"
+    return (Note("pin", f"the manifest names no workspace, so a wrong token would change another one; write `{here}`"),)
 
 
 def _observe(session: Session, manifest: Manifest, certain: frozenset[Address]) -> Snapshot:
@@ -243,7 +263,7 @@ class Ready:
         return {**natural, **live.pairs}
 
 
-def ready(session: Session, found: Document, manifest: Manifest) -> Ready:
+def ready(session: Session, found: Document, manifest: Manifest, rules: Rules = NO_RULES) -> Ready:
     """A saved plan held against a fresh look at what it touches.
 
     Raises Refused (3) for another workspace or a plan that a gate refused, Stale (4) when the manifest or the workspace moved.
@@ -251,23 +271,43 @@ def ready(session: Session, found: Document, manifest: Manifest) -> Ready:
     _same_workspace(session, found)
     if manifest.digest != found["manifest"]["digest"]:
         raise Stale("the manifest is not the one that was planned; plan again")
-    if found["refused"]:
-        raise Refused(f"{r['gate']}: {r['message']}" for r in found["refused"])
+    manifest, _, loosened = govern(manifest, rules)
+    approvals = rules.approvals(manifest, session.now())
+    refused = tuple(Refusal(r["gate"], r["message"], r["approve"]) for r in found["refused"])
+    _refuse((*(Refusal(*reason) for reason in loosened), *standing(refused, approvals)))
+    made, part, live = _look_again(session, found, manifest)
+    held = hold(found, made.steps, part, live)
+    if held.stale:
+        raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
+    # What is left of an approved plan is approved with it, but for more people than were approved.
+    words = {f"{r.approve}".partition(":")[0] for r in refused if r.approve}
+    granted = tuple(Approval(f"{r.approve}".partition(":")[0], a.people) for r in made.refused for a in approvals if a.hash in words)
+    _refuse(standing(made.refused, (*approvals, *granted)))
+    steps = keep(made.steps, held.keep)
+    jobs = compile_steps(session.kinds, steps, session.client.version)
+    _refuse(over_calls(rules, sum(len(job.calls) for job in jobs)))
+    unmade = tuple(f"{h.action} {h.address}" for h in held.unmade)
+    return Ready(Planned(replace(made, steps=steps, jobs=jobs), part, live), jobs, unmade)
+
+
+def _look_again(session: Session, found: Document, manifest: Manifest) -> tuple[Plan, Manifest, Snapshot]:
+    """A fresh plan of what a saved one touches, every thing read by its id."""
     names, app_id = touched(found), session.here.app_id
     part = narrow(session.kinds, manifest, lambda a: shown(a, app_id) in names)
     live = _observe(session, part, frozenset(a for a in part.resources if shown(a, app_id) in names))
     part, live, difference = _compare(session, part, live)
+    sources = {change["address"] for change in found["changes"]}
+    ours = tuple(change for change in difference.changes if shown(change.address, app_id) in sources)
+    difference = _counted(session, replace(difference, changes=ours))
     scope = Scope(*(tuple(found.get("scope", {}).get(key, ())) for key in ("target", "exclude")))
-    made = make_plan(session.kinds, part, live, difference, scope, session.client.version)
-    held = hold(found, made.steps, part, live)
-    if held.stale:
-        raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
-    if made.refused:
-        raise Refused(str(refusal) for refusal in made.refused)
-    steps = keep(made.steps, held.keep)
-    jobs = compile_steps(session.kinds, steps, session.client.version)
-    unmade = tuple(f"{h.action} {h.address}" for h in held.unmade)
-    return Ready(Planned(replace(made, steps=steps, jobs=jobs), part, live), jobs, unmade)
+    return make_plan(session.kinds, part, live, difference, scope, session.client.version), part, live
+
+
+def _refuse(refused: Iterable[Refusal]) -> None:
+    """Raises Refused where there is a reason to."""
+    told = [f"{refusal}{f' (--approve {refusal.approve})' if refusal.approve else ''}" for refusal in refused]
+    if told:
+        raise Refused(told)
 
 
 def _same_workspace(session: Session, found: Document) -> None:

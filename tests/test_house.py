@@ -53,7 +53,8 @@ def name_of(path: Path) -> str:
 
 @pytest.mark.parametrize("path", [p for p in FILES if room(p) in ("core", "kinds")], ids=name_of)
 def test_core_and_kinds_touch_nothing_outside(path: Path) -> None:
-    assert {name.partition(".")[0] for name in imports(path)} & WORLD == set()
+    # urllib.parse only cuts and joins texts.
+    assert {name.partition(".")[0] for name in imports(path) if not name.startswith("urllib.parse")} & WORLD == set()
     calls = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
     assert {call.id for call in calls if isinstance(call, ast.Name)} & CALLS_OF_THE_WORLD == set()
 

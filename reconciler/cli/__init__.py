@@ -20,6 +20,7 @@ VERBS = MappingProxyType(
         "apply": ("plan", "Carry out a saved plan exactly, or plan, show, ask and carry out."),
         "get": ("lookup", "Look up tags, companies or contacts: all that a listing shows, or these keys."),
         "api": ("lookup", "A raw call with the same token, version and limits."),
+        "auth": ("auth", "Access tokens: take one in, show whose it is, let it go."),
         "sandbox": ("sandbox", "A local workspace that behaves like Intercom, for trying things out."),
     }
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,12 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reconciler.core.resource import Pin
-from reconciler.errors import ReconcilerError, Usage
+from reconciler.core.resource import Pin, Workspace
+from reconciler.errors import ReconcilerError, Refused
 from reconciler.report.terminal import Terminal
 
 if TYPE_CHECKING:
     from reconciler.intercom.http import Client
+    from reconciler.intercom.token import Token
     from reconciler.ledger import Ledger
     from reconciler.workflow import Session
 
@@ -53,8 +53,11 @@ def intercom_options(verb: Verb) -> Verb:
 def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, memory: bool = True, **rest: Any) -> Iterator[Session]:
     """A session with the workspace that is meant; closed afterwards. `writes` opens a memory where there is none yet."""
     from reconciler import workflow
+    from reconciler.cli.tokens import credential, named
 
-    with _client(intercom, pin, writes=writes) as client:
+    found = credential(intercom, pin)
+    region = (pin.region if pin else None) or found.region
+    with named(found.source), opened(intercom, found.token, region, writes=writes) as client:
         ledger = _memory(writes) if memory else None
         try:
             yield workflow.connect(client, ledger, **rest)
@@ -78,28 +81,18 @@ def _memory(writes: bool) -> Ledger | None:
 
 
 @contextmanager
-def _client(intercom: Intercom, pin: Pin | None, *, writes: bool) -> Iterator[Client]:
+def opened(intercom: Intercom, token: Token | None, region: str | None, *, writes: bool = False) -> Iterator[Client]:
+    """A client of the Intercom that is meant, with this token or none."""
     from reconciler.intercom.http import REGIONS, Client
-    from reconciler.intercom.token import Token, parse
 
     if intercom.sandbox:
         from reconciler.intercom.wsgi import WsgiAdapter
 
-        with _sandbox(writes) as box:
-            adapter = WsgiAdapter(box)
-            with Client("http://127.0.0.1", Token("sandbox"), version=intercom.api_version, adapter=adapter) as client:
-                yield client
+        with _sandbox(writes) as box, Client("http://127.0.0.1", token, version=intercom.api_version, adapter=WsgiAdapter(box)) as client:
+            yield client
         return
-    written = os.environ.get("INTERCOM_ACCESS_TOKEN")
-    if not written:
-        raise NoToken("no access token: set INTERCOM_ACCESS_TOKEN, or use --sandbox for the local workspace")
-    base_url = intercom.base_url or REGIONS[(pin.region if pin else None) or "us"]
-    with Client(base_url, parse(written, "INTERCOM_ACCESS_TOKEN"), version=intercom.api_version) as client:
+    with Client(intercom.base_url or REGIONS[region or "us"], token, version=intercom.api_version) as client:
         yield client
-
-
-class NoToken(ReconcilerError):
-    """There is nothing to authenticate with."""
 
 
 @contextmanager
@@ -124,12 +117,19 @@ def pin_of_folder(region: str | None, app_id: str | None) -> Pin:
             found = workflow.read_manifest(names).pin
         except ReconcilerError:
             found = None
+    if found and app_id not in (None, found.app_id):
+        found = None  # the region of another workspace says nothing
     return Pin(app_id or (found.app_id if found else None), region or (found.region if found else None))
 
 
 def check_pin(pin: Pin | None, session: Session) -> None:
-    """Raises Usage when the token belongs to another workspace than the one that is meant."""
-    here = session.here
+    """Raises Refused when the token belongs to another workspace than the one that is meant."""
+    refuse_other(pin, session.here)
+
+
+def refuse_other(pin: Pin | None, here: Workspace) -> None:
+    """The gate `workspace`, for verbs that make no plan."""
     if pin and ((pin.app_id or here.app_id) != here.app_id or (pin.region or here.region) != here.region):
         wanted = f"{pin.app_id or 'any'} in {pin.region or 'any region'}"
-        raise Usage(f"the token is for {here.app_id} in {here.region}, not for {wanted}; use the token of that workspace")
+        text = f"the token is for {here.app_id} in {here.region}, not for {wanted}; use the token of that workspace"
+        raise Refused([f"workspace: {text}"])

@@ -36,8 +36,21 @@ class FieldChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """How often a thing is used somewhere, None where that could not be counted; `people`: those are contacts."""
+
+    where: str
+    number: int | None
+    people: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ThingChange:
-    """A change of one thing. `id` is the live one, None where the thing is created; `returns` says that it may be archived."""
+    """A change of one thing. `id` is the live one, None where the thing is created; `returns` says that it may be archived.
+
+    `people` is how many contacts it touches, None where nobody knows; `uses` are the places that carry it, `uncounted` those of
+    which Intercom cannot say.
+    """
 
     action: Action
     address: Address
@@ -46,6 +59,8 @@ class ThingChange:
     fields: tuple[FieldChange, ...] = ()
     returns: bool = False
     people: int | None = None
+    uses: tuple[Use, ...] = ()
+    uncounted: tuple[str, ...] = ()
 
     @property
     def target(self) -> None:

@@ -7,8 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
-from reconciler.core.change import Change, FieldChange
+from reconciler.core.change import Change, FieldChange, ThingChange
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
 from reconciler.core.privacy import hidden, shown
@@ -40,9 +41,10 @@ def document(kinds: Sequence[Kind], plan: Plan) -> Document:
         "workspace": {"app_id": app_id, "region": plan.workspace.region},
         "manifest": {"paths": list(plan.paths), "digest": plan.digest},
         "partial": plan.partial,
-        "changes": [_change(by_name, change, app_id) for change in plan.changes],
+        "changes": [_change(by_name, change, app_id, plan.workspace.region) for change in plan.changes],
         "summary": dict(plan.summary),
-        "cost": {"calls": plan.calls, "seconds": plan.seconds},
+        "people": {"losing": plan.losing.number, "exact": plan.losing.exact},
+        "cost": {"calls": plan.calls, "seconds": plan.seconds, "routes": dict(plan.routes)},
         "refused": [{"gate": r.gate, "message": r.message, "approve": r.approve} for r in plan.refused],
         "notes": [_note(note, app_id) for note in plan.notes],
     }
@@ -57,7 +59,25 @@ def _note(note: Any, app_id: str) -> Document:
     return {"topic": note.topic, "address": address, "message": note.message, "source": source}
 
 
-def _change(kinds: Mapping[str, Kind], change: Change, app_id: str) -> Document:
+def _uses(change: Change) -> Document:
+    """Where a thing that goes or is renamed is in use; null is unknown."""
+    if not isinstance(change, ThingChange) or not change.uses:
+        return {}
+    return {"uses": {use.where: use.number for use in change.uses}, "uncounted": list(change.uncounted)}
+
+
+# Where people look at a thing in the browser; the regional hosts are reported, not documented.
+_PAGES = {"us": "https://app.intercom.com", "eu": "https://app.eu.intercom.com", "au": "https://app.au.intercom.com"}
+
+
+def _page(kind: Kind, change: Change, app_id: str, region: str) -> str | None:
+    """The page of a live thing in Intercom, whose own access control decides who sees it."""
+    if not kind.page or not change.id:
+        return None
+    return _PAGES.get(region, _PAGES["us"]) + kind.page.format(app_id=quote(app_id, safe=""), id=quote(change.id, safe=""))
+
+
+def _change(kinds: Mapping[str, Kind], change: Change, app_id: str, region: str) -> Document:
     kind = kinds[change.address.kind]
     return {
         "address": shown(change.address, app_id),
@@ -67,6 +87,8 @@ def _change(kinds: Mapping[str, Kind], change: Change, app_id: str) -> Document:
         "fields": [_field(kind, moved) for moved in change.fields],
         "source": {"file": change.mark.file, "line": change.mark.line},
         "people": change.people,
+        "page": _page(kind, change, app_id, region),
+        **_uses(change),
         **({"or": "unarchive"} if getattr(change, "returns", False) else {}),
     }
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from reconciler.core.change import LOSING, Action, Change
+from reconciler.core.change import LOSING, Action, Change, ThingChange
 from reconciler.core.diff import Difference
 from reconciler.core.kind import Kind
 from reconciler.core.resource import Manifest, Snapshot
@@ -17,14 +18,31 @@ FEW = 10
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a plan is refused. `approve` is what a person may add to the command line to go on, None where nothing helps but a change."""
+    """Why a plan is refused. `changes` are those that this gate stops; `approve` is what a person may add to the command line to
+    go on, None where only another plan helps."""
 
     gate: str
     message: str
     approve: str | None = None
+    changes: tuple[Change, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.gate}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's word for exactly these refused changes: twelve hex of their hash, and how many people they touched then."""
+
+    hash: str
+    people: int
+
+    def __str__(self) -> str:
+        return f"{self.hash}:{self.people}"
+
+
+# More people than approved by more than this refuse again.
+SLACK = 1.05
 
 
 def check(
@@ -35,8 +53,63 @@ def check(
     found += [Refusal(gate, text) for gate, text in (*live.refusals, *difference.refusals)]
     found += [Refusal("cycle", text) for text in cycles]
     found += _protected(manifest, changes)
+    found += _unknown(changes)
     found += _over_limits(kinds, manifest, live, difference, changes)
-    return tuple(dict.fromkeys(found))
+    return _with_approval(tuple(dict.fromkeys(found)), live, kinds)
+
+
+def _with_approval(found: tuple[Refusal, ...], live: Snapshot, kinds: Sequence[Kind]) -> tuple[Refusal, ...]:
+    """Refusals that a person may overrule carry the approval of everything that they refuse together."""
+    stopped = tuple(dict.fromkeys(change for refusal in found for change in refusal.changes))
+    if not stopped:
+        return found
+    word = str(Approval(fingerprint(stopped, live), affected(kinds, stopped).number))
+    return tuple(replace(refusal, approve=word) if refusal.changes else refusal for refusal in found)
+
+
+def fingerprint(changes: Sequence[Change], live: Snapshot) -> str:
+    """Twelve hex over what changes are: actions, addresses, ids and targets, in any order; not over counts."""
+    here = live.workspace
+    lines = sorted("\0".join(map(str, (c.action, c.address, c.id or "", c.target or ""))) for c in changes)
+    return hashlib.sha256("\n".join((here.app_id, here.region, *lines)).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def standing(refused: Sequence[Refusal], approvals: Sequence[Approval]) -> tuple[Refusal, ...]:
+    """The refusals that the approvals do not lift."""
+    return tuple(r for r in refused if not (r.approve and any(_covers(approval, r.approve) for approval in approvals)))
+
+
+def _covers(approval: Approval, wanted: str) -> bool:
+    digest, _, people = wanted.partition(":")
+    return approval.hash == digest and int(people) <= approval.people * SLACK
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """How many distinct contacts lose something; not `exact`: at most so many."""
+
+    number: int
+    exact: bool = True
+
+
+def affected(kinds: Sequence[Kind], changes: Sequence[Change]) -> People:
+    """Distinct people who lose a tag, a company or themselves. Those that a deletion touches are only counted, so they may overlap."""
+    persons = {kind.name for kind in kinds if kind.person}
+    losing = [change for change in changes if change.action in LOSING]
+    named = {change.address for change in losing if change.address.kind in persons}
+    counted = [c.people for c in losing if c.address.kind not in persons and c.action is Action.DELETE and c.people]
+    return People(len(named) + sum(counted), not counted or (len(counted) == 1 and not named))
+
+
+def _unknown(changes: Sequence[Change]) -> Iterator[Refusal]:
+    """What is taken away and nobody could count is not nothing."""
+    for change in changes:
+        if isinstance(change, ThingChange) and change.action is Action.DELETE:
+            places = [use.where for use in change.uses if use.number is None]
+            if places:
+                text = f"{change.mark}: how many {' and '.join(places)} carry this {change.address.kind} is unknown"
+                now = "let the token read them (under API version 2.16), or approve"
+                yield Refusal("unknown", f"{text}; {now}", changes=(change,))
 
 
 def _pin(manifest: Manifest, live: Snapshot) -> Iterator[Refusal]:
@@ -59,6 +132,7 @@ def _over_limits(
     kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, difference: Difference, changes: Sequence[Change]
 ) -> Iterator[Refusal]:
     counts = _counts(kinds, difference, changes)
+    persons = frozenset(kind.name for kind in kinds if kind.person)
     links = sum(len(ids) for held in live.links.values() for ids in held.values())
     for name, limit in manifest.policy.limits:
         counted = counts[name]
@@ -70,7 +144,8 @@ def _over_limits(
             over = [(counted[w], share, f" ({limit} of {bases[w]})") for w, share in shares.items() if counted[w] > share]
         for count, allowed, of in over:
             text = f"{count} {_WORDS[name]}, the limit is {allowed:g}{of}"
-            yield Refusal(f"limits.{name}", f"{text}; if they are meant, raise `policy: limits: {name}:`, or split the change")
+            now = f"if they are meant, approve, or raise `policy: limits: {name}:`, or split the change"
+            yield Refusal(f"limits.{name}", f"{text}; {now}", changes=tuple(c for c in changes if _COUNTED[name](c, persons)))
 
 
 _WORDS = {
@@ -85,22 +160,29 @@ _WORDS = {
 }
 
 
+# Which changes each limit counts; `persons` are the kinds that are people.
+_COUNTED: Mapping[str, Callable[[Change, frozenset[str]], bool]] = {
+    "creates": lambda c, persons: c.action is Action.CREATE,
+    "attaches": lambda c, persons: c.action is Action.ATTACH,
+    "deletes": lambda c, persons: c.action is Action.DELETE and c.address.kind not in persons,
+    "contact_deletes": lambda c, persons: c.action is Action.DELETE and c.address.kind in persons,
+    "archives": lambda c, persons: c.action is Action.ARCHIVE and c.address.kind in persons,
+    "detaches": lambda c, persons: c.action is Action.DETACH,
+    "people": lambda c, persons: c.action in LOSING,
+    "missing": lambda c, persons: False,
+}
+_OF_LINKS = ("attaches", "detaches")
+_OF_PEOPLE = ("people", "missing", "contact_deletes", "archives")
+
+
 def _counts(kinds: Sequence[Kind], difference: Difference, changes: Sequence[Change]) -> Mapping[str, Mapping[str, int]]:
     """What each limit counts, by the kind whose live number a percentage is taken of."""
-    person = {kind.name: kind.person for kind in kinds}
-    people = next((kind.name for kind in kinds if kind.person), "")
-
-    def tally(test: Callable[[Change], bool], of: Callable[[Change], str]) -> Counter[str]:
-        return Counter(of(change) for change in changes if test(change))
-
-    losers = {c.address for c in changes if c.action in LOSING and person[c.address.kind]}
-    return {
-        "creates": tally(lambda c: c.action is Action.CREATE, lambda c: c.address.kind),
-        "attaches": tally(lambda c: c.action is Action.ATTACH, lambda c: ""),
-        "deletes": tally(lambda c: c.action is Action.DELETE and not person[c.address.kind], lambda c: c.address.kind),
-        "contact_deletes": tally(lambda c: c.action is Action.DELETE and person[c.address.kind], lambda c: people),
-        "archives": tally(lambda c: c.action is Action.ARCHIVE, lambda c: people),
-        "detaches": tally(lambda c: c.action is Action.DETACH, lambda c: ""),
-        "people": {people: len(losers)},
-        "missing": {people: len(difference.missing)},
-    }
+    persons = frozenset(kind.name for kind in kinds if kind.person)
+    people = next(iter(sorted(persons)), "")
+    found: dict[str, Counter[str]] = {}
+    for name, counts in _COUNTED.items():
+        base = "" if name in _OF_LINKS else people
+        found[name] = Counter(base if name in (*_OF_LINKS, *_OF_PEOPLE) else c.address.kind for c in changes if counts(c, persons))
+    found["people"] = Counter({people: affected(kinds, changes).number})
+    found["missing"] = Counter({people: len(difference.missing)})
+    return found

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
+from types import MappingProxyType
 from typing import Any, Literal
 
 from reconciler.core.entry import Entry
@@ -73,6 +74,16 @@ class Listing:
     most: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A field that a kind's search takes: its type ("" while nobody knows it), the only values it has (none: any), and the first
+    API version that has it."""
+
+    type: str
+    values: tuple[str, ...] = ()
+    since: str = ""
+
+
 @dataclass(frozen=True)
 class Write:
     """A route that changes something. A body is a template: "{id}", "{key}", "{source}", "{target}" and "{name}" are filled in
@@ -116,6 +127,17 @@ class LinkKind:
 
 
 @dataclass(frozen=True)
+class Count:
+    """A read of one row whose total says how often a thing is used somewhere. `since` is the first API version that has it."""
+
+    where: str
+    route: str
+    body: Body | None = None
+    people: bool = False
+    since: str = ""
+
+
+@dataclass(frozen=True)
 class Kind:
     """A type of thing, as data: what people write, what names it, and the routes that read and change it.
 
@@ -131,6 +153,7 @@ class Kind:
     listing: Listing | None = None
     whole: bool = False
     search: Listing | None = None
+    searchable: Mapping[str, Searched] = MappingProxyType({})
     get: str | None = None
     create: Write | None = None
     update: tuple[Write, ...] = ()
@@ -149,6 +172,9 @@ class Kind:
     merges: str | None = None
     shows: tuple[str, ...] = ()
     scroll: Listing | None = None
+    counts: tuple[Count, ...] = ()
+    uncounted: tuple[str, ...] = ()
+    page: str = ""
     limit: str = "deletes"
     unrepeatable: Callable[[Body], bool] = lambda body: False
     undeclared: bool = False

@@ -10,13 +10,15 @@ from reconciler.core import globs, order
 from reconciler.core.calls import Job, compile_steps
 from reconciler.core.change import Action, Change
 from reconciler.core.diff import Difference
-from reconciler.core.gates import Refusal, check
+from reconciler.core.gates import People, Refusal, affected, check
 from reconciler.core.kind import Kind
 from reconciler.core.order import Step
 from reconciler.core.resource import Address, Manifest, Note, Snapshot, Workspace
 
 # Intercom documents 10,000 calls per minute and app, metered in windows of ten seconds: developers.intercom.com, rate limiting.
 DOCUMENTED_WINDOW = 1667
+
+NOBODY = People(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Plan:
     notes: tuple[Note, ...] = ()
     scope: Scope = Scope()
     window: int = DOCUMENTED_WINDOW
+    losing: People = NOBODY
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -63,6 +66,11 @@ class Plan:
     def calls(self) -> int:
         """How many HTTP calls an apply makes, without retries."""
         return sum(len(job.calls) for job in self.jobs)
+
+    @property
+    def routes(self) -> Mapping[str, int]:
+        """How many calls go to each route, most first."""
+        return dict(Counter(call.route for job in self.jobs for call in job.calls).most_common())
 
     @property
     def seconds(self) -> float:
@@ -87,6 +95,7 @@ def make_plan(
         notes=(*live.notes, *difference.notes, *left_out),
         scope=scope,
         window=live.window or DOCUMENTED_WINDOW,
+        losing=affected(kinds, [step.change for step in steps]),
     )
 
 

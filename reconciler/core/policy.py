@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
+
+from reconciler.core.values import Name, Text, Time, Whole
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
 
@@ -62,3 +65,78 @@ class Policy(Written):
     undeclared_tags: Literal["ignore", "report"] = "report"
     missing_contacts: Literal["skip", "error", "create"] = "skip"
     limits: Limits = Limits()
+
+
+def _hash(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{12}", value):
+        raise ValueError("is no approval; copy the twelve hex digits that the refused plan prints, in quotes")
+    return str(value)
+
+
+class ApprovalEntry(Written):
+    """A committed approval: the hash and the people that a refused plan printed, why, by whom, and until when."""
+
+    hash: Annotated[str, PlainValidator(_hash), WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{12}$"})]
+    people: Whole
+    reason: Text
+    by: Name
+    expires: Time
+
+
+# From the strictest word to the loosest.
+_RANKS: Mapping[str, Sequence[str]] = {
+    "links": ("additive", "owned", "declared", "exact"),
+    "prune.tags": ("never", "owned", "all"),
+    "prune.companies": ("never", "owned", "all"),
+    "undeclared_tags": ("drift", "report", "ignore"),
+    "missing_contacts": ("error", "skip", "create"),
+}
+
+
+def settings(policy: Policy, *, written: bool = False) -> Iterator[tuple[str, int | str]]:
+    """The leaves of a policy as (`limits.deletes`, value); only what was written, if that is asked."""
+    for name in Policy.model_fields:
+        value = getattr(policy, name)
+        if written and name not in policy.model_fields_set:
+            continue
+        if isinstance(value, BaseModel):
+            leaves = value.model_fields_set if written else set(type(value).model_fields)
+            yield from ((f"{name}.{leaf}", getattr(value, leaf)) for leaf in type(value).model_fields if leaf in leaves)
+        else:
+            yield name, value
+
+
+def looser(name: str, base: int | str, here: int | str) -> bool:
+    """Whether a setting allows more than another. A number and a percentage cannot be compared, so that counts as looser."""
+    if base == here:
+        return False
+    if name in _RANKS:
+        return _RANKS[name].index(str(here)) > _RANKS[name].index(str(base))
+    if isinstance(base, int) and isinstance(here, int):
+        return here > base
+    if isinstance(base, str) and isinstance(here, str):
+        return float(here.rstrip("%")) > float(base.rstrip("%"))
+    return True
+
+
+def tightened(base: Policy, here: Policy) -> tuple[Policy, tuple[str, ...]]:
+    """The base policy with what a manifest makes stricter, and a line for every setting that it would loosen, which is not taken."""
+    merged: dict[str, Any] = base.model_dump()
+    refused = []
+    known = dict(settings(base))
+    for name, value in settings(here, written=True):
+        if looser(name, known[name], value):
+            refused.append(f"{name}: {value} (allowed: {known[name]})")
+            continue
+        section, _, leaf = name.partition(".")
+        if leaf:
+            merged[section][leaf] = value
+        else:
+            merged[section] = value
+    return Policy.model_validate(merged), tuple(refused)
+
+
+def moved(base: Policy, here: Policy) -> tuple[str, ...]:
+    """A line for every setting that is another one than before."""
+    before = dict(settings(base))
+    return tuple(f"{name}: {before[name]} -> {value}" for name, value in settings(here) if value != before[name])

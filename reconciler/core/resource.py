@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from reconciler.core.policy import Policy
+from reconciler.core.policy import ApprovalEntry, Policy
 from reconciler.errors import Mark
 
 Fields = Mapping[str, Any]
@@ -78,6 +78,7 @@ class Manifest:
     paths: tuple[str, ...] = ()
     digest: str = ""
     sections: frozenset[str] = frozenset()
+    approvals: tuple[ApprovalEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from requests.utils import should_bypass_proxies
 
 from reconciler import __version__
 from reconciler.errors import IntercomError, Usage
-from reconciler.intercom.limiter import Limiter, NotAdmitted, whole
+from reconciler.intercom.limiter import Heard, Limiter, NotAdmitted, heard, whole
 from reconciler.intercom.token import Token
 
 Json: TypeAlias = Any  # what json.loads gives and json.dumps takes; a kind's `read` gives it a type
@@ -39,6 +39,10 @@ LARGEST = 64 * 1024 * 1024
 TRIES, REREADS = 6, 2
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
 SHOWN = 300
+PRESENTABLE = frozenset(
+    """content-length content-type date intercom-version link location request-id retry-after status
+    x-intercom-version x-ratelimit-limit x-ratelimit-remaining x-ratelimit-reset x-request-id""".split()
+)
 CUT = "the answer broke off in the middle"
 
 # What may leave `requests`, against its own documentation too: all of it may hold URLs and headers.
@@ -117,13 +121,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A 2xx answer; `body` is {} where Intercom sends none (DELETE), `limit` is its X-RateLimit-Limit."""
+    """A 2xx answer; `body` is {} where Intercom sends none (DELETE), `limit` its X-RateLimit-Limit, `window` what all its headers say.
+    `headers` are those that can be shown: neither cookies nor what a proxy adds."""
 
     status: int
     body: dict[str, Json]
     request_id: str | None = None
     link: str | None = None
     limit: int | None = None
+    window: Heard | None = None
+    headers: Mapping[str, str] = field(default=MappingProxyType({}), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +172,7 @@ class HttpError(CallError):
         super().__init__(call)
         self.status, self.code, self.message = status, code, message
         self.request_id, self.link = request_id, link
-        self.hint = {401: TOKEN_HINT, 403: SCOPE_HINT if code == "forbidden" else ""}.get(status, "")
+        self.hint = {401: TOKEN_HINTS.get(code, TOKEN_HINT), 403: SCOPE_HINT if code == "forbidden" else ""}.get(status, "")
 
     def __str__(self) -> str:
         said = ": ".join(shown(text) for text in (self.code, self.message) if text)
@@ -185,6 +192,14 @@ class BadAnswer(CallError):
 
 
 TOKEN_HINT = "; the token is not accepted: check that it was not revoked and belongs to this region"
+# Codes of developers.intercom.com, "Error codes"; most refusals of a token say only `unauthorized`.
+TOKEN_HINTS = MappingProxyType(
+    {
+        "token_revoked": "; the token was revoked: make a new one in Intercom's Developer Hub",
+        "token_expired": "; the token has expired: make a new one in Intercom's Developer Hub",
+        "token_blocked": "; the token is blocked: make a new one in Intercom's Developer Hub",
+    }
+)
 CUT_TOKEN_HINT = "; the token is not accepted: copy it again as a whole, tokens often end in ="
 SCOPE_HINT = "; give the token's app this permission and try again"
 
@@ -208,6 +223,7 @@ class Trouble:
 
     error: CallError
     cure: Literal["window", "pause", "look", "nothing"]
+    reply: Reply | None = None
 
 
 @dataclass(slots=True)
@@ -273,13 +289,25 @@ class Client:
 
     def send(self, request: Request) -> Reply:
         """The answer, or HttpError, NoAnswer or BadAnswer when trying again would not help or would not be safe."""
+        reply, error = self.exchange(request)
+        if error:
+            raise error
+        return reply
+
+    def exchange(self, request: Request) -> tuple[Reply, HttpError | None]:
+        """As `send`, but where Intercom said no, its answer too."""
         tries = Tries()
         self._enter(request, tries)
         tries.began = self.monotonic()
         while not isinstance(outcome := self._attempt(request), Reply):
-            self._mend(request, outcome, tries)
+            try:
+                self._mend(request, outcome, tries)
+            except HttpError as error:
+                if outcome.reply is None:
+                    raise
+                return outcome.reply, error
             self._enter(request, tries)
-        return outcome
+        return outcome, None
 
     def pause(self, seconds: float) -> None:
         """Wait, unless the run is stopped."""
@@ -390,24 +418,26 @@ class Client:
         code, message = (self._safe(text) for text in first_error(body))
         request_id = self._request_id(response, body)
         error = HttpError(self._call(request), status, code, message, request_id, response.headers.get("Link"))
-        if status == 401 and self.token and self.token.looks_cut:
+        if error.hint == TOKEN_HINT and self.token and self.token.looks_cut:
             error.hint = CUT_TOKEN_HINT
         passing = status == 408 or status >= 500
         error.maybe_done = passing and not request.reads_only
-        return Trouble(error, "pause" if passing else "nothing")
+        reply = Reply(status, body, request_id, headers=self._presentable(response.headers))
+        return Trouble(error, "pause" if passing else "nothing", reply)
 
     def _accepted(self, request: Request, response: requests.Response, content: bytes) -> Reply | Trouble:
         status, headers = response.status_code, response.headers
-        # DELETE /tags/{id} answers 200 without content (Intercom API description 2.16).
-        body = {} if not content and request.method == "DELETE" else parsed(content)
+        # DELETE /tags/{id} answers 200 without content (Intercom API description 2.16); HEAD and 204 never have any.
+        empty = not content and (request.method in ("DELETE", "HEAD") or status == 204)
+        body = {} if empty else parsed(content)
         if body is None:
             found = shown(self._safe(headers.get("Content-Type", "no type"))) if content else "nothing"
             return self._bad(request, f"{status} with {found} where a JSON object was expected", "look")
         if body.get("type") == "error.list":
             said = ": ".join(self._safe(text) for text in first_error(body) if text)
             return self._bad(request, f"{status} with an error inside: {shown(said)}", "look")
-        limit = whole(headers.get("X-RateLimit-Limit"))
-        return Reply(status, body, self._request_id(response, body), headers.get("Link"), limit)
+        limit, request_id = whole(headers.get("X-RateLimit-Limit")), self._request_id(response, body)
+        return Reply(status, body, request_id, headers.get("Link"), limit, heard(headers), self._presentable(headers))
 
     def _lost(self, request: Request, error: Exception) -> Trouble:
         why, arrived, cure = account_of(error, self.timeouts)
@@ -421,6 +451,9 @@ class Client:
 
     def _safe(self, text: str) -> str:
         return self.token.hide(text) if self.token else text
+
+    def _presentable(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return {name: self._safe(value) for name, value in headers.items() if name.lower() in PRESENTABLE}
 
     def _request_id(self, response: requests.Response, body: Mapping[str, Json]) -> str | None:
         found = body.get("request_id") or response.headers.get("X-Request-Id")

@@ -13,12 +13,10 @@ from typing import Any
 
 from reconciler.core import match
 from reconciler.core.kind import Kind, LinkKind, Listing
-from reconciler.core.match import key_of
-from reconciler.core.policy import Policy
 from reconciler.core.reads import How, Read, Seen, next_reads, spellings
 from reconciler.core.resource import Address, LinkName, Live, Manifest, Note, Resource, Snapshot, Workspace
 from reconciler.errors import IntercomError, Mark
-from reconciler.intercom import routes
+from reconciler.intercom import me, routes
 from reconciler.intercom.http import Client, HttpError, Reply, Request, UnsafeSegment
 from reconciler.intercom.scroll import scroll
 
@@ -42,11 +40,8 @@ class Sight:
 
 def identify(client: Client) -> tuple[Workspace, str, int | None]:
     """Which workspace the token is for, the admin's name, and the calls per ten seconds that it admits (GET /me, API 2.16)."""
-    reply = client.send(Request("GET", "/me"))
-    app = reply.body.get("app")
-    if not isinstance(app, dict) or not isinstance(app.get("id_code"), str):
-        raise routes.bad(client, Request("GET", "/me"), "the answer names no workspace")
-    return Workspace(app["id_code"], str(app.get("region") or "us").lower()), str(reply.body.get("name") or ""), reply.limit
+    asked = me.ask(client)
+    return asked.here, asked.admin, asked.limit
 
 
 @dataclass
@@ -87,25 +82,6 @@ class Observer:
             reads=self.client.sent.total() - before,
             window=window,
         )
-
-    def everything(self, kind: Kind) -> Iterator[Live]:
-        """All things that a kind's listing shows, page by page."""
-        assert kind.listing is not None
-        for body in self._all(kind.listing, {}):
-            if kind.admits(body):
-                yield routes.thing(self.client, Request("GET", "/" + kind.section), kind, body)
-
-    def one(self, kind: Kind, key: str, here: Workspace) -> list[Live]:
-        """The live things that a key may mean, by any of the identities of its kind."""
-        for identity in kind.identities:
-            address = Address(kind.name, key)
-            wanted = Resource(address, identity.field, key, {}, Mark(""), state="absent")
-            seen = self.observe(Manifest({address: wanted}, Policy()), here, None)
-            wanted_key = identity.fold(key)
-            found = [t for t in seen.things[kind.name].values() if identity.fold(key_of(t, identity) or "") == wanted_key]
-            if found:
-                return found
-        return []
 
     @contextmanager
     def _pool(self) -> Iterator[ThreadPoolExecutor]:
@@ -197,7 +173,7 @@ class Observer:
         listing = kind.listing
         assert listing is not None
         if listing.style == "whole":
-            yield from self._all(listing, {})
+            yield from routes.listed(self.client, listing)
             return
         asked = self._page_request(listing, 1)
         reply = self.client.send(asked)
@@ -227,27 +203,9 @@ class Observer:
                 break
         yield from found.values()
 
-    def _all(self, listing: Listing, values: Mapping[str, str]) -> Iterator[Body]:
-        def make(following: dict[str, str]) -> Request:
-            query = {"per_page": str(listing.per_page)} if listing.style != "whole" else {}
-            return routes.request(listing.route, values, query=tuple({**query, **following}.items()))
-
-        for asked, reply in routes.pages(self.client, make, listing):
-            yield from routes.items(self.client, asked, listing, reply)
-
     def _search(self, kind: Kind, query: Body) -> Iterator[Body]:
-        listing = kind.search
-        assert listing is not None
-
-        def make(following: dict[str, str]) -> Request:
-            # starting_after counts in the body only: in the URL it silently returns page 1 (community.intercom.com 2038).
-            paging: Body = {"per_page": listing.per_page}
-            if "starting_after" in following:
-                paging["starting_after"] = following["starting_after"]
-            return routes.request(listing.route, {}, {"query": query, "pagination": paging})
-
-        for asked, reply in routes.pages(self.client, make, listing):
-            yield from routes.items(self.client, asked, listing, reply)
+        assert kind.search is not None
+        yield from routes.searched(self.client, kind.search, query)
 
     def _get(self, kind: Kind, live_id: str, seen: Seen) -> Iterator[Body]:
         """One thing by its id. 404, or 410 for a merged contact, means that it is not there under this id."""
@@ -350,7 +308,7 @@ class Observer:
         self.tick(f"{link.source} {link.field}")
         if link.listing is None:
             raise IntercomError(f"the {link.field} of a {link.source} are cut and cannot be read whole")
-        return frozenset(str(body.get("id")) for body in self._all(link.listing, {"source": live_id}))
+        return frozenset(str(body.get("id")) for body in routes.listed(self.client, link.listing, {"source": live_id}))
 
     def _totals(self, manifest: Manifest, sight: Sight) -> Mapping[str, int]:
         """How many things are live, by kind: known where all were listed, counted where a percentage is written."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -11,6 +12,8 @@ from reconciler.core.resource import Live
 from reconciler.intercom.http import BadAnswer, Call, Client, Reply, Request, path
 
 Query = tuple[tuple[str, str], ...]
+Body = dict[str, Any]
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 def request(route: str, values: Mapping[str, str], body: Any = None, query: Query = (), repeatable: bool = True) -> Request:
@@ -63,7 +66,34 @@ def next_page(reply: Reply, page: int) -> dict[str, str] | None:
     return None
 
 
-def pages(client: Client, make: Callable[[dict[str, str]], Request], listing: Listing) -> Iterator[tuple[Request, Reply]]:
+def listed(client: Client, listing: Listing, values: Mapping[str, str] = NOTHING, tick: Callable[[], None] = lambda: None) -> Iterator[Body]:
+    """Every item that a listing shows, page by page; `tick` is told before each."""
+
+    def make(following: dict[str, str]) -> Request:
+        tick()
+        query = {"per_page": str(listing.per_page)} if listing.style != "whole" else {}
+        return request(listing.route, values, query=tuple({**query, **following}.items()))
+
+    for asked, reply in pages(client, make):
+        yield from items(client, asked, listing, reply)
+
+
+def searched(client: Client, listing: Listing, query: Body, tick: Callable[[], None] = lambda: None) -> Iterator[Body]:
+    """Every item that a search finds, page by page; `tick` is told before each."""
+
+    def make(following: dict[str, str]) -> Request:
+        tick()
+        # starting_after counts in the body only: in the URL it silently returns page 1 (community.intercom.com 2038).
+        paging: Body = {"per_page": listing.per_page}
+        if "starting_after" in following:
+            paging["starting_after"] = following["starting_after"]
+        return request(listing.route, {}, {"query": query, "pagination": paging})
+
+    for asked, reply in pages(client, make):
+        yield from items(client, asked, listing, reply)
+
+
+def pages(client: Client, make: Callable[[dict[str, str]], Request]) -> Iterator[tuple[Request, Reply]]:
     """Every page of a listing, one after the other. `make` builds the request from the parameters of the next page."""
     following: dict[str, str] = {}
     seen = set()

@@ -19,12 +19,13 @@ STARTS = 3
 
 def scroll(client: Client, listing: Listing) -> Iterator[Body]:
     """Every item, once. Raises IntercomError when no scroll came to its end in three starts."""
-    found: dict[str, Body] = {}
+    found: set[str] = set()
     for _ in range(STARTS):
         try:
             for body in _from_the_start(client, listing):
-                found[str(body.get("id"))] = body
-            yield from found.values()
+                if (live_id := str(body.get("id"))) not in found:
+                    found.add(live_id)
+                    yield body
             return
         except HttpError as error:
             if error.code == "scroll_exists":

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import PlainValidator, model_validator
 
 from reconciler.core.entry import Attributes, Entry, LinkItem, link_schema, link_to
-from reconciler.core.kind import Body, Bulk, Field, Identity, Kind, LinkKind, Listing, Write
+from reconciler.core.kind import Body, Bulk, Count, Field, Identity, Kind, LinkKind, Listing, Write
 from reconciler.core.values import Key, Text, Time, Whole
 
 
@@ -70,6 +70,8 @@ COMPANY = Kind(
     delete=Write("DELETE /companies/{id}"),
     # A deletion archives the company some time later and detaches its contacts (API 2.16, DELETE /companies/{id}).
     settles=True,
+    counts=(Count("contacts", "GET /companies/{id}/contacts?per_page=1", people=True),),
+    page="/a/apps/{app_id}/companies/{id}",
     blind=("not in this list: companies without users",),
     after=("attribute",),
     links=(

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import PlainValidator, WithJsonSchema, model_validator
 
 from reconciler.core.entry import Attributes, Entry, LinkItem, NullableFlag, NullableText, NullableTime, link_schema, link_to
-from reconciler.core.kind import Body, Bulk, Field, Identity, Kind, LinkKind, Listing, Write
+from reconciler.core.kind import Body, Bulk, Field, Identity, Kind, LinkKind, Listing, Searched, Write
 from reconciler.core.policy import Written
 from reconciler.core.resource import Live
 from reconciler.core.values import Email, Key, fold
@@ -128,6 +128,23 @@ def _lead(body: Body) -> bool:
     return body.get("role") == "lead"
 
 
+_TEXTS = """id name avatar owner_id email email_domain phone external_id language_override browser browser_language os
+    location.country location.region location.city ios_app_name ios_app_version ios_device ios_app_device ios_os_version
+    ios_sdk_version android_app_name android_app_version android_device android_sdk_version segment_id"""
+_TIMES = """created_at signed_up_at updated_at last_seen_at last_contacted_at last_replied_at last_email_opened_at
+    last_email_clicked_at ios_last_seen_at android_last_seen_at"""
+_FLAGS = "unsubscribed_from_emails marked_email_as_spam has_hard_bounced"
+
+# "Accepted Fields" of POST /contacts/search, API 2.14 to 2.16; there is none for companies.
+_SEARCHABLE = {
+    "role": Searched("string", ("user", "lead")),
+    "tag_id": Searched("tag_id"),
+    "formatted_phone": Searched("string", since="2.16"),
+    **dict.fromkeys(_TEXTS.split(), Searched("string")),
+    **dict.fromkeys(_TIMES.split(), Searched("date")),
+    **dict.fromkeys(_FLAGS.split(), Searched("boolean")),
+}
+
 CONTACT = Kind(
     name="contact",
     section="contacts",
@@ -139,6 +156,7 @@ CONTACT = Kind(
         Identity("id", find="GET /contacts/{key}", search=True),
     ),
     search=Listing("POST /contacts/search", style="search", per_page=150),
+    searchable=_SEARCHABLE,
     get="GET /contacts/{id}",
     create=Write("POST /contacts", carries=None),
     update=(Write("PUT /contacts/{id}", carries=None),),
@@ -152,6 +170,7 @@ CONTACT = Kind(
     former=_former,
     lenient=True,
     person=True,
+    page="/a/apps/{app_id}/users/{id}",
     merges="2.16",
     blind=("not in this list: archived contacts, and perhaps those of the last minutes",),
     listing=Listing("GET /contacts", style="cursor", per_page=150),

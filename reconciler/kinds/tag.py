@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, WithJsonSchema
 
 from reconciler.core.entry import Entry
-from reconciler.core.kind import Field, Identity, Kind, Listing, Write
+from reconciler.core.kind import Body, Count, Field, Identity, Kind, Listing, Write
 from reconciler.core.values import Name, Text, fold, skeleton
 
 
@@ -28,6 +28,10 @@ class TagEntry(Entry):
     description: Text = ""
 
 
+def _page_of_one(field: str) -> Body:
+    return {"query": {"field": field, "operator": "=", "value": "{id}"}, "pagination": {"per_page": 1}}
+
+
 # There is no PUT: POST /tags creates by name and renames by id. Names are unique whatever their case (API 2.16, POST /tags).
 # GET /tags answers with all of them in one page.
 TAG = Kind(
@@ -43,5 +47,15 @@ TAG = Kind(
     rename=Write("POST /tags", {"id": "{id}"}, carries=None),
     delete=Write("DELETE /tags/{id}"),
     undeclared=True,
+    counts=(
+        Count("contacts", "POST /contacts/search", _page_of_one("tag_id"), people=True),
+        Count("companies", "GET /companies?tag_id={id}&per_page=1"),
+        Count("conversations", "POST /conversations/search", _page_of_one("tag_ids")),
+        # Articles, internal articles, snippets, external pages and files; needs the scope read_content (API 2.16 only).
+        Count("content items", "GET /content/search?any_tag_ids={id}&per_page=1", since="2.16"),
+    ),
+    # POST /tickets/search has no field for tags (API 2.16).
+    uncounted=("tickets",),
+    page="/a/apps/{app_id}/settings/data/tags",
     former=lambda entry: (("name", name) for name in entry.renamed_from),
 )

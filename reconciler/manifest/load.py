@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from reconciler.core.entry import Entry, LinkItem
 from reconciler.core.kind import Identity, Kind
-from reconciler.core.policy import Policy, Written
+from reconciler.core.policy import ApprovalEntry, Policy, Written
 from reconciler.core.resource import Address, Manifest, Pin, Resource, WrittenLinks
 from reconciler.core.values import Name, is_null, typed
 from reconciler.errors import Invalid, Mark, Problem
@@ -36,6 +36,14 @@ class Head(Written):
     name: Name = "default"
     workspace: PinEntry = PinEntry()
     policy: Policy = Policy()
+    approvals: tuple[ApprovalEntry, ...] = ()
+
+
+class PolicyFile(Written):
+    """What `--policy FILE` may hold: the rules of the base branch."""
+
+    policy: Policy = Policy()
+    approvals: tuple[ApprovalEntry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,16 @@ def load(kinds: Sequence[Kind], paths: Sequence[str]) -> Manifest:
         raise Invalid(pile.problems)
     pin = Pin(head.workspace.app_id, head.workspace.region) if head.workspace.model_fields_set else None
     digest = _digest(head, pile)
-    return Manifest(resources, head.policy, head.name, pin, tuple(paths), digest, frozenset(pile.sections))
+    return Manifest(resources, head.policy, head.name, pin, tuple(paths), digest, frozenset(pile.sections), head.approvals)
+
+
+def load_policy(path: str) -> PolicyFile:
+    """A policy file. Raises Invalid (65)."""
+    (document,) = files.read_all([path])
+    try:
+        return PolicyFile.model_validate(document.value)
+    except ValidationError as error:
+        raise Invalid(Problem(document.marks.of(loc), what) for what, loc in _explained(error, PolicyFile, document.value)) from None
 
 
 def _read_document(pile: _Pile, document: Document) -> None:
@@ -321,7 +338,7 @@ def _check_former(pile: _Pile) -> None:
 
 def _digest(head: Head, pile: _Pile) -> str:
     """A digest of what was loaded: comments, line ends, order of files and entries do not count."""
-    sha = hashlib.sha256(head.model_dump_json(exclude_unset=True).encode())
+    sha = hashlib.sha256(head.model_dump_json(exclude_unset=True, exclude={"approvals"}).encode())
     for address, item in sorted(pile.items.items()):
         loaded = item.entry.model_dump(exclude_unset=True)
         sha.update(json.dumps([address, loaded], sort_keys=True, default=str).encode("utf-8", "surrogatepass"))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from reconciler.sandbox import companies, control, oauth, seed
 from reconciler.sandbox.call import Call, Recorded, Reply, from_environ
@@ -21,6 +21,7 @@ from reconciler.sandbox.versions import unavailable, version_of
 from reconciler.sandbox.workspace import Settings, Workspace
 
 StartResponse = Callable[..., Any]
+Watcher = Callable[["Sandbox", Call, Reply | None], object]  # no reply: a fault took its place
 _CODES = {
     400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 408: "request_timeout", 409: "conflict",
     422: "unprocessable_entity", 429: "rate_limit_exceeded", 503: "service_unavailable",
@@ -28,6 +29,8 @@ _CODES = {
 
 
 class Sandbox:
+    watchers: ClassVar[list[Watcher]] = []  # told of every call to any sandbox of this process, once it is answered
+
     def __init__(
         self,
         data: Path | None = None,
@@ -131,16 +134,16 @@ class Sandbox:
         """Answer and record; raises ConnectionDropped where a fault says so."""
         fault = self.faults.strike(call.method, call.path)
         if fault is None:
-            return self._record(call, self._work(call))
+            return self._record(call, self._work(call), True)
         if fault.run is not None:
             fault.run()
         if fault.delay:
             time.sleep(fault.delay)
         reply = self._faulty(call, None if fault.skips_work else self._work(call), fault)
         if fault.drop is not None:
-            self._record(call, Reply(0, b""))
+            self._record(call, Reply(0, b""), False)
             raise ConnectionDropped(worked=fault.drop == "after")
-        return self._record(call, reply)
+        return self._record(call, reply, not fault.answers)
 
     def _faulty(self, call: Call, worked: Reply | None, fault: Fault) -> Reply:
         if not fault.answers:
@@ -213,12 +216,14 @@ class Sandbox:
         body = {"type": "error.list", "request_id": f"00000000-0000-4000-8000-{self._calls:012d}", "errors": [error]}
         return Reply.json(refusal.status, body, refusal.headers)
 
-    def _record(self, call: Call, reply: Reply) -> Reply:
+    def _record(self, call: Call, reply: Reply, own: bool) -> Reply:
         found = self.routes.find(call.method, call.path)
         reads = found is not None and found[0].reads
         record = Recorded(call.method, call.path, call.query, call.shown_body(), reply.status, call.headers, reads)
         with self._lock:
             self._recorded.append(record)
+        for watch in self.watchers:
+            watch(self, call, reply if own else None)
         return reply
 
 

@@ -1,0 +1,227 @@
+"""The connection: auth login, status and logout."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+import warnings
+import webbrowser
+from collections.abc import Iterator
+from contextlib import suppress
+
+import click
+
+from reconciler.cli.connection import Intercom, intercom_options, opened, pin_of_folder, refuse_other
+from reconciler.cli.lookup import APP_ID, REGION
+from reconciler.cli.tokens import VARIABLE, Credential, bound_to, given, keep, named, stored, taken
+from reconciler.core.resource import Pin
+from reconciler.errors import IntercomError, ReconcilerError, Usage
+from reconciler.intercom import me, oauth
+from reconciler.intercom.http import HttpError, checked
+from reconciler.intercom.keep import Kept
+from reconciler.intercom.token import Token, parse
+from reconciler.report.terminal import Terminal, clean
+
+SECRET = "INTERCOM_CLIENT_SECRET"
+LONGEST = 64 * 1024
+
+
+@click.group()
+def auth() -> None:
+    """Access tokens: take one in, show whose it is, let it go.
+
+    \b
+    Example:
+      reconciler auth login
+      reconciler auth status
+    """
+
+
+@auth.command(context_settings={"allow_extra_args": True})
+@click.option("--client-id", metavar="ID", help="Of your own app: OAuth, with its secret from INTERCOM_CLIENT_SECRET or a prompt.")
+@click.option("--redirect-uri", metavar="URL", help="As registered for that app. Default: the first one that is.")
+@REGION
+@APP_ID
+@intercom_options
+@click.pass_context
+def login(
+    context: click.Context, client_id: str | None, redirect_uri: str | None, region: str | None, app_id: str | None, intercom: Intercom
+) -> None:
+    """Check an access token and keep it, in the system's keyring or a file that only you can read.
+
+    The token is asked for, or read from standard input. INTERCOM_ACCESS_TOKEN beats what is kept.
+
+    \b
+    Example:
+      reconciler auth login < token.txt
+      reconciler auth login --client-id 7ab0c --redirect-uri https://example.com/intercom
+    """
+    if context.args:  # not echoed: it may be a token
+        raise Usage("login takes no argument, as others on this machine could read it; give the token at the prompt or on standard input")
+    if redirect_uri and not client_id:
+        raise Usage("--redirect-uri belongs to OAuth; give --client-id with it")
+    if intercom.sandbox:
+        raise Usage("--sandbox needs no login; to try one, run `reconciler sandbox serve` and give its address as --base-url")
+    pin = pin_of_folder(region, app_id)
+    token = _by_oauth(intercom, client_id, redirect_uri) if client_id else _typed()
+    found = _accepted(intercom, token, pin)
+    refuse_other(pin, found.here)
+    _keep(intercom, found, token)
+
+
+def _typed() -> Token:
+    if sys.stdin.isatty():
+        return parse(_hidden("Access token"), "the prompt")
+    return parse(_piped(), "standard input")
+
+
+def _piped() -> str:
+    return click.get_binary_stream("stdin").read(LONGEST).decode("utf-8", "replace")
+
+
+def _hidden(prompt: str) -> str:
+    """What is typed without being shown; a terminal that would show it is refused."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            return str(click.prompt(prompt, hide_input=True, err=True, default="", show_default=False))
+        except getpass.GetPassWarning:
+            raise Usage("this terminal would show what is typed; give it on standard input") from None
+
+
+def _accepted(intercom: Intercom, token: Token, pin: Pin) -> me.Me:
+    """Whose token it is, before it is kept."""
+    with opened(intercom, token, pin.region) as client:
+        try:
+            return me.ask(client)
+        except HttpError as error:
+            if error.status == 401 and not pin.region and not intercom.base_url:
+                error.hint += "; if the workspace is in Europe or Australia, give --region eu or au"
+            raise
+
+
+def _keep(intercom: Intercom, found: me.Me, token: Token) -> None:
+    store, out = keep(), Terminal(sys.stdout)
+    kept = store.put(Kept(found.here.app_id, found.here.region, bound_to(intercom)), token)
+    where = f"the token is kept in the {store.place(kept)}"
+    out.line(clean(f"logged in to {_workspace(found)}, region {found.here.region}, as {found.admin or 'an unnamed admin'}; {where}"))
+    if os.environ.get(VARIABLE):
+        Terminal(sys.stderr).say(f"warning: {VARIABLE} is set and is used instead of the token that was kept")
+    out.check()
+
+
+def _workspace(found: me.Me) -> str:
+    return f"{found.here.app_id} ({found.name})" if found.name else found.here.app_id
+
+
+def _by_oauth(intercom: Intercom, client_id: str, redirect_uri: str | None) -> Token:
+    """A person allows the app in a browser and pastes the address that it ends at: Intercom takes no address of this machine."""
+    at = f"{checked(intercom.base_url).geturl()}/oauth" if bound_to(intercom) and intercom.base_url else oauth.AUTHORIZE
+    state = oauth.new_state()
+    url = oauth.authorize_url(client_id, state, oauth.registered(redirect_uri) if redirect_uri else None, at)
+    secret = _secret()
+    Terminal(sys.stderr).say(f"Open this address, allow the access, and paste the address that the browser ends at:\n\n{url}\n")
+    _open(url)
+    code = oauth.code_of(_pasted(), state)
+    with opened(intercom, None, None) as client:
+        return oauth.exchange(client, client_id, secret, code)
+
+
+def _secret() -> Token:
+    if written := os.environ.get(SECRET):
+        return parse(written, SECRET, "client secret")
+    if not sys.stdin.isatty():
+        raise Usage(f"there is no terminal to ask for the client secret at; set {SECRET}")
+    return parse(_hidden("Client secret"), "the prompt", "client secret")
+
+
+def _open(url: str) -> None:
+    """The browser, where somebody sits in front of one. Tools that find no display take over the terminal."""
+    display = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if display and sys.stdin.isatty() and not os.environ.get("CI"):
+        with suppress(webbrowser.Error, OSError):
+            webbrowser.open(url)
+
+
+def _pasted() -> str:
+    """The first line with something on it."""
+    if sys.stdin.isatty():
+        return str(click.prompt("Address", err=True, default="", show_default=False))
+    lines = click.get_binary_stream("stdin")
+    while line := lines.readline(LONGEST):
+        if line.strip():
+            return line.decode("utf-8", "replace")
+    return ""
+
+
+@auth.command()
+@REGION
+@APP_ID
+@intercom_options
+def status(region: str | None, app_id: str | None, intercom: Intercom) -> None:
+    """Show whose token is used, where it is kept, and how much of the rate limit is left.
+
+    \b
+    Example:
+      reconciler auth status
+    """
+    pin, out, troubles = pin_of_folder(region, app_id), Terminal(sys.stdout), []
+    for found in _credentials(intercom, pin):
+        try:
+            with named(found.source), opened(intercom, found.token, pin.region or found.region) as client:
+                asked = me.ask(client)
+        except IntercomError as error:
+            troubles.append(str(error))
+            continue
+        out.lines(_lines(asked, found.source))
+        out.check()
+        refuse_other(pin, asked.here)
+    if troubles:
+        raise ReconcilerError("\n".join(troubles))
+
+
+def _credentials(intercom: Intercom, pin: Pin) -> Iterator[Credential]:
+    """The token that verbs use, or every stored one where nothing says which is meant."""
+    if found := given(intercom):
+        yield found
+    else:
+        yield from map(taken, stored(intercom, pin))
+
+
+def _lines(found: me.Me, source: str) -> Iterator[str]:
+    """A connection as people see it, with an empty line after it."""
+    yield clean(f"workspace   {_workspace(found)}")
+    yield clean(f"region      {found.here.region}")
+    yield clean(f"admin       {found.admin}")
+    yield clean(f"token       {source}")
+    if found.window is None:
+        yield "rate limit  not told"
+    else:
+        left = f"{found.window.remaining} of {found.window.limit} calls left"
+        yield f"rate limit  {left} in this window of ten seconds, for {found.window.lasts:.0f} s"
+
+
+@auth.command()
+@click.option("--app-id", metavar="ID", help="Only the token of this workspace. Default: all of them.")
+def logout(app_id: str | None) -> None:
+    """Remove what login kept. Intercom goes on accepting the token until it is revoked there.
+
+    \b
+    Example:
+      reconciler auth logout --app-id ecahpwf5
+    """
+    store, out = keep(), Terminal(sys.stdout)
+    every = store.all()
+    doomed = [kept for kept in every if app_id in (None, kept.app_id)]
+    if app_id and not doomed:
+        raise ReconcilerError(f"no token of {app_id} is stored; `reconciler auth logout` without --app-id removes every one that is")
+    for kept in doomed:
+        place = store.place(kept)
+        store.drop(kept)
+        out.line(clean(f"removed the token of {kept.app_id} in {kept.region} from the {place}"))
+    if not doomed:
+        Terminal(sys.stderr).say("no token is stored")
+    if os.environ.get(VARIABLE):
+        Terminal(sys.stderr).say(f"{VARIABLE} is set and goes on being used")
+    out.check()

@@ -1,0 +1,104 @@
+"""Which token a verb uses: the sandbox's own, the environment's, else the one that `auth login` stored for the workspace that is meant."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler import workflow
+from reconciler.core.resource import Pin
+from reconciler.errors import ReconcilerError
+from reconciler.intercom.http import REGIONS, HttpError
+from reconciler.intercom.keep import Keep, Kept, config_folder
+from reconciler.intercom.token import Token, parse
+
+if TYPE_CHECKING:
+    from reconciler.cli.connection import Intercom
+
+VARIABLE = "INTERCOM_ACCESS_TOKEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A token, where it came from, and the region it is known to be of."""
+
+    token: Token
+    source: str
+    region: str | None = None
+
+
+class NoToken(ReconcilerError):
+    """There is nothing to authenticate with, or no telling which of several tokens is meant."""
+
+
+def keep() -> Keep:
+    """The stored tokens of whoever runs this."""
+    return Keep(config_folder(os.environ), workflow.write_whole)
+
+
+def credential(intercom: Intercom, pin: Pin | None) -> Credential:
+    """The token to use. Raises NoToken; never falls back to another workspace's token than the one that is meant."""
+    if found := given(intercom):
+        return found
+    fits = stored(intercom, pin)
+    if len(fits) > 1:
+        text = f"tokens of several workspaces are stored ({_names(fits)})"
+        raise NoToken(f"{text}: say which is meant with `workspace:` in the manifest, or --app-id where a verb has it")
+    return taken(fits[0])
+
+
+def given(intercom: Intercom) -> Credential | None:
+    """The token that no store is asked for."""
+    if intercom.sandbox:
+        return Credential(Token("sandbox"), "sandbox")
+    if written := os.environ.get(VARIABLE):
+        return Credential(parse(written, VARIABLE), f"environment ({VARIABLE})")
+    return None
+
+
+def stored(intercom: Intercom, pin: Pin | None) -> list[Kept]:
+    """What is stored for the workspace that is meant, or for any if none is; at least one. Raises NoToken."""
+    every, pin = keep().all(), pin or Pin()
+    fits = [kept for kept in every if kept.base_url == bound_to(intercom) and _is_meant(kept, pin)]
+    if fits:
+        return fits
+    if not every:
+        raise NoToken(f"no access token: set {VARIABLE}, run `reconciler auth login`, or use --sandbox for the local workspace")
+    meant = [pin.app_id and f"workspace {pin.app_id}", pin.region and f"region {pin.region}", bound_to(intercom) or "Intercom itself"]
+    text = f"no stored token is for {' in '.join(filter(None, meant[:2])) or meant[2]} (stored: {_names(every)})"
+    raise NoToken(f"{text}: run `reconciler auth login` with the token that is meant, or set {VARIABLE}")
+
+
+def _is_meant(kept: Kept, pin: Pin) -> bool:
+    """An app id says it all: where the region that is written is another one, Intercom's own answer tells."""
+    return kept.app_id == pin.app_id if pin.app_id else pin.region in (None, kept.region)
+
+
+def bound_to(intercom: Intercom) -> str | None:
+    """The address that a stored token is for: None for Intercom's own, else no other than the one it was given to at login."""
+    base_url = intercom.base_url.rstrip("/") if intercom.base_url else None
+    return None if base_url in REGIONS.values() else base_url
+
+
+def taken(kept: Kept) -> Credential:
+    """A stored token as one to use."""
+    store = keep()
+    return Credential(store.token(kept), store.place(kept), kept.region)
+
+
+def _names(kept: Sequence[Kept]) -> str:
+    return ", ".join(f"{one.app_id} in {one.region}" + (f" at {one.base_url}" if one.base_url else "") for one in kept)
+
+
+@contextmanager
+def named(source: str) -> Iterator[None]:
+    """An answer that refuses the token says where the token came from."""
+    try:
+        yield
+    except HttpError as error:
+        if error.status == 401:
+            error.hint += f"; it came from: {source}"
+        raise

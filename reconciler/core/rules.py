@@ -1,0 +1,54 @@
+"""The rules a plan is held to: the policy of the base branch, approvals, a cap on calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from reconciler.core.gates import Approval, Refusal
+from reconciler.core.policy import ApprovalEntry, Policy, moved, tightened
+from reconciler.core.resource import Manifest, Note
+from reconciler.errors import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`base` is a policy that the manifest may tighten and not loosen; with it, only its own approvals and those given here count."""
+
+    base: Policy | None = None
+    committed: tuple[ApprovalEntry, ...] = ()
+    given: tuple[Approval, ...] = ()
+    max_calls: int | None = None
+
+    def approvals(self, manifest: Manifest, now: float) -> tuple[Approval, ...]:
+        """The approvals that count, `now` being in Unix seconds: an expired one does not."""
+        written = self.committed if self.base else manifest.approvals
+        return (*self.given, *(Approval(a.hash, a.people) for a in written if a.expires > now))
+
+
+NO_RULES = Rules()
+
+
+def parse_approval(text: str) -> Approval:
+    """`1a2b3c4d5e6f:600` as a refused plan prints it. Raises Usage."""
+    digest, _, people = text.partition(":")
+    if len(digest) != 12 or not set(digest) <= set("0123456789abcdef") or not people.isascii() or not people.isdigit():
+        raise Usage(f"--approve {text!r}: copy it from the refused plan, like 1a2b3c4d5e6f:600")
+    return Approval(digest, int(people))
+
+
+def govern(manifest: Manifest, rules: Rules) -> tuple[Manifest, tuple[Note, ...], tuple[tuple[str, str], ...]]:
+    """The manifest under the base policy, a note for what it changes, and a refusal for what it would loosen."""
+    if rules.base is None:
+        return manifest, (), ()
+    policy, refused = tightened(rules.base, manifest.policy)
+    changed = moved(rules.base, policy)
+    notes = (Note("policy", f"stricter than the policy file: {'; '.join(changed)}"),) if changed else ()
+    text = f"the manifest loosens the policy file: {'; '.join(refused)}; change the policy file first, in a change of its own"
+    return replace(manifest, policy=policy), notes, (("policy", text),) if refused else ()
+
+
+def over_calls(rules: Rules, calls: int) -> Iterable[Refusal]:
+    """A plan of more calls than asked for is refused."""
+    if rules.max_calls is not None and calls > rules.max_calls:
+        yield Refusal("max-calls", f"{calls} calls, --max-calls allows {rules.max_calls}; narrow the plan with --target, or allow more")

@@ -1,0 +1,53 @@
+"""Count: how many people and places carry what a plan would take away or rename. Reads of one row each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from reconciler.core.change import Action, Change, ThingChange, Use
+from reconciler.core.kind import Count, Kind
+from reconciler.intercom import routes
+from reconciler.intercom.http import Client, HttpError
+
+COUNTED = (Action.DELETE, Action.RENAME)
+# What the token, the plan of the workspace or the API version does not let us read: unknown, which is never zero.
+UNREADABLE = (400, 403, 404)
+
+
+def counted(client: Client, kinds: Sequence[Kind], changes: Sequence[Change]) -> tuple[Change, ...]:
+    """The same changes, those that delete or rename with what carries the thing. Raises IntercomError when a count fails otherwise."""
+    by_name = {kind.name: kind for kind in kinds}
+
+    def count(change: Change) -> Change:
+        kind = by_name[change.address.kind]
+        if not isinstance(change, ThingChange) or change.action not in COUNTED or not kind.counts or change.id is None:
+            return change
+        uses = tuple(Use(c.where, _number(client, c, change.id), c.people) for c in kind.counts)
+        people = [use.number for use in uses if use.people]
+        known = None if None in people else sum(n or 0 for n in people)
+        return replace(change, people=known, uses=uses, uncounted=kind.uncounted)
+
+    with ThreadPoolExecutor(client.workers) as pool:
+        return tuple(pool.map(count, changes))
+
+
+def _number(client: Client, count: Count, live_id: str) -> int | None:
+    if count.since and client.version < count.since:
+        return None
+    asked = routes.request(count.route, {"id": live_id}, _filled(count.body, live_id))
+    try:
+        total = client.send(asked).body.get("total_count")
+    except HttpError as error:
+        if error.status in UNREADABLE:
+            return None
+        raise
+    return total if isinstance(total, int) else None
+
+
+def _filled(template: Any, live_id: str) -> Any:
+    if isinstance(template, Mapping):
+        return {key: _filled(item, live_id) for key, item in template.items()}
+    return live_id if template == "{id}" else template

@@ -1,0 +1,32 @@
+"""Who a token is: its workspace, its admin, and how much of the rate limit is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.core.resource import Workspace
+from reconciler.intercom import routes
+from reconciler.intercom.http import Client, Request
+from reconciler.intercom.limiter import Heard
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """What GET /me says (API 2.16): the workspace and its name, the admin's name, and the window that the reply's headers tell of."""
+
+    here: Workspace
+    name: str
+    admin: str
+    limit: int | None = None
+    window: Heard | None = None
+
+
+def ask(client: Client) -> Me:
+    """Ask the token who it is. Raises IntercomError if it is not accepted."""
+    request = Request("GET", "/me")
+    reply = client.send(request)
+    app = reply.body.get("app")
+    if not isinstance(app, dict) or not isinstance(app.get("id_code"), str):
+        raise routes.bad(client, request, "the answer names no workspace")
+    here = Workspace(app["id_code"], str(app.get("region") or "us").lower())
+    return Me(here, str(app.get("name") or ""), str(reply.body.get("name") or ""), reply.limit, reply.window)
