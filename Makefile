@@ -1,29 +1,35 @@
-# `make demo` shows the product, `make test` checks it; both build .venv first. Nothing is written outside this folder.
-SHELL := /bin/bash
-.ONESHELL:
-.SHELLFLAGS := -eu -o pipefail -c
+# `make demo` shows the product, `make test` checks it; both make .venv first. Nothing is written outside this folder.
 .PHONY: demo test bench clean
 PYTHON ?= python3
 VENV := .venv
 export PYTHONDONTWRITEBYTECODE := 1
 
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
+OLD := Python 3.11 or newer is needed, and $(PYTHON) is %d.%d; name another one, as in: make demo PYTHON=python3.12
+
 $(VENV)/ready: pyproject.toml .ci/constraints.txt
-	@echo "== creating $(VENV) and installing reconciler with its test tools (pinned in .ci/constraints.txt)"
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is %d.%d" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[dev]'
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit("$(OLD)" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@echo "== making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "== installing reconciler and its test tools into it, pinned by .ci/constraints.txt (half a minute or so)"
+	@$(PIP) hatchling editables
+	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@touch $@
 
 demo: $(VENV)/ready
-	@bash examples/quickstart/demo.sh
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" bash examples/quickstart/demo.sh
 
 test: $(VENV)/ready
 	@echo "== ruff: style and complexity"
-	$(VENV)/bin/ruff check --no-cache .
-	echo "== mypy --strict: types"
-	$(VENV)/bin/mypy
-	echo "== pytest: behaviour (two workers, warnings are errors, no socket but loopback)"
-	$(VENV)/bin/python -m pytest -n 2 --dist worksteal
+	@$(VENV)/bin/ruff check --no-cache .
+	@echo "== mypy --strict: types"
+	@$(VENV)/bin/mypy
+	@echo "== pytest: behaviour (two workers, warnings are errors, no socket but loopback)"
+	@$(VENV)/bin/python -m pytest -n 2 --dist worksteal
+
+bench: $(VENV)/ready
+	@echo "== bench: how long large workspaces take"
+	@$(VENV)/bin/python -m tests.bench
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis

@@ -38,13 +38,19 @@ class _Run:
                 self.fatal = outcome.reason
         return outcomes
 
-    def broken(self, job: Job) -> Outcome | None:
-        """What the job needs and did not get."""
-        needed = (self.done.get(n) for n in sorted(job.needs))
-        return next((o for o in needed if o and o.status in (Status.FAILED, Status.SKIPPED)), None)
+    def broken(self, job: Job) -> Mapping[int, str]:
+        """The steps of a job that did not get what they need, each with the reason."""
+        return {i: reason for i in job.covers if (reason := self._lacks(i))}
 
-    def skip(self, job: Job, reason: str) -> Sequence[Outcome]:
-        return self.note([Outcome(i, self.steps[i].change, Status.SKIPPED, reason) for i in job.covers])
+    def _lacks(self, step: int) -> str:
+        needed = (self.done.get(n) for n in sorted(self.steps[step].needs))
+        lost = next((o for o in needed if o and o.status in (Status.FAILED, Status.SKIPPED)), None)
+        if lost is None:
+            return ""
+        return f"waits for {lost.change.action} of the {lost.change.address.kind} it needs, which was {lost.status}: {lost.reason}"
+
+    def skip(self, reasons: Mapping[int, str]) -> Sequence[Outcome]:
+        return self.note([Outcome(i, self.steps[i].change, Status.SKIPPED, reason) for i, reason in reasons.items()])
 
 
 def execute(
@@ -95,32 +101,35 @@ def _wave(run: _Run, jobs: Sequence[Job], perform: Perform, pool: ThreadPoolExec
     queue = _Queue(jobs)
     running: dict[Future[Sequence[Outcome]], Job] = {}
     while queue.ready or running:
-        for job, reason in _unstartable(run, queue.ready):
-            yield from run.skip(job, reason)
+        for job, reasons in _unstartable(run, queue.ready):
+            yield from run.skip(reasons)
             queue.ended(job)
-        while queue.ready and len(running) < workers and not _reason_not_to(run, queue.ready[0]):
+        while queue.ready and len(running) < workers and not _reasons_not_to(run, queue.ready[0]):
             job = queue.ready.popleft()
-            running[pool.submit(perform, job, run.ids)] = job
+            broken = run.broken(job)
+            yield from run.skip(broken)
+            running[pool.submit(perform, job.without(broken), run.ids)] = job
         over = wait(running, return_when=FIRST_COMPLETED).done if running else ()
         for future in over:
             yield from run.note(future.result())
             queue.ended(running.pop(future))
 
 
-def _unstartable(run: _Run, ready: deque[Job]) -> list[tuple[Job, str]]:
-    """Jobs that will not be made, taken off the front of the queue, with the reason."""
+def _unstartable(run: _Run, ready: deque[Job]) -> list[tuple[Job, Mapping[int, str]]]:
+    """Jobs that will not be made, taken off the front of the queue, with the reason for each of their steps."""
     found = []
     while ready:
-        reason = _reason_not_to(run, ready[0])
-        if not reason:
+        reasons = _reasons_not_to(run, ready[0])
+        if not reasons:
             break
-        found.append((ready.popleft(), reason))
+        found.append((ready.popleft(), reasons))
     return found
 
 
-def _reason_not_to(run: _Run, job: Job) -> str:
-    if broken := run.broken(job):
-        return f"waits for {broken.change.action} of the {broken.change.address.kind} it needs, which was {broken.status}: {broken.reason}"
-    if run.fatal:
-        return f"not started: {run.fatal}"
-    return "not started: the run was stopped" if run.stopped() else ""
+def _reasons_not_to(run: _Run, job: Job) -> Mapping[int, str]:
+    """Why no step of a job can be done; of one that can still be done in part, nothing."""
+    broken = run.broken(job)
+    if len(broken) == len(job.covers):
+        return broken
+    stopped = f"not started: {run.fatal}" if run.fatal else "not started: the run was stopped" if run.stopped() else ""
+    return {i: broken.get(i, stopped) for i in job.covers} if stopped else {}

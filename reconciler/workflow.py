@@ -16,29 +16,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import diff as comparison
-from reconciler.core import globs
-from reconciler.core.calls import Job, compile_steps
-from reconciler.core.change import Change, LinkChange, ThingChange
+from reconciler.core import globs, where
+from reconciler.core.calls import Call, Job, Ref, compile_steps
+from reconciler.core.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.diff import Difference
-from reconciler.core.document import FORMAT, Document, saved, seal
+from reconciler.core.document import FORMAT, MASKED, Document, View, document, saved, seal
 from reconciler.core.gates import Approval, Refusal, standing
 from reconciler.core.hold import hold, touched
-from reconciler.core.kind import Kind
+from reconciler.core.kind import Kind, Searched
 from reconciler.core.narrow import narrow
 from reconciler.core.order import keep
+from reconciler.core.origin import Origin, origins
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Plan, Scope, make_plan
 from reconciler.core.privacy import shown
 from reconciler.core.resource import Address, Live, Manifest, Note, Pin, Snapshot, Workspace
-from reconciler.core.rules import NO_RULES, Rules, govern, over_calls
+from reconciler.core.rules import NO_RULES, Rules, govern, over_calls, parse_approval
 from reconciler.core.typing import settle_types
-from reconciler.errors import Invalid, Mark, Problem, ReconcilerError, Refused, Stale, Usage
+from reconciler.core.where import Expression
+from reconciler.errors import Invalid, Mark, Problem, Refused, Stale, Usage
 from reconciler.execute import Perform, execute
 from reconciler.kinds import KINDS
-from reconciler.manifest.load import load
+from reconciler.manifest import files as manifest_files
+from reconciler.manifest.load import load, load_policy, merge
+from reconciler.manifest.reader import read
 
 if TYPE_CHECKING:
-    from reconciler.intercom.http import Client, Request
+    from reconciler.intercom.http import Client, HttpError, Reply, Request
+    from reconciler.intercom.lookup import Named
     from reconciler.ledger import Ledger
 
 # Search may not show a write for some minutes (API 2.16, POST /contacts/search); how many is not said.
@@ -92,6 +97,13 @@ def read_manifest(paths: Sequence[str], kinds: Sequence[Kind] = KINDS) -> Manife
     return load(kinds, paths)
 
 
+def pin_in(paths: Sequence[str]) -> Pin | None:
+    """The workspace that these files name, some of which may be no manifests."""
+    from reconciler.manifest.pins import pin_in as found_in
+
+    return found_in(paths)
+
+
 def manifest_schema(kinds: Sequence[Kind] = KINDS) -> Document:
     """The JSON Schema of manifests."""
     from reconciler.manifest.schema import schema
@@ -101,7 +113,26 @@ def manifest_schema(kinds: Sequence[Kind] = KINDS) -> Document:
 
 def planned_manifest(found: Document, kinds: Sequence[Kind] = KINDS) -> Manifest:
     """The manifest that a saved plan names. Raises Invalid if it cannot be read."""
+    if "files" in found:
+        documents = [read(text.encode("utf-8", "surrogatepass"), name) for name, text in found["files"].items()]
+        return merge(kinds, documents, found["manifest"]["paths"])
     return load(kinds, found["manifest"]["paths"])
+
+
+def base_manifest(manifest: Manifest, ref: str, kinds: Sequence[Kind] = KINDS) -> Manifest:
+    """The manifest of the same paths at the merge base of HEAD and a ref. Raises ReconcilerError, Invalid."""
+    from reconciler.manifest.revision import documents
+
+    return merge(kinds, documents(manifest.paths, ref), manifest.paths)
+
+
+def read_rules(policy: str | None, approve: Sequence[str], max_calls: int | None) -> Rules:
+    """The rules of the command line. Raises Usage, Invalid."""
+    given = tuple(parse_approval(word) for word in approve)
+    if policy is None:
+        return Rules(given=given, max_calls=max_calls)
+    file = load_policy(policy)
+    return Rules(file.policy, file.approvals, given, max_calls)
 
 
 def planned_pin(found: Document) -> Pin:
@@ -184,27 +215,48 @@ def _withhold_lost(session: Session, manifest: Manifest, live: Snapshot) -> Snap
 
 def _without_ineffective(session: Session, found: Difference) -> Difference:
     """Fields that Intercom answered 200 for and did not take are named, not sent for ever."""
-    asked = [(c.address, f.path, f.after) for c in found.changes for f in c.fields]
+    # What is made anew is made with all that is declared.
+    asked = [claim for c in found.changes if c.action is not Action.CREATE for claim in _claims(c)]
     if session.ledger is None or not asked:
         return found
     known = session.ledger.is_ineffective(session.here.app_id, asked)
-    if not known:
-        return found
     changes, notes = [], list(found.notes)
     for change in found.changes:
-        mute = {f.path for f in change.fields if (change.address, f.path) in known}
-        if mute and isinstance(change, ThingChange):
-            text = f"{', '.join(sorted(mute))}: Intercom answered 200 and did not take this value; change it here or there"
+        mute = sorted(path for address, path, _ in _claims(change) if (address, path) in known and change.action is not Action.CREATE)
+        if mute:
+            text = f"{', '.join(mute)}: Intercom answered 200 and did not take this; change it here or there"
             notes.append(Note("ineffective", text, change.address, change.mark))
+        if isinstance(change, ThingChange):
             change = replace(change, fields=tuple(f for f in change.fields if f.path not in mute))
-        if change.fields or not mute:
+        if not mute or change.fields or change.action is Action.UNARCHIVE:
             changes.append(change)
     return replace(found, changes=tuple(changes), notes=tuple(notes))
 
 
-def save(planned: Planned, path: Path, kinds: Sequence[Kind] = KINDS) -> None:
-    """Write a plan that can be applied, readable by its owner only, whole or not at all. Raises OSError."""
-    text = json.dumps(saved(kinds, planned.plan, secrets.token_hex(16)), indent=1, ensure_ascii=False) + "\n"
+def _claims(change: Change) -> list[tuple[Address, str, Any]]:
+    """What a change asks of Intercom, as (address, path, value): its fields, or the link that is to be there or not."""
+    if isinstance(change, LinkChange):
+        return [(change.address, f"{change.link.field} {change.target}", change.action.value)]
+    return [(change.address, field.path, field.after) for field in change.fields]
+
+
+def documented(plan: Plan, view: View = MASKED, kinds: Sequence[Kind] = KINDS) -> Document:
+    """The plan as the document that every report renders."""
+    return document(kinds, plan, view)
+
+
+def origins_of(base: Manifest, manifest: Manifest, plan: Plan, kinds: Sequence[Kind] = KINDS) -> tuple[Origin, ...]:
+    """Which changes follow from what changed between two manifests."""
+    return origins(kinds, base, manifest, plan.changes)
+
+
+def save(planned: Planned, path: Path, kinds: Sequence[Kind] = KINDS, *, embed: bool = False) -> None:
+    """Write a plan that can be applied, readable by its owner only, whole or not at all. Raises OSError.
+
+    `embed` puts the manifest's texts into it, with all the personal values that they hold.
+    """
+    files = manifest_files.texts(planned.plan.paths) if embed else None
+    text = json.dumps(saved(kinds, planned.plan, secrets.token_hex(16), files), indent=1, ensure_ascii=False) + "\n"
     write_whole(path, text, 0o600)
 
 
@@ -274,7 +326,7 @@ def ready(session: Session, found: Document, manifest: Manifest, rules: Rules = 
     manifest, _, loosened = govern(manifest, rules)
     approvals = rules.approvals(manifest, session.now())
     refused = tuple(Refusal(r["gate"], r["message"], r["approve"]) for r in found["refused"])
-    _refuse((*(Refusal(*reason) for reason in loosened), *standing(refused, approvals)))
+    refuse((*(Refusal(*reason) for reason in loosened), *standing(refused, approvals)))
     made, part, live = _look_again(session, found, manifest)
     held = hold(found, made.steps, part, live)
     if held.stale:
@@ -282,10 +334,10 @@ def ready(session: Session, found: Document, manifest: Manifest, rules: Rules = 
     # What is left of an approved plan is approved with it, but for more people than were approved.
     words = {f"{r.approve}".partition(":")[0] for r in refused if r.approve}
     granted = tuple(Approval(f"{r.approve}".partition(":")[0], a.people) for r in made.refused for a in approvals if a.hash in words)
-    _refuse(standing(made.refused, (*approvals, *granted)))
+    refuse(standing(made.refused, (*approvals, *granted)))
     steps = keep(made.steps, held.keep)
     jobs = compile_steps(session.kinds, steps, session.client.version)
-    _refuse(over_calls(rules, sum(len(job.calls) for job in jobs)))
+    refuse(over_calls(rules, sum(len(job.calls) for job in jobs)))
     unmade = tuple(f"{h.action} {h.address}" for h in held.unmade)
     return Ready(Planned(replace(made, steps=steps, jobs=jobs), part, live), jobs, unmade)
 
@@ -298,12 +350,14 @@ def _look_again(session: Session, found: Document, manifest: Manifest) -> tuple[
     part, live, difference = _compare(session, part, live)
     sources = {change["address"] for change in found["changes"]}
     ours = tuple(change for change in difference.changes if shown(change.address, app_id) in sources)
-    difference = _counted(session, replace(difference, changes=ours))
-    scope = Scope(*(tuple(found.get("scope", {}).get(key, ())) for key in ("target", "exclude")))
+    rest = tuple(change for change in difference.changes if shown(change.address, app_id) not in sources)
+    difference = replace(difference, changes=(*_counted(session, replace(difference, changes=ours)).changes, *rest))
+    target, exclude = (tuple(found.get("scope", {}).get(key, ())) for key in ("target", "exclude"))
+    scope = Scope(target, exclude, frozenset(sources))
     return make_plan(session.kinds, part, live, difference, scope, session.client.version), part, live
 
 
-def _refuse(refused: Iterable[Refusal]) -> None:
+def refuse(refused: Iterable[Refusal]) -> None:
     """Raises Refused where there is a reason to."""
     told = [f"{refusal}{f' (--approve {refusal.approve})' if refusal.approve else ''}" for refusal in refused]
     if told:
@@ -322,7 +376,7 @@ def carry_out(session: Session, work: Ready, stop: threading.Event) -> Iterator[
     from reconciler.intercom.perform import Performer
 
     steps = work.planned.plan.steps
-    performer = Performer(session.client, session.kinds, steps, work.planned.manifest.resources, stop.wait)
+    performer = Performer(session.client, session.kinds, steps, work.planned.manifest.resources, stop.wait, session.client.monotonic)
     record = _Record(session, work.planned) if session.ledger and work.jobs else None
     perform = performer.perform if record is None else partial(record.around, performer.perform)
     settling, counts = [], Counter[str]()
@@ -364,63 +418,104 @@ class _Record:
         writes = dict(zip(job.covers, self.ledger.intend_many(self.run, changes), strict=True))
         outcomes = perform(job, ids)
         self.ledger.settle_many([Settlement(writes[o.step], o.status, o.id) for o in outcomes if not o.lost])
-        for outcome in outcomes:
-            self._effect(outcome)
+        self._effects([o for o in outcomes if o.status in (Status.APPLIED, Status.INEFFECTIVE)])
         return outcomes
 
-    def _effect(self, outcome: Outcome) -> None:
-        change = outcome.change
-        if not change.fields or outcome.status not in (Status.APPLIED, Status.INEFFECTIVE):
-            return
-        shown = [(change.address, f.path) for f in change.fields if f.path not in outcome.fields]
-        self.ledger.forget_ineffective(self.app_id, shown)
-        for moved in change.fields:
-            if moved.path in outcome.fields:
-                self.ledger.note_ineffective(self.app_id, change.address, moved.path, moved.after)
+    def _effects(self, outcomes: Sequence[Outcome]) -> None:
+        """Remember what replies did not show, forget what they did. A link that is not shown stands in its outcome as its list."""
+        claims = [(claim, outcome) for outcome in outcomes for claim in _claims(outcome.change)]
+        mute = [claim for claim, o in claims if claim[1] in o.fields or (o.fields and isinstance(o.change, LinkChange))]
+        if shown := [claim[:2] for claim, _ in claims if claim not in mute]:
+            self.ledger.forget_ineffective(self.app_id, shown)
+        for claim in mute:
+            self.ledger.note_ineffective(self.app_id, *claim)
 
     def end(self, counts: Mapping[str, int]) -> None:
         done = counts.get(Status.APPLIED, 0) == sum(counts.values())
         self.ledger.end(self.run, 0 if done else 5, {str(status): n for status, n in counts.items()})
 
 
-def look_up(session: Session, section: str, keys: Sequence[str]) -> Iterator[Live]:
-    """Live things of a section: those with these keys, else all that a listing shows. Raises ReconcilerError for a key not found."""
+def kind_of(section: str, kinds: Sequence[Kind] = KINDS) -> Kind:
+    """The kind that fills a section."""
+    return next(kind for kind in kinds if kind.section == section)
+
+
+def list_all(session: Session, section: str) -> Iterator[Live]:
+    """All that a listing of a section shows, page by page."""
+    from reconciler.intercom import lookup
+
+    return lookup.everything(session.client, kind_of(section, session.kinds), session.tick)
+
+
+def look_up(session: Session, section: str, keys: Sequence[str]) -> Named:
+    """The live things of a section that have these keys, and the keys that nothing has."""
+    from reconciler.intercom import lookup
     from reconciler.intercom.observe import Observer
 
-    kind = next(kind for kind in session.kinds if kind.section == section)
     observer = Observer(session.client, session.kinds, session.tick)
-    if not keys:
-        yield from observer.everything(kind)
-        return
-    missing = []
-    for key in keys:
-        found = observer.one(kind, key, session.here)
-        yield from found
-        if not found:
-            missing.append(key)
-    if missing:
-        raise ReconcilerError(f"not found: {', '.join(missing)}")
+    return lookup.named(observer, kind_of(section, session.kinds), keys, session.here)
+
+
+def read_where(section: str, text: str, version: str, kinds: Sequence[Kind] = KINDS) -> Expression:
+    """A condition as people write it. Raises Usage for all that can be seen to be wrong without Intercom."""
+    kind = kind_of(section, kinds)
+    if kind.search is None:
+        raise Usage(f"--where: Intercom has no search for {section}; list all and filter, as in `reconciler get {section} -o json | jq`")
+    wanted = where.parse(text)
+    prefixes = tuple(where.typed_by_others(kind))
+    unknown = {c.field: Searched("") for c in where.conditions(wanted) if c.field.startswith(prefixes)}
+    where.compiled(wanted, {**unknown, **kind.searchable}, version)
+    return wanted
+
+
+def search(session: Session, section: str, wanted: Expression) -> tuple[Iterator[Live], tuple[str, ...]]:
+    """The live things of a section for which a condition holds, page by page; and what to know of how Intercom reads it."""
+    from reconciler.intercom import lookup
+
+    kind, client = kind_of(section, session.kinds), session.client
+    prefixes = tuple(where.typed_by_others(kind))
+    typed = any(c.field.startswith(prefixes) for c in where.conditions(wanted))
+    fields = lookup.searchable(client, session.kinds, kind) if typed else kind.searchable
+    if not where.asks_for_dates(wanted, fields):
+        return lookup.matching(client, kind, where.compiled(wanted, fields, client.version), session.tick), ()
+    zone, name = lookup.time_zone(client)
+    query = where.compiled(wanted, fields, client.version, zone)
+    return lookup.matching(client, kind, query, session.tick), (where.about_days(name),)
 
 
 def blind_spots(session: Session, section: str) -> tuple[str, ...]:
     """What a listing of a section cannot contain."""
-    kind = next(kind for kind in session.kinds if kind.section == section)
-    return kind.blind
+    return kind_of(section, session.kinds).blind
 
 
 def raw_request(method: str, path: str, fields: Sequence[tuple[str, str]], body: Any) -> Request:
-    """A request as people write it on the command line; raises Usage where it cannot be one."""
+    """A request as people write it on the command line; `fields` go into its query. Raises Usage where it cannot be one."""
     from urllib.parse import parse_qsl
 
     from reconciler.intercom.http import Request, UnsafeSegment
 
-    path, _, query = ("/" + path.lstrip("/")).partition("?")
-    asked = tuple(parse_qsl(query, keep_blank_values=True))
-    if method == "GET":
-        asked += tuple(fields)
-    elif fields:
-        body = {**(body or {}), **dict(fields)}
+    if "://" in path.partition("?")[0] or path.startswith("//"):
+        raise Usage("write the path only, as in /me: the token goes to no other host")
+    path, _, query = ("/" + path.removeprefix("/")).partition("?")
     try:
-        return Request(method, path, asked, body, repeatable=False)
+        return Request(method, path, (*parse_qsl(query, keep_blank_values=True), *fields), body, repeatable=False)
     except UnsafeSegment as error:
         raise Usage(f"{error}; write a path like /contacts/ID, with odd characters encoded") from None
+
+
+def raw_answers(session: Session, asked: Request, *, all_pages: bool) -> Iterator[tuple[Reply, HttpError | None]]:
+    """The answer to a raw call, or those for all its pages; with the error where Intercom said no, which is then the last."""
+    from reconciler.intercom.lookup import answers
+
+    return answers(session.client, asked, all_pages=all_pages)
+
+
+def listed_calls(plan: Plan) -> list[str]:
+    """The HTTP calls of a plan in order, ids that are not known yet by their address; no bodies."""
+    return [_call_line(call, plan.workspace) for job in plan.jobs for call in job.calls]
+
+
+def _call_line(call: Call, here: Workspace) -> str:
+    values = {name: f"<{shown(value.address, here.app_id)}>" if isinstance(value, Ref) else value for name, value in call.values.items()}
+    fields = ", ".join(sorted(call.body)) if isinstance(call.body, dict) else ""
+    return call.route.format_map({**values, "key": "…"}) + (f"  ({fields})" if fields else "")

@@ -12,9 +12,14 @@ import pytest
 
 from reconciler.ledger import Ledger
 from reconciler.sandbox import Sandbox
+from tests.referee.plugin import Referee
 from tests.route import Clock, Route
 
 MakeRoute = Callable[..., Route]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Referee(), "referee")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -17,7 +17,7 @@ VERBS = MappingProxyType(
         "schema": ("manifest", "Print the JSON Schema of manifests, for editors."),
         "plan": ("plan", "Show what apply would do. Reads only."),
         "show": ("plan", "Render a saved plan; no network."),
-        "apply": ("plan", "Carry out a saved plan exactly, or plan, show, ask and carry out."),
+        "apply": ("apply", "Carry out a saved plan exactly, or plan, show, ask and carry out."),
         "get": ("lookup", "Look up tags, companies or contacts: all that a listing shows, or these keys."),
         "api": ("lookup", "A raw call with the same token, version and limits."),
         "auth": ("auth", "Access tokens: take one in, show whose it is, let it go."),

@@ -9,6 +9,8 @@ import warnings
 import webbrowser
 from collections.abc import Iterator
 from contextlib import suppress
+from io import BytesIO
+from typing import BinaryIO
 
 import click
 
@@ -71,13 +73,19 @@ def login(
 
 
 def _typed() -> Token:
-    if sys.stdin.isatty():
+    if _watched():
         return parse(_hidden("Access token"), "the prompt")
-    return parse(_piped(), "standard input")
+    return parse(_stdin().read(LONGEST).decode("utf-8", "replace"), "standard input")
 
 
-def _piped() -> str:
-    return click.get_binary_stream("stdin").read(LONGEST).decode("utf-8", "replace")
+def _watched() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _stdin() -> BinaryIO:
+    """Standard input as bytes, for not even its encoding may end in an error that shows it; empty where it is closed."""
+    return sys.stdin.buffer if sys.stdin is not None else BytesIO()
 
 
 def _hidden(prompt: str) -> str:
@@ -131,7 +139,7 @@ def _by_oauth(intercom: Intercom, client_id: str, redirect_uri: str | None) -> T
 def _secret() -> Token:
     if written := os.environ.get(SECRET):
         return parse(written, SECRET, "client secret")
-    if not sys.stdin.isatty():
+    if not _watched():
         raise Usage(f"there is no terminal to ask for the client secret at; set {SECRET}")
     return parse(_hidden("Client secret"), "the prompt", "client secret")
 
@@ -139,16 +147,16 @@ def _secret() -> Token:
 def _open(url: str) -> None:
     """The browser, where somebody sits in front of one. Tools that find no display take over the terminal."""
     display = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    if display and sys.stdin.isatty() and not os.environ.get("CI"):
+    if display and _watched() and not os.environ.get("CI"):
         with suppress(webbrowser.Error, OSError):
             webbrowser.open(url)
 
 
 def _pasted() -> str:
     """The first line with something on it."""
-    if sys.stdin.isatty():
+    if _watched():
         return str(click.prompt("Address", err=True, default="", show_default=False))
-    lines = click.get_binary_stream("stdin")
+    lines = _stdin()
     while line := lines.readline(LONGEST):
         if line.strip():
             return line.decode("utf-8", "replace")

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reconciler.cli.running import Stop
 from reconciler.core.resource import Pin, Workspace
-from reconciler.errors import ReconcilerError, Refused
+from reconciler.errors import Refused
 from reconciler.report.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Intercom:
     base_url: str | None
     sandbox: bool
     api_version: str
+    share: float = 1.0
 
 
 def intercom_options(verb: Verb) -> Verb:
@@ -42,9 +44,10 @@ def intercom_options(verb: Verb) -> Verb:
     @click.option("--base-url", metavar="URL", envvar="INTERCOM_BASE_URL", help="Instead of the region's host.")
     @click.option("--sandbox", is_flag=True, help="Use the local workspace in .reconciler/sandbox.db instead of Intercom.")
     @click.option("--api-version", default="2.16", show_default=True, type=click.Choice(["2.14", "2.15", "2.16"]))
+    @click.option("--rate-share", default=1.0, show_default=True, type=click.FloatRange(0.01, 1), help="Our part of the rate limit.")
     @functools.wraps(verb)
-    def wrapped(*args: Any, base_url: str | None, sandbox: bool, api_version: str, **kwargs: Any) -> Any:
-        return verb(*args, intercom=Intercom(base_url, sandbox, api_version), **kwargs)
+    def wrapped(*args: Any, base_url: str | None, sandbox: bool, api_version: str, rate_share: float, **kwargs: Any) -> Any:
+        return verb(*args, intercom=Intercom(base_url, sandbox, api_version, rate_share), **kwargs)
 
     return wrapped  # type: ignore[return-value]  # click decorates a callable and keeps its shape
 
@@ -85,13 +88,14 @@ def opened(intercom: Intercom, token: Token | None, region: str | None, *, write
     """A client of the Intercom that is meant, with this token or none."""
     from reconciler.intercom.http import REGIONS, Client
 
+    how: dict[str, Any] = {"version": intercom.api_version, "share": intercom.share, "stop": Stop()}
     if intercom.sandbox:
         from reconciler.intercom.wsgi import WsgiAdapter
 
-        with _sandbox(writes) as box, Client("http://127.0.0.1", token, version=intercom.api_version, adapter=WsgiAdapter(box)) as client:
+        with _sandbox(writes) as box, Client("http://127.0.0.1", token, adapter=WsgiAdapter(box), **how) as client:
             yield client
         return
-    with Client(intercom.base_url or REGIONS[region or "us"], token, version=intercom.api_version) as client:
+    with Client(intercom.base_url or REGIONS[region or "us"], token, **how) as client:
         yield client
 
 
@@ -112,11 +116,8 @@ def pin_of_folder(region: str | None, app_id: str | None) -> Pin:
 
     found = None
     names = sorted(str(path) for suffix in ("*.yaml", "*.yml") for path in Path().glob(suffix))
-    if (region is None or app_id is None) and names:
-        try:
-            found = workflow.read_manifest(names).pin
-        except ReconcilerError:
-            found = None
+    if region is None or app_id is None:
+        found = workflow.pin_in(names)
     if found and app_id not in (None, found.app_id):
         found = None  # the region of another workspace says nothing
     return Pin(app_id or (found.app_id if found else None), region or (found.region if found else None))

@@ -3,134 +3,178 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterable, Iterator
-from itertools import chain
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler import workflow
 from reconciler.cli.connection import Intercom, check_pin, connected, intercom_options, pin_of_folder
+from reconciler.cli.fields import as_query, read_fields
+from reconciler.core.privacy import hidden
 from reconciler.core.resource import Live
-from reconciler.errors import Usage
+from reconciler.errors import ReconcilerError, Usage
 from reconciler.report.terminal import Terminal, clean
+
+if TYPE_CHECKING:
+    from reconciler.core.where import Expression
+    from reconciler.intercom.http import Reply, Request
 
 REGION = click.option("--region", type=click.Choice(["us", "eu", "au"]), help="Default: of the manifest in this folder, else us.")
 APP_ID = click.option("--app-id", metavar="ID", help="Refuse any other workspace. Default: of the manifest in this folder.")
 
 
+def pinned(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--region` and `--app-id`."""
+    return REGION(APP_ID(verb))
+
+
 @click.command()
 @click.argument("section", type=click.Choice(["tags", "companies", "contacts"]))
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
+@click.option("--where", "condition", metavar="CONDITION", help="Only contacts for which this holds; see below.")
 @click.option("-o", "form", type=click.Choice(["table", "json", "yaml", "ids"]), default="table", show_default=True)
-@REGION
-@APP_ID
+@pinned
 @intercom_options
-def get(section: str, keys: tuple[str, ...], form: str, region: str | None, app_id: str | None, intercom: Intercom) -> int:
+def get(
+    section: str, keys: tuple[str, ...], condition: str | None, form: str, region: str | None, app_id: str | None, intercom: Intercom
+) -> int:
     """Look up tags, companies or contacts: all that a listing shows, or these keys.
+
+    A KEY is a tag's name in any case, a company_id, or a contact's external_id, e-mail or id.
+
+    A CONDITION holds fields of Intercom's contact search against values, with and, or, and parentheses (two levels):
+
+    \b
+      = !=  < > <= >=  in (a, b)  not-in (a, b)
+      ~ !~ (contains)  ^ (starts with)  $ (ends with)
+      email_domain = acme.com and (role = lead or custom_attributes.seats >= 5)
+      name = 'Hoban Washburn'   phone = null   last_seen_at < 2026-01-31
+
+    A date is a whole day in the workspace's time zone and knows = < > only; custom attributes have the type that is live.
 
     \b
     Example:
       reconciler get companies 6 -o json
+      reconciler get contacts --where 'email_domain = acme.com and role = user' -o ids
     """
-    pin = pin_of_folder(region, app_id)
-    out = Terminal(sys.stdout)
+    if keys and condition is not None:
+        raise Usage("give keys or --where, not both")
+    wanted = workflow.read_where(section, condition, intercom.api_version) if condition is not None else None
+    pin, out = pin_of_folder(region, app_id), Terminal(sys.stdout)
     with connected(intercom, pin, writes=False, memory=False) as session:
         check_pin(pin, session)
-        found = workflow.look_up(session, section, keys)
-        out.lines(_FORMS[form](found))
-        for text in workflow.blind_spots(session, section) if not keys else ():
-            click.echo(text, err=True)
+        # What is there is shown before more is asked for.
+        session = workflow.watched(session, lambda _: out.flush())
+        if keys:
+            _get_named(session, section, keys, form, out)
+        else:
+            _get_listed(session, section, wanted, form, out)
     out.check()
     return 0
 
 
-def _table(found: Iterable[Live]) -> Iterator[str]:
-    """Columns as wide as the first hundred rows need; a name, the id, and what is set."""
-    found = iter(found)
-    first = [thing for _, thing in zip(range(100), found, strict=False)]
-    wide = max((len(clean(thing.key)) for thing in first), default=0)
-    for thing in chain(first, found):
-        fields = ", ".join(f"{name}: {value}" for name, value in thing.fields.items() if value not in (None, "", {}, thing.key))
-        yield f"{clean(thing.key):<{wide}}  {thing.id}  {clean(fields)}".rstrip()
+def _get_listed(session: workflow.Session, section: str, wanted: Expression | None, form: str, out: Terminal) -> None:
+    found, notes = (workflow.list_all(session, section), ()) if wanted is None else workflow.search(session, section, wanted)
+    told = Terminal(sys.stderr)
+    for note in notes:
+        told.say(note)
+    _show(found, form, out)
+    for note in workflow.blind_spots(session, section):
+        told.say(note)
 
 
-def _plain(thing: Live) -> dict[str, Any]:
-    return {"id": thing.id, **thing.fields}
+def _get_named(session: workflow.Session, section: str, keys: Sequence[str], form: str, out: Terminal) -> None:
+    found = workflow.look_up(session, section, keys)
+    _show(iter(found.things), form, out)
+    for key, live_id in found.merged.items():
+        Terminal(sys.stderr).say(f"{hidden(key, False)} was merged into {live_id}, which is shown")
+    if found.missing:
+        out.check()
+        unseen = "; archived contacts cannot be seen" if workflow.kind_of(section, session.kinds).person else ""
+        raise ReconcilerError(f"not found: {', '.join(hidden(key, False) for key in found.missing)}{unseen}")
 
 
-def _json(found: Iterable[Live]) -> Iterator[str]:
-    """One array, an object a line."""
-    yield "["
-    before = None
-    for thing in found:
-        if before is not None:
-            yield f"  {before},"
-        before = json.dumps(_plain(thing), ensure_ascii=True, default=list)
-    if before is not None:
-        yield f"  {before}"
-    yield "]"
+def _show(found: Iterator[Live], form: str, out: Terminal) -> None:
+    from reconciler.report.things import FORMS
 
-
-def _yaml(found: Iterable[Live]) -> Iterator[str]:
-    import yaml
-
-    for thing in found:
-        yield yaml.safe_dump([json.loads(json.dumps(_plain(thing), default=list))], allow_unicode=True, sort_keys=False).rstrip()
-
-
-def _ids(found: Iterable[Live]) -> Iterator[str]:
-    return (thing.id for thing in found)
-
-
-_FORMS = {"table": _table, "json": _json, "yaml": _yaml, "ids": _ids}
+    out.lines(FORMS[form](found))
 
 
 @click.command()
 @click.argument("method", metavar="METHOD")
 @click.argument("path", metavar="PATH")
-@click.option("-f", "fields", multiple=True, metavar="KEY=VALUE", help="A field: of the query for GET, else of the body.")
+@click.option("-f", "raw", multiple=True, metavar="KEY=VALUE", help="A text field: in the query of a GET, else in the body.")
+@click.option("-F", "typed", multiple=True, metavar="KEY=VALUE", help="A typed field: true, false, null, whole number, @FILE.")
 @click.option("--input", "source", type=click.File("rb"), metavar="FILE", help="The body, as JSON; - for standard input.")
-@REGION
-@APP_ID
+@click.option("--paginate", is_flag=True, help="All pages of a list: their JSON documents, one after the other.")
+@click.option("-i", "include", is_flag=True, help="Status line and headers before each body.")
+@click.option("--allow-write", is_flag=True, help="Let it change things where CI is set.")
+@pinned
 @intercom_options
-def api(
-    method: str, path: str, fields: tuple[str, ...], source: Any, region: str | None, app_id: str | None, intercom: Intercom
-) -> int:
+def api(method: str, path: str, intercom: Intercom, **options: Any) -> int:
     """A raw call with the same token, version and limits.
+
+    Fields nest as KEY[SUB]=VALUE, KEY[]=VALUE and KEY[][SUB]=VALUE; beside --input they go into the query. What Intercom
+    answers is printed, its errors too (then the exit code is 1). --paginate follows pages.next, cursors and scrolls.
 
     \b
     Example:
       reconciler api GET /me
       reconciler api POST /tags -f name=vip
+      reconciler api POST /contacts/search -f query[field]=role -f query[operator]== -f query[value]=lead --paginate
     """
-    pin = pin_of_folder(region, app_id)
-    asked = workflow.raw_request(method.upper(), path, _pairs(fields), _body(source))
-    out = Terminal(sys.stdout)
+    asked = _request(method.upper(), path, read_fields(options["raw"], options["typed"]), options["source"])
+    _check_allowed(asked, options["paginate"], options["allow_write"], os.environ)
+    pin, out = pin_of_folder(options["region"], options["app_id"]), Terminal(sys.stdout)
     with connected(intercom, pin, writes=not asked.reads_only, memory=False) as session:
         check_pin(pin, session)
-        out.write(json.dumps(session.client.send(asked).body, indent=2, ensure_ascii=True) + "\n")
+        for reply, error in workflow.raw_answers(session, asked, all_pages=options["paginate"]):
+            out.write(_answer(session, reply, options["include"]))
+            out.flush()
+            if error:
+                raise error
+            if out.gone:
+                break
     out.check()
     return 0
 
 
-def _pairs(fields: Iterable[str]) -> list[tuple[str, str]]:
-    pairs = []
-    for field in fields:
-        name, equals, value = field.partition("=")
-        if not name or not equals:
-            raise Usage(f"-f {field}: write KEY=VALUE")
-        pairs.append((name, value))
-    return pairs
+def _request(method: str, path: str, fields: Mapping[str, Any], source: Any) -> Request:
+    """Fields go where `gh api` puts them: into the query of a read, or beside a body from a file; else they are the body."""
+    if method in ("GET", "HEAD") and source:
+        raise Usage(f"--input: {method} has no body; use -f for its query")
+    in_query = method in ("GET", "HEAD") or source is not None
+    body = _body(source) if source else None if in_query else dict(fields) or None
+    return workflow.raw_request(method, path, as_query(dict(fields)) if in_query else [], body)
 
 
 def _body(source: Any) -> Any:
-    if source is None:
-        return None
     try:
         return json.loads(source.read())
     except (ValueError, RecursionError):
         raise Usage("--input is not JSON") from None
 
 
+def _check_allowed(asked: Request, paginate: bool, allow_write: bool, environ: Mapping[str, str]) -> None:
+    if asked.reads_only:
+        return
+    if paginate:
+        raise Usage("--paginate: this call may change something, and is made once; only reads have pages")
+    if environ.get("CI", "").lower() not in ("", "0", "false") and not allow_write:
+        raise Usage(f"{asked.method} may change something, and CI is set: give --allow-write if that is meant")
+
+
+def _answer(session: workflow.Session, reply: Reply, include: bool) -> str:
+    """An answer as it is printed; our own token is in none."""
+    from reconciler.intercom.http import phrase
+    from reconciler.report.things import pretty
+
+    head = ""
+    if include:
+        lines = [f"HTTP/1.1 {reply.status} {phrase(reply.status)}", *(f"{name}: {value}" for name, value in reply.headers.items())]
+        head = "".join(clean(line) + "\n" for line in lines) + "\n"
+    text = head + (pretty(reply.body) + "\n" if reply.body else "")
+    return session.client.token.hide(text) if session.client.token else text

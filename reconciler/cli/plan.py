@@ -1,10 +1,11 @@
-"""The route's verbs: plan, show, apply."""
+"""The verbs that look: plan, show; and the options that they share with apply."""
 
 from __future__ import annotations
 
+import os
 import sys
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,17 @@ import click
 from reconciler import workflow
 from reconciler.cli.connection import Intercom, connected, intercom_options
 from reconciler.cli.manifest import PATHS
-from reconciler.cli.running import Stop, stoppable
-from reconciler.core.document import Document, document, saved
-from reconciler.core.outcome import Outcome, Status
+from reconciler.core.document import MASKED, Document, View
+from reconciler.core.origin import Origin
 from reconciler.core.plan import Scope
-from reconciler.core.privacy import hidden, shown
 from reconciler.core.resource import Manifest
-from reconciler.errors import Incomplete, Refused, Usage
-from reconciler.report import RENDERERS, outcomes, text
+from reconciler.core.rules import Rules
+from reconciler.errors import Usage
+from reconciler.report import RENDERERS, text
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
 
 FORMAT = click.option("--format", "form", type=click.Choice(sorted(RENDERERS)), default="text", show_default=True)
-REPORT = click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Also write a report; as often as wanted.")
 
 
 def scoped(verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,40 +33,76 @@ def scoped(verb: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--target", multiple=True, metavar="GLOB", help="Only these addresses, and what they need.")(verb)
 
 
+def ruled(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--policy`, `--approve` and `--max-calls`."""
+    verb = click.option("--max-calls", type=click.IntRange(0), metavar="N", help="Refuse a plan of more calls.")(verb)
+    verb = click.option("--approve", multiple=True, metavar="HASH:PEOPLE", help="Allow what a refused plan printed this for.")(verb)
+    return click.option("--policy", metavar="FILE", help="Rules that the manifest may tighten, never loosen.")(verb)
+
+
+def in_ci() -> bool:
+    """Whether this runs in a pipeline: CI is set, as every common one does."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What plan is to leave behind."""
+
+    form: str
+    out: Path | None
+    embed: bool
+    reports: tuple[tuple[str, Path], ...]
+    view: View
+    calls: bool
+
+
 @click.command()
 @PATHS
 @click.option("-o", "out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Save the plan, for `apply FILE`.")
+@click.option("--embed-values", is_flag=True, help="Put the manifest into FILE, with all personal values; not in CI.")
 @FORMAT
-@REPORT
+@click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Also write a report; as often as wanted.")
+@click.option("--show-personal", is_flag=False, flag_value="here", help="Show personal values; in CI only as --show-personal=ci.")
+@click.option("--calls", is_flag=True, help="Also list the HTTP calls.")
 @scoped
+@ruled
+@click.option("--base", metavar="REF", help="Say which changes follow from what changed since this revision.")
+@click.option("--fail-on", type=click.Choice([Origin.UNEXPLAINED.value]), help="With --base: 3 if there is one.")
 @click.option("--detailed-exitcode", is_flag=True, help="2 if there are changes, 3 if the plan is refused.")
 @intercom_options
-def plan(
-    paths: tuple[str, ...],
-    out: Path | None,
-    form: str,
-    reports: tuple[str, ...],
-    detailed_exitcode: bool,
-    intercom: Intercom,
-    **scope: tuple[str, ...],
-) -> int:
+def plan(paths: tuple[str, ...], intercom: Intercom, detailed_exitcode: bool, base: str | None, fail_on: str | None, **how: Any) -> int:
     """Show what apply would do. Reads only.
 
     \b
     Example:
       reconciler plan intercom/ -o plan.json --detailed-exitcode
     """
-    wanted = _reports(reports)
+    wanted = _wanted(**{name: how[name] for name in ("form", "out", "embed_values", "reports", "show_personal", "calls")})
+    if fail_on and not base:
+        raise Usage("--fail-on needs --base REF")
+    rules = workflow.read_rules(how["policy"], how["approve"], how["max_calls"])
     manifest = workflow.read_manifest(paths)
-    planned, found = _plan(manifest, intercom, Scope(scope["target"], scope["exclude"]))
-    if out:
-        workflow.save(planned, out)
-    for name, path in wanted:
-        workflow.write_whole(path, RENDERERS[name](found), 0o644)
-    _render(found, form)
+    before = workflow.base_manifest(manifest, base) if base else None
+    planned = make(manifest, intercom, Scope(how["target"], how["exclude"]), rules)
+    found = workflow.origins_of(before, manifest, planned.plan) if before else ()
+    _leave(planned, wanted, found)
+    annotate(planned)
+    if fail_on and Origin(fail_on) in found:
+        return 3
     if not detailed_exitcode:
         return 0
     return 3 if planned.plan.refused else 2 if planned.plan.steps else 0
+
+
+def _wanted(
+    form: str, out: Path | None, embed_values: bool, reports: Sequence[str], show_personal: str | None, calls: bool
+) -> Wanted:
+    if embed_values and (not out or in_ci()):
+        raise Usage("--embed-values writes personal values into the file of -o, and never in CI; leave it away")
+    if show_personal not in (None, "here", "ci") or (in_ci() and show_personal == "here"):
+        raise Usage("--show-personal would write personal values into the log of a pipeline; if that is meant: --show-personal=ci")
+    return Wanted(form, out, embed_values, tuple(_reports(reports)), View(personal=True) if show_personal else MASKED, calls)
 
 
 def _reports(written: Sequence[str]) -> list[tuple[str, Path]]:
@@ -83,19 +118,45 @@ def _reports(written: Sequence[str]) -> list[tuple[str, Path]]:
     return found
 
 
-def _plan(manifest: Manifest, intercom: Intercom, scope: Scope) -> tuple[workflow.Planned, Document]:
+def make(manifest: Manifest, intercom: Intercom, scope: Scope, rules: Rules) -> workflow.Planned:
+    """Plan, with progress on stderr."""
     with progress(sys.stderr, label="reading") as bar, connected(intercom, manifest.pin, writes=False) as session:
-        planned = workflow.plan(workflow.watched(session, lambda what: bar.advance(label=what)), manifest, scope)
-        return planned, document(session.kinds, planned.plan)
+        return workflow.plan(workflow.watched(session, lambda what: bar.advance(label=what)), manifest, scope, rules)
 
 
-def _render(found: Document, form: str) -> None:
+def _leave(planned: workflow.Planned, wanted: Wanted, found: tuple[Origin, ...]) -> None:
+    """The plan, its reports, and last what is shown: files are there before anything can go wrong with the screen."""
+    view = View(wanted.view.personal, tuple(origin.value for origin in found))
+    made = workflow.documented(planned.plan, view)
+    if wanted.calls:
+        made["calls"] = workflow.listed_calls(planned.plan)
+    if wanted.out:
+        workflow.save(planned, wanted.out, embed=wanted.embed)
+    for name, path in wanted.reports:
+        workflow.write_whole(path, RENDERERS[name](made), 0o600 if wanted.view.personal else 0o644)
+    render(made, wanted.form)
+
+
+def render(found: Document, form: str) -> None:
+    """A plan's document on stdout."""
     out = Terminal(sys.stdout)
     if form == "text":
         out.lines(text.lines(found, color=out.color, width=out.width))
     else:
         out.write(RENDERERS[form](found))
     out.check()
+
+
+def annotate(planned: workflow.Planned) -> None:
+    """On GitHub, every refusal as an annotation at its place in the change request."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    from reconciler.report.annotations import annotation
+
+    err = Terminal(sys.stderr)
+    for refusal in planned.plan.refused:
+        marks = [change.mark for change in refusal.changes]
+        err.lines([annotation(str(refusal), marks[0] if marks else None)])
 
 
 @click.command()
@@ -108,76 +169,4 @@ def show(file: Path, form: str) -> None:
     Example:
       reconciler show plan.json
     """
-    _render(workflow.read_plan(file), form)
-
-
-@click.command()
-@PATHS
-@click.option("--auto-approve", is_flag=True, help="Do not ask.")
-@scoped
-@intercom_options
-def apply(paths: tuple[str, ...], auto_approve: bool, intercom: Intercom, **scope: tuple[str, ...]) -> int:
-    """Carry out a saved plan exactly, or plan, show, ask and carry out.
-
-    \b
-    Example:
-      reconciler apply plan.json
-      reconciler apply intercom/ --auto-approve
-    """
-    if len(paths) == 1 and Path(paths[0]).is_file() and not paths[0].endswith((".yaml", ".yml")):
-        return _apply_saved(Path(paths[0]), intercom, any(scope.values()))
-    return _apply_manifest(paths, intercom, Scope(scope["target"], scope["exclude"]), auto_approve)
-
-
-def _apply_saved(path: Path, intercom: Intercom, narrowed: bool) -> int:
-    if narrowed:
-        raise Usage("a saved plan is applied whole; give --target and --exclude to `plan`")
-    found = workflow.applicable(workflow.read_plan(path), path)
-    manifest = workflow.planned_manifest(found)
-    with connected(intercom, workflow.planned_pin(found), writes=True) as session:
-        with progress(sys.stderr, label="reading") as bar:
-            work = workflow.ready(workflow.watched(session, lambda what: bar.advance(label=what)), found, manifest)
-        return _carry_out(session, work)
-
-
-def _apply_manifest(paths: tuple[str, ...], intercom: Intercom, scope: Scope, auto_approve: bool) -> int:
-    if not auto_approve and not sys.stdin.isatty():
-        raise Usage("there is no terminal to ask at; use --auto-approve, or save a plan and apply that")
-    manifest = workflow.read_manifest(paths)
-    planned, found = _plan(manifest, intercom, scope)
-    _render(found, "text")
-    if planned.plan.refused:
-        raise Refused(f"{r.gate}: {r.message}" for r in planned.plan.refused)
-    if not planned.plan.steps:
-        return 0
-    if not auto_approve:
-        click.confirm("Apply this plan?", abort=True, err=True)
-    with connected(intercom, manifest.pin, writes=True) as session:
-        return _carry_out(session, workflow.ready(session, saved(session.kinds, planned.plan, "in memory"), manifest))
-
-
-def _carry_out(session: workflow.Session, work: workflow.Ready) -> int:
-    out, began, told = Terminal(sys.stdout), time.monotonic(), []
-    with stoppable(Stop()) as stop, progress(sys.stderr, label="applying") as bar:
-        bar.advance(0, total=len(work.planned.plan.steps))
-        for outcome in workflow.carry_out(session, work, stop):
-            bar.advance()
-            told.append(_told(outcome, session.here.app_id))
-            if outcome.reason or out.interactive:
-                with bar.aside():
-                    out.lines([outcomes.outcome_line(told[-1], color=out.color)])
-    for change in work.unmade:
-        action, _, address = change.partition(" ")
-        told.append(outcomes.Outcome(action, address, None, Status.SKIPPED, "held back; plan again to see why"))
-    out.write(outcomes.summary(told, time.monotonic() - began, color=out.color))
-    out.flush()
-    stop.check()
-    return 0 if all(outcome.status == Status.APPLIED for outcome in told) else Incomplete.exit_code
-
-
-def _told(outcome: Outcome, app_id: str) -> outcomes.Outcome:
-    """An outcome as people see it: addresses masked, Intercom's message without e-mails."""
-    change = outcome.change
-    target = shown(change.target, app_id) if change.target else None
-    reason = str(hidden(outcome.reason, False))
-    return outcomes.Outcome(change.action, shown(change.address, app_id), target, outcome.status, reason, outcome.request_id)
+    render(workflow.read_plan(file), form)

@@ -40,7 +40,7 @@ def sandbox() -> None:
 def serve(
     port: int, data: Path, token: str, search_delay: float, rate_limit: int | None, fault_rate: float, faults: tuple[str, ...]
 ) -> int:
-    """Serve it over HTTP on 127.0.0.1; the first line of output is its URL.
+    """Serve it over HTTP on 127.0.0.1; prints its URL first.
 
     \b
     Example:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -42,6 +42,15 @@ class Job:
     wave: int
     needs: frozenset[int]
     items: str = ""
+
+    def without(self, gone: Container[int]) -> Job:
+        """The same job for fewer steps; the items of its one call stand in the order of the steps that it covers."""
+        kept = [n for n, step in enumerate(self.covers) if step not in gone]
+        if len(kept) == len(self.covers):
+            return self
+        (call,) = self.calls
+        body = {**call.body, self.items: [call.body[self.items][n] for n in kept]}
+        return replace(self, calls=(replace(call, body=body),), covers=tuple(self.covers[n] for n in kept))
 
 
 def compile_steps(kinds: Sequence[Kind], steps: Sequence[Step], version: str = "2.16") -> tuple[Job, ...]:
@@ -86,7 +95,8 @@ def _values_of(change: ThingChange) -> Mapping[str, str | Ref]:
 
 
 def _writes(kind: Kind, change: ThingChange, writes: Sequence[Write | None], version: str) -> Iterator[Call]:
-    values, fields = _values_of(change), merge_paths(change.fields, kind)
+    moved = [f for f in change.fields if f.after is not None or change.action is not Action.CREATE]
+    values, fields = _values_of(change), merge_paths(moved, kind)
     for write in writes:
         assert write is not None, f"{kind.name} has no route for {change.action}"
         carried = {k: v for k, v in fields.items() if write.carries is None or k in write.carries}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,7 @@ class _Draft:
         self.missing: list[Address] = []
         self.refusals: Refusals = []
         self.created: set[Address] = set()
+        self.returning: set[Address] = set()
         self.names: dict[str, dict[str, Address]] = defaultdict(dict)
         for address, live_id in live.pairs.items():
             self.names[address.kind][live_id] = address
@@ -73,6 +74,7 @@ def diff(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot) -> Differenc
     for kind in kinds:
         for resource in by_kind[kind.name]:
             _compare(kind, resource, draft)
+        _refuse_twins(kind, by_kind[kind.name], draft)
     for kind in kinds:
         for link in kind.links:
             for resource in by_kind[kind.name]:
@@ -88,7 +90,9 @@ def _compare(kind: Kind, resource: Resource, draft: _Draft) -> None:
     elif resource.state == "absent":
         draft.changes.append(ThingChange(Action.DELETE, resource.address, resource.mark, thing.id, people=draft.people(kind.name)))
     elif resource.state == "archived":
-        if not kind.dormant(thing):
+        refused = len(draft.refusals)
+        tuple(_moved(kind, resource, thing, draft))
+        if not kind.dormant(thing) and len(draft.refusals) == refused:
             draft.changes.append(ThingChange(Action.ARCHIVE, resource.address, resource.mark, thing.id, people=draft.people(kind.name)))
     elif kind.dormant(thing):
         fields = tuple(_moved(kind, resource, thing, draft))
@@ -101,27 +105,31 @@ def _compare(kind: Kind, resource: Resource, draft: _Draft) -> None:
 def _absent(kind: Kind, resource: Resource, draft: _Draft) -> None:
     """A declared thing that is not live: created, brought back, left out, or out of sight."""
     if resource.gone:
-        if kind.archive:
+        if kind.archive and not kind.whole:
             draft.note("unproven", "not found; an archived one cannot be seen from outside", resource)
         return
     if resource.by == "id":
         _absent_by_id(kind, resource, draft)
         return
     wanted = resource.missing or draft.manifest.policy.missing_contacts
-    if not kind.lenient or resource.state == "present" or wanted == "create":
+    # Who moved is never created: search may not show that person yet, and the former one would be left behind.
+    moved = kind.lenient and resource.former and wanted == "create"
+    if not kind.lenient or resource.state == "present" or (wanted == "create" and not moved):
         _create(kind, resource, draft)
     elif wanted == "error":
         draft.missing.append(resource.address)
         draft.refusals.append(("missing", f"{resource.mark}: {kind.name} not found; correct the entry, or write missing: skip or create"))
     else:
         draft.missing.append(resource.address)
-        draft.note("missing", "not found: skipped, with its links (missing: skip)", resource)
+        skipped = "skipped, with its links (missing: skip)"
+        draft.note("missing", f"not found: {'not created, remove `was` if it never existed' if moved else skipped}", resource)
 
 
 def _absent_by_id(kind: Kind, resource: Resource, draft: _Draft) -> None:
     """A thing named by its id cannot be created; an archived one is brought back by it."""
     if resource.state == "present" and kind.unarchive:
         draft.created.add(resource.address)
+        draft.returning.add(resource.address)
         fields = tuple(FieldChange(path, None, after) for path, _, after in claimed(kind, resource))
         change = ThingChange(Action.UNARCHIVE, resource.address, resource.mark, resource.key, fields, people=draft.people(kind.name))
         draft.changes.append(change)
@@ -136,9 +144,13 @@ def _absent_by_id(kind: Kind, resource: Resource, draft: _Draft) -> None:
 def _create(kind: Kind, resource: Resource, draft: _Draft) -> None:
     if _held_by_another(kind, resource, draft):
         return
-    fields = tuple(FieldChange(path, None, after) for path, _, after in claimed(kind, resource) if after is not None)
+    # A create may find somebody there (409), whose field is then to be cleared.
+    finds = kind.conflict is not None
+    fields = tuple(FieldChange(path, None, after) for path, _, after in claimed(kind, resource) if finds or after is not None)
     returns = resource.state == "present" and kind.unarchive is not None
     draft.created.add(resource.address)
+    if returns:
+        draft.returning.add(resource.address)
     draft.changes.append(ThingChange(Action.CREATE, resource.address, resource.mark, None, fields, returns, draft.people(kind.name)))
     if kind.identity[resource.by].find is None and not kind.whole:
         text = "not found, but perhaps not visible yet: search cannot see the last minutes; if it exists, the create finds it"
@@ -159,6 +171,31 @@ def _held_by_another(kind: Kind, resource: Resource, draft: _Draft) -> bool:
             draft.refusals.append(("identity", f"{resource.mark}: {text}"))
             held = True
     return held
+
+
+def _refuse_twins(kind: Kind, resources: Sequence[Resource], draft: _Draft) -> None:
+    """Two entries that would come out as one thing: one is named by a value that the other is to have."""
+    named = {(r.by, kind.identity[r.by].fold(r.key)): r for r in resources if not r.gone and _stays(r, draft)}
+    for resource in named.values():
+        for name, value in resource.fields.items():
+            if name == resource.by or not kind.fields[name].moves or value is None:
+                continue
+            other = named.get((name, kind.identity[name].fold(str(value))))
+            if other and kind.rank(_expected(kind, resource, draft)) <= kind.rank(_expected(kind, other, draft)):
+                text = f"{resource.mark} and {other.mark}: these entries would be the same {kind.name}: both have this {name}; keep one"
+                draft.refusals.append(("identity", text))
+
+
+def _stays(resource: Resource, draft: _Draft) -> bool:
+    """Whether there is such a thing once the plan is done."""
+    return resource.address in draft.created or draft.live.of(resource.address) is not None
+
+
+def _expected(kind: Kind, resource: Resource, draft: _Draft) -> Live:
+    """A thing as it would be once the plan is done."""
+    thing = draft.live.of(resource.address)
+    fields = {**(thing.fields if thing else {}), **resource.fields}
+    return Live(kind.name, thing.id if thing else "", resource.key, fields)
 
 
 def _gives_up(kind: Kind, name: str, thing: Live, draft: _Draft) -> bool:
@@ -219,11 +256,15 @@ def _compare_links(link: LinkKind, resource: Resource, draft: _Draft) -> None:
     thing = draft.live.of(resource.address)
     if written is None or resource.gone or (thing is None and resource.address not in draft.created):
         return
+    if resource.address in draft.returning and (written.absent or draft.manifest.policy.links != "additive"):
+        draft.note("incomplete", f"an archived one keeps its {link.field}, which can be seen only once it is back: plan again then", resource)
     held = _held(link, thing, draft)
     attach = [t for t in written.present if t not in held and _attachable(link, resource, t, draft)]
-    detach = [t for t in held if _unwanted(t, written, draft)]
-    if link.most is not None and len(held) + len(attach) - len(detach) > link.most:
-        text = f"{resource.mark}: would have {len(held) + len(attach) - len(detach)} {link.field}, Intercom admits {link.most}"
+    detach = [t for t in held if _unwanted(t, written, resource, draft)]
+    # What is held and not declared has no name here and counts all the same.
+    total = len(_linked(link, thing, draft)) + len(attach) - len(detach)
+    if link.most is not None and attach and total > link.most:
+        text = f"{resource.mark}: would have {total} {link.field}, Intercom admits {link.most}"
         draft.refusals.append(("capacity", f"{text}; remove some"))
     for action, targets in ((Action.ATTACH, attach), (Action.DETACH, detach)):
         for target in sorted(targets):
@@ -234,10 +275,14 @@ def _compare_links(link: LinkKind, resource: Resource, draft: _Draft) -> None:
             draft.changes.append(LinkChange(action, resource.address, target, link.name, mark, source_id, target_id, people))
 
 
+def _linked(link: LinkKind, thing: Live | None, draft: _Draft) -> Set[str]:
+    """The ids of the other ends of one thing's live links."""
+    return draft.live.links.get(link.name, {}).get(thing.id, frozenset()) if thing else frozenset()
+
+
 def _held(link: LinkKind, thing: Live | None, draft: _Draft) -> Mapping[Address, str]:
-    """The live links of one thing: the target's address → its id."""
-    ids = draft.live.links.get(link.name, {}).get(thing.id, frozenset()) if thing else frozenset()
-    named = ((draft.address_of(link.target, live_id), live_id) for live_id in ids)
+    """The live links of one thing whose other end has a name: its address → its id."""
+    named = ((draft.address_of(link.target, live_id), live_id) for live_id in _linked(link, thing, draft))
     return {address: live_id for address, live_id in named if address}
 
 
@@ -252,18 +297,20 @@ def _attachable(link: LinkKind, resource: Resource, target: Address, draft: _Dra
     return True
 
 
-def _unwanted(target: Address, written: WrittenLinks, draft: _Draft) -> bool:
+def _unwanted(target: Address, written: WrittenLinks, resource: Resource, draft: _Draft) -> bool:
     """Whether a live link is to go: because it is written so, or because the policy lets the manifest decide."""
     declared = draft.manifest.resources.get(target)
-    if target in written.absent:
-        return declared is None or not declared.free
-    if target in written.present or (declared and (declared.free or declared.gone)):
+    if target in written.absent and declared and declared.free:
+        draft.note("free", f"{target} says members: free, so this link is left as it is", resource)
+    if declared and (declared.free or declared.gone):
         return False
+    if target in written.absent or target in written.present:
+        return target in written.absent
     match draft.manifest.policy.links:
         case "exact":
             return target not in draft.live.withheld
         case "declared":
-            return declared is not None
+            return declared is not None or target in draft.manifest.beside
         case _:
             return False
 

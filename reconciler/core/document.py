@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from reconciler.core.change import Change, FieldChange, ThingChange
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
 from reconciler.core.privacy import hidden, shown
+from reconciler.core.resource import Workspace
 
 FORMAT = "1.0"
 Document = dict[str, Any]
@@ -32,8 +34,19 @@ class Hold:
         return self.action, self.address, self.target or ""
 
 
-def document(kinds: Sequence[Kind], plan: Plan) -> Document:
-    """A plan as plain values. Personal values are masked; the same plan gives the same document."""
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a plan is shown: with personal values or without, and of which changes the origin is known."""
+
+    personal: bool = False
+    origins: tuple[str, ...] = ()
+
+
+MASKED = View()
+
+
+def document(kinds: Sequence[Kind], plan: Plan, view: View = MASKED) -> Document:
+    """A plan as plain values. Personal values are masked unless the view shows them; the same plan gives the same document."""
     by_name = {kind.name: kind for kind in kinds}
     app_id = plan.workspace.app_id
     found: Document = {
@@ -41,13 +54,15 @@ def document(kinds: Sequence[Kind], plan: Plan) -> Document:
         "workspace": {"app_id": app_id, "region": plan.workspace.region},
         "manifest": {"paths": list(plan.paths), "digest": plan.digest},
         "partial": plan.partial,
-        "changes": [_change(by_name, change, app_id, plan.workspace.region) for change in plan.changes],
+        "changes": [_change(by_name[c.address.kind], c, plan.workspace, view) for c in plan.changes],
         "summary": dict(plan.summary),
         "people": {"losing": plan.losing.number, "exact": plan.losing.exact},
         "cost": {"calls": plan.calls, "seconds": plan.seconds, "routes": dict(plan.routes)},
         "refused": [{"gate": r.gate, "message": r.message, "approve": r.approve} for r in plan.refused],
         "notes": [_note(note, app_id) for note in plan.notes],
     }
+    for change, origin in zip(found["changes"], view.origins, strict=False):
+        change["origin"] = str(origin)
     if plan.partial:
         found["scope"] = {"target": list(plan.scope.target), "exclude": list(plan.scope.exclude)}
     return found
@@ -70,32 +85,34 @@ def _uses(change: Change) -> Document:
 _PAGES = {"us": "https://app.intercom.com", "eu": "https://app.eu.intercom.com", "au": "https://app.au.intercom.com"}
 
 
-def _page(kind: Kind, change: Change, app_id: str, region: str) -> str | None:
+def _page(kind: Kind, change: Change, here: Workspace) -> str | None:
     """The page of a live thing in Intercom, whose own access control decides who sees it."""
     if not kind.page or not change.id:
         return None
-    return _PAGES.get(region, _PAGES["us"]) + kind.page.format(app_id=quote(app_id, safe=""), id=quote(change.id, safe=""))
+    ids = {"app_id": quote(here.app_id, safe=""), "id": quote(change.id, safe="")}
+    return _PAGES.get(here.region, _PAGES["us"]) + kind.page.format(**ids)
 
 
-def _change(kinds: Mapping[str, Kind], change: Change, app_id: str, region: str) -> Document:
-    kind = kinds[change.address.kind]
+def _change(kind: Kind, change: Change, here: Workspace, view: View) -> Document:
+    name = str if view.personal else partial(shown, app_id=here.app_id)
     return {
-        "address": shown(change.address, app_id),
+        "address": name(change.address),
         "action": change.action.value,
-        "target": shown(change.target, app_id) if change.target else None,
+        "target": name(change.target) if change.target else None,
         "cause": None,
-        "fields": [_field(kind, moved) for moved in change.fields],
+        "fields": [_field(kind, moved, view) for moved in change.fields],
         "source": {"file": change.mark.file, "line": change.mark.line},
         "people": change.people,
-        "page": _page(kind, change, app_id, region),
+        "page": _page(kind, change, here),
         **_uses(change),
         **({"or": "unarchive"} if getattr(change, "returns", False) else {}),
     }
 
 
-def _field(kind: Kind, moved: FieldChange) -> Document:
+def _field(kind: Kind, moved: FieldChange, view: View) -> Document:
     personal = personal_path(kind, moved.path)
-    return {"path": moved.path, "before": hidden(moved.before, personal), "after": hidden(moved.after, personal), "cause": None}
+    before, after = (v if view.personal else hidden(v, personal) for v in (moved.before, moved.after))
+    return {"path": moved.path, "before": before, "after": after, "cause": None}
 
 
 def personal_path(kind: Kind, path: str) -> bool:
@@ -104,14 +121,18 @@ def personal_path(kind: Kind, path: str) -> bool:
     return bool(field and field.personal)
 
 
-def saved(kinds: Sequence[Kind], plan: Plan, salt: str) -> Document:
-    """The document of a plan that can be applied: with digests of its before-values, salted, and a seal over all of it."""
+def saved(kinds: Sequence[Kind], plan: Plan, salt: str, files: Mapping[str, str] | None = None) -> Document:
+    """The document of a plan that can be applied: with digests of its before-values, salted, and a seal over all of it.
+
+    `files` are the manifest's own texts, for a plan that needs nothing beside it; such a one is confidential.
+    """
     found = document(kinds, plan)
     for written, change in zip(found["changes"], plan.changes, strict=True):
         for field, moved in zip(written["fields"], change.fields, strict=True):
             del field["before"], field["after"]
             field["before_digest"] = digest(salt, moved.before)
-    whole = {"applicable": True, "salt": salt, **found}
+    embedded = {"confidential": True} if files is not None else {}
+    whole = {**embedded, "applicable": True, "salt": salt, **found, **({"files": dict(files)} if files is not None else {})}
     return {**whole, "seal": seal(whole)}
 
 

@@ -54,6 +54,9 @@ def _attributes(value: Any) -> Any:
         raise ValueError("is empty; write null behind one attribute to clear it, or remove the line")
     if not isinstance(value, dict):
         raise ValueError("is no map; write `{name: value}`")
+    for key, item in value.items():
+        if isinstance(item, (dict, list)):
+            raise ValueError(f"{key} is {'a map' if isinstance(item, dict) else 'a list'}; write one value")
     return {name(Plain(key)): item for key, item in value.items()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from reconciler.core.change import Action, Change
@@ -50,6 +50,7 @@ def hold(found: Document, steps: Sequence[Step], manifest: Manifest, live: Snaps
         if reason:
             stale.append(f"{' '.join(filter(None, subject))}: {reason}")
         keep.add(i)
+    stale += _lacking(steps, keep, app_id)
     names = {shown(address, app_id): address for address in manifest.resources}
     rest = [h for subject, h in planned.items() if subject not in fresh]
     stale += [f"{h.action} {h.address}: {reason}" for h in rest if (reason := _lost(h, names, live, steps))]
@@ -64,6 +65,14 @@ def _moved(planned: Hold, change: Change, salt: str) -> str:
         return f"{', '.join(new)} was not in the plan"
     moved = [f.path for f in change.fields if digest(salt, f.before) != planned.fields[f.path]]
     return f"{', '.join(moved)} is no longer what it was when this was planned" if moved else ""
+
+
+def _lacking(steps: Sequence[Step], keep: Set[int], app_id: str) -> Iterator[str]:
+    """Changes that need another one which the plan does not have: what they build on is gone."""
+    for i in sorted(keep):
+        change = steps[i].change
+        for n in sorted(steps[i].needs - keep):
+            yield f"{change.action} {shown(change.address, app_id)}: {shown(steps[n].change.address, app_id)} is gone"
 
 
 def _lost(planned: Hold, names: Mapping[str, Address], live: Snapshot, steps: Iterable[Step]) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import TopologicalSorter
-from types import MappingProxyType
 from typing import Any, Literal
 
 from reconciler.core.entry import Entry
@@ -153,7 +152,7 @@ class Kind:
     listing: Listing | None = None
     whole: bool = False
     search: Listing | None = None
-    searchable: Mapping[str, Searched] = MappingProxyType({})
+    searchable: Mapping[str, Searched] = field(default_factory=dict)
     get: str | None = None
     create: Write | None = None
     update: tuple[Write, ...] = ()

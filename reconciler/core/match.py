@@ -75,7 +75,7 @@ def match(
         _pair(kind, resource, known, found)
         _say_merged(kind, resource, merged, unproven, found)
         _report_lookalikes(kind, resource, looks_like, found)
-    _refuse_shared(found, resources)
+    _refuse_shared(kind, found, resources)
     return found
 
 
@@ -89,9 +89,8 @@ def candidates(kind: Kind, known: Index, by: str, key: str) -> list[Live]:
 def _pair(kind: Kind, resource: Resource, known: Index, found: Match) -> None:
     here = candidates(kind, known, resource.by, resource.key)
     if len(here) > 1:
-        here = _settle_several(kind, resource, here, found)
-    ids = {thing.id for thing in here}
-    former = _former(kind, resource, known, ids)
+        here = _settle_several(kind, resource, (resource.by, resource.key), here, found)
+    former = _former(kind, resource, known, here, found)
     if here:
         found.pairs[resource.address] = here[0].id
     elif former and resource.address not in found.withheld:
@@ -103,38 +102,45 @@ def _pair(kind: Kind, resource: Resource, known: Index, found: Match) -> None:
 
 
 def _say_merged(kind: Kind, resource: Resource, merged: Mapping[Name, str], unproven: Container[Name], found: Match) -> None:
-    """Whoever was merged into another is followed, and never created again."""
+    """Whoever was merged into another is followed, and never created again; a declared end is not that of the other."""
     name = (resource.by, kind.identity[resource.by].fold(resource.key))
     live_id = found.pairs.get(resource.address)
-    if live_id and merged.get(name) == live_id:
+    if live_id and merged.get(name) == live_id and resource.gone:
+        del found.pairs[resource.address]
+        found.withheld.add(resource.address)
+        text = f"was merged into another {kind.name} (id {live_id}), which stays as it is; remove this entry"
+        found.notes.append(Note("merged", text, resource.address, resource.mark))
+    elif live_id and merged.get(name) == live_id:
         found.merged.add(resource.address)
         text = f"was merged into another {kind.name} (id {live_id}), which is taken for it; name that one in the manifest"
         found.notes.append(Note("merged", text, resource.address, resource.mark))
     elif live_id is None and name in unproven:
         found.withheld.add(resource.address)
-        text = "not found, and this API version does not say whether it was merged: nothing is done with it; use --api-version 2.16"
+        text = "not found, and nobody could say whether it was merged, or into whom: nothing is done with it; try --api-version 2.16"
         found.notes.append(Note("unproven", text, resource.address, resource.mark))
 
 
-def _former(kind: Kind, resource: Resource, known: Index, ids: set[str]) -> list[Live]:
-    """Live things under the names that the resource had, in the order written."""
-    old = []
-    for by, key in resource.former:
-        for thing in candidates(kind, known, by, key)[:1]:
-            if thing.id not in ids and thing not in old:
-                old.append(thing)
+def _former(kind: Kind, resource: Resource, known: Index, here: list[Live], found: Match) -> list[Live]:
+    """Live things under the names that the resource had, in the order written. One of several is never taken by chance."""
+    old: list[Live] = []
+    for name in resource.former:
+        same = [thing for thing in candidates(kind, known, *name) if thing not in here]
+        if len(same) > 1 and not here and not old:
+            same = _settle_several(kind, resource, name, same, found)
+        old += (thing for thing in same if thing not in old)
     return old
 
 
-def _settle_several(kind: Kind, resource: Resource, here: list[Live], found: Match) -> list[Live]:
+def _settle_several(kind: Kind, resource: Resource, name: Name, here: list[Live], found: Match) -> list[Live]:
     ids = ", ".join(thing.id for thing in here)
-    identity = kind.identity[resource.by]
+    by, key = name
+    identity = kind.identity[by]
     if identity.visible is None:
-        text = f"{resource.mark}: several live {kind.section} have this {resource.by} (ids {ids}); merge them, or name one by its id"
+        text = f"{resource.mark}: several live {kind.section} have this {by} (ids {ids}); merge them, or name one by its id"
         found.refusals.append(("identity", text))
         found.withheld.add(resource.address)
         return []
-    exact = [thing for thing in here if key_of(thing, identity) == resource.key]
+    exact = [thing for thing in here if key_of(thing, identity) == key]
     text = f"several live {kind.section} have this name (ids {ids}); rename or delete all but one in Intercom"
     found.notes.append(Note("lookalike", text, resource.address, resource.mark))
     if len(exact) == 1:
@@ -171,14 +177,27 @@ def _report_lookalikes(kind: Kind, resource: Resource, looks_like: Mapping[str, 
         found.withheld.add(resource.address)
 
 
-def _refuse_shared(found: Match, resources: Iterable[Resource]) -> None:
+def _refuse_shared(kind: Kind, found: Match, resources: Iterable[Resource]) -> None:
     """Two entries for one live thing: refused, both places named."""
     owners: dict[str, list[Resource]] = defaultdict(list)
     for resource in sorted(resources, key=lambda r: r.address):
         if resource.address in found.pairs:
             owners[found.pairs[resource.address]].append(resource)
     for live_id, owned in owners.items():
+        yielding = [r.address for r in owned if _yields(kind, r, owned)]
+        for address in yielding:
+            del found.pairs[address]
+        owned = [r for r in owned if r.address not in yielding]
         if len(owned) > 1:
-            places, kind = " and ".join(str(r.mark) for r in owned), owned[0].address.kind
-            found.refusals.append(("identity", f"{places}: these entries are the same live {kind} (id {live_id}); keep one"))
+            places = " and ".join(str(r.mark) for r in owned)
+            found.refusals.append(("identity", f"{places}: these entries are the same live {kind.name} (id {live_id}); keep one"))
             found.withheld.update(r.address for r in owned)
+
+
+def _yields(kind: Kind, gone: Resource, owners: Iterable[Resource]) -> bool:
+    """Whether a tombstone found only who is declared to have its name now: that one took it over, and stays."""
+    if not gone.gone:
+        return False
+    fold = kind.identity[gone.by].fold
+    others = (other for other in owners if not other.gone and other.by != gone.by and gone.by in other.fields)
+    return any(fold(str(other.fields[gone.by])) == fold(gone.key) for other in others)

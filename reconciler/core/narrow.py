@@ -20,4 +20,5 @@ def narrow(kinds: Sequence[Kind], manifest: Manifest, wanted: Callable[[Address]
         for end in (*links.present, *links.absent)
     }
     keep = kept | ends | {address for address in manifest.resources if address.kind in whole}
-    return replace(manifest, resources={a: r for a, r in manifest.resources.items() if a in keep})
+    beside = frozenset(a for a, r in manifest.resources.items() if a not in keep and not r.gone)
+    return replace(manifest, resources={a: r for a, r in manifest.resources.items() if a in keep}, beside=beside)

@@ -23,10 +23,11 @@ NOBODY = People(0)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which addresses a plan is limited to. `shown` maps an address to the form in which reports write it."""
+    """Which addresses a plan is limited to: by globs, and to `only` those of a saved plan, as it shows them."""
 
     target: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    only: frozenset[str] | None = None
 
     @property
     def whole(self) -> bool:
@@ -101,13 +102,16 @@ def make_plan(
 
 def _within(scope: Scope, steps: tuple[Step, ...], live: Snapshot) -> tuple[tuple[Step, ...], tuple[Note, ...]]:
     """The steps that the scope admits: what a target needs comes along, what needs an excluded step stays behind, named."""
-    if scope.whole:
+    if scope.whole and scope.only is None:
         return steps, ()
     names = [globs.names(step.change.address, live.workspace.app_id) for step in steps]
     wanted = {i for i, n in enumerate(names) if not scope.target or globs.matches(scope.target, n)}
     excluded = {i for i, n in enumerate(names) if globs.matches(scope.exclude, n)}
-    kept = order.closure(steps, wanted) & order.without(steps, excluded)
-    behind = sorted(i for i in wanted - excluded - kept)
+    if scope.only is not None:
+        wanted = {i for i in wanted if not scope.only.isdisjoint(names[i])}
+    possible = order.without(steps, excluded)
+    kept = order.closure(steps, wanted & possible)
+    behind = sorted(i for i in wanted - excluded - possible)
     notes = tuple(_behind(steps[i].change.address) for i in behind)
     return order.keep(steps, kept), notes
 

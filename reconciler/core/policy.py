@@ -8,12 +8,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
 
-from reconciler.core.values import Name, Text, Time, Whole
+from reconciler.core.values import Name, Text, Time, Whole, not_null
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
 
 
 def _limit(value: Any) -> Any:
+    not_null(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = str(value)
     if isinstance(value, str):

@@ -84,9 +84,12 @@ def _questions(kind: Kind, resource: Resource, known: Index) -> Iterator[tuple[s
         unique = (i.field for i in kind.identities if i.field in kind.fields and kind.fields[i.field].moves)
         asked += [(name, str(resource.fields[name])) for name in unique if resource.fields.get(name)]
     for by, key in dict.fromkeys(asked):
-        if (by, kind.identity[by].fold(key)) in known:
+        found = known.get((by, kind.identity[by].fold(key)))
+        # A search that minds the case may have shown only one of a lower rank: somebody of a higher one would be meant.
+        if not found or (kind.identity[by].loose and all(kind.rank(thing) for thing in found)):
+            yield by, key
+        if found:
             return
-        yield by, key
 
 
 def _next_step(kind: Kind, resource: Resource, by: str, key: str, seen: Seen) -> tuple[How, str, str] | None:

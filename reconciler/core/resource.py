@@ -69,7 +69,10 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything that was declared, merged from all files; `digest` covers what was loaded, not the bytes of the files."""
+    """Everything that was declared, merged from all files; `digest` covers what was loaded, not the bytes of the files.
+
+    `beside` is what is declared present and left out of this part of a manifest.
+    """
 
     resources: Mapping[Address, Resource]
     policy: Policy
@@ -79,6 +82,7 @@ class Manifest:
     digest: str = ""
     sections: frozenset[str] = frozenset()
     approvals: tuple[ApprovalEntry, ...] = ()
+    beside: frozenset[Address] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

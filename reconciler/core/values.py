@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 Scalar = str | int | float | bool | None
 
@@ -377,6 +377,14 @@ def skeleton(name: str) -> str:
     return " ".join(_compatible(seen.translate(_LIKE_BLANKS)).split())
 
 
+def not_null(value: Any) -> Any:
+    """What may be left out, and is no null."""
+    if is_null(value):
+        raise ValueError("is empty; write a value, or remove the line")
+    return value
+
+
+NotNull = BeforeValidator(not_null)
 Text = Annotated[str, PlainValidator(text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Name = Annotated[str, PlainValidator(name), WithJsonSchema({"type": ["string", "number", "boolean"], "minLength": 1})]
 Key = Name

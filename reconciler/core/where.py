@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 
-from reconciler.core.kind import Searched
+from reconciler.core.kind import Kind, Searched
 from reconciler.core.values import Plain, flag, is_mask, number, shown, time, whole
 from reconciler.errors import Usage
 
@@ -233,7 +233,8 @@ class _Reader:
             raise wrong(column, "a list stands only after in and not-in")
         word = self.next(r"[^\s(),'\"]+")
         if not word or word.lower() in ("and", "or"):
-            raise wrong(column, f"expected a value, found {shown(word) if word else self.rest()}; put quotes around one that looks like that")
+            found = shown(word) if word else self.rest()
+            raise wrong(column, f"expected a value, found {found}; put quotes around a value that looks like that")
         return Word(word, False, column)
 
     def quoted(self) -> str | None:
@@ -273,6 +274,19 @@ def compiled(expression: Expression, fields: Fields, version: str = "2.16", zone
 def asks_for_dates(expression: Expression, fields: Fields) -> bool:
     """Whether some condition is about a time, which Intercom compares by calendar day."""
     return any(OPERATORS.get(_type_of(fields, c.field)) == _TIME for c in conditions(expression))
+
+
+def typed_by_others(kind: Kind) -> Mapping[str, str]:
+    """The beginnings of the names whose types only live things know, and the kind of these things."""
+    return {f"{name}.": field.typed_by for name, field in kind.fields.items() if field.merged and field.typed_by}
+
+
+def about_days(zone: str) -> str:
+    """What people should know of a condition about a time; `zone` is the workspace's, "" where it is not known."""
+    # API 2.7 to 2.16, POST /contacts/search, "Searching for Timestamp Fields".
+    if zone:
+        return f"times are compared by whole days in the workspace's time zone ({zone}): > begins with the day after"
+    return "times are compared by whole days in the workspace's time zone, which is not known here: a date is sent as noon UTC"
 
 
 def _type_of(fields: Fields, name: str) -> str:
@@ -361,7 +375,7 @@ def _close(name: str, fields: Fields) -> str:
 
 
 def _no_operator(asked: Condition, known: str) -> str:
-    advice = {"<=": "; write < and the day after", ">=": "; write > and the day before", "!=": "; write < … or … >"}
+    advice = {"<=": "; write < and the day after", ">=": "; write > and the day before", "in": "; write = once for each, with or"}
     more = advice.get(asked.operator, "") if OPERATORS[known] is _TIME else ""
     kind = "tag" if known == "tag_id" else "date" if OPERATORS[known] is _TIME else known
     return f"{shown(asked.field)[1:-1]} is a {kind}, which has no {asked.operator}, only {' '.join(OPERATORS[known])}{more}"

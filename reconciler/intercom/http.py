@@ -39,10 +39,9 @@ LARGEST = 64 * 1024 * 1024
 TRIES, REREADS = 6, 2
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
 SHOWN = 300
-PRESENTABLE = frozenset(
-    """content-length content-type date intercom-version link location request-id retry-after status
-    x-intercom-version x-ratelimit-limit x-ratelimit-remaining x-ratelimit-reset x-request-id""".split()
-)
+_PRESENTABLE = """content-length content-type date intercom-version link location request-id retry-after status
+    x-intercom-version x-ratelimit-limit x-ratelimit-remaining x-ratelimit-reset x-request-id"""
+PRESENTABLE = frozenset(_PRESENTABLE.split())
 CUT = "the answer broke off in the middle"
 
 # What may leave `requests`, against its own documentation too: all of it may hold URLs and headers.
@@ -130,7 +129,7 @@ class Reply:
     link: str | None = None
     limit: int | None = None
     window: Heard | None = None
-    headers: Mapping[str, str] = field(default=MappingProxyType({}), repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,9 +426,8 @@ class Client:
 
     def _accepted(self, request: Request, response: requests.Response, content: bytes) -> Reply | Trouble:
         status, headers = response.status_code, response.headers
-        # DELETE /tags/{id} answers 200 without content (Intercom API description 2.16); HEAD and 204 never have any.
-        empty = not content and (request.method in ("DELETE", "HEAD") or status == 204)
-        body = {} if empty else parsed(content)
+        # DELETE /tags/{id} answers 200 without content (Intercom API description 2.16); an answer to HEAD never has any.
+        body = {} if not content and request.method in ("DELETE", "HEAD") else parsed(content)
         if body is None:
             found = shown(self._safe(headers.get("Content-Type", "no type"))) if content else "nothing"
             return self._bad(request, f"{status} with {found} where a JSON object was expected", "look")

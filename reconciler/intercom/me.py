@@ -19,6 +19,7 @@ class Me:
     admin: str
     limit: int | None = None
     window: Heard | None = None
+    time_zone: str = ""
 
 
 def ask(client: Client) -> Me:
@@ -29,4 +30,5 @@ def ask(client: Client) -> Me:
     if not isinstance(app, dict) or not isinstance(app.get("id_code"), str):
         raise routes.bad(client, request, "the answer names no workspace")
     here = Workspace(app["id_code"], str(app.get("region") or "us").lower())
-    return Me(here, str(app.get("name") or ""), str(reply.body.get("name") or ""), reply.limit, reply.window)
+    name, zone = (str(app.get(key) or "") for key in ("name", "timezone"))
+    return Me(here, name, str(reply.body.get("name") or ""), reply.limit, reply.window, zone)

@@ -14,8 +14,8 @@ from typing import Any
 from reconciler.core import match
 from reconciler.core.kind import Kind, LinkKind, Listing
 from reconciler.core.reads import How, Read, Seen, next_reads, spellings
-from reconciler.core.resource import Address, LinkName, Live, Manifest, Note, Resource, Snapshot, Workspace
-from reconciler.errors import IntercomError, Mark
+from reconciler.core.resource import Address, LinkName, Manifest, Note, Resource, Snapshot, Workspace
+from reconciler.errors import IntercomError
 from reconciler.intercom import me, routes
 from reconciler.intercom.http import Client, HttpError, Reply, Request, UnsafeSegment
 from reconciler.intercom.scroll import scroll
@@ -24,7 +24,9 @@ Body = dict[str, Any]
 Tick = Callable[[str], None]
 Ids = Mapping[Address, str]
 GONE = (404, 410)
-_CANONICAL = re.compile(r"</[a-z_]+/([0-9A-Za-z]+)>\s*;\s*rel=\"?canonical")
+_CANONICAL = re.compile(r"<(?:https?://[^/>]+)?/[a-z_]+/([0-9A-Za-z]+)>\s*;\s*rel=\"?canonical")
+# One Link names whom it was merged into up to three merges later (API 2.16, GET /contacts/{id}).
+HOPS = 10
 NO_IDS: Ids = MappingProxyType({})
 
 
@@ -278,12 +280,24 @@ class Observer:
         return self._followed(kind, merged, name, seen)
 
     def _followed(self, kind: Kind, merged: HttpError, name: match.Name, seen: Seen) -> Reply | None:
-        found = _CANONICAL.search(merged.link or "")
-        if merged.status != 410 or not found or not kind.get:
-            return None
-        reply = self.client.send(replace(routes.request(kind.get, {"id": found[1]}), version=kind.merges))
-        seen.merged[name] = found[1]
-        return reply
+        """The thing that another was merged into; None where there is none. Where it cannot be told who it is, that is unproven."""
+        hop = merged
+        for _ in range(HOPS):
+            found = _CANONICAL.search(hop.link or "")
+            if hop.status != 410 or not found or not kind.get:
+                break
+            try:
+                reply = self.client.send(replace(routes.request(kind.get, {"id": found[1]}), version=kind.merges))
+            except HttpError as error:
+                if error.status not in GONE:
+                    raise
+                hop = error
+                continue
+            seen.merged[name] = found[1]
+            return reply
+        if merged.status == 410:
+            seen.unproven.add(name)
+        return None
 
     def _complete_links(self, manifest: Manifest, pairs: Ids, sight: Sight, pool: ThreadPoolExecutor) -> None:
         """Where a thing shows only some of its links, the sub-resource has them all. Where the manifest owns the whole list
@@ -298,7 +312,7 @@ class Observer:
         cut = [(link, live_id) for link, live_id in listed if (link.name, live_id) in sight.partial]
         for (link, live_id), ids in zip(cut, pool.map(lambda job: self._sub_list(*job), cut), strict=True):
             sight.links[link.name][live_id] = ids
-        if manifest.policy.links == "exact":
+        if manifest.policy.links == "exact" or (manifest.policy.links == "declared" and manifest.beside):
             for kind in self.kinds:
                 ends = {i for link, live_id in listed if link.target == kind.name for i in sight.links[link.name][live_id]}
                 unknown = sorted(ends - sight.seen[kind.name].things.keys()) if not kind.whole else []

@@ -111,11 +111,13 @@ class Performer:
         if archived:
             self._bring_back(kind, live_id, error)
         here = self._read(kind, live_id)
-        if here is None or not self._is_meant(kind, change, here):
-            if archived and kind.archive:
-                self.client.send(routes.request(kind.archive.route, {"id": live_id}, kind.archive.body))
-            text = f"another {kind.name} (id {live_id}) holds one of its unique values and is not the one meant"
+        if here is None:
+            text = f"the {kind.name} that is in the way (id {live_id}) cannot be read: it is archived, merged or deleted; plan again"
             raise _Failed(Status.FAILED, f"{text}: {error.message}", error.request_id)
+        if not self._is_meant(kind, change, here):
+            text = f"another {kind.name} (id {live_id}) holds one of its unique values and is not the one meant"
+            left = self._put_back(kind, live_id) if archived else ""
+            raise _Failed(Status.FAILED, f"{text}{left}: {error.message}", error.request_id)
         hidden: list[str] = []
         for call in rewrites(kind, change, here, self.client.version):
             hidden += self._proved(kind, change, call, self._send(call, {}), live_id)[1]
@@ -128,6 +130,15 @@ class Performer:
         except HttpError as error:
             text = f"create: {first.message}; unarchive: {error.message or error.status}"
             raise _Failed(Status.FAILED, text, error.request_id) from None
+
+    def _put_back(self, kind: Kind, live_id: str) -> str:
+        """Archive again who was brought back by mistake; the answer is what to say of it if that fails."""
+        assert kind.archive is not None
+        try:
+            self.client.send(routes.request(kind.archive.route, {"id": live_id}, kind.archive.body))
+        except IntercomError as error:
+            return f", was brought back from the archive to see that, and could not be archived again ({error}): archive it by hand"
+        return ""
 
     def _read(self, kind: Kind, live_id: str) -> Live | None:
         assert kind.get is not None

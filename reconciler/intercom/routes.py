@@ -13,7 +13,12 @@ from reconciler.intercom.http import BadAnswer, Call, Client, Reply, Request, pa
 
 Query = tuple[tuple[str, str], ...]
 Body = dict[str, Any]
+Tick = Callable[[str], None]
 NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def silent(_: str) -> None:
+    """Tells nobody."""
 
 
 def request(route: str, values: Mapping[str, str], body: Any = None, query: Query = (), repeatable: bool = True) -> Request:
@@ -66,23 +71,30 @@ def next_page(reply: Reply, page: int) -> dict[str, str] | None:
     return None
 
 
-def listed(client: Client, listing: Listing, values: Mapping[str, str] = NOTHING, tick: Callable[[], None] = lambda: None) -> Iterator[Body]:
-    """Every item that a listing shows, page by page; `tick` is told before each."""
-
-    def make(following: dict[str, str]) -> Request:
-        tick()
-        query = {"per_page": str(listing.per_page)} if listing.style != "whole" else {}
-        return request(listing.route, values, query=tuple({**query, **following}.items()))
-
-    for asked, reply in pages(client, make):
+def listed(client: Client, listing: Listing, values: Mapping[str, str] = NOTHING) -> Iterator[Body]:
+    """Every item that a listing shows, page by page."""
+    for asked, reply in list_pages(client, listing, values):
         yield from items(client, asked, listing, reply)
 
 
-def searched(client: Client, listing: Listing, query: Body, tick: Callable[[], None] = lambda: None) -> Iterator[Body]:
+def list_pages(
+    client: Client, listing: Listing, values: Mapping[str, str] = NOTHING, tick: Tick = silent
+) -> Iterator[tuple[Request, Reply]]:
+    """Every page of a listing; `tick` is told before each."""
+
+    def make(following: dict[str, str]) -> Request:
+        tick(listing.route)
+        query = {"per_page": str(listing.per_page)} if listing.style != "whole" else {}
+        return request(listing.route, values, query=tuple({**query, **following}.items()))
+
+    yield from pages(client, make)
+
+
+def searched(client: Client, listing: Listing, query: Body, tick: Tick = silent) -> Iterator[Body]:
     """Every item that a search finds, page by page; `tick` is told before each."""
 
     def make(following: dict[str, str]) -> Request:
-        tick()
+        tick(listing.route)
         # starting_after counts in the body only: in the URL it silently returns page 1 (community.intercom.com 2038).
         paging: Body = {"per_page": listing.per_page}
         if "starting_after" in following:
@@ -96,19 +108,29 @@ def searched(client: Client, listing: Listing, query: Body, tick: Callable[[], N
 def pages(client: Client, make: Callable[[dict[str, str]], Request]) -> Iterator[tuple[Request, Reply]]:
     """Every page of a listing, one after the other. `make` builds the request from the parameters of the next page."""
     following: dict[str, str] = {}
-    seen = set()
+    seen: Steps = set()
     page = 1
     while True:
         asked = make(following)
         reply = client.send(asked)
         yield asked, reply
-        step = next_page(reply, page)
+        step = checked(client, asked, reply, next_page(reply, page), seen)
         if step is None:
-            if reply.body.get("has_more") is True:
-                raise bad(client, asked, "the list says has_more and does not say how to go on")
             return
-        key = tuple(sorted(step.items()))
-        if key in seen:
-            raise bad(client, asked, "the list names the same next page again and again")
-        seen.add(key)
         following, page = step, page + 1
+
+
+Steps = set[tuple[tuple[str, str], ...]]
+
+
+def checked(client: Client, asked: Request, reply: Reply, step: dict[str, str] | None, seen: Steps) -> dict[str, str] | None:
+    """The step to the next page. Raises BadAnswer where a list goes on without saying how, or goes round in circles."""
+    if step is None:
+        if reply.body.get("has_more") is True:
+            raise bad(client, asked, "the list says has_more and does not say how to go on")
+        return None
+    key = tuple(sorted(step.items()))
+    if key in seen:
+        raise bad(client, asked, "the list names the same next page again and again")
+    seen.add(key)
+    return step

@@ -8,17 +8,18 @@ from typing import Any
 from reconciler.core.kind import Listing
 from reconciler.errors import IntercomError
 from reconciler.intercom import routes
-from reconciler.intercom.http import Client, HttpError, Request
+from reconciler.intercom.http import Client, HttpError, NoAnswer, Request
 
 Body = dict[str, Any]
 
 # An unused scroll expires after a minute (API 2.16, GET /companies/scroll), so somebody else's is gone by then.
 EXPIRY = 61.0
-STARTS = 3
+# One that breaks costs two: it stays open until it expires, and the next start meets it.
+STARTS = 5
 
 
 def scroll(client: Client, listing: Listing) -> Iterator[Body]:
-    """Every item, once. Raises IntercomError when no scroll came to its end in three starts."""
+    """Every item, once. Raises IntercomError when no scroll came to its end in five starts."""
     found: set[str] = set()
     for _ in range(STARTS):
         try:
@@ -27,12 +28,14 @@ def scroll(client: Client, listing: Listing) -> Iterator[Body]:
                     found.add(live_id)
                     yield body
             return
-        except HttpError as error:
-            if error.code == "scroll_exists":
+        except (HttpError, NoAnswer) as error:
+            trouble = error
+            if isinstance(error, HttpError) and error.code == "scroll_exists":
                 client.pause(EXPIRY)
-            elif error.status not in (404, 500):
+            elif isinstance(error, HttpError) and error.status != 404 and error.status < 500:
                 raise
-    raise IntercomError(f"{listing.route}: no scroll came to its end in {STARTS} starts; another program may be scrolling, try again later")
+    text = f"no scroll came to its end in {STARTS} starts; another program may be scrolling, try again later"
+    raise IntercomError(f"{listing.route}: {text} (the last one: {trouble})")
 
 
 def _from_the_start(client: Client, listing: Listing) -> Iterator[Body]:

@@ -6,7 +6,7 @@ from pydantic import model_validator
 
 from reconciler.core.entry import Entry
 from reconciler.core.kind import Body, Field, Identity, Kind, Listing, Write
-from reconciler.core.values import Flag, Name, Text
+from reconciler.core.values import Flag, Name, NotNull, Text
 
 _FIXED = "Intercom lets nobody change it; archive this attribute and declare another name"
 
@@ -34,7 +34,7 @@ class AttributeEntry(Entry):
     options: Annotated[tuple[Text, ...], Field(write=_option_objects)] = ()
     description: Annotated[Text, Field()] = ""
     messenger_writable: Annotated[Flag, Field()] = False
-    state: Literal["present", "archived"] | None = None
+    state: Annotated[Literal["present", "archived"] | None, NotNull] = None
 
     @model_validator(mode="before")
     @classmethod

@@ -7,12 +7,12 @@ from pydantic import PlainValidator, model_validator
 
 from reconciler.core.entry import Attributes, Entry, LinkItem, link_schema, link_to
 from reconciler.core.kind import Body, Bulk, Count, Field, Identity, Kind, LinkKind, Listing, Write
-from reconciler.core.values import Key, Text, Time, Whole
+from reconciler.core.values import Key, NotNull, Text, Time, Whole
 
 
 def _plan_name(value: Any) -> Any:
     """A plan is written as a text and read as an object, `{}` where there is none (API 2.16, company)."""
-    return value.get("name") if isinstance(value, dict) else value
+    return value.get("name") or "" if isinstance(value, dict) else value
 
 
 def _tags(body: Body) -> tuple[Iterable[str], bool]:
@@ -24,7 +24,7 @@ class CompanyEntry(Entry):
     """A company as people write it."""
 
     company_id: Annotated[Key, Field()]
-    state: Literal["present", "absent"] | None = None
+    state: Annotated[Literal["present", "absent"] | None, NotNull] = None
     name: Annotated[Text, Field()] = ""
     plan: Annotated[Text, Field(read=_plan_name)] = ""
     size: Annotated[Whole, Field()] = 0

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import PlainValidator, WithJsonSchema, model_validator
+from pydantic import AfterValidator, PlainValidator, WithJsonSchema, model_validator
 
 from reconciler.core.entry import Attributes, Entry, LinkItem, NullableFlag, NullableText, NullableTime, link_schema, link_to
 from reconciler.core.kind import Body, Bulk, Field, Identity, Kind, LinkKind, Listing, Searched, Write
 from reconciler.core.policy import Written
 from reconciler.core.resource import Live
-from reconciler.core.values import Email, Key, fold
+from reconciler.core.values import Email, Key, NotNull, fold
 from reconciler.core.values import name as read_name
 
 
@@ -26,9 +26,21 @@ def _contact_id(value: Any) -> str:
 ContactId = Annotated[str, PlainValidator(_contact_id), WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{24}$"})]
 
 
+def _admin_id(value: str | None) -> str | None:
+    """Admin ids are decimal (recorded examples, API 2.16)."""
+    if value is not None and not (value.isascii() and value.isdigit()):
+        raise ValueError(f"{value!r} is not the id of an admin; write the number that Intercom shows, or null for nobody")
+    return value
+
+
 def _same_mail(one: Any, other: Any) -> bool:
     """The same mailbox in any case."""
     return one == other or (isinstance(one, str) and isinstance(other, str) and fold(one) == fold(other))
+
+
+def _same_choice(one: Any, other: Any) -> bool:
+    """A choice that was cleared is read as false."""
+    return bool(one) is bool(other)
 
 
 def _image(value: Any) -> Any:
@@ -43,7 +55,7 @@ def _text(value: Any) -> Any:
 
 def _number(value: Any) -> Any:
     """owner_id in a body before 2.16."""
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+    return None if value is None else int(value)
 
 
 def _one_way(before: Any, after: Any) -> str:
@@ -71,17 +83,17 @@ class ContactEntry(Entry):
     external_id: Annotated[Key, Field(moves=True)] = ""
     email: Annotated[Email, Field(same=_same_mail, personal=True, moves=True)] = ""
     id: ContactId = ""
-    was: Was | None = None
-    state: Literal["present", "archived", "absent"] | None = None
-    missing: Literal["skip", "error", "create"] | None = None
+    was: Annotated[Was | None, NotNull] = None
+    state: Annotated[Literal["present", "archived", "absent"] | None, NotNull] = None
+    missing: Annotated[Literal["skip", "error", "create"] | None, NotNull] = None
     role: Annotated[Literal["user", "lead"], Field(refuses=_one_way)] = "user"
     name: Annotated[NullableText, Field(personal=True)] = None
     phone: Annotated[NullableText, Field(personal=True)] = None
     avatar: Annotated[NullableText, Field(read=_image, personal=True)] = None
     signed_up_at: Annotated[NullableTime, Field()] = None
     last_seen_at: Annotated[NullableTime, Field()] = None
-    owner_id: Annotated[NullableText, Field(read=_text, older=("2.16", _number))] = None
-    unsubscribed_from_emails: Annotated[NullableFlag, Field()] = None
+    owner_id: Annotated[NullableText, AfterValidator(_admin_id), Field(read=_text, older=("2.16", _number))] = None
+    unsubscribed_from_emails: Annotated[NullableFlag, Field(same=_same_choice)] = None
     custom_attributes: Annotated[Attributes, Field(merged=True, typed_by="attribute")] = {}
     tags: tuple[Annotated[LinkItem, PlainValidator(link_to("tag")), link_schema("tag")], ...] = ()
     companies: tuple[Annotated[LinkItem, PlainValidator(link_to("company")), link_schema("company")], ...] = ()
@@ -114,13 +126,13 @@ def _embedded(field: str, body: Body) -> tuple[Iterable[str], bool]:
     return ids, not part.get("has_more") and len(ids) >= (part.get("total_count") or 0)
 
 
-# "A contact matching those details already exists with id=…": the id stands only in the message of the 409 (POST /contacts).
-_CONFLICT = re.compile(r"(archived )?contact matching those details already exists with id=(\w+)")
+# "An archived contact matching those details already exists with id=…": the id stands only in the message of the 409 (POST /contacts).
+_CONFLICT = re.compile(r"already exists with id=([0-9a-f]{24})\b")
 
 
 def _conflict(message: str) -> tuple[str, bool] | None:
     found = _CONFLICT.search(message)
-    return (found[2], bool(found[1])) if found else None
+    return (found[1], "archived" in message.lower()) if found else None
 
 
 def _lead(body: Body) -> bool:

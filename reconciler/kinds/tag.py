@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from reconciler.core.entry import Entry
 from reconciler.core.kind import Body, Count, Field, Identity, Kind, Listing, Write
-from reconciler.core.values import Name, Text, fold, skeleton
+from reconciler.core.values import Name, NotNull, Text, fold, skeleton
 
 
 def _names(value: Any) -> Any:
@@ -21,9 +21,9 @@ class TagEntry(Entry):
     """A tag as people write it: a name, or this."""
 
     name: Annotated[Name, Field()]
-    state: Literal["present", "absent"] | None = None
+    state: Annotated[Literal["present", "absent"] | None, NotNull] = None
     renamed_from: Names = ()
-    members: Literal["free"] | None = None
+    members: Annotated[Literal["free"] | None, NotNull] = None
     owner: Text = ""
     description: Text = ""
 

@@ -113,3 +113,14 @@ def _bytes(file: str) -> bytes:
         return Path(file).read_bytes()
     except OSError as error:
         raise _unreadable(file, error) from None
+
+
+def texts(paths: Sequence[str]) -> dict[str, str]:
+    """The text of every file that the paths mean, by its name."""
+    found = {}
+    for name in find(paths):
+        try:
+            found[name] = Path(name).read_bytes().decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            raise Invalid([Problem(Mark(name), "cannot be read as UTF-8 any more", "plan again")]) from None
+    return found

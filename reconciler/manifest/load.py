@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
@@ -15,7 +15,7 @@ from reconciler.core.entry import Entry, LinkItem
 from reconciler.core.kind import Identity, Kind
 from reconciler.core.policy import ApprovalEntry, Policy, Written
 from reconciler.core.resource import Address, Manifest, Pin, Resource, WrittenLinks
-from reconciler.core.values import Name, is_null, typed
+from reconciler.core.values import Name, NotNull, is_null, typed
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.manifest import files
 from reconciler.manifest.reader import Document
@@ -26,8 +26,8 @@ Loc = tuple[str | int, ...]
 class PinEntry(Written):
     """The workspace block as people write it."""
 
-    app_id: Name | None = None
-    region: Literal["us", "eu", "au"] | None = None
+    app_id: Annotated[Name | None, NotNull] = None
+    region: Annotated[Literal["us", "eu", "au"] | None, NotNull] = None
 
 
 class Head(Written):
@@ -88,8 +88,13 @@ class _Pile:
 
 def load(kinds: Sequence[Kind], paths: Sequence[str]) -> Manifest:
     """Read files and folders and merge them. Raises Invalid (65) with every problem that can be seen offline."""
+    return merge(kinds, files.read_all(paths), paths)
+
+
+def merge(kinds: Sequence[Kind], documents: Iterable[Document], paths: Sequence[str]) -> Manifest:
+    """The manifest that some documents make together. Raises Invalid."""
     pile = _Pile(kinds)
-    for document in files.read_all(paths):
+    for document in documents:
         _read_document(pile, document)
     head = _head(pile)
     resources = {address: _resource(pile, item) for address, item in sorted(pile.items.items())}
@@ -224,12 +229,22 @@ def _not_a_list(detail: Any, model: type[BaseModel]) -> str:
     return f"`{detail['loc'][-1]}:` {state}; write [] for none, or remove the line"
 
 
+def _not_a_map(detail: Any, model: type[BaseModel]) -> str:
+    names = [step for step in detail["loc"] if isinstance(step, str)]
+    return f"{f'`{names[-1]}` ' if names else ''}is not a map; write it as `key: value` lines"
+
+
+def _not_among(detail: Any, model: type[BaseModel]) -> str:
+    state = "is empty" if is_null(detail["input"]) else f"{str(detail['input'])!r} is not known"
+    return f"{detail['loc'][-1]}: {state}; write {detail['ctx']['expected']}"
+
+
 _SENTENCES: Mapping[str, Callable[[Any, type[BaseModel]], str]] = {
     "extra_forbidden": _unknown,
     "missing": lambda detail, model: f"`{detail['loc'][-1]}` is missing; write it",
     "tuple_type": _not_a_list,
-    "model_type": lambda detail, model: "is not a map; write it as `key: value` lines",
-    "literal_error": lambda detail, model: f"{detail['loc'][-1]}: {str(detail['input'])!r} is not known; write {detail['ctx']['expected']}",
+    "model_type": _not_a_map,
+    "literal_error": _not_among,
 }
 
 
@@ -288,7 +303,7 @@ def _check_gone(pile: _Pile, item: _Item, fields: Mapping[str, Any], links: Mapp
     """A thing that is declared not to be there has no fields and no links; what names it is no claim."""
     if item.state not in ("absent", "archived"):
         return
-    names = {i.field for i in item.kind.identities} | item.kind.constant
+    names = {item.by} | item.kind.constant
     extra = [name for name in (*fields, *links) if name not in names]
     if tuple(item.kind.former(item.entry)):
         extra.append("its former name")
@@ -309,9 +324,12 @@ def _typed(pile: _Pile, item: _Item, fields: Mapping[str, Any]) -> Mapping[str, 
 
 def _typed_value(pile: _Pile, item: _Item, typed_by: str, name: str, key: str, raw: Any) -> Any:
     declared = pile.items.get(Address(typed_by, key))
-    if declared is None or declared.state == "archived":
+    if declared is None:
         return raw
     mark = item.mark(name, key)
+    if declared.state == "archived":
+        pile.problem(mark, f"{typed_by} {key!r} is declared archived at {declared.mark()}", "remove one of them")
+        return raw
     if getattr(declared.entry, "model", item.kind.name) != item.kind.name:
         pile.problem(mark, f"{key} is declared for another model at {declared.mark()}", "correct one of them")
         return raw
@@ -325,15 +343,27 @@ def _typed_value(pile: _Pile, item: _Item, typed_by: str, name: str, key: str, r
 def _check_former(pile: _Pile) -> None:
     """A former name may not be somebody's name now, nor be used twice: a chain or a swap cannot be told from a finished one."""
     used: dict[tuple[str, str, str], _Item] = {}
+    taken = _taken(pile)
     for item in sorted(pile.items.values(), key=lambda i: i.address):
         own = (item.kind.name, item.by, item.identity.fold(str(getattr(item.entry, item.by))))
         for by, key in item.kind.former(item.entry):
             name = (item.kind.name, by, item.kind.identity[by].fold(key))
-            other = pile.names.get(name) or used.get(name)
+            other = pile.names.get(name) or used.get(name) or next((t for t in taken.get(name, ()) if t is not item), None)
             if other is not None and name != own and other is not item:
                 now = "a chain or a swap takes two changes: do one, apply it, then the other"
                 pile.problem(item.mark(), f"its former {by} {key!r} is in use at {other.mark()}", now)
             used.setdefault(name, item)
+
+
+def _taken(pile: _Pile) -> Mapping[tuple[str, str, str], Sequence[_Item]]:
+    """Who is to have which unique value, beside those whose name it is."""
+    found: dict[tuple[str, str, str], list[_Item]] = {}
+    for item in pile.items.values():
+        for name, field_ in item.kind.fields.items():
+            if field_.moves and name != item.by and name in item.entry.model_fields_set:
+                key = item.kind.identity[name].fold(str(getattr(item.entry, name)))
+                found.setdefault((item.kind.name, name, key), []).append(item)
+    return found
 
 
 def _digest(head: Head, pile: _Pile) -> str:

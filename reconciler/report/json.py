@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from reconciler.core.document import Document
 from reconciler.report.terminal import COMMAND, HARMFUL
@@ -14,8 +15,16 @@ _UNSAFE = re.compile(f"[{HARMFUL}]|{COMMAND}")
 
 def render(document: Document) -> str:
     """The document as built, two spaces deep, in UTF-8's characters where those are harmless."""
-    text = json.dumps(document, indent=2, ensure_ascii=False)
-    return _UNSAFE.sub(lambda found: _escaped(found[0]), text) + "\n"
+    return _harmless(json.dumps(document, indent=2, ensure_ascii=False)) + "\n"
+
+
+def one_line(value: Any) -> str:
+    """A value on one line, in ASCII: for streams of unknown encoding."""
+    return _harmless(json.dumps(value, ensure_ascii=True))
+
+
+def _harmless(text: str) -> str:
+    return _UNSAFE.sub(lambda found: _escaped(found[0]), text)
 
 
 def _escaped(char: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os.path
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,11 @@ from reconciler.report.terminal import clean, guarded
 SOURCE_COLUMN = 60
 LONGEST, CONTEXT = 200, 20
 PER_TOPIC = 20
+POLICY = "policy"
 LINKS = (Action.ATTACH, Action.DETACH)
 TOPICS: Mapping[str, str] = {
+    POLICY: "the policy is another one",
+    "approved": "would be refused, and is approved",
     "missing": "not found, left out",
     "unproven": "not found, which proves nothing",
     "lag": "not visible yet: search may lag behind",
@@ -48,7 +51,7 @@ class _Look:
 
     def sourced(self, left: str, source: Mapping[str, Any] | None, painted: str = "") -> str:
         """A line with where it was declared at its right: at a fixed column, or at the end of a known width."""
-        place = _place(source)
+        place = placed(source)
         if not place:
             return painted or left
         start = SOURCE_COLUMN if self.width is None else self.width - cells(place)
@@ -63,7 +66,7 @@ def render(document: Document, *, color: bool = False, width: int | None = None)
 def lines(document: Document, color: bool = False, width: int | None = None) -> Iterator[str]:
     """The report line by line, so that a large plan need not be held as text."""
     look = _Look(color, width)
-    for part in (_header, _changes, _notes, _cost, _refused):
+    for part in (_header, _policy, _changes, _notes, _cost, _refused):
         yield from map(guarded, part(document, look))
     yield guarded(look.paint(summary(document), BOLD))
 
@@ -88,26 +91,27 @@ def _header(document: Document, look: _Look) -> Iterator[str]:
     declared = f", declared in {', '.join(map(clean, paths))}" if paths else ""
     yield look.paint(f"Plan for workspace {clean(workspace['app_id'])} ({clean(workspace['region'])}){declared}", BOLD)
     if document.get("partial"):
-        yield look.paint(f"PARTIAL PLAN: {_scope(document.get('scope') or {})}; the rest is left as it is", YELLOW)
+        yield look.paint(f"PARTIAL PLAN: {narrowed(document.get('scope') or {})}; the rest is left as it is", YELLOW)
     if document.get("applicable"):
         yield look.paint("A saved plan: it names the fields that change, without their values", DIM)
     yield ""
 
 
-def _scope(scope: Mapping[str, Sequence[str]]) -> str:
+def narrowed(scope: Mapping[str, Sequence[str]]) -> str:
+    """What a partial plan is limited to, as on the command line."""
     parts = [f"--{word} {clean(glob)}" for word in ("target", "exclude") for glob in scope.get(word, ())]
     return " ".join(parts) or "limited to some addresses"
 
 
 def _changes(document: Document, look: _Look) -> Iterator[str]:
-    for kind, things in _grouped(document["changes"]).items():
+    for kind, things in grouped(document["changes"]).items():
         yield look.paint(f"{clean(kind)} ({count(sum(map(len, things.values())), 'change')})", BOLD)
         for address, changes in things.items():
             yield from _thing(address, changes, look)
         yield ""
 
 
-def _grouped(changes: Iterable[Document]) -> Mapping[str, Mapping[str, list[Document]]]:
+def grouped(changes: Iterable[Document]) -> Mapping[str, Mapping[str, list[Document]]]:
     """Kind, then address, both in the order in which the document first names them."""
     found: dict[str, dict[str, list[Document]]] = {}
     for change in changes:
@@ -123,6 +127,7 @@ def _thing(address: str, changes: Sequence[Document], look: _Look) -> Iterator[s
         yield f"    {clean(address)}"
     for change in own:
         yield _line("  ", change, address, look)
+        yield from _uses(change)
         yield from _fields(change)
     for change in changes:
         if change["target"] is not None:
@@ -136,6 +141,12 @@ def _line(indent: str, change: Document, name: str, look: _Look) -> str:
 
 
 def _remarks(change: Document) -> str:
+    found = remarks(change)
+    return f" ({'; '.join(found)})" if found else ""
+
+
+def remarks(change: Document) -> Sequence[str]:
+    """What to know of a change besides what it does."""
     found = []
     if change.get("or") == "unarchive":
         found.append("or bring back if archived")
@@ -143,7 +154,20 @@ def _remarks(change: Document) -> str:
         found.append(f"{change['people']} people" if change["people"] != 1 else "1 person")
     if change["cause"]:
         found.append(clean(change["cause"]))
-    return f" ({'; '.join(found)})" if found else ""
+    return found
+
+
+def _uses(change: Document) -> Iterator[str]:
+    if told := used(change):
+        yield f"      in use: {told}"
+
+
+def used(change: Document) -> str:
+    """Where a thing that goes, or gets another name, is in use."""
+    uses = change.get("uses") or {}
+    found = [f"{'unknown' if number is None else number} {clean(where)}" for where, number in uses.items()]
+    beyond = [f"{clean(where)} cannot be counted" for where in change.get("uncounted") or ()]
+    return ", ".join(found + beyond) if uses else ""
 
 
 def _fields(change: Document) -> Iterator[str]:
@@ -152,11 +176,12 @@ def _fields(change: Document) -> Iterator[str]:
         yield f"      sets {', '.join(named)}"
     for field in change["fields"]:
         if "after" in field:
-            yield f"      {clean(field['path'])}: {_moved(change, field)}"
+            yield f"      {clean(field['path'])}: {moved(change, field)}"
 
 
-def _moved(change: Document, field: Document) -> str:
-    before, after = _value(field["before"]), _value(field["after"])
+def moved(change: Document, field: Document) -> str:
+    """`7 → 8`, cut around the difference where it is long."""
+    before, after = written(field["before"]), written(field["after"])
     cause = f" ({clean(field['cause'])})" if field["cause"] and field["cause"] != change["cause"] else ""
     if change["action"] == Action.CREATE and field["before"] is None:
         return _cut(after, 0) + cause
@@ -165,7 +190,7 @@ def _moved(change: Document, field: Document) -> str:
     return f"{_cut(before, start)} → {_cut(after, start)}{cause}"
 
 
-def _value(value: Any) -> str:
+def written(value: Any) -> str:
     """As JSON writes it, so that 7 and "7" differ; a mask stands as it is, being no value."""
     if isinstance(value, str) and is_mask(value):
         return clean(value)
@@ -177,17 +202,33 @@ def _cut(text: str, start: int) -> str:
     return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
 
 
-def _place(source: Mapping[str, Any] | None) -> str:
+def placed(source: Mapping[str, Any] | None) -> str:
+    """`growth.yaml:12`, where a change was declared."""
     if not source or not source["file"]:
         return ""
     return clean(f"{source['file']}:{source['line']}" if source["line"] else source["file"])
 
 
-def _notes(document: Document, look: _Look) -> Iterator[str]:
-    by_topic: dict[str, list[Document]] = {}
+def topics(document: Document) -> Mapping[str, Sequence[Document]]:
+    """The notes by topic, in the order in which the document first names them, but a change of policy before all others."""
+    found: dict[str, list[Document]] = {}
     for note in document.get("notes", ()):
-        by_topic.setdefault(note["topic"], []).append(note)
+        found.setdefault(note["topic"], []).append(note)
+    return dict(sorted(found.items(), key=lambda item: item[0] != POLICY))
+
+
+def _policy(document: Document, look: _Look) -> Iterator[str]:
+    return _told(topics(document), lambda topic: topic == POLICY, look)
+
+
+def _notes(document: Document, look: _Look) -> Iterator[str]:
+    return _told(topics(document), lambda topic: topic != POLICY, look)
+
+
+def _told(by_topic: Mapping[str, Sequence[Document]], wanted: Callable[[str], bool], look: _Look) -> Iterator[str]:
     for topic, notes in by_topic.items():
+        if not wanted(topic):
+            continue
         yield look.paint(f"note: {clean(TOPICS.get(topic, topic))} ({len(notes)})", YELLOW)
         yield from (_note(note, look) for note in notes[:PER_TOPIC])
         if len(notes) > PER_TOPIC:
@@ -208,11 +249,12 @@ def _refused(document: Document, look: _Look) -> Iterator[str]:
     for refusal in refused:
         yield f"  ! {look.paint(clean(refusal['gate']), RED)}: {clean(refusal['message'])}"
         if refusal.get("approve"):
-            yield f"      if it is meant: {_option(clean(refusal['approve']))}"
+            yield f"      if it is meant: {option(clean(refusal['approve']))}"
     yield ""
 
 
-def _option(approve: str) -> str:
+def option(approve: str) -> str:
+    """What to add to the command line."""
     return approve if approve.startswith("--") else f"--approve {approve}"
 
 

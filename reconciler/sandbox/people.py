@@ -37,7 +37,7 @@ def show(ws: Workspace, contact: Doc, version: int) -> Doc:
     shown["workspace_id"] = ws.settings.app_id
     shown["owner_id"] = _owner(contact, version)
     avatar = contact.get("avatar")
-    shown["avatar"] = avatar and {"type": "avatar", "image_url": avatar}
+    shown["avatar"] = {"type": "avatar", "image_url": avatar} if avatar else None
     shown["social_profiles"] = {"type": "list", "data": []}
     shown["location"] = {"type": "location"} | _PLACE | contact.get("location", {})
     shown["custom_attributes"] = contact["custom_attributes"]

@@ -19,8 +19,9 @@ DEPTH, WIDTH = 2, 15  # nesting of groups, filters per group (POST /contacts/sea
 
 _TYPES = {
     "string": """id role name avatar owner_id email email_domain phone formatted_phone external_id language_override browser
-        browser_language os location.country location.region location.city ios_app_version ios_device ios_os_version ios_sdk_version
-        android_app_version android_device android_os_version android_sdk_version segment_id""",
+        browser_language os location.country location.region location.city ios_app_name ios_app_version ios_device
+        ios_app_device ios_os_version ios_sdk_version android_app_name android_app_version android_device android_os_version
+        android_sdk_version segment_id""",
     "date": """created_at signed_up_at updated_at last_seen_at last_contacted_at last_replied_at last_email_opened_at
         last_email_clicked_at ios_last_seen_at android_last_seen_at""",
     "boolean": "unsubscribed_from_emails marked_email_as_spam has_hard_bounced",
@@ -123,6 +124,8 @@ def _group(request: Request, query: Doc, depth: int) -> Filter:
 
 def _single(request: Request, query: Doc) -> Filter:
     ws, field, operator, value = request.ws, query.get("field"), query.get("operator"), query.get("value")
+    if field == "formatted_phone" and request.version < V2_16:
+        raise Refusal(400, "invalid_field", f"Invalid search field: {field}")
     kind = _kind(ws, str(field))
     exact = kind == "date" and request.version >= PREVIEW and not str(field).startswith("custom_attributes.")
     if operator not in (EXACT_DATES if exact else OPERATORS[kind]):

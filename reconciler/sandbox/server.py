@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import signal
 import socket
+import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -28,7 +30,8 @@ class _Handler(BaseHTTPRequestHandler):
             body = self.server.app(self._environ(), self._start)
         except ConnectionDropped:
             self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):
+                self.connection.shutdown(socket.SHUT_RDWR)
             return
         except Exception:
             traceback.print_exc()
@@ -54,9 +57,19 @@ class _Handler(BaseHTTPRequestHandler):
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(length),
             "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(self.rfile.read(length)),
+            "wsgi.input": io.BytesIO(self._body(length)),
         }
         return environ | {"HTTP_" + name.upper().replace("-", "_"): value for name, value in self.headers.items()}
+
+    def _body(self, length: int) -> bytes:
+        """The whole body: of a caller that died in the middle of sending, nothing is carried out."""
+        try:
+            content = self.rfile.read(length)
+        except ConnectionError:
+            raise ConnectionDropped(worked=False) from None
+        if len(content) < length:
+            raise ConnectionDropped(worked=False)
+        return content
 
     def _start(self, status: str, headers: list[tuple[str, str]]) -> None:
         code, _, phrase = status.partition(" ")
@@ -94,6 +107,11 @@ class _Server(ThreadingHTTPServer):
     def shutdown_request(self, request: Any) -> None:
         self._open.discard(request)
         super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that went away is no trouble of ours."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def hang_up(self) -> None:
         """End the connections that callers keep alive."""

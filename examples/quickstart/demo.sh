@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The main job on the local workspace, in a temporary folder: seed, plan, apply, plan again, somebody edits, plan shows it.
+# Every command is shown before it runs and held against its exit code, so that this ends with 1 when the product is broken.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+
+command -v reconciler > /dev/null || { echo "reconciler is not on the PATH: run \`make demo\`, or activate .venv first" >&2; exit 1; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp -R "$here/intercom" "$here/live.yaml" "$work"
+cd "$work"
+unset INTERCOM_ACCESS_TOKEN INTERCOM_BASE_URL CI  # where CI is set, `api` wants a word more before it writes
+exec 3>&1  # commands are shown here, wherever their output goes
+
+say() { printf '\n== %s\n' "$1"; }
+
+# run CODE COMMAND…: show a command, run it, insist on its exit code.
+run() {
+    local wanted=$1 code=0
+    shift
+    printf '\n$ %s\n' "$*" >&3
+    "$@" || code=$?
+    [ "$code" = "$wanted" ] || { echo "demo: this ended with $code, $wanted was expected" >&2; exit 1; }
+}
+
+# shows FILE TEXT: insist on what an output says.
+shows() { grep -qF -- "$2" "$1" || { echo "demo: expected to read: $2" >&2; exit 1; }; }
+
+say "A workspace that is not as intercom/ declares it. It is a local one, no token is needed."
+run 0 reconciler sandbox seed live.yaml
+
+say "Is the manifest valid? This asks nobody."
+run 0 reconciler validate intercom/
+
+say "What would change? A plan only reads. With --detailed-exitcode, 2 means that there are changes."
+run 2 reconciler plan intercom/ --sandbox -o plan.json --detailed-exitcode
+
+say "Carry out exactly that plan."
+run 0 reconciler apply plan.json --sandbox
+
+say "A second plan finds nothing to do."
+run 0 reconciler plan intercom/ --sandbox --detailed-exitcode | tee again.txt
+shows again.txt "No changes. The workspace is as declared."
+
+say "Somebody edits the live workspace by hand: renames a company, takes a tag off a contact."
+contact=$(reconciler get contacts crew-2 --sandbox -o ids)
+tag=$(reconciler get tags beta-2026 --sandbox -o ids)
+run 0 reconciler api POST /companies -f company_id=serenity -f name=Firefly --sandbox > /dev/null
+run 0 reconciler api DELETE "/contacts/$contact/tags/$tag" --sandbox > /dev/null
+
+say "The next plan shows it. Run this every night, and exit code 2 tells you."
+run 2 reconciler plan intercom/ --sandbox --detailed-exitcode | tee edited.txt
+shows edited.txt '"Firefly" → "Serenity Freight"'
+shows edited.txt "attach    tag/beta-2026"
+
+say "That was the main job. README.md goes through it step by step."

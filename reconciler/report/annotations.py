@@ -1,0 +1,20 @@
+"""Annotations: GitHub shows these lines at their place in a change request."""
+
+from __future__ import annotations
+
+from reconciler.core.privacy import hidden
+from reconciler.errors import Mark
+
+
+def annotation(message: str, mark: Mark | None, level: str = "error") -> str:
+    """`::error file=a.yaml,line=3::…`, escaped as GitHub's runner wants it (actions/toolkit, command.ts); e-mails masked."""
+    properties = f" file={_property(mark.file)},line={mark.line or 1}" if mark else ""
+    return f"::{level}{properties}::{_data(str(hidden(message, False)))}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,66 @@
+"""Events: what an apply does, one JSON object a line, for machines; format 1.0."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, TextIO
+
+from reconciler.core.document import FORMAT
+from reconciler.core.privacy import hidden
+from reconciler.report.json import one_line
+from reconciler.report.outcomes import Outcome
+from reconciler.report.terminal import Terminal
+
+# The other statuses are `done`: the call was answered, `status` says with what effect.
+ENDS: Mapping[str, str] = MappingProxyType({"failed": "failed", "skipped": "skipped"})
+# Longer than any sentence of Intercom's: no body of an answer gets through.
+LONGEST = 500
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
+
+
+class Events:
+    """Writes events to a stream, or nowhere, from several threads. Writing never ends an apply; `check` tells of the first failure."""
+
+    def __init__(self, stream: TextIO | None, now: Callable[[], datetime] = _utc) -> None:
+        self._out = Terminal(stream, what="the events")
+        self._now = now
+        self._lock = threading.Lock()
+        self._write("start")
+
+    def started(self, action: str, address: str, target: str | None = None) -> None:
+        """The calls of one change begin; its ends are given as shown: masked."""
+        self._write("started", action=action, address=address, target=target)
+
+    def ended(self, outcome: Outcome) -> None:
+        """One change ended."""
+        ends = {"action": outcome.action, "address": outcome.address, "target": outcome.target, "status": str(outcome.status)}
+        self._write(ENDS.get(outcome.status, "done"), **ends, reason=_reason(outcome.reason), request_id=outcome.request_id)
+
+    def summary(self, outcomes: Iterable[Outcome]) -> None:
+        """The run ended: how many changes ended how."""
+        self._write("summary", counts=dict(sorted(Counter(str(outcome.status) for outcome in outcomes).items())))
+
+    def check(self) -> None:
+        """Raise if something could not be written."""
+        self._out.check()
+
+    def _write(self, kind: str, **more: Any) -> None:
+        """One line, on the disk before the next call starts: a killed run loses none that it finished."""
+        head = {"format_version": FORMAT} if kind == "start" else {}
+        with self._lock:
+            at = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            self._out.line(one_line({**head, "type": kind, "at": at, **more}))
+            self._out.flush()
+
+
+def _reason(text: str) -> str:
+    """Intercom's own message, on which no e-mail is readable."""
+    told = str(hidden(text, False))
+    return told if len(told) <= LONGEST else told[:LONGEST] + "…"

@@ -1,0 +1,260 @@
+"""A plan as Markdown for a comment on a change request: summary first, the rest folded, never too long, all foreign text inert."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from html import escape
+from itertools import chain
+
+from reconciler.core.change import Action
+from reconciler.core.document import Document
+from reconciler.report import text
+from reconciler.report.sentences import approvals, asides, by_gate, cost, cut, losing, page, sum_of, title, topic
+from reconciler.report.signs import count, signed
+from reconciler.report.terminal import clean
+
+# By it a pipeline finds the comment that it wrote before.
+MARKER = "<!-- reconciler:plan -->"
+# GitHub takes 65,536 characters. Counted in bytes no host counts more, and the pipeline has room for a line of its own.
+LONGEST = 64_000
+# Above this a line is cut: one long value must not push out all others.
+LINE = 1_500
+# So much of it may be notes on one topic.
+NOTES = 6_000
+MOST_PATHS = 10
+
+# In raw HTML only &, < and > mean something. The rest is for hosts that look for mentions, references and cells everywhere.
+_INERT = {ord(char): f"&#{ord(char)};" for char in "@#|`[]!"}
+# Words that mean nothing to Markdown, nor to what GitHub and GitLab link: no `.` inside, no GH-12 or JIRA-12, no commit.
+_WORD = re.compile(
+    r"""(?![0-9a-fA-F]{7}|[A-Za-z]+-[0-9]|[0-9]+[.)]+$|\S*www)"""
+    r"""[("']?(?:[A-Za-z0-9\u00a1-\U0010ffff]|[-'](?=[A-Za-z])|[.,](?=[0-9]))+%?[)"',;.:?]*"""
+)
+_CODE = re.compile(r"`([^`\s][^`]*)`(?![^\s,;.:)])|\S+")
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A part of the report: what must be there, and lines of which as many are kept as fit."""
+
+    head: str
+    lines: Callable[[], Iterable[str]] = tuple
+    tail: str = ""
+    more: str = ""
+    most: int = LONGEST
+
+    def render(self, room: int) -> tuple[str, int]:
+        """The block with the lines that fit into so many bytes, and how many do not."""
+        kept, left = _fitting(self.lines(), room)
+        return self.head + "".join(kept) + (self.more.format(left=left) if left else "") + self.tail, left
+
+    @property
+    def fixed(self) -> int:
+        return _size(self.head + self.tail + self.more.format(left=10**9))
+
+
+def render(document: Document) -> str:
+    """The whole comment; what is left out of it is said in it."""
+    blocks = [*_refused(document), *_notes(document), *_changes(document)]
+    room = LONGEST - _size(_top(document, 10**9))
+    least = _least(blocks, room)
+    shares = _shares([_needs(block) for block in least], room - sum(block.fixed for block in least))
+    parts = [block.render(share) for block, share in zip(least, shares, strict=True)]
+    left = sum(left for _, left in parts) + len(blocks) - len(least)
+    return _top(document, left) + "".join(part for part, _ in parts)
+
+
+def _least(blocks: Sequence[_Block], room: int) -> Sequence[_Block]:
+    """The blocks whose heads fit: all, unless a plan is made to break this."""
+    found = []
+    for block in blocks:
+        room -= block.fixed
+        if room < 0:
+            break
+        found.append(block)
+    return found
+
+
+def _needs(block: _Block) -> int:
+    """How many bytes the lines would take, counted no further than is of interest."""
+    total = 0
+    for line in block.lines():
+        total += _size(line)
+        if total > block.most:
+            return block.most
+    return total
+
+
+def _shares(needs: Sequence[int], room: int) -> Sequence[int]:
+    """Room for each, so that small ones are whole and large ones share what is left."""
+    found = [0] * len(needs)
+    for place, i in enumerate(sorted(range(len(needs)), key=lambda i: needs[i])):
+        found[i] = min(needs[i], room // (len(needs) - place))
+        room -= found[i]
+    return found
+
+
+def _fitting(lines: Iterable[str], room: int) -> tuple[list[str], int]:
+    kept, left = [], 0
+    for line in lines:
+        room -= _size(line)
+        if room >= 0 and not left:
+            kept.append(line)
+        else:
+            left += 1
+    return kept, left
+
+
+def _size(line: str) -> int:
+    return len(line) if line.isascii() else len(line.encode("utf-8"))
+
+
+# ── foreign text ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def raw(found: str) -> str:
+    """Cleaned text inside raw HTML."""
+    return escape(found, quote=False).translate(_INERT)
+
+
+def code(found: str) -> str:
+    """Cleaned text as a code span: there nothing is linked and nobody is mentioned (GitHub skips pre and code)."""
+    ticks = "`" * (max(map(len, re.findall("`+", found)), default=0) + 1)
+    pad = " " if not found.strip(" ") or found[0] in "` " or found[-1] in "` " else ""
+    return f"{ticks}{pad}{found}{pad}{ticks}" if found else "` `"
+
+
+def prose(found: str) -> str:
+    """A cleaned sentence: plain words as they are, everything else as code, what it has in backticks without these."""
+    return _CODE.sub(lambda part: part[0] if _WORD.fullmatch(part[0]) else code(part[1] or part[0]), found)
+
+
+def _cell(name: str) -> str:
+    """The name of a kind in a table, where a bar would end the cell even in code."""
+    return name if re.fullmatch(r"[a-z]+", name) else code(name.replace("|", "\u00a6"))
+
+
+# ── the parts ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _top(document: Document, left: int) -> str:
+    policy = [f"> **policy:** {prose(cut(n['message']))}\n" for n in text.topics(document).get(text.POLICY, ())[:5]]
+    parts = [f"{MARKER}\n### {prose(title(document))}\n", "\n".join(policy), _outcome(document), _table(document), _facts(document, left)]
+    return "\n".join(part for part in parts if part)
+
+
+def _outcome(document: Document) -> str:
+    refused = len(document["refused"])
+    told = f"**Refused: apply would write nothing, for {count(refused, 'reason')}.** " if refused else ""
+    return f"{told}{prose(text.summary(document))}\n"
+
+
+def _table(document: Document) -> str:
+    """How many changes of each action, by kind."""
+    kinds: dict[str, Counter[str]] = {}
+    for change in document["changes"]:
+        kinds.setdefault(change["address"].partition("/")[0], Counter())[change["action"]] += 1
+    actions = [action for action in Action if any(counts[action] for counts in kinds.values())]
+    if not actions:
+        return ""
+    rows = [(_cell(cut(kind, 40)), [counts[action] for action in actions]) for kind, counts in [*kinds.items()][:50]]
+    if len(rows) > 1:
+        rows.append(("**all**", [sum(counts[action] for counts in kinds.values()) for action in actions]))
+    head = f"| | {' | '.join(actions)} |\n|---|{'--:|' * len(actions)}\n"
+    return head + "".join(f"| {name} | {' | '.join(f'{n:,}' if n else '' for n in numbers)} |\n" for name, numbers in rows)
+
+
+def _facts(document: Document, left: int) -> str:
+    number, people = losing(document)
+    paths = [code(cut(path, 100)) for path in document["manifest"].get("paths") or ()]
+    beyond = f" and {len(paths) - MOST_PATHS} more" if len(paths) > MOST_PATHS else ""
+    scope = code(cut(text.narrowed(document.get("scope") or {}))) if document.get("partial") else ""
+    facts = (
+        f"- **People:** {number} {people}" if people else "",
+        f"- **Cost:** {cost(document)}",
+        f"- **Declared in** {', '.join(paths[:MOST_PATHS])}{beyond}" if paths else "",
+        f"- **Partial plan:** {scope}; the rest is left as it is" if scope else "",
+        "- A saved plan: it names the fields that change, without their values" if document.get("applicable") else "",
+        f"- **Not all of it fits here:** {left:,} lines are left out; the HTML and JSON reports are complete" if left else "",
+    )
+    return "".join(f"{fact}\n" for fact in facts if fact)
+
+
+def _refused(document: Document) -> Iterator[_Block]:
+    gates = by_gate(document)
+    if not gates:
+        return
+    words = [code(cut(text.option(word), 80)) for word in approvals(document)]
+    yield _Block("\n#### Refused\n\n")
+    for gate, refusals in gates.items():
+        first, *others = [prose(cut(refusal["message"], 600)) for refusal in refusals]
+        head = f"- **{code(cut(gate, 60))}**" + (f" ({len(refusals):,})" if others else "")
+        yield _Block(f"{head}: {first}\n", partial(map, "  - {}\n".format, others), more="  - and {left:,} more\n")
+    if words:
+        yield _Block(f"\nIf that is meant, add to the command: {', '.join(words[:5])}\n")
+
+
+def _notes(document: Document) -> Iterator[_Block]:
+    for name, notes in text.topics(document).items():
+        if name == text.POLICY:
+            continue
+        told = raw(topic(name, notes))
+        head = f"\n<details><summary>note: {told if name in text.TOPICS else f'<code>{told}</code>'}</summary>\n\n"
+        yield _Block(head, partial(map, _note, notes), "\n</details>\n", "- and {left:,} more\n", NOTES)
+
+
+def _note(note: Document) -> str:
+    about = f"{code(cut(note['address']))}: " if note["address"] else ""
+    source = text.placed(note["source"])
+    return f"- {about}{prose(cut(note['message'], 600))}{' — ' + code(cut(source, 120)) if source else ''}\n"
+
+
+def _changes(document: Document) -> Iterator[_Block]:
+    for kind, things in text.grouped(document["changes"]).items():
+        head = f"\n<details><summary><code>{raw(cut(kind, 40))}</code>: {sum_of(things)}</summary>\n\n<pre>\n"
+        yield _Block(head, partial(_lines, things), "</pre>\n</details>\n", "… and {left:,} more changes, which are left out here\n")
+
+
+def _lines(things: Mapping[str, Sequence[Document]]) -> Iterator[str]:
+    """One text for each change, made anew at every look: a large plan is not held as text."""
+    return chain.from_iterable(_thing(address, changes) for address, changes in things.items())
+
+
+def _thing(address: str, changes: Sequence[Document]) -> Iterator[str]:
+    """All that happens to one thing: its own changes, then its links under it."""
+    link = _linked(address, next(filter(None, map(page, changes)), None))
+    own = [change for change in changes if change["target"] is None]
+    before = "" if own else f"  {link}\n"
+    for change in own:
+        yield "".join([_line(change, link), *(_cut(f"      {part}") for part in _fields(change))])
+    for change in changes:
+        if change["target"] is not None:
+            yield before + "    " + _line(change, raw(cut(change["target"])))
+            before = ""
+
+
+def _linked(address: str, url: str | None) -> str:
+    return f'<a href="{escape(url)}">{raw(cut(address))}</a>' if url else raw(cut(address))
+
+
+def _line(change: Document, name: str) -> str:
+    more = f" ({raw(cut('; '.join(asides(change))))})" if asides(change) else ""
+    source = text.placed(change["source"])
+    return f"{raw(signed(clean(change['action'])))} {name}{more}{'  ' + raw(cut(source, 120)) if source else ''}\n"
+
+
+def _fields(change: Document) -> Iterator[str]:
+    named = [clean(field["path"]) for field in change["fields"] if "after" not in field]
+    if named:
+        yield f"sets {', '.join(named)}"
+    for moved in change["fields"]:
+        if "after" in moved:
+            yield f"{clean(moved['path'])}: {text.moved(change, moved)}"
+
+
+def _cut(line: str) -> str:
+    return raw(line if len(line) <= LINE else line[:LINE] + "…") + "\n"

@@ -1,0 +1,77 @@
+"""What the reports that are pages, Markdown and HTML, say of a plan in the same words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from reconciler.core.document import Document
+from reconciler.report.signs import count, duration
+from reconciler.report.terminal import clean
+from reconciler.report.text import TOPICS, remarks, used
+
+LONGEST = 300
+# Nothing but Intercom's own pages is ever linked, whatever a plan file says.
+_PAGE = re.compile(r"https://app(\.[a-z]{2})?\.intercom\.com/[A-Za-z0-9/._~%=&?-]*")
+
+
+def cut(text: str, longest: int = LONGEST) -> str:
+    """Foreign text, harmless and not endless."""
+    return clean(text if len(text) <= longest else text[:longest] + "…")
+
+
+def page(change: Document) -> str | None:
+    """Where the thing of a change is seen in Intercom."""
+    found = change.get("page")
+    return found if isinstance(found, str) and _PAGE.fullmatch(found) else None
+
+
+def title(document: Document) -> str:
+    workspace = document["workspace"]
+    return f"Plan for workspace {cut(str(workspace['app_id']), 80)} ({cut(str(workspace['region']), 20)})"
+
+
+def losing(document: Document) -> tuple[str, str]:
+    """How many people lose something, as a number and as the rest of the sentence; both are empty where the plan does not say."""
+    people = document.get("people")
+    if not people:
+        return "", ""
+    number = people["losing"]
+    unknown = any(n is None for change in document["changes"] for n in (change.get("uses") or {}).values())
+    rest = f"{'person loses' if number == 1 else 'people lose'} a tag, a company or themselves"
+    told = f"{'' if people['exact'] or not number else 'up to '}{number:,}"
+    return told if number else "0" if unknown else "no", rest + (", and some that could not be counted" if unknown else "")
+
+
+def cost(document: Document) -> str:
+    found = document["cost"]
+    return f"{found['calls']:,} {'call' if found['calls'] == 1 else 'calls'}, {duration(found['seconds'])}" if found["calls"] else "no calls"
+
+
+def asides(change: Document) -> Sequence[str]:
+    """What to know of a change besides what it does, its origin and uses included."""
+    origin = change.get("origin")
+    in_use = used(change)
+    return [*remarks(change), *([clean(origin)] if origin else []), *([f"in use: {in_use}"] if in_use else [])]
+
+
+def topic(name: str, notes: Sequence[Document]) -> str:
+    return f"{cut(TOPICS.get(name, name), 80)} ({len(notes):,})"
+
+
+def by_gate(document: Document) -> Mapping[str, Sequence[Document]]:
+    """The refusals, by the gate that refuses."""
+    found: dict[str, list[Document]] = {}
+    for refusal in document["refused"]:
+        found.setdefault(refusal["gate"], []).append(refusal)
+    return found
+
+
+def approvals(document: Document) -> Sequence[str]:
+    """What a person may add to the command line to go on, each once."""
+    return tuple(dict.fromkeys(refusal["approve"] for refusal in document["refused"] if refusal.get("approve")))
+
+
+def sum_of(changes: Mapping[str, Sequence[Document]]) -> str:
+    """`12 changes`, of all things together."""
+    return count(sum(map(len, changes.values())), "change")

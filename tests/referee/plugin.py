@@ -1,0 +1,125 @@
+"""The referee of a whole test run: it records every worker and every process that tests start, and judges when all are done."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from reconciler.sandbox import Sandbox
+from tests.referee.description import DESCRIPTION, VERSION, Description, absent
+from tests.referee.recording import FOLDER, Exchange, read, record
+
+CHILD = Path(__file__).parent / "child"
+NODE = "tests/referee/plugin.py::all_that_was_sent_and_got_fits_the_description"
+SHOWN = 20
+
+
+@dataclass
+class Verdict:
+    """What was held against the description, what lay outside it, and what broke it."""
+
+    held: Counter[str] = field(default_factory=Counter)
+    requests: int = 0
+    replies: int = 0
+    outside: Counter[str] = field(default_factory=Counter)
+    versions: Counter[str] = field(default_factory=Counter)
+    broken: list[str] = field(default_factory=list)
+
+    def take(self, exchange: Exchange, description: Description) -> None:
+        operation = description.operation(exchange.method, exchange.path)
+        if operation is None:
+            self.outside[exchange.operation] += 1
+        elif exchange.version != VERSION:
+            self.versions[exchange.version] += 1
+        else:
+            self.held[operation] += 1
+            self.requests += exchange.ours
+            self.replies += exchange.reply is not None
+            self.broken += [f"{found}\n{_account(exchange)}" for found in description.violations(exchange)]
+
+    def lines(self) -> list[str]:
+        told = [
+            f"{sum(self.held.values())} exchanges of different shape on {len(self.held)} operations held against Intercom's description"
+            f" of {VERSION}: {self.requests} requests of our client, {self.replies} replies; {len(self.broken)} violations"
+        ]
+        if self.versions:
+            told.append(f"not held against it, other versions: {_counted(self.versions)}")
+        if self.outside:
+            told.append(f"not held against it, other paths: {_counted(self.outside)}")
+        return told
+
+    def complaint(self) -> str:
+        more = [f"and {len(self.broken) - SHOWN} more"] if len(self.broken) > SHOWN else []
+        return "\n\n".join([*self.broken[:SHOWN], *more])
+
+
+def judge(exchanges: Iterable[Exchange], description: Description) -> Verdict:
+    verdict = Verdict()
+    for exchange in exchanges:
+        verdict.take(exchange, description)
+    return verdict
+
+
+def _account(exchange: Exchange) -> str:
+    query = "?" + "&".join(f"{name}={value}" for name, value in exchange.query.items()) if exchange.query else ""
+    sent = f"\n  sent {exchange.body[:600]}" if exchange.ours and exchange.body else ""
+    got = f"\n  got {exchange.status} {exchange.reply[:600]}" if exchange.reply is not None else ""
+    return f"  {exchange.method} {exchange.path}{query} in {exchange.test or 'no test'}{sent}{got}"
+
+
+def _counted(counter: Counter[str]) -> str:
+    return ", ".join(f"{name} ({count})" for name, count in sorted(counter.items()))
+
+
+class Referee:
+    """Registered by tests/conftest.py; where the description is absent it says so and records nothing."""
+
+    def __init__(self, path: Path = DESCRIPTION) -> None:
+        self.path = path
+        self.said: list[str] = []
+        self.folder: Path | None = None
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        if absent(self.path):
+            os.environ.pop(FOLDER, None)
+        elif hasattr(config, "workerinput"):
+            record(Path(os.environ[FOLDER]), Sandbox)
+        else:
+            self.folder = Path(tempfile.mkdtemp(prefix="referee-"))
+            # Workers, and the processes that tests start, inherit both (child/sitecustomize.py records in the latter).
+            os.environ[FOLDER] = str(self.folder)
+            os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(CHILD), os.environ.get("PYTHONPATH"))))
+            record(self.folder, Sandbox)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.folder is None:
+            self.said = [absent(self.path)] if absent(self.path) else []
+            return
+        verdict = judge(read(self.folder), Description.read(self.path))
+        self.said = verdict.lines() if verdict.held or verdict.outside or verdict.versions else []
+        if verdict.broken:
+            self._fail(session, verdict.complaint())
+
+    def _fail(self, session: pytest.Session, complaint: str) -> None:
+        """As a failed test fails the run: in the list of failures, in the count, in the exit code."""
+        report = pytest.TestReport(
+            NODE, (NODE.partition("::")[0], None, NODE.rpartition(":")[2]), {}, "failed", longrepr=complaint, when="call"
+        )
+        session.config.hook.pytest_runtest_logreport(report=report)
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for line in self.said:
+            terminalreporter.write_line(f"referee: {line}")
+
+    def pytest_unconfigure(self) -> None:
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,132 @@
+"""What goes over the wire of every sandbox of a test run: one line for each exchange whose shape is new."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reconciler.sandbox import Sandbox
+    from reconciler.sandbox.call import Call, Reply
+
+FOLDER = "RECONCILER_REFEREE"  # the environment variable that names where to record; processes that tests start inherit it
+
+# Keys whose text is part of the shape, because Intercom's description lists what may stand there (a test holds this).
+LISTED = frozenset(
+    {"consent_type", "content_types", "data_type", "model", "object", "operator", "order", "person_type", "source_contact_role", "state", "type"}
+)  # fmt: skip
+FREE = "custom_attributes"  # its keys are the customer's
+
+
+@dataclass(frozen=True)
+class Exchange:
+    method: str
+    path: str  # as sent, still percent-encoded
+    place: str | None  # the path with names in it, if it is an endpoint
+    version: str
+    ours: bool  # sent by our client; of others only the reply counts
+    query: dict[str, str]
+    body: str
+    status: int
+    reply: str | None  # none: a fault took its place
+    reply_type: str
+    test: str
+
+    @property
+    def operation(self) -> str:
+        return f"{self.method} {self.place or '(no endpoint)'}"
+
+
+class Recorder:
+    """Told of every exchange of a sandbox; several processes share the folder, none of them a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / f"{os.getpid()}.jsonl"
+        self._seen: set[object] = set()
+
+    def __call__(self, box: Sandbox, call: Call, reply: Reply | None) -> None:
+        found = box.routes.find(call.method, call.path)
+        place = found[0].path if found else None
+        version = call.headers.get("intercom-version") or box.settings.default_version
+        ours = call.headers.get("user-agent", "").startswith("reconciler/")
+        sent, got = _parsed(call.raw) if ours else None, _parsed(reply.body) if reply else None
+        status = reply.status if reply else 0
+        asked = shape({name: _typed(value) for name, value in call.query.items()}) if ours else None
+        key = (call.method, place, version, ours, status, asked, shape(sent), shape(got))
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        self._write(
+            Exchange(
+                call.method, call.path, place, version, ours, call.query, _text(sent), status, _text(got) if reply else None,
+                reply.type if reply else "", os.environ.get("PYTEST_CURRENT_TEST", ""),
+            )
+        )  # fmt: skip
+
+    def _write(self, exchange: Exchange) -> None:
+        """Whole and at once: whoever is killed next loses nothing."""
+        line = json.dumps(asdict(exchange)) + "\n"
+        with self.file.open("ab", buffering=0) as file:
+            file.write(line.encode())
+
+
+def heard(method: str, target: str, status: int, reply: bytes) -> Exchange:
+    """A reply alone, as the sandbox gave it to somebody else."""
+    path, _, query = target.partition("?")
+    asked = dict(pair.split("=", 1) for pair in query.split("&") if pair)
+    return Exchange(method, path, None, "2.16", False, asked, "", status, reply.decode(), "application/json", "")
+
+
+def record(folder: Path, box: type[Sandbox]) -> None:
+    """From here on the sandboxes of this process are recorded there, and nowhere else."""
+    box.watchers[:] = [Recorder(folder)]
+
+
+def read(folder: Path) -> Iterator[Exchange]:
+    for file in sorted(folder.glob("*.jsonl")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            yield Exchange(**json.loads(line))
+
+
+def _parsed(raw: bytes) -> Any:
+    try:
+        return json.loads(raw) if raw else ""
+    except ValueError:
+        return raw.decode("utf-8", "replace")
+
+
+def _typed(text: str) -> object:
+    """A value of a query as what it stands for."""
+    return {"true": True, "false": False}.get(text, 0 if text.isdecimal() else text)
+
+
+def _text(value: Any) -> str:
+    """Back to what is sent; of a list only one of each shape, since the description never counts."""
+    return value if isinstance(value, str) else json.dumps(slim(value))
+
+
+def shape(value: Any, key: str = "") -> object:
+    """Keys and types: all that the description asks about, and the texts that it lists."""
+    match value:
+        case dict() if key == FREE:
+            return FREE, frozenset(shape(item) for item in value.values())
+        case dict():
+            return tuple(sorted(((name, shape(item, name)) for name, item in value.items()), key=lambda pair: pair[0]))
+        case list():
+            return frozenset(shape(item, key) for item in value)
+        case str() if key in LISTED:
+            return value
+        case _:
+            return type(value)
+
+
+def slim(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: slim(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [slim(item) for item in {shape(item): item for item in value}.values()]
+    return value
