@@ -371,14 +371,25 @@ def _same_workspace(session: Session, found: Document) -> None:
         raise Refused([f"workspace: {text}; use the token of that workspace"])
 
 
-def carry_out(session: Session, work: Ready, stop: threading.Event) -> Iterator[Outcome]:
-    """Make the calls, yield what becomes of each change, and record intent and outcome of every write."""
+def carry_out(
+    session: Session, work: Ready, stop: threading.Event, started: Callable[[Change], None] = lambda change: None
+) -> Iterator[Outcome]:
+    """Make the calls, yield what becomes of each change, and record intent and outcome of every write.
+
+    `started` is told of a change just before its calls are made, from the thread that makes them.
+    """
     from reconciler.intercom.perform import Performer
 
     steps = work.planned.plan.steps
     performer = Performer(session.client, session.kinds, steps, work.planned.manifest.resources, stop.wait, session.client.monotonic)
     record = _Record(session, work.planned) if session.ledger and work.jobs else None
-    perform = performer.perform if record is None else partial(record.around, performer.perform)
+    recorded = performer.perform if record is None else partial(record.around, performer.perform)
+
+    def perform(job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
+        for i in job.covers:
+            started(steps[i].change)
+        return recorded(job, ids)
+
     settling, counts = [], Counter[str]()
     for outcome in execute(work.jobs, steps, perform, work.ids(), session.client.workers, stop.is_set):
         counts[outcome.status] += 1

@@ -38,6 +38,16 @@ def _loopback_only() -> Iterator[None]:
     patch.undo()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _nobodys_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What whoever runs the tests has stored is neither read nor changed."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    yield
+    patch.undo()
+
+
 @pytest.fixture
 def route(tmp_path: Path) -> Iterator[MakeRoute]:
     """Makes routes: `route(seed, ledger=True, search_delay=600)`."""

@@ -104,7 +104,7 @@ def run_all(commands: list[str]) -> list[str]:
     script = "".join(f"{{ {command}\n}} 2>&1 < /dev/null\n_code=$?; echo '{MARK}'; (exit $_code)\n" for command in commands)
     with clone() as folder, tempfile.TemporaryDirectory() as home, stand_in(Path(home)) as url:
         around = surroundings(Path(home), INTERCOM_BASE_URL=url)
-        done = subprocess.run(["bash", "-c", script], cwd=folder, env=around, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(["bash", "-c", script], cwd=folder, env=around, capture_output=True, text=True, timeout=120)
     assert done.stderr == ""
     told = done.stdout.split(MARK + "\n")
     assert len(told) == len(commands) + 1, done.stdout
@@ -206,7 +206,7 @@ def test_an_example_has_every_kind_and_most_words(route: MakeRoute) -> None:
 def test_the_demo_runs_and_leaves_nothing_behind(tmp_path: Path) -> None:
     before = sorted(EXAMPLES.rglob("*"))
     around = surroundings(tmp_path, TMPDIR=str(tmp_path))
-    done = subprocess.run(["bash", EXAMPLES / "quickstart/demo.sh"], cwd=ROOT, env=around, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", EXAMPLES / "quickstart/demo.sh"], cwd=ROOT, env=around, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "No changes. The workspace is as declared." in done.stdout
     assert sorted(EXAMPLES.rglob("*")) == before
@@ -219,7 +219,7 @@ def test_the_demo_fails_when_a_command_ends_otherwise(tmp_path: Path) -> None:
     broken.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
     broken.chmod(0o755)
     around = {**surroundings(tmp_path), "PATH": f"{broken.parent}:{os.environ['PATH']}"}
-    done = subprocess.run(["bash", EXAMPLES / "quickstart/demo.sh"], env=around, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", EXAMPLES / "quickstart/demo.sh"], env=around, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (1, "demo: this ended with 1, 0 was expected\n")
 
 

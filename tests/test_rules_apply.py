@@ -101,6 +101,17 @@ def test_an_archived_and_merged_contact_cannot_come_back_and_the_others_do(route
     assert lines(told.document(manifest)) == ["create contact/9", "attach contact/9 tag/vip"]
 
 
+@pytest.mark.parametrize("version", ["2.14", "2.16"])
+def test_whoever_was_merged_is_followed_and_never_created(version: str, route: MakeRoute) -> None:
+    seed = {"tags": ["vip"], "contacts": [{"external_id": "1"}, {"external_id": "9", "role": "lead", "merged_into": "1"}]}
+    told = route(seed, version=version)
+    manifest = told.manifest("tags: [vip]\ncontacts: [{external_id: '9', state: present, tags: [vip]}]\n")
+    assert lines(told.document(manifest)) == ["attach contact/9 tag/vip", "note merged contact/9"]
+    told.converge(manifest)
+    assert [len(person["tags"]) for person in people(told)] == [1, 0]
+    assert lines(told.document(manifest)) == ["note merged contact/9"]
+
+
 # ---- already there, already gone
 
 
@@ -335,7 +346,8 @@ def test_times_mean_the_same_however_they_are_written_and_are_sent_as_integers(r
 def test_the_route_converges_under_every_version(version: str, route: MakeRoute) -> None:
     told = route({"tags": ["Old"], "contacts": [{"external_id": "25", "tags": ["Old"]}, {"external_id": "26"}]}, version=version)
     manifest = told.manifest(
-        "tags: [vip, {name: New, renamed_from: Old}]\ncompanies: [{company_id: '6', tags: [vip]}, {company_id: '7', tags: [vip], plan: pro}]\n"
+        "tags: [vip, {name: New, renamed_from: Old}]\n"
+        "companies: [{company_id: '6', tags: [vip]}, {company_id: '7', tags: [vip], plan: pro}]\n"
         "contacts: [{external_id: '25', tags: [vip], companies: ['6'], owner_id: 991267459}, {external_id: '26', tags: [vip, new]}]\n"
     )
     assert {o.status for o in told.converge(manifest)} == {"applied"}

@@ -84,6 +84,16 @@ def test_updates_and_renames_and_what_a_deletion_implies_never_count(route: Make
     assert {outcome.status for outcome in told.converge(manifest)} == {"applied"}
 
 
+def test_people_are_counted_once_however_much_they_lose(route: MakeRoute) -> None:
+    told = route({"companies": [{"company_id": "6"}], "contacts": [{"external_id": "25", "tags": ["a", "b"], "companies": ["6"]}]})
+    manifest = told.manifest(
+        "policy: {links: exact, limits: {people: 1, detaches: 3}}\ntags: [a, b]\ncompanies: [{company_id: '6'}]\n"
+        "contacts: [{external_id: '25', tags: [], companies: []}]\n"
+    )
+    found = told.document(manifest)
+    assert (gates(found), len(changes(found))) == ([], 3)
+
+
 def test_created_and_unproven_contacts_are_not_missing(route: MakeRoute) -> None:
     told = route(PEOPLE)
     manifest = told.manifest(
@@ -93,6 +103,7 @@ def test_created_and_unproven_contacts_are_not_missing(route: MakeRoute) -> None
     assert gates(told.document(manifest)) == []
 
 
+NO_X = "tags: [{tag: x, state: absent}]"
 PERCENT: tuple[tuple[str, int, str, list[str]], ...] = (
     ("deletes: 10%", 10, "tags: [{name: t00, state: absent}]", []),
     ("deletes: 10%", 10, "tags: [{name: t00, state: absent}, {name: t01, state: absent}]", ["limits.deletes"]),
@@ -109,6 +120,8 @@ PERCENT: tuple[tuple[str, int, str, list[str]], ...] = (
         ["limits.contact_deletes"],
     ),
     ("missing: 10%", 10, "contacts: [{external_id: x}, {external_id: y}]", ["limits.missing"]),
+    ("people: 10%", 10, f"tags: [x]\ncontacts: [{{external_id: c00, {NO_X}}}, {{external_id: c01, {NO_X}}}]", ["limits.people"]),
+    ("detaches: 10%", 10, f"tags: [x]\ncontacts: [{{external_id: c00, {NO_X}}}, {{external_id: c01, {NO_X}}}]", []),
     ("missing: 20%", 10, "contacts: [{external_id: x}, {external_id: y}]", []),
 )
 
@@ -117,7 +130,8 @@ PERCENT: tuple[tuple[str, int, str, list[str]], ...] = (
 def test_a_percentage_is_of_what_is_live_and_not_applied_below_ten(
     limit: str, live: int, desired: str, wanted: list[str], route: MakeRoute
 ) -> None:
-    told = route({"tags": [f"t{n:02}" for n in range(live)], "contacts": [{"external_id": f"c{n:02}"} for n in range(live)]})
+    people = [{"external_id": f"c{n:02}", "tags": ["x"] if n < 2 else []} for n in range(live)]
+    told = route({"tags": [f"t{n:02}" for n in range(live - 1)], "contacts": people})
     assert gates(told.document(told.manifest(f"policy: {{limits: {{{limit}}}}}\n{desired}\n"))) == wanted
 
 
@@ -385,6 +399,28 @@ def test_a_plan_applied_in_part_is_finished_by_applying_it_again(broken: str, ro
     assert {outcome.status for outcome in told.apply(found)} == {"applied"}
     assert told.apply(found) == []
     assert changes(told.document(manifest)) == []
+
+
+def test_an_apply_is_held_to_its_plan_alone_not_to_what_else_went_astray(route: MakeRoute) -> None:
+    told = route({"tags": ["b", "c"], "contacts": [{"external_id": "25"}]})
+    manifest = told.manifest("policy: {limits: {creates: 1}}\ntags: [a, b, c]\ncontacts: [{external_id: '25', name: X}]\n")
+    found = told.saved(manifest)
+    for name in ("b", "c"):
+        by_hand(told, "DELETE", f"/tags/{tag(told, name)}")
+    assert [f"{o.change.action} {o.change.address} {o.status}" for o in told.apply(found)] == [
+        "create tag/a applied",
+        "update contact/25 applied",
+    ]
+    assert changes(told.document(manifest)) == ["create tag/b", "create tag/c"]
+
+
+def test_a_before_value_that_only_looks_otherwise_is_the_same(route: MakeRoute) -> None:
+    told = route(
+        {"attributes": [{"name": "rate", "data_type": "float"}], "contacts": [{"external_id": "25", "custom_attributes": {"rate": 2}}]}
+    )
+    found = told.saved(told.manifest("contacts: [{external_id: '25', custom_attributes: {rate: 3}}]\n"))
+    by_hand(told, "PUT", contact(told, "25"), {"custom_attributes": {"rate": 2.0}})
+    assert {outcome.status for outcome in told.apply(found)} == {"applied"}
 
 
 def test_another_manifest_is_stale(route: MakeRoute) -> None:

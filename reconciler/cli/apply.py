@@ -16,6 +16,7 @@ from reconciler.cli.connection import Intercom, connected, intercom_options
 from reconciler.cli.manifest import PATHS
 from reconciler.cli.plan import make, render, ruled, scoped
 from reconciler.cli.running import Stop, stoppable
+from reconciler.core.change import Change
 from reconciler.core.document import saved
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Scope
@@ -89,15 +90,28 @@ def _apply_manifest(paths: tuple[str, ...], intercom: Intercom, scope: Scope, ru
 
 
 def _carry_out(session: workflow.Session, work: workflow.Ready, events: Events) -> int:
-    out, began, told = Terminal(sys.stdout), time.monotonic(), []
+    """Carry it out, telling on stdout and in the events; last what was planned against what it took."""
+    out, began = Terminal(sys.stdout), time.monotonic()
     stop = session.client.stop
     assert isinstance(stop, Stop)
     before = session.client.sent.total()
-    with stoppable(stop), progress(sys.stderr, label="applying") as bar:
+    with stoppable(stop):
+        told = _performed(session, work, stop, events, out)
+    out.write(outcomes.summary(told, time.monotonic() - began, color=out.color))
+    out.write(f"Calls: {work.planned.plan.calls} planned, {session.client.sent.total() - before} made.\n" if told else "")
+    events.summary(told)
+    out.flush()
+    stop.check()
+    return 0 if all(outcome.status == Status.APPLIED for outcome in told) else Incomplete.exit_code
+
+
+def _performed(session: workflow.Session, work: workflow.Ready, stop: Stop, events: Events, out: Terminal) -> list[outcomes.Outcome]:
+    told, app_id = [], session.here.app_id
+    with progress(sys.stderr, label="applying") as bar:
         bar.advance(0, total=len(work.planned.plan.steps))
-        for outcome in workflow.carry_out(session, work, stop):
+        for outcome in workflow.carry_out(session, work, stop, lambda change: events.started(*_ends(change, app_id))):
             bar.advance()
-            told.append(_told(outcome, session.here.app_id))
+            told.append(_told(outcome, app_id))
             events.ended(told[-1])
             if outcome.reason or out.interactive:
                 with bar.aside():
@@ -105,17 +119,16 @@ def _carry_out(session: workflow.Session, work: workflow.Ready, events: Events) 
     for change in work.unmade:
         action, _, address = change.partition(" ")
         told.append(outcomes.Outcome(action, address, None, Status.SKIPPED, "held back; plan again to see why"))
-    out.write(outcomes.summary(told, time.monotonic() - began, color=out.color))
-    out.write(f"Calls: {sum(len(job.calls) for job in work.jobs)} planned, {session.client.sent.total() - before} made.\n" if told else "")
-    events.summary(told)
-    out.flush()
-    stop.check()
-    return 0 if all(outcome.status == Status.APPLIED for outcome in told) else Incomplete.exit_code
+        events.ended(told[-1])
+    return told
+
+
+def _ends(change: Change, app_id: str) -> tuple[str, str, str | None]:
+    """A change as people see it: addresses masked."""
+    return change.action, shown(change.address, app_id), shown(change.target, app_id) if change.target else None
 
 
 def _told(outcome: Outcome, app_id: str) -> outcomes.Outcome:
     """An outcome as people see it: addresses masked, Intercom's message without e-mails."""
-    change = outcome.change
-    target = shown(change.target, app_id) if change.target else None
     reason = str(hidden(outcome.reason, False))
-    return outcomes.Outcome(change.action, shown(change.address, app_id), target, outcome.status, reason, outcome.request_id)
+    return outcomes.Outcome(*_ends(outcome.change, app_id), outcome.status, reason, outcome.request_id)

@@ -34,7 +34,7 @@ def pinned(verb: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @click.argument("section", type=click.Choice(["tags", "companies", "contacts"]))
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
-@click.option("--where", "condition", metavar="CONDITION", help="Only contacts for which this holds; see below.")
+@click.option("--where", "condition", metavar="CONDITION", help="Only contacts for which this holds; see above.")
 @click.option("-o", "form", type=click.Choice(["table", "json", "yaml", "ids"]), default="table", show_default=True)
 @pinned
 @intercom_options
@@ -124,7 +124,7 @@ def api(method: str, path: str, intercom: Intercom, **options: Any) -> int:
     Example:
       reconciler api GET /me
       reconciler api POST /tags -f name=vip
-      reconciler api POST /contacts/search -f query[field]=role -f query[operator]== -f query[value]=lead --paginate
+      reconciler api GET /contacts -F per_page=150 --paginate | jq '.data[].email'
     """
     asked = _request(method.upper(), path, read_fields(options["raw"], options["typed"]), options["source"])
     _check_allowed(asked, options["paginate"], options["allow_write"], os.environ)

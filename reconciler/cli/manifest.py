@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import click
 
@@ -21,7 +22,8 @@ def validate(paths: tuple[str, ...]) -> None:
       reconciler validate intercom/
     """
     manifest = workflow.read_manifest(paths)
-    click.echo(f"valid: {len(manifest.resources)} declared, {', '.join(sorted(manifest.sections)) or 'no sections'}", err=True)
+    counts = Counter(address.kind for address in manifest.resources)
+    click.echo(f"valid: {', '.join(f'{n} of kind {kind}' for kind, n in sorted(counts.items())) or 'nothing declared'}", err=True)
 
 
 @click.command()

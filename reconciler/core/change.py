@@ -37,11 +37,13 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How often a thing is used somewhere, None where that could not be counted; `people`: those are contacts."""
+    """How often a thing is used somewhere, None where that could not be counted; `people`: those are contacts; `least`: the list
+    that was counted hides some."""
 
     where: str
     number: int | None
     people: bool = False
+    least: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from reconciler.core.change import Action, Change, FieldChange, LinkChange, ThingChange
@@ -175,8 +176,8 @@ def _held_by_another(kind: Kind, resource: Resource, draft: _Draft) -> bool:
 
 def _refuse_twins(kind: Kind, resources: Sequence[Resource], draft: _Draft) -> None:
     """Two entries that would come out as one thing: one is named by a value that the other is to have."""
-    named = {(r.by, kind.identity[r.by].fold(r.key)): r for r in resources if not r.gone and _stays(r, draft)}
-    for resource in named.values():
+    named = {(r.by, kind.identity[r.by].fold(r.key)): r for r in resources if not r.gone}
+    for resource in filter(partial(_stays, draft), resources):
         for name, value in resource.fields.items():
             if name == resource.by or not kind.fields[name].moves or value is None:
                 continue
@@ -186,9 +187,9 @@ def _refuse_twins(kind: Kind, resources: Sequence[Resource], draft: _Draft) -> N
                 draft.refusals.append(("identity", text))
 
 
-def _stays(resource: Resource, draft: _Draft) -> bool:
+def _stays(draft: _Draft, resource: Resource) -> bool:
     """Whether there is such a thing once the plan is done."""
-    return resource.address in draft.created or draft.live.of(resource.address) is not None
+    return not resource.gone and (resource.address in draft.created or draft.live.of(resource.address) is not None)
 
 
 def _expected(kind: Kind, resource: Resource, draft: _Draft) -> Live:
@@ -260,7 +261,8 @@ def _compare_links(link: LinkKind, resource: Resource, draft: _Draft) -> None:
         draft.note("incomplete", f"an archived one keeps its {link.field}, which can be seen only once it is back: plan again then", resource)
     held = _held(link, thing, draft)
     attach = [t for t in written.present if t not in held and _attachable(link, resource, t, draft)]
-    detach = [t for t in held if _unwanted(t, written, resource, draft)]
+    sure = (t for t, live_id in held.items() if (link.target, live_id) not in draft.live.doubted)
+    detach = [t for t in sure if _unwanted(t, written, resource, draft)]
     # What is held and not declared has no name here and counts all the same.
     total = len(_linked(link, thing, draft)) + len(attach) - len(detach)
     if link.most is not None and attach and total > link.most:

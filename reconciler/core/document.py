@@ -78,7 +78,8 @@ def _uses(change: Change) -> Document:
     """Where a thing that goes or is renamed is in use; null is unknown."""
     if not isinstance(change, ThingChange) or not change.uses:
         return {}
-    return {"uses": {use.where: use.number for use in change.uses}, "uncounted": list(change.uncounted)}
+    uses = {use.where: use.number for use in change.uses}
+    return {"uses": uses, "at_least": [use.where for use in change.uses if use.least], "uncounted": list(change.uncounted)}
 
 
 # Where people look at a thing in the browser; the regional hosts are reported, not documented.

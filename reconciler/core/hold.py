@@ -53,8 +53,9 @@ def hold(found: Document, steps: Sequence[Step], manifest: Manifest, live: Snaps
     stale += _lacking(steps, keep, app_id)
     names = {shown(address, app_id): address for address in manifest.resources}
     rest = [h for subject, h in planned.items() if subject not in fresh]
-    stale += [f"{h.action} {h.address}: {reason}" for h in rest if (reason := _lost(h, names, live, steps))]
     unmade = tuple(h for h in rest if h.action in _MAKING and h.address in names and live.of(names[h.address]) is None)
+    awaited = {h.address for h in unmade}
+    stale += [f"{h.action} {h.address}: {reason}" for h in rest if (reason := _lost(h, names, live, awaited))]
     return Held(frozenset(keep), tuple(sorted(stale)), unmade)
 
 

@@ -134,6 +134,7 @@ class Count:
     body: Body | None = None
     people: bool = False
     since: str = ""
+    least: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,12 @@ Index = Mapping[tuple[str, str], list[Live]]
 
 @dataclass
 class Match:
-    """What matching found. `refusals` are what only a person can settle; `withheld` addresses must not be touched."""
+    """What matching found. `refusals` are what only a person can settle; `withheld` addresses must not be touched, `doubted` are
+    the live things (kind and id) that they may mean."""
 
     pairs: dict[Address, str] = field(default_factory=dict)
     withheld: set[Address] = field(default_factory=set)
+    doubted: set[tuple[str, str]] = field(default_factory=set)
     notes: list[Note] = field(default_factory=list)
     refusals: list[tuple[str, str]] = field(default_factory=list)
     merged: set[Address] = field(default_factory=set)
@@ -27,6 +29,7 @@ class Match:
         """Take in what was found of another kind."""
         self.pairs.update(more.pairs)
         self.withheld |= more.withheld
+        self.doubted |= more.doubted
         self.notes += more.notes
         self.refusals += more.refusals
         self.merged |= more.merged
@@ -75,19 +78,25 @@ def match(
         _pair(kind, resource, known, found)
         _say_merged(kind, resource, merged, unproven, found)
         _report_lookalikes(kind, resource, looks_like, found)
+    _spare_lookalikes(kind, resources, found)
     _refuse_shared(kind, found, resources)
     return found
 
 
 def candidates(kind: Kind, known: Index, by: str, key: str) -> list[Live]:
     """The live things that an identity can mean: those of the first role that has any."""
-    same = known.get((by, kind.identity[by].fold(key)), [])
+    same = _same(kind, known, by, key)
     best = min((kind.rank(thing) for thing in same), default=0)
     return [thing for thing in same if kind.rank(thing) == best]
 
 
+def _same(kind: Kind, known: Index, by: str, key: str) -> list[Live]:
+    return known.get((by, kind.identity[by].fold(key)), [])
+
+
 def _pair(kind: Kind, resource: Resource, known: Index, found: Match) -> None:
-    here = candidates(kind, known, resource.by, resource.key)
+    # A tombstone that may mean two, a user and a lead with one e-mail, would take one now and the other in the next run.
+    here = _same(kind, known, resource.by, resource.key) if resource.gone else candidates(kind, known, resource.by, resource.key)
     if len(here) > 1:
         here = _settle_several(kind, resource, (resource.by, resource.key), here, found)
     former = _former(kind, resource, known, here, found)
@@ -141,6 +150,7 @@ def _settle_several(kind: Kind, resource: Resource, name: Name, here: list[Live]
         found.withheld.add(resource.address)
         return []
     exact = [thing for thing in here if key_of(thing, identity) == key]
+    found.doubted.update((kind.name, thing.id) for thing in here if [thing] != exact)
     text = f"several live {kind.section} have this name (ids {ids}); rename or delete all but one in Intercom"
     found.notes.append(Note("lookalike", text, resource.address, resource.mark))
     if len(exact) == 1:
@@ -175,6 +185,19 @@ def _report_lookalikes(kind: Kind, resource: Resource, looks_like: Mapping[str, 
     found.notes.append(Note("lookalike", text, resource.address, resource.mark))
     if not paired:
         found.withheld.add(resource.address)
+        found.doubted.update((kind.name, thing.id) for thing in others)
+
+
+def _spare_lookalikes(kind: Kind, resources: Iterable[Resource], found: Match) -> None:
+    """A tombstone does not take the thing that another entry may mean: a delete now would be a create in the next plan."""
+    looks = {i.field: i.visible for i in kind.identities if i.visible is not None}
+    named = [(r, looks[r.by](r.key)) for r in sorted(resources, key=lambda r: r.address) if r.by in looks]
+    waiting = {look: r for r, look in named if not r.gone and r.address in found.withheld and r.address not in found.pairs}
+    for resource, look in named:
+        if resource.gone and resource.address in found.pairs and look in waiting:
+            text = f"not deleted: the entry at {waiting[look].mark} differs only invisibly; give that one renamed_from, and remove this one"
+            found.notes.append(Note("lookalike", text, resource.address, resource.mark))
+            found.withheld.add(resource.address)
 
 
 def _refuse_shared(kind: Kind, found: Match, resources: Iterable[Resource]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -52,6 +52,15 @@ class Seen:
     merged: dict[Name, str] = field(default_factory=dict)
     unproven: set[Name] = field(default_factory=set)
     total: int | None = None
+
+    def recall(self, wanted: Iterable[Resource], fold: Callable[[Resource], str]) -> None:
+        """Whose id was known from elsewhere and who was merged, or may have been, is that under its own name too."""
+        for resource in wanted:
+            by_id, name = ("id", self.ids.get(resource.address, "")), (resource.by, fold(resource))
+            if by_id in self.merged:
+                self.merged.setdefault(name, self.merged[by_id])
+            if by_id in self.unproven:
+                self.unproven.add(name)
 
     def note(self, read: Read) -> None:
         """Remember that this was asked."""

@@ -119,13 +119,15 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The live side. `pairs` says which live id each declared address is; `links` are pairs of ids; `withheld` must not be touched."""
+    """The live side. `pairs` says which live id each declared address is; `links` are pairs of ids; `withheld` must not be touched,
+    nor be lost the links to `doubted` things (kind and id), which a withheld address may mean."""
 
     workspace: Workspace
     things: Mapping[str, Mapping[str, Live]]
     pairs: Mapping[Address, str] = field(default_factory=dict)
     links: Mapping[LinkName, Mapping[str, Set[str]]] = field(default_factory=dict)
     withheld: frozenset[Address] = frozenset()
+    doubted: frozenset[tuple[str, str]] = frozenset()
     merged: frozenset[Address] = frozenset()
     totals: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()

@@ -25,7 +25,7 @@ def counted(client: Client, kinds: Sequence[Kind], changes: Sequence[Change]) ->
         kind = by_name[change.address.kind]
         if not isinstance(change, ThingChange) or change.action not in COUNTED or not kind.counts or change.id is None:
             return change
-        uses = tuple(Use(c.where, _number(client, c, change.id), c.people) for c in kind.counts)
+        uses = tuple(Use(c.where, _number(client, c, change.id), c.people, c.least) for c in kind.counts)
         people = [use.number for use in uses if use.people]
         known = None if None in people else sum(n or 0 for n in people)
         return replace(change, people=known, uses=uses, uncounted=kind.uncounted)

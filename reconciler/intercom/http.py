@@ -173,6 +173,11 @@ class HttpError(CallError):
         self.request_id, self.link = request_id, link
         self.hint = {401: TOKEN_HINTS.get(code, TOKEN_HINT), 403: SCOPE_HINT if code == "forbidden" else ""}.get(status, "")
 
+    @property
+    def gone(self) -> bool:
+        """Whether Intercom itself says that there is no such thing: a 404 in another shape is a proxy's, and proves nothing."""
+        return self.status in (404, 410) and bool(self.code)
+
     def __str__(self) -> str:
         said = ": ".join(shown(text) for text in (self.code, self.message) if text)
         text = f"{self.call}: {self.status} {said or phrase(self.status)}{self.hint}"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from reconciler.errors import ReconcilerError
-from reconciler.intercom.token import Token, parse
+from reconciler.intercom.token import BadToken, Token, parse
 
 SERVICE = "reconciler"
 FORMAT = 1
@@ -151,7 +151,10 @@ class Keep:
     def _kept(self, app_id: str, entry: Any) -> Kept:
         if not isinstance(entry, dict) or not {"region"} <= entry.keys() or not all(isinstance(value, str) for value in entry.values()):
             raise self._unreadable()
-        token = parse(entry["token"], str(self.path)) if "token" in entry else None
+        try:
+            token = Token(entry["token"]) if "token" in entry else None
+        except BadToken:
+            raise self._unreadable() from None
         return Kept(app_id, entry["region"], entry.get("base_url"), token)
 
     def _unreadable(self) -> KeepError:

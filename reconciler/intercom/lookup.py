@@ -92,7 +92,7 @@ def _by(
 ) -> Iterator[tuple[str, list[Live]]]:
     if not keys:
         return
-    wanted = {a: Resource(a, identity.field, a.key, {}, Mark(""), state="absent") for a in (Address(kind.name, key) for key in keys)}
+    wanted = {a: Resource(a, identity.field, a.key, {}, Mark("")) for a in (Address(kind.name, key) for key in keys)}
     live = observer.observe(Manifest(wanted, Policy()), here, None)
     known = match.index(kind, live.things[kind.name].values())
     for address in wanted:

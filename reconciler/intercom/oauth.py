@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from reconciler.errors import IntercomError, Usage
 from reconciler.intercom.http import BadAnswer, Client, HttpError, Request, phrase, shown
-from reconciler.intercom.token import BLANKS, QUOTES, Token, parse
+from reconciler.intercom.token import BLANKS, QUOTES, Token, flaw_of
 
 # Hosts of other regions (app.eu.intercom.com) are reported by users only; this one is documented.
 AUTHORIZE = "https://app.intercom.com/oauth"
@@ -77,9 +77,9 @@ def exchange(client: Client, client_id: str, secret: Token, code: str) -> Token:
     except BadAnswer as error:
         raise NotGranted(f"{error.call}: the answer is not what Intercom gives for a code; log in again") from None
     granted = reply.body.get("access_token") or reply.body.get("token")
-    if not isinstance(granted, str):
+    if not isinstance(granted, str) or flaw_of(granted):
         raise NotGranted("Intercom's answer holds no token; log in again")
-    return parse(granted, "Intercom's answer")
+    return Token(granted)
 
 
 def _why(error: HttpError) -> str:

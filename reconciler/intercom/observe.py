@@ -23,7 +23,6 @@ from reconciler.intercom.scroll import scroll
 Body = dict[str, Any]
 Tick = Callable[[str], None]
 Ids = Mapping[Address, str]
-GONE = (404, 410)
 _CANONICAL = re.compile(r"<(?:https?://[^/>]+)?/[a-z_]+/([0-9A-Za-z]+)>\s*;\s*rel=\"?canonical")
 # One Link names whom it was merged into up to three merges later (API 2.16, GET /contacts/{id}).
 HOPS = 10
@@ -77,6 +76,7 @@ class Observer:
             pairs=found.pairs,
             links=sight.links,
             withheld=frozenset(found.withheld),
+            doubted=frozenset(found.doubted),
             merged=frozenset(found.merged),
             totals=totals,
             notes=(*sight.notes, *found.notes),
@@ -112,6 +112,7 @@ class Observer:
         while True:
             while reads := next_reads(kind, wanted, seen, needed):
                 self._make(kind, reads, sight, pool)
+            seen.recall(wanted, lambda r: kind.identity[r.by].fold(r.key))
             found = match.match(kind, wanted, seen.things.values(), seen.merged, seen.unproven)
             weak = {i for a, i in found.pairs.items() if a in certain and i not in seen.strong}
             if kind.whole or not kind.get or not weak:
@@ -266,7 +267,7 @@ class Observer:
         try:
             return self.client.send(asked)
         except HttpError as error:
-            if error.status not in GONE:
+            if not error.gone:
                 raise
             merged = error
         if merged.status == 404 and kind.merges and self.client.version < kind.merges:
@@ -275,7 +276,7 @@ class Observer:
                 return self.client.send(replace(asked, version=kind.merges))
             except HttpError as error:
                 merged = error
-                if error.status not in GONE:
+                if not error.gone:
                     seen.unproven.add(name)
         return self._followed(kind, merged, name, seen)
 
@@ -289,7 +290,7 @@ class Observer:
             try:
                 reply = self.client.send(replace(routes.request(kind.get, {"id": found[1]}), version=kind.merges))
             except HttpError as error:
-                if error.status not in GONE:
+                if not error.gone:
                     raise
                 hop = error
                 continue

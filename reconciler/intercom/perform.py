@@ -23,7 +23,6 @@ Ids = Mapping[Address, str]
 # Intercom archives a deleted company some time later; how much later is not documented.
 SETTLE = 30.0
 LOOK_EVERY = 1.0
-GONE = (404, 410)
 
 
 class _Failed(Exception):
@@ -97,7 +96,7 @@ class Performer:
 
     def _no(self, kind: Kind, job: Job, change: ThingChange, ids: Ids, error: HttpError) -> Outcome:
         """A refused call: perhaps the thing is there already, or gone already."""
-        if error.status in GONE and change.action in (Action.DELETE, Action.ARCHIVE):
+        if error.gone and change.action in (Action.DELETE, Action.ARCHIVE):
             return Outcome(job.covers[0], change, Status.APPLIED, "was gone already", change.id)
         if error.status == 409 and change.action is Action.CREATE and kind.conflict and (found := kind.conflict(error.message)):
             return self._exists(kind, job, change, *found, error)
@@ -146,7 +145,7 @@ class Performer:
         try:
             return routes.thing(self.client, asked, kind, self.client.send(asked).body)
         except HttpError as error:
-            if error.status in GONE:
+            if error.gone:
                 return None
             raise
 
@@ -176,9 +175,9 @@ class Performer:
         return [self._link_outcome(link, i, job, ids, reply) for i in job.covers]
 
     def _link_refused(self, link: LinkKind, change: LinkChange, error: HttpError) -> _Failed:
-        if error.status in GONE and link.lost_source and error.message == link.lost_source:
+        if error.gone and link.lost_source and error.message == link.lost_source:
             return _Failed(Status.SKIPPED, f"the {link.source} is archived, merged or deleted: {error.message}", error.request_id)
-        if error.status in GONE and change.action is Action.DETACH:
+        if error.gone and change.action is Action.DETACH:
             return _Failed(Status.APPLIED, "was gone already", error.request_id)
         return _failure(error)
 
@@ -214,7 +213,8 @@ class Performer:
             waiting = [o for o in waiting if self._still_there(o)]
             if not waiting or self.monotonic() >= ends:
                 break
-            self.sleep(LOOK_EVERY)
+            if self.sleep(LOOK_EVERY):
+                break
         yield from (replace(o, reason="being archived: Intercom still shows it", settling=False) for o in waiting)
 
     def _still_there(self, outcome: Outcome) -> bool:

@@ -84,6 +84,8 @@ COMPANY = Kind(
             embedded=_tags,
             bulk_attach=Bulk(_TAG, "companies", 50, "2.16"),
             bulk_detach=Bulk(_UNTAG, "companies", 50, "2.16"),
+            # Up to 2.15 an unknown company is a 404 (API 2.14, POST /tags).
+            lost_source="Company Not Found",
         ),
     ),
 )

@@ -49,7 +49,8 @@ TAG = Kind(
     undeclared=True,
     counts=(
         Count("contacts", "POST /contacts/search", _page_of_one("tag_id"), people=True),
-        Count("companies", "GET /companies?tag_id={id}&per_page=1"),
+        # Whether this list hides companies without users, as the others do, is not documented.
+        Count("companies", "GET /companies?tag_id={id}&per_page=1", least=True),
         Count("conversations", "POST /conversations/search", _page_of_one("tag_ids")),
         # Articles, internal articles, snippets, external pages and files; needs the scope read_content (API 2.16 only).
         Count("content items", "GET /content/search?any_tag_ids={id}&per_page=1", since="2.16"),

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from reconciler.core.entry import Entry, LinkItem
 from reconciler.core.kind import Identity, Kind
 from reconciler.core.policy import ApprovalEntry, Policy, Written
+from reconciler.core.privacy import shown
 from reconciler.core.resource import Address, Manifest, Pin, Resource, WrittenLinks
 from reconciler.core.values import Name, NotNull, is_null, typed
 from reconciler.errors import Invalid, Mark, Problem
@@ -81,6 +82,7 @@ class _Pile:
     head: dict[str, Any] = field(default_factory=dict)
     head_marks: dict[Loc, Mark] = field(default_factory=dict)
     sections: set[str] = field(default_factory=set)
+    doubles: list[_Item] = field(default_factory=list)
 
     def problem(self, mark: Mark, what: str, now: str = "") -> None:
         self.problems.append(Problem(mark, what, now))
@@ -98,6 +100,8 @@ def merge(kinds: Sequence[Kind], documents: Iterable[Document], paths: Sequence[
         _read_document(pile, document)
     head = _head(pile)
     resources = {address: _resource(pile, item) for address, item in sorted(pile.items.items())}
+    for double in pile.doubles:
+        _resource(pile, double)
     _check_former(pile)
     if pile.problems:
         raise Invalid(pile.problems)
@@ -191,7 +195,8 @@ def _add(pile: _Pile, kind: Kind, entry: Entry, document: Document, loc: Loc) ->
     name = (kind.name, by, identity.fold(key))
     first = pile.names.get(name) or pile.items.get(address)
     if first:
-        pile.problem(item.mark(), f"this {kind.name} is already declared at {first.mark()}", "keep one of them")
+        pile.problem(item.mark(), f"{shown(address)} is already declared at {first.mark()}", "keep one of them")
+        pile.doubles.append(item)
         return
     pile.names[name] = pile.items[address] = item
 

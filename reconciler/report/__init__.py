@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from reconciler.core.document import Document
-from reconciler.report import json, text
+from reconciler.report import html, json, markdown, text
 
-RENDERERS: Mapping[str, Callable[[Document], str]] = MappingProxyType({"text": text.render, "json": json.render})
+RENDERERS: Mapping[str, Callable[[Document], str]] = MappingProxyType(
+    {"text": text.render, "json": json.render, "markdown": markdown.render, "html": html.render}
+)

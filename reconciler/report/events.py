@@ -61,6 +61,8 @@ class Events:
 
 
 def _reason(text: str) -> str:
-    """Intercom's own message, on which no e-mail is readable."""
+    """Intercom's own message, in which no e-mail is readable, not even one that the cut goes through."""
+    if len(text) > 2 * LONGEST:
+        text = text[: 2 * LONGEST].rsplit(None, 1)[0]
     told = str(hidden(text, False))
     return told if len(told) <= LONGEST else told[:LONGEST] + "…"

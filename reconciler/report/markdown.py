@@ -15,7 +15,7 @@ from reconciler.core.document import Document
 from reconciler.report import text
 from reconciler.report.sentences import approvals, asides, by_gate, cost, cut, losing, page, sum_of, title, topic
 from reconciler.report.signs import count, signed
-from reconciler.report.terminal import clean
+from reconciler.report.terminal import clean, guarded
 
 # By it a pipeline finds the comment that it wrote before.
 MARKER = "<!-- reconciler:plan -->"
@@ -34,7 +34,7 @@ _WORD = re.compile(
     r"""(?![0-9a-fA-F]{7}|[A-Za-z]+-[0-9]|[0-9]+[.)]+$|\S*www)"""
     r"""[("']?(?:[A-Za-z0-9\u00a1-\U0010ffff]|[-'](?=[A-Za-z])|[.,](?=[0-9]))+%?[)"',;.:?]*"""
 )
-_CODE = re.compile(r"`([^`\s][^`]*)`(?![^\s,;.:)])|\S+")
+_PART = re.compile(r"(?<!\S)`([^`\s][^`]*)`([,;.:)]*)(?!\S)|\S+")
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,11 @@ def raw(found: str) -> str:
 
 
 def code(found: str) -> str:
-    """Cleaned text as a code span: there nothing is linked and nobody is mentioned (GitHub skips pre and code)."""
+    """Cleaned text as a code span: there nothing is linked and nobody is mentioned (GitHub skips pre and code).
+
+    A comment is broken up, or our marker could be found twice.
+    """
+    found = found.replace("<!--", "<! --")
     ticks = "`" * (max(map(len, re.findall("`+", found)), default=0) + 1)
     pad = " " if not found.strip(" ") or found[0] in "` " or found[-1] in "` " else ""
     return f"{ticks}{pad}{found}{pad}{ticks}" if found else "` `"
@@ -130,7 +134,7 @@ def code(found: str) -> str:
 
 def prose(found: str) -> str:
     """A cleaned sentence: plain words as they are, everything else as code, what it has in backticks without these."""
-    return _CODE.sub(lambda part: part[0] if _WORD.fullmatch(part[0]) else code(part[1] or part[0]), found)
+    return _PART.sub(lambda part: part[0] if _WORD.fullmatch(part[0]) else code(part[1] or part[0]) + (part[2] or ""), found)
 
 
 def _cell(name: str) -> str:
@@ -228,9 +232,9 @@ def _thing(address: str, changes: Sequence[Document]) -> Iterator[str]:
     """All that happens to one thing: its own changes, then its links under it."""
     link = _linked(address, next(filter(None, map(page, changes)), None))
     own = [change for change in changes if change["target"] is None]
-    before = "" if own else f"  {link}\n"
+    before = "" if own else guarded(f"  {link}\n")
     for change in own:
-        yield "".join([_line(change, link), *(_cut(f"      {part}") for part in _fields(change))])
+        yield "".join([_line(change, link), *(_cut(guarded(f"      {part}")) for part in _fields(change))])
     for change in changes:
         if change["target"] is not None:
             yield before + "    " + _line(change, raw(cut(change["target"])))
@@ -248,6 +252,8 @@ def _line(change: Document, name: str) -> str:
 
 
 def _fields(change: Document) -> Iterator[str]:
+    if in_use := text.used(change):
+        yield f"in use: {in_use}"
     named = [clean(field["path"]) for field in change["fields"] if "after" not in field]
     if named:
         yield f"sets {', '.join(named)}"

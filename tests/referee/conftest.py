@@ -26,7 +26,7 @@ def box() -> Iterator[Sandbox]:
 def make_sdk(box: Sandbox) -> Iterator[MakeSdk]:
     with ExitStack() as stack:
         serving = stack.enter_context(serve(box))
-        client = stack.enter_context(httpx.Client(timeout=10, trust_env=False))
+        client = stack.enter_context(httpx.Client(timeout=60, trust_env=False))
 
         def make(token: str = "sandbox", version: str = "2.16") -> Intercom:
             # It sends no version of its own (python-intercom 5.0.1).

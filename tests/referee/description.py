@@ -105,8 +105,8 @@ class Description:
     def undeclared(self, schema: Doc, value: Any, at: str = "") -> list[str]:
         """Keys that no alternative of the schema declares; the description closes no object, so validation lets them pass."""
         if isinstance(value, list):
-            per_view = ([self.undeclared(view["items"], item, f"{at}[]") for item in value] for view in self._views(schema) if "items" in view)
-            return min((sum(found, []) for found in per_view), key=len, default=[])
+            kinds = [view["items"] for view in self._views(schema) if "items" in view]
+            return min((sum((self.undeclared(kind, item, f"{at}[]") for item in value), []) for kind in kinds), key=len, default=[])
         if isinstance(value, dict):
             return min((self._beyond(view, value, at) for view in self._views(schema)), key=len)
         return []

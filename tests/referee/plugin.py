@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +69,22 @@ def judge(exchanges: Iterable[Exchange], description: Description) -> Verdict:
     return verdict
 
 
+def pass_on(patch: pytest.MonkeyPatch) -> None:
+    """Processes that tests start are recorded too (child/sitecustomize.py), those with an environment of their own as well."""
+    start: Callable[..., None] = subprocess.Popen.__init__
+
+    def started(self: Any, *args: Any, env: Mapping[str, str] | None = None, **how: Any) -> None:
+        start(self, *args, env={**(os.environ if env is None else env), **passed_on(env or os.environ)}, **how)
+
+    patch.setattr(subprocess.Popen, "__init__", started)
+
+
+def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
+    paths = [str(CHILD), *environ.get("PYTHONPATH", "").split(os.pathsep)]
+    told = {name: os.environ[name] for name in (FOLDER, "PYTEST_CURRENT_TEST") if name in os.environ}
+    return told | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, paths)))}
+
+
 def _account(exchange: Exchange) -> str:
     query = "?" + "&".join(f"{name}={value}" for name, value in exchange.query.items()) if exchange.query else ""
     sent = f"\n  sent {exchange.body[:600]}" if exchange.ours and exchange.body else ""
@@ -85,28 +103,29 @@ class Referee:
         self.path = path
         self.said: list[str] = []
         self.folder: Path | None = None
+        self.patch = pytest.MonkeyPatch()
 
     def pytest_configure(self, config: pytest.Config) -> None:
         if absent(self.path):
-            os.environ.pop(FOLDER, None)
-        elif hasattr(config, "workerinput"):
-            record(Path(os.environ[FOLDER]), Sandbox)
-        else:
+            self.patch.delenv(FOLDER, raising=False)
+            return
+        if not hasattr(config, "workerinput"):
             self.folder = Path(tempfile.mkdtemp(prefix="referee-"))
-            # Workers, and the processes that tests start, inherit both (child/sitecustomize.py records in the latter).
-            os.environ[FOLDER] = str(self.folder)
-            os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(CHILD), os.environ.get("PYTHONPATH"))))
-            record(self.folder, Sandbox)
+            self.patch.setenv(FOLDER, str(self.folder))  # workers inherit it
+        record(Path(os.environ[FOLDER]), Sandbox)
+        pass_on(self.patch)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self.folder is None:
             self.said = [absent(self.path)] if absent(self.path) else []
             return
-        verdict = judge(read(self.folder), Description.read(self.path))
-        self.said = verdict.lines() if verdict.held or verdict.outside or verdict.versions else []
-        if verdict.broken:
-            self._fail(session, verdict.complaint())
+        exchanges = list(read(self.folder))
+        if exchanges:
+            verdict = judge(exchanges, Description.read(self.path))
+            self.said = verdict.lines()
+            if verdict.broken:
+                self._fail(session, verdict.complaint())
 
     def _fail(self, session: pytest.Session, complaint: str) -> None:
         """As a failed test fails the run: in the list of failures, in the count, in the exit code."""
@@ -121,5 +140,6 @@ class Referee:
             terminalreporter.write_line(f"referee: {line}")
 
     def pytest_unconfigure(self) -> None:
+        self.patch.undo()
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)

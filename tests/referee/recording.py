@@ -17,8 +17,9 @@ FOLDER = "RECONCILER_REFEREE"  # the environment variable that names where to re
 
 # Keys whose text is part of the shape, because Intercom's description lists what may stand there (a test holds this).
 LISTED = frozenset(
-    {"consent_type", "content_types", "data_type", "model", "object", "operator", "order", "person_type", "source_contact_role", "state", "type"}
-)  # fmt: skip
+    ("consent_type", "content_types", "data_type", "model", "object", "operator")
+    + ("order", "person_type", "source_contact_role", "state", "type")
+)
 FREE = "custom_attributes"  # its keys are the customer's
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pydantic
 import pytest
 from intercom import (
@@ -32,7 +31,9 @@ from tests.sandbox.calling import Caller, filled
 SEED = {
     "tags": [{"name": "vip"}],
     "attributes": [{"name": "paid", "model": "contact", "data_type": "boolean"}],
-    "companies": [{"company_id": "6", "name": "Blue Sun", "tags": ["vip"], "size": 3, "plan": "plan1", "website": "https://bluesun.example"}],
+    "companies": [
+        {"company_id": "6", "name": "Blue Sun", "tags": ["vip"], "size": 3, "plan": "plan1", "website": "https://bluesun.example"}
+    ],
     "contacts": [
         {"external_id": "25", "tags": ["vip"], "companies": ["6"], "owner_id": "991267459", "avatar": "https://a.example/b.png"},
         {"role": "lead", "email": "lead@a.example"},

@@ -9,12 +9,14 @@ from tests.report.plans import a_change, a_field, a_note, a_plan
 
 PAGE = "https://app.intercom.com/a/apps/ecahpwf5/"
 HOSTILE = (
-    "a|b", "```", "``` `` `", "</details>", "</pre></details>", "<!-- x -->", "<!-- reconciler:plan -->", "--> <!--", "@serenity/crew", "#12",
-    "GH-12", "serenity/crew#12", "<img src=x onerror=window.pwned=1>", "<script>window.pwned=1</script>", "</script><script>window.pwned=1</script>",
-    "[x](javascript:window.pwned=1)", "![x](https://evil.example/x.png)", "https://github.com/serenity/crew/issues/12", "www.evil.example",
-    "*b*", "__b__", "~~b~~", "\\", "\\|", "|\\", "`a`|`b`", "&lt;b&gt;&#64;crew", "\x00\x1b[31m", "a\nb\n\n# c", "\u202eabc", "\ud800", "::error::x",
-    "##[add-mask]x", "\" onmouseover=window.pwned=1 x=\"", "{{ 7*7 }}{% raw %}", "]]>", "<svg/onload=window.pwned=1>", "\U0001f331\u2692\ufe0f",
-    "1. x", "- x", "> x", "    x", "1a2b3c4d5e6f", "wash@serenity.example", "", " ", "$(id)", ":smile:", "<a href='javascript:window.pwned=1'>x</a>",
+    "a|b", "```", "``` `` `", "</details>", "</pre></details>", "<!-- x -->", "<!-- reconciler:plan -->", "--> <!--", "@serenity/crew",
+    "#12", "GH-12", "serenity/crew#12", "<img src=x onerror=window.pwned=1>", "<script>window.pwned=1</script>",
+    "</script><script>window.pwned=1</script>", "[x](javascript:window.pwned=1)", "![x](https://evil.example/x.png)",
+    "https://github.com/serenity/crew/issues/12", "www.evil.example", "*b*", "__b__", "~~b~~", "\\", "\\|", "|\\", "`a`|`b`",
+    "&lt;b&gt;&#64;crew", "\x00\x1b[31m", "a\nb\n\n# c", "\u202eabc", "\ud800", "::error::x", "##[add-mask]x",
+    "\" onmouseover=window.pwned=1 x=\"", "{{ 7*7 }}{% raw %}", "]]>", "<svg/onload=window.pwned=1>", "\U0001f331\u2692\ufe0f", "1. x",
+    "- x", "> x", "    x", "1a2b3c4d5e6f", "wash@serenity.example", "", " ", "$(id)", ":smile:",
+    "<a href='javascript:window.pwned=1'>x</a>",
 )  # fmt: skip
 
 
@@ -22,10 +24,9 @@ def a_large_plan(number: int) -> Document:
     """Tags, companies and contacts with links, as a team of some size would plan them, and refused for two reasons."""
     changes = [*_tags(number // 50), *_companies(number // 5)]
     changes += _people(number - len(changes))
-    refused = [
-        {"gate": "limits.attaches", "message": "9000 attaches, the limit is 1000; if they are meant, approve", "approve": "1a2b3c4d5e6f:600"},
-        {"gate": "protect", "message": "growth.yaml:4: this tag is protected", "approve": None},
-    ]
+    over = "9000 attaches, the limit is 1000; if they are meant, approve"
+    refused: list[Document] = [{"gate": "limits.attaches", "message": over, "approve": "1a2b3c4d5e6f:600"}]
+    refused.append({"gate": "protect", "message": "growth.yaml:4: this tag is protected", "approve": None})
     notes = [a_note("missing", f"contact/{n}", "not found; left out", n) for n in range(number // 100)]
     people = {"losing": 3210, "exact": False}
     return a_plan(*changes, refused=refused, notes=notes, people=people)

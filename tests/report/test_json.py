@@ -50,4 +50,4 @@ def test_keys_keep_their_order_and_integers_their_digits() -> None:
 
 
 def test_the_table_of_formats_renders_a_document() -> None:
-    assert [name for name, renderer in RENDERERS.items() if renderer(a_plan()).endswith("\n")] == ["text", "json"]
+    assert [name for name, renderer in RENDERERS.items() if renderer(a_plan()).endswith("\n")] == ["text", "json", "markdown", "html"]

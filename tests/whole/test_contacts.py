@@ -463,15 +463,20 @@ MERGED = {
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("by", [{"external_id": "9"}, {"id": "6762f0dd1bb69f9f000000aa"}], ids=["external_id", "id"])
-@pytest.mark.parametrize("state", [{"missing": "create"}, {"state": "present"}, {}], ids=["create", "present", "unset"])
-def test_a_merged_contact_is_followed_said_and_never_a_twin(
-    route: MakeRoute, version: str, by: dict[str, str], state: dict[str, str]
-) -> None:
-    if "id" in by and "missing" in state:
-        pytest.skip("an id cannot be created")
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"external_id": "9", "missing": "create"},
+        {"external_id": "9", "state": "present"},
+        {"external_id": "9"},
+        {"id": "6762f0dd1bb69f9f000000aa", "state": "present"},
+        {"id": "6762f0dd1bb69f9f000000aa"},
+    ],
+    ids=["create", "present", "unset", "id-present", "id"],
+)
+def test_a_merged_contact_is_followed_said_and_never_a_twin(route: MakeRoute, version: str, entry: dict[str, str]) -> None:
     told = route(MERGED, version=version)
-    written = {"tags": ["vip"], "contacts": [{**by, **state, "name": "Kaylee", "tags": ["vip"]}]}
+    written = {"tags": ["vip"], "contacts": [{**entry, "name": "Kaylee", "tags": ["vip"]}]}
     path = told.manifest(written)
     found = told.document(path)
     assert [change["action"] for change in found["changes"]] == ["update", "attach"]
@@ -621,3 +626,31 @@ def test_the_end_of_one_who_was_merged_is_not_the_end_of_the_other(route: MakeRo
     found = told.document(path)
     assert lines(found) == ["note merged contact/9"]
     assert "stays as it is" in notes(found, "merged")[0]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_lead_that_we_created_and_that_was_merged_since_is_no_twin(route: MakeRoute, version: str) -> None:
+    """Nothing but the id that we remember tells who it was: the e-mail is nobody's any more."""
+    told = route({"contacts": [{"external_id": "25", "email": "mal@x.example"}]}, version=version, ledger=True)
+    path = told.manifest({"contacts": [{"email": "lead@x.example", "role": "lead", "missing": "create"}]})
+    told.converge(path)
+    lead = contact(told.box, email="lead@x.example")
+    told.box.ws.store.put("contact", lead | {"merged_into": contact(told.box, external_id="25")["id"]})
+    found = told.document(path)
+    assert not [change for change in found["changes"] if change["action"] == "create"]
+    assert contact(told.box, external_id="25")["id"] in notes(found, "merged")[0]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_lead_that_search_does_not_show_yet_is_not_created_again(route: MakeRoute, version: str) -> None:
+    told = route(version=version, ledger=True, search_delay=600)
+    path = told.manifest({"contacts": [{"email": "lead@x.example", "role": "lead", "missing": "create", "name": "X"}]})
+    assert {o.status for o in told.converge(path)} == {Status.APPLIED}
+    assert changes(told.document(path)) == []
+    assert people(told.box) == 1
+
+
+def test_who_was_blocked_cannot_be_created_and_intercom_says_why(route: MakeRoute) -> None:
+    told = route({"contacts": [{"external_id": "9", "blocked": True, "archived": True}]})
+    (outcome,) = told.converge(told.manifest({"contacts": [{"external_id": "9", "state": "present"}]}))
+    assert (outcome.status, outcome.reason) == (Status.FAILED, "400 User was blocked and cannot be recreated")

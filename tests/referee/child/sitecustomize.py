@@ -13,7 +13,7 @@ class Hook:
     def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
         if name != "reconciler.sandbox.app":
             return None
-        sys.meta_path.remove(self)  # type: ignore[arg-type]  # a finder need not be the abstract class
+        sys.meta_path.remove(self)
         from importlib.util import find_spec
 
         spec = find_spec(name)
@@ -49,4 +49,4 @@ def recording() -> Any:
 
 
 if "RECONCILER_REFEREE" in os.environ:
-    sys.meta_path.insert(0, Hook())  # type: ignore[arg-type]  # a finder need not be the abstract class
+    sys.meta_path.insert(0, Hook())

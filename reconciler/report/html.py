@@ -1,0 +1,120 @@
+"""A plan as one self-contained page: a list that any browser shows, and a script of ours, the only one allowed, that filters it."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core.change import LOSING, Action
+from reconciler.core.document import Document
+from reconciler.report import text
+from reconciler.report.sentences import approvals, asides, by_gate, cost, losing, page, sum_of, title, topic
+from reconciler.report.signs import SIGNS, UNKNOWN, count
+from reconciler.report.terminal import clean
+
+if TYPE_CHECKING:
+    import jinja2
+
+# Longer values are cut: a page that people read is no place for a document.
+LONGEST = 5_000
+HERE = Path(__file__).parent / "page"
+
+
+@dataclass(frozen=True, slots=True)
+class _Thing:
+    """One thing with all that happens to it; `place` is where, if all of it was declared at one place."""
+
+    address: str
+    page: str | None
+    place: str
+    changes: Sequence[Document]
+
+
+def render(document: Document) -> str:
+    """The whole page. All foreign text goes through `_harmless`, and then through the template's own escaping."""
+    kinds, topics = text.grouped(document["changes"]), dict(text.topics(document))
+    actions = Counter(change["action"] for change in document["changes"])
+    return _template().render(
+        document=document,
+        title=title(document),
+        summary=text.summary(document),
+        losing=losing(document),
+        cost=cost(document),
+        kinds={kind: (sum_of(things), _things(things)) for kind, things in kinds.items()},
+        actions={action: actions[action] for action in (*Action, *sorted(set(actions) - set(Action))) if actions[action]},
+        lost=sum(number for action, number in actions.items() if action in LOSING),
+        gates=by_gate(document),
+        approvals=[text.option(word) for word in approvals(document)],
+        warned=topics.pop(text.POLICY, ()),
+        topics=topics,
+        scope=text.narrowed(document.get("scope") or {}) if document.get("partial") else "",
+    )
+
+
+def _things(things: Mapping[str, Sequence[Document]]) -> Iterator[_Thing]:
+    for address, changes in things.items():
+        places = {text.placed(change["source"]) for change in changes}
+        yield _Thing(address, next(filter(None, map(page, changes)), None), places.pop() if len(places) == 1 else "", changes)
+
+
+def _moves(change: Document) -> Iterator[tuple[str, str | None, str | None, str]]:
+    """Every field that a change moves: path, before, after, cause. Without values in a saved plan; nothing is before a create."""
+    for field in change["fields"]:
+        cause = field["cause"] if field["cause"] != change["cause"] else None
+        after = _shown(field["after"]) if "after" in field else None
+        created = change["action"] == Action.CREATE and field.get("before") is None
+        yield field["path"], None if created or "before" not in field else _shown(field["before"]), after, cause or ""
+
+
+def _shown(value: Any) -> str:
+    found = text.written(value)
+    return found if len(found) <= LONGEST else f"{found[:LONGEST]}… and {len(found) - LONGEST:,} characters more"
+
+
+def _harmless(value: Any) -> Any:
+    """What goes into the page: foreign text with its control characters made visible. Markup is our own style and script."""
+    return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+_WORDS: Mapping[str, Any] = {
+    "sign": lambda action: SIGNS.get(action, UNKNOWN).symbol,
+    "losses": sorted(LOSING),
+    "asides": asides,
+    "moves": _moves,
+    "used": text.used,
+    "placed": text.placed,
+    "topic": topic,
+    "count": count,
+}
+
+
+@cache
+def _template() -> jinja2.Template:
+    # Jinja takes longer to import than most plans take to print.
+    import jinja2
+    from markupsafe import Markup
+
+    house = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_harmless,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    style, script = (Markup((HERE / name).read_text(encoding="utf-8")) for name in ("plan.css", "plan.js"))
+    parts = {"style": style, "script": script, "allowed": _policy(style, script)}
+    return house.get_template("plan.html", globals={**_WORDS, **parts})
+
+
+def _policy(style: str, script: str) -> str:
+    """The page loads nothing, sends nothing, and runs this script and no other (https://www.w3.org/TR/CSP3/)."""
+    hashes = (b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in (style, script))
+    return "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; base-uri 'none'; form-action 'none'".format(*hashes)

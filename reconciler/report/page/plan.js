@@ -1,0 +1,76 @@
+
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const theme = document.getElementById("theme");
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+  const remembered = (value) => {
+    // A page opened from a file may have no storage.
+    try { return value ? localStorage.setItem("theme", value) : localStorage.getItem("theme"); } catch { return null; }
+  };
+  const wear = (value) => {
+    if (value === "dark" || value === "light") root.dataset.theme = value;
+    theme.setAttribute("aria-pressed", String(dark()));
+  };
+  wear(remembered());
+  theme.addEventListener("click", () => { wear(dark() ? "light" : "dark"); remembered(root.dataset.theme); });
+  system.addEventListener("change", () => wear());
+  theme.hidden = false;
+
+  const form = document.querySelector("form");
+  if (!form) return;
+  const shown = document.getElementById("shown");
+  const again = form.querySelector("button");
+  const folded = (text) => text.normalize("NFKC").toLowerCase();
+  const change = (name, node) => ({ node, action: node.dataset.a, text: folded(name + " " + node.textContent) });
+  const thing = (node) => ({ node, changes: [...node.lastElementChild.children].map((li) => change(node.firstElementChild.textContent, li)) });
+  const kind = (node) => {
+    const count = node.querySelector("summary span");
+    return { node, count, all: count.textContent, things: [...node.querySelectorAll(".t")].map(thing) };
+  };
+  // The list itself is the data: it is read once, at the first filter.
+  let kinds;
+  const read = () => kinds || (kinds = [...document.querySelectorAll(".kind")].map(kind));
+  const total = document.querySelectorAll("[data-a]").length;
+  const say = (number) => {
+    shown.textContent = number === total ? total.toLocaleString("en") + (total === 1 ? " change" : " changes")
+      : number ? number.toLocaleString("en") + " of " + total.toLocaleString("en") + " changes" : "No change matches";
+    again.hidden = number === total;
+  };
+  const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
+  const show = (node, wanted) => {
+    if (node.hidden === wanted) node.hidden = !wanted;
+    return wanted;
+  };
+
+  const filter = () => {
+    const asked = new FormData(form);
+    const words = [...folded(asked.get("query")).matchAll(/"([^"]*)"?|\S+/g)].map((word) => word[1] ?? word[0]).filter(Boolean);
+    const actions = (asked.get("action") || "").split(" ").filter(Boolean);
+    const matches = (one) => (!actions.length || actions.includes(one.action)) && words.every((word) => one.text.includes(word));
+    const narrow = (each, wanted) => {
+      const kept = each.changes.filter((one) => show(one.node, wanted && matches(one))).length;
+      show(each.node, kept > 0);
+      return kept;
+    };
+    const number = sum(read().map((group) => {
+      const found = sum(group.things.map((each) => narrow(each, !asked.get("kind") || asked.get("kind") === group.node.dataset.kind)));
+      const all = sum(group.things.map((each) => each.changes.length));
+      group.count.textContent = found === all ? group.all : found.toLocaleString("en") + " of " + group.all;
+      if (show(group.node, found > 0) && words.length) group.node.open = true;
+      return found;
+    }));
+    say(number);
+  };
+
+  let waiting = 0;
+  const soon = () => { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(filter); };
+  form.addEventListener("input", soon);
+  form.addEventListener("reset", () => { soon(); form.elements.query.focus(); });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.hidden = false;
+  say(total);
+  // A browser that comes back to the page may have kept what was typed.
+  if (form.elements.query.value) soon();
+})();

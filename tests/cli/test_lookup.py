@@ -1,0 +1,496 @@
+"""get and api, as typed: what they print, what they refuse, and that what is read is shown as it comes."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from reconciler import workflow
+from reconciler.cli import cli
+from reconciler.cli.fields import as_query, read_fields
+from reconciler.cli.running import run
+from reconciler.errors import Usage
+from reconciler.sandbox import Sandbox, serve
+from tests.conftest import MakeRoute
+
+TOKEN = "dG9rOmFiY2RlZi1vZi1hLXRlc3Q="
+NASTY = "\x1b[31mred\x1b[0m\n::error::no\r##[group]x \u202e \x7f \U0001f600 é"
+SEED: dict[str, Any] = {
+    "app": {"timezone": "America/New_York"},
+    "attributes": [
+        {"name": "seats", "model": "contact", "data_type": "integer"},
+        {"name": "tier", "model": "company", "data_type": "string"},
+    ],
+    "tags": ["VIP", "trial"],
+    "companies": [{"company_id": "6", "name": "Blue Sun"}, {"company_id": "empty"}],
+    "contacts": [
+        {"external_id": "25", "email": "Hoban@serenity.example", "companies": ["6"], "custom_attributes": {"seats": 9007199254740993}},
+        {"external_id": "26", "email": "zoe@acme.com", "name": "Zoe", "tags": ["VIP"]},
+        {"role": "lead", "email": "badger@acme.com", "created_at": 1_763_985_600},
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def ids(self) -> list[str]:
+        return self.out.split()
+
+    def documents(self) -> list[Any]:
+        """JSON documents, one after the other."""
+        found, rest = [], self.out.strip()
+        while rest:
+            document, end = json.JSONDecoder().raw_decode(rest)
+            found.append(document)
+            rest = rest[end:].lstrip()
+        return found
+
+
+@dataclass
+class Desk:
+    """A command line in a folder of its own, before one sandbox."""
+
+    box: Sandbox
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: str) -> Ended:
+        self.capsys.readouterr()
+        code = run(cli, arguments)
+        return Ended(code, *self.capsys.readouterr())
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("INTERCOM_ACCESS_TOKEN", TOKEN)
+    with Sandbox(token=TOKEN) as box, serve(box) as server:
+        monkeypatch.setenv("INTERCOM_BASE_URL", server.url)
+        box.seed(SEED)
+        yield Desk(box, capsys)
+
+
+def contact(desk: Desk, **fields: Any) -> str:
+    ((name, value),) = fields.items()
+    return str(next(c["id"] for c in desk.box.ws.store.table("contact").docs.values() if c.get(name) == value))
+
+
+# ── get ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_all_of_a_section_is_listed_and_its_blind_spots_are_told(desk: Desk) -> None:
+    ended = desk("get", "tags")
+    assert (ended.code, [line.split()[0] for line in ended.out.splitlines()], ended.err) == (0, ["VIP", "trial"], "")
+    ended = desk("get", "companies", "-o", "json")
+    assert [company["company_id"] for company in json.loads(ended.out)] == ["6"]
+    assert "companies without users" in ended.err
+    ended = desk("get", "contacts", "-o", "ids")
+    assert len(ended.ids) == 3
+    assert "archived contacts" in ended.err
+    assert "last minutes" in ended.err
+
+
+def test_keys_are_any_identity_in_the_order_given(desk: Desk) -> None:
+    live_id = contact(desk, external_id="26")
+    for key in ("26", "ZOE@acme.com", live_id):
+        assert desk("get", "contacts", key, "-o", "ids").ids == [live_id]
+    found = json.loads(desk("get", "contacts", "badger@acme.com", "25", "26", "26", "-o", "json").out)
+    assert [c["email"] for c in found] == ["badger@acme.com", "Hoban@serenity.example", "zoe@acme.com"]
+    assert desk("get", "tags", "vip").out.startswith("VIP ")
+    assert desk("get", "companies", "empty").code == 0
+
+
+def test_many_keys_cost_one_search(desk: Desk) -> None:
+    desk.box.seed({"contacts": [{"external_id": f"u{n}"} for n in range(100)]})
+    desk.box.forget_requests()
+    assert len(desk("get", "contacts", *(f"u{n}" for n in range(100)), "-o", "ids").ids) == 100
+    assert [(r.method, r.path) for r in desk.box.requests] == [("GET", "/me"), ("POST", "/contacts/search")]
+
+
+def test_keys_that_nothing_has_are_named_without_the_person(desk: Desk) -> None:
+    ended = desk("get", "contacts", "nobody@serenity.example", "25", "search", "-o", "json")
+    assert ended.code == 1
+    assert [c["external_id"] for c in json.loads(ended.out)] == ["25"]
+    assert "not found: n***@serenity.example, search; archived contacts cannot be seen" in ended.err
+    assert "nobody" not in ended.err
+    assert desk("get", "tags", "nope").err == "error: not found: nope\n"
+
+
+def test_no_key_asks_for_another_endpoint(desk: Desk) -> None:
+    for key in ("", ".", "..", "merge", "find_by_external_id", "a/b", "h***@serenity.example"):
+        ended = desk("get", "contacts", "--", key)
+        assert ended.code == 1, key
+    paths = {r.path for r in desk.box.requests}
+    assert {path for path in paths if path.startswith("/contacts/")} <= {
+        "/contacts/search", "/contacts/find_by_external_id/merge", "/contacts/find_by_external_id/find_by_external_id",
+        "/contacts/find_by_external_id/a%2Fb",
+    }  # fmt: skip
+
+
+def test_a_key_that_was_merged_shows_who_it_is_now(desk: Desk) -> None:
+    desk.box.seed({"contacts": [{"id": "0" * 24, "external_id": "old", "merged_into": contact(desk, external_id="26")}]})
+    ended = desk("get", "contacts", "old", "-o", "ids")
+    assert (ended.code, ended.ids) == (0, [contact(desk, external_id="26")])
+    assert "was merged into" in ended.err
+
+
+def test_where_finds_and_tells_of_days(desk: Desk) -> None:
+    ended = desk("get", "contacts", "--where", "email_domain = acme.com and role = user", "-o", "ids")
+    assert (ended.code, ended.ids) == (0, [contact(desk, external_id="26")])
+    ended = desk("get", "contacts", "--where", "created_at = 2025-11-24", "-o", "ids")
+    assert ended.ids == [contact(desk, role="lead")]
+    assert "whole days in the workspace's time zone (America/New_York)" in ended.err
+    assert "archived contacts" in ended.err
+
+
+def test_custom_attributes_have_the_type_that_is_live(desk: Desk) -> None:
+    ended = desk("get", "contacts", "--where", "custom_attributes.seats >= 9007199254740993", "-o", "ids")
+    assert (ended.code, ended.ids) == (0, [contact(desk, external_id="25")])
+    desk.box.forget_requests()
+    for wrong, words in (("seats ~ 9", "is a integer"), ("tier = gold", "no field"), ("seats = many", "whole number")):
+        ended = desk("get", "contacts", "--where", f"custom_attributes.{wrong}")
+        assert (ended.code, ended.out) == (64, ""), wrong
+        assert words in ended.err
+    assert {r.path for r in desk.box.requests} == {"/me", "/data_attributes"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("contacts", "--where", "emial = a"),
+        ("contacts", "--where", "created_at >= 2020-01-01 and custom_attributes.seats > 1"),
+        ("contacts", "--where", "formatted_phone = 1", "--api-version", "2.15"),
+        ("contacts", "25", "--where", "role = user"),
+        ("tags", "--where", "name = vip"),
+        ("companies", "--where", "name = vip"),
+        ("people",),
+    ],
+)
+def test_what_can_be_seen_offline_is_64_before_any_call(desk: Desk, arguments: Sequence[str]) -> None:
+    ended = desk("get", *arguments)
+    assert (ended.code, ended.out, desk.box.requests) == (64, "", [])
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_foreign_text_is_harmless_in_every_form_and_whole_in_json_and_yaml(desk: Desk) -> None:
+    desk.box.seed({"contacts": [{"external_id": NASTY.replace("\n", " "), "name": NASTY, "phone": "+15551234567"}]})
+    shown = desk("get", "contacts", "--where", "phone ^ +1", "-o", "table").out
+    assert len(shown.splitlines()) == 1
+    as_json, as_yaml = (desk("get", "contacts", "--where", "phone ^ +1", "-o", form).out for form in ("json", "yaml"))
+    assert json.loads(as_json)[0]["name"] == yaml.safe_load(as_yaml)[0]["name"] == NASTY
+    for out in (shown, as_json, as_yaml):
+        assert not any(char in out for char in "\x1b\r\x7f\u202e")
+        assert "##[" not in out
+        assert not any(line.lstrip().startswith("::") for line in out.splitlines())
+    assert as_json.isascii()
+    assert as_yaml.isascii()
+
+
+def test_big_numbers_keep_every_digit(desk: Desk) -> None:
+    for form in ("table", "json", "yaml"):
+        assert "9007199254740993" in desk("get", "contacts", "25", "-o", form).out
+
+
+def test_nothing_is_an_empty_list(desk: Desk) -> None:
+    for form, nothing in (("json", []), ("yaml", []), ("ids", None), ("table", None)):
+        ended = desk("get", "contacts", "--where", "name = nobody", "-o", form)
+        assert (ended.code, yaml.safe_load(ended.out)) == (0, nothing)
+
+
+def test_rows_come_before_the_last_page_is_read(route: MakeRoute) -> None:
+    here = route({"contacts": [{"external_id": f"u{n}"} for n in range(400)]})
+    with here.session() as session:
+        here.box.forget_requests()
+        for section, wanted in (("contacts", None), ("contacts", workflow.read_where("contacts", "role = user", "2.16"))):
+            found = workflow.search(session, section, wanted)[0] if wanted else workflow.list_all(session, section)
+            next(found)
+            assert len(here.box.requests) == 1
+            assert sum(1 for _ in found) == 399
+            assert len(here.box.requests) == 3
+            here.box.forget_requests()
+
+
+def test_what_was_read_is_flushed_before_the_next_page(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.box.seed({"contacts": [{"external_id": f"u{n}"} for n in range(300)]})
+    flushed: list[int] = []
+
+    class Stream(io.StringIO):
+        def flush(self) -> None:
+            flushed.append(self.getvalue().count("\n"))
+
+    monkeypatch.setattr(sys, "stdout", Stream())
+    assert run(cli, ["get", "contacts", "-o", "ids"]) == 0
+    assert {0, 150, 300, 303} <= set(flushed)
+
+
+def test_more_companies_than_the_listing_reaches_are_scrolled(route: MakeRoute) -> None:
+    companies = [{"company_id": f"c{n}"} for n in range(250)]
+    here = route({"companies": companies, "contacts": [{"external_id": "u", "companies": [c["company_id"] for c in companies]}]})
+    kind = workflow.kind_of("companies")
+    assert kind.listing
+    here.kinds = [replace(k, listing=replace(kind.listing, most=200)) if k is kind else k for k in here.kinds]
+    with here.session() as session:
+        assert len([thing.id for thing in workflow.list_all(session, "companies")]) == 250
+    assert sum(r.path == "/companies/scroll" for r in here.box.requests) == 4
+
+
+def test_a_reader_that_leaves_ends_it_quietly(tmp_path: Path) -> None:
+    (tmp_path / ".reconciler").mkdir()
+    with Sandbox(tmp_path / ".reconciler" / "sandbox.db") as box:
+        box.seed({"contacts": [{"external_id": f"u{n}", "name": "x" * 500} for n in range(1000)]})
+    command = f"set -o pipefail; {Path(sys.executable).with_name('reconciler')} get contacts --sandbox -o json | head -2"
+    ended = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, len(ended.stdout.splitlines())) == (0, 2)
+    assert "rror" not in ended.stderr
+
+
+# ── api ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_fields_are_the_query_of_a_get_and_the_body_of_a_post(desk: Desk) -> None:
+    assert desk("api", "GET", "/companies", "-f", "company_id=6").documents()[0]["name"] == "Blue Sun"
+    assert desk("api", "get", "companies?company_id=6").documents()[0]["name"] == "Blue Sun"
+    assert desk("api", "POST", "/tags", "-f", "name=beta").documents()[0]["name"] == "beta"
+    assert desk("api", "POST", "/contacts", "-f", "external_id=99", "-F", "custom_attributes[seats]=3").code == 0
+    made = desk.box.ws.store.table("contact").find("external_id", "99")[0]
+    assert made["custom_attributes"] == {"seats": 3}
+
+
+def test_beside_input_fields_are_the_query_as_in_gh(desk: Desk, tmp_path: Path) -> None:
+    desk.box.route("POST", "/echo", lambda request: {"query": request.query, "body": request.body})
+    (tmp_path / "body.json").write_text('{"name": "from a file", "big": 9007199254740993}')
+    ended = desk("api", "POST", "/echo", "--input", "body.json", "-f", "x=1")
+    assert ended.documents() == [{"query": {"x": "1"}, "body": {"name": "from a file", "big": 9007199254740993}}]
+
+
+def test_i_shows_status_and_headers_before_the_body(desk: Desk) -> None:
+    head, _, body = desk("api", "GET", "/tags", "-i").out.partition("\n\n")
+    assert head.splitlines()[0] == "HTTP/1.1 200 OK"
+    assert "X-RateLimit-Remaining: " in head
+    assert json.loads(body)["type"] == "list"
+
+
+def test_headers_are_shown_only_where_they_are_safe(desk: Desk) -> None:
+    desk.box.faults.add("GET", "/tags", headers={"Set-Cookie": "secret=1", "X-Request-Id": "abc"})
+    out = desk("api", "GET", "/tags", "-i").out
+    assert "secret" not in out
+    assert "X-Request-Id: abc" in out
+
+
+def test_an_error_is_printed_as_it_came_and_ends_with_1(desk: Desk) -> None:
+    ended = desk("api", "GET", "/contacts/nobody", "-i")
+    assert ended.code == 1
+    assert ended.out.startswith("HTTP/1.1 404 Not Found\n")
+    assert json.loads(ended.out.partition("\n\n")[2])["errors"][0]["code"] == "not_found"
+    assert ended.err.startswith("error: GET ")
+    assert "404 not_found: User Not Found" in ended.err
+
+
+def test_a_reply_without_content_prints_nothing(desk: Desk) -> None:
+    tag = desk("get", "tags", "trial", "-o", "ids").ids[0]
+    ended = desk("api", "DELETE", f"/tags/{tag}")
+    assert (ended.code, ended.out) == (0, "")
+
+
+PAGED: list[tuple[str, Sequence[str], int]] = [
+    ("cursor in the query", ("GET", "/contacts", "-f", "per_page=2"), 7),
+    ("cursor in the body", ("POST", "/contacts/search", "--input", "search.json"), 6),
+    ("page numbers", ("POST", "/companies/list?per_page=2"), 5),
+    ("page numbers of a GET", ("GET", "/companies", "-F", "per_page=2"), 5),
+    ("a URL", ("GET", "/contacts/{}/companies?per_page=2"), 5),
+    ("a scroll", ("GET", "/companies/scroll"), 5),
+    ("one page", ("GET", "/tags"), 2),
+]
+
+
+@pytest.mark.parametrize(("arguments", "count"), [case[1:] for case in PAGED], ids=[case[0] for case in PAGED])
+def test_all_pages_are_followed(desk: Desk, tmp_path: Path, arguments: Sequence[str], count: int) -> None:
+    more = [{"external_id": f"u{n}", "email": f"u{n}@acme.com"} for n in range(3)]
+    names = [f"c{n}" for n in range(4)]
+    desk.box.seed({"companies": [{"company_id": name} for name in names]})
+    desk.box.seed({"contacts": [*more, {"external_id": "rich", "companies": ["6", *names]}]})
+    query = {"field": "role", "operator": "=", "value": "user"}
+    (tmp_path / "search.json").write_text(json.dumps({"query": query, "pagination": {"per_page": 2}}))
+    method, path, *rest = (argument.format(contact(desk, external_id="rich")) for argument in arguments)
+    ended = desk("api", method, path, *rest, "--paginate")
+    documents = ended.documents()
+    found = [item["id"] for document in documents for item in document.get("data") or document.get("companies") or []]
+    assert (ended.code, ended.err) == (0, "")
+    assert len(found) == len(set(found)) == count
+    assert len(documents) > 1 or path == "/tags"
+
+
+def test_without_paginate_one_page_is_read(desk: Desk) -> None:
+    assert len(desk("api", "GET", "/contacts", "-f", "per_page=2").documents()) == 1
+
+
+def test_a_merge_history_has_a_cursor_of_its_own(desk: Desk) -> None:
+    user = contact(desk, external_id="26")
+    for n in range(3):
+        desk.box.seed({"contacts": [{"id": f"{n}" * 24, "role": "lead", "email": "zoe@acme.com"}]})
+        assert desk("api", "POST", "/contacts/merge", "-f", f"from={str(n) * 24}", "-f", f"into={user}").code == 0
+    documents = desk("api", "GET", f"/contacts/{user}/merge_history?per_page=1", "--paginate").documents()
+    assert len({item["source_contact_id"] for document in documents for item in document["data"]}) == 3
+
+
+def test_a_list_that_goes_round_in_circles_is_an_error(desk: Desk) -> None:
+    desk.box.faults.add("GET", "/contacts", times=9, body=b'{"type":"list","data":[],"pages":{"next":{"starting_after":"x"}}}')
+    ended = desk("api", "GET", "/contacts", "--paginate")
+    assert ended.code == 1
+    assert "again and again" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("GET", "https://evil.example/me"), "no other host"),
+        (("GET", "//evil.example/me"), "no other host"),
+        (("GET", "/contacts/../me"), "cannot stand in a URL"),
+        (("GET", "/contacts/%2e%2e/me"), "cannot stand in a URL"),
+        (("GET", "/contacts//x"), "cannot stand in a URL"),
+        (("GET", "/contacts/a b"), "cannot stand in a URL"),
+        (("G3T", "/me"), "capital letters"),
+        (("GET", "/me", "-f", "x"), "a value is missing"),
+        (("GET", "/me", "-f", "=x"), "KEY=VALUE"),
+        (("POST", "/tags", "-f", "a=1", "-f", "a[b]=1"), "another shape"),
+        (("POST", "/tags", "-f", "a=1", "-f", "a=2"), "given twice"),
+        (("POST", "/tags", "-F", "a=@nowhere"), "cannot be read"),
+        (("POST", "/tags", "--input", "nowhere"), "nowhere"),
+        (("GET", "/me", "--input", "-"), "has no body"),
+        (("POST", "/tags", "-f", "name=x", "--paginate"), "only reads have pages"),
+    ],
+)
+def test_wrong_usage_is_64_and_no_call_is_made(desk: Desk, arguments: Sequence[str], words: str) -> None:
+    ended = desk("api", *arguments)
+    assert (ended.code, ended.out, desk.box.requests) == (64, "", [])
+    assert words in ended.err
+
+
+@pytest.mark.parametrize(
+    ("ci", "arguments", "code"),
+    [
+        ("true", ("POST", "/tags", "-f", "name=x"), 64),
+        ("1", ("DELETE", "/tags/1"), 64),
+        ("woodpecker", ("PUT", "/contacts/x"), 64),
+        ("true", ("POST", "/tags", "-f", "name=x", "--allow-write"), 0),
+        ("true", ("GET", "/tags"), 0),
+        ("true", ("POST", "/companies/list"), 0),
+        ("false", ("POST", "/tags", "-f", "name=x"), 0),
+        ("0", ("POST", "/tags", "-f", "name=x"), 0),
+        ("", ("POST", "/tags", "-f", "name=x"), 0),
+    ],
+)
+def test_where_ci_is_set_writing_must_be_allowed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, ci: str, arguments: Sequence[str], code: int
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    ended = desk("api", *arguments)
+    assert ended.code == code
+    if code:
+        assert "--allow-write" in ended.err
+        assert desk.box.requests == []
+
+
+def _folder(text: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / "intercom.yaml").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "prepare", "code", "words"),
+    [
+        (("--app-id", "other"), None, 3, "refused: workspace: the token is for sandbox1 in us"),
+        (("--region", "eu"), None, 3, "refused: workspace: "),
+        (("--app-id", "sandbox1", "--region", "us"), None, 0, ""),
+        ((), _folder("workspace: {app_id: other}"), 3, "refused: workspace: "),
+        ((), _folder("workspace: {app_id: other}\nunknown: [of: it]"), 3, "refused: workspace: "),
+        ((), _folder("workspace: {app_id: other}\ntags: ["), 65, "intercom.yaml"),
+        ((), _folder("workspace: {app_id: sandbox1}"), 0, ""),
+        (("--app-id", "sandbox1"), _folder("workspace: {app_id: other, region: eu}"), 0, ""),
+        ((), _folder("services: {web: {image: x}}"), 0, ""),
+        ((), _folder("{{ no yaml"), 0, ""),
+    ],
+)
+def test_the_pin_holds_for_lookups_too(
+    desk: Desk, tmp_path: Path, arguments: Sequence[str], prepare: Callable[[Path], object] | None, code: int, words: str
+) -> None:
+    if prepare:
+        prepare(tmp_path)
+    for verb in (("api", "POST", "/tags", "-f", "name=new"), ("get", "tags")):
+        ended = desk(*verb, *arguments)
+        assert ended.code == code, ended.err
+        assert words in ended.err
+    assert bool(desk.box.writes) == (code == 0)
+
+
+def test_two_pins_in_one_folder_must_be_told_apart(desk: Desk, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text(f"workspace: {{app_id: {name}}}")
+    ended = desk("api", "GET", "/me")
+    assert (ended.code, desk.box.requests) == (64, [])
+    assert "several workspaces" in ended.err
+
+
+def test_the_token_is_in_no_output(desk: Desk) -> None:
+    desk.box.route("GET", "/echo", lambda request: {"token": request.token})
+    desk.box.route("GET", "/refusal", lambda request: (400, {"type": "error.list", "errors": [{"code": "x", "message": request.token}]}))
+    for path in ("/echo", "/refusal"):
+        ended = desk("api", "GET", path, "-i")
+        assert "***" in ended.out
+        assert TOKEN not in ended.out + ended.err
+
+
+def test_an_answer_is_harmless_and_exact(desk: Desk) -> None:
+    desk.box.route("GET", "/nasty", lambda _: {"x": NASTY, "n": 9007199254740993})
+    out = desk("api", "GET", "/nasty").out
+    assert json.loads(out) == {"x": NASTY, "n": 9007199254740993}
+    assert out.isascii()
+    assert not any(part in out for part in ("\x1b", "\x7f", "##["))
+
+
+@pytest.mark.parametrize(
+    ("raw", "typed", "tree"),
+    [
+        (["a=b"], [], {"a": "b"}),
+        (["a=1", "b=true"], ["c=1", "d=true", "e=null"], {"a": "1", "b": "true", "c": 1, "d": True, "e": None}),
+        ([], ["f=x", "g=-5", "h=1.5"], {"f": "x", "g": -5, "h": "1.5"}),
+        ([], ["big=123456789012345678901234567890"], {"big": 123456789012345678901234567890}),
+        (["a[b]=x", "a[c][d]=y"], [], {"a": {"b": "x", "c": {"d": "y"}}}),
+        (["a[]=x", "a[]=y"], ["a[]=1"], {"a": ["x", "y", 1]}),
+        (["a[]"], ["b[]"], {"a": [], "b": []}),
+        (["a[][n]=1", "a[][v]=2", "a[][n]=3"], [], {"a": [{"n": "1", "v": "2"}, {"n": "3"}]}),
+        (["a[][t][]=1", "a[][t][]=2"], [], {"a": [{"t": ["1", "2"]}]}),
+        (["a==b=c", "b="], [], {"a": "=b=c", "b": ""}),
+    ],
+)
+def test_fields_nest_as_in_gh(raw: list[str], typed: list[str], tree: dict[str, Any]) -> None:
+    assert read_fields(raw, typed) == tree
+
+
+def test_a_typed_field_can_be_a_file(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("true")
+    assert read_fields([f"a=@{tmp_path}/note.txt"], [f"b=@{tmp_path}/note.txt"]) == {"a": f"@{tmp_path}/note.txt", "b": "true"}
+
+
+def test_nested_fields_in_a_query(tmp_path: Path) -> None:
+    tree = read_fields(["a[b]=x", "c[]=1", "c[]=2"], ["t=true", "n=null", "i=5"])
+    assert as_query(tree) == [("a[b]", "x"), ("c[]", "1"), ("c[]", "2"), ("t", "true"), ("n", ""), ("i", "5")]
+
+
+@pytest.mark.parametrize("key", ["a[", "a]", "[b]=x", "a[b=x", "a[][]=x", "a[b]c=x"])
+def test_a_key_that_cannot_be_read_is_refused(key: str) -> None:
+    with pytest.raises(Usage):
+        read_fields([key], [])
