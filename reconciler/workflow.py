@@ -222,7 +222,7 @@ def _without_ineffective(session: Session, found: Difference) -> Difference:
     known = session.ledger.is_ineffective(session.here.app_id, asked)
     changes, notes = [], list(found.notes)
     for change in found.changes:
-        mute = sorted(path for address, path, _ in _claims(change) if (address, path) in known and change.action is not Action.CREATE)
+        mute = sorted(path for address, path, _ in _claims(change) if (address, path) in known)
         if mute:
             text = f"{', '.join(mute)}: Intercom answered 200 and did not take this; change it here or there"
             notes.append(Note("ineffective", text, change.address, change.mark))

@@ -145,6 +145,17 @@ def test_a_create_that_meets_somebody_else_by_email_fails_and_touches_nobody(rou
     assert people(told)[0]["name"] == "Old"
 
 
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_conflict_that_names_somebody_with_another_identity_is_not_taken(archived: bool, route: MakeRoute) -> None:
+    told = route({"contacts": [{"id": TWIN, "external_id": "other", "name": "Old", "archived": archived}]})
+    article = "An archived" if archived else "A"
+    message = f"{article} contact matching those details already exists with id={TWIN}"
+    told.box.faults.add("POST", "^/contacts$", status=409, code="conflict", message=message)
+    outcomes = told_of(told.converge(told.manifest("contacts: [{external_id: new, name: New, state: present}]\n")))
+    assert outcomes["create contact/new"][0] == "failed"
+    assert [(person["name"], person["archived"]) for person in people(told)] == [("Old", archived)]
+
+
 @pytest.mark.parametrize(
     ("desired", "path"),
     [
@@ -182,6 +193,15 @@ def test_a_link_to_a_contact_that_went_meanwhile_is_skipped_and_named(route: Mak
     assert "archived, merged or deleted" in outcomes["attach contact/25 tag/vip"][1]
     assert outcomes["attach contact/25 company/6"][0] == "skipped"
     assert outcomes["attach contact/26 tag/vip"][0] == "applied"
+
+
+@pytest.mark.parametrize(("role", "sent"), [("lead", 1), ("user", 2)])
+def test_the_create_of_a_lead_whose_answer_was_lost_is_not_repeated(role: str, sent: int, route: MakeRoute) -> None:
+    told = route()
+    told.box.faults.add("POST", "^/contacts$", drop="after")
+    told.converge(told.manifest(f"contacts: [{{email: h@s.example, role: {role}, missing: create}}]\n"))
+    assert wrote(told).count("POST /contacts") == sent
+    assert len(people(told)) == 1
 
 
 # ---- failures

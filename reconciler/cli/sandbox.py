@@ -53,7 +53,7 @@ def serve(
         for fault in faults:
             how = {"drop": fault.removeprefix("drop-")} if fault.startswith("drop-") else {"status": int(fault)}
             box.faults.add(rate=fault_rate / len(faults), times=None, **how)
-        return serve_forever(box, port=port, ready=lambda url: click.echo(url))
+        return 128 + serve_forever(box, port=port, ready=lambda url: click.echo(url))
 
 
 @sandbox.command()

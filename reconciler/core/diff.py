@@ -91,16 +91,21 @@ def _compare(kind: Kind, resource: Resource, draft: _Draft) -> None:
     elif resource.state == "absent":
         draft.changes.append(ThingChange(Action.DELETE, resource.address, resource.mark, thing.id, people=draft.people(kind.name)))
     elif resource.state == "archived":
-        refused = len(draft.refusals)
-        tuple(_moved(kind, resource, thing, draft))
-        if not kind.dormant(thing) and len(draft.refusals) == refused:
-            draft.changes.append(ThingChange(Action.ARCHIVE, resource.address, resource.mark, thing.id, people=draft.people(kind.name)))
+        _archive(kind, resource, thing, draft)
     elif kind.dormant(thing):
         fields = tuple(_moved(kind, resource, thing, draft))
         people = draft.people(kind.name)
         draft.changes.append(ThingChange(Action.UNARCHIVE, resource.address, resource.mark, thing.id, fields, people=people))
     else:
         draft.changes.extend(_split_rename(kind, resource, thing, list(_moved(kind, resource, thing, draft)), draft))
+
+
+def _archive(kind: Kind, resource: Resource, thing: Live, draft: _Draft) -> None:
+    """To the archive, unless a field that can never change says that the live thing is another one than the declared."""
+    refused = len(draft.refusals)
+    tuple(_moved(kind, resource, thing, draft))
+    if not kind.dormant(thing) and len(draft.refusals) == refused:
+        draft.changes.append(ThingChange(Action.ARCHIVE, resource.address, resource.mark, thing.id, people=draft.people(kind.name)))
 
 
 def _absent(kind: Kind, resource: Resource, draft: _Draft) -> None:
@@ -258,7 +263,8 @@ def _compare_links(link: LinkKind, resource: Resource, draft: _Draft) -> None:
     if written is None or resource.gone or (thing is None and resource.address not in draft.created):
         return
     if resource.address in draft.returning and (written.absent or draft.manifest.policy.links != "additive"):
-        draft.note("incomplete", f"an archived one keeps its {link.field}, which can be seen only once it is back: plan again then", resource)
+        text = f"an archived one keeps its {link.field}, which can be seen only once it is back: plan again then"
+        draft.note("incomplete", text, resource)
     held = _held(link, thing, draft)
     attach = [t for t in written.present if t not in held and _attachable(link, resource, t, draft)]
     sure = (t for t, live_id in held.items() if (link.target, live_id) not in draft.live.doubted)

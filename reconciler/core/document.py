@@ -22,12 +22,13 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """How one change of a saved plan is recognised: by its action and ends as shown, and by digests of its before-values."""
+    """How one change of a saved plan is recognised: by its action and ends as shown, and by digests of its live id and before-values."""
 
     action: str
     address: str
     target: str | None
     fields: Mapping[str, str]
+    id: str | None = None
 
     @property
     def subject(self) -> tuple[str, str, str]:
@@ -129,6 +130,8 @@ def saved(kinds: Sequence[Kind], plan: Plan, salt: str, files: Mapping[str, str]
     """
     found = document(kinds, plan)
     for written, change in zip(found["changes"], plan.changes, strict=True):
+        # A name may pass to another thing meanwhile, which nobody decided about.
+        written["id_digest"] = digest(salt, change.id) if change.id else None
         for field, moved in zip(written["fields"], change.fields, strict=True):
             del field["before"], field["after"]
             field["before_digest"] = digest(salt, moved.before)
@@ -140,7 +143,8 @@ def saved(kinds: Sequence[Kind], plan: Plan, salt: str, files: Mapping[str, str]
 def holds(found: Document) -> tuple[Hold, ...]:
     """What a saved plan holds its apply to."""
     return tuple(
-        Hold(c["action"], c["address"], c["target"], {f["path"]: f["before_digest"] for f in c["fields"]}) for c in found["changes"]
+        Hold(c["action"], c["address"], c["target"], {f["path"]: f["before_digest"] for f in c["fields"]}, c.get("id_digest"))
+        for c in found["changes"]
     )
 
 

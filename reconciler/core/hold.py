@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from reconciler.core.change import Action, Change
@@ -61,6 +61,8 @@ def hold(found: Document, steps: Sequence[Step], manifest: Manifest, live: Snaps
 
 def _moved(planned: Hold, change: Change, salt: str) -> str:
     """Why a change is not the planned one: another field, or another value before it."""
+    if planned.id and change.id and planned.id != digest(salt, change.id):
+        return "another thing has this name now"
     new = [f.path for f in change.fields if f.path not in planned.fields]
     if new:
         return f"{', '.join(new)} was not in the plan"
@@ -76,11 +78,11 @@ def _lacking(steps: Sequence[Step], keep: Set[int], app_id: str) -> Iterator[str
             yield f"{change.action} {shown(change.address, app_id)}: {shown(steps[n].change.address, app_id)} is gone"
 
 
-def _lost(planned: Hold, names: Mapping[str, Address], live: Snapshot, steps: Iterable[Step]) -> str:
-    """Why a planned change that the comparison no longer shows is not simply done: its thing is gone."""
+def _lost(planned: Hold, names: Mapping[str, Address], live: Snapshot, awaited: Set[str]) -> str:
+    """Why a planned change that the comparison no longer shows is not simply done: its thing is gone, and not awaited either."""
     if planned.action in (*_LOSING, *_MAKING):
         return ""
-    for end in filter(None, (planned.address, planned.target)):
+    for end in sorted({planned.address, planned.target or planned.address} - awaited):
         address = names.get(end)
         if address is None or live.of(address) is None:
             return f"{end} is gone"

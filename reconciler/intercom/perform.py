@@ -83,7 +83,8 @@ class Performer:
                 return self._no(kind, job, change, ids, error)
             live_id, unshown = self._proved(kind, change, call, reply, live_id)
             hidden += unshown
-            ids = {**ids, change.address: live_id} if live_id else ids
+            if live_id and call is not job.calls[-1] and ids.get(change.address) != live_id:
+                ids = {**ids, change.address: live_id}
         return self._done(job, change, live_id, hidden, settling=change.action is Action.DELETE and kind.settles)
 
     def _done(

@@ -82,6 +82,7 @@ class _Pile:
     head: dict[str, Any] = field(default_factory=dict)
     head_marks: dict[Loc, Mark] = field(default_factory=dict)
     sections: set[str] = field(default_factory=set)
+    hints: dict[tuple[str, str], str] = field(default_factory=dict)
     doubles: list[_Item] = field(default_factory=list)
 
     def problem(self, mark: Mark, what: str, now: str = "") -> None:
@@ -285,10 +286,7 @@ def _links(pile: _Pile, item: _Item, target: str, name: str) -> WrittenLinks:
         mark = item.mark(name, i)
         end = pile.names.get((target, fold_target.field, fold_target.fold(link.key)))
         if end is None:
-            known = [a.key for a in pile.items if a.kind == target]
-            close = difflib.get_close_matches(link.key, known, 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"declare it under `{fold_target.field and _section(pile, target)}:`"
-            pile.problem(mark, f"{target} {link.key!r} is not declared", hint)
+            pile.problem(mark, f"{target} {link.key!r} is not declared", _hint(pile, target, link.key))
             continue
         if end.state in ("absent", "archived"):
             pile.problem(mark, f"{target} {link.key!r} is declared {end.state} at {end.mark()}", "remove one of them")
@@ -298,6 +296,14 @@ def _links(pile: _Pile, item: _Item, target: str, name: str) -> WrittenLinks:
             other = min(present[end.address], absent[end.address])
             pile.problem(mark, f"{target} {link.key!r} is written present and absent (line {other})", "keep one of them")
     return WrittenLinks(present, absent)
+
+
+def _hint(pile: _Pile, target: str, key: str) -> str:
+    """What to do about a target that is not declared, worked out once: one forgotten tag may stand on every contact."""
+    if (target, key) not in pile.hints:
+        close = difflib.get_close_matches(key, [address.key for address in pile.items if address.kind == target], 1)
+        pile.hints[target, key] = f"did you mean {close[0]!r}?" if close else f"declare it under `{_section(pile, target)}:`"
+    return pile.hints[target, key]
 
 
 def _section(pile: _Pile, name: str) -> str:

@@ -654,3 +654,15 @@ def test_who_was_blocked_cannot_be_created_and_intercom_says_why(route: MakeRout
     told = route({"contacts": [{"external_id": "9", "blocked": True, "archived": True}]})
     (outcome,) = told.converge(told.manifest({"contacts": [{"external_id": "9", "state": "present"}]}))
     assert (outcome.status, outcome.reason) == (Status.FAILED, "400 User was blocked and cannot be recreated")
+
+
+def test_a_lead_that_we_created_and_of_whom_nobody_can_say_whether_it_was_merged_is_not_created_again(route: MakeRoute) -> None:
+    told = route({"contacts": [{"external_id": "25"}]}, version="2.14", ledger=True)
+    path = told.manifest({"contacts": [{"email": "lead@x.example", "role": "lead", "missing": "create"}]})
+    told.converge(path)
+    lead = contact(told.box, email="lead@x.example")
+    told.box.ws.store.put("contact", lead | {"merged_into": contact(told.box, external_id="25")["id"]})
+    told.box.faults.add("GET", f"^/contacts/{lead['id']}$", status=403, code="forbidden", after=1)
+    found = told.document(path)
+    assert changes(found) == []
+    assert notes(found, "unproven")

@@ -1,0 +1,128 @@
+#!/bin/sh
+# reconciler in any pipeline. Copy it as ci/intercom.sh; the workflows beside it call it too.
+#
+#   intercom.sh plan      on a change request: plans, and leaves the plan and its reports in $OUT; writes nothing to Intercom
+#   intercom.sh apply     on the main branch, after the merge: carries out the very plan that was reviewed, or nothing
+#   intercom.sh nightly   on the main branch, every night: ends with 2 where the workspace is no longer as declared
+#   intercom.sh name      prints the name of the plan file of this commit
+#
+# A plan file is named after the content of the manifest that it was made for, so a merge, a squash and a rebase all find the
+# plan that was reviewed, and another content finds none. $OUT must outlive the job: a shared folder, or your CI's artifacts.
+set -eu
+
+MANIFEST=${MANIFEST:-intercom}         # files and folders, separated by blanks
+POLICY=${POLICY:-intercom-policy.yaml} # outside of the manifest, and best under code owners
+BASE=${BASE:-origin/main}              # what a change request goes into
+BEFORE=${BEFORE:-HEAD^1}               # the main branch before the merge
+OUT=${OUT:-out}
+
+main() {
+    case ${1:-} in
+        plan | apply | nightly) mkdir -p "$OUT" ;;
+        name) ;;
+        *) die 64 "usage: $0 plan | apply | nightly | name" ;;
+    esac
+    "$1"
+}
+
+name() {
+    # shellcheck disable=SC2086 # several paths
+    echo "plan-$(git ls-tree HEAD -- $MANIFEST | git hash-object --stdin).json"
+}
+
+plan() {
+    if [ -z "${INTERCOM_ACCESS_TOKEN:-}" ]; then
+        no_token
+        return 0
+    fi
+    set -- -o "$OUT/$(name)" --detailed-exitcode --base "$BASE" --report "markdown=$OUT/plan.md" --report "html=$OUT/plan.html"
+    # Changes that nothing written explains end with 3. Leave this line out to have them shown only.
+    set -- "$@" --fail-on unexplained
+    code=0
+    planned "$BASE" "$@" || code=$?
+    case $code in
+        0 | 2) return 0 ;;
+        3) echo "This plan is refused: $OUT/plan.md says why, and how to go on." >&2 ;;
+        *) note "There is no plan: it ended with exit code $code. The log of this job says why." ;;
+    esac
+    return "$code"
+}
+
+# Secrets are not given to change requests from forks. Their manifest is checked; the plan waits for a branch of this repository.
+no_token() {
+    text="There is no access token here (change requests from forks get none), so the manifest was only checked and not planned.
+A maintainer can push this branch to the repository itself to have it planned."
+    code=0
+    # shellcheck disable=SC2086 # several paths
+    reconciler validate $MANIFEST || code=$?
+    [ "$code" = 0 ] || text="The manifest is not valid. The log of this job says where."
+    note "$text"
+    [ "$code" = 0 ] || exit "$code"
+}
+
+apply() {
+    file="$OUT/$(name)"
+    if ! [ -f "$file" ]; then
+        die 4 "no plan was made for this manifest ($file): bring the branch up to date before it is merged, so that what is planned is
+what is merged. Now: make a change request that touches the manifest, and have its plan reviewed."
+    fi
+    policy_of "$BEFORE"
+    code=0
+    if [ -f "$OUT/policy.yaml" ]; then
+        reconciler apply "$file" --policy "$OUT/policy.yaml" --events "$OUT/events.ndjson" >"$OUT/apply.txt" || code=$?
+    else
+        reconciler apply "$file" --events "$OUT/events.ndjson" >"$OUT/apply.txt" || code=$?
+    fi
+    cat "$OUT/apply.txt"
+    case $code in
+        0) ;;
+        3) echo "Refused, nothing was written. Approvals are taken from $POLICY as it was before this merge." >&2 ;;
+        4) echo "Nothing was written: the workspace is no longer as it was when this was reviewed. Plan again." >&2 ;;
+        5 | 130 | 143) echo "Applied in part. Run this job again: it goes on where it ended." >&2 ;;
+    esac
+    return "$code"
+}
+
+# There is no `drift` verb yet: until then a plan of the main branch says what differs from what is declared.
+nightly() {
+    code=0
+    planned HEAD --detailed-exitcode --report "markdown=$OUT/nightly.md" || code=$?
+    case $code in
+        0) return 0 ;;
+        2 | 3) return 2 ;;
+        *) return "$code" ;;
+    esac
+}
+
+# A plan under the policy of a commit. Only short words travel as arguments: manifests, plans and reports are files.
+planned() {
+    policy_of "$1"
+    shift
+    if [ -f "$OUT/policy.yaml" ]; then
+        set -- "$@" --policy "$OUT/policy.yaml"
+    fi
+    # shellcheck disable=SC2086 # several paths
+    reconciler plan $MANIFEST "$@" >"$OUT/plan.txt"
+}
+
+# The policy as a commit has it, so that no change request loosens the rules that it is held to. A commit that has none has none.
+policy_of() {
+    rm -f "$OUT/policy.yaml"
+    git rev-parse --quiet --verify "$1^{commit}" >/dev/null || die 1 "git does not know $1 here: fetch it first"
+    if git cat-file -e "$1:./$POLICY" 2>/dev/null; then
+        git cat-file blob "$1:./$POLICY" >"$OUT/policy.yaml"
+    fi
+}
+
+# A report that replaces the one before, which would be about another commit.
+note() {
+    printf '<!-- reconciler:plan -->\n%s\n' "$1" >"$OUT/plan.md"
+    echo "$1" >&2
+}
+
+die() {
+    echo "error: $2" >&2
+    exit "$1"
+}
+
+main "$@"

