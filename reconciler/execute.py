@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from reconciler.core.calls import Job
 from reconciler.core.order import Step
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.resource import Address
+from reconciler.errors import Interrupted
 
 Perform = Callable[[Job, Mapping[Address, str]], Sequence[Outcome]]
 
@@ -69,9 +71,24 @@ def execute(
     waves: dict[int, list[Job]] = defaultdict(list)
     for job in jobs:
         waves[job.wave].append(job)
-    with ThreadPoolExecutor(workers) as pool:
+    with _threads(workers) as pool:
         for wave in sorted(waves):
             yield from _wave(run, waves[wave], perform, pool, workers)
+
+
+@contextmanager
+def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads for calls. Those under way are waited for, but for who asks a second time to stop."""
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield pool
+    except Interrupted:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    except BaseException:
+        pool.shutdown()
+        raise
+    pool.shutdown()
 
 
 class _Queue:

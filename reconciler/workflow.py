@@ -20,7 +20,7 @@ from reconciler.core import globs, where
 from reconciler.core.calls import Call, Job, Ref, compile_steps
 from reconciler.core.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.diff import Difference
-from reconciler.core.document import FORMAT, MASKED, Document, View, document, saved, seal
+from reconciler.core.document import FORMAT, MASKED, Document, View, discreet, document, saved, seal
 from reconciler.core.gates import Approval, Refusal, standing
 from reconciler.core.hold import hold, touched
 from reconciler.core.kind import Kind, Searched
@@ -32,6 +32,7 @@ from reconciler.core.plan import Plan, Scope, make_plan
 from reconciler.core.privacy import shown
 from reconciler.core.resource import Address, Live, Manifest, Note, Pin, Snapshot, Workspace
 from reconciler.core.rules import NO_RULES, Rules, govern, over_calls, parse_approval
+from reconciler.core.shape import is_plan
 from reconciler.core.typing import settle_types
 from reconciler.core.where import Expression
 from reconciler.errors import Invalid, Mark, Problem, Refused, Stale, Usage
@@ -104,6 +105,12 @@ def pin_in(paths: Sequence[str]) -> Pin | None:
     return found_in(paths)
 
 
+def declared(manifest: Manifest, kinds: Sequence[Kind] = KINDS) -> Mapping[str, int]:
+    """How many entries each section has, where it has any."""
+    counts = Counter(address.kind for address in manifest.resources)
+    return {kind.section: counts[kind.name] for kind in kinds if counts[kind.name]}
+
+
 def manifest_schema(kinds: Sequence[Kind] = KINDS) -> Document:
     """The JSON Schema of manifests."""
     from reconciler.manifest.schema import schema
@@ -156,8 +163,10 @@ def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rules:
 def _ruled(session: Session, made: Plan, manifest: Manifest, rules: Rules) -> Plan:
     """The plan with the refusals that no approval lifts, and a note for those that one does."""
     refused = (*standing(made.refused, rules.approvals(manifest, session.now())), *over_calls(rules, made.calls))
-    lifted = tuple(Note("approved", str(refusal)) for refusal in made.refused if refusal not in refused)
-    return replace(made, refused=refused, notes=(*made.notes, *lifted))
+    lifted = [refusal for refusal in made.refused if refusal not in refused]
+    notes = tuple(Note("approved", str(refusal)) for refusal in lifted)
+    approved = tuple(dict.fromkeys(refusal.approve for refusal in lifted if refusal.approve))
+    return replace(made, refused=refused, notes=(*made.notes, *notes), approved=approved)
 
 
 def _counted(session: Session, found: Difference) -> Difference:
@@ -261,9 +270,19 @@ def save(planned: Planned, path: Path, kinds: Sequence[Kind] = KINDS, *, embed: 
 
 
 def write_whole(path: Path, text: str, mode: int) -> None:
-    """Replace a file by another in one step. Raises OSError; what was there stays then."""
-    folder = path.parent
-    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
+    """Replace a file by another in one step, or write to what is no file, as /dev/stdout. Raises OSError; what was there stays then."""
+    try:
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8", errors="surrogatepass")
+        else:
+            _replace(target, text, mode)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _replace(path: Path, text: str, mode: int) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogatepass") as file:
             file.write(text)
@@ -289,6 +308,8 @@ def read_plan(path: Path) -> Document:
         raise Invalid([Problem(mark, f"has format {found.get('format_version')!s:.20}, this version reads {FORMAT}", "plan again")])
     if found.get("applicable") and found.get("seal") != seal(found):
         raise Invalid([Problem(mark, "was edited, or cut, after it was planned", "plan again")])
+    if not is_plan(found):
+        raise Invalid([Problem(mark, "is not a whole plan", "plan again")])
     return found
 
 
@@ -332,7 +353,7 @@ def ready(session: Session, found: Document, manifest: Manifest, rules: Rules = 
     if held.stale:
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
     # What is left of an approved plan is approved with it, but for more people than were approved.
-    words = {f"{r.approve}".partition(":")[0] for r in refused if r.approve}
+    words = {word.partition(":")[0] for word in (*found.get("approved", ()), *(r.approve for r in refused if r.approve))}
     granted = tuple(Approval(f"{r.approve}".partition(":")[0], a.people) for r in made.refused for a in approvals if a.hash in words)
     refuse(standing(made.refused, (*approvals, *granted)))
     steps = keep(made.steps, held.keep)
@@ -380,7 +401,7 @@ def carry_out(
     """
     from reconciler.intercom.perform import Performer
 
-    steps = work.planned.plan.steps
+    steps, by_name = work.planned.plan.steps, {kind.name: kind for kind in session.kinds}
     performer = Performer(session.client, session.kinds, steps, work.planned.manifest.resources, stop.wait, session.client.monotonic)
     record = _Record(session, work.planned) if session.ledger and work.jobs else None
     recorded = performer.perform if record is None else partial(record.around, performer.perform)
@@ -388,7 +409,7 @@ def carry_out(
     def perform(job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
         for i in job.covers:
             started(steps[i].change)
-        return recorded(job, ids)
+        return [discreet(by_name[o.change.address.kind], o) for o in recorded(job, ids)]
 
     settling, counts = [], Counter[str]()
     for outcome in execute(work.jobs, steps, perform, work.ids(), session.client.workers, stop.is_set):

@@ -16,11 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
 
 from reconciler import workflow
-from reconciler.cli import VERBS
+from reconciler.cli import VERBS, cli
 from reconciler.errors import Locked, ReconcilerError
+from reconciler.sandbox import Sandbox, load_seed, serve
 from tests.conftest import MakeRoute
 from tests.route import Route
 
@@ -35,6 +37,7 @@ NOT_RUN = {
     "cd reconciler": "this is that clone",
     "make demo": "it installs, then runs examples/quickstart/demo.sh, which a test below runs",
 }
+TOKEN = "dG9rOjEyMw=="  # what stands in ~/token.txt, and what the stand-in accepts
 LEFT_OUT = "..."
 MARK = "--- the next command ---"
 
@@ -79,40 +82,35 @@ def clone() -> Iterator[Path]:
 
 
 def surroundings(home: Path, **more: str) -> Mapping[str, str]:
-    """An empty HOME, no token, no CI, and our own `reconciler` first."""
-    return {"HOME": str(home), "PATH": f"{BIN}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8", "COLUMNS": "100", **more}
+    """An empty HOME, no token, no keyring, no CI, and our own `reconciler` first."""
+    where = {"HOME": str(home), "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+    return {**where, "LC_ALL": "C.UTF-8", "COLUMNS": "100", **more}
 
 
 @contextmanager
-def stand_in(folder: Path) -> Iterator[str]:
-    """What the section on a real workspace talks to: another sandbox, over HTTP, with the token that the README writes."""
-    data = folder / "real.db"
-    with Path(folder, "served").open("w", encoding="utf-8") as log:
-        serve = ["sandbox", "serve", "--data", str(data), "--token", "dG9rOjEyMw=="]
-        seeded = subprocess.run([BIN / "reconciler", "sandbox", "seed", EXAMPLES / "quickstart/live.yaml", "--data", data], stderr=log)
-        assert seeded.returncode == 0
-        with subprocess.Popen([BIN / "reconciler", *serve], stdout=subprocess.PIPE, stderr=log, text=True) as server:
-            assert server.stdout
-            try:
-                yield server.stdout.readline().strip()
-            finally:
-                server.terminate()
+def stand_in() -> Iterator[str]:
+    """What the section on a real workspace talks to: another sandbox, over HTTP, with the token of `~/token.txt`."""
+    with Sandbox(token=TOKEN) as box, serve(box) as server:
+        box.seed(load_seed(EXAMPLES / "quickstart/live.yaml"))
+        yield server.url
 
 
 def run_all(commands: list[str]) -> list[str]:
     """The outputs of commands that are typed into one shell, one after the other, as a terminal shows them."""
     script = "".join(f"{{ {command}\n}} 2>&1 < /dev/null\n_code=$?; echo '{MARK}'; (exit $_code)\n" for command in commands)
-    with clone() as folder, tempfile.TemporaryDirectory() as home, stand_in(Path(home)) as url:
+    with clone() as folder, tempfile.TemporaryDirectory() as home, stand_in() as url:
+        Path(home, "token.txt").write_text(TOKEN + "\n", encoding="utf-8")
         around = surroundings(Path(home), INTERCOM_BASE_URL=url)
         done = subprocess.run(["bash", "-c", script], cwd=folder, env=around, capture_output=True, text=True, timeout=120)
     assert done.stderr == ""
-    told = done.stdout.split(MARK + "\n")
+    told = done.stdout.replace(home, "/home/you").split(MARK + "\n")
     assert len(told) == len(commands) + 1, done.stdout
     return told[:-1]
 
 
 def steady(text: str) -> str:
-    """How long something took, or will, is another number every time."""
+    """How long something took, or will, and when it was, is another number every time."""
+    text = re.sub(r'"at": "[^"]*"', '"at": "2026-11-25T03:02:13.335Z"', text)
     text = re.sub(r"in (less than a second|about \d+ seconds?)\.", "in less than a second.", text)
     return re.sub(r"window of ten seconds, for \d+ s\b", "window of ten seconds, for 9 s", text)
 
@@ -145,6 +143,24 @@ def test_commands_stand_in_console_blocks_only() -> None:
 def test_every_verb_that_it_names_exists() -> None:
     named = set(re.findall(r"\breconciler ([a-z]+)\b", " ".join(re.findall(r"`[^`\n]+`", README.read_text(encoding="utf-8")))))
     assert named <= set(VERBS)
+
+
+def test_every_option_that_it_names_exists() -> None:
+    def options(command: click.Command) -> Iterator[str]:
+        for parameter in command.params:
+            yield from parameter.opts
+        if isinstance(command, click.Group):
+            for name in command.list_commands(click.Context(command)):
+                found = command.get_command(click.Context(command), name)
+                assert found
+                yield from options(found)
+
+    ours = {*options(cli), "--help"}
+    text = README.read_text(encoding="utf-8")
+    typed = [*re.findall(r"`([^`\n]+)`", text), *re.findall(r"^\$ (.*)", "".join(blocks("console")), re.MULTILINE)]
+    own = [code for code in typed if code.split()[0] in ("reconciler", *VERBS) or code.startswith("-")]
+    named = {option for code in own for option in re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", code)}
+    assert named <= ours, named - ours
 
 
 def test_every_file_that_it_names_exists() -> None:

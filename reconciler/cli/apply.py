@@ -14,7 +14,7 @@ import click
 from reconciler import workflow
 from reconciler.cli.connection import Intercom, connected, intercom_options
 from reconciler.cli.manifest import PATHS
-from reconciler.cli.plan import make, render, ruled, scoped
+from reconciler.cli.plan import in_folder, make, render, ruled, scoped
 from reconciler.cli.running import Stop, stoppable
 from reconciler.core.change import Change
 from reconciler.core.document import saved
@@ -22,7 +22,7 @@ from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Scope
 from reconciler.core.privacy import hidden, shown
 from reconciler.core.rules import Rules
-from reconciler.errors import Incomplete, Usage
+from reconciler.errors import Incomplete, ReconcilerError, Usage
 from reconciler.report import outcomes
 from reconciler.report.events import Events
 from reconciler.report.progress import progress
@@ -47,9 +47,16 @@ def apply(paths: tuple[str, ...], auto_approve: bool, events: Path | None, inter
     rules = workflow.read_rules(how["policy"], how["approve"], how["max_calls"])
     scope = Scope(how["target"], how["exclude"])
     with _events(events) as told:
-        if len(paths) == 1 and Path(paths[0]).is_file() and not paths[0].endswith((".yaml", ".yml")):
-            return _apply_saved(Path(paths[0]), intercom, scope, rules, told)
-        return _apply_manifest(paths, intercom, scope, rules, auto_approve, told)
+        if len(paths) == 1 and not Path(paths[0]).is_dir() and not paths[0].endswith((".yaml", ".yml")):
+            code = _apply_saved(Path(paths[0]), intercom, scope, rules, told)
+        else:
+            code = _apply_manifest(paths, intercom, scope, rules, auto_approve, told)
+        try:
+            told.check()
+        except ReconcilerError as failure:
+            Terminal(sys.stderr).say(f"error: {failure}")
+            code = code or failure.exit_code
+        return code
 
 
 @contextmanager
@@ -57,10 +64,9 @@ def _events(path: Path | None) -> Iterator[Events]:
     if path is None:
         yield Events(None)
         return
+    in_folder("--events", path)
     with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
-        events = Events(stream)
-        yield events
-        events.check()
+        yield Events(stream)
 
 
 def _apply_saved(path: Path, intercom: Intercom, scope: Scope, rules: Rules, events: Events) -> int:
@@ -75,7 +81,7 @@ def _apply_saved(path: Path, intercom: Intercom, scope: Scope, rules: Rules, eve
 
 
 def _apply_manifest(paths: tuple[str, ...], intercom: Intercom, scope: Scope, rules: Rules, auto_approve: bool, events: Events) -> int:
-    if not auto_approve and not sys.stdin.isatty():
+    if not auto_approve and not (sys.stdin and sys.stdin.isatty()):
         raise Usage("there is no terminal to ask at; use --auto-approve, or save a plan and apply that")
     manifest = workflow.read_manifest(paths)
     planned = make(manifest, intercom, scope, rules)

@@ -41,9 +41,9 @@ class Intercom:
 def intercom_options(verb: Verb) -> Verb:
     """Adds `--base-url`, `--sandbox` and `--api-version`; the verb gets them as one `intercom`."""
 
-    @click.option("--base-url", metavar="URL", envvar="INTERCOM_BASE_URL", help="Instead of the region's host.")
+    @click.option("--base-url", metavar="URL", envvar="INTERCOM_BASE_URL", help="Instead of the region's host.", show_envvar=True)
     @click.option("--sandbox", is_flag=True, help="Use the local workspace in .reconciler/sandbox.db instead of Intercom.")
-    @click.option("--api-version", default="2.16", show_default=True, type=click.Choice(["2.14", "2.15", "2.16"]))
+    @click.option("--api-version", default="2.16", show_default=True, type=click.Choice(["2.14", "2.15", "2.16"]), help="Intercom's.")
     @click.option("--rate-share", default=1.0, show_default=True, type=click.FloatRange(0.01, 1), help="Our part of the rate limit.")
     @functools.wraps(verb)
     def wrapped(*args: Any, base_url: str | None, sandbox: bool, api_version: str, rate_share: float, **kwargs: Any) -> Any:

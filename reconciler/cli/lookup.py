@@ -35,7 +35,7 @@ def pinned(verb: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("section", type=click.Choice(["tags", "companies", "contacts"]))
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
 @click.option("--where", "condition", metavar="CONDITION", help="Only contacts for which this holds; see above.")
-@click.option("-o", "form", type=click.Choice(["table", "json", "yaml", "ids"]), default="table", show_default=True)
+@click.option("-o", "form", type=click.Choice(["table", "json", "yaml", "ids"]), default="table", show_default=True, help="The form.")
 @pinned
 @intercom_options
 def get(

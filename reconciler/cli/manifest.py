@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 
 import click
 
@@ -22,8 +21,8 @@ def validate(paths: tuple[str, ...]) -> None:
       reconciler validate intercom/
     """
     manifest = workflow.read_manifest(paths)
-    counts = Counter(address.kind for address in manifest.resources)
-    click.echo(f"valid: {', '.join(f'{n} of kind {kind}' for kind, n in sorted(counts.items())) or 'nothing declared'}", err=True)
+    counts = workflow.declared(manifest)
+    click.echo(f"valid: {', '.join(f'{section} {n}' for section, n in counts.items()) or 'nothing declared'}", err=True)
 
 
 @click.command()

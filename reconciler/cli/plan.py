@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ import click
 from reconciler import workflow
 from reconciler.cli.connection import Intercom, connected, intercom_options
 from reconciler.cli.manifest import PATHS
-from reconciler.core.document import MASKED, Document, View
+from reconciler.cli.running import annotate
+from reconciler.core.document import MASKED, Document, View, to_look_at
 from reconciler.core.origin import Origin
 from reconciler.core.plan import Scope
 from reconciler.core.resource import Manifest
 from reconciler.core.rules import Rules
-from reconciler.errors import Usage
+from reconciler.errors import Mark, Usage
 from reconciler.report import RENDERERS, text
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
@@ -57,18 +58,32 @@ class Wanted:
     calls: bool
 
 
+def _here_or_ci(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """What stands after the option is taken for its value, so a path there is told before it is missed."""
+    if value not in (None, "here", "ci"):
+        raise Usage("--show-personal stands alone or as --show-personal=ci; write paths before it")
+    return value
+
+
 @click.command()
 @PATHS
 @click.option("-o", "out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Save the plan, for `apply FILE`.")
 @click.option("--embed-values", is_flag=True, help="Put the manifest into FILE, with all personal values; not in CI.")
 @FORMAT
 @click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Also write a report; as often as wanted.")
-@click.option("--show-personal", is_flag=False, flag_value="here", help="Show personal values; in CI only as --show-personal=ci.")
+@click.option(
+    "--show-personal",
+    is_flag=False,
+    flag_value="here",
+    metavar="[=ci]",
+    callback=_here_or_ci,
+    help="Show personal values; in CI only as --show-personal=ci.",
+)
 @click.option("--calls", is_flag=True, help="Also list the HTTP calls.")
 @scoped
 @ruled
 @click.option("--base", metavar="REF", help="Say which changes follow from what changed since this revision.")
-@click.option("--fail-on", type=click.Choice([Origin.UNEXPLAINED.value]), help="With --base: 3 if there is one.")
+@click.option("--fail-on", type=click.Choice([Origin.UNEXPLAINED.value]), help="With --base: exit code 3 if a change is.")
 @click.option("--detailed-exitcode", is_flag=True, help="2 if there are changes, 3 if the plan is refused.")
 @intercom_options
 def plan(paths: tuple[str, ...], intercom: Intercom, detailed_exitcode: bool, base: str | None, fail_on: str | None, **how: Any) -> int:
@@ -79,16 +94,17 @@ def plan(paths: tuple[str, ...], intercom: Intercom, detailed_exitcode: bool, ba
       reconciler plan intercom/ -o plan.json --detailed-exitcode
     """
     wanted = _wanted(**{name: how[name] for name in ("form", "out", "embed_values", "reports", "show_personal", "calls")})
-    if fail_on and not base:
-        raise Usage("--fail-on needs --base REF")
+    if base == "" or (fail_on and base is None):
+        raise Usage("--base and --fail-on need a revision: --base REF")
     rules = workflow.read_rules(how["policy"], how["approve"], how["max_calls"])
     manifest = workflow.read_manifest(paths)
     before = workflow.base_manifest(manifest, base) if base else None
     planned = make(manifest, intercom, Scope(how["target"], how["exclude"]), rules)
     found = workflow.origins_of(before, manifest, planned.plan) if before else ()
+    failing = [change.mark for change, origin in zip(planned.plan.changes, found, strict=False) if fail_on and origin == fail_on]
     _leave(planned, wanted, found)
-    annotate(planned)
-    if fail_on and Origin(fail_on) in found:
+    annotate([*_refusals(planned), *((f"{fail_on}: nothing that was written says this", mark) for mark in failing)])
+    if failing:
         return 3
     if not detailed_exitcode:
         return 0
@@ -100,7 +116,9 @@ def _wanted(
 ) -> Wanted:
     if embed_values and (not out or in_ci()):
         raise Usage("--embed-values writes personal values into the file of -o, and never in CI; leave it away")
-    if show_personal not in (None, "here", "ci") or (in_ci() and show_personal == "here"):
+    if out:
+        in_folder("-o", out)
+    if in_ci() and show_personal == "here":
         raise Usage("--show-personal would write personal values into the log of a pipeline; if that is meant: --show-personal=ci")
     return Wanted(form, out, embed_values, tuple(_reports(reports)), View(personal=True) if show_personal else MASKED, calls)
 
@@ -112,10 +130,15 @@ def _reports(written: Sequence[str]) -> list[tuple[str, Path]]:
         name, equals, path = report.partition("=")
         if name not in RENDERERS or not equals or not path:
             raise Usage(f"--report {report}: write FORMAT=FILE, with one of {', '.join(sorted(RENDERERS))}")
-        if not Path(path).parent.is_dir():
-            raise Usage(f"--report {report}: the folder does not exist; make it first")
+        in_folder("--report", Path(path))
         found.append((name, Path(path)))
     return found
+
+
+def in_folder(option: str, path: Path) -> None:
+    """Raises Usage where a file that is to be written has no folder: before anything is read, not after."""
+    if not path.parent.is_dir():
+        raise Usage(f"{option} {path}: the folder does not exist; make it first")
 
 
 def make(manifest: Manifest, intercom: Intercom, scope: Scope, rules: Rules) -> workflow.Planned:
@@ -147,16 +170,10 @@ def render(found: Document, form: str) -> None:
     out.check()
 
 
-def annotate(planned: workflow.Planned) -> None:
-    """On GitHub, every refusal as an annotation at its place in the change request."""
-    if os.environ.get("GITHUB_ACTIONS") != "true":
-        return
-    from reconciler.report.annotations import annotation
-
-    err = Terminal(sys.stderr)
+def _refusals(planned: workflow.Planned) -> Iterator[tuple[str, Mark | None]]:
+    """Every refusal, with the place of the first change that it stops."""
     for refusal in planned.plan.refused:
-        marks = [change.mark for change in refusal.changes]
-        err.lines([annotation(str(refusal), marks[0] if marks else None)])
+        yield str(refusal), next((change.mark for change in refusal.changes), None)
 
 
 @click.command()
@@ -169,4 +186,4 @@ def show(file: Path, form: str) -> None:
     Example:
       reconciler show plan.json
     """
-    render(workflow.read_plan(file), form)
+    render(to_look_at(workflow.read_plan(file)), form)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from types import FrameType
 
 import click
 
-from reconciler.errors import Interrupted, ReconcilerError
+from reconciler.errors import Interrupted, Invalid, Mark, ReconcilerError, Refused
 
 # click ends wrong usage with 2, which here would read as "there are changes".
 USAGE = 64
@@ -23,7 +25,7 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
     try:
         with _terminable():
             code = command.main(list(arguments), prog_name="reconciler", standalone_mode=False)
-        sys.stdout.flush()
+        _flush()
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as end:
         return end.exit_code
@@ -35,7 +37,16 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except BaseException as error:
-        return _say(*_account(error))
+        code = _say(*_account(error))
+        annotate(_places(error))
+        return code
+
+
+def _flush() -> None:
+    """Show what is still held back. Raises ReconcilerError where that fails; standard output may be closed altogether."""
+    from reconciler.report.terminal import Terminal
+
+    Terminal(sys.stdout).check()
 
 
 def _account(error: BaseException) -> tuple[str, int]:
@@ -44,14 +55,24 @@ def _account(error: BaseException) -> tuple[str, int]:
         case click.Abort() | KeyboardInterrupt():
             return "interrupted", 130
         case click.ClickException():
-            return error.format_message(), USAGE
+            return f"{error.format_message().rstrip('.')}{_way_on(error)}", USAGE
         case ReconcilerError():
             return str(error), error.exit_code
         case OSError():
-            return f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}", 1
+            return f"{error.filename or 'the output'}: {error.strerror or type(error).__name__}", 1
         case _:
             # A traceback could hold a token or a person.
             return f"internal error ({_origin(error)}); please report it with the command that you ran", 1
+
+
+def _way_on(error: click.ClickException) -> str:
+    """Where to look after wrong usage."""
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    if ctx is None:
+        return ""
+    names = ctx.command.list_commands(ctx) if isinstance(ctx.command, click.Group) else []
+    close = difflib.get_close_matches(error.command_name, names, 1) if isinstance(error, click.NoSuchCommand) else []
+    return f"; did you mean {close[0]}?" if close else f"; see {ctx.command_path} --help"
 
 
 def _origin(error: BaseException) -> str:
@@ -70,6 +91,24 @@ def _say(text: str, code: int) -> int:
 
     Terminal(sys.stderr).say(f"error: {hidden(text, False)}")
     return code
+
+
+def annotate(told: Iterable[tuple[str, Mark | None]]) -> None:
+    """On GitHub, each of these at its place in the change request. GitHub shows ten of a step; the report has all."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    from reconciler.report.annotations import annotation
+    from reconciler.report.terminal import Terminal
+
+    Terminal(sys.stderr).lines(annotation(text, mark) for text, mark in islice(told, 10))
+
+
+def _places(error: BaseException) -> Iterator[tuple[str, Mark | None]]:
+    """What an error says, problem by problem, for those that have a place."""
+    if isinstance(error, Invalid):
+        yield from ((f"{problem.what}; {problem.now}" if problem.now else problem.what, problem.mark) for problem in error.problems)
+    elif isinstance(error, Refused):
+        yield from ((reason, None) for reason in error.reasons)
 
 
 @contextmanager

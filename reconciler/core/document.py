@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from reconciler.core.change import Change, FieldChange, ThingChange
 from reconciler.core.kind import Kind
+from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Plan
-from reconciler.core.privacy import hidden, shown
-from reconciler.core.resource import Workspace
+from reconciler.core.privacy import hidden, shown, without
+from reconciler.core.resource import Address, Workspace
 
 FORMAT = "1.0"
 Document = dict[str, Any]
@@ -59,20 +60,29 @@ def document(kinds: Sequence[Kind], plan: Plan, view: View = MASKED) -> Document
         "summary": dict(plan.summary),
         "people": {"losing": plan.losing.number, "exact": plan.losing.exact},
         "cost": {"calls": plan.calls, "seconds": plan.seconds, "routes": dict(plan.routes)},
-        "refused": [{"gate": r.gate, "message": r.message, "approve": r.approve} for r in plan.refused],
+        "refused": [{"gate": r.gate, "message": hidden(r.message, False), "approve": r.approve} for r in plan.refused],
         "notes": [_note(note, app_id) for note in plan.notes],
     }
     for change, origin in zip(found["changes"], view.origins, strict=False):
         change["origin"] = str(origin)
     if plan.partial:
-        found["scope"] = {"target": list(plan.scope.target), "exclude": list(plan.scope.exclude)}
+        found["scope"] = {
+            "target": [_glob(glob, app_id) for glob in plan.scope.target],
+            "exclude": [_glob(glob, app_id) for glob in plan.scope.exclude],
+        }
     return found
+
+
+def _glob(glob: str, app_id: str) -> str:
+    """A glob as every artifact writes it: one that is an address is shown as that address, which it still matches."""
+    kind, slash, key = glob.partition("/")
+    return shown(Address(kind, key), app_id) if slash and not set("*?") & set(glob) else glob
 
 
 def _note(note: Any, app_id: str) -> Document:
     source = {"file": note.mark.file, "line": note.mark.line} if note.mark else None
     address = shown(note.address, app_id) if note.address else None
-    return {"topic": note.topic, "address": address, "message": note.message, "source": source}
+    return {"topic": note.topic, "address": address, "message": hidden(note.message, False), "source": source}
 
 
 def _uses(change: Change) -> Document:
@@ -123,6 +133,13 @@ def personal_path(kind: Kind, path: str) -> bool:
     return bool(field and field.personal)
 
 
+def discreet(kind: Kind, outcome: Outcome) -> Outcome:
+    """An outcome whose reason, in Intercom's words, tells none of the personal values that its change is about."""
+    moved = [field for field in outcome.change.fields if personal_path(kind, field.path)]
+    values = [str(value) for field in moved for value in (field.before, field.after) if value is not None]
+    return replace(outcome, reason=without(outcome.reason, values)) if outcome.reason and values else outcome
+
+
 def saved(kinds: Sequence[Kind], plan: Plan, salt: str, files: Mapping[str, str] | None = None) -> Document:
     """The document of a plan that can be applied: with digests of its before-values, salted, and a seal over all of it.
 
@@ -136,8 +153,21 @@ def saved(kinds: Sequence[Kind], plan: Plan, salt: str, files: Mapping[str, str]
             del field["before"], field["after"]
             field["before_digest"] = digest(salt, moved.before)
     embedded = {"confidential": True} if files is not None else {}
-    whole = {**embedded, "applicable": True, "salt": salt, **found, **({"files": dict(files)} if files is not None else {})}
+    head = {**embedded, "applicable": True, "salt": salt, "approved": list(plan.approved)}
+    whole = {**head, **found, **({"files": dict(files)} if files is not None else {})}
     return {**whole, "seal": seal(whole)}
+
+
+def to_look_at(found: Document) -> Document:
+    """A saved plan as one to look at: without digests, seal and embedded manifest, so that nothing can be applied from it."""
+    if "applicable" not in found:
+        return found
+    changes = [{**_less(c, "id_digest"), "fields": [_less(f, "before_digest") for f in c["fields"]]} for c in found["changes"]]
+    return {**_less(found, "confidential", "salt", "files", "seal"), "applicable": False, "changes": changes}
+
+
+def _less(found: Document, *names: str) -> Document:
+    return {key: value for key, value in found.items() if key not in names}
 
 
 def holds(found: Document) -> tuple[Hold, ...]:

@@ -40,7 +40,9 @@ def hold(found: Document, steps: Sequence[Step], manifest: Manifest, live: Snaps
     for i, step in enumerate(steps):
         change = step.change
         subject = (change.action.value, shown(change.address, app_id), shown(change.target, app_id) if change.target else "")
-        if subject[1] not in sources:
+        # What somebody brings along from the archive could not be planned: it is left to the next plan.
+        along = change.action is Action.DETACH and subject[1] in bringing and subject not in planned
+        if subject[1] not in sources or along:
             continue
         fresh.add(subject)
         if subject in planned:

@@ -127,7 +127,10 @@ class LinkKind:
 
 @dataclass(frozen=True)
 class Count:
-    """A read of one row whose total says how often a thing is used somewhere. `since` is the first API version that has it."""
+    """A read of one row whose total says how often a thing is used somewhere. It is asked under `since` where the API is older.
+
+    `least`: the list that is counted may hide some.
+    """
 
     where: str
     route: str

@@ -79,6 +79,7 @@ def match(
         _say_merged(kind, resource, merged, unproven, found)
         _report_lookalikes(kind, resource, looks_like, found)
     _spare_lookalikes(kind, resources, found)
+    _report_declared_lookalikes(kind, resources, found)
     _refuse_shared(kind, found, resources)
     return found
 
@@ -186,6 +187,19 @@ def _report_lookalikes(kind: Kind, resource: Resource, looks_like: Mapping[str, 
     if not paired:
         found.withheld.add(resource.address)
         found.doubted.update((kind.name, thing.id) for thing in others)
+
+
+def _report_declared_lookalikes(kind: Kind, resources: Iterable[Resource], found: Match) -> None:
+    """Two entries, neither of them live, whose names differ only invisibly: more often a slip than two things."""
+    firsts: dict[tuple[str, str], Resource] = {}
+    for resource in sorted(resources, key=lambda r: r.address):
+        visible = kind.identity[resource.by].visible
+        if visible is None or resource.gone or resource.address in found.pairs:
+            continue
+        first = firsts.setdefault((resource.by, visible(resource.key)), resource)
+        if first is not resource:
+            text = f"{resource.key!a} differs only invisibly from {first.key!a}, declared at {first.mark}; keep one, unless both are meant"
+            found.notes.append(Note("lookalike", text, resource.address, resource.mark))
 
 
 def _spare_lookalikes(kind: Kind, resources: Iterable[Resource], found: Match) -> None:

@@ -48,6 +48,7 @@ class Plan:
     scope: Scope = Scope()
     window: int = DOCUMENTED_WINDOW
     losing: People = NOBODY
+    approved: tuple[str, ...] = ()
 
     @property
     def changes(self) -> tuple[Change, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from reconciler.core.resource import Address
@@ -22,6 +23,13 @@ def shown(address: Address, app_id: str = "") -> str:
         return masked
     digest = hashlib.sha256(f"{app_id}\0{address.kind}/{address.key.casefold()}".encode()).hexdigest()
     return f"{masked}#{digest[:8]}"
+
+
+def without(text: str, values: Iterable[str]) -> str:
+    """Somebody else's message in which none of these personal values is readable."""
+    for value in sorted(filter(None, values), key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "***", text, flags=re.IGNORECASE)
+    return text
 
 
 def hidden(value: Any, personal: bool) -> Any:

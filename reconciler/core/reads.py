@@ -95,7 +95,8 @@ def _questions(kind: Kind, resource: Resource, known: Index) -> Iterator[tuple[s
     for by, key in dict.fromkeys(asked):
         found = known.get((by, kind.identity[by].fold(key)))
         # A search that minds the case may have shown only one of a lower rank: somebody of a higher one would be meant.
-        if not found or (kind.identity[by].loose and all(kind.rank(thing) for thing in found)):
+        # And a tombstone must mean one alone, or the next run would take the other.
+        if not found or (kind.identity[by].loose and (resource.gone or all(kind.rank(thing) for thing in found))):
             yield by, key
         if found:
             return

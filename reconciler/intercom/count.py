@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from reconciler.core.change import Action, Change, ThingChange, Use
 from reconciler.core.kind import Count, Kind
 from reconciler.intercom import routes
 from reconciler.intercom.http import Client, HttpError
+from reconciler.intercom.pool import reading
 
 COUNTED = (Action.DELETE, Action.RENAME)
 # What the token, the plan of the workspace or the API version does not let us read: unknown, which is never zero.
@@ -21,23 +21,23 @@ def counted(client: Client, kinds: Sequence[Kind], changes: Sequence[Change]) ->
     """The same changes, those that delete or rename with what carries the thing. Raises IntercomError when a count fails otherwise."""
     by_name = {kind.name: kind for kind in kinds}
 
-    def count(change: Change) -> Change:
+    def count(change: ThingChange) -> ThingChange:
         kind = by_name[change.address.kind]
-        if not isinstance(change, ThingChange) or change.action not in COUNTED or not kind.counts or change.id is None:
-            return change
-        uses = tuple(Use(c.where, _number(client, c, change.id), c.people, c.least) for c in kind.counts)
+        uses = tuple(Use(c.where, _number(client, c, str(change.id)), c.people, c.least) for c in kind.counts)
         people = [use.number for use in uses if use.people]
         known = None if None in people else sum(n or 0 for n in people)
         return replace(change, people=known, uses=uses, uncounted=kind.uncounted)
 
-    with ThreadPoolExecutor(client.workers) as pool:
-        return tuple(pool.map(count, changes))
+    asked = [c for c in changes if isinstance(c, ThingChange) and c.action in COUNTED and by_name[c.address.kind].counts and c.id]
+    with reading(client) as pool:
+        told = dict(zip(map(id, asked), pool.map(count, asked), strict=True))
+    return tuple(told.get(id(change), change) for change in changes)
 
 
 def _number(client: Client, count: Count, live_id: str) -> int | None:
-    if count.since and client.version < count.since:
-        return None
     asked = routes.request(count.route, {"id": live_id}, _filled(count.body, live_id))
+    if client.version < count.since:
+        asked = replace(asked, version=count.since)
     try:
         total = client.send(asked).body.get("total_count")
     except HttpError as error:

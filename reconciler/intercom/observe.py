@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +17,7 @@ from reconciler.core.resource import Address, LinkName, Manifest, Note, Resource
 from reconciler.errors import IntercomError
 from reconciler.intercom import me, routes
 from reconciler.intercom.http import Client, HttpError, Reply, Request, UnsafeSegment
+from reconciler.intercom.pool import reading
 from reconciler.intercom.scroll import scroll
 
 Body = dict[str, Any]
@@ -63,7 +63,7 @@ class Observer:
         sight = Sight()
         before = self.client.sent.total()
         found = match.Match()
-        with self._pool() as pool:
+        with reading(self.client) as pool:
             for kind in self.kinds:
                 wanted = [r for r in manifest.resources.values() if r.address.kind == kind.name]
                 sight.seen[kind.name] = Seen({r.address: ids[r.address] for r in wanted if r.address in ids})
@@ -84,19 +84,6 @@ class Observer:
             reads=self.client.sent.total() - before,
             window=window,
         )
-
-    @contextmanager
-    def _pool(self) -> Iterator[ThreadPoolExecutor]:
-        """Threads for reads. When one read ends the run, those that wait are not made."""
-        pool = ThreadPoolExecutor(self.client.workers)
-        try:
-            yield pool
-        except BaseException as error:
-            if not isinstance(error, IntercomError):
-                self.client.stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
-        pool.shutdown()
 
     def _find(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reconciler.errors import Invalid, Mark, Problem
-from reconciler.manifest.reader import Document, read
+from reconciler.manifest.reader import Document, read_far
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -95,17 +95,24 @@ def _names(folder: str) -> list[str]:
 
 def read_all(paths: Sequence[str]) -> list[Document]:
     """All files that the paths mean, read. Raises one Invalid with the problems of all of them."""
-    documents, problems = [], []
-    for file in find(paths):
-        try:
-            documents.append(read(_bytes(file), file))
-        except _Unusable as unusable:
-            problems.append(unusable.problem)
-        except Invalid as invalid:
-            problems.extend(invalid.problems)
+    documents, problems = read_far_all(paths)
     if problems:
         raise Invalid(problems)
     return documents
+
+
+def read_far_all(paths: Sequence[str]) -> tuple[list[Document], list[Problem]]:
+    """All documents that could be read to their ends, and what is wrong with these and the others. Raises Invalid as `find`."""
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    for file in find(paths):
+        try:
+            document, found = read_far(_bytes(file), file)
+        except _Unusable as unusable:
+            document, found = None, [unusable.problem]
+        problems.extend(found)
+        documents.extend([document] if document else [])
+    return documents, problems
 
 
 def _bytes(file: str) -> bytes:

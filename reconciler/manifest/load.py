@@ -21,6 +21,9 @@ from reconciler.errors import Invalid, Mark, Problem
 from reconciler.manifest import files
 from reconciler.manifest.reader import Document
 
+# Of so many undeclared names it is guessed which was meant: each guess looks at all that are declared.
+GUESSES = 10
+
 Loc = tuple[str | int, ...]
 
 
@@ -73,12 +76,15 @@ class _Item:
 
 @dataclass
 class _Pile:
-    """What is gathered from all files; problems of every file are told together."""
+    """What is gathered from all files; problems of every file are told together. `unread` are the places where the text itself is
+    wrong: with one of these, what seems not to be declared may be. `invalid` are the names of entries that cannot be used."""
 
     kinds: Sequence[Kind]
     problems: list[Problem] = field(default_factory=list)
+    unread: frozenset[Mark] = frozenset()
     items: dict[Address, _Item] = field(default_factory=dict)
     names: dict[tuple[str, str, str], _Item] = field(default_factory=dict)
+    invalid: set[tuple[str, str, str]] = field(default_factory=set)
     head: dict[str, Any] = field(default_factory=dict)
     head_marks: dict[Loc, Mark] = field(default_factory=dict)
     sections: set[str] = field(default_factory=set)
@@ -86,17 +92,19 @@ class _Pile:
     doubles: list[_Item] = field(default_factory=list)
 
     def problem(self, mark: Mark, what: str, now: str = "") -> None:
-        self.problems.append(Problem(mark, what, now))
+        if mark not in self.unread:
+            self.problems.append(Problem(mark, what, now))
 
 
 def load(kinds: Sequence[Kind], paths: Sequence[str]) -> Manifest:
     """Read files and folders and merge them. Raises Invalid (65) with every problem that can be seen offline."""
-    return merge(kinds, files.read_all(paths), paths)
+    documents, unread = files.read_far_all(paths)
+    return merge(kinds, documents, paths, unread)
 
 
-def merge(kinds: Sequence[Kind], documents: Iterable[Document], paths: Sequence[str]) -> Manifest:
-    """The manifest that some documents make together. Raises Invalid."""
-    pile = _Pile(kinds)
+def merge(kinds: Sequence[Kind], documents: Iterable[Document], paths: Sequence[str], unread: Sequence[Problem] = ()) -> Manifest:
+    """The manifest that some documents make together. Raises Invalid; `unread` is what was wrong with their text."""
+    pile = _Pile(kinds, list(unread), frozenset(problem.mark for problem in unread))
     for document in documents:
         _read_document(pile, document)
     head = _head(pile)
@@ -184,6 +192,7 @@ def _read_section(pile: _Pile, kind: Kind, document: Document, value: Any, mark:
         except ValidationError as error:
             for what, inner in _explained(error, kind.entry, item):
                 pile.problem(document.marks.of((*loc, *inner)), what)
+            pile.invalid.update(_names_in(kind, item))
             continue
         _add(pile, kind, entry, document, loc)
 
@@ -200,6 +209,14 @@ def _add(pile: _Pile, kind: Kind, entry: Entry, document: Document, loc: Loc) ->
         pile.doubles.append(item)
         return
     pile.names[name] = pile.items[address] = item
+
+
+def _names_in(kind: Kind, written: Any) -> Iterator[tuple[str, str, str]]:
+    """The names that an entry has though it cannot be used."""
+    for identity in kind.identities:
+        name = written.get(identity.field) if isinstance(written, dict) else None
+        if isinstance(name, str):
+            yield kind.name, identity.field, identity.fold(name)
 
 
 def _explained(error: ValidationError, model: type[BaseModel], written: Any) -> Iterator[tuple[str, Loc]]:
@@ -284,7 +301,10 @@ def _links(pile: _Pile, item: _Item, target: str, name: str) -> WrittenLinks:
     fold_target = next(kind for kind in pile.kinds if kind.name == target).identities[0]
     for i, link in enumerate(links):
         mark = item.mark(name, i)
-        end = pile.names.get((target, fold_target.field, fold_target.fold(link.key)))
+        wanted = (target, fold_target.field, fold_target.fold(link.key))
+        end = pile.names.get(wanted)
+        if end is None and (pile.unread or wanted in pile.invalid):
+            continue
         if end is None:
             pile.problem(mark, f"{target} {link.key!r} is not declared", _hint(pile, target, link.key))
             continue
@@ -301,7 +321,8 @@ def _links(pile: _Pile, item: _Item, target: str, name: str) -> WrittenLinks:
 def _hint(pile: _Pile, target: str, key: str) -> str:
     """What to do about a target that is not declared, worked out once: one forgotten tag may stand on every contact."""
     if (target, key) not in pile.hints:
-        close = difflib.get_close_matches(key, [address.key for address in pile.items if address.kind == target], 1)
+        known = [address.key for address in pile.items if address.kind == target] if len(pile.hints) < GUESSES else []
+        close = difflib.get_close_matches(key, known, 1)
         pile.hints[target, key] = f"did you mean {close[0]!r}?" if close else f"declare it under `{_section(pile, target)}:`"
     return pile.hints[target, key]
 

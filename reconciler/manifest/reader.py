@@ -390,15 +390,23 @@ def _fastest(data: bytes) -> Events:
 
 def read(data: bytes, file: str, parser: Callable[[bytes], Events] = _fastest) -> Document:
     """The bytes of a file → its document. Raises Invalid with every problem that was found."""
+    document, problems = read_far(data, file, parser)
+    if document is None or problems:
+        raise Invalid(problems)
+    return document
+
+
+def read_far(data: bytes, file: str, parser: Callable[[bytes], Events] = _fastest) -> tuple[Document | None, Sequence[Problem]]:
+    """As `read`, but the document beside its problems where it could be read to its end: a key that stands twice is in it twice,
+    the second time with a NUL behind it."""
     data = data.removeprefix(_BOM)
-    _refuse_unfit(_decode(data, file), file)
     builder = _Builder(file)
     try:
-        document = builder.build(parser(data))
+        _refuse_unfit(_decode(data, file), file)
+        return builder.build(parser(data)), builder.problems
+    except Invalid as invalid:
+        return None, invalid.problems
     except _Stopped:
-        raise Invalid(builder.problems) from None
+        return None, builder.problems
     except yaml.YAMLError as error:
-        raise Invalid([*builder.problems, _syntax(error, file, data)]) from None
-    if builder.problems:
-        raise Invalid(builder.problems)
-    return document
+        return None, [*builder.problems, _syntax(error, file, data)]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from reconciler.errors import Invalid, Problem, ReconcilerError
 from reconciler.manifest.files import SUFFIXES
@@ -19,13 +20,11 @@ def documents(paths: Sequence[str], ref: str) -> list[Document]:
     if ref.startswith("-"):
         raise ReconcilerError(f"--base {ref}: that is no revision")
     base = _merge_base(ref)
-    names = _git("ls-tree", "-r", "-z", "--name-only", base, "--", *paths).decode("utf-8", "surrogateescape").split("\0")
-    found = [name for name in names if name.endswith(SUFFIXES) and not _hidden(name)]
     read_files: list[Document] = []
     problems: list[Problem] = []
-    for name in found:
+    for name, content in _contents(base, _names(base, paths, ref)):
         try:
-            read_files.append(read(_git("cat-file", "blob", f"{base}:./{name}"), f"{ref}:{name}"))
+            read_files.append(read(content, f"{ref}:{name}"))
         except Invalid as invalid:
             problems += invalid.problems
     if problems:
@@ -33,11 +32,47 @@ def documents(paths: Sequence[str], ref: str) -> list[Document]:
     return read_files
 
 
+def _names(base: str, paths: Sequence[str], ref: str) -> list[str]:
+    """The manifest files that the paths mean there, each once; hidden ones are passed over inside a folder, not where a path names them."""
+    found: dict[str, None] = {}
+    for path in paths:
+        inside = posixpath.normpath(os.path.relpath(os.path.abspath(path)).replace(os.sep, "/"))
+        try:
+            listed = _git("ls-tree", "-r", "-z", "--name-only", base, "--", inside)
+        except _GitFailed as failed:
+            raise ReconcilerError(f"--base {ref}: git cannot list {path} there: {failed}") from None
+        for name in filter(None, listed.decode("utf-8", "surrogateescape").split("\0")):
+            below = posixpath.relpath(name, inside)
+            if name.lower().endswith(SUFFIXES) and (name == inside or not _hidden(below)):
+                found[name] = None
+    return list(found)
+
+
 def _hidden(name: str) -> bool:
-    return any(part.startswith(".") and part not in (".", "..") for part in name.split("/"))
+    return any(part.startswith(".") for part in name.split("/"))
+
+
+def _contents(base: str, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Each file there with its content; links are followed, and one that leads out of the repository has none."""
+    names = [name for name in names if "\n" not in name]
+    asked = "".join(f"{base}:./{name}\n" for name in names)
+    told = _git("cat-file", "--batch", "--follow-symlinks", given=asked.encode("utf-8", "surrogateescape")) if names else b""
+    for name in names:
+        head, _, told = told.partition(b"\n")
+        *_, what, size = head.split(b" ")
+        if what == b"blob":
+            content, told = told[: int(size)], told[int(size) + 1 :]
+            yield name, content
+        elif size.isdigit():
+            # `dangling 12`: where the link leads comes on a line of its own.
+            told = told[int(size) + 1 :]
 
 
 def _merge_base(ref: str) -> str:
+    try:
+        _git("rev-parse", "--git-dir")
+    except _GitFailed as failed:
+        raise ReconcilerError(f"--base {ref}: git cannot be used here: {failed}") from None
     try:
         return _git("merge-base", "HEAD", ref).decode().strip()
     except _GitFailed:
@@ -52,15 +87,15 @@ def _merge_base(ref: str) -> str:
 
 
 class _GitFailed(Exception):
-    """Git answered with an error."""
+    """Git answered with an error: its first line."""
 
 
-def _git(*arguments: str) -> bytes:
+def _git(*arguments: str, given: bytes = b"") -> bytes:
+    around = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, check=False, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})
+        done = subprocess.run(["git", *arguments], input=given, capture_output=True, check=False, env=around)
     except OSError:
         raise ReconcilerError("--base needs git, and there is none here") from None
     if done.returncode:
-        raise _GitFailed(done.stderr.decode("utf-8", "replace"))
+        raise _GitFailed(done.stderr.decode("utf-8", "replace").partition("\n")[0].removeprefix("fatal: "))
     return done.stdout
-

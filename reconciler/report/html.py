@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core.change import LOSING, Action
 from reconciler.core.document import Document
 from reconciler.report import text
-from reconciler.report.sentences import approvals, asides, by_gate, cost, losing, page, sum_of, title, topic
+from reconciler.report.sentences import approvals, by_gate, cost, losing, page, sum_of, title, topic
 from reconciler.report.signs import SIGNS, UNKNOWN, count
 from reconciler.report.terminal import clean
 
@@ -85,7 +85,8 @@ def _harmless(value: Any) -> Any:
 _WORDS: Mapping[str, Any] = {
     "sign": lambda action: SIGNS.get(action, UNKNOWN).symbol,
     "losses": sorted(LOSING),
-    "asides": asides,
+    "doing": text.doing,
+    "remarks": text.remarks,
     "moves": _moves,
     "used": text.used,
     "placed": text.placed,

@@ -13,7 +13,7 @@ from itertools import chain
 from reconciler.core.change import Action
 from reconciler.core.document import Document
 from reconciler.report import text
-from reconciler.report.sentences import approvals, asides, by_gate, cost, cut, losing, page, sum_of, title, topic
+from reconciler.report.sentences import approvals, by_gate, cost, cut, losing, page, sum_of, title, topic
 from reconciler.report.signs import count, signed
 from reconciler.report.terminal import clean, guarded
 
@@ -182,7 +182,7 @@ def _facts(document: Document, left: int) -> str:
         f"- **Cost:** {cost(document)}",
         f"- **Declared in** {', '.join(paths[:MOST_PATHS])}{beyond}" if paths else "",
         f"- **Partial plan:** {scope}; the rest is left as it is" if scope else "",
-        "- A saved plan: it names the fields that change, without their values" if document.get("applicable") else "",
+        "- A saved plan: it names the fields that change, without their values" if "applicable" in document else "",
         f"- **Not all of it fits here:** {left:,} lines are left out; the HTML and JSON reports are complete" if left else "",
     )
     return "".join(f"{fact}\n" for fact in facts if fact)
@@ -246,9 +246,9 @@ def _linked(address: str, url: str | None) -> str:
 
 
 def _line(change: Document, name: str) -> str:
-    more = f" ({raw(cut('; '.join(asides(change))))})" if asides(change) else ""
+    more = f" ({raw(cut('; '.join(text.remarks(change))))})" if text.remarks(change) else ""
     source = text.placed(change["source"])
-    return f"{raw(signed(clean(change['action'])))} {name}{more}{'  ' + raw(cut(source, 120)) if source else ''}\n"
+    return f"{raw(signed(text.doing(change)))} {name}{more}{'  ' + raw(cut(source, 120)) if source else ''}\n"
 
 
 def _fields(change: Document) -> Iterator[str]:

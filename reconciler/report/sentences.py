@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from reconciler.core.document import Document
 from reconciler.report.signs import duration
 from reconciler.report.terminal import clean
-from reconciler.report.text import TOPICS, remarks
+from reconciler.report.text import TOPICS
 
 LONGEST = 300
 # Nothing but Intercom's own pages is ever linked, whatever a plan file says.
@@ -49,12 +49,6 @@ def cost(document: Document) -> str:
     if not calls:
         return "no calls"
     return f"{calls:,} {'call' if calls == 1 else 'calls'}, {duration(document['cost']['seconds'])}"
-
-
-def asides(change: Document) -> Sequence[str]:
-    """What to know of a change besides what it does: whom it touches, why, and where it comes from."""
-    origin = change.get("origin")
-    return [*remarks(change), *([clean(origin)] if origin else [])]
 
 
 def topic(name: str, notes: Sequence[Document]) -> str:

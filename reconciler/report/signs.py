@@ -40,8 +40,8 @@ def paint(text: str, style: str, color: bool) -> str:
 
 
 def signed(action: str, color: bool = False) -> str:
-    """`+ create   `: symbol and word, as wide for every action."""
-    sign = SIGNS.get(action, UNKNOWN)
+    """`+ create   `: symbol and word, as wide for every action; the first word says which it is."""
+    sign = SIGNS.get(action.partition(" ")[0], UNKNOWN)
     return paint(f"{sign.symbol} {action:<9}", sign.color, color)
 
 

@@ -23,7 +23,7 @@ TOPICS: Mapping[str, str] = {
     POLICY: "the policy is another one",
     "approved": "would be refused, and is approved",
     "missing": "not found, left out",
-    "unproven": "not found, which proves nothing",
+    "unproven": "unproven: not found, which proves nothing",
     "lag": "not found by search, which lags",
     "incomplete": "Intercom does not list all of these",
     "not read": "declared in files that were not given, left alone",
@@ -66,7 +66,7 @@ def render(document: Document, *, color: bool = False, width: int | None = None)
 def lines(document: Document, color: bool = False, width: int | None = None) -> Iterator[str]:
     """The report line by line, so that a large plan need not be held as text."""
     look = _Look(color, width)
-    for part in (_header, _policy, _changes, _notes, _cost, _refused):
+    for part in (_header, _policy, _changes, _notes, _calls, _cost, _refused):
         yield from map(guarded, part(document, look))
     yield guarded(look.paint(summary(document), BOLD))
 
@@ -91,8 +91,8 @@ def _header(document: Document, look: _Look) -> Iterator[str]:
     declared = f", declared in {', '.join(map(clean, paths))}" if paths else ""
     yield look.paint(f"Plan for workspace {clean(workspace['app_id'])} ({clean(workspace['region'])}){declared}", BOLD)
     if document.get("partial"):
-        yield look.paint(f"PARTIAL PLAN: {narrowed(document.get('scope') or {})}; the rest is left as it is", YELLOW)
-    if document.get("applicable"):
+        yield look.paint(f"partial plan: {narrowed(document.get('scope') or {})}; the rest is left as it is", YELLOW)
+    if "applicable" in document:
         yield look.paint("A saved plan: it names the fields that change, without their values", DIM)
     yield ""
 
@@ -136,8 +136,13 @@ def _thing(address: str, changes: Sequence[Document], look: _Look) -> Iterator[s
 
 def _line(indent: str, change: Document, name: str, look: _Look) -> str:
     rest = f" {clean(name)}{_remarks(change)}"
-    action = clean(change["action"])
+    action = doing(change)
     return look.sourced(f"{indent}{signed(action)}{rest}", change["source"], f"{indent}{signed(action, look.color)}{rest}")
+
+
+def doing(change: Document) -> str:
+    """The action in words: a create may find somebody archived."""
+    return clean(change["action"]) + (" (or bring back if archived)" if change.get("or") == "unarchive" else "")
 
 
 def _remarks(change: Document) -> str:
@@ -148,18 +153,15 @@ def _remarks(change: Document) -> str:
 def remarks(change: Document) -> Sequence[str]:
     """What to know of a change besides what it does."""
     found = []
-    if change.get("or") == "unarchive":
-        found.append("or bring back if archived")
     if change["people"] is not None and change["action"] not in LINKS:
         found.append(f"{change['people']} people" if change["people"] != 1 else "1 person")
-    if change["cause"]:
-        found.append(clean(change["cause"]))
+    found += [clean(str(change[key])) for key in ("cause", "origin") if change.get(key)]
     return found
 
 
 def _uses(change: Document) -> Iterator[str]:
-    if told := used(change):
-        yield f"      in use: {told}"
+    if places := used(change):
+        yield f"      in use: {places}"
 
 
 def used(change: Document) -> str:
@@ -264,6 +266,14 @@ def _refused(document: Document, look: _Look) -> Iterator[str]:
 def option(approve: str) -> str:
     """What to add to the command line."""
     return approve if approve.startswith("--") else f"--approve {approve}"
+
+
+def _calls(document: Document, look: _Look) -> Iterator[str]:
+    """The calls themselves, where they were asked for."""
+    if calls := document.get("calls"):
+        yield look.paint(f"calls, in order ({len(calls)})", BOLD)
+        yield from (f"    {clean(call)}" for call in calls)
+        yield ""
 
 
 def _cost(document: Document, look: _Look) -> Iterator[str]:

@@ -32,6 +32,11 @@ def _add_fault(box: Sandbox, body: Doc) -> Doc:
     return {"faults": len(box.faults)}
 
 
+def _faults(box: Sandbox, body: Doc) -> Doc:
+    """How many there are, and how many calls met one so far, those that are still delayed included."""
+    return {"faults": len(box.faults), "hits": sum(fault.hits for fault in box.faults)}
+
+
 def _clear_faults(box: Sandbox, body: Doc) -> Doc:
     box.faults.clear()
     return {"faults": 0}
@@ -68,6 +73,7 @@ def _revoke(box: Sandbox, body: Doc) -> Doc:
 
 CONTROLS: dict[tuple[str, str], Callable[[Sandbox, Doc], Any]] = {
     ("POST", "faults"): _add_fault,
+    ("GET", "faults"): _faults,
     ("DELETE", "faults"): _clear_faults,
     ("GET", "requests"): _requests,
     ("DELETE", "requests"): _forget,

@@ -56,7 +56,7 @@ class Served:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Served]:
-    command = [BIN / "reconciler", "sandbox", "serve", "--data", folder / "served.db"]
+    command = [str(BIN / "reconciler"), "sandbox", "serve", "--data", str(folder / "served.db")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
         try:

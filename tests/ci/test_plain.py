@@ -31,7 +31,7 @@ def kinds_of(writes: list[str]) -> list[str]:
     return sorted(write.split("/")[0] + "/" + write.split("/")[1] for write in writes)
 
 
-@pytest.mark.parametrize("how", ["merge", "squash", "rebase"])
+@pytest.mark.parametrize("how", ["merge", "squash"])
 def test_from_the_branch_to_the_night(how: str, pipeline: Pipeline) -> None:
     repository, served = pipeline
     branch(repository, m=NEXT)

@@ -1,8 +1,18 @@
 """How many worlds are tried: few enough that all of these take well under a minute on one core."""
 
-from hypothesis import HealthCheck, settings
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile(
-    "house", deadline=None, max_examples=60, database=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    "house",
+    deadline=None,
+    database=None,
+    max_examples=int(os.environ.get("RECONCILER_EXAMPLES", "25")),
+    print_blob=True,
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("house")

@@ -179,26 +179,28 @@ def _contacts(draw: Any, tags: tuple[str, ...], companies: tuple[str, ...]) -> l
     entries: list[Doc] = [{"external_id": key} for key in draw(some(EXTERNAL))]
     entries += [{"email": draw(cased(mail))} for mail in draw(some(EMAILS))]
     entries += [{"id": live_id} for live_id in draw(some(IDS[:3]))]
-    former = {json_key(entry) for entry in entries}
     for entry in entries:
-        _contact(draw, entry, tags, companies, former)
+        _contact(draw, entry, tags, companies)
+    taken = {named(entry) for entry in entries} | {("email", entry["email"].lower()) for entry in entries if "email" in entry}
+    for entry in entries:
+        if "id" not in entry and entry.get("state") not in ("archived", "absent"):
+            _was(draw, entry, taken)
     return entries
 
 
-def json_key(entry: Mapping[str, Any]) -> tuple[str, str]:
+def named(entry: Mapping[str, Any]) -> tuple[str, str]:
     """What names an entry."""
     by = next(name for name in ("external_id", "email", "id") if name in entry)
     return by, str(entry[by]).lower()
 
 
-def _contact(draw: Any, entry: Doc, tags: tuple[str, ...], companies: tuple[str, ...], former: set[tuple[str, str]]) -> None:
+def _contact(draw: Any, entry: Doc, tags: tuple[str, ...], companies: tuple[str, ...]) -> None:
     by_id = "id" in entry
     maybe(draw, entry, "state", st.sampled_from(("present", "present", "archived", "absent")), 2)
     if entry.get("state") in ("archived", "absent"):
         return
     if not by_id:
         maybe(draw, entry, "missing", st.sampled_from(("skip", "create")), 2)
-        _was(draw, entry, former)
     if "external_id" in entry:
         maybe(draw, entry, "email", st.sampled_from(EMAILS).flatmap(cased), 4)
     maybe(draw, entry, "role", st.sampled_from(("user", "lead")), 4)
@@ -214,13 +216,13 @@ def _contact(draw: Any, entry: Doc, tags: tuple[str, ...], companies: tuple[str,
         entry["companies"] = _links(draw, companies, "company")
 
 
-def _was(draw: Any, entry: Doc, former: set[tuple[str, str]]) -> None:
+def _was(draw: Any, entry: Doc, taken: set[tuple[str, str]]) -> None:
     names = [("external_id", key) for key in EXTERNAL] + [("email", mail) for mail in EMAILS]
-    free = [name for name in names if name not in former]
+    free = [name for name in names if name not in taken]
     if free and draw(st.integers(1, 4)) == 1:
         by, key = draw(st.sampled_from(free))
         entry["was"] = {by: key}
-        former.add((by, key))
+        taken.add((by, key))
 
 
 @st.composite

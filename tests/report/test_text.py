@@ -48,7 +48,7 @@ tag (3 changes)
   - delete    tag/old-promo                                 growth.yaml:10
 
 contact (7 changes)
-  + create    contact/31 (or bring back if archived)        growth.yaml:30
+  + create (or bring back if archived) contact/31           growth.yaml:30
       role: "user"
   ^ unarchive contact/h***@serenity.example#1a2b3c4d (1 person)  growth.yaml:33
   ~ update    contact/25 (1 person)                         growth.yaml:20
@@ -126,7 +126,7 @@ def test_no_changes_does_not_promise_more_than_was_seen() -> None:
 
 def test_a_partial_plan_says_what_it_is_limited_to() -> None:
     found = text.render(a_plan(partial=True, scope={"target": ["tag/**"], "exclude": ["tag/x"]}))
-    assert "PARTIAL PLAN: --target tag/** --exclude tag/x; the rest is left as it is\n" in found
+    assert "partial plan: --target tag/** --exclude tag/x; the rest is left as it is\n" in found
 
 
 def test_a_saved_plan_names_fields_without_values() -> None:

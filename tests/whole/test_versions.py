@@ -170,3 +170,12 @@ def test_who_never_was_costs_one_more_read_under_an_older_version(route: MakeRou
     assert changes(told.document(path)) == ["create contact/9"]
     versions = [r.headers["intercom-version"] for r in told.box.requests if "find_by_external_id" in r.path]
     assert versions == [version, "2.16"]
+
+
+@pytest.mark.parametrize("version", ["2.14", "2.15"])
+def test_what_only_2_16_can_count_is_asked_under_it(route: MakeRoute, version: str) -> None:
+    """GET /content/search is in 2.16 alone: a tombstone under an older version is not refused for that."""
+    told = route({"tags": ["old"]}, version=version)
+    found = told.document(told.manifest("tags: [{name: old, state: absent}]\n"))
+    assert found["refused"] == []
+    assert found["changes"][0]["uses"] == {"contacts": 0, "companies": 0, "conversations": 0, "content items": 0}

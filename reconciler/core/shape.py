@@ -1,0 +1,97 @@
+"""What a file must hold to be a plan: the keys that reports and apply rely on, whatever else it has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class _Workspace(_Part):
+    app_id: str
+    region: str
+
+
+class _Source(_Part):
+    file: str | None
+    line: int | None
+
+
+class _Moved(_Part):
+    path: str
+    before: Any
+    after: Any
+    cause: str | None
+
+
+class _Named(_Part):
+    """A field of a saved plan, which holds no values."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str
+    before_digest: str = ""
+    cause: str | None
+
+
+class _Change(_Part):
+    address: str
+    action: str
+    target: str | None
+    cause: str | None
+    fields: list[_Moved | _Named]
+    source: _Source | None
+    people: int | None
+    page: str | None = None
+    uses: dict[str, int | None] = {}
+    at_least: list[str] = []
+    uncounted: list[str] = []
+
+
+class _Refusal(_Part):
+    gate: str
+    message: str
+    approve: str | None = None
+
+
+class _Note(_Part):
+    topic: str
+    address: str | None
+    message: str
+    source: _Source | None
+
+
+class _Cost(_Part):
+    calls: int
+    seconds: float
+    routes: dict[str, int] = {}
+
+
+class _People(_Part):
+    losing: int
+    exact: bool
+
+
+class _Plan(_Part):
+    workspace: _Workspace
+    manifest: dict[str, Any]
+    changes: list[_Change]
+    summary: dict[str, int]
+    cost: _Cost
+    refused: list[_Refusal]
+    notes: list[_Note] = []
+    people: _People | None = None
+    scope: dict[str, list[str]] = {}
+
+
+def is_plan(found: Any) -> bool:
+    """Whether something from a JSON file has the shape of a plan."""
+    try:
+        _Plan.model_validate(found)
+    except ValidationError:
+        return False
+    return True

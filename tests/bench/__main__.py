@@ -1,0 +1,47 @@
+"""How the route grows: `python -m tests.bench` prints a table. Nothing here is asserted; times are this machine's, ratios are the point."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+
+from tests.bench.cases import CASES, Measured
+
+COLUMNS = ("what", "size", "seconds", "per 1000", "calls", "peak MB")
+
+
+def measured_apart(name: str, size: int) -> Measured:
+    """One case in a process of its own, so that its peak of memory is its own."""
+    command = [sys.executable, "-m", "tests.bench", "--case", name, "--size", str(size)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return Measured(**json.loads(done.stdout))
+
+
+def row(name: str, size: int, found: Measured) -> tuple[str, ...]:
+    calls = "" if found.calls is None else str(found.calls)
+    return name, f"{size:,}", f"{found.seconds:.2f}", f"{found.seconds * 1e6 / size:.1f} ms", calls, f"{found.peak:.0f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--case", choices=sorted(CASES))
+    parser.add_argument("--size", type=int)
+    asked = parser.parse_args()
+    if asked.case and asked.size:
+        print(json.dumps(vars(CASES[asked.case].measure(asked.size))))
+        return
+    print(" | ".join(COLUMNS))
+    for name, case in CASES.items():
+        if asked.case in (None, name):
+            before: Measured | None = None
+            for size in case.sizes:
+                found = measured_apart(name, size)
+                grown = f"  (x{found.seconds / before.seconds:.1f} for ten times as much)" if before and before.seconds else ""
+                print(" | ".join(row(name, size, found)) + grown, flush=True)
+                before = found
+
+
+if __name__ == "__main__":
+    main()

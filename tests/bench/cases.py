@@ -1,0 +1,151 @@
+"""What is measured: each case builds its world first and then times one part of the route."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reconciler.core.calls import compile_steps
+from reconciler.core.diff import diff
+from reconciler.core.plan import make_plan
+from reconciler.core.policy import Policy
+from reconciler.core.resource import Address, LinkName, Live, Manifest, Resource, Snapshot, Workspace, WrittenLinks
+from reconciler.errors import Mark
+from reconciler.kinds import KINDS
+from reconciler.manifest.load import load
+from reconciler.sandbox import Sandbox
+from tests.route import Clock, Route
+
+TAGS, COMPANIES = 20, 50
+
+
+@dataclass
+class Measured:
+    """Seconds, calls made where there are any, and the peak of the process's memory in MB."""
+
+    seconds: float
+    peak: float
+    calls: int | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    sizes: tuple[int, ...]
+    measure: Callable[[int], Measured]
+
+
+def timed(work: Callable[[], Any]) -> Measured:
+    began = time.perf_counter()
+    work()
+    seconds = time.perf_counter() - began
+    return Measured(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def tags_of(n: int) -> list[str]:
+    return [f"t{(n + step) % TAGS:02}" for step in (0, 7)]
+
+
+def contact(n: int, **more: Any) -> dict[str, Any]:
+    return {"external_id": f"u{n}", "name": f"Person {n}", "tags": tags_of(n), "companies": [f"c{n % COMPANIES}"], **more}
+
+
+def declared(size: int) -> dict[str, Any]:
+    return {
+        "policy": {"limits": {"creates": size, "attaches": size * 5}},
+        "tags": [f"t{n:02}" for n in range(TAGS)],
+        "companies": [{"company_id": f"c{n}", "name": f"Company {n}"} for n in range(COMPANIES)],
+        "contacts": [contact(n, missing="create") for n in range(size)],
+    }
+
+
+@contextmanager
+def route(size: int, live: int, off: int) -> Iterator[tuple[Route, Path]]:
+    """A workspace with `live` of the contacts, every `off`-th of them different."""
+    with tempfile.TemporaryDirectory() as folder:
+        clock = Clock()
+        with Sandbox(now=clock) as box:
+            people = [contact(n, **({"name": "Old", "tags": []} if off and n % off == 0 else {})) for n in range(live)]
+            wanted = declared(size)
+            box.seed({"tags": wanted["tags"], "companies": wanted["companies"], "contacts": people})
+            told = Route(box, Path(folder), clock)
+            yield told, told.manifest(wanted)
+
+
+def planned(size: int, live: int, off: int) -> Measured:
+    with route(size, live, off) as (told, path):
+        found = timed(lambda: told.document(path))
+        return Measured(found.seconds, found.peak, len(told.box.requests))
+
+
+def applied(size: int) -> Measured:
+    with route(size, size // 2, 10) as (told, path):
+        kept = told.saved(path)
+        told.box.forget_requests()
+        found = timed(lambda: told.apply(kept))
+        return Measured(found.seconds, found.peak, len(told.box.requests))
+
+
+def applied_among(size: int) -> Measured:
+    """A few changes among many that are as declared."""
+    with route(size, size, size // 100) as (told, path):
+        kept = told.saved(path)
+        told.box.forget_requests()
+        found = timed(lambda: told.apply(kept))
+        return Measured(found.seconds, found.peak, len(told.box.requests))
+
+
+def loaded(size: int) -> Measured:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "big.yaml"
+        lines = ["tags: [" + ", ".join(f"t{n:02}" for n in range(TAGS)) + "]", "contacts:"]
+        lines += [f"- {{external_id: u{n}, name: Person {n}, tags: [{', '.join(tags_of(n))}]}}" for n in range(size)]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return timed(lambda: load(KINDS, [str(path)]))
+
+
+def sides(size: int) -> tuple[Manifest, Snapshot]:
+    """Three links a contact; a tenth of the contacts and of the links differ."""
+    mark, tags = Mark("big.yaml", 1), [Address("tag", f"t{n:02}") for n in range(TAGS)]
+    resources = {a: Resource(a, "name", a.key, {"name": a.key}, mark) for a in tags}
+    named = {f"T{n}": Live("tag", f"T{n}", a.key, {"name": a.key}) for n, a in enumerate(tags)}
+    things: dict[str, dict[str, Live]] = {"tag": named, "contact": {}}
+    pairs = {a: f"T{n}" for n, a in enumerate(tags)}
+    links: dict[str, frozenset[str]] = {}
+    for n in range(size):
+        address, live_id = Address("contact", f"u{n}"), f"C{n}"
+        wanted = {tags[(n + step) % TAGS]: 1 for step in (0, 3, 7)}
+        fields = {"external_id": address.key, "name": f"Person {n}"}
+        resources[address] = Resource(address, "external_id", address.key, fields, mark, links={"tags": WrittenLinks(wanted, {})})
+        shown = {**fields, "name": "Old"} if n % 10 == 0 else fields
+        things["contact"][live_id] = Live("contact", live_id, address.key, {**shown, "email": None, "role": "user"})
+        pairs[address] = live_id
+        links[live_id] = frozenset(f"T{(n + step) % TAGS}" for step in ((0, 3) if n % 10 == 0 else (0, 3, 7)))
+    live = Snapshot(Workspace("app", "us"), things, pairs, {LinkName("contact", "tags"): links})
+    return Manifest(resources, Policy(links="exact"), sections=frozenset({"tags", "contacts"})), live
+
+
+def compared(size: int) -> Measured:
+    manifest, live = sides(size)
+
+    def work() -> None:
+        made = make_plan(KINDS, manifest, live, diff(KINDS, manifest, live))
+        compile_steps(KINDS, made.steps)
+
+    return timed(work)
+
+
+CASES = {
+    "load YAML": Case((10_000, 100_000), loaded),
+    "diff and compile, three links a contact": Case((10_000, 100_000), compared),
+    "plan, all live, a tenth differs": Case((1_000, 10_000), lambda size: planned(size, size, 10)),
+    "plan, nothing differs": Case((1_000, 10_000), lambda size: planned(size, size, 0)),
+    "plan, none live": Case((1_000, 10_000), lambda size: planned(size, 0, 0)),
+    "apply, a hundred changes among all": Case((1_000, 10_000), applied_among),
+    "apply, half to create": Case((200, 2_000), applied),
+}

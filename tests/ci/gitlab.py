@@ -1,0 +1,102 @@
+"""A stand-in for the parts of GitLab's API that the pipeline uses, and a runner in small for its jobs."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs
+
+from tests.ci.conftest import CI, Repository
+from tests.ci.test_lint import loaded
+
+PROJECT = "/api/v4/projects/1/"
+
+
+@dataclass
+class GitLab:
+    """What lies on GitLab's side."""
+
+    repository: Repository
+    url: str = ""
+    packages: dict[str, bytes] = field(default_factory=dict)
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    issues: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    log: str = ""
+
+    def job(self, name: str, **more: str) -> int:
+        """Run the script of a job as the runner does, in one shell; its exit code. A job begins in a clean work tree."""
+        self.repository.git("clean", "-dfxq", "--exclude", ".reconciler")
+        lines = loaded(CI / "gitlab/.gitlab-ci.yml")[name]["script"]
+        env = {n: v for n, v in self.repository.env.items() if n != "INTERCOM_ACCESS_TOKEN"}
+        env |= {"CI_API_V4_URL": self.url, "CI_PROJECT_ID": "1", "CI_JOB_TOKEN": "job", "NOTES_TOKEN": "notes"}
+        env |= {"PLANS": f"{self.url}/projects/1/packages/generic/intercom-plan", "CI_MERGE_REQUEST_IID": "7"}
+        command = ["bash", "-e", "-o", "pipefail", "-c", "\n".join(lines)]
+        done = subprocess.run(command, cwd=self.repository.path, env={**env, **more}, capture_output=True, text=True, timeout=180)
+        self.log = done.stdout + done.stderr
+        return done.returncode
+
+    def answer(self, method: str, path: str, headers: Any, body: bytes) -> Any:
+        wanted = ("JOB-TOKEN", "job") if path.startswith("packages/") else ("PRIVATE-TOKEN", "notes")
+        if headers.get(wanted[0]) != wanted[1]:
+            self.refused.append(path)
+            return None
+        if path.startswith("packages/"):
+            if method == "PUT":
+                self.packages[path] = body
+                return {"message": "201 Created"}
+            return self.packages.get(path)
+        told = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        return _of(self.notes if "/notes" in path else self.issues, method, path.partition("?")[0], told)
+
+
+def _of(items: list[dict[str, Any]], method: str, path: str, told: dict[str, str]) -> Any:
+    if len(told.get("body", told.get("description", ""))) > 1_000_000:
+        return None
+    if method == "POST":
+        items.append({"id": len(items) + 1, "iid": len(items) + 1, "state": "opened", **told})
+        return items[-1]
+    if method == "PUT":
+        item = items[int(path.rpartition("/")[2]) - 1]
+        item.update(told | ({"state": "closed"} if told.get("state_event") == "close" else {}))
+        return item
+    return [item for item in items if item["state"] == "opened"]
+
+
+@contextmanager
+def gitlab(repository: Repository) -> Iterator[GitLab]:
+    """GitLab's side on a port of its own."""
+    found = GitLab(repository)
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            assert re.match(PROJECT, self.path)
+            told = found.answer(self.command, self.path.removeprefix(PROJECT), self.headers, body)
+            content = told if isinstance(told, bytes) else json.dumps(told).encode()
+            self.send_response(404 if told is None else 200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_PUT = do_POST = answer
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found.url = f"http://127.0.0.1:{server.server_address[1]}/api/v4"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield found
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,101 @@
+"""The pipeline for GitLab does what it says: its scripts are run as written, with curl, against a stand-in for the API."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.ci.conftest import NEXT, Repository, Served
+from tests.ci.gitlab import GitLab, gitlab
+
+Pipeline = tuple[Repository, Served]
+READ = {"INTERCOM_READ_TOKEN": "sandbox", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
+WRITE = {"INTERCOM_ACCESS_TOKEN": "sandbox"}
+
+pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl here")
+
+
+@pytest.fixture
+def lab(pipeline: Pipeline) -> Iterator[GitLab]:
+    with gitlab(pipeline[0]) as found:
+        yield found
+
+
+def branch(repository: Repository, text: str) -> None:
+    repository.git("switch", "--quiet", "--force-create", "change", "main")
+    repository.commit(m=text)
+
+
+def test_one_note_follows_the_merge_request_and_its_plan_is_applied(lab: GitLab, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    before = repository.git("rev-parse", "HEAD")
+    lab.notes.append({"id": 1, "state": "opened", "body": "a word before"})
+    for text in ("tags: [vip, trial]\n", NEXT):
+        branch(repository, text)
+        assert lab.job("plan", **READ) == 0, lab.log
+    [_, note] = lab.notes
+    assert note["body"].startswith("<!-- reconciler:plan -->\n")
+    assert "tag/old" in note["body"]
+    assert "trial" not in note["body"]
+    repository.git("switch", "--quiet", "main")
+    repository.git("merge", "--quiet", "--ff-only", "change")
+    assert lab.job("apply", CI_COMMIT_BEFORE_SHA=before, **WRITE) == 0, lab.log
+    assert "3 applied" in lab.log
+    assert len(served.writes()) == 3
+    assert lab.refused == []
+
+
+def test_a_refused_plan_fails_the_job_after_its_note_and_is_not_applied(lab: GitLab, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    before = repository.git("rev-parse", "HEAD")
+    branch(repository, "tags: [{name: vip, state: absent}, {name: old, state: absent}]\n")
+    assert lab.job("plan", **READ) == 3
+    assert "Refused" in lab.notes[0]["body"]
+    repository.git("switch", "--quiet", "main")
+    repository.git("merge", "--quiet", "--ff-only", "change")
+    assert lab.job("apply", CI_COMMIT_BEFORE_SHA=before, **WRITE) == 3
+    assert served.writes() == []
+
+
+def test_without_a_plan_nothing_is_applied(lab: GitLab, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    before = repository.git("rev-parse", "HEAD")
+    repository.commit(m=NEXT)
+    assert lab.job("apply", CI_COMMIT_BEFORE_SHA=before, **WRITE) == 4
+    assert served.writes() == []
+
+
+def test_a_fork_without_tokens_gets_a_check_and_a_sentence(lab: GitLab, pipeline: Pipeline) -> None:
+    branch(pipeline[0], NEXT)
+    assert lab.job("plan", NOTES_TOKEN="", CI_MERGE_REQUEST_TARGET_BRANCH_NAME="main") == 0
+    assert "no access token here" in lab.log
+    assert lab.notes == []
+    assert lab.packages == {}
+
+
+def test_one_issue_is_opened_kept_up_to_date_and_closed(lab: GitLab, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    repository.commit(m="tags: [vip]\ncontacts: [{external_id: '25', name: Hoban Washburn}]\n")
+    assert lab.job("nightly", **READ) == 0, lab.log
+    assert lab.issues == []
+    served.seed({"contacts": [{"external_id": "25", "name": "Somebody else"}]})
+    for _ in range(2):
+        assert lab.job("nightly", **READ) == 0, lab.log
+    [issue] = lab.issues
+    assert "contact/25" in issue["description"]
+    served.seed({"contacts": [{"external_id": "25", "name": "Hoban Washburn"}]})
+    assert lab.job("nightly", **READ) == 0, lab.log
+    assert [one["state"] for one in lab.issues] == ["closed"]
+    assert lab.job("nightly", INTERCOM_READ_TOKEN="dG9rOnJldm9rZWQ=") == 1
+    assert len(lab.issues) == 1
+
+
+def test_a_large_plan_is_kept_whole_and_its_note_is_cut(lab: GitLab, pipeline: Pipeline) -> None:
+    branch(pipeline[0], "tags:\n  - vip\n" + "".join(f"  - 🌱{n:05} feature\n" for n in range(5_000)))
+    assert lab.job("plan", **READ) == 3
+    assert "lines are left out" in lab.notes[0]["body"]
+    (kept,) = lab.packages.values()
+    assert len(json.loads(kept)["changes"]) == 5_000

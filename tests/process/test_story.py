@@ -1,0 +1,138 @@
+"""The big story of issue A, over real HTTP with real processes: once in peace, then with kills, signals and faults."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.process.driving import TOKEN, Box, Doc, Shell, command_line, ended, outcomes_of
+from tests.process.story import assert_as_declared, ids, manifest, seed, told
+
+
+@pytest.fixture
+def story(shell: Shell) -> Shell:
+    # Search is blind for what an apply creates, as it is in Intercom.
+    shell.box.start(seed(), search_delay=600)
+    shell.write("intercom.yaml", manifest())
+    return shell
+
+
+@pytest.fixture(scope="session")
+def undisturbed(box: Box, tmp_path_factory: pytest.TempPathFactory) -> Counter[str]:
+    """The writes of one apply that nothing disturbs."""
+    shell = Shell(tmp_path_factory.mktemp("undisturbed"), box)
+    box.start(seed(), search_delay=600)
+    before = ids(box)
+    shell.write("intercom.yaml", manifest())
+    assert shell.run("apply", "intercom.yaml", "--auto-approve").code == 0
+    return told(box, box.writes(), before)
+
+
+def test_plan_apply_plan_apply(story: Shell) -> None:
+    planned = story.run("plan", "intercom.yaml", "-o", "plan.json", "--detailed-exitcode")
+    assert planned.code == 2, planned.err
+    assert story.box.writes() == []
+    assert not (story.folder / ".reconciler").exists()
+    applied = story.run("apply", "plan.json")
+    assert applied.code == 0, applied.out + applied.err
+    assert_as_declared(story.box)
+    assert story.run("plan", "intercom.yaml", "--detailed-exitcode").code == 0
+    story.box.forget()
+    assert story.run("apply", "plan.json").code == 0
+    assert story.run("apply", "intercom.yaml", "--auto-approve").code == 0
+    assert story.box.writes() == []
+
+
+KILLS = [(0, "intercom.yaml"), (1, "plan.json"), (9, "plan.json"), (30, "intercom.yaml"), (55, "plan.json")]
+
+
+@pytest.mark.parametrize(("number", "again"), KILLS)
+def test_killed_and_applied_again(story: Shell, undisturbed: Counter[str], number: int, again: str) -> None:
+    before = ids(story.box)
+    assert story.run("plan", "intercom.yaml", "-o", "plan.json").code == 0
+    story.box.forget()
+    story.box.fault(delay=0.01, times=None)
+    apply = story.spawn("apply", "plan.json")
+    story.box.wait_for_writes(number)
+    assert TOKEN.encode() not in command_line(apply.pid)
+    apply.kill()
+    assert ended(apply).code == -signal.SIGKILL
+    story.box.calm()
+    finished = story.run("apply", again, *(["--auto-approve"] if again.endswith("yaml") else []))
+    assert finished.code == 0, finished.out + finished.err
+    done = told(story.box, story.box.writes(), before)
+    assert_as_declared(story.box)
+    twice = done - undisturbed
+    # Eight calls may have been under way; of those, only what no read could show is sent again.
+    assert sum(twice.values()) <= 1, twice
+    assert story.run("plan", "intercom.yaml", "--detailed-exitcode").code == 0
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_lets_the_calls_in_flight_end(story: Shell, undisturbed: Counter[str], signum: int, code: int) -> None:
+    before = ids(story.box)
+    story.box.fault(delay=0.03, times=None)
+    apply = story.spawn("apply", "intercom.yaml", "--auto-approve")
+    story.box.wait_for_writes(12)
+    apply.send_signal(signum)
+    stopped = ended(apply)
+    story.box.calm()
+    assert stopped.code == code, stopped.err
+    assert stopped.err.strip().splitlines()[-1] == f"error: {'interrupted' if code == 130 else 'terminated'}"
+    known = outcomes_of(story.folder)
+    assert None not in known, "every call that was sent has its outcome on record"
+    assert len([o for o in known if o == "applied"]) < sum(undisturbed.values())
+    finished = story.run("apply", "intercom.yaml", "--auto-approve")
+    assert finished.code == 0, finished.out + finished.err
+    assert_as_declared(story.box)
+    assert told(story.box, story.box.writes(), before) == undisturbed
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_reading(story: Shell, signum: int, code: int) -> None:
+    story.box.fault(delay=0.3, times=None)
+    plan = story.spawn("plan", "intercom.yaml", "-o", "plan.json")
+    while not story.box.call("GET", "/_sandbox/requests")["requests"]:
+        time.sleep(0.01)
+    plan.send_signal(signum)
+    stopped = ended(plan, 10)
+    assert (stopped.code, stopped.out) == (code, ""), stopped.err
+    assert not (story.folder / "plan.json").exists()
+    assert [path.name for path in story.folder.iterdir()] == ["intercom.yaml"]
+
+
+FAULTS: dict[str, Doc] = {
+    "drop after": {"drop": "after"},
+    "500 done": {"status": 500, "done": True},
+    "503": {"status": 503},
+}
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_at_seven_percent_of_the_calls(story: Shell, fault: str) -> None:
+    story.box.fault(rate=0.07, times=None, **FAULTS[fault])
+    applied = story.run("apply", "intercom.yaml", "--auto-approve")
+    assert applied.code == 0, applied.out + applied.err
+    story.box.calm()
+    assert_as_declared(story.box)
+    assert story.run("plan", "intercom.yaml", "--detailed-exitcode").code == 0
+
+
+def test_a_low_limit_is_followed_and_429_is_the_exception(shell: Shell) -> None:
+    tags = [f"n{n:02}" for n in range(40)]
+    shell.box.start({}, rate_limit=30)
+    shell.write("intercom.yaml", {"tags": tags})
+    applied = shell.run("apply", "intercom.yaml", "--auto-approve")
+    assert applied.code == 0, applied.err
+    statuses = Counter(r["status"] for r in shell.box.call("GET", "/_sandbox/requests")["requests"])
+    assert statuses[429] <= 2, statuses
+    assert statuses[200] == 40 + 4
+
+
+def test_paths_of_a_story_stay_in_its_folder(story: Shell, tmp_path: Path) -> None:
+    assert story.run("apply", "intercom.yaml", "--auto-approve").code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".reconciler", "intercom.yaml"]
