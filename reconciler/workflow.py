@@ -21,7 +21,7 @@ from reconciler.core.calls import Call, Job, Ref, compile_steps
 from reconciler.core.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.diff import Difference
 from reconciler.core.document import FORMAT, MASKED, Document, View, discreet, document, saved, seal
-from reconciler.core.gates import Approval, Refusal, standing
+from reconciler.core.gates import Approval, Refusal, pinned, standing
 from reconciler.core.hold import hold, touched
 from reconciler.core.kind import Kind, Searched
 from reconciler.core.narrow import narrow
@@ -341,7 +341,7 @@ def ready(session: Session, found: Document, manifest: Manifest, rules: Rules = 
 
     Raises Refused (3) for another workspace or a plan that a gate refused, Stale (4) when the manifest or the workspace moved.
     """
-    _same_workspace(session, found)
+    refuse(pinned(planned_pin(found), session.here))
     if manifest.digest != found["manifest"]["digest"]:
         raise Stale("the manifest is not the one that was planned; plan again")
     manifest, _, loosened = govern(manifest, rules)
@@ -383,13 +383,6 @@ def refuse(refused: Iterable[Refusal]) -> None:
     told = [f"{refusal}{f' (--approve {refusal.approve})' if refusal.approve else ''}" for refusal in refused]
     if told:
         raise Refused(told)
-
-
-def _same_workspace(session: Session, found: Document) -> None:
-    planned, here = found["workspace"], session.here
-    if (planned["app_id"], planned["region"]) != (here.app_id, here.region):
-        text = f"the plan is for {planned['app_id']} in {planned['region']}, the token is for {here.app_id} in {here.region}"
-        raise Refused([f"workspace: {text}; use the token of that workspace"])
 
 
 def carry_out(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from reconciler.cli.running import Stop
+from reconciler.core.gates import pinned
 from reconciler.core.resource import Pin, Workspace
 from reconciler.errors import Refused
 from reconciler.report.terminal import Terminal
@@ -130,7 +131,5 @@ def check_pin(pin: Pin | None, session: Session) -> None:
 
 def refuse_other(pin: Pin | None, here: Workspace) -> None:
     """The gate `workspace`, for verbs that make no plan."""
-    if pin and ((pin.app_id or here.app_id) != here.app_id or (pin.region or here.region) != here.region):
-        wanted = f"{pin.app_id or 'any'} in {pin.region or 'any region'}"
-        text = f"the token is for {here.app_id} in {here.region}, not for {wanted}; use the token of that workspace"
-        raise Refused([f"workspace: {text}"])
+    for refusal in pinned(pin, here):
+        raise Refused([str(refusal)])

@@ -13,6 +13,7 @@ import click
 from reconciler import workflow
 from reconciler.cli.connection import Intercom, check_pin, connected, intercom_options, pin_of_folder
 from reconciler.cli.fields import as_query, read_fields
+from reconciler.cli.running import in_ci
 from reconciler.core.privacy import hidden
 from reconciler.core.resource import Live
 from reconciler.errors import ReconcilerError, Usage
@@ -163,7 +164,7 @@ def _check_allowed(asked: Request, paginate: bool, allow_write: bool, environ: M
         return
     if paginate:
         raise Usage("--paginate: this call may change something, and is made once; only reads have pages")
-    if environ.get("CI", "").lower() not in ("", "0", "false") and not allow_write:
+    if in_ci(environ) and not allow_write:
         raise Usage(f"{asked.method} may change something, and CI is set: give --allow-write if that is meant")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import click
 from reconciler import workflow
 from reconciler.cli.connection import Intercom, connected, intercom_options
 from reconciler.cli.manifest import PATHS
-from reconciler.cli.running import annotate
+from reconciler.cli.running import annotate, in_ci
 from reconciler.core.document import MASKED, Document, View, to_look_at
 from reconciler.core.origin import Origin
 from reconciler.core.plan import Scope
@@ -39,11 +38,6 @@ def ruled(verb: Callable[..., Any]) -> Callable[..., Any]:
     verb = click.option("--max-calls", type=click.IntRange(0), metavar="N", help="Refuse a plan of more calls.")(verb)
     verb = click.option("--approve", multiple=True, metavar="HASH:PEOPLE", help="Allow what a refused plan printed this for.")(verb)
     return click.option("--policy", metavar="FILE", help="Rules that the manifest may tighten, never loosen.")(verb)
-
-
-def in_ci() -> bool:
-    """Whether this runs in a pipeline: CI is set, as every common one does."""
-    return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from types import FrameType
@@ -18,6 +18,11 @@ from reconciler.errors import Interrupted, Invalid, Mark, ReconcilerError, Refus
 
 # click ends wrong usage with 2, which here would read as "there are changes".
 USAGE = 64
+
+
+def in_ci(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this runs in a pipeline: CI is set, as by every common one."""
+    return environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 def run(command: click.Command, arguments: Sequence[str]) -> int:

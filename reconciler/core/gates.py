@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from reconciler.core.change import LOSING, Action, Change, ThingChange
 from reconciler.core.diff import Difference
 from reconciler.core.kind import Kind
-from reconciler.core.resource import Manifest, Snapshot
+from reconciler.core.resource import Manifest, Pin, Snapshot, Workspace
 
 # A percentage of less than this many things says nothing and is not applied.
 FEW = 10
@@ -49,7 +49,7 @@ def check(
     kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, difference: Difference, changes: Sequence[Change], cycles: Sequence[str]
 ) -> tuple[Refusal, ...]:
     """Every reason why these changes may not be applied, in a fixed order."""
-    found = [*_pin(manifest, live)]
+    found = [*pinned(manifest.pin, live.workspace)]
     found += [Refusal(gate, text) for gate, text in (*live.refusals, *difference.refusals)]
     found += [Refusal("cycle", text) for text in cycles]
     found += _protected(manifest, changes)
@@ -112,12 +112,12 @@ def _unknown(changes: Sequence[Change]) -> Iterator[Refusal]:
                 yield Refusal("unknown", f"{text}; {now}", changes=(change,))
 
 
-def _pin(manifest: Manifest, live: Snapshot) -> Iterator[Refusal]:
-    pin, here = manifest.pin, live.workspace
+def pinned(pin: Pin | None, here: Workspace) -> Iterator[Refusal]:
+    """The gate `workspace`: a token of another workspace than the one that is meant."""
     if pin and ((pin.app_id or here.app_id) != here.app_id or (pin.region or here.region) != here.region):
-        wanted = f"{pin.app_id or 'any'} in {pin.region or 'any region'}"
-        text = f"the manifest is for workspace {wanted}, the token is for {here.app_id} in {here.region}"
-        yield Refusal("workspace", f"{text}; use the token of that workspace, or correct `workspace:`")
+        wanted = f"{pin.app_id or 'any workspace'} in {pin.region or 'any region'}"
+        text = f"the token is for {here.app_id} in {here.region}, not for {wanted}"
+        yield Refusal("workspace", f"{text}; use the token of that workspace")
 
 
 def _protected(manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refusal]:

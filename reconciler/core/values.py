@@ -143,7 +143,7 @@ def email(value: Any) -> str:
     """An e-mail address as written: one `@` with something on both sides, no blanks."""
     found = _text(value, _CONTROL, "an e-mail address")
     if not _EMAIL.fullmatch(found):
-        raise ValueError(f"{shown(found)} is not an e-mail address; write one like name@example.com")
+        raise ValueError(f"{shown(found)} is not an e-mail address; write a name, one @ and a host")
     return found
 
 

@@ -58,6 +58,8 @@ class Performer:
         except _Failed as end:
             return self._ended(job, end)
         except CallError as error:
+            if self.client.stop.is_set() and isinstance(error, NoAnswer) and not error.maybe_done:
+                return self._ended(job, _Failed(Status.SKIPPED, "not started: the run was stopped"))
             return self._ended(job, _failure(error))
         except IntercomError as error:
             return self._ended(job, _Failed(Status.FAILED, str(error)))

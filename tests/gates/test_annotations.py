@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.errors import Mark
+from reconciler.report.annotations import annotation
 from tests.gates.conftest import Bench
 
 TWO = "policy: {limits: {deletes: 0}}\ntags:\n  - {name: vip, state: absent}\n  - {name: old, state: absent}\n"
@@ -85,3 +87,8 @@ def test_addresses_in_them_are_masked(github: Bench) -> None:
     assert github("validate", "m.yaml", m=text) == 65
     assert annotated(github)
     assert "hoban" not in (github.out + github.err).lower()
+
+
+def test_what_a_message_quotes_is_harmless() -> None:
+    told = annotation("\x1b[31mred##[group]x\nsecond %0A wash@serenity.example", Mark("a.yaml", 3, 1))
+    assert told == "::error file=a.yaml,line=3::\\x1b[31mred#\\#[group]x%0Asecond %250A w***@serenity.example"
