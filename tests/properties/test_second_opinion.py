@@ -26,18 +26,20 @@ SIDES = st.fixed_dictionaries({}, optional={**FIELDS, "custom_attributes": CUSTO
 
 def seen_by_deepdiff(before: Fields, after: Fields) -> set[str]:
     """The paths that DeepDiff finds changed; a key that is not there is null, as in Intercom."""
-    found = DeepDiff(before, after, ignore_numeric_type_changes=True, view="tree", threshold_to_diff_deeper=0)
+    found = DeepDiff(before, after, view="tree", threshold_to_diff_deeper=0)
     return {".".join(str(part) for part in level.path(output_format="list")) for kind in found.values() for level in kind}
 
 
 def told_apart(value: Any) -> Any:
-    """DeepDiff takes true for 1 where it takes 1.0 for 1."""
-    return f"flag {value}" if isinstance(value, bool) else value
+    """1.0 is 1 and no change of type. DeepDiff's own word for that takes true for 1, and 2**53 for its neighbour."""
+    if isinstance(value, bool):
+        return f"flag {value}"
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def as_map(fields: Fields, like: Fields) -> dict[str, Any]:
     custom = {key: told_apart(fields.get("custom_attributes", {}).get(key)) for key in like.get("custom_attributes", {})}
-    plain = {name: fields.get(name, BLANK[name]) for name in like if name != "custom_attributes"}
+    plain = {name: told_apart(fields.get(name, BLANK[name])) for name in like if name != "custom_attributes"}
     return {**plain, **({"custom_attributes": custom} if custom else {})}
 
 

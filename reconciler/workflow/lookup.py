@@ -1,0 +1,93 @@
+"""Looking things up, and raw calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import where
+from reconciler.core.kind import Kind, Searched
+from reconciler.core.resource import Live
+from reconciler.core.where import Expression
+from reconciler.errors import Usage
+from reconciler.kinds import KINDS
+from reconciler.workflow.session import Session
+
+if TYPE_CHECKING:
+    from reconciler.intercom.http import HttpError, Reply, Request
+    from reconciler.intercom.lookup import Named
+
+
+def kind_of(section: str, kinds: Sequence[Kind] = KINDS) -> Kind:
+    """The kind that fills a section."""
+    return next(kind for kind in kinds if kind.section == section)
+
+
+def list_all(session: Session, section: str) -> Iterator[Live]:
+    """All that a listing of a section shows, page by page."""
+    from reconciler.intercom import lookup
+
+    return lookup.everything(session.client, kind_of(section, session.kinds), session.tick)
+
+
+def look_up(session: Session, section: str, keys: Sequence[str]) -> Named:
+    """The live things of a section that have these keys, and the keys that nothing has."""
+    from reconciler.intercom import lookup
+    from reconciler.intercom.observe import Observer
+
+    observer = Observer(session.client, session.kinds, session.tick)
+    return lookup.named(observer, kind_of(section, session.kinds), keys, session.here)
+
+
+def read_where(section: str, text: str, version: str, kinds: Sequence[Kind] = KINDS) -> Expression:
+    """A condition as people write it. Raises Usage for all that can be seen to be wrong without Intercom."""
+    kind = kind_of(section, kinds)
+    if kind.search is None:
+        raise Usage(f"--where: Intercom has no search for {section}; list all and filter, as in `reconciler get {section} -o json | jq`")
+    wanted = where.parse(text)
+    prefixes = tuple(where.typed_by_others(kind))
+    unknown = {c.field: Searched("") for c in where.conditions(wanted) if c.field.startswith(prefixes)}
+    where.compiled(wanted, {**unknown, **kind.searchable}, version)
+    return wanted
+
+
+def search(session: Session, section: str, wanted: Expression) -> tuple[Iterator[Live], tuple[str, ...]]:
+    """The live things of a section for which a condition holds, page by page; and what to know of how Intercom reads it."""
+    from reconciler.intercom import lookup
+
+    kind, client = kind_of(section, session.kinds), session.client
+    prefixes = tuple(where.typed_by_others(kind))
+    typed = any(c.field.startswith(prefixes) for c in where.conditions(wanted))
+    fields = lookup.searchable(client, session.kinds, kind) if typed else kind.searchable
+    if not where.asks_for_dates(wanted, fields):
+        return lookup.matching(client, kind, where.compiled(wanted, fields, client.version), session.tick), ()
+    zone, name = lookup.time_zone(client)
+    query = where.compiled(wanted, fields, client.version, zone)
+    return lookup.matching(client, kind, query, session.tick), (where.about_days(name),)
+
+
+def blind_spots(session: Session, section: str) -> tuple[str, ...]:
+    """What a listing of a section cannot contain."""
+    return kind_of(section, session.kinds).blind
+
+
+def raw_request(method: str, path: str, fields: Sequence[tuple[str, str]], body: Any) -> Request:
+    """A request as people write it on the command line; `fields` go into its query. Raises Usage where it cannot be one."""
+    from urllib.parse import parse_qsl
+
+    from reconciler.intercom.http import Request, UnsafeSegment
+
+    if "://" in path.partition("?")[0] or path.startswith("//"):
+        raise Usage("write the path only, as in /me: the token goes to no other host")
+    path, _, query = ("/" + path.removeprefix("/")).partition("?")
+    try:
+        return Request(method, path, (*parse_qsl(query, keep_blank_values=True), *fields), body, repeatable=False)
+    except UnsafeSegment as error:
+        raise Usage(f"{error}; write a path like /contacts/ID, with odd characters encoded") from None
+
+
+def raw_answers(session: Session, asked: Request, *, all_pages: bool) -> Iterator[tuple[Reply, HttpError | None]]:
+    """The answer to a raw call, or those for all its pages; with the error where Intercom said no, which is then the last."""
+    from reconciler.intercom.lookup import answers
+
+    return answers(session.client, asked, all_pages=all_pages)

@@ -1,0 +1,72 @@
+"""Manifests: read from files, from a saved plan, from another revision; and the rules that go with them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from reconciler.core.document import Document
+from reconciler.core.kind import Kind
+from reconciler.core.resource import Manifest, Pin
+from reconciler.core.rules import Rules, parse_approval
+from reconciler.kinds import KINDS
+from reconciler.manifest.load import load, load_policy, merge
+from reconciler.manifest.reader import read
+
+if TYPE_CHECKING:
+    pass
+
+
+def read_manifest(paths: Sequence[str], kinds: Sequence[Kind] = KINDS) -> Manifest:
+    """The manifest that files and folders hold. Raises Invalid with every problem that can be seen offline."""
+    return load(kinds, paths)
+
+
+def pin_in(paths: Sequence[str]) -> Pin | None:
+    """The workspace that these files name, some of which may be no manifests."""
+    from reconciler.manifest.pins import pin_in as found_in
+
+    return found_in(paths)
+
+
+def declared(manifest: Manifest, kinds: Sequence[Kind] = KINDS) -> Mapping[str, int]:
+    """How many entries each section has, where it has any."""
+    counts = Counter(address.kind for address in manifest.resources)
+    return {kind.section: counts[kind.name] for kind in kinds if counts[kind.name]}
+
+
+def manifest_schema(kinds: Sequence[Kind] = KINDS) -> Document:
+    """The JSON Schema of manifests."""
+    from reconciler.manifest.schema import schema
+
+    return schema(kinds)
+
+
+def planned_manifest(found: Document, kinds: Sequence[Kind] = KINDS) -> Manifest:
+    """The manifest that a saved plan names. Raises Invalid if it cannot be read."""
+    if "files" in found:
+        documents = [read(text.encode("utf-8", "surrogatepass"), name) for name, text in found["files"].items()]
+        return merge(kinds, documents, found["manifest"]["paths"])
+    return load(kinds, found["manifest"]["paths"])
+
+
+def base_manifest(manifest: Manifest, ref: str, kinds: Sequence[Kind] = KINDS) -> Manifest:
+    """The manifest of the same paths at the merge base of HEAD and a ref. Raises ReconcilerError, Invalid."""
+    from reconciler.manifest.revision import documents
+
+    return merge(kinds, documents(manifest.paths, ref), manifest.paths)
+
+
+def read_rules(policy: str | None, approve: Sequence[str], max_calls: int | None) -> Rules:
+    """The rules of the command line. Raises Usage, Invalid."""
+    given = tuple(parse_approval(word) for word in approve)
+    if policy is None:
+        return Rules(given=given, max_calls=max_calls)
+    file = load_policy(policy)
+    return Rules(file.policy, file.approvals, given, max_calls)
+
+
+def planned_pin(found: Document) -> Pin:
+    """The workspace that a saved plan names."""
+    return Pin(found["workspace"]["app_id"], found["workspace"]["region"])

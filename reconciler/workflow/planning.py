@@ -1,0 +1,78 @@
+"""Plan: observe, compare, count, order, hold against the gates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconciler.core import globs
+from reconciler.core.calls import Call, Ref
+from reconciler.core.document import MASKED, Document, View, document
+from reconciler.core.gates import standing
+from reconciler.core.kind import Kind
+from reconciler.core.narrow import narrow
+from reconciler.core.origin import Origin, origins
+from reconciler.core.plan import Plan, Scope, make_plan
+from reconciler.core.privacy import shown
+from reconciler.core.resource import Manifest, Note, Snapshot, Workspace
+from reconciler.core.rules import NO_RULES, Rules, govern, over_calls
+from reconciler.kinds import KINDS
+from reconciler.workflow.comparing import compare, counted, observe
+from reconciler.workflow.session import Planned, Session
+
+if TYPE_CHECKING:
+    pass
+
+
+EVERYTHING = Scope()
+
+
+def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rules: Rules = NO_RULES) -> Planned:
+    """Observe, compare, count, order, hold against the gates. Reads only."""
+    manifest, notes, loosened = govern(manifest, rules)
+    if scope.target:
+        app_id = session.here.app_id
+        manifest = narrow(session.kinds, manifest, lambda a: globs.matches(scope.target, globs.names(a, app_id)))
+    live = observe(session, manifest, frozenset())
+    manifest, live, difference = compare(session, manifest, live)
+    live = replace(live, notes=(*notes, *_unpinned(manifest, live), *live.notes), refusals=(*loosened, *live.refusals))
+    made = make_plan(session.kinds, manifest, live, counted(session, difference), scope, session.client.version)
+    return Planned(_ruled(session, made, manifest, rules), manifest, live)
+
+
+def _ruled(session: Session, made: Plan, manifest: Manifest, rules: Rules) -> Plan:
+    """The plan with the refusals that no approval lifts, and a note for those that one does."""
+    refused = (*standing(made.refused, rules.approvals(manifest, session.now())), *over_calls(rules, made.calls))
+    lifted = [refusal for refusal in made.refused if refusal not in refused]
+    notes = tuple(Note("approved", str(refusal)) for refusal in lifted)
+    approved = tuple(dict.fromkeys(refusal.approve for refusal in lifted if refusal.approve))
+    return replace(made, refused=refused, notes=(*made.notes, *notes), approved=approved)
+
+
+def _unpinned(manifest: Manifest, live: Snapshot) -> tuple[Note, ...]:
+    if manifest.pin and manifest.pin.app_id:
+        return ()
+    here = f"workspace: {{app_id: {live.workspace.app_id}, region: {live.workspace.region}}}"
+    return (Note("pin", f"the manifest names no workspace, so a wrong token would change another one; write `{here}`"),)
+
+
+def documented(plan: Plan, view: View = MASKED, kinds: Sequence[Kind] = KINDS) -> Document:
+    """The plan as the document that every report renders."""
+    return document(kinds, plan, view)
+
+
+def origins_of(base: Manifest, manifest: Manifest, plan: Plan, kinds: Sequence[Kind] = KINDS) -> tuple[Origin, ...]:
+    """Which changes follow from what changed between two manifests."""
+    return origins(kinds, base, manifest, plan.changes)
+
+
+def listed_calls(plan: Plan) -> list[str]:
+    """The HTTP calls of a plan in order, ids that are not known yet by their address; no bodies."""
+    return [_call_line(call, plan.workspace) for job in plan.jobs for call in job.calls]
+
+
+def _call_line(call: Call, here: Workspace) -> str:
+    values = {name: f"<{shown(value.address, here.app_id)}>" if isinstance(value, Ref) else value for name, value in call.values.items()}
+    fields = ", ".join(sorted(call.body)) if isinstance(call.body, dict) else ""
+    return call.route.format_map({**values, "key": "…"}) + (f"  ({fields})" if fields else "")
