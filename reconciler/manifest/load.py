@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from reconciler.core.entry import Entry, LinkItem
-from reconciler.core.kind import Identity, Kind
+from reconciler.core.kind import Field, Identity, Kind
 from reconciler.core.policy import ApprovalEntry, Policy, Written
 from reconciler.core.privacy import shown
 from reconciler.core.resource import Address, Manifest, Pin, Resource, WrittenLinks
@@ -229,7 +230,22 @@ def _explained(error: ValidationError, model: type[BaseModel], written: Any) -> 
 def _as_told(detail: Any, model: type[BaseModel]) -> str:
     field_name = next((str(step) for step in reversed(detail["loc"]) if isinstance(step, str)), "")
     message = str(detail["msg"]).removeprefix("Value error, ")
+    if _personal(model, detail["loc"]):
+        message = _without_value(message)
     return f"{field_name}: {message}" if field_name else message
+
+
+def _without_value(message: str) -> str:
+    """A message whose quoted value is masked but for blanks at its ends: errors go to logs, where no phone number or name belongs."""
+    if "@" in message:
+        return re.sub(r'([^\s"␠@])[^\s"␠@]*@', r"\1***@", message)
+    return re.sub(r'"(␠*).*?(␠*)"', r'"\1***\2"', message, flags=re.DOTALL)
+
+
+def _personal(model: type[BaseModel], loc: Sequence[str | int]) -> bool:
+    """Whether a place of an entry holds what only the person's own page should show."""
+    info = model.model_fields.get(str(loc[0])) if loc else None
+    return info is not None and any(isinstance(meta, Field) and meta.personal for meta in info.metadata)
 
 
 def _unknown(detail: Any, model: type[BaseModel]) -> str:
