@@ -94,6 +94,7 @@ def plan(paths: tuple[str, ...], intercom: Intercom, detailed_exitcode: bool, ba
     manifest = workflow.read_manifest(paths)
     before = workflow.base_manifest(manifest, base) if base else None
     planned = make(manifest, intercom, Scope(how["target"], how["exclude"]), rules)
+    planned = workflow.since(planned, before) if before else planned
     found = workflow.origins_of(before, manifest, planned.plan) if before else ()
     failing = [change.mark for change, origin in zip(planned.plan.changes, found, strict=False) if fail_on and origin == fail_on]
     _leave(planned, wanted, found)

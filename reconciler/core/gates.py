@@ -53,6 +53,7 @@ def check(
     found += [Refusal(gate, text) for gate, text in (*live.refusals, *difference.refusals)]
     found += [Refusal("cycle", text) for text in cycles]
     found += _protected(manifest, changes)
+    found += _emptied(kinds, manifest, changes)
     found += _unknown(changes)
     found += _over_limits(kinds, manifest, live, difference, changes)
     return _with_approval(tuple(dict.fromkeys(found)), live, kinds)
@@ -126,6 +127,18 @@ def _protected(manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refusa
         if resource and resource.protect and change.action in (Action.DELETE, Action.ARCHIVE):
             text = f"{change.mark}: this {change.address.kind} is protected and would be lost by {change.action}"
             yield Refusal("protect", f"{text}; remove `protect: true` first, in a change of its own")
+
+
+def _emptied(kinds: Sequence[Kind], manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refusal]:
+    """A section that is written and declares nothing, while `prune` may take what is not declared, is more often a slip than a wish."""
+    declared = {address.kind for address in (*manifest.resources, *manifest.beside)}
+    for kind in kinds:
+        prune = getattr(manifest.policy.prune, kind.section, "never")
+        if prune != "never" and kind.section in manifest.sections and kind.name not in declared:
+            text = f"`{kind.section}:` declares nothing, and `policy: prune: {kind.section}: {prune}` takes what is not declared"
+            now = f"write `{kind.section}: never` under `prune`, or remove the section, which is then not ours"
+            lost = tuple(c for c in changes if c.action is Action.DELETE and c.address.kind == kind.name)
+            yield Refusal("emptied", f"{text}; {now}", changes=lost)
 
 
 def _over_limits(

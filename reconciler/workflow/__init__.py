@@ -13,7 +13,7 @@ from reconciler.workflow.manifests import (
     read_manifest,
     read_rules,
 )
-from reconciler.workflow.planning import EVERYTHING, documented, listed_calls, origins_of, plan
+from reconciler.workflow.planning import EVERYTHING, documented, listed_calls, origins_of, plan, since
 from reconciler.workflow.session import Planned, Session, connect, watched
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "refuse",
     "save",
     "search",
+    "since",
     "watched",
     "write_whole",
 ]

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from reconciler.core.calls import Job, compile_steps
 from reconciler.core.change import Change, LinkChange
@@ -26,9 +25,6 @@ from reconciler.execute import Perform, execute
 from reconciler.workflow.comparing import claims, compare, counted, observe
 from reconciler.workflow.manifests import planned_pin
 from reconciler.workflow.session import Planned, Session
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -57,9 +53,13 @@ def ready(session: Session, found: Document, manifest: Manifest, rules: Rules = 
     manifest, _, loosened = govern(manifest, rules)
     approvals = rules.approvals(manifest, session.now())
     refused = tuple(Refusal(r["gate"], r["message"], r["approve"]) for r in found["refused"])
-    refuse((*(Refusal(*reason) for reason in loosened), *standing(refused, approvals)))
+    barred = (*(Refusal(*reason) for reason in loosened), *standing(refused, approvals))
+    if not all(refusal.approve for refusal in barred):
+        refuse(barred)
     made, part, live = _look_again(session, found, manifest)
     held = hold(found, made.steps, part, live)
+    # What an approval would lift is lifted too where nothing is left to do: a plan that was carried out is simply done.
+    refuse(barred if held.keep or held.stale or held.unmade else ())
     if held.stale:
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
     # What is left of an approved plan is approved with it, but for more people than were approved.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reconciler.core import diff as comparison
 from reconciler.core.change import Action, Change, LinkChange, ThingChange
@@ -12,10 +12,6 @@ from reconciler.core.diff import Difference
 from reconciler.core.resource import Address, Manifest, Note, Snapshot
 from reconciler.core.typing import settle_types
 from reconciler.workflow.session import Session
-
-if TYPE_CHECKING:
-    pass
-
 
 # Search may not show a write for some minutes (API 2.16, POST /contacts/search); how many is not said.
 LAG = 15 * 60.0

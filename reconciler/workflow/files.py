@@ -8,7 +8,6 @@ import secrets
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reconciler.core.document import FORMAT, Document, saved, seal
 from reconciler.core.kind import Kind
@@ -17,9 +16,6 @@ from reconciler.errors import Invalid, Mark, Problem
 from reconciler.kinds import KINDS
 from reconciler.manifest import files as manifest_files
 from reconciler.workflow.session import Planned
-
-if TYPE_CHECKING:
-    pass
 
 
 def save(planned: Planned, path: Path, kinds: Sequence[Kind] = KINDS, *, embed: bool = False) -> None:

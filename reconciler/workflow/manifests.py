@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from reconciler.core.document import Document
 from reconciler.core.kind import Kind
@@ -13,9 +12,6 @@ from reconciler.core.rules import Rules, parse_approval
 from reconciler.kinds import KINDS
 from reconciler.manifest.load import load, load_policy, merge
 from reconciler.manifest.reader import read
-
-if TYPE_CHECKING:
-    pass
 
 
 def read_manifest(paths: Sequence[str], kinds: Sequence[Kind] = KINDS) -> Manifest:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from reconciler.core import globs
 from reconciler.core.calls import Call, Ref
@@ -14,16 +13,13 @@ from reconciler.core.kind import Kind
 from reconciler.core.narrow import narrow
 from reconciler.core.origin import Origin, origins
 from reconciler.core.plan import Plan, Scope, make_plan
+from reconciler.core.policy import moved
 from reconciler.core.privacy import shown
 from reconciler.core.resource import Manifest, Note, Snapshot, Workspace
 from reconciler.core.rules import NO_RULES, Rules, govern, over_calls
 from reconciler.kinds import KINDS
 from reconciler.workflow.comparing import compare, counted, observe
 from reconciler.workflow.session import Planned, Session
-
-if TYPE_CHECKING:
-    pass
-
 
 EVERYTHING = Scope()
 
@@ -33,6 +29,7 @@ def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rules:
     manifest, notes, loosened = govern(manifest, rules)
     if scope.target:
         app_id = session.here.app_id
+        notes += _unmatched(manifest, scope, app_id)
         manifest = narrow(session.kinds, manifest, lambda a: globs.matches(scope.target, globs.names(a, app_id)))
     live = observe(session, manifest, frozenset())
     manifest, live, difference = compare(session, manifest, live)
@@ -48,6 +45,22 @@ def _ruled(session: Session, made: Plan, manifest: Manifest, rules: Rules) -> Pl
     notes = tuple(Note("approved", str(refusal)) for refusal in lifted)
     approved = tuple(dict.fromkeys(refusal.approve for refusal in lifted if refusal.approve))
     return replace(made, refused=refused, notes=(*made.notes, *notes), approved=approved)
+
+
+def _unmatched(manifest: Manifest, scope: Scope, app_id: str) -> tuple[Note, ...]:
+    """A note for every target that no declared address is: a typo would read as nothing to do."""
+    names = [globs.names(address, app_id) for address in manifest.resources]
+    empty = [glob for glob in scope.target if not any(globs.matches([glob], n) for n in names)]
+    return tuple(Note("excluded", f"nothing declared matches --target {glob}") for glob in empty)
+
+
+def since(planned: Planned, base: Manifest) -> Planned:
+    """The plan, which tells first what the policy was in another revision of the manifest."""
+    changed = moved(base.policy, planned.manifest.policy)
+    if not changed:
+        return planned
+    note = Note("policy", f"changed since the base: {'; '.join(changed)}")
+    return replace(planned, plan=replace(planned.plan, notes=(note, *planned.plan.notes)))
 
 
 def _unpinned(manifest: Manifest, live: Snapshot) -> tuple[Note, ...]:

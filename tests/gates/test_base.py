@@ -180,3 +180,15 @@ def test_a_reference_that_is_none_is_a_sentence(ref: str, repository: Bench) -> 
     assert repository("plan", "m.yaml", f"--base={ref}") in (0, 1, 64)
     assert len(repository.err.strip().splitlines()) <= 1
     assert not Path("x").exists()
+
+
+def test_a_policy_that_moved_is_told_first(repository: Bench) -> None:
+    repository.commit(m="policy: {limits: {deletes: 50}}\n" + BASE)
+    origins(repository)
+    first = repository.saved()["notes"][0]
+    assert (first["topic"], first["message"]) == ("policy", "changed since the base: limits.deletes: 10 -> 50")
+
+
+def test_a_target_that_is_nothing_declared_is_said(repository: Bench) -> None:
+    repository("plan", "m.yaml", "--target", "tag/vipp", "--report", "json=plan.json")
+    assert [n["message"] for n in repository.saved()["notes"] if n["topic"] == "excluded"] == ["nothing declared matches --target tag/vipp"]
