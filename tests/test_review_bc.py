@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler import workflow
 from reconciler.core.policy import Policy, Prune
 from reconciler.core.rules import NO_RULES
 from reconciler.errors import Refused
@@ -32,8 +33,10 @@ def test_a_section_written_empty_is_refused_where_prune_could_take_all_of_it(
     told = route({"tags": ["vip"], "companies": [{"company_id": "6"}]})
     # No manifest can write it yet: prune rests on the ledger.
     allowing = Policy.model_construct(**{**dict(Policy()), "prune": Prune.model_construct(tags=prune, companies="never")})
-    found = told.document(replace(told.manifest(text), policy=allowing))
-    assert [refusal["gate"] for refusal in found["refused"]] == gates
+    manifest = replace(workflow.read_manifest([str(told.manifest(text))]), policy=allowing)
+    with told.session() as session:
+        planned = workflow.plan(session, manifest)
+    assert [refusal.gate for refusal in planned.plan.refused] == gates
 
 
 def test_a_plan_that_was_approved_and_carried_out_is_done_without_its_approval_too(route: MakeRoute) -> None:

@@ -185,6 +185,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield opened
 
 
+def _told_by(action: Action, address: Address, number: int) -> str | None:
+    """The live id that a write that was done tells."""
+    if action in (Action.ATTACH, Action.DETACH):
+        return an_attach(address).id
+    return f"c-{number}" if action in (Action.CREATE, Action.UNARCHIVE, Action.RENAME, Action.UPDATE) else None
+
+
 @settings(max_examples=60, deadline=None)
 @given(events=EVENTS)
 def test_known_and_lost_follow_from_the_order_of_writes(shared: Ledger, events: list[tuple[Address, Action, str | None]]) -> None:
@@ -203,11 +210,9 @@ def test_known_and_lost_follow_from_the_order_of_writes(shared: Ledger, events: 
             lost.add(address)
         if done:
             lost.discard(address)
+        if done:
+            known.update({address: told} if (told := _told_by(action, address, number)) else {})
         if done and action is Action.DELETE:
             known.pop(address, None)
-        if done and action in (Action.CREATE, Action.UNARCHIVE, Action.RENAME, Action.UPDATE):
-            known[address] = f"c-{number}"
-        if done and action in (Action.ATTACH, Action.DETACH):
-            known[address] = an_attach(address).id or ""
     assert {a: k.id for a, k in shared.known(app, THINGS).items()} == known
     assert set(shared.lost_creates(app, THINGS)) == lost
