@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,10 @@ from reconciler.core.policy import Policy, Prune
 from reconciler.core.rules import NO_RULES
 from reconciler.errors import Refused
 from tests.conftest import MakeRoute
+from tests.gates.conftest import Bench, bench
 from tests.gates.test_saved_plans import apply, approving, plan
+
+__all__ = ["bench"]
 
 DELETING = "tags: [{name: promo, state: absent}]\npolicy: {limits: {deletes: 0}}\n"
 
@@ -48,3 +52,38 @@ def test_a_plan_that_was_approved_and_carried_out_is_done_without_its_approval_t
     told.box.forget_requests()
     assert apply(told, found, NO_RULES) == []
     assert told.box.writes == []
+
+
+def test_the_seconds_of_a_plan_are_those_of_our_share_of_the_limit(bench: Bench) -> None:
+    text = "policy: {limits: {creates: 999}}\ntags: [" + ", ".join(f"t{n}" for n in range(400)) + "]\n"
+    seconds = []
+    for share in ("1.0", "0.1"):
+        assert bench("plan", "m.yaml", "--format", "json", "--rate-share", share, m=text) == 0
+        seconds.append(json.loads(bench.out)["cost"]["seconds"])
+    assert seconds == [2.4, 24.1]
+
+
+@pytest.mark.parametrize(
+    ("entry", "gate"),
+    [
+        ("{external_id: '9', custom_attributes: {nobody: 1}}", "attribute"),
+        ("{external_id: '77', missing: error}", "missing"),
+        ("{email: twin@serenity.example, name: T}", "identity"),
+    ],
+)
+def test_a_refusal_that_is_about_an_entry_stands_at_its_line(entry: str, gate: str, bench: Bench) -> None:
+    twin = {"email": "twin@serenity.example", "role": "lead"}
+    bench.seed(contacts=[{"external_id": "9"}, twin, twin])
+    bench.patch.setenv("GITHUB_ACTIONS", "true")
+    assert bench("plan", "m.yaml", m=f"tags: []\ncontacts:\n  - {entry}\n") == 0
+    assert f"::error file=m.yaml,line=3::{gate}: m.yaml:3:5: " in bench.err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [("", "limits.people: 3 people lose"), (", {name: b, state: absent}", "limits.people: up to 6 people lose")]
+)
+def test_people_who_may_be_counted_twice_are_said_to_be_at_most_so_many(more: str, said: str, bench: Bench) -> None:
+    bench.seed(tags=["a", "b"], contacts=[{"external_id": f"p{n}", "tags": ["a", "b"]} for n in range(3)])
+    assert bench("plan", "m.yaml", m=f"policy: {{limits: {{people: 1}}}}\ntags: [{{name: a, state: absent}}{more}]\n") == 0
+    assert said in bench.out
+    assert f"\nPeople: {'up to 6' if more else '3'} lose a tag" in bench.out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from reconciler.report import RENDERERS, text
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
 
+# How a message begins that is about one entry: file, line and column.
+_PLACE = re.compile(r"(.+?:\d+:\d+): ")
 FORMAT = click.option("--format", "form", type=click.Choice(sorted(RENDERERS)), default="text", show_default=True)
 
 
@@ -106,9 +109,7 @@ def plan(paths: tuple[str, ...], intercom: Intercom, detailed_exitcode: bool, ba
     return 3 if planned.plan.refused else 2 if planned.plan.steps else 0
 
 
-def _wanted(
-    form: str, out: Path | None, embed_values: bool, reports: Sequence[str], show_personal: str | None, calls: bool
-) -> Wanted:
+def _wanted(form: str, out: Path | None, embed_values: bool, reports: Sequence[str], show_personal: str | None, calls: bool) -> Wanted:
     if embed_values and (not out or in_ci()):
         raise Usage("--embed-values writes personal values into the file of -o, and never in CI; leave it away")
     if out:
@@ -166,9 +167,11 @@ def render(found: Document, form: str) -> None:
 
 
 def _refusals(planned: workflow.Planned) -> Iterator[tuple[str, Mark | None]]:
-    """Every refusal, with the place of the first change that it stops."""
+    """Every refusal, with the place of the first change that it stops, else of the entry that its message begins with."""
+    places = {str(resource.mark): resource.mark for resource in planned.manifest.resources.values()}
     for refusal in planned.plan.refused:
-        yield str(refusal), next((change.mark for change in refusal.changes), None)
+        told = _PLACE.match(refusal.message)
+        yield str(refusal), next((change.mark for change in refusal.changes), places.get(told[1]) if told else None)
 
 
 @click.command()

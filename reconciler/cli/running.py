@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from types import FrameType
 
@@ -38,13 +38,20 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
         click.echo(error.format_message(), err=True)
         return USAGE
     except BrokenPipeError:
-        # Whoever read our output has gone (`| head`); Python must not flush into nothing when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _to_nowhere()  # whoever read our output has gone (`| head`)
         return 0
     except BaseException as error:
         code = _say(*_account(error))
         annotate(_places(error))
+        if isinstance(error, OSError):
+            _to_nowhere()
         return code
+
+
+def _to_nowhere() -> None:
+    """Standard output could not be written: Python must not try again when it ends, or it ends with 120."""
+    with suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _flush() -> None:

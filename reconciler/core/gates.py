@@ -156,7 +156,8 @@ def _over_limits(
             shares = {what: float(limit.rstrip("%")) * base / 100 for what, base in bases.items() if base >= FEW}
             over = [(counted[w], share, f" ({limit} of {bases[w]})") for w, share in shares.items() if counted[w] > share]
         for count, allowed, of in over:
-            text = f"{count} {_WORDS[name]}, the limit is {allowed:g}{of}"
+            most = "" if name != "people" or affected(kinds, changes).exact else "up to "
+            text = f"{most}{count} {_WORDS[name]}, the limit is {allowed:g}{of}"
             now = f"if they are meant, raise `policy: limits: {name}:`, or split the change"
             yield Refusal(f"limits.{name}", f"{text}; {now}", changes=tuple(c for c in changes if _COUNTED[name](c, persons)))
 

@@ -280,3 +280,7 @@ def _cost(document: Document, look: _Look) -> Iterator[str]:
     cost = document["cost"]
     if cost["calls"]:
         yield f"Cost: {count(cost['calls'], 'call')}, {duration(cost['seconds'])}."
+    people = document.get("people") or {}
+    if people.get("losing"):
+        some = "" if people["exact"] else "up to "
+        yield f"People: {some}{people['losing']:,} {'loses' if people['losing'] == 1 else 'lose'} a tag, a company or themselves."

@@ -47,8 +47,9 @@ def connect(client: Client, ledger: Ledger | None = None, **rest: Any) -> Sessio
     """Ask the token who it is. Raises IntercomError if it is not accepted."""
     from reconciler.intercom.observe import identify
 
-    here, admin, window = identify(client)
-    return Session(client, here, admin, window, ledger, **rest)
+    here, admin, _ = identify(client)
+    # What it admits, less what --rate-share leaves to others: a plan's seconds are counted by that.
+    return Session(client, here, admin, client.limiter.cap, ledger, **rest)
 
 
 def watched(session: Session, tick: Tick) -> Session:
