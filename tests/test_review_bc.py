@@ -11,6 +11,7 @@ from reconciler import workflow
 from reconciler.core.policy import Policy, Prune
 from reconciler.core.rules import NO_RULES
 from reconciler.errors import Refused
+from reconciler.report import RENDERERS
 from tests.conftest import MakeRoute
 from tests.gates.conftest import Bench, bench
 from tests.gates.test_saved_plans import apply, approving, plan
@@ -87,3 +88,12 @@ def test_people_who_may_be_counted_twice_are_said_to_be_at_most_so_many(more: st
     assert bench("plan", "m.yaml", m=f"policy: {{limits: {{people: 1}}}}\ntags: [{{name: a, state: absent}}{more}]\n") == 0
     assert said in bench.out
     assert f"\nPeople: {'up to 6' if more else '3'} lose a tag" in bench.out
+
+
+def test_a_large_plan_names_its_slowest_stage(route: MakeRoute) -> None:
+    told = route({"contacts": [{"external_id": str(n)} for n in range(150)]})
+    people = [{"external_id": str(n), "unsubscribed_from_emails": True, "tags": ["vip"]} for n in range(150)]
+    found = told.document(told.manifest({"tags": ["vip"], "contacts": people}))
+    assert (found["cost"]["calls"], found["cost"]["slowest"]) == (154, "update")
+    assert "Cost: 154 calls, less than a second, most of it to update." in RENDERERS["text"](found)
+    assert "most of it to update" in RENDERERS["markdown"](found)

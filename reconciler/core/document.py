@@ -59,7 +59,7 @@ def document(kinds: Sequence[Kind], plan: Plan, view: View = MASKED) -> Document
         "changes": [_change(by_name[c.address.kind], c, plan.workspace, view) for c in plan.changes],
         "summary": dict(plan.summary),
         "people": {"losing": plan.losing.number, "exact": plan.losing.exact},
-        "cost": {"calls": plan.calls, "seconds": plan.seconds, "routes": dict(plan.routes)},
+        "cost": {"calls": plan.calls, "seconds": plan.seconds, "routes": dict(plan.routes), "slowest": plan.slowest},
         "refused": [{"gate": r.gate, "message": hidden(r.message, False), "approve": r.approve} for r in plan.refused],
         "notes": [_note(note, app_id) for note in plan.notes],
     }

@@ -70,6 +70,14 @@ class Plan:
         return sum(len(job.calls) for job in self.jobs)
 
     @property
+    def slowest(self) -> str | None:
+        """The action that most calls are for; all calls take the same time at the rate limit."""
+        calls: Counter[str] = Counter()
+        for job in self.jobs:
+            calls[self.steps[job.covers[0]].change.action.value] += len(job.calls)
+        return max(calls, key=lambda action: calls[action], default=None)
+
+    @property
     def routes(self) -> Mapping[str, int]:
         """How many calls go to each route, most first."""
         return dict(Counter(call.route for job in self.jobs for call in job.calls).most_common())

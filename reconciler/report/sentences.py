@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from reconciler.core.document import Document
 from reconciler.report.signs import duration
 from reconciler.report.terminal import clean
-from reconciler.report.text import TOPICS
+from reconciler.report.text import LONG, TOPICS
 
 LONGEST = 300
 # Nothing but Intercom's own pages is ever linked, whatever a plan file says.
@@ -48,7 +48,9 @@ def cost(document: Document) -> str:
     calls = document["cost"]["calls"]
     if not calls:
         return "no calls"
-    return f"{calls:,} {'call' if calls == 1 else 'calls'}, {duration(document['cost']['seconds'])}"
+    most = document["cost"].get("slowest")
+    told = f", most of it to {clean(most)}" if most and calls >= LONG else ""
+    return f"{calls:,} {'call' if calls == 1 else 'calls'}, {duration(document['cost']['seconds'])}{told}"
 
 
 def topic(name: str, notes: Sequence[Document]) -> str:

@@ -16,6 +16,8 @@ from reconciler.report.terminal import clean, guarded
 
 SOURCE_COLUMN = 60
 LONGEST, CONTEXT = 200, 20
+# From so many calls on it is worth saying what they are for.
+LONG = 100
 PER_TOPIC = 20
 POLICY = "policy"
 LINKS = (Action.ATTACH, Action.DETACH)
@@ -279,7 +281,8 @@ def _calls(document: Document, look: _Look) -> Iterator[str]:
 def _cost(document: Document, look: _Look) -> Iterator[str]:
     cost = document["cost"]
     if cost["calls"]:
-        yield f"Cost: {count(cost['calls'], 'call')}, {duration(cost['seconds'])}."
+        most = f", most of it to {clean(cost['slowest'])}" if cost["calls"] >= LONG and cost.get("slowest") else ""
+        yield f"Cost: {count(cost['calls'], 'call')}, {duration(cost['seconds'])}{most}."
     people = document.get("people") or {}
     if people.get("losing"):
         some = "" if people["exact"] else "up to "
