@@ -14,6 +14,7 @@ def test_me_tells_workspace_region_and_time_zone(call: Caller, box: Sandbox) -> 
 
 
 def test_segments_are_listed_under_their_own_key(call: Caller, box: Sandbox) -> None:
+    """API 2.16, GET /segments and company schema."""
     box.seed({"contacts": [{"external_id": "1"}], "segments": [{"name": "Seg 1", "contacts": ["1"]}]})
     listed = call.ok("GET", "/segments?include_count=true")
     assert (listed["type"], listed["segments"][0]["count"]) == ("segment.list", 1)
@@ -23,6 +24,7 @@ def test_segments_are_listed_under_their_own_key(call: Caller, box: Sandbox) -> 
 
 
 def test_attaching_an_opt_out_type_opts_out_and_only_choices_are_listed(call: Caller) -> None:
+    """API 2.16, POST /contacts/{id}/subscriptions."""
     id = call.ok("POST", "/contacts", {"role": "user"})["id"]
     assert call.ok("GET", f"/contacts/{id}/subscriptions")["data"] == []
     call.ok("POST", f"/contacts/{id}/subscriptions", {"id": "91", "consent_type": "opt_out"})

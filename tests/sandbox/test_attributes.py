@@ -13,6 +13,7 @@ def attribute(name: str = "paid", **fields: object) -> dict[str, object]:
 
 
 def test_names_are_unique_over_contacts_and_companies(call: Caller) -> None:
+    """API 2.16, POST /data_attributes."""
     call.ok("POST", "/data_attributes", attribute("The One Ring", model="company"))
     refused = call("POST", "/data_attributes", attribute("The One Ring"))
     assert (refused.status, refused.code) == (400, "parameter_invalid")
@@ -22,6 +23,7 @@ def test_names_are_unique_over_contacts_and_companies(call: Caller) -> None:
 
 
 def test_a_list_is_written_as_objects_and_read_as_texts(call: Caller) -> None:
+    """API 2.16, PUT /data_attributes/{id}, example."""
     made = call.ok("POST", "/data_attributes", attribute(data_type="options", options=[{"value": "a"}, {"value": "b"}]))
     assert (made["data_type"], made["options"], made["full_name"]) == ("string", ["a", "b"], "custom_attributes.paid")
     changed = call.ok("PUT", f"/data_attributes/{made['id']}", {"options": [{"value": "a"}, {"value": "b"}, {"value": "c"}]})
@@ -29,6 +31,7 @@ def test_a_list_is_written_as_objects_and_read_as_texts(call: Caller) -> None:
 
 
 def test_an_attribute_in_use_cannot_be_archived(call: Caller, box: Sandbox) -> None:
+    """API 2.16, PUT /data_attributes/{id}."""
     box.seed({"attributes": [{"id": 7, "name": "paid", "segments": ["Paying"]}]})
     refused = call("PUT", "/data_attributes/7", {"archived": True})
     assert (refused.status, refused.code) == (422, "data_invalid")
@@ -42,6 +45,7 @@ def test_archiving_hides_it_from_the_list_unless_asked_for(call: Caller) -> None
 
 
 def test_name_and_type_stay_as_they_were_made(call: Caller) -> None:
+    """API 2.16, PUT /data_attributes/{id}."""
     id = call.ok("POST", "/data_attributes", attribute())["id"]
     changed = call.ok("PUT", f"/data_attributes/{id}", {"name": "x", "data_type": "integer", "description": "Pays"})
     assert (changed["name"], changed["data_type"], changed["description"]) == ("paid", "string", "Pays")

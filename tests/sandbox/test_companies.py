@@ -18,17 +18,20 @@ def with_users(count: int, **company: object) -> dict[str, object]:
 
 
 def test_posting_a_company_id_again_updates_that_company(call: Caller) -> None:
+    """API 2.16, POST /companies."""
     first = call.ok("POST", "/companies", {"company_id": "6", "name": "Blue Sun"})
     again = call.ok("POST", "/companies", {"company_id": "6", "size": 85})
     assert (again["id"], again["name"], again["size"]) == (first["id"], "Blue Sun", 85)
 
 
 def test_company_id_cannot_be_changed(call: Caller) -> None:
+    """API 2.16, POST /companies."""
     company = call.ok("POST", "/companies", {"company_id": "6"})["id"]
     assert call("PUT", f"/companies/{company}", {"company_id": "7"}).message == "bad 'company_id' parameter"
 
 
 def test_a_plan_is_written_as_a_name_and_read_as_an_object(call: Caller) -> None:
+    """API 2.16, company schema and examples."""
     assert call.ok("POST", "/companies", {"company_id": "6"})["plan"] == {}
     plan = call.ok("POST", "/companies", {"company_id": "6", "plan": "plan1"})["plan"]
     assert (plan["type"], plan["name"]) == ("plan", "plan1")
@@ -36,12 +39,14 @@ def test_a_plan_is_written_as_a_name_and_read_as_an_object(call: Caller) -> None
 
 
 def test_monthly_spend_is_cut_to_a_whole_number_below_2_to_the_31(call: Caller) -> None:
+    """API 2.16, POST /companies."""
     assert call.ok("POST", "/companies", {"company_id": "6", "monthly_spend": 155.98})["monthly_spend"] == 155
     assert call.ok("POST", "/companies", {"company_id": "6", "monthly_spend": 2147483647})["monthly_spend"] == 2147483647
     assert call("POST", "/companies", {"company_id": "6", "monthly_spend": 2147483648}).code == "bad_request"
 
 
 def test_unset_fields_of_a_company_are_missing(call: Caller) -> None:
+    """API 2.16, company examples."""
     company = call.ok("POST", "/companies", {"company_id": "6", "name": "Blue Sun"})
     assert not {"size", "website", "industry", "last_request_at"} & set(company)
     assert (company["monthly_spend"], company["session_count"], company["user_count"]) == (0, 0, 0)
@@ -49,6 +54,7 @@ def test_unset_fields_of_a_company_are_missing(call: Caller) -> None:
 
 @pytest.mark.parametrize("key", ["test", "tags", "user_count"])
 def test_an_unknown_key_of_a_company_is_refused_by_name(call: Caller, key: str) -> None:
+    """API 2.16, POST /companies."""
     refused = call("POST", "/companies", {"company_id": "6", key: 1})
     assert (refused.status, refused.code, refused.message) == (400, "bad_request", f"bad '{key}' parameter")
 
@@ -60,6 +66,7 @@ def test_update_last_request_at_came_with_2_16(call: Caller, call_2_15: Caller, 
 
 
 def test_listings_leave_out_companies_without_users_and_point_reads_do_not(call: Caller, box: Sandbox) -> None:
+    """API 2.16, POST /companies/list."""
     box.seed({**with_users(1), "companies": [{"company_id": "c0"}, {"company_id": "empty"}]})
     for method, path in (("POST", "/companies/list"), ("GET", "/companies"), ("GET", "/companies/scroll")):
         assert [c["company_id"] for c in call.ok(method, path)["data"]] == ["c0"], path
@@ -67,6 +74,7 @@ def test_listings_leave_out_companies_without_users_and_point_reads_do_not(call:
 
 
 def test_the_list_is_sorted_by_last_request_and_takes_its_page_from_the_query(call: Caller, box: Sandbox) -> None:
+    """API 2.16, POST /companies/list."""
     box.seed(with_users(31))
     first = call.ok("POST", "/companies/list", {"page": 3, "per_page": 1, "order": "asc"})
     assert [c["company_id"] for c in first["data"]] == [f"c{n}" for n in range(30, 15, -1)]
@@ -76,6 +84,7 @@ def test_the_list_is_sorted_by_last_request_and_takes_its_page_from_the_query(ca
 
 
 def test_the_list_reaches_ten_thousand_companies(call: Caller, box: Sandbox) -> None:
+    """API 2.16, POST /companies/list."""
     box.seed(with_users(10_001))
     assert call.ok("POST", "/companies/list?per_page=50&page=200")["pages"]["total_pages"] == 200
     beyond = call.ok("POST", "/companies/list?per_page=50&page=201")
@@ -87,6 +96,7 @@ def test_pages_of_companies_are_cut_down_to_sixty(call: Caller) -> None:
 
 
 def test_a_scroll_ends_with_an_empty_page_and_is_then_closed(call: Caller, box: Sandbox) -> None:
+    """API 2.16, GET /companies/scroll."""
     box.seed(with_users(101))
     page = call.ok("GET", "/companies/scroll")
     sizes, param = [len(page["data"])], page["scroll_param"]
@@ -98,7 +108,7 @@ def test_a_scroll_ends_with_an_empty_page_and_is_then_closed(call: Caller, box: 
 
 
 def test_one_scroll_at_a_time_for_a_minute(call: Caller, clock: Clock) -> None:
-    """Reported: airbyte#8395, airbyte#9339."""
+    """API 2.16, GET /companies/scroll; reported: airbyte#8395, airbyte#9339."""
     param = "x"
     call.box.seed(with_users(1))
     param = call.ok("GET", "/companies/scroll")["scroll_param"]
@@ -110,7 +120,7 @@ def test_one_scroll_at_a_time_for_a_minute(call: Caller, clock: Clock) -> None:
 
 
 def test_company_id_and_name_give_one_company_other_filters_a_list(call: Caller, box: Sandbox) -> None:
-    """GET /companies; the schema disagrees with the prose (intercom-node#472)."""
+    """API 2.16, GET /companies; reported: intercom-node#472; the schema disagrees with the prose."""
     box.seed({"companies": [{"company_id": "6", "name": "Blue Sun", "tags": ["vip"]}]})
     box.seed({"contacts": [{"external_id": "1", "companies": ["6"]}]})
     tag = call.ok("GET", "/tags")["data"][0]["id"]
@@ -122,6 +132,7 @@ def test_company_id_and_name_give_one_company_other_filters_a_list(call: Caller,
 
 
 def test_a_deleted_company_goes_later_and_leaves_its_contacts(call: Caller, box: Sandbox, clock: Clock) -> None:
+    """API 2.16, DELETE /companies/{id}; intercom/Intercom-OpenAPI 63f4ff7."""
     box.settings.archive_delay = 30
     box.seed(with_users(1))
     company = call.ok("GET", "/companies?company_id=c0")["id"]
@@ -133,7 +144,7 @@ def test_a_deleted_company_goes_later_and_leaves_its_contacts(call: Caller, box:
 
 
 def test_attaching_again_is_200_and_the_1001st_company_is_refused(call: Caller, box: Sandbox) -> None:
-    """Unversioned changes, February 2026."""
+    """developers.intercom.com, unversioned changes, February 2026."""
     box.seed({"contacts": [{"external_id": "1", "companies": [f"c{n}" for n in range(1000)]}], "companies": [{"company_id": "more"}]})
     contact, more, held = (
         call.ok("GET", path)["id"] for path in ("/contacts/find_by_external_id/1", "/companies?company_id=more", "/companies?company_id=c0")

@@ -16,6 +16,7 @@ def create(call: Caller, **fields: object) -> str:
 
 
 def test_only_an_email_makes_a_user(call: Caller) -> None:
+    """API 2.16, POST /contacts, example."""
     contact = call.ok("POST", "/contacts", {"email": "Joe@bloggs.example"})
     assert (contact["role"], contact["email"], contact["external_id"]) == ("user", "Joe@bloggs.example", None)
 
@@ -27,7 +28,7 @@ def test_unset_fields_of_a_contact_are_null(call: Caller) -> None:
 
 
 def test_a_second_contact_of_one_external_id_is_a_conflict_that_hides_the_id_in_its_text(call: Caller) -> None:
-    """create-contact, API 2.1 reference; two at once get one 409 too (PostHog#72192)."""
+    """API 2.1 reference, create contact; intercom/Intercom-OpenAPI 81e72a1; two at once get one 409 too (PostHog#72192)."""
     id = create(call, external_id="25")
     refused = call("POST", "/contacts", {"external_id": "25"})
     assert (refused.status, refused.code) == (409, "conflict")
@@ -57,7 +58,7 @@ def test_who_may_share_an_email(call: Caller, held: dict[str, str], given: dict[
 
 
 def test_an_archived_contact_is_hidden_but_keeps_its_identifiers(call: Caller) -> None:
-    """Reported: intercom-node#333, intercom-ruby#561."""
+    """API 2.1 reference, create contact; intercom/Intercom-OpenAPI 81e72a1; reported: intercom-node#333, intercom-ruby#561."""
     id = create(call, external_id="25", email="wash@serenity.example")
     assert call.ok("POST", f"/contacts/{id}/archive") == {"type": "contact", "id": id, "external_id": "25", "archived": True}
     assert call("GET", f"/contacts/{id}").status == 404
@@ -71,6 +72,7 @@ def test_an_archived_contact_is_hidden_but_keeps_its_identifiers(call: Caller) -
 
 
 def test_deleting_works_on_the_archived_and_frees_the_identifiers(call: Caller) -> None:
+    """Reported: intercom-node#333, intercom-ruby#561."""
     id = create(call, external_id="25")
     call.ok("POST", f"/contacts/{id}/archive")
     assert call.ok("DELETE", f"/contacts/{id}") == {"type": "contact", "id": id, "external_id": "25", "deleted": True}
@@ -87,6 +89,7 @@ def test_a_merged_contact_cannot_be_unarchived(call: Caller, box: Sandbox) -> No
 
 
 def test_a_merged_contact_is_410_with_its_canonical_contact_from_2_16_and_404_before(call: Caller, call_2_15: Caller, box: Sandbox) -> None:
+    """API 2.14 and 2.16, GET /contacts/{id}."""
     box.seed({"contacts": [{"id": "c", "external_id": "1"}, {"id": "b", "role": "lead", "merged_into": "c"}]})
     box.seed({"contacts": [{"id": "a", "external_id": "0", "merged_into": "b"}]})
     for path in ("/contacts/a", "/contacts/find_by_external_id/0"):
@@ -97,11 +100,13 @@ def test_a_merged_contact_is_410_with_its_canonical_contact_from_2_16_and_404_be
 
 
 def test_only_a_lead_is_merged_and_only_into_a_user(call: Caller) -> None:
+    """API 2.16, POST /contacts/merge."""
     one, other = create(call, external_id="1"), create(call, external_id="2")
     assert call("POST", "/contacts/merge", {"from": one, "into": other}).status == 400
 
 
 def test_from_2_16_only_twins_are_merged_unless_told_otherwise(call: Caller, call_2_15: Caller) -> None:
+    """API 2.16, POST /contacts/merge."""
     user = create(call, external_id="1", email="wash@serenity.example")
     lead, other, twin = create(call, role="lead"), create(call, role="lead"), create(call, role="lead", email="WASH@serenity.example")
     assert call("POST", "/contacts/merge", {"from": lead, "into": user}).code == "invalid_merge"
@@ -114,6 +119,7 @@ def test_from_2_16_only_twins_are_merged_unless_told_otherwise(call: Caller, cal
 
 
 def test_a_user_never_becomes_a_lead_but_a_lead_a_user(call: Caller) -> None:
+    """API 2.3 reference, update contact."""
     user, lead = create(call, role="user"), create(call, role="lead")
     refused = call("PUT", f"/contacts/{user}", {"role": "lead"})
     assert (refused.status, refused.code) == (400, "client_error")
@@ -121,6 +127,7 @@ def test_a_user_never_becomes_a_lead_but_a_lead_a_user(call: Caller) -> None:
 
 
 def test_an_owner_is_an_admin_and_its_id_a_number_up_to_2_15(call: Caller, call_2_15: Caller) -> None:
+    """API 2.1 reference, update contact; intercom/Intercom-OpenAPI b3c9834."""
     id = create(call, role="user")
     refused = call("PUT", f"/contacts/{id}", {"owner_id": "1"})
     assert (refused.status, refused.code, refused.message) == (
@@ -134,6 +141,7 @@ def test_an_owner_is_an_admin_and_its_id_a_number_up_to_2_15(call: Caller, call_
 
 
 def test_find_by_external_id_sees_users_only(call: Caller) -> None:
+    """API 2.16, GET /contacts/find_by_external_id."""
     create(call, role="lead", external_id="25")
     assert call("GET", "/contacts/find_by_external_id/25").status == 404
 
@@ -145,6 +153,7 @@ def test_an_external_id_is_one_decoded_piece_of_the_path(call: Caller, external:
 
 
 def test_sub_lists_stop_at_ten_references(call: Caller, box: Sandbox) -> None:
+    """API 2.16, contact_tags and contact_companies schemas."""
     box.seed({"contacts": [{"external_id": "1", "tags": [f"t{n}" for n in range(31)], "companies": ["6"]}]})
     contact = call.ok("GET", "/contacts/find_by_external_id/1")
     tags = contact["tags"]
@@ -155,11 +164,13 @@ def test_sub_lists_stop_at_ten_references(call: Caller, box: Sandbox) -> None:
 
 
 def test_an_avatar_is_written_as_a_url_and_read_as_an_object(call: Caller) -> None:
+    """API 2.16, POST /contacts and contact schema."""
     contact = call.ok("POST", "/contacts", {"role": "user", "avatar": "https://serenity.example/a.png"})
     assert contact["avatar"] == {"type": "avatar", "image_url": "https://serenity.example/a.png"}
 
 
 def test_language_override_is_written_in_preview_only(call: Caller, box: Sandbox) -> None:
+    """API Preview and 2.16, PUT /contacts/{id}; developers.intercom.com, update your API version."""
     id = create(call, role="user")
     assert call.ok("PUT", f"/contacts/{id}", {"language_override": "fr"})["language_override"] is None
     assert Caller(box, version="Unstable").ok("PUT", f"/contacts/{id}", {"language_override": "fr"})["language_override"] == "fr"
@@ -177,6 +188,7 @@ def test_tags_and_companies_are_not_written_through_a_contact(call: Caller) -> N
 
 
 def test_the_list_comes_in_tens_and_at_most_150(call: Caller, box: Sandbox) -> None:
+    """API 2.16, GET /contacts; intercom/Intercom-OpenAPI#639."""
     box.seed({"contacts": [{"external_id": f"u{n}"} for n in range(31)]})
     page, ids = call.ok("GET", "/contacts"), list[str]()
     ids += [c["id"] for c in page["data"]]
@@ -216,7 +228,7 @@ def test_leads_refuse_null_where_the_knob_says_so(call: Caller, box: Sandbox) ->
 
 @pytest.mark.parametrize(("custom", "status"), [({"unknown": 1}, 400), ({"paid": "yes"}, 400), ({"paid": False}, 200)])
 def test_a_custom_attribute_exists_before_it_is_written_and_keeps_its_type(call: Caller, box: Sandbox, custom: object, status: int) -> None:
-    """Changelog of API 2.0; 400 reported in intercom-ruby#614."""
+    """Changelog of API 2.0; reported: intercom-ruby#614."""
     box.seed({"attributes": [{"name": "paid", "model": "contact", "data_type": "boolean"}]})
     answered = call("POST", "/contacts", {"role": "user", "custom_attributes": custom})
     assert answered.status == status

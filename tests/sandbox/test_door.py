@@ -11,6 +11,7 @@ from tests.sandbox.conftest import Clock
 
 @pytest.mark.parametrize("token", [None, "", "sandbo", "other"])
 def test_a_wrong_token_is_401_without_rate_headers(box: Sandbox, token: str | None) -> None:
+    """developers.intercom.com, rate limiting."""
     refused = Caller(box, token=token)("GET", "/me")
     assert (refused.status, refused.code, refused.message) == (401, "unauthorized", "Access Token Invalid")
     assert refused.json["type"] == "error.list"
@@ -39,6 +40,7 @@ def test_the_main_token_can_be_given_few_scopes(clock: Clock) -> None:
 
 
 def test_over_the_limit_is_429_until_the_next_window_of_ten_seconds(clock: Clock) -> None:
+    """developers.intercom.com, rate limiting."""
     clock.at = 1_764_000_003.0
     with Sandbox(now=clock, rate_limit=2) as box:
         call = Caller(box)
@@ -62,6 +64,7 @@ def test_without_a_limit_the_headers_are_sent_and_nothing_is_refused(call: Calle
     ("version", "status"), [("2.14", 404), ("2.15", 200), ("2.16", 200), ("Preview", 200), ("Unstable", 200), (None, 200), ("2.1", 400)]
 )
 def test_the_header_beats_the_apps_version(box: Sandbox, version: str | None, status: int) -> None:
+    """developers.intercom.com, update your API version."""
     box.seed({"companies": [{"company_id": "6", "id": "c6"}]})
     answered = Caller(box, version=version)("GET", "/companies/c6/notes")
     assert answered.status == (400 if status != 200 else 200)
@@ -70,6 +73,7 @@ def test_the_header_beats_the_apps_version(box: Sandbox, version: str | None, st
 
 
 def test_an_endpoint_that_the_version_lacks_is_400(box: Sandbox) -> None:
+    """developers.intercom.com, update your API version."""
     refused = Caller(box, version="2.14")("GET", "/companies/x/notes")
     assert refused.message == "Requested resource is not available in current API version."
     box.settings.default_version = "2.15"
@@ -78,6 +82,7 @@ def test_an_endpoint_that_the_version_lacks_is_400(box: Sandbox) -> None:
 
 @pytest.mark.parametrize(("method", "path"), [("PATCH", "/contacts"), ("GET", "/nowhere"), ("DELETE", "/tags"), ("GET", "/a/b/c/d/e")])
 def test_an_unsupported_method_or_path_is_404(call: Caller, method: str, path: str) -> None:
+    """developers.intercom.com, HTTP responses."""
     assert (call(method, path).status, call(method, path).code) == (404, "not_found")
 
 
@@ -87,6 +92,7 @@ def test_a_trailing_slash_changes_nothing(call: Caller) -> None:
 
 
 def test_an_accept_without_json_is_406(call: Caller) -> None:
+    """developers.intercom.com, HTTP responses."""
     assert call("GET", "/me", accept="text/html").status == 406
     assert call("GET", "/me", accept="application/json").status == 200
 
@@ -101,7 +107,7 @@ def test_errors_carry_a_request_id(call: Caller) -> None:
 
 
 def test_nothing_makes_a_repeated_create_safe(call: Caller) -> None:
-    """No idempotency key exists in any version."""
+    """API 2.16 and Preview: no idempotency key."""
     for _ in range(2):
         assert call("POST", "/contacts", {"role": "lead"}, idempotency_key="x").status == 200
     assert call.ok("GET", "/contacts")["total_count"] == 2

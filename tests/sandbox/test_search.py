@@ -75,12 +75,14 @@ def test_email_ignores_case_where_the_knob_says_so(crew: Caller, box: Sandbox) -
 
 
 def test_dates_are_compared_by_day(crew: Caller) -> None:
+    """API 2.16, POST /contacts/search; intercom/Intercom-OpenAPI 528b0f2."""
     assert ids(crew, where("created_at", ">", NOON - 3600)) == ["badger"]
     assert ids(crew, where("created_at", "<", NOON + 3600)) == ["wash"]
     assert ids(crew, where("created_at", "=", NOON + 3600)) == ["zoe"]
 
 
 def test_the_day_is_that_of_the_workspaces_time_zone(crew: Caller, box: Sandbox) -> None:
+    """API 2.16, POST /contacts/search; intercom/Intercom-OpenAPI 528b0f2."""
     box.seed({"app": {"timezone": "Pacific/Auckland"}})  # there it is 01:00 of the next day
     assert ids(crew, where("created_at", "=", NOON + 22 * 3600)) == ["zoe"]
 
@@ -91,10 +93,12 @@ def test_preview_compares_dates_by_the_second(crew: Caller, box: Sandbox) -> Non
 
 @pytest.mark.parametrize(("field", "operator"), [("created_at", ">="), ("tag_id", "IN"), ("email", "<"), ("role", "==")])
 def test_an_operator_that_the_type_does_not_have_is_refused(crew: Caller, field: str, operator: str) -> None:
+    """API 2.16, POST /contacts/search; intercom/Intercom-OpenAPI 528b0f2."""
     assert ask(crew, where(field, operator, [1])).status == 400
 
 
 def test_tags_are_found_by_id_with_two_operators(crew: Caller) -> None:
+    """API 2.16, POST /contacts/search."""
     tag = crew.ok("GET", "/tags")["data"][0]["id"]
     assert ids(crew, where("tag_id", "=", tag)) == ["wash"]
     assert set(ids(crew, where("tag_id", "!=", tag))) == {"zoe", "badger"}
@@ -109,6 +113,7 @@ def group(*parts: object) -> dict[str, object]:
 
 
 def test_groups_nest_twice_and_hold_fifteen_filters(crew: Caller) -> None:
+    """API 2.16, POST /contacts/search."""
     one = where("role", "=", "user")
     assert ask(crew, group(group(one), one)).status == 200
     assert ask(crew, group(group(group(one)))).status == 400
@@ -117,6 +122,7 @@ def test_groups_nest_twice_and_hold_fifteen_filters(crew: Caller) -> None:
 
 
 def test_an_invalid_sort_order_is_refused_from_2_16(crew: Caller, call_2_15: Caller) -> None:
+    """API 2.16, POST /contacts/search."""
     sort = {"field": "created_at", "order": "desc"}
     refused = ask(crew, where("role", "=", "user"), sort=sort)
     assert (refused.status, refused.code) == (400, "invalid_sort_order")
@@ -148,6 +154,7 @@ def test_the_cursor_belongs_into_the_body_and_is_ignored_in_the_url(call: Caller
 
 
 def test_a_new_contact_stays_invisible_for_the_delay_but_can_be_read(call: Caller, box: Sandbox, clock: Clock) -> None:
+    """API 2.16, POST /contacts/search."""
     box.settings.search_delay = 120
     id = call.ok("POST", "/contacts", {"external_id": "25"})["id"]
     query = where("external_id", "=", "25")
@@ -176,6 +183,7 @@ def test_a_seeded_contact_can_be_hidden_from_search(call: Caller, box: Sandbox, 
 
 
 def test_neither_archived_nor_merged_contacts_are_found(call: Caller, box: Sandbox) -> None:
+    """Reported: intercom-node#333, intercom-ruby#561."""
     box.seed({"contacts": [{"id": "a", "external_id": "1"}, {"external_id": "2", "archived": True}]})
     box.seed({"contacts": [{"external_id": "3", "merged_into": "a"}]})
     assert ids(call, where("external_id", "IN", ["1", "2", "3"])) == ["a"]

@@ -44,7 +44,7 @@ def test_two_that_have_it_open_see_each_other(tmp_path: Path) -> None:
 
 
 def test_threads_never_make_the_same_contact_twice(tmp_path: Path) -> None:
-    """Two creates at once: one of them is a conflict (PostHog#72192)."""
+    """Reported: PostHog#72192; two creates at once, one of them is a conflict."""
     statuses: list[int] = []
     with Sandbox(tmp_path / "sandbox.db") as box:
         body = {"external_id": "25"}

@@ -17,23 +17,27 @@ def a_company(call: Caller, company_id: str = "6") -> str:
 
 
 def test_a_name_in_any_case_is_the_same_tag(call: Caller) -> None:
+    """API 2.16, POST /tags; API 1.2 reference, create and update tags."""
     first, again = (call.ok("POST", "/tags", {"name": name}) for name in ("VIP", "vip"))
     assert (again["id"], again["name"]) == (first["id"], "VIP")
     assert len(call.ok("GET", "/tags")["data"]) == 1
 
 
 def test_a_tag_is_renamed_by_posting_its_id(call: Caller) -> None:
+    """API 2.16, POST /tags."""
     tag = call.ok("POST", "/tags", {"name": "Beta"})
     assert call.ok("POST", "/tags", {"id": int(tag["id"]), "name": "beta-2026"})["id"] == tag["id"]
     assert call.ok("GET", f"/tags/{tag['id']}") == {"type": "tag", "id": tag["id"], "name": "beta-2026"}
 
 
 def test_there_is_no_put_of_a_tag(call: Caller) -> None:
+    """API 2.16, POST /tags."""
     tag = call.ok("POST", "/tags", {"name": "Beta"})
     assert call("PUT", f"/tags/{tag['id']}", {"name": "x"}).status == 404
 
 
 def test_a_tag_that_segments_use_cannot_be_deleted_and_names_them(box: Sandbox, call: Caller) -> None:
+    """API 2.16, DELETE /tags/{id}."""
     box.seed({"tags": [{"name": "vip", "id": "7", "segments": ["Seg 1", "Seg 2"]}]})
     refused = call("DELETE", "/tags/7")
     assert (refused.status, refused.code) == (400, "tag_has_dependent_objects")
@@ -51,6 +55,7 @@ def test_deleting_a_tag_takes_it_from_everybody_the_archived_too(call: Caller) -
 
 
 def test_from_2_16_tagging_skips_what_does_not_exist_and_shows_the_rest(call: Caller) -> None:
+    """API 2.14 and 2.16, POST /tags; intercom/Intercom-OpenAPI 1c6bff7, f26d0cc."""
     contact = a_contact(call)
     body = call.ok("POST", "/tags", {"name": "vip", "users": [{"id": "nobody"}, {"id": contact}]})
     assert (body["users"], body["companies"]) == ([{"id": contact, "tagged": True}], [])
@@ -64,6 +69,7 @@ def test_from_2_16_tagging_skips_what_does_not_exist_and_shows_the_rest(call: Ca
     ],
 )
 def test_up_to_2_15_tagging_what_does_not_exist_is_404(call_2_15: Caller, body: dict[str, object], code: str, message: str) -> None:
+    """API 2.14 and 2.16, POST /tags; intercom/Intercom-OpenAPI 1c6bff7, f26d0cc."""
     refused = call_2_15("POST", "/tags", {"name": "vip", **body})
     assert (refused.status, refused.code, refused.message) == (404, code, message)
 
@@ -73,6 +79,7 @@ def test_up_to_2_15_the_answer_is_the_tag_alone(call_2_15: Caller) -> None:
 
 
 def test_tagging_companies_makes_the_tag_and_untagging_goes_by_its_name(call: Caller) -> None:
+    """API 2.16, POST /tags; API 2.5 reference, untag companies."""
     company = a_company(call)
     tagged = call.ok("POST", "/tags", {"name": "vip", "companies": [{"company_id": "6"}]})
     assert tagged["companies"] == [{"id": company, "tagged": True}]
@@ -83,6 +90,7 @@ def test_tagging_companies_makes_the_tag_and_untagging_goes_by_its_name(call: Ca
 
 
 def test_a_missing_contact_and_a_missing_tag_differ_in_the_message_only(call: Caller) -> None:
+    """API 2.16, POST /contacts/{id}/tags."""
     contact, tag = a_contact(call), call.ok("POST", "/tags", {"name": "vip"})["id"]
     no_contact, no_tag = call("POST", "/contacts/nobody/tags", {"id": tag}), call("POST", f"/contacts/{contact}/tags", {"id": "1"})
     assert (no_contact.code, no_contact.message) == ("not_found", "User Not Found")
@@ -90,6 +98,7 @@ def test_a_missing_contact_and_a_missing_tag_differ_in_the_message_only(call: Ca
 
 
 def test_who_applied_a_tag_when_is_shown_on_the_contact_only(call: Caller, clock: object) -> None:
+    """API 2.16, tag schema; intercom/Intercom-OpenAPI 76db2fe."""
     contact, tag = a_contact(call), call.ok("POST", "/tags", {"name": "vip"})["id"]
     attached = call.ok("POST", f"/contacts/{contact}/tags", {"id": int(tag)})
     assert attached["applied_by"] == {"type": "admin", "id": "991267459"}
