@@ -200,7 +200,8 @@ def test_every_exit_code_of_an_error_stands_in_its_table() -> None:
 def test_manifests_in_the_readme_are_valid(text: str, tmp_path: Path) -> None:
     path = tmp_path / "readme.yaml"
     path.write_text(text, encoding="utf-8")
-    workflow.read_manifest([str(path)])
+    manifest = workflow.read_manifest([str(path)])
+    assert manifest.resources or manifest.policy.model_fields_set or manifest.pin or manifest.approvals
 
 
 @pytest.mark.parametrize("name", ["quickstart/intercom", "agency"])

@@ -262,7 +262,8 @@ def test_8_threads_share_one_client() -> None:
     "url", [*http.REGIONS.values(), "https://proxy.example:8443/intercom/", "http://localhost:8080", "http://127.0.0.2", "http://[::1]:80/"]
 )
 def test_https_and_this_machine_are_allowed(url: str) -> None:
-    Client(url, TOKEN, environ={}).close()
+    with Client(url, TOKEN, environ={}) as allowed:
+        assert allowed.host
 
 
 @pytest.mark.parametrize(

@@ -96,3 +96,4 @@ def test_a_terminal_that_has_gone_does_not_end_the_work(clock: Clock) -> None:
     with Bar(GoneTty(), "Applying", clock) as found:
         for clock.now in (2, 3, 4):
             found.advance(total=9)
+    assert clock.now == 4, "the work went on to its end"
