@@ -275,7 +275,7 @@ def test_a_company_that_is_still_there_is_named_and_only_the_next_plan_shows_it_
 
 
 def test_a_second_apply_of_everything_sends_no_write(route: MakeRoute) -> None:
-    """The manifest that issue A is done with, in small: every trap of observing at once."""
+    """The big story in small: every trap of observing at once."""
     names = [f"t{n:02}" for n in range(14)]
     told = route(
         {

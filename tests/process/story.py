@@ -1,4 +1,4 @@
-"""The story of issue A: 40 contacts and everything that makes a naive tool create twice or delete by surprise."""
+"""A story of 40 contacts and everything that makes a naive tool create twice or delete by surprise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Custom attributes as a kind (issue B, item 3): made, updated, archived and brought back; what Intercom never changes; who uses them."""
+"""Custom attributes as a kind: made, updated, archived and brought back; what Intercom never changes; who uses them."""
 
 from __future__ import annotations
 

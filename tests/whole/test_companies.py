@@ -1,4 +1,4 @@
-"""Companies in full (issue B, item 2): every field, the id that never changes, slow deletion, the limit of 1,000, and how they are read."""
+"""Companies in full: every field, the id that never changes, slow deletion, the limit of 1,000, and how they are read."""
 
 from __future__ import annotations
 

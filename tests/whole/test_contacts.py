@@ -1,4 +1,4 @@
-"""Contacts in full (issue B, item 1): every writable field, every way to name somebody, every form of 409, and who was merged."""
+"""Contacts in full: every writable field, every way to name somebody, every form of 409, and who was merged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reply to a write is the proof of the write (issue B, item 5): what it does not show is named, now and by every later plan."""
+"""The reply to a write is the proof of the write: what it does not show is named, now and by every later plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intercom's versions 2.14 to 2.16 by header (issue B, item 7): the same manifest does the same work, whatever they differ in."""
+"""Intercom's versions 2.14 to 2.16 by header: the same manifest does the same work, whatever they differ in."""
 
 from __future__ import annotations
 
