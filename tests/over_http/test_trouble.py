@@ -9,7 +9,7 @@ from tests.over_http import story
 from tests.over_http.driving import Desk
 
 TROUBLE = {"broken": ({"drop": "before"}, {"drop": "after"}, {"status": 500}), "limited": ({"status": 429},)}
-CONTACTS = 12
+CONTACTS = 8
 
 
 @pytest.mark.parametrize("trouble", TROUBLE)
