@@ -129,7 +129,9 @@ def test_a_low_limit_is_followed_and_429_is_the_exception(shell: Shell) -> None:
     assert applied.code == 0, applied.err
     statuses = Counter(r["status"] for r in shell.box.call("GET", "/_sandbox/requests")["requests"])
     assert statuses[429] <= 2, statuses
-    assert statuses[200] == 40 + 4
+    # Writes of these tags alone: a call of a client that an earlier test killed may still arrive.
+    made = Counter(w["body"]["name"] for w in shell.box.writes() if w["status"] == 200 and w["body"].get("name") in tags)
+    assert made == Counter(tags)
 
 
 def test_paths_of_a_story_stay_in_its_folder(story: Shell, tmp_path: Path) -> None:
