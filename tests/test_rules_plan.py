@@ -498,6 +498,7 @@ def test_what_is_no_plan_is_refused(text: str, tmp_path: Path) -> None:
 def test_a_refused_plan_is_refused_again_when_applied(route: MakeRoute) -> None:
     told = route(LIVE)
     refused_to_apply(told, told.manifest("policy: {limits: {creates: 0}}\n" + PLANNED))
+    assert told.box.writes == []
 
 
 # ---- reads

@@ -303,8 +303,9 @@ def _refuse_nested(group: Group) -> None:
 
 
 def _too_many(group: Group, most: int) -> Usage:
-    same = {(c.field, c.operator) for c in conditions(group)}
-    advice = f"write {group.parts[0].field} in (…)" if _is_choice(group, same) else "ask twice"  # type: ignore[union-attr]  # a choice holds conditions only
+    held = list(conditions(group))
+    same = {(c.field, c.operator) for c in held}
+    advice = f"write {held[0].field} in (…)" if _is_choice(group, same) else "ask twice"
     word = group.joint.lower()
     return wrong(group.column, f"{len(group.parts)} conditions stand in one chain of `{word}`, Intercom takes {most} here; {advice}")
 

@@ -246,7 +246,7 @@ def test_an_attribute_is_made_before_what_uses_it(route: MakeRoute, archived: bo
             {"external_id": "26", "missing": "create", "custom_attributes": {"zz": 26}},
         ],
     }
-    settles(told, written)
+    assert settles(told, written)
 
 
 def test_what_uses_an_attribute_that_failed_is_skipped_with_the_reason(route: MakeRoute) -> None:

@@ -97,7 +97,7 @@ def test_a_value_that_intercom_refuses_fails_with_its_message(route: MakeRoute) 
 
 def test_an_unset_plan_is_an_empty_object(route: MakeRoute) -> None:
     told = route({"companies": [{"company_id": "6"}]})
-    settles(told, {"companies": [{"company_id": "6", "plan": "plan1"}]})
+    assert settles(told, {"companies": [{"company_id": "6", "plan": "plan1"}]})
 
 
 def test_a_plan_is_taken_away_by_an_empty_text(route: MakeRoute) -> None:
