@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.core.change import Action, LinkChange, ThingChange
 from reconciler.core.diff import live_value, merge_paths
-from reconciler.core.kind import Bulk, Field, Kind, LinkKind, Write
+from reconciler.core.kind import Bulk, Field, Kind, LinkKind, Write, fill
 from reconciler.core.order import Step
 from reconciler.core.resource import Address, Live
 
@@ -35,13 +35,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Calls that are made one after the other for one step, or one call for many; `covers` are positions of steps."""
+    """Calls that are made one after the other for one step, or one call for many; `covers` are positions of steps.
+
+    `otherwise` are made instead where the first one shows that there is no such thing.
+    """
 
     calls: tuple[Call, ...]
     covers: tuple[int, ...]
     wave: int
     needs: frozenset[int]
     items: str = ""
+    otherwise: tuple[Call, ...] = ()
 
     def without(self, gone: Container[int]) -> Job:
         """The same job for fewer steps; the items of its one call stand in the order of the steps that it covers."""
@@ -59,11 +63,15 @@ def compile_steps(kinds: Sequence[Kind], steps: Sequence[Step], version: str = "
     links = {link.name: link for kind in kinds for link in kind.links}
     jobs = []
     for i, step in enumerate(steps):
+        otherwise: tuple[Call, ...] = ()
         if isinstance(step.change, LinkChange):
             calls: tuple[Call, ...] = (_link_call(links[step.change.link], step.change),)
         else:
-            calls = tuple(_thing_calls(by_name[step.change.address.kind], step.change, version))
-        jobs.append(Job(calls, (i,), step.wave, step.needs))
+            kind = by_name[step.change.address.kind]
+            calls = tuple(_thing_calls(kind, step.change, version))
+            if step.change.recreate:
+                otherwise = tuple(_thing_calls(kind, replace(step.change, action=Action.CREATE, id=None), version))
+        jobs.append(Job(calls, (i,), step.wave, step.needs, otherwise=otherwise))
     return _in_bulk(links, steps, jobs, version)
 
 
@@ -87,7 +95,7 @@ def _thing_calls(kind: Kind, change: ThingChange, version: str) -> Iterator[Call
 def _plain(write: Write | None, change: ThingChange) -> Call:
     assert write is not None, f"{change.address.kind} has no route for {change.action}"
     values = _values_of(change)
-    return Call(write.route, values, _filled(write.body, values))
+    return Call(write.route, values, fill(write.body, values))
 
 
 def _values_of(change: ThingChange) -> Mapping[str, str | Ref]:
@@ -103,7 +111,7 @@ def _writes(kind: Kind, change: ThingChange, writes: Sequence[Write | None], ver
         if not carried:
             continue
         wire = {name: kind.fields[name].wire(value, version) for name, value in carried.items()}
-        body = kind.finish({**(_filled(write.body, values) or {}), **wire})
+        body = kind.finish({**(fill(write.body, values) or {}), **wire})
         sent = {f.path: f.after for f in change.fields if f.path in carried or f.path.partition(".")[0] in carried}
         yield Call(write.route, values, body, sent, write.shown, not (change.action is Action.CREATE and kind.unrepeatable(body)))
 
@@ -119,18 +127,7 @@ def _link_write(write: Write, change: LinkChange) -> Call:
         "target": change.target_id or Ref(change.target),
         "name": change.target.key,
     }
-    return Call(write.route, values, _filled(write.body, values))
-
-
-def _filled(template: Any, values: Mapping[str, str | Ref]) -> Any:
-    """A body template with its "{placeholders}" replaced by values; a Ref stays one until the call is made."""
-    if isinstance(template, str) and template.startswith("{") and template.endswith("}"):
-        return values[template[1:-1]]
-    if isinstance(template, Mapping):
-        return {key: _filled(item, values) for key, item in template.items()}
-    if isinstance(template, (list, tuple)):
-        return [_filled(item, values) for item in template]
-    return template
+    return Call(write.route, values, fill(write.body, values))
 
 
 def _in_bulk(links: Mapping[Any, LinkKind], steps: Sequence[Step], jobs: Sequence[Job], version: str) -> tuple[Job, ...]:

@@ -26,6 +26,25 @@ class Action(StrEnum):
 LOSING = frozenset({Action.DETACH, Action.ARCHIVE, Action.DELETE})
 
 
+class Cause(StrEnum):
+    """Why a change is needed, by what is declared, what was applied and what is live; the gravest first.
+
+    `config`: the manifest changed. `drift`: live changed. `conflict`: both did, differently. `unapplied`: an earlier apply had it in
+    its plan and it was not done. `foreign`: live, and never ours. `unrecorded`: nothing was ever applied under this name.
+    """
+
+    CONFLICT = "conflict"
+    DRIFT = "drift"
+    CONFIG = "config"
+    UNAPPLIED = "unapplied"
+    FOREIGN = "foreign"
+    UNRECORDED = "unrecorded"
+
+
+# What moved away from what was applied.
+DRIFTED = frozenset({Cause.DRIFT, Cause.CONFLICT, Cause.UNRECORDED})
+
+
 @dataclass(frozen=True, slots=True)
 class FieldChange:
     """One field that moves; `path` names a key of a merged map with a dot: `custom_attributes.plan`."""
@@ -33,6 +52,7 @@ class FieldChange:
     path: str
     before: Any
     after: Any
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +71,7 @@ class ThingChange:
     """A change of one thing. `id` is the live one, None where the thing is created; `returns` says that it may be archived.
 
     `people` is how many contacts it touches, None where nobody knows; `uses` are the places that carry it, `uncounted` those of
-    which Intercom cannot say.
+    which Intercom cannot say. `recreate`: made anew where it turns out to be deleted. `remark` is what else to know of it.
     """
 
     action: Action
@@ -60,9 +80,12 @@ class ThingChange:
     id: str | None = None
     fields: tuple[FieldChange, ...] = ()
     returns: bool = False
+    recreate: bool = False
     people: int | None = None
     uses: tuple[Use, ...] = ()
     uncounted: tuple[str, ...] = ()
+    cause: Cause | None = None
+    remark: str = ""
 
     @property
     def target(self) -> None:
@@ -86,6 +109,7 @@ class LinkChange:
     id: str | None = None
     target_id: str | None = None
     people: int | None = None
+    cause: Cause | None = None
 
     @property
     def fields(self) -> tuple[FieldChange, ...]:

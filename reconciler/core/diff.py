@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from reconciler.core.change import Action, Change, FieldChange, LinkChange, ThingChange
 from reconciler.core.kind import Field, Kind, LinkKind
 from reconciler.core.match import Index, index
+from reconciler.core.memory import BLANK, Memory, Tie
 from reconciler.core.resource import Address, Live, Manifest, Note, Resource, Snapshot, WrittenLinks
 from reconciler.errors import Mark
 
@@ -19,19 +20,21 @@ Refusals = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What separates desired from live. `missing` are the contacts that were skipped; `refusals` are (gate, sentence)."""
+    """What separates desired from live. `missing` are the contacts that were skipped; `refusals` are (gate, sentence); `beside` are places
+    that differ and are not to be changed, as (address, path): Intercom does not take them, or they were not asked for."""
 
     changes: tuple[Change, ...]
     notes: tuple[Note, ...] = ()
     missing: tuple[Address, ...] = ()
     refusals: tuple[tuple[str, str], ...] = ()
+    beside: frozenset[tuple[Address, str]] = frozenset()
 
 
 class _Draft:
     """What one comparison collects on its way."""
 
-    def __init__(self, kinds: Sequence[Kind], manifest: Manifest, live: Snapshot) -> None:
-        self.manifest, self.live = manifest, live
+    def __init__(self, kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Memory) -> None:
+        self.manifest, self.live, self.memory = manifest, live, memory
         self.persons = {kind.name for kind in kinds if kind.person}
         self.indexes: dict[str, Index] = {}
         self.changes: list[Change] = []
@@ -65,9 +68,12 @@ class _Draft:
         return thing.address if thing else None
 
 
-def diff(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot) -> Difference:
-    """Compare what is claimed with what is live. `kinds` stand in the order in which they need each other. Pure."""
-    draft = _Draft(kinds, manifest, live)
+def diff(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Memory = BLANK) -> Difference:
+    """Compare what is claimed with what is live. `kinds` stand in the order in which they need each other. Pure.
+
+    `memory` says which links are ours, and whom to bring back.
+    """
+    draft = _Draft(kinds, manifest, live, memory)
     by_kind: dict[str, list[Resource]] = defaultdict(list)
     for address in sorted(manifest.resources):
         if address not in live.withheld:
@@ -117,6 +123,8 @@ def _absent(kind: Kind, resource: Resource, draft: _Draft) -> None:
     if resource.by == "id":
         _absent_by_id(kind, resource, draft)
         return
+    if kind.unarchive and _known_before(kind, resource, draft):
+        return
     wanted = resource.missing or draft.manifest.policy.missing_contacts
     # Who moved is never created: search may not show that person yet, and the former one would be left behind.
     moved = kind.lenient and resource.former and wanted == "create"
@@ -131,14 +139,34 @@ def _absent(kind: Kind, resource: Resource, draft: _Draft) -> None:
         draft.note("missing", f"not found: {'not created, remove `was` if it never existed' if moved else skipped}", resource)
 
 
+def _known_before(kind: Kind, resource: Resource, draft: _Draft) -> bool:
+    """Whether somebody who was applied and is gone was dealt with: brought back by the remembered id, or not made anew when deleted."""
+    record = draft.memory.at(resource.address)
+    if record is None or record.buried or not (record.deleted or resource.address in draft.live.vanished):
+        return False
+    if not record.deleted:
+        _bring_back(kind, resource, record.id, draft)
+        return True
+    if resource.recreate:
+        _create(kind, resource, draft)
+        return True
+    draft.missing.append(resource.address)
+    draft.note("missing", f"was deleted in Intercom (id {record.id}): not made anew; write `recreate: true` if it is to be", resource)
+    return True
+
+
+def _bring_back(kind: Kind, resource: Resource, live_id: str, draft: _Draft) -> None:
+    draft.created.add(resource.address)
+    draft.returning.add(resource.address)
+    fields = tuple(FieldChange(path, None, after) for path, _, after in claimed(kind, resource))
+    change = ThingChange(Action.UNARCHIVE, resource.address, resource.mark, live_id, fields, people=draft.people(kind.name))
+    draft.changes.append(replace(change, recreate=resource.recreate))
+
+
 def _absent_by_id(kind: Kind, resource: Resource, draft: _Draft) -> None:
     """A thing named by its id cannot be created; an archived one is brought back by it."""
     if resource.state == "present" and kind.unarchive:
-        draft.created.add(resource.address)
-        draft.returning.add(resource.address)
-        fields = tuple(FieldChange(path, None, after) for path, _, after in claimed(kind, resource))
-        change = ThingChange(Action.UNARCHIVE, resource.address, resource.mark, resource.key, fields, people=draft.people(kind.name))
-        draft.changes.append(change)
+        _bring_back(kind, resource, resource.key, draft)
         return
     draft.missing.append(resource.address)
     if (resource.missing or draft.manifest.policy.missing_contacts) == "error":
@@ -157,7 +185,8 @@ def _create(kind: Kind, resource: Resource, draft: _Draft) -> None:
     draft.created.add(resource.address)
     if returns:
         draft.returning.add(resource.address)
-    draft.changes.append(ThingChange(Action.CREATE, resource.address, resource.mark, None, fields, returns, draft.people(kind.name)))
+    people = draft.people(kind.name)
+    draft.changes.append(ThingChange(Action.CREATE, resource.address, resource.mark, None, fields, returns, people=people))
     if kind.identity[resource.by].find is None and not kind.whole:
         text = "not found, but perhaps not visible yet: search cannot see the last minutes; if it exists, the create finds it"
         draft.note("lag", text, resource)
@@ -262,13 +291,13 @@ def _compare_links(link: LinkKind, resource: Resource, draft: _Draft) -> None:
     thing = draft.live.of(resource.address)
     if written is None or resource.gone or (thing is None and resource.address not in draft.created):
         return
-    if resource.address in draft.returning and (written.absent or draft.manifest.policy.links != "additive"):
+    if resource.address in draft.returning and (written.absent or draft.manifest.policy.links in ("declared", "exact")):
         text = f"an archived one keeps its {link.field}, which can be seen only once it is back: plan again then"
         draft.note("incomplete", text, resource)
     held = _held(link, thing, draft)
     attach = [t for t in written.present if t not in held and _attachable(link, resource, t, draft)]
     sure = (t for t, live_id in held.items() if (link.target, live_id) not in draft.live.doubted)
-    detach = [t for t in sure if _unwanted(t, written, resource, draft)]
+    detach = [t for t in sure if _unwanted(link, t, held[t], written, resource, draft)]
     # What is held and not declared has no name here and counts all the same.
     total = len(_linked(link, thing, draft)) + len(attach) - len(detach)
     if link.most is not None and attach and total > link.most:
@@ -305,7 +334,7 @@ def _attachable(link: LinkKind, resource: Resource, target: Address, draft: _Dra
     return True
 
 
-def _unwanted(target: Address, written: WrittenLinks, resource: Resource, draft: _Draft) -> bool:
+def _unwanted(link: LinkKind, target: Address, target_id: str, written: WrittenLinks, resource: Resource, draft: _Draft) -> bool:
     """Whether a live link is to go: because it is written so, or because the policy lets the manifest decide."""
     declared = draft.manifest.resources.get(target)
     if target in written.absent and declared and declared.free:
@@ -319,8 +348,19 @@ def _unwanted(target: Address, written: WrittenLinks, resource: Resource, draft:
             return target not in draft.live.withheld
         case "declared":
             return declared is not None or target in draft.manifest.beside
+        case "owned":
+            return _made_by_us(link, resource, target, target_id, draft)
         case _:
             return False
+
+
+def _made_by_us(link: LinkKind, resource: Resource, target: Address, target_id: str, draft: _Draft) -> bool:
+    source_id = draft.live.pairs.get(resource.address, "")
+    if draft.memory.tie(link.name, resource.address, source_id, target, target_id) != Tie.OWNED:
+        return False
+    if other := draft.memory.elsewhere(link.name, source_id, target_id):
+        draft.note("foreign", f"the link to {target} is ours and no longer written; `name: {other}` has it too, so it stays", resource)
+    return other is None
 
 
 def _report_undeclared(kind: Kind, draft: _Draft) -> None:

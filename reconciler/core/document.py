@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from reconciler.core.change import Change, FieldChange, ThingChange
+from reconciler.core.doubt import Doubts
 from reconciler.core.kind import Kind
+from reconciler.core.memory import Place
 from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Plan
 from reconciler.core.privacy import hidden, shown, without
@@ -54,7 +56,8 @@ def document(kinds: Sequence[Kind], plan: Plan, view: View = MASKED) -> Document
     found: Document = {
         "format_version": FORMAT,
         "workspace": {"app_id": app_id, "region": plan.workspace.region},
-        "manifest": {"paths": list(plan.paths), "digest": plan.digest},
+        **({"run": plan.undoes} if plan.undoes else {"manifest": {"paths": list(plan.paths), "digest": plan.digest}}),
+        **({"drift": asdict(plan.drift)} if plan.drift else {}),
         "partial": plan.partial,
         "changes": [_change(by_name[c.address.kind], c, plan.workspace, view) for c in plan.changes],
         "summary": dict(plan.summary),
@@ -111,20 +114,21 @@ def _change(kind: Kind, change: Change, here: Workspace, view: View) -> Document
         "address": name(change.address),
         "action": change.action.value,
         "target": name(change.target) if change.target else None,
-        "cause": None,
+        "cause": change.cause.value if change.cause else None,
         "fields": [_field(kind, moved, view) for moved in change.fields],
         "source": {"file": change.mark.file, "line": change.mark.line},
         "people": change.people,
         "page": _page(kind, change, here),
         **_uses(change),
         **({"or": "unarchive"} if getattr(change, "returns", False) else {}),
+        **({"remark": change.remark} if isinstance(change, ThingChange) and change.remark else {}),
     }
 
 
 def _field(kind: Kind, moved: FieldChange, view: View) -> Document:
     personal = personal_path(kind, moved.path)
     before, after = (v if view.personal else hidden(v, personal) for v in (moved.before, moved.after))
-    return {"path": moved.path, "before": before, "after": after, "cause": None}
+    return {"path": moved.path, "before": before, "after": after, "cause": moved.cause.value if moved.cause else None}
 
 
 def personal_path(kind: Kind, path: str) -> bool:
@@ -140,21 +144,39 @@ def discreet(kind: Kind, outcome: Outcome) -> Outcome:
     return replace(outcome, reason=without(outcome.reason, values)) if outcome.reason and values else outcome
 
 
-def saved(kinds: Sequence[Kind], plan: Plan, salt: str, files: Mapping[str, str] | None = None) -> Document:
-    """The document of a plan that can be applied: with digests of its before-values, salted, and a seal over all of it.
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """What a saved plan holds beside its document. `files` are the manifest's own texts, for a plan that needs nothing beside it; such a
+    one is confidential. `found` are the live ids of what was as declared when it was planned: the base of drift for what it does not
+    touch. `doubts` is what the ledger was seen to be wrong about."""
 
-    `files` are the manifest's own texts, for a plan that needs nothing beside it; such a one is confidential.
-    """
+    files: Mapping[str, str] | None = None
+    found: Mapping[Address, str] = field(default_factory=dict)
+    doubts: Doubts = Doubts()
+
+
+NOTHING = Enclosed()
+
+
+def saved(kinds: Sequence[Kind], plan: Plan, salt: str, enclosed: Enclosed = NOTHING) -> Document:
+    """The document of a plan that can be applied: with digests of its before-values, salted, and a seal over all of it."""
+    files = enclosed.files
     found = document(kinds, plan)
     for written, change in zip(found["changes"], plan.changes, strict=True):
         # A name may pass to another thing meanwhile, which nobody decided about.
         written["id_digest"] = digest(salt, change.id) if change.id else None
-        for field, moved in zip(written["fields"], change.fields, strict=True):
-            del field["before"], field["after"]
-            field["before_digest"] = digest(salt, moved.before)
+        for named, moved in zip(written["fields"], change.fields, strict=True):
+            del named["before"], named["after"]
+            named["before_digest"] = digest(salt, moved.before)
     embedded = {"confidential": True} if files is not None else {}
     head = {**embedded, "applicable": True, "salt": salt, "approved": list(plan.approved)}
-    whole = {**head, **found, **({"files": dict(files)} if files is not None else {})}
+    if plan.scope.moved:
+        head["moved"] = True
+    as_declared = {shown(address, plan.workspace.app_id): live_id for address, live_id in sorted(enclosed.found.items())}
+    disproved = [[*place, intended] for place, intended in enclosed.doubts.disproved]
+    wrong = {"disproved": disproved, "undone": [list(tie) for tie in enclosed.doubts.undone]}
+    beside = {"doubts": wrong if any(wrong.values()) else None, "files": dict(files) if files is not None else None}
+    whole = {**head, **found, "as_declared": as_declared, **{key: value for key, value in beside.items() if value is not None}}
     return {**whole, "seal": seal(whole)}
 
 
@@ -163,11 +185,18 @@ def to_look_at(found: Document) -> Document:
     if "applicable" not in found:
         return found
     changes = [{**_less(c, "id_digest"), "fields": [_less(f, "before_digest") for f in c["fields"]]} for c in found["changes"]]
-    return {**_less(found, "confidential", "salt", "files", "seal"), "applicable": False, "changes": changes}
+    return {**_less(found, "confidential", "salt", "files", "seal", "as_declared", "doubts"), "applicable": False, "changes": changes}
 
 
 def _less(found: Document, *names: str) -> Document:
     return {key: value for key, value in found.items() if key not in names}
+
+
+def doubted(found: Document) -> Doubts:
+    """What a saved plan says that the ledger is wrong about."""
+    wrong = found.get("doubts") or {}
+    disproved = tuple((Place(*place), float(intended)) for *place, intended in wrong.get("disproved", ()))
+    return Doubts(disproved, tuple((kind, live_id, field_, end) for kind, live_id, field_, end in wrong.get("undone", ())))
 
 
 def holds(found: Document) -> tuple[Hold, ...]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from reconciler.core.change import LOSING, Action, Change, ThingChange
 from reconciler.core.diff import Difference
 from reconciler.core.kind import Kind
+from reconciler.core.memory import BLANK, Memory
+from reconciler.core.rename import forgotten
 from reconciler.core.resource import Manifest, Pin, Snapshot, Workspace
 
 # A percentage of less than this many things says nothing and is not applied.
@@ -45,14 +47,26 @@ class Approval:
 SLACK = 1.05
 
 
-def check(
-    kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, difference: Difference, changes: Sequence[Change], cycles: Sequence[str]
-) -> tuple[Refusal, ...]:
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a plan is judged by: what is declared, live and remembered, and what separates them."""
+
+    kinds: Sequence[Kind]
+    manifest: Manifest
+    live: Snapshot
+    difference: Difference
+    memory: Memory = BLANK
+
+
+def check(case: Case, changes: Sequence[Change], cycles: Sequence[str]) -> tuple[Refusal, ...]:
     """Every reason why these changes may not be applied, in a fixed order."""
+    kinds, manifest, live, difference = case.kinds, case.manifest, case.live, case.difference
     found = [*pinned(manifest.pin, live.workspace)]
     found += [Refusal(gate, text) for gate, text in (*live.refusals, *difference.refusals)]
     found += [Refusal("cycle", text) for text in cycles]
-    found += _protected(manifest, changes)
+    found += _protected(manifest, case.memory, changes)
+    arriving = dict.fromkeys((*changes, *difference.changes))
+    found += (Refusal("rename", text, changes=pair) for text, pair in forgotten(kinds, manifest, live, changes, tuple(arriving)))
     found += _emptied(kinds, manifest, changes)
     found += _unknown(changes)
     found += _over_limits(kinds, manifest, live, difference, changes)
@@ -121,12 +135,19 @@ def pinned(pin: Pin | None, here: Workspace) -> Iterator[Refusal]:
         yield Refusal("workspace", f"{text}; use the token of that workspace")
 
 
-def _protected(manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refusal]:
+def _protected(manifest: Manifest, memory: Memory, changes: Sequence[Change]) -> Iterator[Refusal]:
+    """What is protected is not lost, nor what was when it was applied last: to remove the entry is not to remove the protection."""
     for change in changes:
-        resource = manifest.resources.get(change.address)
-        if resource and resource.protect and change.action in (Action.DELETE, Action.ARCHIVE):
-            text = f"{change.mark}: this {change.address.kind} is protected and would be lost by {change.action}"
+        if change.action not in (Action.DELETE, Action.ARCHIVE):
+            continue
+        resource, record = manifest.resources.get(change.address), memory.of(change.address.kind, change.id)
+        text = f"{change.mark}: {change.address.kind} {change.address.key!r} is protected and would be lost by {change.action}"
+        if resource and resource.protect:
             yield Refusal("protect", f"{text}; remove `protect: true` first, in a change of its own")
+        elif (other := memory.others.get((change.address.kind, change.id or ""))) and other.protected:
+            yield Refusal("protect", f"{text}: `name: {other.name}` protects it; remove it there first")
+        elif record and record.protected:
+            yield Refusal("protect", f"{text}; declare it without `protect: true` and apply that first, in a change of its own")
 
 
 def _emptied(kinds: Sequence[Kind], manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refusal]:

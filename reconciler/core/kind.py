@@ -24,6 +24,7 @@ def as_is(value: Any) -> Any:
 class Field:
     """A managed field: how its live form is read and compared. Stands in the `Annotated` of an entry's attribute.
 
+    `form` is the form in which values are equal.
     `merged` fields are maps that Intercom merges key by key and that are compared so; `typed_by` names the kind whose things
     say of which type each key is. `moves` marks unique values, which one thing must give up before another may take them.
     `refuses` says why one live value can never become another ("": it can). `older` is the wire's form before an API version.
@@ -31,13 +32,17 @@ class Field:
 
     read: Callable[[Any], Any] = as_is
     write: Callable[[Any], Any] = as_is
-    same: Callable[[Any, Any], bool] = same
+    form: Callable[[Any], Any] = as_is
     personal: bool = False
     merged: bool = False
     typed_by: str | None = None
     moves: bool = False
     refuses: Callable[[Any, Any], str] = lambda before, after: ""
     older: tuple[str, Callable[[Any], Any]] | None = None
+
+    def same(self, one: Any, other: Any) -> bool:
+        """Whether two values are one to Intercom."""
+        return same(self.form(one), self.form(other))
 
     def wire(self, value: Any, version: str) -> Any:
         """A value as a body holds it under an API version."""
@@ -141,12 +146,44 @@ class Count:
 
 
 @dataclass(frozen=True)
+class Members:
+    """A list, or where there is a `query` a search, of all that carry a thing by one kind of links: the sources of these."""
+
+    link: LinkName
+    listing: Listing
+    query: Body | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """How to see who put a thing on somebody: a search for those who carry it, a list of one of these that says when and by whom
+    (`applied_at`, `applied_by`), and the route of the people who do such things."""
+
+    carriers: str
+    body: Body
+    route: str
+    admin: str
+
+
+def fill(template: Any, values: Mapping[str, Any]) -> Any:
+    """A body template with its "{placeholders}" replaced by values."""
+    if isinstance(template, str) and template.startswith("{") and template.endswith("}"):
+        return values[template[1:-1]]
+    if isinstance(template, Mapping):
+        return {key: fill(item, values) for key, item in template.items()}
+    if isinstance(template, (list, tuple)):
+        return [fill(item, values) for item in template]
+    return template
+
+
+@dataclass(frozen=True)
 class Kind:
     """A type of thing, as data: what people write, what names it, and the routes that read and change it.
 
     `whole` says that the listing shows every live thing, so that absence from it is proof. `conflict` reads the id out of the
-    message of a 409. `settles` says that a deletion is asynchronous. `lenient` kinds may be missing from the workspace without
-    being created: their entries carry `missing`.
+    message of a 409. `settles` says that a deletion is asynchronous; `born` is the key that holds when a thing was made, in Unix
+    seconds. `lenient` kinds may be missing from the workspace without being created: their entries carry `missing`. `unrestored` is
+    what does not come back with a thing that is made anew.
     """
 
     name: str
@@ -170,6 +207,7 @@ class Kind:
     conflict: Callable[[str], tuple[str, bool] | None] | None = None
     lenient: bool = False
     settles: bool = False
+    born: str = ""
     person: bool = False
     blind: tuple[str, ...] = ()
     merges: str | None = None
@@ -177,6 +215,9 @@ class Kind:
     scroll: Listing | None = None
     counts: tuple[Count, ...] = ()
     uncounted: tuple[str, ...] = ()
+    trace: Trace | None = None
+    members: tuple[Members, ...] = ()
+    unrestored: str = ""
     page: str = ""
     limit: str = "deletes"
     unrepeatable: Callable[[Body], bool] = lambda body: False

@@ -37,6 +37,7 @@ class Match:
 
 Name = tuple[str, str]
 NOBODY: Mapping[Name, str] = MappingProxyType({})
+UNKNOWN: Mapping[Address, str] = MappingProxyType({})
 
 
 def index(kind: Kind, things: Iterable[Live], merged: Mapping[Name, str] = NOBODY) -> Index:
@@ -66,10 +67,12 @@ def match(
     things: Iterable[Live],
     merged: Mapping[Name, str] = NOBODY,
     unproven: Container[Name] = (),
+    remembered: Mapping[Address, str] = UNKNOWN,
 ) -> Match:
     """Pair resources of one kind with live things of that kind. Pure; the order of the inputs does not matter.
 
     `merged`: names whose bearer was merged into the thing with that id. `unproven`: names of which nobody could say that they are free.
+    `remembered`: the live ids that addresses had when they were applied.
     """
     things = sorted(things, key=lambda t: t.id)
     found, known = Match(), index(kind, things, merged)
@@ -78,6 +81,7 @@ def match(
         _pair(kind, resource, known, found)
         _say_merged(kind, resource, merged, unproven, found)
         _report_lookalikes(kind, resource, looks_like, found)
+    _pair_remembered(kind, resources, things, remembered, found)
     _spare_lookalikes(kind, resources, found)
     _report_declared_lookalikes(kind, resources, found)
     _refuse_shared(kind, found, resources)
@@ -128,6 +132,26 @@ def _say_merged(kind: Kind, resource: Resource, merged: Mapping[Name, str], unpr
         found.withheld.add(resource.address)
         text = "not found, and nobody could say whether it was merged, or into whom: nothing is done with it; try --api-version 2.16"
         found.notes.append(Note("unproven", text, resource.address, resource.mark))
+
+
+def _pair_remembered(
+    kind: Kind, resources: Iterable[Resource], things: Iterable[Live], remembered: Mapping[Address, str], found: Match
+) -> None:
+    """Who is found by no name and was applied to a thing that is still live under another one: somebody renamed it there.
+
+    A kind that can be renamed gets its name back. Of others the name may be the person's own: nothing is done, and it is told.
+    """
+    by_id, taken = {thing.id: thing for thing in things}, set(found.pairs.values())
+    for resource in sorted(resources, key=lambda r: r.address):
+        thing = by_id.get(remembered.get(resource.address, ""))
+        if thing is None or resource.gone or thing.id in taken or resource.address in found.pairs or resource.address in found.withheld:
+            continue
+        if kind.rename:
+            found.pairs[resource.address] = thing.id
+            continue
+        found.withheld.add(resource.address)
+        text = f"has another {resource.by} in Intercom now (id {thing.id}); nothing is done with it: write the new one, with `was:`"
+        found.notes.append(Note("moved", text, resource.address, resource.mark))
 
 
 def _former(kind: Kind, resource: Resource, known: Index, here: list[Live], found: Match) -> list[Live]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from reconciler.core.change import Action, Change, LinkChange, ThingChange
+from reconciler.core.change import Action, Cause, Change, LinkChange, ThingChange
 from reconciler.core.kind import Kind
 from reconciler.core.resource import Manifest, Resource
 from reconciler.core.values import same
@@ -28,10 +28,18 @@ def origins(kinds: Sequence[Kind], base: Manifest, here: Manifest, changes: Sequ
 def _origin(merged: set[str], base: Manifest, here: Manifest, change: Change) -> Origin:
     before, now = base.resources.get(change.address), here.resources.get(change.address)
     if now is None:
-        return Origin.UNEXPLAINED
+        return _of_orphan(before, change)
     if isinstance(change, LinkChange):
         return _of_link(base, here, before, now, change)
     return Origin.EXPLAINED if before is None or _moved(merged, before, now, change) else Origin.EARLIER
+
+
+def _of_orphan(before: Resource | None, change: Change) -> Origin:
+    """What nobody declares any more: it left the manifest in this change, or in an earlier one, or was never in it."""
+    if before is not None:
+        return Origin.EXPLAINED
+    ours = isinstance(change, ThingChange) and change.cause in (Cause.CONFIG, Cause.UNAPPLIED)
+    return Origin.EARLIER if ours else Origin.UNEXPLAINED
 
 
 def _moved(merged: set[str], before: Resource, now: Resource, change: ThingChange) -> bool:
@@ -59,5 +67,7 @@ def _of_link(base: Manifest, here: Manifest, before: Resource | None, now: Resou
         return Origin.EXPLAINED
     if change.action is Action.DETACH and not named:
         # Taken away because the policy lets the list decide: explained by a list or a policy that is new, else by nothing written.
-        return Origin.EXPLAINED if old is None or base.policy.links != here.policy.links else Origin.UNEXPLAINED
+        new = old is None or base.policy.links != here.policy.links
+        # Only what we attached is taken away under `owned`: it was written once.
+        return Origin.EXPLAINED if new else Origin.EARLIER if here.policy.links == "owned" else Origin.UNEXPLAINED
     return Origin.EARLIER

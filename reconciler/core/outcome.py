@@ -21,7 +21,9 @@ class Status(StrEnum):
 class Outcome:
     """What became of one change, and why. `id` is what Intercom calls the thing; `fields` are those that a reply did not show.
 
-    `settling`: done, but it takes effect later. `fatal`: no other call can succeed. `lost`: the answer never came.
+    `settling`: done, but it takes effect later. `fatal`: no other call can succeed. `lost`: the answer never came. `met`: a create
+    found in place what somebody else made. `deleted`: Intercom said that the thing was deleted for good. `anew`: what was to
+    be brought back was made anew.
     """
 
     step: int
@@ -34,3 +36,6 @@ class Outcome:
     settling: bool = False
     fatal: bool = False
     lost: bool = False
+    met: bool = False
+    deleted: bool = False
+    anew: bool = False

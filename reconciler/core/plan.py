@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.core import globs, order
 from reconciler.core.calls import Job, compile_steps
 from reconciler.core.change import Action, Change
-from reconciler.core.diff import Difference
-from reconciler.core.gates import People, Refusal, affected, check
-from reconciler.core.kind import Kind
+from reconciler.core.gates import Case, People, Refusal, affected, check
 from reconciler.core.order import Step
-from reconciler.core.resource import Address, Manifest, Note, Snapshot, Workspace
+from reconciler.core.resource import Address, Note, Snapshot, Workspace
 
 # Intercom documents 10,000 calls per minute and app, metered in windows of ten seconds: developers.intercom.com, rate limiting.
 DOCUMENTED_WINDOW = 1667
@@ -23,11 +21,13 @@ NOBODY = People(0)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which addresses a plan is limited to: by globs, and to `only` those of a saved plan, as it shows them."""
+    """Which addresses a plan is limited to: by globs, and to `only` those of a saved plan, as it shows them; `moved`: to what live moved
+    away from."""
 
     target: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     only: frozenset[str] | None = None
+    moved: bool = False
 
     @property
     def whole(self) -> bool:
@@ -35,8 +35,24 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Drift:
+    """How far live moved away from what was applied, in changes that would put it right; `pending` are those that were never applied,
+    `undeclared` things that nobody declares where the policy calls that drift. `recorded`: an apply is known to hold it against."""
+
+    moved: int
+    pending: int
+    undeclared: int
+    recorded: bool
+
+    @property
+    def is_drift(self) -> bool:
+        return bool(self.moved or self.undeclared)
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What would be done, in execution order, and why it may not be."""
+    """What would be done, in execution order, and why it may not be. `undoes` is the run that it takes back, if any; `drift` says how far
+    live moved, where only that was asked for."""
 
     workspace: Workspace
     paths: tuple[str, ...]
@@ -49,6 +65,8 @@ class Plan:
     window: int = DOCUMENTED_WINDOW
     losing: People = NOBODY
     approved: tuple[str, ...] = ()
+    undoes: str = ""
+    drift: Drift | None = None
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -88,13 +106,12 @@ class Plan:
         return round(self.calls * 10 / self.window, 1)
 
 
-def make_plan(
-    kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, difference: Difference, scope: Scope = Scope(), version: str = "2.16"
-) -> Plan:
+def make_plan(case: Case, scope: Scope = Scope(), version: str = "2.16") -> Plan:
     """Order the changes, cut them to the scope, hold them against the gates, compile them. Pure: same inputs, same plan."""
+    kinds, manifest, live, difference = case.kinds, case.manifest, case.live, case.difference
     steps, cycles = order.arrange(kinds, difference.changes, live)
     steps, left_out = _within(scope, steps, live)
-    refused = check(kinds, manifest, live, difference, tuple(s.change for s in steps), cycles)
+    refused = check(case, tuple(s.change for s in steps), cycles)
     return Plan(
         workspace=live.workspace,
         paths=manifest.paths,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema, model_validator
 
 from reconciler.core.values import Name, Text, Time, Whole, not_null
 
@@ -54,18 +54,34 @@ class Limits(Written):
 class Prune(Written):
     """Which kinds may lose owned things that are no longer declared."""
 
-    tags: Literal["never"] = "never"
-    companies: Literal["never"] = "never"
+    tags: Literal["never", "owned", "all"] = "never"
+    companies: Literal["never", "owned", "all"] = "never"
+
+
+class Reach(Written):
+    """Over which names `prune: all` has authority, as globs."""
+
+    tags: tuple[Name, ...] = ()
+    companies: tuple[Name, ...] = ()
 
 
 class Policy(Written):
     """How strictly the manifest rules the workspace."""
 
-    links: Literal["additive", "declared", "exact"] = "additive"
+    links: Literal["owned", "additive", "declared", "exact"] = "owned"
     prune: Prune = Prune()
-    undeclared_tags: Literal["ignore", "report"] = "report"
+    scope: Reach = Reach()
+    undeclared_tags: Literal["ignore", "report", "drift"] = "report"
     missing_contacts: Literal["skip", "error", "create"] = "skip"
     limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _scoped(self) -> Policy:
+        """Whatever is not declared and not ours is pruned only where its names are written down."""
+        for section in Prune.model_fields:
+            if getattr(self.prune, section) == "all" and not getattr(self.scope, section):
+                raise ValueError(f'prune: {section}: all needs a scope; write `scope: {{{section}: ["growth/*"]}}` under policy')
+        return self
 
 
 def _hash(value: Any) -> str:
@@ -94,7 +110,10 @@ _RANKS: Mapping[str, Sequence[str]] = {
 }
 
 
-def settings(policy: Policy, *, written: bool = False) -> Iterator[tuple[str, int | str]]:
+Setting = int | str | tuple[str, ...]
+
+
+def settings(policy: Policy, *, written: bool = False) -> Iterator[tuple[str, Setting]]:
     """The leaves of a policy as (`limits.deletes`, value); only what was written, if that is asked."""
     for name in Policy.model_fields:
         value = getattr(policy, name)
@@ -107,17 +126,31 @@ def settings(policy: Policy, *, written: bool = False) -> Iterator[tuple[str, in
             yield name, value
 
 
-def looser(name: str, base: int | str, here: int | str) -> bool:
+def looser(name: str, base: Setting, here: Setting) -> bool:
     """Whether a setting allows more than another. A number and a percentage cannot be compared, so that counts as looser."""
     if base == here:
         return False
     if name in _RANKS:
         return _RANKS[name].index(str(here)) > _RANKS[name].index(str(base))
+    if isinstance(base, tuple) and isinstance(here, tuple):
+        # Without a scope in the base nothing is pruned that is not owned, whatever is written here.
+        return bool(base) and (not here or not all(_within(glob, base) for glob in here))
     if isinstance(base, int) and isinstance(here, int):
         return here > base
     if isinstance(base, str) and isinstance(here, str):
         return float(here.rstrip("%")) > float(base.rstrip("%"))
     return True
+
+
+def _within(glob: str, base: Sequence[str]) -> bool:
+    """Whether what a glob means is certainly among what others mean: it is one of them, or a plain name that they match."""
+    from reconciler.core import globs  # which needs addresses, and these the policy
+
+    return glob in base or (not set(glob) & set("*?") and globs.matches(base, [glob]))
+
+
+def _told(value: Setting) -> str:
+    return ", ".join(value) or "none" if isinstance(value, tuple) else str(value)
 
 
 def tightened(base: Policy, here: Policy) -> tuple[Policy, tuple[str, ...]]:
@@ -127,7 +160,7 @@ def tightened(base: Policy, here: Policy) -> tuple[Policy, tuple[str, ...]]:
     known = dict(settings(base))
     for name, value in settings(here, written=True):
         if looser(name, known[name], value):
-            refused.append(f"{name}: {value} (allowed: {known[name]})")
+            refused.append(f"{name}: {_told(value)} (allowed: {_told(known[name])})")
             continue
         section, _, leaf = name.partition(".")
         if leaf:
@@ -140,4 +173,4 @@ def tightened(base: Policy, here: Policy) -> tuple[Policy, tuple[str, ...]]:
 def moved(base: Policy, here: Policy) -> tuple[str, ...]:
     """A line for every setting that is another one than before."""
     before = dict(settings(base))
-    return tuple(f"{name}: {before[name]} -> {value}" for name, value in settings(here) if value != before[name])
+    return tuple(f"{name}: {_told(before[name])} -> {_told(value)}" for name, value in settings(here) if value != before[name])

@@ -12,6 +12,8 @@ from reconciler.core.values import mask
 
 # Without the look behind, a long text without blanks takes quadratic time.
 MAIL = re.compile(r"(?<![^\s@])[^\s@]+@[^\s@]+")
+# An address that is masked already.
+_MASKED = re.compile(r"(?:[a-z]+/)?[^\s@/]\*\*\*@[^\s@]+")
 
 
 def shown(address: Address, app_id: str = "") -> str:
@@ -35,7 +37,7 @@ def without(text: str, values: Iterable[str]) -> str:
 def hidden(value: Any, personal: bool) -> Any:
     """A value as every artifact writes it: personal ones masked, and whatever looks like an e-mail."""
     if isinstance(value, str):
-        return mask(value) if personal else MAIL.sub(lambda m: mask(m[0]), value)
+        return mask(value) if personal else MAIL.sub(lambda m: m[0] if _MASKED.fullmatch(m[0]) else mask(m[0]), value)
     if isinstance(value, dict):
         return {key: hidden(item, personal) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

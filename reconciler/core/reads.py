@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.core.kind import Identity, Kind
 from reconciler.core.match import Index, Name, index
-from reconciler.core.resource import Address, Live, Resource
+from reconciler.core.resource import Address, LinkName, Live, Resource
 
 # Keys in one search: its answer then fits one page of the largest size (150, API 2.16).
 BATCH = 150
@@ -40,11 +40,34 @@ class Read:
     keys: tuple[str, ...] = ()
 
 
+def _no_ends(link: LinkName, source_id: str) -> Iterable[str]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the ledger knows of where to look. `ids` are asked for before any search, `last` when nothing else found somebody.
+
+    `also` are live ids of each kind that are read though nothing of it is declared, `every` kinds of which all is read that a listing
+    shows, `ends` the ids at the other ends of a thing's links that must have a name.
+    """
+
+    ids: Mapping[Address, str] = field(default_factory=dict)
+    last: Mapping[Address, str] = field(default_factory=dict)
+    also: Mapping[str, Set[str]] = field(default_factory=dict)
+    every: Set[str] = frozenset()
+    ends: Callable[[LinkName, str], Iterable[str]] = _no_ends
+
+
+NO_HINTS = Hints()
+
+
 @dataclass
 class Seen:
     """What is known of one kind so far: what was found, what was asked, and the ids that are known from elsewhere."""
 
     ids: dict[Address, str] = field(default_factory=dict)
+    last: dict[Address, str] = field(default_factory=dict)
     things: dict[str, Live] = field(default_factory=dict)
     asked: set[tuple[How, str, str]] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
@@ -56,7 +79,8 @@ class Seen:
     def recall(self, wanted: Iterable[Resource], fold: Callable[[Resource], str]) -> None:
         """Whose id was known from elsewhere and who was merged, or may have been, is that under its own name too."""
         for resource in wanted:
-            by_id, name = ("id", self.ids.get(resource.address, "")), (resource.by, fold(resource))
+            remembered = self.ids.get(resource.address) or self.last.get(resource.address, "")
+            by_id, name = ("id", remembered), (resource.by, fold(resource))
             if by_id in self.merged:
                 self.merged.setdefault(name, self.merged[by_id])
             if by_id in self.unproven:
@@ -83,7 +107,19 @@ def next_reads(kind: Kind, wanted: Sequence[Resource], seen: Seen, needed: bool 
                 how, asked_by, asked = step
                 steps.setdefault((how, asked_by), []).append(asked)
                 break
+        else:
+            if live_id := _by_memory(kind, resource, known, seen):
+                steps.setdefault((How.GET, "id"), []).append(live_id)
     return tuple(_batched(kind, steps, seen))
+
+
+def _by_memory(kind: Kind, resource: Resource, known: Index, seen: Seen) -> str | None:
+    """The id under which somebody was known who is found by no name, unless it was asked for already."""
+    live_id = seen.last.get(resource.address)
+    if live_id is None or resource.gone or (How.GET, "id", live_id) in seen.asked or not kind.get:
+        return None
+    names = ((resource.by, resource.key), *resource.former)
+    return None if any((by, kind.identity[by].fold(key)) in known for by, key in names) else live_id
 
 
 def _questions(kind: Kind, resource: Resource, known: Index) -> Iterator[tuple[str, str]]:

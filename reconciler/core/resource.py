@@ -50,6 +50,7 @@ class Resource:
     former: tuple[tuple[str, str], ...] = ()
     protect: bool = False
     missing: str | None = None
+    recreate: bool = False
     free: bool = False
     links: Mapping[str, WrittenLinks] = field(default_factory=dict)
 
@@ -71,7 +72,7 @@ class Pin:
 class Manifest:
     """Everything that was declared, merged from all files; `digest` covers what was loaded, not the bytes of the files.
 
-    `beside` is what is declared present and left out of this part of a manifest.
+    `beside` is what is declared present and left out of this part of a manifest. `files` are those it was read from.
     """
 
     resources: Mapping[Address, Resource]
@@ -83,6 +84,7 @@ class Manifest:
     sections: frozenset[str] = frozenset()
     approvals: tuple[ApprovalEntry, ...] = ()
     beside: frozenset[Address] = frozenset()
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,9 @@ class Note:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The live side. `pairs` says which live id each declared address is; `links` are pairs of ids; `withheld` must not be touched,
-    nor be lost the links to `doubted` things (kind and id), which a withheld address may mean."""
+    nor be lost the links to `doubted` things (kind and id), which a withheld address may mean. `cut` are things
+    that show only some of their links, `listed` kinds of which everything was read. `vanished` are addresses whose remembered
+    id Intercom does not know any more."""
 
     workspace: Workspace
     things: Mapping[str, Mapping[str, Live]]
@@ -129,6 +133,9 @@ class Snapshot:
     withheld: frozenset[Address] = frozenset()
     doubted: frozenset[tuple[str, str]] = frozenset()
     merged: frozenset[Address] = frozenset()
+    cut: frozenset[tuple[LinkName, str]] = frozenset()
+    listed: frozenset[str] = frozenset()
+    vanished: Mapping[Address, str] = field(default_factory=dict)
     totals: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     refusals: tuple[tuple[str, str], ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 
 class _Part(BaseModel):
@@ -76,9 +76,15 @@ class _People(_Part):
     exact: bool
 
 
+class _Doubts(_Part):
+    disproved: list[tuple[str, str, str, float]]
+    undone: list[tuple[str, str, str, str]]
+
+
 class _Plan(_Part):
     workspace: _Workspace
-    manifest: dict[str, Any]
+    manifest: dict[str, Any] = {}
+    run: str = ""
     changes: list[_Change]
     summary: dict[str, int]
     cost: _Cost
@@ -86,6 +92,14 @@ class _Plan(_Part):
     notes: list[_Note] = []
     people: _People | None = None
     scope: dict[str, list[str]] = {}
+    as_declared: dict[str, str] = {}
+    doubts: _Doubts | None = None
+
+    @model_validator(mode="after")
+    def _says_of_what(self) -> _Plan:
+        if not self.run and not self.manifest:
+            raise ValueError("names neither a manifest nor a run")
+        return self
 
 
 def is_plan(found: Any) -> bool:

@@ -22,6 +22,11 @@ def _option_objects(values: Any) -> Any:
     return [{"value": value} for value in values]
 
 
+def _type(data_type: Any) -> Any:
+    """`datetime` is written and `date` is read (API 2.16, data attribute types)."""
+    return "date" if data_type == "datetime" else data_type
+
+
 DataType = Literal["string", "integer", "float", "boolean", "datetime", "date", "options"]
 
 
@@ -30,7 +35,7 @@ class AttributeEntry(Entry):
 
     name: Annotated[Name, Field()]
     model: Annotated[Literal["contact", "company"], Field(refuses=lambda before, after: _FIXED)]
-    data_type: Annotated[DataType, Field(refuses=lambda before, after: _FIXED, same=lambda a, b: _type(a) == _type(b))]
+    data_type: Annotated[DataType, Field(refuses=lambda before, after: _FIXED, form=_type)]
     options: Annotated[tuple[Text, ...], Field(write=_option_objects)] = ()
     description: Annotated[Text, Field()] = ""
     messenger_writable: Annotated[Flag, Field()] = False
@@ -53,11 +58,6 @@ class AttributeEntry(Entry):
         if listed and "options" not in self.model_fields_set and self.state != "archived":
             raise ValueError("is a list without options; write options: [..]")
         return self
-
-
-def _type(data_type: Any) -> Any:
-    """`datetime` is written and `date` is read (API 2.16, data attribute types)."""
-    return "date" if data_type == "datetime" else data_type
 
 
 _UPDATABLE = frozenset({"description", "messenger_writable", "options"})

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import PlainValidator, model_validator
 
 from reconciler.core.entry import Attributes, Entry, LinkItem, link_schema, link_to
-from reconciler.core.kind import Body, Bulk, Count, Field, Identity, Kind, LinkKind, Listing, Write
+from reconciler.core.kind import Body, Bulk, Count, Field, Identity, Kind, LinkKind, Listing, Members, Write
+from reconciler.core.resource import LinkName
 from reconciler.core.values import Key, NotNull, Text, Time, Whole
 
 
@@ -70,7 +71,12 @@ COMPANY = Kind(
     delete=Write("DELETE /companies/{id}"),
     # A deletion archives the company some time later and detaches its contacts (API 2.16, DELETE /companies/{id}).
     settles=True,
+    # POST /companies takes over a company of the same company_id, which keeps its created_at (API 2.16).
+    born="created_at",
     counts=(Count("contacts", "GET /companies/{id}/contacts?per_page=1", people=True),),
+    # Contacts can be searched by no field of a company; 50 a page is what the recorded example shows (API 2.16).
+    members=(Members(LinkName("contact", "companies"), Listing("GET /companies/{id}/contacts", style="pages", per_page=50)),),
+    unrestored="segments, notes and counts stay bound to that one, which Intercom may still be archiving",
     page="/a/apps/{app_id}/companies/{id}",
     blind=("not in this list: companies without users",),
     after=("attribute",),

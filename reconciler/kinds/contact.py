@@ -11,7 +11,7 @@ from reconciler.core.entry import Attributes, Entry, LinkItem, NullableFlag, Nul
 from reconciler.core.kind import Body, Bulk, Field, Identity, Kind, LinkKind, Listing, Searched, Write
 from reconciler.core.policy import Written
 from reconciler.core.resource import Live
-from reconciler.core.values import Email, Key, NotNull, fold
+from reconciler.core.values import Email, Flag, Key, NotNull, fold
 from reconciler.core.values import name as read_name
 
 
@@ -33,14 +33,9 @@ def _admin_id(value: str | None) -> str | None:
     return value
 
 
-def _same_mail(one: Any, other: Any) -> bool:
-    """The same mailbox in any case."""
-    return one == other or (isinstance(one, str) and isinstance(other, str) and fold(one) == fold(other))
-
-
-def _same_choice(one: Any, other: Any) -> bool:
-    """A choice that was cleared is read as false."""
-    return bool(one) is bool(other)
+def _mailbox(value: Any) -> Any:
+    """An e-mail in any case is one mailbox."""
+    return fold(value) if isinstance(value, str) else value
 
 
 def _image(value: Any) -> Any:
@@ -81,11 +76,12 @@ class ContactEntry(Entry):
     """A contact as people write it. `external_id`, else `email`, else `id` says who it is."""
 
     external_id: Annotated[Key, Field(moves=True)] = ""
-    email: Annotated[Email, Field(same=_same_mail, personal=True, moves=True)] = ""
+    email: Annotated[Email, Field(form=_mailbox, personal=True, moves=True)] = ""
     id: ContactId = ""
     was: Annotated[Was | None, NotNull] = None
     state: Annotated[Literal["present", "archived", "absent"] | None, NotNull] = None
     missing: Annotated[Literal["skip", "error", "create"] | None, NotNull] = None
+    recreate: Flag = False
     role: Annotated[Literal["user", "lead"], Field(refuses=_one_way)] = "user"
     name: Annotated[NullableText, Field(personal=True)] = None
     phone: Annotated[NullableText, Field(personal=True)] = None
@@ -93,7 +89,8 @@ class ContactEntry(Entry):
     signed_up_at: Annotated[NullableTime, Field()] = None
     last_seen_at: Annotated[NullableTime, Field()] = None
     owner_id: Annotated[NullableText, AfterValidator(_admin_id), Field(read=_text, older=("2.16", _number))] = None
-    unsubscribed_from_emails: Annotated[NullableFlag, Field(same=_same_choice)] = None
+    # A choice that was cleared is read as false.
+    unsubscribed_from_emails: Annotated[NullableFlag, Field(form=bool)] = None
     custom_attributes: Annotated[Attributes, Field(merged=True, typed_by="attribute")] = {}
     tags: tuple[Annotated[LinkItem, PlainValidator(link_to("tag")), link_schema("tag")], ...] = ()
     companies: tuple[Annotated[LinkItem, PlainValidator(link_to("company")), link_schema("company")], ...] = ()

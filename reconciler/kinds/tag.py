@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, WithJsonSchema
 
 from reconciler.core.entry import Entry
-from reconciler.core.kind import Body, Count, Field, Identity, Kind, Listing, Write
+from reconciler.core.kind import Body, Count, Field, Identity, Kind, Listing, Members, Trace, Write
+from reconciler.core.resource import LinkName
 from reconciler.core.values import Name, NotNull, Text, fold, skeleton
 
 
@@ -28,8 +29,19 @@ class TagEntry(Entry):
     description: Text = ""
 
 
+def _query(field: str) -> Body:
+    return {"field": field, "operator": "=", "value": "{id}"}
+
+
 def _page_of_one(field: str) -> Body:
-    return {"query": {"field": field, "operator": "=", "value": "{id}"}, "pagination": {"per_page": 1}}
+    return {"query": _query(field), "pagination": {"per_page": 1}}
+
+
+_LAST_CHANGED: Body = {
+    "query": {"field": "tag_id", "operator": "=", "value": "{id}"},
+    "sort": {"field": "updated_at", "order": "descending"},
+    "pagination": {"per_page": 5},
+}
 
 
 # There is no PUT: POST /tags creates by name and renames by id. Names are unique whatever their case (API 2.16, POST /tags).
@@ -57,6 +69,15 @@ TAG = Kind(
     ),
     # POST /tickets/search has no field for tags (API 2.16).
     uncounted=("tickets",),
+    members=(
+        # tag_id knows = and != only; 150 is the largest page (API 2.16, POST /contacts/search).
+        Members(LinkName("contact", "tags"), Listing("POST /contacts/search", style="search", per_page=150), _query("tag_id")),
+        Members(LinkName("company", "tags"), Listing("GET /companies?tag_id={id}", style="pages", per_page=60)),
+    ),
+    unrestored="segments, campaigns and counts stay bound to that one, and conversations, tickets, content, archived contacts and "
+    "companies without users do not get it again",
+    # applied_at and applied_by stand only in a contact's own list of tags (API 2.16, tag).
+    trace=Trace("POST /contacts/search", _LAST_CHANGED, "GET /contacts/{source}/tags", "GET /admins/{id}"),
     page="/a/apps/{app_id}/settings/data/tags",
     former=lambda entry: (("name", name) for name in entry.renamed_from),
 )

@@ -1,0 +1,118 @@
+"""Adoption: which live things become ours, and what the ledger is to know of them then. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from reconciler.core.gates import Case
+from reconciler.core.memory import Memory, Record, Thing, Tie
+from reconciler.core.recording import Scribe, Sides, standing
+from reconciler.core.resource import Address, Live, Resource
+
+Owners = Mapping[Thing, str]
+"""The things that other names own, and whose they are."""
+
+
+class Standing(StrEnum):
+    """What the ledger says of a live thing before it is adopted."""
+
+    UNKNOWN = "not recorded"
+    RECORDED = "recorded"
+    OURS = "ours"
+    FOREIGN = "foreign"
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A live thing that was asked for. `links` is how many of its links become ours with it, `owner` the other name that owns it."""
+
+    address: Address
+    id: str
+    standing: Standing
+    links: int = 0
+    owner: str = ""
+
+    @property
+    def taken(self) -> bool:
+        """Whether something becomes ours that was not."""
+        return self.standing in (Standing.UNKNOWN, Standing.RECORDED) or self.links > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What was found live, the records of what becomes ours, and how much is left out, by why."""
+
+    finds: tuple[Find, ...]
+    records: tuple[Record, ...]
+    left: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def taken(self) -> int:
+        return sum(find.taken for find in self.finds)
+
+
+def of_declared(scribe: Scribe, case: Case, owners: Owners) -> Adoption:
+    """What is declared and live, but for what is in doubt, and what is declared as not being there."""
+    finds, records, left = [], [], Counter[str]()
+    sides = standing(case.live, case.difference, (), case.live.pairs, case.manifest.policy.links)
+    for address, resource in sorted(case.manifest.resources.items()):
+        thing = case.live.of(address)
+        if why := _left_out(scribe, case, resource, thing):
+            left[why] += 1
+        elif thing is not None:
+            found, record = _declared(scribe, resource, thing, owners, sides)
+            finds.append(found)
+            records += [record] if found.taken else []
+    return Adoption(tuple(finds), tuple(records), dict(sorted(left.items())))
+
+
+def _left_out(scribe: Scribe, case: Case, resource: Resource, thing: Live | None) -> str:
+    """Why nothing can be adopted for an entry; empty where something can."""
+    if resource.gone:
+        return "declared as not being there"
+    if resource.address in case.live.withheld:
+        return "in doubt (`reconciler plan` says why)"
+    return "not live" if thing is None or scribe.kinds[thing.kind].dormant(thing) else ""
+
+
+def _declared(scribe: Scribe, resource: Resource, thing: Live, owners: Owners, sides: Sides) -> tuple[Find, Record]:
+    before = scribe.memory.of(thing.kind, thing.id)
+    record = scribe.adopted(before, resource, thing, sides)
+    found = _find(scribe.memory, resource.address, thing, owners)
+    if found.standing is Standing.OURS:
+        # What is ours keeps its base, or drift of it would be forgotten.
+        record = replace(record, fields=scribe.found(before, resource, thing.id, sides).fields)
+    if found.standing is Standing.FOREIGN:
+        return found, record
+    return replace(found, links=sum(1 for _ in _new_ties(before, record))), record
+
+
+def _new_ties(before: Record | None, record: Record) -> Iterator[tuple[str, str]]:
+    """The links that were not ours before."""
+    for link, ties in record.links.items():
+        for end, tie in ties.items():
+            if tie == Tie.OWNED and (before is None or before.tie(link, end) != Tie.OWNED):
+                yield link, end
+
+
+def of_named(scribe: Scribe, things: Mapping[Address, Live], owners: Owners) -> Adoption:
+    """These things alone, without fields and links."""
+    finds = tuple(_find(scribe.memory, address, thing, owners) for address, thing in sorted(things.items()))
+    return Adoption(finds, tuple(_alone(scribe, find) for find in finds if find.taken))
+
+
+def _alone(scribe: Scribe, found: Find) -> Record:
+    before = scribe.memory.of(found.address.kind, found.id)
+    return replace(before or scribe.blank(found.address, found.id, ""), owned=True, deleted=False, run=scribe.run)
+
+
+def _find(memory: Memory, address: Address, thing: Live, owners: Owners) -> Find:
+    before, owner = memory.of(thing.kind, thing.id), owners.get((thing.kind, thing.id), "")
+    if before and before.owned and not before.deleted:
+        return Find(address, thing.id, Standing.OURS)
+    if owner:
+        return Find(address, thing.id, Standing.FOREIGN, owner=owner)
+    return Find(address, thing.id, Standing.RECORDED if before else Standing.UNKNOWN)

@@ -1,0 +1,225 @@
+"""Memory: what the ledger holds for one owner, as a value that the core can ask. Pure: the digests come in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
+
+from reconciler.core.resource import Address, LinkName
+
+Thing = tuple[str, str]
+"""A kind and a live id."""
+
+
+class Digests(Protocol):
+    """Keyed digests: equal for equal things and values, and nothing can be read back from them."""
+
+    def thing(self, app_id: str, address: Address) -> str:
+        """What an address is known by."""
+
+    def claim(self, salt: str, path: str, value: Any) -> str:
+        """What the value of a field is known by; the salt says of which thing."""
+
+    def plain(self, text: str) -> str:
+        """A text without e-mails."""
+
+    def address(self, address: Address) -> str:
+        """An address without e-mails."""
+
+
+class Tie(StrEnum):
+    """How a recorded link came about: we made it, it was found there, or it was written absent and is."""
+
+    OWNED = "owned"
+    FOUND = "found"
+    ABSENT = "absent"
+
+
+# The key under which a record says by which policy its list of links was the authority; no id is written so.
+GOVERNED = "*"
+
+# The path under which a record says that its thing is gone because that was declared; no field is called so.
+STATE = "state"
+
+Ties = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the ledger holds of one live thing: `fields` are digests of what was applied or found converged, by path; `links` are ties
+    by list and id of the other end. `owned`: created or adopted by us; `deleted`: Intercom said so. `address` holds no e-mail.
+
+    `written` is when we last wrote to it, in Unix seconds, 0 where we never did.
+    """
+
+    kind: str
+    id: str
+    thing: str
+    address: str
+    owned: bool = False
+    protected: bool = False
+    deleted: bool = False
+    file: str = ""
+    run: str = ""
+    written: float = 0.0
+    fields: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, Ties] = field(default_factory=dict)
+
+    @property
+    def name(self) -> Thing:
+        return self.kind, self.id
+
+    @property
+    def salt(self) -> str:
+        """What the digests of its fields are salted with: the live thing, whatever address it has."""
+        return f"{self.kind}/{self.id}"
+
+    @property
+    def buried(self) -> bool:
+        """Whether it was declared absent and is: what comes back under its address came by itself."""
+        return self.deleted and STATE in self.fields
+
+    def tie(self, link: str, target_id: str) -> str | None:
+        """How a link of it came about, None where nothing is recorded."""
+        return self.links.get(link, NOTHING).get(target_id)
+
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Place(NamedTuple):
+    """What a write was about: a thing by its digest, and for a link its list and the digest of the other end."""
+
+    thing: str
+    link: str = ""
+    target: str = ""
+
+
+class Attempt(NamedTuple):
+    """A write that was in a plan and of which nobody can say that it was done. `intended` is when its call was about to be sent (0:
+    never); `proof`: its run had proved that the thing, or the link, was not there. `fields` are digests by path."""
+
+    action: str
+    intended: float
+    proof: bool
+    answered: bool
+    fields: Mapping[str, str]
+    kind: str = ""
+
+    @property
+    def lost(self) -> bool:
+        """Whether what it makes may be there, made by us: it was sent, never answered, and proved not to be there before."""
+        return self.proof and self.intended > 0 and not self.answered
+
+
+class _Blank:
+    """The digests where there is no ledger: nothing was ever recorded under them."""
+
+    def thing(self, app_id: str, address: Address) -> str:
+        return ""
+
+    def claim(self, salt: str, path: str, value: Any) -> str:
+        return ""
+
+    def plain(self, text: str) -> str:
+        return text
+
+    def address(self, address: Address) -> str:
+        return str(address)
+
+
+class Other(NamedTuple):
+    """What another manifest's name has recorded: which name, and whether it protects it."""
+
+    name: str
+    protected: bool = False
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is remembered for one workspace and one manifest's name. `others` are things that other names recorded, `ties` their links,
+    as (kind, id, list, id of the other end), each with whose it is.
+
+    `there`: there is a ledger. `runs`: how many applies it holds for this name; 0 is also what a lost ledger holds.
+    """
+
+    app_id: str = ""
+    digests: Digests = field(default_factory=_Blank)
+    records: Mapping[Thing, Record] = field(default_factory=dict)
+    others: Mapping[Thing, Other] = field(default_factory=dict)
+    ties: Mapping[tuple[str, str, str, str], str] = field(default_factory=dict)
+    attempts: Mapping[Place, Attempt] = field(default_factory=dict)
+    there: bool = False
+    runs: int = 0
+
+    @cached_property
+    def by_thing(self) -> Mapping[str, Record]:
+        """The records by the digests of their addresses; of two with one, the one that is not deleted."""
+        return {r.thing: r for r in sorted(self.records.values(), key=lambda r: (not r.deleted, r.written, r.id))}
+
+    def of(self, kind: str, live_id: str | None) -> Record | None:
+        """What is recorded of a live thing."""
+        return self.records.get((kind, live_id)) if live_id else None
+
+    def at(self, address: Address) -> Record | None:
+        """What is recorded under an address, whatever is live there now."""
+        return self.by_thing.get(self.digests.thing(self.app_id, address)) if self.records else None
+
+    def attempt(self, address: Address, link: str = "", target: Address | None = None) -> Attempt | None:
+        """What was last tried there, and not known to be done."""
+        if not self.attempts:
+            return None
+        end = self.digests.thing(self.app_id, target) if target else ""
+        return self.attempts.get(Place(self.digests.thing(self.app_id, address), link, end))
+
+    def created(self, address: Address) -> bool:
+        """Whether a create of ours was sent, never answered, and proved to be of something that was not there."""
+        found = self.attempt(address)
+        return found is not None and found.action == "create" and found.lost
+
+    def tie(self, link: LinkName, source: Address, source_id: str, target: Address, target_id: str) -> str | None:
+        """How a live link came about: recorded so, or made by a call of ours whose answer was lost."""
+        record = self.of(source.kind, source_id)
+        if record and (tie := record.tie(link.field, target_id)) in (Tie.OWNED, Tie.FOUND):
+            return tie
+        found = self.attempt(source, link.field, target)
+        if found and found.action == "attach" and found.lost:
+            return Tie.OWNED
+        return record.tie(link.field, target_id) if record else None
+
+    def elsewhere(self, link: LinkName, source_id: str, target_id: str) -> str | None:
+        """Which other name has a link too."""
+        return self.ties.get((link.source, source_id, link.field, target_id))
+
+    def owned(self, link: LinkName, record: Record) -> Sequence[str]:
+        """The ids of the other ends of the links that we made."""
+        return [target_id for target_id, tie in record.links.get(link.field, NOTHING).items() if tie == Tie.OWNED]
+
+
+BLANK = Memory()
+
+
+def disowned(memory: Memory) -> Memory:
+    """The memory of a ledger that is older than what was applied last: it knows what was found, and owns nothing."""
+    records = {name: _disowned(record) for name, record in memory.records.items()}
+    return replace(memory, records=records, attempts={})
+
+
+def _disowned(record: Record) -> Record:
+    links = {field: {end: Tie.FOUND if tie == Tie.OWNED else tie for end, tie in held.items()} for field, held in record.links.items()}
+    return replace(record, owned=False, links=links)
+
+
+def without_tie(record: Record, link: str, target_id: str) -> Record:
+    """A record that knows nothing of one link any more."""
+    ties = {end: tie for end, tie in record.links.get(link, NOTHING).items() if end != target_id}
+    return replace(record, links={**record.links, link: ties})
+
+
+def with_tie(record: Record, link: str, target_id: str, tie: Tie) -> Record:
+    """A record that knows how one link came about."""
+    return replace(record, links={**record.links, link: {**record.links.get(link, NOTHING), target_id: tie.value}})

@@ -1,0 +1,449 @@
+"""Undo: what a run did becomes, from its image, what is to be there instead; the ordinary comparison says the rest. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any, NamedTuple, get_args
+
+from reconciler.core.change import Action, LinkChange, ThingChange
+from reconciler.core.diff import live_value
+from reconciler.core.image import HIDDEN, Deed, End, Image, Moved
+from reconciler.core.kind import Field, Kind
+from reconciler.core.match import Index, index
+from reconciler.core.memory import Memory, Record, Thing, Tie, with_tie, without_tie
+from reconciler.core.outcome import Outcome
+from reconciler.core.policy import Limits, Policy
+from reconciler.core.recording import Scribe
+from reconciler.core.resource import Address, LinkName, Live, Manifest, Note, Pin, Resource, Snapshot, WrittenLinks
+from reconciler.errors import Mark
+
+CHANGED, LOST = "changed since", "cannot come back"
+ELSEWHERE = "was kept only on the machine of that run"
+
+
+class Fate(Enum):
+    """What became of a deed. MET: what it was to make was there. Where its answer was lost nobody knows, so what is live says it."""
+
+    DONE = "done"
+    MET = "met"
+    LOST = "lost"
+    NOT = "not"
+
+
+class Fact(NamedTuple):
+    """What is known of a deed after its run, and the id of the thing."""
+
+    fate: Fate
+    id: str | None = None
+
+
+UNKNOWN = Fact(Fate.LOST)
+
+
+class Done(NamedTuple):
+    """A deed that was done, or may have been, with the ids that are known by now."""
+
+    deed: Deed
+    fate: Fate
+
+
+Place = tuple[Address, str]
+"""An address and a path in it; the whole of it where that is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """What of all that comes back was ours before: things with the file that declared them, and links by their ends."""
+
+    files: Mapping[Address, str] = field(default_factory=dict)
+    links: frozenset[tuple[Address, Address]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What is to be there once a run is taken back, and the live side of it. `skipped` are the places that changed since."""
+
+    manifest: Manifest
+    live: Snapshot
+    skipped: frozenset[Place]
+    ownership: Ownership
+
+
+def done(image: Image, facts: Sequence[Fact]) -> tuple[Done, ...]:
+    """The deeds of a run that were done, with the ids of what they made."""
+    pairs = list(zip(image.deeds, facts, strict=True))
+    made = {i: fact.id or deed.source.id for i, (deed, fact) in enumerate(pairs) if fact.fate is not Fate.NOT and not deed.link}
+
+    def known(end: End) -> End:
+        return end if end.made is None else End(end.kind, made.get(end.made))
+
+    def told(i: int, deed: Deed) -> Deed:
+        if deed.target:
+            return replace(deed, source=known(deed.source), target=known(deed.target))
+        return replace(deed, source=End(deed.source.kind, made[i]))
+
+    return tuple(Done(told(i, deed), fact.fate) for i, (deed, fact) in enumerate(pairs) if fact.fate is not Fate.NOT)
+
+
+# ── what to look at ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def questions(kinds: Sequence[Kind], image: Image, deeds: Sequence[Done]) -> tuple[Manifest, Mapping[str, Set[str]]]:
+    """What must be seen of the workspace: as a manifest all that can be named there, and by kind the live ids of the rest."""
+    by_name, mark = {kind.name: kind for kind in kinds}, Mark(f"run {image.run}")
+    resources: dict[Address, Resource] = {}
+    also: dict[str, set[str]] = {}
+    for kind, live_id in sorted({thing for deed, _ in deeds for thing in _things(deed)}):
+        if "id" in by_name[kind].identity:
+            # Lists that are written are read whole.
+            links = {link.field: WrittenLinks({}, {}) for link in by_name[kind].links}
+            resources[Address(kind, live_id)] = Resource(Address(kind, live_id), "id", live_id, {}, mark, links=links)
+        else:
+            also.setdefault(kind, set()).add(live_id)
+    for deed in (deed for deed, _ in deeds if _by_name(deed)):
+        address = Address(deed.source.kind, deed.key)
+        resources[address] = Resource(address, deed.by, deed.key, {}, mark)
+    return declared(image, resources), also
+
+
+def declared(image: Image, resources: Mapping[Address, Resource]) -> Manifest:
+    """A manifest under the name of a run, for its workspace, held to the limits that it was held to."""
+    policy = Policy(links="additive", limits=Limits(**image.limits))
+    return Manifest(resources, policy, image.name, Pin(image.app_id, image.region))
+
+
+def _things(deed: Deed) -> Iterator[Thing]:
+    """The live things that a deed is about, but for the one that it deleted."""
+    if deed.source.id and deed.action is not Action.DELETE:
+        yield deed.source.kind, deed.source.id
+    if deed.target and deed.target.id:
+        yield deed.target.kind, deed.target.id
+    for held in deed.held:
+        yield from ((held.kind, live_id) for live_id in held.ids)
+
+
+def _by_name(deed: Deed) -> bool:
+    """Whether a thing can be found by its name alone: it was deleted, or the answer to its create never came."""
+    unanswered = deed.action is Action.CREATE and deed.source.id is None
+    return (unanswered or deed.action is Action.DELETE) and bool(deed.by) and isinstance(deed.key, str)
+
+
+# ── what is to be there ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def undo(kinds: Sequence[Kind], image: Image, deeds: Sequence[Done], live: Snapshot, memory: Memory) -> Undo:
+    """What a run did, turned around, as far as it still stands; notes say what changed since and what cannot come back."""
+    draft = _Draft(kinds, image, live, memory)
+    for deed, fate in deeds:
+        if deed.link is None:
+            draft.thing(deed, fate)
+    for deed, _ in deeds:
+        draft.links(deed)
+    return draft.undo()
+
+
+@dataclass
+class _Part:
+    """What is to become of one thing; `id` is None for what comes back under a new one."""
+
+    kind: Kind
+    id: str | None
+    by: str
+    key: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    state: str | None = None
+    links: dict[str, dict[Thing, bool]] = field(default_factory=dict)
+
+    @property
+    def address(self) -> Address:
+        return Address(self.kind.name, self.key)
+
+    def claim(self, path: str, value: Any) -> None:
+        """A value that is to be there."""
+        name, dot, key = path.partition(".")
+        if dot and name in self.kind.fields:
+            self.fields.setdefault(name, {})[key] = value
+        else:
+            self.fields[path] = value
+            self.key = value if path == self.by else self.key
+
+
+class _Draft:
+    """What is found out on the way. Things go by the ids that they had when the run began."""
+
+    def __init__(self, kinds: Sequence[Kind], image: Image, live: Snapshot, memory: Memory) -> None:
+        self.kinds = {kind.name: kind for kind in kinds}
+        self.image, self.live, self.memory = image, live, memory
+        self.mark = Mark(f"run {image.run}")
+        self.parts: dict[Thing, _Part] = {}
+        self.notes: list[Note] = []
+        self.skipped: set[Place] = set()
+        self.files: dict[Address, str] = {}
+        self.ours: set[tuple[Thing, Thing]] = set()
+        self.given: set[tuple[str, str, str]] = set()
+        self.indexes: dict[str, Index] = {}
+
+    def lost(self, address: Address, text: str) -> None:
+        self.notes.append(Note(LOST, text, address, self.mark))
+
+    def changed(self, address: Address, path: str, text: str) -> None:
+        self.notes.append(Note(CHANGED, text, address, self.mark))
+        self.skipped.add((address, path))
+
+    def seen(self, kind: str, live_id: str | None) -> Live | None:
+        return self.live.things.get(kind, {}).get(live_id or "")
+
+    def part(self, kind: str, live_id: str | None) -> _Part | None:
+        """What is to become of a thing that is live, or comes back; None where it is gone."""
+        thing = self.seen(kind, live_id)
+        if live_id and thing and (kind, live_id) not in self.parts:
+            about = self.kinds[kind]
+            by = "id" if "id" in about.identity else about.identities[0].field
+            self.parts[kind, live_id] = _Part(about, live_id, by, live_id if by == "id" else str(thing.fields[by]))
+        return self.parts.get((kind, live_id or ""))
+
+    # ── things ──
+
+    def thing(self, deed: Deed, fate: Fate) -> None:
+        kind = self.kinds[deed.source.kind]
+        self.given.update((kind.name, str(deed.source.id), path) for path in deed.fields)
+        match deed.action:
+            case Action.CREATE:
+                self._unmake(kind, deed, fate)
+            case Action.DELETE:
+                self._remake(kind, deed)
+            case Action.ARCHIVE:
+                self._bring_back(kind, deed)
+            case Action.UNARCHIVE:
+                self._put_back(kind, deed)
+            case _:
+                self._restore(kind, deed)
+
+    def _unmake(self, kind: Kind, deed: Deed, fate: Fate) -> None:
+        """What was created goes: into the archive where its kind has one, for ever only where it has none."""
+        name = Address(kind.name, str(deed.key))
+        live_id = deed.source.id or self.live.pairs.get(name)
+        thing, part = self.seen(kind.name, live_id), self.part(kind.name, live_id)
+        if thing is None or part is None or kind.dormant(thing):
+            return
+        if fate is Fate.MET or (fate is Fate.LOST and not self._made(name, thing)):
+            self.lost(part.address, "was there before, as far as the ledger knows, so it stays; what it had then was not read")
+        elif self._as_left(kind, deed, thing, part.address, name):
+            part.state = "archived" if kind.archive else "absent"
+            if kind.person:
+                self.lost(part.address, "is archived, not deleted: undo deletes nobody")
+
+    def _made(self, name: Address, thing: Live) -> bool:
+        """Whether the ledger knows that a thing is ours though the answer to its create was lost."""
+        record = self.memory.of(thing.kind, thing.id)
+        return (record is not None and record.owned) or self.memory.created(name)
+
+    def _as_left(self, kind: Kind, deed: Deed, thing: Live, address: Address, planned: Address) -> bool:
+        """Whether a thing has still all that the run gave it, which called it `planned`; a note where it has not."""
+        told = [(path, moved.after) for path, moved in deed.fields.items() if moved.after not in (None, HIDDEN)]
+        other = [path for path, after in told if not _field(kind, path).same(live_value(thing, path), after)]
+        if other:
+            self.changed(address, "", f"{', '.join(other)} is not as the run left it, so all of it stays")
+            self.skipped.add((planned, ""))
+        return not other
+
+    def _remake(self, kind: Kind, deed: Deed) -> None:
+        """What was deleted is made anew, with what it had; where it is there again, it stays as it is."""
+        if kind.person:
+            self.lost(Address(kind.name, str(deed.source.id)), "was deleted for ever")
+            return
+        if not isinstance(deed.key, str):
+            self.lost(Address(kind.name, f"id {deed.source.id}"), f"its name {ELSEWHERE}")
+            return
+        name = Address(kind.name, deed.key)
+        thing = self.seen(kind.name, self.live.pairs.get(name))
+        if thing and thing.id == deed.source.id:
+            self.lost(name, "is still there under its old id: if it was deleted, that takes effect later; undo again when it is gone")
+            self.skipped.add((name, ""))
+        elif thing:
+            again = _Part(kind, thing.id, deed.by, str(thing.fields[deed.by]))
+            self.parts[kind.name, str(deed.source.id)] = again
+            self.notes.append(Note(CHANGED, f"is there again (id {thing.id}): only links that it lacks are made", again.address, self.mark))
+        else:
+            self.parts[kind.name, str(deed.source.id)] = self._anew(kind, deed, name)
+
+    def _anew(self, kind: Kind, deed: Deed, name: Address) -> _Part:
+        """A thing with all that it had, but for its id."""
+        part = _Part(kind, None, deed.by, name.key)
+        self.lost(name, "; ".join(filter(None, (f"comes back, but not its id {deed.source.id}", kind.unrestored))))
+        if hidden := [path for path, value in deed.had.items() if value is HIDDEN]:
+            self.lost(name, f"{', '.join(hidden)}: {ELSEWHERE}")
+        for path, value in deed.had.items():
+            if value is not HIDDEN:
+                part.claim(path, value)
+        if deed.ours:
+            self.files[name] = deed.file
+        return part
+
+    def _bring_back(self, kind: Kind, deed: Deed) -> None:
+        """Whoever was archived is live again. What a whole listing shows is dormant there; others cannot be seen."""
+        if kind.whole:
+            self.part(kind.name, deed.source.id)
+        elif deed.source.id:
+            self.parts[kind.name, deed.source.id] = _Part(kind, deed.source.id, "id", deed.source.id, state="present")
+
+    def _put_back(self, kind: Kind, deed: Deed) -> None:
+        """Whoever was brought back from the archive goes there again."""
+        thing, part = self.seen(kind.name, deed.source.id), self.part(kind.name, deed.source.id)
+        if thing is None or part is None or kind.dormant(thing):
+            return
+        if self._as_left(kind, deed, thing, part.address, part.address):
+            part.state = "archived"
+            if deed.fields:
+                self.lost(part.address, f"{', '.join(deed.fields)}: stays as the run wrote it; what was archived could not be seen")
+
+    def _restore(self, kind: Kind, deed: Deed) -> None:
+        """Fields that are as the run left them get their values back."""
+        thing, part = self.seen(kind.name, deed.source.id), self.part(kind.name, deed.source.id)
+        if thing is None or part is None:
+            self.changed(Address(kind.name, str(deed.source.id)), "", "is gone: archived, merged or deleted")
+            return
+        for path, moved in deed.fields.items():
+            if self._free(kind, path, moved, thing, part):
+                part.claim(path, moved.before)
+
+    def _free(self, kind: Kind, path: str, moved: Moved, thing: Live, part: _Part) -> bool:
+        """Whether a field can have its value back; a note where it cannot."""
+        about, now = _field(kind, path), live_value(thing, path)
+        if HIDDEN in moved:
+            self.lost(part.address, f"{path}: {ELSEWHERE}")
+        elif about.same(now, moved.before):
+            return True
+        elif not about.same(now, moved.after):
+            self.changed(part.address, path, f"{path} is not as the run left it")
+        elif moved.before is None and not _nullable(kind, path):
+            self.lost(part.address, f"{path}: there was nothing, and Intercom takes no null for it")
+        elif why := about.refuses(now, moved.before):
+            self.lost(part.address, f"{path}: {why}")
+        else:
+            return True
+        return False
+
+    def _settle(self) -> None:
+        """Unique values that somebody else has now and keeps cannot be given back; who does not get one keeps another in turn."""
+        while contested := [(part, path) for part in self.parts.values() for path in part.fields if self._kept(part, path)]:
+            for part, path in contested:
+                del part.fields[path]
+                thing = self.seen(part.kind.name, part.id)
+                part.key = str(thing.fields[path]) if thing and path == part.by else part.key
+                self.lost(part.address, f"{path}: another {part.kind.name} has this value now and keeps it")
+
+    def _kept(self, part: _Part, path: str) -> bool:
+        """Whether another one holds a unique value: anybody where all can be seen, else somebody to whom the run gave it."""
+        kind, identity, value = part.kind, part.kind.identity.get(path), part.fields[path]
+        if identity is None or value is None or part.id is None:
+            return False
+        if kind.name not in self.indexes:
+            self.indexes[kind.name] = index(kind, self.live.things[kind.name].values())
+        holders = [t for t in self.indexes[kind.name].get((path, identity.fold(value)), ()) if t.id != part.id]
+        return any((kind.whole or (kind.name, t.id, path) in self.given) and not self._gives_up(t, path) for t in holders)
+
+    def _gives_up(self, thing: Live, path: str) -> bool:
+        part = self.parts.get((thing.kind, thing.id))
+        return part is not None and (part.state == "absent" or path in part.fields)
+
+    # ── links ──
+
+    def links(self, deed: Deed) -> None:
+        if deed.link and deed.target:
+            thing, target = (deed.source.kind, deed.source.id or ""), (deed.target.kind, deed.target.id or "")
+            present = deed.action is Action.DETACH
+            if not self._link(deed.link, thing, target, present=present) and present:
+                gone = next(end for end in (thing, target) if self.part(*end) is None)
+                self.changed(Address(*gone), "", "is gone, and its links with it")
+            if present and deed.ours:
+                self.ours.add((thing, target))
+        for held in deed.held if (deed.source.kind, deed.source.id) in self.parts else ():
+            lost = [end for end in held.ids if not self._held(deed, held.link, (held.kind, end), ours=end in held.ours)]
+            if lost:
+                name, ends = self.parts[deed.source.kind, str(deed.source.id)].address, self.kinds[held.kind].section
+                text = f"{len(lost)} of the {len(held.ids)} {ends} that were linked to it are gone"
+                self.notes.append(Note(CHANGED, text, name, self.mark))
+
+    def _held(self, deed: Deed, link: LinkName, end: Thing, *, ours: bool) -> bool:
+        """A link that went with a deletion."""
+        thing = (deed.source.kind, str(deed.source.id))
+        source, target = (thing, end) if link.source == thing[0] else (end, thing)
+        if ours:
+            self.ours.add((source, target))
+        return self._link(link, source, target, present=True)
+
+    def _link(self, link: LinkName, source: Thing, target: Thing, *, present: bool) -> bool:
+        """A link that is to be there, or not; False where an end of it is gone."""
+        part = self.part(*source)
+        if part is None or self.part(*target) is None:
+            return False
+        part.links.setdefault(link.field, {})[target] = present
+        return True
+
+    # ── the whole ──
+
+    def undo(self) -> Undo:
+        self._settle()
+        resources = {part.address: self._resource(part) for part in self.parts.values()}
+        pairs = {part.address: part.id for part in self.parts.values() if part.id and self.seen(part.kind.name, part.id)}
+        known = {thing: part.address for thing, part in self.parts.items()}
+        links = frozenset((known[a], known[b]) for a, b in self.ours if a in known and b in known)
+        notes = (*(n for n in self.live.notes if n.topic != "merged"), *sorted(set(self.notes), key=_of_note))
+        live = replace(self.live, pairs=pairs, merged=frozenset(), vanished={}, notes=notes)
+        return Undo(declared(self.image, resources), live, frozenset(self.skipped), Ownership(self.files, links))
+
+    def _resource(self, part: _Part) -> Resource:
+        links = {name: self._written(ends) for name, ends in part.links.items()}
+        return Resource(part.address, part.by, part.key, part.fields, self.mark, part.state, links=links)
+
+    def _written(self, ends: Mapping[Thing, bool]) -> WrittenLinks:
+        """The links of one thing; those of what goes, or to it, go with it."""
+        present, absent = ({self.parts[t].address: 0 for t, p in ends.items() if p is wanted} for wanted in (True, False))
+        return WrittenLinks(present, absent)
+
+
+def _of_note(note: Note) -> tuple[str, Address, str]:
+    assert note.address
+    return note.topic, note.address, note.message
+
+
+def _field(kind: Kind, path: str) -> Field:
+    return kind.fields.get(path) or kind.fields[path.partition(".")[0]]
+
+
+def _nullable(kind: Kind, path: str) -> bool:
+    """Whether null can be written: for a key of a merged map always, else where an entry takes it."""
+    name = path.partition(".")[0]
+    return kind.fields[name].merged or type(None) in get_args(kind.entry.model_fields[name].annotation)
+
+
+# ── what the ledger is to know of it ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Restorer(Scribe):
+    """Writes the records of an undo: what is known keeps its name and its owner, what comes back is ours if it was."""
+
+    ownership: Ownership = Ownership()
+
+    def made(self, before: Record | None, change: ThingChange, outcome: Outcome) -> Record | None:
+        created = change.action is Action.CREATE
+        if before is None and (not created or outcome.met or change.address not in self.ownership.files):
+            return None
+        record = Scribe.made(self, before, change, outcome)
+        return replace(record, file=self.ownership.files[change.address]) if record and before is None else record
+
+    def tied(self, before: Record | None, change: LinkChange, source_id: str, target_id: str, outcome: Outcome) -> Record | None:
+        if before is None:
+            return None
+        record = replace(before, run=self.run, written=self.now)
+        if change.action is Action.ATTACH and (change.address, change.target) in self.ownership.links:
+            return with_tie(record, change.link.field, target_id, Tie.OWNED)
+        return without_tie(record, change.link.field, target_id)
+
+    def _now_at(self, record: Record, address: Address) -> Record:
+        # By its id an undo names whom a manifest names otherwise.
+        return replace(record, run=self.run) if address.key == record.id else Scribe._now_at(self, record, address)
