@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from reconciler.core.change import Action, Change, ThingChange, Use
-from reconciler.core.kind import Count, Kind
+from reconciler.core.kind import Count, Kind, fill
 from reconciler.intercom import routes
 from reconciler.intercom.http import Client, HttpError
 from reconciler.intercom.pool import reading
@@ -35,7 +34,7 @@ def counted(client: Client, kinds: Sequence[Kind], changes: Sequence[Change]) ->
 
 
 def _number(client: Client, count: Count, live_id: str) -> int | None:
-    asked = routes.request(count.route, {"id": live_id}, _filled(count.body, live_id))
+    asked = routes.request(count.route, {"id": live_id}, fill(count.body, {"id": live_id}))
     if client.version < count.since:
         asked = replace(asked, version=count.since)
     try:
@@ -45,9 +44,3 @@ def _number(client: Client, count: Count, live_id: str) -> int | None:
             return None
         raise
     return total if isinstance(total, int) else None
-
-
-def _filled(template: Any, live_id: str) -> Any:
-    if isinstance(template, Mapping):
-        return {key: _filled(item, live_id) for key, item in template.items()}
-    return live_id if template == "{id}" else template

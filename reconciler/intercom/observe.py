@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any
 
 from reconciler.core import match
 from reconciler.core.kind import Kind, LinkKind, Listing
-from reconciler.core.reads import How, Read, Seen, next_reads, spellings
-from reconciler.core.resource import Address, LinkName, Manifest, Note, Resource, Snapshot, Workspace
+from reconciler.core.reads import BATCH, NO_HINTS, Hints, How, Read, Seen, next_reads, spellings
+from reconciler.core.resource import Address, LinkName, Live, Manifest, Note, Resource, Snapshot, Workspace
 from reconciler.errors import IntercomError
 from reconciler.intercom import me, routes
 from reconciler.intercom.http import Client, HttpError, Reply, Request, UnsafeSegment
@@ -26,7 +25,6 @@ Ids = Mapping[Address, str]
 _CANONICAL = re.compile(r"<(?:https?://[^/>]+)?/[a-z_]+/([0-9A-Za-z]+)>\s*;\s*rel=\"?canonical")
 # One Link names whom it was merged into up to three merges later (API 2.16, GET /contacts/{id}).
 HOPS = 10
-NO_IDS: Ids = MappingProxyType({})
 
 
 @dataclass
@@ -45,6 +43,11 @@ def identify(client: Client) -> tuple[Workspace, str, int | None]:
     return asked.here, asked.admin, asked.limit
 
 
+def _vanished(sight: Sight, pairs: Ids) -> Ids:
+    """The remembered ids that Intercom does not know any more, of those who were not found by any name either."""
+    return {a: i for seen in sight.seen.values() for a, i in seen.last.items() if i in seen.gone and a not in pairs}
+
+
 @dataclass
 class Observer:
     """Reads one workspace with one client. `tick` is told of every read, for progress."""
@@ -54,9 +57,9 @@ class Observer:
     tick: Tick = lambda what: None
 
     def observe(
-        self, manifest: Manifest, here: Workspace, window: int | None, ids: Ids = NO_IDS, certain: frozenset[Address] = frozenset()
+        self, manifest: Manifest, here: Workspace, window: int | None, hints: Hints = NO_HINTS, certain: frozenset[Address] = frozenset()
     ) -> Snapshot:
-        """The live side of what is declared. `ids` are looked up before any search; `certain` things are read again by their id.
+        """The live side of what is declared, and of what the hints name; `certain` things are read again by their id.
 
         Raises IntercomError when a read fails after its retries: what could not be read is never taken for absent.
         """
@@ -66,9 +69,13 @@ class Observer:
         with reading(self.client) as pool:
             for kind in self.kinds:
                 wanted = [r for r in manifest.resources.values() if r.address.kind == kind.name]
-                sight.seen[kind.name] = Seen({r.address: ids[r.address] for r in wanted if r.address in ids})
+                ids, last = ({r.address: known[r.address] for r in wanted if r.address in known} for known in (hints.ids, hints.last))
+                sight.seen[kind.name] = Seen(ids, last)
                 found.add(self._find(kind, wanted, manifest, sight, pool, certain))
-            self._complete_links(manifest, found.pairs, sight, pool)
+                self._read_also(kind, hints.also.get(kind.name, frozenset()), sight, pool)
+                if kind.name in hints.every and kind.listing:
+                    self._read_all(kind, sight, pool)
+            self._complete_links(manifest, found.pairs, sight, pool, hints)
             totals = self._totals(manifest, sight)
         return Snapshot(
             workspace=here,
@@ -78,12 +85,26 @@ class Observer:
             withheld=frozenset(found.withheld),
             doubted=frozenset(found.doubted),
             merged=frozenset(found.merged),
+            cut=frozenset(sight.partial),
+            listed=frozenset(k.name for k in self.kinds if k.whole and (How.LIST, "", "") in sight.seen[k.name].asked),
+            vanished=_vanished(sight, found.pairs),
             totals=totals,
             notes=(*sight.notes, *found.notes),
             refusals=tuple(found.refusals),
             reads=self.client.sent.total() - before,
             window=window,
         )
+
+    def by_ids(self, kind: Kind, ids: Sequence[str]) -> Sequence[Live]:
+        """The live things with these ids, by one search for each page of them where the kind has one, else one by one."""
+        sight = Sight({kind.name: Seen()})
+        searched = kind.search and any(i.field == "id" and i.search for i in kind.identities)
+        size = BATCH if searched else 1
+        how = How.SEARCH if searched else How.GET
+        reads = [Read(kind.name, how, "id", tuple(ids[start : start + size])) for start in range(0, len(ids), size)]
+        with reading(self.client) as pool:
+            self._make(kind, reads, sight, pool)
+        return list(sight.seen[kind.name].things.values())
 
     def _find(
         self,
@@ -100,11 +121,28 @@ class Observer:
             while reads := next_reads(kind, wanted, seen, needed):
                 self._make(kind, reads, sight, pool)
             seen.recall(wanted, lambda r: kind.identity[r.by].fold(r.key))
-            found = match.match(kind, wanted, seen.things.values(), seen.merged, seen.unproven)
+            found = match.match(kind, wanted, seen.things.values(), seen.merged, seen.unproven, seen.last)
             weak = {i for a, i in found.pairs.items() if a in certain and i not in seen.strong}
             if kind.whole or not kind.get or not weak:
                 return found
             self._make(kind, [Read(kind.name, How.GET, "id", (live_id,)) for live_id in sorted(weak)], sight, pool)
+
+    def _read_also(self, kind: Kind, ids: Set[str], sight: Sight, pool: ThreadPoolExecutor) -> None:
+        """What is wanted though nobody declares it: all of a kind whose listing is whole, else each by its id."""
+        seen = sight.seen[kind.name]
+        if kind.whole and ids and (How.LIST, "", "") not in seen.asked:
+            self._make(kind, [Read(kind.name, How.LIST)], sight, pool)
+        if not kind.whole and kind.get:
+            asked = sorted(i for i in ids if i not in seen.strong and (How.GET, "id", i) not in seen.asked)
+            self._make(kind, [Read(kind.name, How.GET, "id", (live_id,)) for live_id in asked], sight, pool)
+
+    def _read_all(self, kind: Kind, sight: Sight, pool: ThreadPoolExecutor) -> None:
+        """Everything that the listing of a kind shows."""
+        seen = sight.seen[kind.name]
+        if (How.LIST, "", "") not in seen.asked:
+            self._make(kind, [Read(kind.name, How.LIST)], sight, pool)
+        if not kind.whole and (How.REST, "", "") not in seen.asked and kind.listing and (seen.total or 0) > kind.listing.per_page:
+            self._make(kind, [Read(kind.name, How.REST)], sight, pool)
 
     def _make(self, kind: Kind, reads: Sequence[Read], sight: Sight, pool: ThreadPoolExecutor) -> None:
         for read in reads:
@@ -287,9 +325,9 @@ class Observer:
             seen.unproven.add(name)
         return None
 
-    def _complete_links(self, manifest: Manifest, pairs: Ids, sight: Sight, pool: ThreadPoolExecutor) -> None:
+    def _complete_links(self, manifest: Manifest, pairs: Ids, sight: Sight, pool: ThreadPoolExecutor, hints: Hints) -> None:
         """Where a thing shows only some of its links, the sub-resource has them all. Where the manifest owns the whole list
-        (`exact`), the ends that nobody declared are read too, so that they have a name."""
+        (`exact`), or we made a link, the ends that nobody declared are read too, so that they have a name."""
         listed = [
             (link, pairs[address])
             for kind in self.kinds
@@ -300,11 +338,15 @@ class Observer:
         cut = [(link, live_id) for link, live_id in listed if (link.name, live_id) in sight.partial]
         for (link, live_id), ids in zip(cut, pool.map(lambda job: self._sub_list(*job), cut), strict=True):
             sight.links[link.name][live_id] = ids
-        if manifest.policy.links == "exact" or (manifest.policy.links == "declared" and manifest.beside):
-            for kind in self.kinds:
-                ends = {i for link, live_id in listed if link.target == kind.name for i in sight.links[link.name][live_id]}
-                unknown = sorted(ends - sight.seen[kind.name].things.keys()) if not kind.whole else []
-                self._make(kind, [Read(kind.name, How.GET, "id", (live_id,)) for live_id in unknown], sight, pool)
+            sight.partial.discard((link.name, live_id))
+        every = manifest.policy.links == "exact" or (manifest.policy.links == "declared" and bool(manifest.beside))
+        for kind in self.kinds:
+            if kind.whole:
+                continue
+            told = [(link, live_id) for link, live_id in listed if link.target == kind.name]
+            ends = {i for link, live_id in told for i in sight.links[link.name][live_id] if every or i in hints.ends(link.name, live_id)}
+            unknown = sorted(ends - sight.seen[kind.name].things.keys())
+            self._make(kind, [Read(kind.name, How.GET, "id", (live_id,)) for live_id in unknown], sight, pool)
 
     def _sub_list(self, link: LinkKind, live_id: str) -> frozenset[str]:
         self.tick(f"{link.source} {link.field}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from reconciler.core.calls import Call, Job, Ref, rewrites
@@ -17,6 +18,7 @@ from reconciler.core.resource import Address, LinkName, Live, Resource
 from reconciler.errors import IntercomError
 from reconciler.intercom import routes
 from reconciler.intercom.http import CallError, Client, HttpError, NoAnswer, Reply
+from reconciler.intercom.limiter import seconds
 
 Ids = Mapping[Address, str]
 
@@ -28,8 +30,8 @@ LOOK_EVERY = 1.0
 class _Failed(Exception):
     """A job that ended early, with what became of it."""
 
-    def __init__(self, status: Status, reason: str, request_id: str | None = None, *, fatal: bool = False, lost: bool = False) -> None:
-        self.status, self.reason, self.request_id, self.fatal, self.lost = status, reason, request_id, fatal, lost
+    def __init__(self, status: Status, reason: str, request_id: str | None = None, **how: bool) -> None:
+        self.status, self.reason, self.request_id, self.how = status, reason, request_id, how
         super().__init__(reason)
 
 
@@ -65,10 +67,9 @@ class Performer:
             return self._ended(job, _Failed(Status.FAILED, str(error)))
 
     def _ended(self, job: Job, end: _Failed) -> Sequence[Outcome]:
-        return [
-            Outcome(i, self.steps[i].change, end.status, end.reason, request_id=end.request_id, fatal=end.fatal, lost=end.lost)
-            for i in job.covers
-        ]
+        fatal, lost, deleted = (end.how.get(word, False) for word in ("fatal", "lost", "deleted"))
+        told = partial(Outcome, request_id=end.request_id, fatal=fatal, lost=lost, deleted=deleted)
+        return [told(i, self.steps[i].change, end.status, end.reason) for i in job.covers]
 
     def _send(self, call: Call, ids: Ids) -> Reply:
         values = {name: _bound(value, ids) for name, value in call.values.items() if not isinstance(value, Ref) or value.address in ids}
@@ -78,32 +79,45 @@ class Performer:
         kind = self._kinds[change.address.kind]
         live_id = change.id
         hidden: list[str] = []
+        met = False
         for call in job.calls:
+            began = self.monotonic()
             try:
                 reply = self._send(call, ids)
             except HttpError as error:
                 return self._no(kind, job, change, ids, error)
             live_id, unshown = self._proved(kind, change, call, reply, live_id)
             hidden += unshown
+            met = met or (change.action is Action.CREATE and _older(kind, reply, self.monotonic() - began))
             if live_id and call is not job.calls[-1] and ids.get(change.address) != live_id:
                 ids = {**ids, change.address: live_id}
-        return self._done(job, change, live_id, hidden, settling=change.action is Action.DELETE and kind.settles)
+        done = self._done(job, change, live_id, hidden, reason="existed already" if met else "")
+        return replace(done, met=met, settling=change.action is Action.DELETE and kind.settles and not hidden)
 
-    def _done(
-        self, job: Job, change: ThingChange, live_id: str | None, hidden: Sequence[str], *, settling: bool = False, reason: str = ""
-    ) -> Outcome:
+    def _done(self, job: Job, change: ThingChange, live_id: str | None, hidden: Sequence[str], *, reason: str = "") -> Outcome:
         if hidden:
             text = f"Intercom answered 200 and does not show {', '.join(hidden)}"
             return Outcome(job.covers[0], change, Status.INEFFECTIVE, text, live_id, fields=tuple(hidden))
-        return Outcome(job.covers[0], change, Status.APPLIED, reason, live_id, settling=settling)
+        return Outcome(job.covers[0], change, Status.APPLIED, reason, live_id)
 
     def _no(self, kind: Kind, job: Job, change: ThingChange, ids: Ids, error: HttpError) -> Outcome:
         """A refused call: perhaps the thing is there already, or gone already."""
         if error.gone and change.action in (Action.DELETE, Action.ARCHIVE):
             return Outcome(job.covers[0], change, Status.APPLIED, "was gone already", change.id)
+        if error.gone and change.action is Action.UNARCHIVE:
+            return self._deleted(job, change, ids, error)
         if error.status == 409 and change.action is Action.CREATE and kind.conflict and (found := kind.conflict(error.message)):
             return self._exists(kind, job, change, *found, error)
         raise error
+
+    def _deleted(self, job: Job, change: ThingChange, ids: Ids, error: HttpError) -> Outcome:
+        """Who could not be brought back was deleted for good, and is made anew only where that is written."""
+        if job.otherwise:
+            anew = replace(change, action=Action.CREATE, id=None)
+            made = self._thing(replace(job, calls=job.otherwise, otherwise=()), anew, ids)
+            return replace(made, change=change, reason=made.reason or "was deleted in Intercom, and is made anew", anew=True)
+        text = f"was deleted in Intercom ({error.message or error.status}): it cannot come back; write `recreate: true` to make it anew"
+        raise _Failed(Status.FAILED, text, error.request_id, deleted=True)
 
     def _exists(self, kind: Kind, job: Job, change: ThingChange, live_id: str, archived: bool, error: HttpError) -> Outcome:
         """A create met somebody. It is taken only if that is who the entry means: the 409 may have matched by another value."""
@@ -123,7 +137,8 @@ class Performer:
         hidden: list[str] = []
         for call in rewrites(kind, change, here, self.client.version):
             hidden += self._proved(kind, change, call, self._send(call, {}), live_id)[1]
-        return self._done(job, change, live_id, hidden, reason="brought back from the archive" if archived else "existed already")
+        done = self._done(job, change, live_id, hidden, reason="brought back from the archive" if archived else "existed already")
+        return replace(done, met=True)
 
     def _bring_back(self, kind: Kind, live_id: str, first: HttpError) -> None:
         assert kind.unarchive is not None
@@ -236,6 +251,16 @@ def _failure(error: CallError) -> _Failed:
         return _Failed(Status.FAILED, reason, error.request_id, fatal=error.status == 401, lost=error.maybe_done and error.status >= 500)
     fatal = isinstance(error, NoAnswer) and not error.maybe_done
     return _Failed(Status.FAILED, str(error), fatal=fatal, lost=error.maybe_done)
+
+
+# A new thing is this much older than the answer that shows it, in seconds, and no more: times are whole, and the call took its own.
+FRESH = 5.0
+
+
+def _older(kind: Kind, reply: Reply, took: float) -> bool:
+    """Whether what a create shows was there before it: an upsert met what somebody else made meanwhile. `took` is in seconds."""
+    born, date = reply.body.get(kind.born) if kind.born else None, seconds(reply.headers.get("Date"))
+    return isinstance(born, (int, float)) and date is not None and born < date - took - FRESH
 
 
 def _bound(value: Any, ids: Ids) -> Any:

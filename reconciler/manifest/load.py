@@ -106,8 +106,10 @@ def load(kinds: Sequence[Kind], paths: Sequence[str]) -> Manifest:
 def merge(kinds: Sequence[Kind], documents: Iterable[Document], paths: Sequence[str], unread: Sequence[Problem] = ()) -> Manifest:
     """The manifest that some documents make together. Raises Invalid; `unread` is what was wrong with their text."""
     pile = _Pile(kinds, list(unread), frozenset(problem.mark for problem in unread))
+    names = []
     for document in documents:
         _read_document(pile, document)
+        names.append(document.file)
     head = _head(pile)
     resources = {address: _resource(pile, item) for address, item in sorted(pile.items.items())}
     for double in pile.doubles:
@@ -117,7 +119,17 @@ def merge(kinds: Sequence[Kind], documents: Iterable[Document], paths: Sequence[
         raise Invalid(pile.problems)
     pin = Pin(head.workspace.app_id, head.workspace.region) if head.workspace.model_fields_set else None
     digest = _digest(head, pile)
-    return Manifest(resources, head.policy, head.name, pin, tuple(paths), digest, frozenset(pile.sections), head.approvals)
+    return Manifest(
+        resources=resources,
+        policy=head.policy,
+        name=head.name,
+        pin=pin,
+        paths=tuple(paths),
+        digest=digest,
+        sections=frozenset(pile.sections),
+        approvals=head.approvals,
+        files=tuple(names),
+    )
 
 
 def load_policy(path: str) -> PolicyFile:
@@ -304,6 +316,7 @@ def _resource(pile: _Pile, item: _Item) -> Resource:
         former=tuple(kind.former(entry)),
         protect=entry.protect,
         missing=getattr(entry, "missing", None),
+        recreate=getattr(entry, "recreate", False),
         free=getattr(entry, "members", None) == "free",
         links=links,
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from reconciler.errors import Invalid, Problem, ReconcilerError
 from reconciler.manifest.files import SUFFIXES
@@ -30,6 +32,25 @@ def documents(paths: Sequence[str], ref: str) -> list[Document]:
     if problems:
         raise Invalid(problems)
     return read_files
+
+
+def head() -> str:
+    """The commit that is checked out in this folder; empty where there is none, or no git."""
+    try:
+        return _git("rev-parse", "HEAD").decode("ascii", "replace").strip()
+    except (_GitFailed, ReconcilerError):
+        return ""
+
+
+def origin(folder: Path) -> str:
+    """What a repository is called by its remote, as `host/path` however that is reached; empty where there is none, or no git."""
+    try:
+        url = _git("-C", str(folder), "config", "--get", "remote.origin.url").decode("utf-8", "replace").strip()
+    except (_GitFailed, ReconcilerError):
+        return ""
+    url = re.sub(r"^[a-z+]+://", "", url, flags=re.IGNORECASE)
+    url = re.sub(r"^[^/@]*@", "", url)
+    return re.sub(r"(\.git)?/*$", "", re.sub(r"^([^/:]+):(\d+/)?", r"\1/", url)).lower()
 
 
 def _names(base: str, paths: Sequence[str], ref: str) -> list[str]:
