@@ -1,6 +1,11 @@
-"""The memory: every run, and for every write the intent before it and the outcome after it; no e-mail stands in it in clear."""
+"""The memory: every run, what it planned and what became of it, and what is known of each thing since; no e-mail stands in it in clear."""
 
 from reconciler.ledger.errors import LedgerUnusable
-from reconciler.ledger.ledger import Claim, Known, Ledger, RunHead, Settlement
+from reconciler.ledger.home import LockLost, Waiting
+from reconciler.ledger.images import Images, Kept
+from reconciler.ledger.ledger import KEPT, Claim, Ledger, Planned, RunHead, Settlement, run_id
+from reconciler.ledger.mend import set_aside
+from reconciler.ledger.tables import MET
 
-__all__ = ["Claim", "Known", "Ledger", "LedgerUnusable", "RunHead", "Settlement"]
+__all__ = ["KEPT", "MET", "Claim", "Images", "Kept", "Ledger", "LedgerUnusable", "LockLost", "Planned", "RunHead", "Settlement", "Waiting"]
+__all__ += ["run_id", "set_aside"]

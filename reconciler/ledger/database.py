@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -22,7 +24,9 @@ def engine_for(url: str | URL) -> Engine:
 
 
 def reading(engine: Engine) -> Engine:
-    """The same engine for transactions that only read, which wait for no writer."""
+    """The same engine for transactions that only read, each of them one moment of the database, and wait for no writer."""
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="REPEATABLE READ")
     return engine.execution_options(reads=True)
 
 
@@ -31,9 +35,22 @@ def keep_log(engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
         connection = engine.raw_connection()
         try:
-            connection.cursor().execute("PRAGMA journal_mode = WAL").close()
+            _log_ahead(connection.cursor())
         finally:
             connection.close()
+
+
+def _log_ahead(cursor: Any) -> None:
+    """Where several open a new database at once, SQLite refuses all but one right away, instead of letting them wait."""
+    ends = time.monotonic() + _BUSY
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= ends:
+                raise
+        time.sleep(0.01)
 
 
 def place_of(engine: Engine) -> str:

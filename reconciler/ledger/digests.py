@@ -13,7 +13,9 @@ from reconciler.core.resource import Address
 
 # 128 bits of HMAC-SHA256: a billion addresses collide with a chance below 10^-20, in half the space.
 _HEX = 32
-_MAIL = re.compile(r"[^\s@]+@[^\s@]+")
+# A claim is held against one other value only: 64 bits.
+_CLAIM_HEX = 16
+_MAIL = re.compile(r"[^\s@]+(?:@[^\s@]+)+")
 
 
 class Digests:
@@ -34,13 +36,29 @@ class Digests:
         """A field of a thing."""
         return self._of(f"{app_id}\0{address}\0{path}")
 
-    def claim(self, app_id: str, address: Address, path: str, value: Any) -> str:
-        """A field of a thing with the value that was written to it; equal values (1 and 1.0) have one digest."""
-        return self._of(f"{app_id}\0{address}\0{path}\0{_canonical(value)}")
+    def claim(self, salt: str, path: str, value: Any) -> str:
+        """The value of a field of the thing that the salt is of; equal values (1 and 1.0) have one digest."""
+        return self._of(f"{salt}\0{path}\0{_canonical(value)}")[:_CLAIM_HEX]
 
     def plain(self, text: str) -> str:
-        """The text as it may stand in a ledger: whatever looks like an e-mail is replaced by its digest."""
+        """The text as it may stand in a ledger: whatever looks like an e-mail is replaced by its digest, half a surrogate pair by its code.
+
+        What it answers stays as it is when it is given again.
+        """
+        text = text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
         return _MAIL.sub(lambda found: f"#{self._of(found[0])[:8]}", text) if "@" in text else text
+
+    def plainly(self, value: Any) -> Any:
+        """A value made of maps and lists, with every text in it as it may stand in a ledger."""
+        if isinstance(value, Mapping):
+            return {self.plain(str(key)): self.plainly(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.plainly(item) for item in value]
+        return self.plain(value) if isinstance(value, str) else value
+
+    def address(self, address: Address) -> str:
+        """An address for people, as it may stand in a ledger."""
+        return f"{address.kind}/{self.plain(address.key)}"
 
     def _of(self, text: str) -> str:
         return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256").hex()[:_HEX]

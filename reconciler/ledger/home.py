@@ -1,75 +1,112 @@
-"""Where a ledger lives on disk: a folder of our own with the database and the key, readable by nobody else."""
+"""Where a ledger lives: a file in a folder of our own, a PostgreSQL database, or a ref of a git repository; and who may write to it."""
 
 from __future__ import annotations
 
-import os
-import secrets
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
 
-from reconciler.errors import Usage
-from reconciler.ledger.errors import LedgerUnusable
+from sqlalchemy import Engine
 
-KEY_VARIABLE = "RECONCILER_LEDGER_KEY"
-_KEY_BYTES = 32
+from reconciler.errors import Incomplete, Usage
 
-
-def database(folder: Path) -> Path:
-    return folder / "ledger.db"
+NONE = "none"
 
 
-def create(folder: Path) -> None:
-    """Make the folder and an empty database, unless they are there."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        # SQLite gives its -wal and -shm files the permissions of the database: sqlite.org/src, findCreateFileMode.
-        os.close(os.open(database(folder), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+class LockLost(Incomplete):
+    """It can no longer be shown that this run holds the lock; no further write may be sent."""
 
 
-def key(folder: Path, environ: Mapping[str, str]) -> bytes | None:
-    """The key of the digests, from the environment or the folder; None if there is none."""
-    if written := environ.get(KEY_VARIABLE, "").strip():
-        return _environment_key(written)
-    path = folder / "key"
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How long to wait for a lock, in seconds, and by which clock."""
+
+    timeout: float
+    sleep: Callable[[float], object]
+    monotonic: Callable[[], float]
+    now: Callable[[], float]
+
+
+class Lock(Protocol):
+    """The right to write to one workspace, held until it is released or the holder dies. `taken_over`: a sentence where the last
+    holder's time had run out."""
+
+    taken_over: str
+
+    def check(self) -> None:
+        """Raises LockLost where it cannot be shown that the lock is still held."""
+
+    def release(self) -> None:
+        """Let it go; never raises."""
+
+
+class Home(Protocol):
+    """Where a ledger lives. `place` is what sentences call it; `outlives`: it is there when the machine is gone."""
+
+    place: str
+    outlives: bool
+
+    def there(self) -> bool:
+        """Whether there is a ledger already."""
+
+    def engine(self, *, create: bool) -> Engine:
+        """The database to work in; `create` makes one where there is none. Raises LedgerUnusable."""
+
+    def lock(self, app_id: str, who: str, waiting: Waiting) -> Lock:
+        """Wait for the lock of a workspace and take it. Raises Locked, which names the holder, when the time is over.
+
+        What was read before may be old: whoever holds the lock reads again.
+        """
+
+    def publish(self) -> None:
+        """Make what was written last as far as others can see it."""
+
+    def mark(self, run: str) -> None:
+        """Remember, beside what may be restored from a copy, which run was the last."""
+
+    def marked(self) -> str:
+        """Which run was the last here; empty where that is not kept."""
+
+    def put_image(self, run: str, image: str, stored: float) -> None:
+        """Keep what a run is about to destroy, without personal values, and drop what is older than thirty days."""
+
+    def image(self, run: str) -> str | None:
+        """What was kept for a run, None where nothing is."""
+
+    def close(self) -> None:
+        """Let it go."""
+
+
+def home_of(address: str, folder: Path, environ: Mapping[str, str]) -> Home:
+    """The home that `--ledger` names: nothing for the file, `postgresql://…`, `git` or `git:REMOTE`. Raises Usage.
+
+    Modules are imported when their home is used: a driver costs a fifth of a second.
+    """
+    if not address:
+        from reconciler.ledger.file import FileHome
+
+        return FileHome(folder)
+    if address == "git" or address.startswith("git:"):
+        from reconciler.ledger.git import GitHome
+
+        return GitHome(address.partition(":")[2] or "origin", environ)
+    if _scheme(address) in ("postgresql", "postgres"):
+        from reconciler.ledger.postgres import PostgresHome
+
+        return PostgresHome(address)
+    raise Usage("--ledger: write postgresql://HOST/DATABASE, git, git:REMOTE or none; without it the ledger is a file in .reconciler/")
+
+
+def has_password(address: str) -> bool:
+    """Whether an address of a ledger shows a password to whoever lists the processes of the machine."""
     try:
-        found = _decoded(path.read_bytes().decode("ascii", "replace"))
-    except FileNotFoundError:
-        return None
-    if found is None:
-        raise LedgerUnusable(str(path), f"it is not {2 * _KEY_BYTES} hexadecimal digits", "restore it, or move it away to start a new one")
-    return found
-
-
-def new_key(folder: Path, environ: Mapping[str, str]) -> bytes:
-    """A new key, kept in the folder; if another process was faster, its key."""
-    made = secrets.token_bytes(_KEY_BYTES)
-    draft = folder / f".key-{secrets.token_hex(4)}"
-    try:
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
-            file.write(made.hex() + "\n")
-        with suppress(FileExistsError):
-            os.link(draft, folder / "key")
-    finally:
-        draft.unlink(missing_ok=True)
-    return key(folder, environ) or made
-
-
-def some_key() -> bytes:
-    """A key that nobody keeps: nothing that was written is known by it."""
-    return secrets.token_bytes(_KEY_BYTES)
-
-
-def _environment_key(written: str) -> bytes:
-    found = _decoded(written)
-    if found is None:
-        raise Usage(f"{KEY_VARIABLE} is not {2 * _KEY_BYTES} hexadecimal digits; make a key with: openssl rand -hex {_KEY_BYTES}")
-    return found
-
-
-def _decoded(written: str) -> bytes | None:
-    try:
-        found = bytes.fromhex(written)
+        parts = urlsplit(address)
     except ValueError:
-        return None
-    return found if len(found) == _KEY_BYTES else None
+        return "@" in address
+    return parts.password is not None or "password" in parts.query.lower()
+
+
+def _scheme(address: str) -> str:
+    return address.partition(":")[0].partition("+")[0].lower()

@@ -1,4 +1,4 @@
-"""The ledger: runs, intents and outcomes, and what they say about an address later."""
+"""The ledger: runs, what they planned, what became of it, and what is known of each thing since."""
 
 from __future__ import annotations
 
@@ -7,65 +7,82 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock
+from threading import Lock as Mutex
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from sqlalchemy import URL, Connection, Engine, Select, bindparam, delete, exists, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
 
-from reconciler.core.change import Action, Change, LinkChange
+from reconciler.core.change import Change, LinkChange
+from reconciler.core.memory import Memory, Record, Thing, disowned
+from reconciler.core.memory import Place as MemoryPlace
+from reconciler.core.past import Done, Run
 from reconciler.core.resource import Address
-from reconciler.ledger import home
-from reconciler.ledger.database import engine_for, keep_log, place_of, reading
+from reconciler.ledger import key as keys
+from reconciler.ledger import mend, past
+from reconciler.ledger.database import keep_log, reading
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import unusable
-from reconciler.ledger.tables import INEFFECTIVE, KEYS, RUNS, WRITES, is_current, upgrade
+from reconciler.ledger.file import FileHome, make_folder
+from reconciler.ledger.home import Home, Lock, Waiting, home_of
+from reconciler.ledger.images import Images
+from reconciler.ledger.recall import recall, replace_records
+from reconciler.ledger.tables import INEFFECTIVE, KEYS, RUNS, THINGS, WRITES, is_current, unless_there, upgrade
 
 OUTCOMES = frozenset({"applied", "ineffective", "failed", "skipped"})
 # Outcomes that prove that Intercom did it; `ineffective` did all but some fields.
 _DONE = ("applied", "ineffective")
-# Actions whose reply shows which live thing the address is.
-_NAMING = (Action.CREATE.value, Action.UNARCHIVE.value, Action.RENAME.value, Action.UPDATE.value)
-# Actions at which a thing is the source: its id is known from before.
-_LINKING = (Action.ATTACH.value, Action.DETACH.value)
 # SQLite before 3.32 allows 999 parameters in a statement: sqlite.org/limits.html.
 _CHUNK = 500
+# Outcomes are kept so long, in seconds; what was never done, until something else is done there.
+KEPT = 30 * 86400.0
 
 # Building a statement costs more than running it, so those of every call are built once.
-_INTEND = WRITES.insert()
-_INTENDED = select(WRITES.c.id).where(WRITES.c.run == bindparam("of"), WRITES.c.seq >= bindparam("first")).order_by(WRITES.c.seq)
+_PLAN = WRITES.insert()
+_PLANNED = select(WRITES.c.id).where(WRITES.c.run == bindparam("of")).order_by(WRITES.c.id)
+_INTEND = (
+    update(WRITES)
+    .where(WRITES.c.id == bindparam("write"))
+    .values(intended=bindparam("at"), thing_id=bindparam("source"), target_id=bindparam("other"))
+)
 _SETTLE = (
     update(WRITES)
     .where(WRITES.c.id == bindparam("write"))
-    .values(outcome=bindparam("outcome"), live_id=bindparam("live_id"), status=bindparam("status"), settled=bindparam("settled"))
+    .values(outcome=bindparam("word"), live_id=bindparam("live"), status=bindparam("code"), settled=bindparam("at"))
+)
+_SUPERSEDE = (
+    update(WRITES)
+    .where(WRITES.c.thing == bindparam("of"), WRITES.c.link == bindparam("in_list"), WRITES.c.target == bindparam("to"))
+    .where(WRITES.c.id < bindparam("before"), ~WRITES.c.superseded)
+    .values(superseded=True)
 )
 
 Claim = tuple[Address, str, Any]
 
 
-class Known(NamedTuple):
-    """The live id that a write of ours showed last, and when."""
-
-    id: str
-    written_at: float
-
-
 @dataclass(frozen=True, slots=True)
 class RunHead:
-    """What is known of a run when it starts. `name` is the manifest's."""
+    """What is known of a run when it starts. `name` is the manifest's, `revision` the commit it was read at, `who` a person and a
+    machine, `files` those that were read, `policy` the one it is applied under."""
 
     app_id: str
     region: str
     name: str
     manifest_digest: str
     plan_digest: str
+    verb: str = "apply"
+    who: str = ""
+    revision: str = ""
+    files: Sequence[str] = ()
+    policy: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Settlement(NamedTuple):
-    """What became of a write: one of `OUTCOMES`, the live id and the HTTP status of the reply. A message is never kept."""
+    """What became of a write: one of `OUTCOMES`, the live id and the HTTP status of the reply, MET where a create found somebody in
+    place. A message is never kept."""
 
     write: int
     outcome: str
@@ -73,116 +90,252 @@ class Settlement(NamedTuple):
     status: int | None = None
 
 
+class Planned(NamedTuple):
+    """A change that a run has in its plan; `proof`: what it makes was proved not to be there, in the same run."""
+
+    change: Change
+    proof: bool = False
+
+
+def run_id(now: float) -> str:
+    """A new id of a run that starts now, in Unix seconds."""
+    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
+    return f"{stamp}-{secrets.token_hex(4)}"
+
+
+Place = tuple[str, str, str]
+
+
 @dataclass(slots=True)
 class _Run:
-    """A run of this process: whose workspace it is, and how many writes it intended."""
+    """A run of this process: whose it is, and the places of its writes."""
 
-    app_id: str
-    writes: int = 0
+    owner: tuple[str, str]
+    places: dict[int, Place] = field(default_factory=dict)
 
 
 class Ledger:
-    """A memory of runs and writes. Threads may share it; other processes may use the same database meanwhile.
+    """A memory of runs and things. Threads may share it; other processes may use the same database meanwhile.
 
-    `warning` is a sentence when what the database holds cannot be used with this key, else empty.
+    `images` are what its runs were about to destroy. `warning` is a sentence when what the database holds cannot be used with this
+    key, else empty.
     """
 
-    def __init__(self, engine_or_url: Engine | URL | str, key: bytes, now: Callable[[], float] = time.time) -> None:
-        self._engine = engine_or_url if isinstance(engine_or_url, Engine) else engine_for(engine_or_url)
-        self._reading = reading(self._engine)
-        self._place = place_of(self._engine)
-        self._digests, self._now = Digests(key), now
-        self._lock, self._runs = Lock(), dict[str, _Run]()
-        try:
-            self.warning = self._opened()
-        except BaseException:
-            self._engine.dispose()
-            raise
+    def __init__(
+        self, home: Home, engine: Engine, key: bytes, now: Callable[[], float] = time.time, folder: Path = Path(".reconciler")
+    ) -> None:
+        self.home, self._key, self._now = home, key, now
+        self.images = Images(home, FileHome(folder))
+        self._digests, self._lock = Digests(key), Mutex()
+        self._runs: dict[str, _Run] = {}
+        self._held: Lock | None = None
+        self._older = False
+        self._use(engine)
 
     @classmethod
     def open(
-        cls, folder: Path, *, create: bool, now: Callable[[], float] = time.time, environ: Mapping[str, str] = os.environ
+        cls,
+        folder: Path,
+        *,
+        create: bool,
+        address: str = "",
+        now: Callable[[], float] = time.time,
+        environ: Mapping[str, str] = os.environ,
     ) -> Ledger | None:
-        """The ledger in a folder; without `create` nothing new is made, and where there is none the answer is None."""
-        path = home.database(folder)
-        with unusable(str(path)):
-            if create:
-                home.create(folder)
-            elif not path.exists():
+        """The ledger at an address, by default in a folder; without `create` nothing new is made, and where there is none the answer
+        is None. Raises Usage, LedgerUnusable."""
+        home = home_of(address, folder, environ)
+        try:
+            if not create and not home.there():
+                home.close()
                 return None
-            key = home.key(folder, environ) or (home.new_key(folder, environ) if create else home.some_key())
-        return cls(URL.create("sqlite", database=str(path)), key, now)
+            with unusable(home.place):
+                key = keys.key(folder, environ)
+                if key is None and create:
+                    make_folder(folder)
+                    key = keys.new_key(folder, environ)
+            return cls(home, home.engine(create=create), key or keys.some_key(), now, folder)
+        except BaseException:
+            home.close()
+            raise
 
-    def known(self, app_id: str, addresses: Iterable[Address]) -> Mapping[Address, Known]:
-        """The live id of every address that a create, unarchive, rename or update of ours reached, and no delete after it.
+    @property
+    def place(self) -> str:
+        """What sentences call it."""
+        return self.home.place
 
-        It is what was true then: whoever reads the thing holds its identity against the entry's.
-        """
-        rows = self._about(app_id, addresses, _last_done)
-        return {
-            address: Known(row.live_id or row.thing_id, row.settled)
-            for address, row in rows
-            if row.action != Action.DELETE.value and (row.live_id or row.thing_id)
-        }
+    @property
+    def digests(self) -> Digests:
+        return self._digests
 
-    def lost_creates(self, app_id: str, addresses: Iterable[Address]) -> Mapping[Address, float]:
-        """When a create was last intended, for every address where its outcome never came and no later write proves what it was."""
-        return {address: row.intended for address, row in self._about(app_id, addresses, _unanswered)}
+    def _use(self, engine: Engine) -> None:
+        self._engine, self._reading = engine, reading(engine)
+        try:
+            self.warning = self._opened()
+        except BaseException:
+            engine.dispose()
+            raise
+
+    # ── who may write ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def locked(self, app_id: str, who: str, waiting: Waiting) -> Iterator[Lock]:
+        """The right to write to a workspace. Raises Locked. What was recalled before may be old: recall again."""
+        lock = self.home.lock(app_id, self._digests.plain(who), waiting)
+        self._held = lock
+        try:
+            fresh = self.home.engine(create=True)
+            if fresh is not self._engine:
+                self._engine.dispose()
+                self._use(fresh)
+            yield lock
+        finally:
+            self._held = None
+            lock.release()
+
+    def check(self) -> None:
+        """Raises LockLost where a lock was taken and it cannot be shown any more that it is held."""
+        if self._held is not None:
+            self._held.check()
+
+    # ── what is known ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def memory(self, app_id: str, name: str = "default") -> Memory:
+        """What is remembered of a workspace for a manifest's name."""
+        with self._looking() as connection:
+            found = recall(connection, self._digests, app_id, self._digests.plain(name), self.place)
+        return disowned(found) if self._older else found
+
+    def record(self, app_id: str, name: str, records: Iterable[Record], gone: Iterable[Thing] = ()) -> None:
+        """Keep these records, and let go of things."""
+        with self._writing() as connection:
+            replace_records(connection, self._digests, (app_id, self._digests.plain(name)), records, gone)
+
+    def owners(self, app_id: str, name: str) -> Mapping[Thing, str]:
+        """What other names own in a workspace, and whose it is."""
+        with self._looking() as connection:
+            return past.owners(connection, app_id, self._digests.plain(name))
+
+    def forget(self, app_id: str, name: str, records: Sequence[Record]) -> None:
+        """Let go of things: nothing is known of them any more, nor of what was tried at their addresses."""
+        owner = (app_id, self._digests.plain(name))
+        with self._writing() as connection:
+            replace_records(connection, self._digests, owner, (), [record.name for record in records])
+            past.let_go(connection, owner, [record.thing for record in records])
+
+    def disprove(self, app_id: str, name: str, places: Sequence[tuple[MemoryPlace, float]]) -> None:
+        """What was sent to these places up to a time, and never answered, was never done: a strong read found nothing there."""
+        runs = select(RUNS.c.id).where(RUNS.c.app_id == app_id, RUNS.c.name == self._digests.plain(name))
+        with self._writing() as connection:
+            for place, intended in places:
+                here = (WRITES.c.thing == place.thing) & (WRITES.c.link == place.link) & (WRITES.c.target == place.target)
+                sent = (WRITES.c.intended <= intended) & WRITES.c.outcome.is_(None)
+                connection.execute(update(WRITES).where(here & sent, WRITES.c.run.in_(runs)).values(superseded=True))
+
+    def forget_workspace(self, app_id: str) -> None:
+        """Let go of all that is known of a workspace which was emptied; its runs are kept."""
+        with self._writing() as connection:
+            connection.execute(delete(THINGS).where(THINGS.c.app_id == app_id))
+            runs = select(RUNS.c.id).where(RUNS.c.app_id == app_id)
+            connection.execute(update(WRITES).where(WRITES.c.run.in_(runs)).values(superseded=True))
+
+    def examine(self) -> None:
+        """Raises LedgerUnusable where something that lies in its file cannot be read."""
+        with self._looking() as connection:
+            mend.examine(connection, self.place)
+
+    # ── what was done ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def runs(self) -> list[Run]:
+        """Every run, newest first, whoever's key it was."""
+        with self._looking() as connection:
+            return past.runs(connection, self.place)
+
+    def done(self, run: str) -> list[Done]:
+        """What a run had in its plan and what became of it, as far as it is kept."""
+        with self._looking() as connection:
+            return past.done(connection, run, self.place)
+
+    def workspaces(self) -> Mapping[str, str]:
+        """The workspaces that it knows runs of: app id → region."""
+        with self._looking() as connection:
+            return past.workspaces(connection)
+
+    # ── a run ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def begin(self, head: RunHead) -> str:
         """Record the start of a run; the answer is its id. Ids of later milliseconds sort later."""
         now = self._now()
-        stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
-        run = f"{stamp}-{secrets.token_hex(4)}"
-        row = asdict(head) | {"name": self._digests.plain(head.name)}
+        run = run_id(now)
+        row = {column.name: self._digests.plainly(getattr(head, column.name)) for column in fields(head)}
+        key = self._digests.fingerprint
         with self._writing() as connection:
-            if not connection.scalar(select(KEYS.c.fingerprint).where(KEYS.c.fingerprint == self._digests.fingerprint)):
-                connection.execute(KEYS.insert().values(fingerprint=self._digests.fingerprint, since=now))
-            connection.execute(RUNS.insert().values(id=run, started=now, **row))
-            self._runs[run] = _Run(head.app_id)
+            connection.execute(unless_there(connection, KEYS).values(fingerprint=key, since=now))
+            old = WRITES.c.run.in_(select(RUNS.c.id).where(RUNS.c.started < now - KEPT))
+            connection.execute(delete(WRITES).where(old & (WRITES.c.outcome.in_(_DONE) | WRITES.c.superseded)))
+            connection.execute(RUNS.insert().values(id=run, started=now, key=key, **row))
+            if self._older:
+                self._disown(connection)
+            self._runs[run] = _Run((head.app_id, row["name"]))
+        with unusable(self.place):
+            self.home.mark(run)
         return run
 
-    def intend(self, run: str, change: Change) -> int:
-        return self.intend_many(run, [change])[0]
+    def plan(self, run: str, planned: Sequence[Planned]) -> list[int]:
+        """Record all that a run has in its plan; the answer is a number for each, to intend and to settle it by.
 
-    def intend_many(self, run: str, changes: Sequence[Change]) -> list[int]:
-        """Record changes before their call, with the live ids that they hold; the answer is an id for each, to settle it by.
-
-        A write that is never settled is one whose answer was lost. The intent survives the death of the process.
+        Whatever is never settled was not done, or its answer was lost.
         """
-        if not changes:
+        if not planned:
             return []
-        app_id, now = self._runs[run].app_id, self._now()
-        rows = [self._intent(app_id, change) | {"run": run, "intended": now} for change in changes]
+        rows = [self._row(self._runs[run].owner[0], *item) | {"run": run} for item in planned]
         with self._writing() as connection:
-            first = self._runs[run].writes
-            connection.execute(_INTEND, [row | {"seq": first + i} for i, row in enumerate(rows)])
-            ids = connection.scalars(_INTENDED, {"of": run, "first": first}).all()
-            self._runs[run].writes += len(rows)
-        return list(ids)
+            connection.execute(_PLAN, rows)
+            numbers = connection.scalars(_PLANNED, {"of": run}).all()[-len(rows) :]
+            self._runs[run].places.update((n, (r["thing"], r["link"], r["target"])) for n, r in zip(numbers, rows, strict=True))
+        return list(numbers)
 
-    def settle(self, write: int, outcome: str, live_id: str | None = None, status: int | None = None) -> None:
-        self.settle_many([Settlement(write, outcome, live_id, status)])
-
-    def settle_many(self, settlements: Sequence[Settlement]) -> None:
-        """Record what became of writes."""
-        if unknown := {s.outcome for s in settlements} - OUTCOMES:
-            raise ValueError(f"no outcomes: {len(unknown)} of {len(settlements)}")
-        now = self._now()
-        rows = [s._asdict() | {"outcome": str(s.outcome), "settled": now} for s in settlements]
+    def intend(self, writes: Mapping[int, Change]) -> None:
+        """Record that the calls of these changes are about to be sent, with the live ids known by now. It survives the death of the
+        process. Raises LockLost."""
+        self.check()
+        rows = [
+            {"write": number, "at": self._now(), "source": change.id, "other": getattr(change, "target_id", None)}
+            for number, change in writes.items()
+        ]
         if rows:
             with self._writing() as connection:
+                connection.execute(_INTEND, rows)
+
+    def settle(self, run: str, settlements: Sequence[Settlement], records: Iterable[Record] = (), gone: Iterable[Thing] = ()) -> None:
+        """Record what became of writes, and what is known of things since. Raises LockLost: a successor may know better by now."""
+        self.check()
+        if unknown := {s.outcome for s in settlements} - OUTCOMES:
+            raise ValueError(f"no outcomes: {len(unknown)} of {len(settlements)}")
+        now, head = self._now(), self._runs[run]
+        rows = [{"write": s.write, "word": str(s.outcome), "live": s.live_id, "code": s.status, "at": now} for s in settlements]
+        done = [s.write for s in settlements if s.outcome in _DONE]
+        places = [dict(zip(("of", "in_list", "to"), head.places[write], strict=True)) | {"before": write} for write in done]
+        with self._writing() as connection:
+            if rows:
                 connection.execute(_SETTLE, rows)
+            if places:
+                connection.execute(_SUPERSEDE, places)
+            replace_records(connection, self._digests, head.owner, records, gone)
 
     def end(self, run: str, exit_code: int, counts: Mapping[str, int]) -> None:
         """Record how a run ended."""
         ended = {"ended": self._now(), "exit_code": exit_code, "counts": dict(counts)}
         with self._writing() as connection:
             connection.execute(update(RUNS).where(RUNS.c.id == run).values(**ended))
+        with unusable(self.place):
+            self.home.publish()
+
+    # ── what Intercom does not take ────────────────────────────────────────────────────────────────────────────────────────
 
     def note_ineffective(self, app_id: str, address: Address, path: str, value: Any) -> None:
         """Remember that a write of this value was answered, and the reply did not show it."""
-        place, claim = self._digests.place(app_id, address, path), self._digests.claim(app_id, address, path, value)
+        place, claim = self._ineffective(app_id, address, path, value)
         with self._writing() as connection:
             connection.execute(delete(INEFFECTIVE).where(INEFFECTIVE.c.place == place))
             connection.execute(INEFFECTIVE.insert().values(place=place, claim=claim, noted=self._now()))
@@ -196,7 +349,7 @@ class Ledger:
 
     def is_ineffective(self, app_id: str, claims: Iterable[Claim]) -> set[tuple[Address, str]]:
         """The fields, as (address, path), whose claimed value is one that a write's reply did not show."""
-        asked = {self._digests.claim(app_id, *claim): claim[:2] for claim in claims}
+        asked = {self._ineffective(app_id, *claim)[1]: claim[:2] for claim in claims}
         with self._looking() as connection:
             found = [
                 row
@@ -205,10 +358,17 @@ class Ledger:
             ]
         return {asked[claim] for claim in found}
 
+    def _ineffective(self, app_id: str, address: Address, path: str, value: Any) -> tuple[str, str]:
+        place = self._digests.place(app_id, address, path)
+        return place, self._digests.claim(place, path, value)
+
+    # ── inside ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
     def close(self) -> None:
         """Let the database go. SQLite folds its write-ahead log into the file."""
         with self._lock:
             self._engine.dispose()
+            self.home.close()
 
     def __enter__(self) -> Ledger:
         return self
@@ -217,63 +377,56 @@ class Ledger:
         self.close()
 
     def _opened(self) -> str:
-        """Bring the schema up to date; the answer is the warning."""
+        """Bring the schema up to date, and see whether this is what was written last; the answer is the warning."""
         with self._looking() as connection:
-            current = is_current(connection, self._place)
+            current = is_current(connection, self.place)
         if not current:
-            with unusable(self._place):
+            with unusable(self.place):
                 keep_log(self._engine)
             with self._writing() as connection:
-                upgrade(connection, self._place)
+                upgrade(connection, self.place)
+        mine, last = self._digests.fingerprint, self.home.marked()
         with self._looking() as connection:
-            keys = set(connection.scalars(select(KEYS.c.fingerprint)))
-        if not keys or self._digests.fingerprint in keys:
-            return ""
-        return f"the ledger {self._place} was written with another key, so what it holds cannot be read: it counts as lost"
+            known = set(connection.scalars(select(KEYS.c.fingerprint)))
+            others = connection.scalar(select(func.count()).select_from(THINGS).where(THINGS.c.key != mine)) or 0
+            self._older = bool(last) and connection.scalar(select(RUNS.c.id).where(RUNS.c.id == last)) is None
+        if known and mine not in known:
+            return f"the ledger {self.place} was written with another key, so what it holds cannot be read: it counts as lost"
+        if self._older:
+            text = "is older than the last run here, so nobody can say what is ours: nothing is pruned or detached by it"
+            return f"the ledger {self.place} {text}; `reconciler adopt` takes things in again"
+        other = "of the things in it were recorded with another key, and are nobody's here: use one key for one ledger"
+        return f"the ledger {self.place}: {others} {other}" if others else ""
 
-    def _intent(self, app_id: str, change: Change) -> dict[str, Any]:
-        """A change as its row."""
+    def _disown(self, connection: Connection) -> None:
+        """What a ledger holds that is older than the last run here is recorded from now on, and no longer owned."""
+        connection.execute(update(THINGS).values(owned=False, links=func.replace(THINGS.c.links, '"owned"', '"found"')))
+        connection.execute(update(WRITES).values(superseded=True))
+        self._older = False
+
+    def _row(self, app_id: str, change: Change, proof: bool) -> dict[str, Any]:
+        """A planned change as its row."""
         thing = self._digests.thing(app_id, change.address)
-        row: dict[str, Any] = {"action": change.action.value, "kind": change.address.kind, "thing": thing}
-        row |= {"thing_id": change.id, "link": None, "target": None, "target_id": None, "fields": None}
+        row: dict[str, Any] = {"action": change.action.value, "kind": change.address.kind, "thing": thing, "thing_id": change.id}
+        row |= {"address": self._digests.address(change.address), "proof": proof, "intended": 0.0, "superseded": False}
+        row |= {"link": "", "target": "", "target_address": "", "target_id": None, "fields": None}
         if isinstance(change, LinkChange):
             target = self._digests.thing(app_id, change.target)
-            return row | {"link": change.link.field, "target": target, "target_id": change.target_id}
-        paths = [self._digests.plain(field.path) for field in change.fields]
-        return row | {"fields": paths or None}
-
-    def _about(self, app_id: str, addresses: Iterable[Address], query: Callable[[Sequence[str]], Select[Any]]) -> list[tuple[Address, Any]]:
-        """What a query by things answers, with the addresses that they are."""
-        asked = {self._digests.thing(app_id, address): address for address in addresses}
-        with self._looking() as connection:
-            return [(asked[row.thing], row) for chunk in _chunks(list(asked)) for row in connection.execute(query(chunk))]
+            shown = self._digests.address(change.target)
+            return row | {"link": change.link.field, "target": target, "target_address": shown, "target_id": change.target_id}
+        fields = {self._digests.plain(f.path): self._digests.claim(thing, f.path, f.after) for f in change.fields}
+        return row | {"fields": fields or None}
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with unusable(self._place), self._lock, self._engine.begin() as connection:
+        with unusable(self.place), self._lock, self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def _looking(self) -> Iterator[Connection]:
-        with unusable(self._place), self._lock, self._reading.begin() as connection:
+        with unusable(self.place), self._lock, self._reading.begin() as connection:
             yield connection
 
 
 def _chunks(digests: Sequence[str]) -> Iterator[Sequence[str]]:
     return (digests[i : i + _CHUNK] for i in range(0, len(digests), _CHUNK))
-
-
-def _last_done(things: Sequence[str]) -> Select[Any]:
-    """The last write to each thing that says which live thing it is, or that it is gone."""
-    links = WRITES.c.action.in_(_LINKING) & WRITES.c.thing_id.is_not(None)
-    telling = (WRITES.c.action.in_((*_NAMING, Action.DELETE.value)) | links) & WRITES.c.outcome.in_(_DONE)
-    last = select(func.max(WRITES.c.id)).where(WRITES.c.thing.in_(things), telling).group_by(WRITES.c.thing)
-    return select(WRITES.c.thing, WRITES.c.action, WRITES.c.thing_id, WRITES.c.live_id, WRITES.c.settled).where(WRITES.c.id.in_(last))
-
-
-def _unanswered(things: Sequence[str]) -> Select[Any]:
-    """The creates of things that have no outcome and no later write that was done."""
-    later = WRITES.alias()
-    proof = exists().where(later.c.thing == WRITES.c.thing, later.c.id > WRITES.c.id, later.c.outcome.in_(_DONE))
-    lost = WRITES.c.thing.in_(things) & (WRITES.c.action == Action.CREATE.value) & WRITES.c.outcome.is_(None)
-    return select(WRITES.c.thing, func.max(WRITES.c.intended).label("intended")).where(lost, ~proof).group_by(WRITES.c.thing)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     Connection,
     Float,
@@ -15,19 +17,17 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    UniqueConstraint,
     func,
     inspect,
     select,
+    text,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 from reconciler.ledger.errors import LedgerUnusable
 
 Migration = Callable[[Connection], None]
-
-# Step n leads from schema n + 1 to n + 2. Tables are created as they stand below; a step changes those that an older release created.
-MIGRATIONS: tuple[Migration, ...] = ()
 
 METADATA = MetaData()
 
@@ -36,16 +36,23 @@ SCHEMA = Table("ledger_schema", METADATA, Column("version", Integer, nullable=Fa
 # Every key that ever wrote here, by fingerprint.
 KEYS = Table("ledger_keys", METADATA, Column("fingerprint", String, primary_key=True), Column("since", Float, nullable=False))
 
-# `name` is the manifest's: (app_id, name) is whose run it was. A run without `ended` was killed, or goes on.
+# (app_id, name) is whose run it was, the name being the manifest's; `key` is the fingerprint of the key that wrote it. A run without
+# `ended` was killed, or goes on. `policy` is the one it was applied under, `files` are those that were read.
 RUNS = Table(
     "runs",
     METADATA,
     Column("id", String, primary_key=True),
+    Column("verb", String, nullable=False, server_default="apply"),
     Column("app_id", String, nullable=False),
     Column("region", String, nullable=False),
     Column("name", String, nullable=False),
+    Column("key", String, nullable=False, server_default=""),
+    Column("who", String, nullable=False, server_default=""),
+    Column("revision", String, nullable=False, server_default=""),
     Column("manifest_digest", String, nullable=False),
     Column("plan_digest", String, nullable=False),
+    Column("files", JSON(none_as_null=True)),
+    Column("policy", JSON(none_as_null=True)),
     Column("started", Float, nullable=False),
     Column("ended", Float),
     Column("exit_code", Integer),
@@ -53,29 +60,60 @@ RUNS = Table(
     Index("runs_by_owner", "app_id", "name", "started"),
 )
 
-# The intent, with the outcome added after the call. `thing` and `target` are keyed digests of app id and address; `fields` are paths,
-# without values. `thing_id` and `target_id` are the live ids known before the call, `live_id` the one that its reply showed.
+# The status of a create that found in place what somebody else made.
+MET = 409
+
+# What a run had in its plan, one row a change: `intended` is when its call was about to be sent (0: it was not), `outcome` and `settled`
+# come after it. `thing` and `target` are keyed digests of app id and address, `address` and
+# `target_address` the same for people, without e-mails;
+# `fields` are digests of the values by path. `thing_id` and `target_id` are the live ids known before the call, `live_id` the one that
+# its reply showed. `proof`: what is made was proved not to be there. `superseded`: a later write to the same place was done.
 WRITES = Table(
     "writes",
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("run", String, ForeignKey(RUNS.c.id), nullable=False),
-    Column("seq", Integer, nullable=False),
     Column("action", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("thing", String, nullable=False),
+    Column("address", String, nullable=False),
     Column("thing_id", String),
-    Column("link", String),
-    Column("target", String),
+    Column("link", String, nullable=False, server_default=""),
+    Column("target", String, nullable=False, server_default=""),
+    Column("target_address", String, nullable=False, server_default=""),
     Column("target_id", String),
     Column("fields", JSON(none_as_null=True)),
+    Column("proof", Boolean, nullable=False),
     Column("intended", Float, nullable=False),
     Column("outcome", String),
     Column("status", Integer),
     Column("live_id", String),
     Column("settled", Float),
-    UniqueConstraint("run", "seq"),
-    Index("writes_by_thing", "thing", "id"),
+    Column("superseded", Boolean, nullable=False),
+    Index("writes_by_run", "run"),
+    Index("writes_by_thing", "thing"),
+)
+
+# What is known of each live thing, by owner: core.memory.Record. `fields` and `links` are JSON texts, read only where they are needed.
+THINGS = Table(
+    "things",
+    METADATA,
+    Column("app_id", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("key", String, nullable=False),
+    Column("thing", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("owned", Boolean, nullable=False),
+    Column("protected", Boolean, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("file", String, nullable=False),
+    Column("run", String, nullable=False),
+    Column("written", Float, nullable=False),
+    Column("fields", String, nullable=False),
+    Column("links", String, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # Claims that a write's reply did not show: `place` is the keyed digest of thing and path, `claim` that of thing, path and value.
@@ -90,6 +128,68 @@ INEFFECTIVE = Table(
     Index("ineffective_by_claim", "claim"),
 )
 
+# Who holds the lock of a workspace, for who waits for it; the lock itself is not here.
+HOLDERS = Table(
+    "holders", METADATA, Column("app_id", String, primary_key=True), Column("who", String, nullable=False), Column("since", Float)
+)
+
+# What runs were about to destroy, without personal values, where the home keeps it in the database; for thirty days.
+IMAGES = Table("images", METADATA, Column("run", String, primary_key=True), Column("stored", Float), Column("image", String))
+
+
+def _from_first(connection: Connection) -> None:
+    """Schema 1 knew runs and writes. Its runs stay; its writes become what they prove: live ids, and creates that were never answered.
+
+    None of its things is owned: it did not say which of its creates found somebody there.
+    """
+    columns = ("verb VARCHAR NOT NULL DEFAULT 'apply'", "key VARCHAR NOT NULL DEFAULT ''", "who VARCHAR NOT NULL DEFAULT ''")
+    for column in (*columns, "revision VARCHAR NOT NULL DEFAULT ''", "files JSON", "policy JSON"):
+        connection.execute(text(f"ALTER TABLE runs ADD COLUMN {column}"))
+    connection.execute(text("ALTER TABLE writes RENAME TO writes_first"))
+    connection.execute(text("DROP INDEX IF EXISTS writes_by_thing"))
+    METADATA.create_all(connection)
+    for statement in (_KEYED, _KNOWN, _UNANSWERED, "DROP TABLE writes_first"):
+        connection.execute(text(statement))
+
+
+# A key is there since its first run; schema 1 did not say whose a run was, so it is the newest key's of its time.
+_KEYED = """
+UPDATE runs SET key = COALESCE((SELECT fingerprint FROM ledger_keys WHERE since <= runs.started ORDER BY since DESC LIMIT 1), '')
+"""
+# The last write of each name to each thing that told its live id, unless that id was deleted since.
+_KNOWN = """
+WITH told AS (
+  SELECT w.id AS number, r.app_id, r.name, r.key, w.run, w.action, w.kind, COALESCE(w.live_id, w.thing_id) AS id, w.thing, w.settled
+  FROM writes_first w JOIN runs r ON r.id = w.run
+  WHERE w.outcome IN ('applied', 'ineffective')
+    AND (w.action IN ('create', 'unarchive', 'rename', 'update', 'delete') OR (w.link IS NOT NULL AND w.thing_id IS NOT NULL))
+), gone AS (SELECT app_id, kind, id, MAX(number) AS number FROM told WHERE action = 'delete' GROUP BY app_id, kind, id)
+INSERT OR REPLACE INTO things
+  (app_id, name, kind, id, key, thing, address, owned, protected, deleted, file, run, written, fields, links)
+SELECT t.app_id, t.name, t.kind, t.id, t.key, t.thing, '', 0, 0, 0, '', t.run, t.settled, '{}', '{}'
+FROM told t LEFT JOIN gone g ON g.app_id = t.app_id AND g.kind = t.kind AND g.id = t.id AND g.number > t.number
+WHERE t.number IN (SELECT MAX(number) FROM told GROUP BY app_id, name, thing)
+  AND t.action != 'delete' AND t.id IS NOT NULL AND g.id IS NULL ORDER BY t.number
+"""
+_UNANSWERED = """
+INSERT INTO writes (run, action, kind, thing, address, proof, intended, superseded)
+SELECT run, action, kind, thing, '', 0, intended, 0 FROM writes_first w WHERE action = 'create' AND outcome IS NULL
+  AND NOT EXISTS (SELECT 1 FROM writes_first l WHERE l.thing = w.thing AND l.id > w.id AND l.outcome IN ('applied', 'ineffective'))
+ORDER BY id
+"""
+
+# The advisory lock of PostgreSQL under which tables are made: eight bytes that nobody else uses.
+_MAKING = int.from_bytes(b"recntbls")
+
+# Step n leads from schema n + 1 to n + 2. Tables are created as they stand above; a step changes those that an older release created.
+MIGRATIONS: tuple[Migration, ...] = (_from_first,)
+
+
+def unless_there(connection: Connection, table: Table) -> Any:
+    """An insert that does nothing where the row is there already, whoever was faster."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
+
 
 def is_current(connection: Connection, place: str, migrations: Sequence[Migration] = MIGRATIONS) -> bool:
     """Whether the tables are there in the newest schema; refuses a newer or a foreign one."""
@@ -99,6 +199,7 @@ def is_current(connection: Connection, place: str, migrations: Sequence[Migratio
 def upgrade(connection: Connection, place: str, migrations: Sequence[Migration] = MIGRATIONS) -> None:
     """Create the tables in an empty database, or take an older schema forward; refuses a newer or a foreign one."""
     latest = len(migrations) + 1
+    alone(connection)
     version = _version(connection, place, latest)
     if version == 0:
         METADATA.create_all(connection)
@@ -109,9 +210,16 @@ def upgrade(connection: Connection, place: str, migrations: Sequence[Migration] 
     connection.execute(update(SCHEMA).values(version=latest))
 
 
+def alone(connection: Connection) -> None:
+    """Wait until nobody else makes or changes tables, up to the end of this transaction; a writer of SQLite is alone already."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_MAKING))).close()
+
+
 def _version(connection: Connection, place: str, latest: int) -> int:
     """The schema version that is there; 0 where there is nothing at all."""
-    names = inspect(connection).get_table_names()
+    schemas = connection.get_execution_options().get("schema_translate_map", {})
+    names = inspect(connection).get_table_names(schema=schemas.get(None))
     if not names:
         return 0
     if SCHEMA.name not in names:

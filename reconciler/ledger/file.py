@@ -1,0 +1,150 @@
+"""The ledger as a SQLite file in a folder of our own, readable by nobody else, with a lock that is free when its holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from sqlalchemy import URL, Engine
+
+from reconciler.ledger.database import engine_for
+from reconciler.ledger.errors import held, unusable
+from reconciler.ledger.home import Waiting
+
+# How often a waiting process looks, in seconds.
+LOOK_EVERY = 0.1
+# What a run destroys is kept so long, in seconds.
+KEPT = 30 * 86400.0
+
+
+def make_folder(folder: Path) -> None:
+    """Make our folder, unless it is there."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+class FileHome:
+    """A ledger in a folder: database, lock and pre-images."""
+
+    outlives = False
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._path = folder, folder / "ledger.db"
+        self.place = str(self._path)
+        self._engine: Engine | None = None
+
+    def there(self) -> bool:
+        with unusable(self.place):
+            return self._path.exists()
+
+    def engine(self, *, create: bool) -> Engine:
+        if create:
+            with unusable(self.place):
+                make_folder(self._folder)
+                with suppress(FileExistsError):
+                    # SQLite gives its -wal and -shm files the permissions of the database: sqlite.org/src, findCreateFileMode.
+                    os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        self._engine = self._engine or engine_for(URL.create("sqlite", database=str(self._path)))
+        return self._engine
+
+    def lock(self, app_id: str, who: str, waiting: Waiting) -> FileLock:
+        with unusable(self.place):
+            make_folder(self._folder)
+            handle = os.open(self._folder / "ledger.lock", os.O_CREAT | os.O_RDWR, 0o600)
+            try:
+                self._wait(handle, waiting)
+                os.truncate(handle, 0)
+                os.pwrite(handle, json.dumps({"who": who, "since": waiting.now()}).encode("ascii"), 0)
+            except BaseException:
+                os.close(handle)
+                raise
+        return FileLock(handle)
+
+    def _wait(self, handle: int, waiting: Waiting) -> None:
+        ends = waiting.monotonic() + waiting.timeout
+        while not _taken(handle):
+            if waiting.monotonic() >= ends:
+                raise held(self.place, *_told(handle))
+            waiting.sleep(LOOK_EVERY)
+
+    def publish(self) -> None:
+        """Every transaction is on the disk already."""
+
+    def mark(self, run: str) -> None:
+        path, draft = self._folder / "last", self._folder / f".last-{run}"
+        draft.write_text(run + "\n", encoding="ascii")
+        draft.chmod(0o600)
+        draft.replace(path)
+
+    def marked(self) -> str:
+        with unusable(self.place):
+            try:
+                return (self._folder / "last").read_text(encoding="ascii", errors="replace").strip()
+            except FileNotFoundError:
+                return ""
+
+    def put_image(self, run: str, image: str, stored: float) -> None:
+        folder = self._folder / "images"
+        with unusable(self.place):
+            make_folder(folder)
+            self.drop_images(stored)
+            with os.fdopen(os.open(folder / f"{run}.json", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+                file.write(image)
+                file.flush()
+                os.fsync(file.fileno())
+
+    def drop_images(self, now: float) -> None:
+        """Drop what was kept more than thirty days ago."""
+        with unusable(self.place):
+            for old in (self._folder / "images").glob("*.json"):
+                if old.stat().st_mtime < now - KEPT:
+                    old.unlink(missing_ok=True)
+
+    def image(self, run: str) -> str | None:
+        with unusable(self.place):
+            try:
+                return (self._folder / "images" / f"{run}.json").read_text(encoding="utf-8")
+            except FileNotFoundError:
+                return None
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class FileLock:
+    """A lock of the operating system, which frees it the moment the process ends."""
+
+    taken_over = ""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def check(self) -> None:
+        """It cannot get lost while this process lives."""
+
+    def release(self) -> None:
+        if self._handle >= 0:
+            with suppress(OSError):
+                os.truncate(self._handle, 0)
+            with suppress(OSError):
+                os.close(self._handle)
+            self._handle = -1
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _told(handle: int) -> tuple[str, float | None]:
+    """Who holds it and since when, as the holder wrote; it may be about to."""
+    try:
+        told = json.loads(os.pread(handle, 4096, 0))
+        return str(told["who"]), float(told["since"])
+    except (ValueError, KeyError, TypeError, OSError):
+        return "", None

@@ -1,0 +1,64 @@
+"""The key of the digests: random, kept beside the file ledger or given by the environment; without it a ledger counts as lost."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from reconciler.errors import Usage
+from reconciler.ledger.errors import LedgerUnusable
+
+KEY_VARIABLE = "RECONCILER_LEDGER_KEY"
+_KEY_BYTES = 32
+MAKE_ONE = f"make a key with: openssl rand -hex {_KEY_BYTES}"
+
+
+def key(folder: Path, environ: Mapping[str, str]) -> bytes | None:
+    """The key of the digests, from the environment or the folder; None if there is none."""
+    if written := environ.get(KEY_VARIABLE, "").strip():
+        return _environment_key(written)
+    path = folder / "key"
+    try:
+        found = _decoded(path.read_bytes().decode("ascii", "replace"))
+    except FileNotFoundError:
+        return None
+    if found is None:
+        raise LedgerUnusable(str(path), f"it is not {2 * _KEY_BYTES} hexadecimal digits", "restore it, or move it away to start a new one")
+    return found
+
+
+def new_key(folder: Path, environ: Mapping[str, str]) -> bytes:
+    """A new key, kept in the folder; if another process was faster, its key."""
+    made = secrets.token_bytes(_KEY_BYTES)
+    draft = folder / f".key-{secrets.token_hex(4)}"
+    try:
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
+            file.write(made.hex() + "\n")
+        with suppress(FileExistsError):
+            os.link(draft, folder / "key")
+    finally:
+        draft.unlink(missing_ok=True)
+    return key(folder, environ) or made
+
+
+def some_key() -> bytes:
+    """A key that nobody keeps: nothing that was written is known by it."""
+    return secrets.token_bytes(_KEY_BYTES)
+
+
+def _environment_key(written: str) -> bytes:
+    found = _decoded(written)
+    if found is None:
+        raise Usage(f"{KEY_VARIABLE} is not {2 * _KEY_BYTES} hexadecimal digits; {MAKE_ONE}")
+    return found
+
+
+def _decoded(written: str) -> bytes | None:
+    try:
+        found = bytes.fromhex(written)
+    except ValueError:
+        return None
+    return found if len(found) == _KEY_BYTES else None

@@ -1,0 +1,68 @@
+"""Mending: a file ledger that is damaged is moved aside, so that a new one can begin. Nothing of it is deleted or repaired."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from reconciler.ledger.errors import LedgerUnusable, unusable
+from reconciler.ledger.file import FileHome
+from reconciler.ledger.home import Waiting
+from reconciler.ledger.tables import METADATA, RUNS, THINGS, WRITES
+
+_JSON = ((RUNS.c.files, RUNS.c.policy, RUNS.c.counts), (WRITES.c.fields,))
+
+
+def examine(connection: Connection, place: str) -> None:
+    """Read all that lies in a SQLite database. Raises LedgerUnusable where something cannot be read."""
+    if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar() != "ok":
+        raise LedgerUnusable(place, "it is damaged")
+    try:
+        for table in METADATA.sorted_tables:
+            connection.execute(select(table).limit(1)).all()
+        for columns in _JSON:
+            # Each row is decoded when it is fetched.
+            for _ in connection.execute(select(*columns)):
+                pass
+        for fields, links in connection.execute(select(THINGS.c.fields, THINGS.c.links)):
+            _check_shape(json.loads(fields), str)
+            _check_shape(json.loads(links), dict)
+    except (ValueError, TypeError) as error:
+        raise LedgerUnusable(place, "it is damaged") from error
+
+
+def _check_shape(found: object, kind: type) -> None:
+    """Raises TypeError where it is no map to such values."""
+    if not isinstance(found, dict) or not all(isinstance(value, kind) for value in found.values()):
+        raise TypeError("another shape")
+
+
+def set_aside(folder: Path, who: str, waiting: Waiting, damaged: Callable[[], bool]) -> Path | None:
+    """Move the database in a folder out of the way, under its lock; the answer is where it lies now, None where it is not, or no
+    more, `damaged`. Raises Locked, LedgerUnusable."""
+    home = FileHome(folder)
+    lock = home.lock("", who, waiting)
+    try:
+        return _moved(folder / "ledger.db", waiting.now()) if damaged() else None
+    finally:
+        lock.release()
+
+
+def _moved(path: Path, at: float) -> Path:
+    """The log goes with its database, under the name by which SQLite knows it: sqlite.org/wal.html."""
+    stamp = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
+    names = (path.with_name(f"{path.name}.damaged-{stamp}{f'-{n}' if n else ''}") for n in count())
+    aside = next(name for name in names if not os.path.lexists(name))
+    with unusable(str(path)):
+        for suffix in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                os.rename(f"{path}{suffix}", f"{aside}{suffix}")
+        os.rename(path, aside)
+    return aside

@@ -1,0 +1,84 @@
+"""The past as the tables hold it: runs, what became of what they planned, and whose things are. Reads of one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from reconciler.core.memory import Thing
+from reconciler.core.past import Done, Run
+from reconciler.ledger.errors import LedgerUnusable
+from reconciler.ledger.tables import MET, RUNS, THINGS, WRITES
+
+# SQLite before 3.32 allows 999 parameters in a statement: sqlite.org/limits.html.
+_CHUNK = 400
+
+
+def runs(connection: Connection, place: str) -> list[Run]:
+    """Every run, newest first. Raises LedgerUnusable, which calls the ledger `place`."""
+    try:
+        return [_run(row) for row in connection.execute(select(RUNS).order_by(RUNS.c.started.desc(), RUNS.c.id.desc()))]
+    except (ValueError, TypeError) as error:
+        raise LedgerUnusable(place, "it is damaged") from error
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(
+        run=row.id,
+        verb=row.verb,
+        app_id=row.app_id,
+        region=row.region,
+        name=row.name,
+        who=row.who,
+        started=row.started,
+        ended=row.ended,
+        exit_code=row.exit_code,
+        counts=dict(row.counts or {}),
+        revision=row.revision,
+        manifest_digest=row.manifest_digest,
+        plan_digest=row.plan_digest,
+        files=tuple(row.files or ()),
+    )
+
+
+def done(connection: Connection, run: str, place: str) -> list[Done]:
+    """What a run had in its plan, in the order of the plan. Raises LedgerUnusable."""
+    try:
+        return [_done(row) for row in connection.execute(select(WRITES).where(WRITES.c.run == run).order_by(WRITES.c.id))]
+    except (ValueError, TypeError) as error:
+        raise LedgerUnusable(place, "it is damaged") from error
+
+
+def _done(row: Row[Any]) -> Done:
+    unsettled = "unanswered" if row.intended > 0 else "not started"
+    # What schema 1 left has no address for people.
+    address = row.address or f"{row.kind}/?"
+    fields, live_id, met = tuple(row.fields or ()), row.live_id or row.thing_id, row.status == MET
+    return Done(row.action, address, row.target_address or None, row.outcome or unsettled, fields, live_id, met)
+
+
+def workspaces(connection: Connection) -> dict[str, str]:
+    """The workspaces of all runs: app id → region."""
+    found = connection.execute(select(RUNS.c.app_id, RUNS.c.region).order_by(RUNS.c.started))
+    return {row.app_id: row.region for row in found}
+
+
+def owners(connection: Connection, app_id: str, name: str) -> dict[Thing, str]:
+    """What other names own, whatever their key, and whose it is."""
+    theirs = (THINGS.c.app_id == app_id) & (THINGS.c.name != name) & THINGS.c.owned & ~THINGS.c.deleted
+    found = connection.execute(select(THINGS.c.kind, THINGS.c.id, THINGS.c.name).where(theirs).order_by(THINGS.c.name))
+    return {(row.kind, row.id): row.name for row in found}
+
+
+def let_go(connection: Connection, owner: tuple[str, str], things: Sequence[str]) -> None:
+    """Nothing that was once tried at these places counts any more: an answer that was lost would make them ours again."""
+    app_id, name = owner
+    theirs = WRITES.c.run.in_(select(RUNS.c.id).where(RUNS.c.app_id == app_id, RUNS.c.name == name))
+    for chunk in _chunks(things):
+        connection.execute(update(WRITES).where(WRITES.c.thing.in_(chunk), theirs, ~WRITES.c.superseded).values(superseded=True))
+
+
+def _chunks(things: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (things[i : i + _CHUNK] for i in range(0, len(things), _CHUNK))

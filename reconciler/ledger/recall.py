@@ -1,0 +1,175 @@
+"""Recall: the rows of one owner as the memory that the core asks, and records as rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, func, select, tuple_
+
+from reconciler.core.change import LOSING
+from reconciler.core.memory import Attempt, Memory, Other, Place, Record, Thing, Tie
+from reconciler.ledger.digests import Digests
+from reconciler.ledger.errors import LedgerUnusable
+from reconciler.ledger.tables import RUNS, THINGS, WRITES
+
+# SQLite before 3.32 allows 999 parameters in a statement: sqlite.org/limits.html.
+_CHUNK = 400
+
+
+class _Texts(Mapping[str, Any]):
+    """A map that lies in the database as JSON text and is read when somebody asks: most records are only looked up by id."""
+
+    __slots__ = ("_place", "_read", "_text")
+
+    def __init__(self, text: str, place: str) -> None:
+        self._text, self._place = text, place
+        self._read: dict[str, Any] | None = None
+
+    def _map(self) -> dict[str, Any]:
+        if self._read is None:
+            try:
+                self._read = dict(json.loads(self._text)) if self._text != "{}" else {}
+            except (ValueError, TypeError) as error:
+                raise LedgerUnusable(self._place, "it is damaged") from error
+        return self._read
+
+    def __getitem__(self, key: str) -> Any:
+        return self._map()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._map())
+
+    def __len__(self) -> int:
+        return len(self._map())
+
+
+def recall(connection: Connection, digests: Digests, app_id: str, name: str, place: str) -> Memory:
+    """What is remembered of one workspace for one manifest's name. What another key wrote counts as lost.
+
+    Raises LedgerUnusable, which calls the ledger `place`; records raise it too, when what lies in them is read.
+    """
+    key = digests.fingerprint
+    here = THINGS.c.app_id == app_id
+    rows = connection.execute(select(THINGS).where(here & (THINGS.c.key == key) & (THINGS.c.name == name)))
+    # Ids and names are in clear, so what others have is known whatever key they use.
+    others = connection.execute(select(*_OTHERS).where(here & (THINGS.c.name != name) & ~THINGS.c.deleted)).all()
+    count = select(func.count()).where(RUNS.c.app_id == app_id, RUNS.c.name == name, RUNS.c.key == key, RUNS.c.verb.in_(("apply", "undo")))
+    return Memory(
+        app_id=app_id,
+        digests=digests,
+        records={(row.kind, row.id): _record(row, place) for row in rows},
+        others=_others(others),
+        ties=_ties(others, place),
+        attempts=_attempts(connection.execute(_open_writes(app_id, name, key)), place),
+        there=True,
+        runs=connection.scalar(count) or 0,
+    )
+
+
+def _record(row: Row[Any], place: str) -> Record:
+    return Record(
+        kind=row.kind,
+        id=row.id,
+        thing=row.thing,
+        address=row.address,
+        owned=row.owned,
+        protected=row.protected,
+        deleted=row.deleted,
+        file=row.file,
+        run=row.run,
+        written=row.written,
+        fields=_Texts(row.fields, place),
+        links=_Texts(row.links, place),
+    )
+
+
+_OTHERS = (THINGS.c.kind, THINGS.c.id, THINGS.c.name, THINGS.c.owned, THINGS.c.protected, THINGS.c.links)
+
+
+def _others(rows: Iterable[Any]) -> Mapping[Thing, Other]:
+    """What other names have recorded; of several, the one that owns it."""
+    found: dict[Thing, Other] = {}
+    for row in sorted(rows, key=lambda row: (row.owned, row.name)):
+        before = found.get((row.kind, row.id))
+        found[row.kind, row.id] = Other(row.name, row.protected or (before is not None and before.protected))
+    return found
+
+
+def _ties(rows: Iterable[Any], place: str) -> Mapping[tuple[str, str, str, str], str]:
+    """The links that other names have recorded as made or found, and whose they are: (kind, id, list, id of the other end)."""
+    linked = ((row, _Texts(row.links, place)) for row in rows if row.links != "{}")
+    return {
+        (row.kind, row.id, field, end): row.name
+        for row, links in linked
+        for field, held in links.items()
+        for end, tie in held.items()
+        if tie in (Tie.OWNED, Tie.FOUND)
+    }
+
+
+def _open_writes(app_id: str, name: str, key: str) -> Select[Any]:
+    """Writes that were planned and of which nobody can say that they were done, in the order in which they were planned."""
+    owner = (RUNS.c.app_id == app_id) & (RUNS.c.name == name) & (RUNS.c.key == key)
+    undone = WRITES.c.outcome.is_(None) | WRITES.c.outcome.in_(("failed", "skipped"))
+    return select(WRITES).join(RUNS, WRITES.c.run == RUNS.c.id).where(owner & undone & ~WRITES.c.superseded).order_by(WRITES.c.id)
+
+
+def _attempts(rows: Iterable[Row[Any]], place: str) -> Mapping[Place, Attempt]:
+    """What was last tried at each place: the last write, unless an earlier one may still be what made the thing."""
+    found: dict[Place, Attempt] = {}
+    try:
+        for row in rows:
+            where, last = Place(row.thing, row.link, row.target), _attempt(row)
+            made = found.get(where)
+            found[where] = made._replace(fields={**made.fields, **last.fields}) if made and _stands(made, last) else last
+    except (ValueError, TypeError) as error:
+        raise LedgerUnusable(place, "it is damaged") from error
+    return found
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    return Attempt(row.action, row.intended, row.proof, row.outcome is not None, dict(row.fields or {}), row.kind)
+
+
+def _stands(made: Attempt, last: Attempt) -> bool:
+    """Whether a write whose answer was lost may have made what is there: since, nobody proved that nothing is, nor may have undone it."""
+    undone = last.action in LOSING and last.intended > 0 and not last.answered
+    return made.lost and not last.proof and not undone
+
+
+def replace_records(
+    connection: Connection, digests: Digests, owner: tuple[str, str], records: Iterable[Record], gone: Iterable[Thing]
+) -> None:
+    """Write records, and let go of things; `owner` is app id and name. Of two records of one thing the last stays."""
+    app_id, name = owner
+    written = {record.name: _row(record, digests) | {"app_id": app_id, "name": name} for record in records}
+    rows, names = list(written.values()), list(dict.fromkeys((*written, *gone)))
+    for start in range(0, len(names), _CHUNK):
+        chosen = tuple_(THINGS.c.kind, THINGS.c.id).in_(names[start : start + _CHUNK])
+        connection.execute(delete(THINGS).where(THINGS.c.app_id == app_id, THINGS.c.name == name, chosen))
+    if rows:
+        connection.execute(THINGS.insert(), rows)
+
+
+def _row(record: Record, digests: Digests) -> dict[str, Any]:
+    return {
+        "key": digests.fingerprint,
+        "kind": record.kind,
+        "id": record.id,
+        "thing": record.thing,
+        "address": digests.plain(record.address),
+        "owned": record.owned,
+        "protected": record.protected,
+        "deleted": record.deleted,
+        "file": digests.plain(record.file),
+        "run": record.run,
+        "written": record.written,
+        "fields": _text({digests.plain(path): digest for path, digest in record.fields.items()}),
+        "links": _text({link: ties for link, ties in record.links.items() if ties}),
+    }
+
+
+def _text(value: Mapping[str, Any]) -> str:
+    return json.dumps({key: dict(item) if isinstance(item, Mapping) else item for key, item in value.items()}, separators=(",", ":"))
