@@ -1,5 +1,6 @@
 """The route as plain functions: load, observe, diff, plan, hold, execute, record. The only room that knows core and adapters."""
 
+from reconciler.workflow.adopting import Sought, adopt, forget, judged, read_addresses, recorded, seek_declared, seek_named
 from reconciler.workflow.applying import Ready, carry_out, ready, refuse
 from reconciler.workflow.files import applicable, read_plan, save, write_whole
 from reconciler.workflow.lookup import blind_spots, kind_of, list_all, look_up, raw_answers, raw_request, read_where, search
@@ -7,6 +8,7 @@ from reconciler.workflow.manifests import (
     base_manifest,
     declared,
     manifest_schema,
+    name_in,
     pin_in,
     planned_manifest,
     planned_pin,
@@ -14,13 +16,18 @@ from reconciler.workflow.manifests import (
     read_rules,
 )
 from reconciler.workflow.planning import EVERYTHING, documented, listed_calls, origins_of, plan, since
+from reconciler.workflow.remembering import locked, waiting
 from reconciler.workflow.session import Planned, Session, connect, watched
+from reconciler.workflow.undoing import LAST, ready_undo, run_meant, undo
 
 __all__ = [
     "EVERYTHING",
+    "LAST",
     "Planned",
     "Ready",
     "Session",
+    "Sought",
+    "adopt",
     "applicable",
     "base_manifest",
     "blind_spots",
@@ -28,11 +35,15 @@ __all__ = [
     "connect",
     "declared",
     "documented",
+    "forget",
+    "judged",
     "kind_of",
     "list_all",
     "listed_calls",
+    "locked",
     "look_up",
     "manifest_schema",
+    "name_in",
     "origins_of",
     "pin_in",
     "plan",
@@ -40,15 +51,23 @@ __all__ = [
     "planned_pin",
     "raw_answers",
     "raw_request",
+    "read_addresses",
     "read_manifest",
     "read_plan",
     "read_rules",
     "read_where",
     "ready",
+    "ready_undo",
+    "recorded",
     "refuse",
+    "run_meant",
     "save",
     "search",
+    "seek_declared",
+    "seek_named",
     "since",
+    "waiting",
+    "undo",
     "watched",
     "write_whole",
 ]

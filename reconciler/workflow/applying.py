@@ -3,43 +3,47 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from reconciler.core.calls import Job, compile_steps
-from reconciler.core.change import Change, LinkChange
-from reconciler.core.document import Document, discreet
-from reconciler.core.gates import Approval, Refusal, pinned, standing
-from reconciler.core.hold import hold, touched
+from reconciler.core.change import Change
+from reconciler.core.document import Document, discreet, doubted
+from reconciler.core.gates import Approval, Case, Refusal, pinned, standing
+from reconciler.core.hold import Held, hold, touched
 from reconciler.core.narrow import narrow
 from reconciler.core.order import keep
-from reconciler.core.outcome import Outcome, Status
+from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Plan, Scope, make_plan
 from reconciler.core.privacy import shown
-from reconciler.core.resource import Address, Manifest, Snapshot
+from reconciler.core.resource import Address, Manifest
 from reconciler.core.rules import NO_RULES, Rules, govern, over_calls
+from reconciler.core.undo import Ownership
 from reconciler.errors import Refused, Stale
-from reconciler.execute import Perform, execute
-from reconciler.workflow.comparing import claims, compare, counted, observe
+from reconciler.execute import execute
+from reconciler.workflow.comparing import compare, counted, moved, observe
+from reconciler.workflow.keeping import recording
 from reconciler.workflow.manifests import planned_pin
+from reconciler.workflow.remembering import recall
 from reconciler.workflow.session import Planned, Session
 
 
 @dataclass(frozen=True)
 class Ready:
-    """What is about to be carried out: steps in order with their jobs, and creates that were planned and cannot be made now."""
+    """What is about to be carried out: steps in order with their jobs, and creates that were planned and cannot be made now.
+
+    `whole` is the manifest of which the plan may touch a part, `digest` the plan's own. `ownership` is what an undo brings back that
+    was ours.
+    """
 
     planned: Planned
     jobs: tuple[Job, ...]
+    whole: Manifest
     unmade: tuple[str, ...] = ()
-
-    def ids(self) -> Mapping[Address, str]:
-        """The ids of everything that is live, declared or not."""
-        live = self.planned.live
-        natural = {thing.address: thing.id for things in live.things.values() for thing in things.values()}
-        return {**natural, **live.pairs}
+    digest: str = ""
+    ids: Mapping[Address, str] = field(default_factory=dict)
+    ownership: Ownership | None = None
 
 
 def ready(session: Session, found: Document, manifest: Manifest, rules: Rules = NO_RULES) -> Ready:
@@ -51,41 +55,77 @@ def ready(session: Session, found: Document, manifest: Manifest, rules: Rules = 
     if manifest.digest != found["manifest"]["digest"]:
         raise Stale("the manifest is not the one that was planned; plan again")
     manifest, _, loosened = govern(manifest, rules)
-    approvals = rules.approvals(manifest, session.now())
+    refused = barred(session, found, manifest, rules, loosened)
+    made, case = _look_again(session, found, manifest)
+    return held_to(session, found, (made, case), manifest, rules, refused)
+
+
+def barred(
+    session: Session, found: Document, manifest: Manifest, rules: Rules, loosened: Sequence[tuple[str, str]]
+) -> tuple[Refusal, ...]:
+    """What already refused the plan when it was made, and is not approved. Raises Refused where no approval can lift it."""
     refused = tuple(Refusal(r["gate"], r["message"], r["approve"]) for r in found["refused"])
-    barred = (*(Refusal(*reason) for reason in loosened), *standing(refused, approvals))
-    if not all(refusal.approve for refusal in barred):
-        refuse(barred)
-    made, part, live = _look_again(session, found, manifest)
-    held = hold(found, made.steps, part, live)
+    left = (*(Refusal(*reason) for reason in loosened), *standing(refused, rules.approvals(manifest, session.now())))
+    if not all(refusal.approve for refusal in left):
+        refuse(left)
+    return left
+
+
+def held_to(
+    session: Session, found: Document, fresh: tuple[Plan, Case], whole: Manifest, rules: Rules, refused: Sequence[Refusal]
+) -> Ready:
+    """What is left to do of a saved plan, a fresh one being what it would be now. Raises Refused, Stale."""
+    made, case = fresh
+    held = hold(found, made.steps, case.manifest, case.live)
     # What an approval would lift is lifted too where nothing is left to do: a plan that was carried out is simply done.
-    refuse(barred if held.keep or held.stale or held.unmade else ())
+    refuse(refused if held.keep or held.stale or held.unmade else ())
     if held.stale:
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
-    # What is left of an approved plan is approved with it, but for more people than were approved.
-    words = {word.partition(":")[0] for word in (*found.get("approved", ()), *(r.approve for r in refused if r.approve))}
+    refuse(standing(made.refused, _approved(session, found, made, whole, rules)))
+    return _compiled(session, found, fresh, whole, rules, held)
+
+
+def _approved(session: Session, found: Document, made: Plan, manifest: Manifest, rules: Rules) -> tuple[Approval, ...]:
+    """What counts as approved: what is left of an approved plan is approved with it, but for more people than were approved."""
+    approvals = rules.approvals(manifest, session.now())
+    written = (*found.get("approved", ()), *(r["approve"] for r in found["refused"] if r["approve"]))
+    words = {word.partition(":")[0] for word in written}
     granted = tuple(Approval(f"{r.approve}".partition(":")[0], a.people) for r in made.refused for a in approvals if a.hash in words)
-    refuse(standing(made.refused, (*approvals, *granted)))
+    return (*approvals, *granted)
+
+
+def _compiled(session: Session, found: Document, fresh: tuple[Plan, Case], whole: Manifest, rules: Rules, held: Held) -> Ready:
+    made, case = fresh
     steps = keep(made.steps, held.keep)
     jobs = compile_steps(session.kinds, steps, session.client.version)
     refuse(over_calls(rules, sum(len(job.calls) for job in jobs)))
     unmade = tuple(f"{h.action} {h.address}" for h in held.unmade)
-    return Ready(Planned(replace(made, steps=steps, jobs=jobs), part, live), jobs, unmade)
+    planned = Planned(replace(made, steps=steps, jobs=jobs), case, _found(found, whole, session.here.app_id), doubted(found))
+    natural = {thing.address: thing.id for things in case.live.things.values() for thing in things.values()}
+    return Ready(planned, jobs, whole, unmade, found.get("seal", ""), {**natural, **case.live.pairs})
 
 
-def _look_again(session: Session, found: Document, manifest: Manifest) -> tuple[Plan, Manifest, Snapshot]:
+def _found(found: Document, manifest: Manifest, app_id: str) -> Mapping[Address, str]:
+    """The live ids of what was as declared when the plan was made."""
+    ids = found.get("as_declared") or {}
+    return {address: ids[name] for address in manifest.resources if (name := shown(address, app_id)) in ids} if ids else {}
+
+
+def _look_again(session: Session, found: Document, manifest: Manifest) -> tuple[Plan, Case]:
     """A fresh plan of what a saved one touches, every thing read by its id."""
     names, app_id = touched(found), session.here.app_id
+    memory = recall(session, manifest)
     part = narrow(session.kinds, manifest, lambda a: shown(a, app_id) in names)
-    live = observe(session, part, frozenset(a for a in part.resources if shown(a, app_id) in names))
-    part, live, difference = compare(session, part, live)
-    sources = {change["address"] for change in found["changes"]}
-    ours = tuple(change for change in difference.changes if shown(change.address, app_id) in sources)
-    rest = tuple(change for change in difference.changes if shown(change.address, app_id) not in sources)
-    difference = replace(difference, changes=(*counted(session, replace(difference, changes=ours)).changes, *rest))
+    live = observe(session, part, memory, frozenset(a for a in part.resources if shown(a, app_id) in names))
     target, exclude = (tuple(found.get("scope", {}).get(key, ())) for key in ("target", "exclude"))
-    scope = Scope(target, exclude, frozenset(sources))
-    return make_plan(session.kinds, part, live, difference, scope, session.client.version), part, live
+    case = compare(session, part, live, memory, whole=not target)
+    case = moved(case) if found.get("moved") else case
+    sources = {change["address"] for change in found["changes"]}
+    ours = tuple(change for change in case.difference.changes if shown(change.address, app_id) in sources)
+    rest = tuple(change for change in case.difference.changes if shown(change.address, app_id) not in sources)
+    changes = (*counted(session, replace(case.difference, changes=ours)).changes, *rest)
+    case = replace(case, difference=replace(case.difference, changes=changes))
+    return make_plan(case, Scope(target, exclude, frozenset(sources)), session.client.version), case
 
 
 def refuse(refused: Iterable[Refusal]) -> None:
@@ -98,73 +138,31 @@ def refuse(refused: Iterable[Refusal]) -> None:
 def carry_out(
     session: Session, work: Ready, stop: threading.Event, started: Callable[[Change], None] = lambda change: None
 ) -> Iterator[Outcome]:
-    """Make the calls, yield what becomes of each change, and record intent and outcome of every write.
+    """Make the calls, yield what becomes of each change, and record intent and outcome of every write, and all that is as declared.
 
-    `started` is told of a change just before its calls are made, from the thread that makes them.
+    `started` is told of a change just before its calls are made, from the thread that makes them. Raises Refused (3) where what is
+    about to be destroyed cannot be kept.
     """
     from reconciler.intercom.perform import Performer
 
     steps, by_name = work.planned.plan.steps, {kind.name: kind for kind in session.kinds}
     performer = Performer(session.client, session.kinds, steps, work.planned.manifest.resources, stop.wait, session.client.monotonic)
-    record = _Record(session, work.planned) if session.ledger and work.jobs else None
-    recorded = performer.perform if record is None else partial(record.around, performer.perform)
+    recorder = recording(session, work)
+    recorded = performer.perform if recorder is None else partial(recorder.around, performer.perform)
 
     def perform(job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
         for i in job.covers:
             started(steps[i].change)
         return [discreet(by_name[o.change.address.kind], o) for o in recorded(job, ids)]
 
-    settling, counts = [], Counter[str]()
-    for outcome in execute(work.jobs, steps, perform, work.ids(), session.client.workers, stop.is_set):
-        counts[outcome.status] += 1
+    told, settling = list[Outcome](), list[Outcome]()
+    for outcome in execute(work.jobs, steps, perform, work.ids, session.client.workers, stop.is_set):
+        told.append(outcome)
         if outcome.settling:
             settling.append(outcome)
         else:
             yield outcome
     late = {o.step: o for o in performer.settle(settling)} if not stop.is_set() else {}
     yield from (late.get(o.step, o) for o in settling)
-    if record:
-        record.end(counts)
-
-
-def _bound(change: Change, ids: Mapping[Address, str]) -> Change:
-    """A change with the ids that became known on the way."""
-    if isinstance(change, LinkChange):
-        return replace(change, id=change.id or ids.get(change.address), target_id=change.target_id or ids.get(change.target))
-    return change
-
-
-class _Record:
-    """What one apply leaves in the ledger: the run, and for every write the intent before it and the outcome after it."""
-
-    def __init__(self, session: Session, planned: Planned) -> None:
-        from reconciler.ledger import RunHead
-
-        assert session.ledger is not None
-        self.ledger, self.app_id, self.steps = session.ledger, session.here.app_id, planned.plan.steps
-        head = RunHead(session.here.app_id, session.here.region, planned.manifest.name, planned.plan.digest, "")
-        self.run = self.ledger.begin(head)
-
-    def around(self, perform: Perform, job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
-        """A job between its intents and its outcomes. A write whose answer was lost is left without one."""
-        from reconciler.ledger import Settlement
-
-        changes = [_bound(self.steps[i].change, ids) for i in job.covers]
-        writes = dict(zip(job.covers, self.ledger.intend_many(self.run, changes), strict=True))
-        outcomes = perform(job, ids)
-        self.ledger.settle_many([Settlement(writes[o.step], o.status, o.id) for o in outcomes if not o.lost])
-        self._effects([o for o in outcomes if o.status in (Status.APPLIED, Status.INEFFECTIVE)])
-        return outcomes
-
-    def _effects(self, outcomes: Sequence[Outcome]) -> None:
-        """Remember what replies did not show, forget what they did. A link that is not shown stands in its outcome as its list."""
-        asked = [(claim, outcome) for outcome in outcomes for claim in claims(outcome.change)]
-        mute = [claim for claim, o in asked if claim[1] in o.fields or (o.fields and isinstance(o.change, LinkChange))]
-        if shown := [claim[:2] for claim, _ in asked if claim not in mute]:
-            self.ledger.forget_ineffective(self.app_id, shown)
-        for claim in mute:
-            self.ledger.note_ineffective(self.app_id, *claim)
-
-    def end(self, counts: Mapping[str, int]) -> None:
-        done = counts.get(Status.APPLIED, 0) == sum(counts.values())
-        self.ledger.end(self.run, 0 if done else 5, {str(status): n for status, n in counts.items()})
+    if recorder:
+        recorder.end(told)

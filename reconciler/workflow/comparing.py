@@ -2,74 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from reconciler.core import diff as comparison
-from reconciler.core.change import Action, Change, LinkChange, ThingChange
+from reconciler.core.cause import explained, gravest
+from reconciler.core.change import DRIFTED, Action, Cause, Change, LinkChange, ThingChange
 from reconciler.core.diff import Difference
-from reconciler.core.resource import Address, Manifest, Note, Snapshot
+from reconciler.core.gates import Case
+from reconciler.core.memory import Memory
+from reconciler.core.orphan import candidates, foreign, orphans
+from reconciler.core.plan import Drift
+from reconciler.core.rename import same_person
+from reconciler.core.resource import Address, Live, Manifest, Note, Snapshot
 from reconciler.core.typing import settle_types
+from reconciler.workflow.remembering import files, hints
 from reconciler.workflow.session import Session
-
-# Search may not show a write for some minutes (API 2.16, POST /contacts/search); how many is not said.
-LAG = 15 * 60.0
 
 # A lead whose create was never answered is not created again before this, and then only if search shows none.
 LOST = 10 * 60.0
+# So many of those who left the manifest are looked at when somebody new arrives: one search.
+LEFT = 150
 
 
-def observe(session: Session, manifest: Manifest, certain: frozenset[Address]) -> Snapshot:
+def observe(session: Session, manifest: Manifest, memory: Memory, certain: frozenset[Address]) -> Snapshot:
     """The live side of what is declared; `certain` things are read by their id."""
     from reconciler.intercom.observe import Observer
 
     observer = Observer(session.client, session.kinds, session.tick)
-    return observer.observe(manifest, session.here, session.window, _remembered(session, manifest), certain)
+    return observer.observe(manifest, session.here, session.window, hints(session, manifest, memory), certain)
 
 
-def _remembered(session: Session, manifest: Manifest) -> Mapping[Address, str]:
-    """The ids of what we wrote so lately that search may not show it."""
-    if session.ledger is None:
-        return {}
-    lagging = {kind.name for kind in session.kinds if kind.search}
-    asked = [a for a, r in manifest.resources.items() if a.kind in lagging and r.by != "id"]
-    known = session.ledger.known(session.here.app_id, asked)
-    recent = session.now() - LAG
-    return {address: memory.id for address, memory in known.items() if memory.written_at >= recent}
-
-
-def compare(session: Session, manifest: Manifest, live: Snapshot) -> tuple[Manifest, Snapshot, Difference]:
-    """Both sides with values typed and doubts settled, and what separates them."""
+def compare(session: Session, manifest: Manifest, live: Snapshot, memory: Memory, *, whole: bool) -> Case:
+    """Both sides with values typed and doubts settled, what separates them, and why; `whole`: of the whole manifest."""
     manifest, untyped = settle_types(session.kinds, manifest, live)
-    live = _withhold_lost(session, manifest, replace(live, refusals=(*live.refusals, *untyped)))
-    found = comparison.diff(session.kinds, manifest, live)
-    return manifest, live, _without_ineffective(session, found)
+    live = _withhold_lost(session, manifest, memory, replace(live, refusals=(*live.refusals, *untyped)))
+    left = orphans(session.kinds, manifest, live, memory, files(manifest, memory), whole=whole)
+    found = comparison.diff(session.kinds, manifest, live, memory)
+    told = {live.things[kind][live_id].address for kind, live_id in left.things if live_id in live.things.get(kind, {})}
+    notes = [note for note in found.notes if note.topic != "undeclared" or note.address not in told]
+    notes += [*left.notes, *_others(memory, live), *_arrived(session, manifest, memory, found)]
+    found = _without_ineffective(session, replace(found, notes=tuple(notes), changes=(*found.changes, *left.changes)))
+    changes = explained(session.kinds, manifest, memory, found.changes)
+    return Case(session.kinds, manifest, live, replace(found, changes=_remarked(memory, changes)), memory)
 
 
-def _withhold_lost(session: Session, manifest: Manifest, live: Snapshot) -> Snapshot:
+def _remarked(memory: Memory, changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Changes with what to know of them: that what is deleted was never ours, or that another name has it too."""
+    return tuple(_with_remark(memory, change) for change in changes)
+
+
+def _with_remark(memory: Memory, change: Change) -> Change:
+    if not isinstance(change, ThingChange) or change.action is not Action.DELETE or change.remark or not memory.there:
+        return change
+    record, other = memory.of(change.address.kind, change.id), memory.others.get((change.address.kind, change.id or ""))
+    told = [] if record and record.owned else ["never ours"]
+    told += [f"`name: {other.name}` has it too"] if other else []
+    return replace(change, remark="; ".join(told))
+
+
+def _others(memory: Memory, live: Snapshot) -> tuple[Note, ...]:
+    """Whose the declared things are that another name has recorded."""
+    text = "of the declared things are recorded under `name: {}` and not under this one, which prunes nothing of that"
+    return tuple(Note("foreign", f"{n} {text.format(name)}") for name, n in sorted(foreign(memory, live).items()))
+
+
+def _arrived(session: Session, manifest: Manifest, memory: Memory, found: Difference) -> tuple[Note, ...]:
+    """Notes on people who arrive while somebody of ours who looks like them left the manifest."""
+    lenient = {kind.name for kind in session.kinds if kind.lenient}
+    if not any(c.action is Action.CREATE and c.address.kind in lenient for c in found.changes):
+        return ()
+    gone = [record for record in candidates(manifest, memory) if record.kind in lenient][:LEFT]
+    return tuple(same_person(session.kinds, found.changes, _read(session, [record.name for record in gone])))
+
+
+def _read(session: Session, wanted: Sequence[tuple[str, str]]) -> Sequence[Live]:
+    from reconciler.intercom.observe import Observer
+
+    observer = Observer(session.client, session.kinds, session.tick)
+    found: list[Live] = []
+    for kind in session.kinds:
+        ids = [live_id for name, live_id in wanted if name == kind.name]
+        found += observer.by_ids(kind, ids) if ids else ()
+    return found
+
+
+def _withhold_lost(session: Session, manifest: Manifest, memory: Memory, live: Snapshot) -> Snapshot:
     """Creates whose answer was lost a moment ago, and that no conflict would stop a second time, are held back."""
     kinds = {kind.name: kind for kind in session.kinds}
     asked = [a for a, r in manifest.resources.items() if a not in live.pairs and not r.gone and kinds[a.kind].unrepeatable(r.fields)]
-    if session.ledger is None or not asked:
-        return live
-    lost = session.ledger.lost_creates(session.here.app_id, asked)
-    held = {a for a, when in lost.items() if session.now() - when < LOST}
+    held = {a for a in asked if _just_lost(memory, a, session.now())}
     text = "its create was sent a few minutes ago and never answered: it is not sent again before ten minutes have passed"
     notes = tuple(Note("withheld", text, a, manifest.resources[a].mark) for a in sorted(held))
     return replace(live, withheld=live.withheld | held, notes=(*live.notes, *notes))
 
 
+def _just_lost(memory: Memory, address: Address, now: float) -> bool:
+    found = memory.attempt(address)
+    return found is not None and found.action == Action.CREATE and not found.answered and now - found.intended < LOST
+
+
 def _without_ineffective(session: Session, found: Difference) -> Difference:
     """Fields that Intercom answered 200 for and did not take are named, not sent for ever."""
-    # What is made anew is made with all that is declared.
-    asked = [claim for c in found.changes if c.action is not Action.CREATE for claim in claims(c)]
+    asked = [claim for c in found.changes if not _anew(c) for claim in claims(c)]
     if session.ledger is None or not asked:
         return found
     known = session.ledger.is_ineffective(session.here.app_id, asked)
     changes, notes = [], list(found.notes)
     for change in found.changes:
-        mute = sorted(path for address, path, _ in claims(change) if (address, path) in known)
+        mute = [] if _anew(change) else sorted(path for address, path, _ in claims(change) if (address, path) in known)
         if mute:
             text = f"{', '.join(mute)}: Intercom answered 200 and did not take this; change it here or there"
             notes.append(Note("ineffective", text, change.address, change.mark))
@@ -77,7 +120,12 @@ def _without_ineffective(session: Session, found: Difference) -> Difference:
             change = replace(change, fields=tuple(f for f in change.fields if f.path not in mute))
         if not mute or change.fields or change.action is Action.UNARCHIVE:
             changes.append(change)
-    return replace(found, changes=tuple(changes), notes=tuple(notes))
+    return replace(found, changes=tuple(changes), notes=tuple(notes), beside=frozenset(known))
+
+
+def _anew(change: Change) -> bool:
+    """What is made anew, or may be, is made with all that is declared."""
+    return change.action is Action.CREATE or (isinstance(change, ThingChange) and change.recreate)
 
 
 def claims(change: Change) -> list[tuple[Address, str, Any]]:
@@ -92,3 +140,73 @@ def counted(session: Session, found: Difference) -> Difference:
     from reconciler.intercom import count
 
     return replace(found, changes=count.counted(session.client, session.kinds, found.changes))
+
+
+def moved(case: Case) -> Case:
+    """Only what live moved away from: what somebody changed there, of each change the fields that were. What was never applied is noted.
+
+    Where nothing was ever applied there is nothing to hold live against but the manifest: every difference is unrecorded.
+    """
+    if case.memory.runs == 0:
+        changes = tuple(_unrecorded(change) for change in case.difference.changes)
+        return replace(case, difference=replace(case.difference, changes=changes))
+    kept, notes, beside = list[Change](), list(case.difference.notes), set(case.difference.beside)
+    for change in case.difference.changes:
+        fields = tuple(field for field in change.fields if field.cause in DRIFTED)
+        partly = isinstance(change, ThingChange) and fields and change.action in (Action.UPDATE, Action.RENAME)
+        if partly and isinstance(change, ThingChange):
+            kept.append(replace(change, fields=fields))
+        elif change.cause in DRIFTED:
+            kept.append(change)
+        if change.cause not in DRIFTED or (partly and fields != change.fields):
+            notes.append(_pending(change))
+            beside.update(claim[:2] for claim in claims(change) if claim[1] not in {field.path for field in fields})
+    found = replace(case.difference, changes=tuple(kept), notes=tuple(notes), beside=frozenset(beside))
+    return replace(case, difference=found)
+
+
+def _unrecorded(change: Change) -> Change:
+    if isinstance(change, LinkChange):
+        return replace(change, cause=Cause.UNRECORDED)
+    fields = tuple(replace(field, cause=Cause.UNRECORDED) for field in change.fields)
+    return replace(change, cause=Cause.UNRECORDED, fields=fields)
+
+
+def _pending(change: Change) -> Note:
+    """A note on a change that no apply made yet."""
+    left = [field for field in change.fields if field.cause not in DRIFTED]
+    about = f" {change.target}" if change.target else f" {', '.join(field.path for field in left)}" if left else ""
+    cause = gravest(field.cause for field in left if field.cause) if left else change.cause
+    return Note("not applied yet", f"{change.action}{about} ({cause})", change.address, change.mark)
+
+
+def drift_of(case: Case) -> Drift:
+    """How far live moved, as `moved` left it."""
+    topics = Counter(note.topic for note in case.difference.notes)
+    undeclared = topics["undeclared"] if case.manifest.policy.undeclared_tags == "drift" else 0
+    elsewhere = topics["moved"] + sum(note.topic == "moved" for note in case.live.notes)
+    # Who was applied and is gone for good is no change, and moved all the same.
+    lost = sum(case.memory.runs == 0 or case.memory.at(address) is not None for address in case.difference.missing)
+    return Drift(len(case.difference.changes) + elsewhere + lost, topics["not applied yet"], undeclared, case.memory.runs > 0)
+
+
+def traced(session: Session, case: Case, notes: Sequence[Note]) -> tuple[Note, ...]:
+    """The notes, with who put what is undeclared on somebody last, where the policy calls it drift and Intercom says."""
+    from reconciler.intercom.trace import traced as seen
+
+    if case.manifest.policy.undeclared_tags != "drift":
+        return tuple(notes)
+    kinds = {kind.name: kind for kind in session.kinds}
+    ids = {thing.address: thing.id for things in case.live.things.values() for thing in things.values()}
+    told = []
+    for note in notes:
+        asked = note.address if note.topic == "undeclared" else None
+        who = seen(session.client, kinds[asked.kind], ids[asked]) if asked else ""
+        told.append(replace(note, message=f"{note.message}; {who}") if who else note)
+    return tuple(told)
+
+
+def as_declared(case: Case) -> Mapping[Address, str]:
+    """The live ids of all that was found as it is declared, in every field and link."""
+    open_ = {change.address for change in case.difference.changes} | {address for address, _ in case.difference.beside}
+    return {a: i for a, i in case.live.pairs.items() if a not in open_ and not case.manifest.resources[a].gone}

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconciler.core.document import FORMAT, Document, saved, seal
+from reconciler.core.document import FORMAT, Document, Enclosed, saved, seal
 from reconciler.core.kind import Kind
 from reconciler.core.shape import is_plan
 from reconciler.errors import Invalid, Mark, Problem
@@ -24,7 +24,8 @@ def save(planned: Planned, path: Path, kinds: Sequence[Kind] = KINDS, *, embed: 
     `embed` puts the manifest's texts into it, with all the personal values that they hold.
     """
     files = manifest_files.texts(planned.plan.paths) if embed else None
-    text = json.dumps(saved(kinds, planned.plan, secrets.token_hex(16), files), indent=1, ensure_ascii=False) + "\n"
+    enclosed = Enclosed(files, planned.found, planned.doubts)
+    text = json.dumps(saved(kinds, planned.plan, secrets.token_hex(16), enclosed), indent=1, ensure_ascii=False) + "\n"
     write_whole(path, text, 0o600)
 
 

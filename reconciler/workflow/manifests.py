@@ -26,6 +26,13 @@ def pin_in(paths: Sequence[str]) -> Pin | None:
     return found_in(paths)
 
 
+def name_in(paths: Sequence[str], kinds: Sequence[Kind] = KINDS) -> str | None:
+    """Whose things the manifests among these files declare; None where none says."""
+    from reconciler.manifest.pins import name_in as found_in
+
+    return found_in(paths, [kind.section for kind in kinds])
+
+
 def declared(manifest: Manifest, kinds: Sequence[Kind] = KINDS) -> Mapping[str, int]:
     """How many entries each section has, where it has any."""
     counts = Counter(address.kind for address in manifest.resources)

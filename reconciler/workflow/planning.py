@@ -8,6 +8,7 @@ from dataclasses import replace
 from reconciler.core import globs
 from reconciler.core.calls import Call, Ref
 from reconciler.core.document import MASKED, Document, View, document
+from reconciler.core.doubt import doubts
 from reconciler.core.gates import standing
 from reconciler.core.kind import Kind
 from reconciler.core.narrow import narrow
@@ -18,7 +19,9 @@ from reconciler.core.privacy import shown
 from reconciler.core.resource import Manifest, Note, Snapshot, Workspace
 from reconciler.core.rules import NO_RULES, Rules, govern, over_calls
 from reconciler.kinds import KINDS
-from reconciler.workflow.comparing import compare, counted, observe
+from reconciler.workflow.comparing import as_declared, compare, counted, drift_of, observe, traced
+from reconciler.workflow.comparing import moved as moved_only
+from reconciler.workflow.remembering import recall
 from reconciler.workflow.session import Planned, Session
 
 EVERYTHING = Scope()
@@ -31,14 +34,20 @@ def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rules:
         app_id = session.here.app_id
         notes += _unmatched(manifest, scope, app_id)
         manifest = narrow(session.kinds, manifest, lambda a: globs.matches(scope.target, globs.names(a, app_id)))
-    live = observe(session, manifest, frozenset())
-    manifest, live, difference = compare(session, manifest, live)
+    memory = recall(session, manifest)
+    case = compare(session, manifest, observe(session, manifest, memory, frozenset()), memory, whole=not scope.target)
+    found, doubted = as_declared(case), doubts(session.kinds, case.manifest, case.live, memory)
+    case = moved_only(case) if scope.moved else case
+    live = case.live
     live = replace(live, notes=(*notes, *_unpinned(manifest, live), *live.notes), refusals=(*loosened, *live.refusals))
-    made = make_plan(session.kinds, manifest, live, counted(session, difference), scope, session.client.version)
-    return Planned(_ruled(session, made, manifest, rules), manifest, live)
+    case = replace(case, live=live, difference=counted(session, case.difference))
+    made = make_plan(case, scope, session.client.version)
+    if scope.moved:
+        made = replace(made, drift=drift_of(case), notes=traced(session, case, made.notes))
+    return Planned(ruled(session, made, manifest, rules), case, found, doubted)
 
 
-def _ruled(session: Session, made: Plan, manifest: Manifest, rules: Rules) -> Plan:
+def ruled(session: Session, made: Plan, manifest: Manifest, rules: Rules) -> Plan:
     """The plan with the refusals that no approval lifts, and a note for those that one does."""
     refused = (*standing(made.refused, rules.approvals(manifest, session.now())), *over_calls(rules, made.calls))
     lifted = [refusal for refusal in made.refused if refusal not in refused]

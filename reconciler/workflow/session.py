@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core.doubt import Doubts
+from reconciler.core.gates import Case
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
-from reconciler.core.resource import Manifest, Snapshot, Workspace
+from reconciler.core.resource import Address, Manifest, Snapshot, Workspace
 from reconciler.kinds import KINDS
 
 if TYPE_CHECKING:
     from reconciler.intercom.http import Client
-    from reconciler.ledger import Ledger
+    from reconciler.ledger import Images, Ledger
 
 
 Tick = Callable[[str], None]
@@ -22,25 +24,38 @@ Tick = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Session:
-    """One connection to one workspace, and the memory of it."""
+    """One connection to one workspace, and the memory of it. `who` is the person and the machine that asks, `images` where pre-images
+    go when there is no ledger."""
 
     client: Client
     here: Workspace
     admin: str
     window: int | None
     ledger: Ledger | None = None
+    images: Images | None = None
     kinds: Sequence[Kind] = KINDS
     now: Callable[[], float] = time.time
+    sleep: Callable[[float], object] = time.sleep
+    who: str = ""
     tick: Tick = lambda what: None
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan with the two sides that it came from."""
+    """A plan with what it came from. `found`: the live ids of all that is as it is declared; `doubts`: what the ledger is wrong about."""
 
     plan: Plan
-    manifest: Manifest
-    live: Snapshot
+    case: Case
+    found: Mapping[Address, str] = field(default_factory=dict)
+    doubts: Doubts = Doubts()
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.case.manifest
+
+    @property
+    def live(self) -> Snapshot:
+        return self.case.live
 
 
 def connect(client: Client, ledger: Ledger | None = None, **rest: Any) -> Session:

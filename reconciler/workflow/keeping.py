@@ -1,0 +1,260 @@
+"""Keeping: what an apply leaves in the ledger, before, between and after its calls."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from reconciler.core.calls import Job
+from reconciler.core.change import Action, Change, LinkChange, ThingChange
+from reconciler.core.image import destroys
+from reconciler.core.memory import Record, Thing, without_tie
+from reconciler.core.orphan import WITHIN
+from reconciler.core.outcome import Outcome, Status
+from reconciler.core.recording import DONE, Scribe, Sides, as_found, standing
+from reconciler.core.resource import Address, LinkName, Manifest, Resource
+from reconciler.core.undo import Restorer
+from reconciler.errors import Incomplete, ReconcilerError, Refused
+from reconciler.execute import Perform
+from reconciler.workflow import imaging
+from reconciler.workflow.comparing import claims
+from reconciler.workflow.remembering import called
+from reconciler.workflow.session import Session
+
+if TYPE_CHECKING:
+    from reconciler.ledger import RunHead
+    from reconciler.workflow.applying import Ready
+
+
+def recording(session: Session, work: Ready) -> Recorder | None:
+    """What records an apply, if anything does, once it is kept what the apply destroys. Raises Refused (3) where that cannot be kept."""
+    from reconciler.ledger import run_id
+
+    carried = imaging.carriers(session, work)
+    recorder = Recorder(session, work) if session.ledger else None
+    try:
+        imaging.keep(session, work, recorder.run if recorder else run_id(session.now()), carried)
+    except ReconcilerError as error:
+        if destroys(work.planned.plan.changes):
+            if recorder:
+                recorder.refused()
+            text = f"pre-images: what this plan destroys cannot be kept ({error}), so it could not come back; nothing was written"
+            raise Refused([f"{text}; make room, or see to the permissions, and apply again"]) from None
+    return recorder
+
+
+class Recorder:
+    """Records one apply: the run, all that it plans, for every write the intent before it and the outcome after it, and in the end all
+    that was found as declared."""
+
+    def __init__(self, session: Session, work: Ready) -> None:
+        from reconciler.ledger import Planned
+
+        assert session.ledger is not None
+        self.session, self.ledger, self.work = session, session.ledger, work
+        self.case, self.steps = work.planned.case, work.planned.plan.steps
+        self.mutex = threading.Lock()
+        self.records: dict[Thing, Record] = dict(self.case.memory.records)
+        for kind, live_id, link, end in work.planned.doubts.undone:
+            if record := self.records.get((kind, live_id)):
+                self.records[record.name] = without_tie(record, link, end)
+        self.run = self.ledger.begin(_head(session, work))
+        kinds = {kind.name: kind for kind in session.kinds}
+        how = (kinds, self.case.memory, self.run, session.now(), cache(called))
+        self.scribe = Scribe(*how) if work.ownership is None else Restorer(*how, work.ownership)
+        self.numbers = self.ledger.plan(self.run, [Planned(step.change, self._proof(step.change)) for step in self.steps])
+
+    def _proof(self, change: Change) -> bool:
+        """Whether what a change makes was proved not to be there, by a strong read of this run."""
+        returning = {step.change.address for step in self.steps if step.change.action is Action.UNARCHIVE}
+        if isinstance(change, LinkChange):
+            return change.action is Action.ATTACH and change.address not in returning
+        resource = self.case.manifest.resources.get(change.address)
+        if change.action is not Action.CREATE or resource is None:
+            return False
+        kind = self.scribe.kinds[change.address.kind]
+        return kind.whole or kind.identity[resource.by].find is not None
+
+    def around(self, perform: Perform, job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
+        """A job between its intents and its outcomes. Without the first it is not done, and nothing else is."""
+        changes = {i: _bound(self.steps[i].change, ids) for i in job.covers}
+        try:
+            self.ledger.intend({self.numbers[i]: change for i, change in changes.items()})
+        except ReconcilerError as error:
+            return [Outcome(i, self.steps[i].change, Status.SKIPPED, f"not sent: {error}", fatal=True) for i in job.covers]
+        outcomes = perform(job, ids)
+        try:
+            self._settle(outcomes, changes)
+        except ReconcilerError as error:
+            return [replace(o, reason=f"{o.reason or 'done'}; not recorded: {error}", fatal=True) for o in outcomes]
+        return outcomes
+
+    def _settle(self, outcomes: Sequence[Outcome], changes: Mapping[int, Change]) -> None:
+        """Write down what became of some changes. A write whose answer was lost is left without an outcome."""
+        from reconciler.ledger import MET, Settlement
+
+        told = [Settlement(self.numbers[o.step], o.status, o.id, MET if o.met else None) for o in outcomes if not o.lost]
+        with self.mutex:
+            kept: dict[Thing, Record] = {}
+            gone: set[Thing] = set()
+            for outcome in outcomes:
+                self._note(outcome, changes[outcome.step], kept, gone)
+            self.ledger.settle(self.run, told, kept.values(), gone)
+        self._effects([o for o in outcomes if o.status in DONE])
+
+    def _note(self, outcome: Outcome, change: Change, kept: dict[Thing, Record], gone: set[Thing]) -> None:
+        """What one outcome says of a thing."""
+        if outcome.anew and isinstance(change, ThingChange):
+            change = replace(change, action=Action.CREATE, id=None)
+        kind, live_id = change.address.kind, change.id or outcome.id
+        if live_id is None:
+            return
+        before = self.records.get((kind, live_id))
+        if outcome.deleted and before:
+            record: Record | None = self.scribe.deleted(before)
+        elif outcome.status not in DONE:
+            return
+        elif isinstance(change, LinkChange):
+            if outcome.status is Status.INEFFECTIVE or change.target_id is None:
+                return
+            record = self.scribe.tied(before, change, live_id, change.target_id, outcome)
+        else:
+            record = self.scribe.made(before, change, outcome) if outcome.id else before
+        if record is None:
+            self.records.pop((kind, live_id), None)
+            gone.add((kind, live_id))
+        else:
+            self.records[record.name] = kept[record.name] = record
+
+    def _effects(self, outcomes: Sequence[Outcome]) -> None:
+        """Remember what replies did not show, forget what they did. A link that is not shown stands in its outcome as its list."""
+        app_id = self.session.here.app_id
+        asked = [(claim, outcome) for outcome in outcomes for claim in claims(outcome.change)]
+        mute = [claim for claim, o in asked if claim[1] in o.fields or (o.fields and isinstance(o.change, LinkChange))]
+        if shown := [claim[:2] for claim, _ in asked if claim not in mute]:
+            self.ledger.forget_ineffective(app_id, shown)
+        for claim in mute:
+            self.ledger.note_ineffective(app_id, *claim)
+
+    def end(self, outcomes: Sequence[Outcome]) -> None:
+        """Record what was never started, all that is as declared, and how the run ended. Raises Incomplete where that fails."""
+        try:
+            self.ledger.check()
+            self._end(outcomes)
+        except Incomplete:
+            raise
+        except ReconcilerError as error:
+            raise Incomplete(f"what was done is not recorded to its end: {error}") from error
+
+    def _end(self, outcomes: Sequence[Outcome]) -> None:
+        from reconciler.ledger import Settlement
+
+        skipped = [Settlement(self.numbers[o.step], o.status) for o in outcomes if o.status is Status.SKIPPED]
+        counts = Counter(str(outcome.status) for outcome in outcomes)
+        done = counts.get(Status.APPLIED, 0) == sum(counts.values()) and not self.work.unmade
+        self.ledger.settle(self.run, skipped)
+        records = self._as_found(outcomes)
+        app_id, name = self.session.here.app_id, self.work.whole.name
+        left = self._left(records)
+        self.ledger.record(app_id, name, [*self._corrected(left), *records], left)
+        self.ledger.disprove(app_id, name, self.work.planned.doubts.disproved)
+        self.ledger.end(self.run, 0 if done else 5, counts)
+
+    def _corrected(self, left: Sequence[Thing]) -> list[Record]:
+        """The records of which a link is no longer ours: somebody took it away."""
+        names = {(kind, live_id) for kind, live_id, _, _ in self.work.planned.doubts.undone}
+        return [self.records[name] for name in sorted(names & self.records.keys()) if name not in left]
+
+    def refused(self) -> None:
+        """Record that the run ended before its first write."""
+        with suppress(ReconcilerError):
+            self.ledger.end(self.run, Refused.exit_code, {})
+
+    def _as_found(self, outcomes: Sequence[Outcome]) -> list[Record]:
+        if self.work.ownership is not None:
+            # What an undo brings back is declared nowhere.
+            return []
+        made = {o.change.address: o.id for o in outcomes if o.id and o.change.target is None and o.status in DONE}
+        case, policy = self.case, self.work.whole.policy.links
+        ids = {**case.live.pairs, **{address: live_id for address, live_id in made.items() if live_id}}
+        sides = standing(case.live, case.difference, outcomes, ids, policy)
+        found = list(as_found(self.scribe, case.manifest, sides, self.records))
+        return [*found, *self._untouched(ids)]
+
+    def _untouched(self, ids: Mapping[Address, str]) -> list[Record]:
+        """The records of what the plan does not touch, and was as declared when it was made."""
+        whole, found = self.work.whole, self.work.planned.found
+        rest = {a: r for a, r in whole.resources.items() if a in found and a not in self.case.manifest.resources}
+        sides = Sides({**found, **ids}, _written(self.session, whole, {**found, **ids}, rest), frozenset(), whole.policy.links)
+        return list(as_found(self.scribe, replace(whole, resources=rest), sides, self.records))
+
+    def _left(self, records: Sequence[Record]) -> list[Thing]:
+        """Records of things that are not there any more and that nobody declares, or whose place another one has taken.
+
+        What is declared and gone keeps its record until it is there again: else it would be no drift any more.
+        """
+        memory, whole = self.case.memory, self.work.whole
+        declared = {memory.digests.thing(memory.app_id, address) for address, r in whole.resources.items() if not r.gone}
+        kept = {r.name for r in (*self.records.values(), *records) if r.run == self.run}
+        now = {r.thing for r in (*self.records.values(), *records) if r.run == self.run and not r.deleted}
+        gone = (r for r in memory.records.values() if r.name not in kept and self._is_gone(r))
+        return sorted(r.name for r in gone if r.thing in now or r.thing not in declared)
+
+    def _is_gone(self, record: Record) -> bool:
+        """Whether a thing is known not to be live: a whole listing, or its own read, does not show it."""
+        kind, things = self.scribe.kinds.get(record.kind), self.case.live.things.get(record.kind, {})
+        if kind is None or record.buried:
+            return False
+        looked = kind.name in self.case.live.listed if kind.whole else record.id in self.case.live.vanished.values() or record.deleted
+        return looked and record.id not in things
+
+
+def _written(
+    session: Session, manifest: Manifest, ids: Mapping[Address, str], rest: Mapping[Address, Resource]
+) -> Mapping[LinkName, Mapping[str, frozenset[str]]]:
+    """The links that are written on things which were as declared: they are live, but for those that are nobody's business."""
+    found: dict[LinkName, dict[str, frozenset[str]]] = {}
+    for kind in session.kinds:
+        for link in kind.links:
+            for address in (a for a in rest if a.kind == kind.name):
+                written = manifest.resources[address].links.get(link.field)
+                if written is not None:
+                    ends = frozenset(ids[target] for target in written.present if target in ids and not manifest.resources[target].free)
+                    found.setdefault(link.name, {})[ids[address]] = ends
+    return found
+
+
+def _bound(change: Change, ids: Mapping[Address, str]) -> Change:
+    """A change with the ids that became known on the way."""
+    if isinstance(change, LinkChange):
+        return replace(change, id=change.id or ids.get(change.address), target_id=change.target_id or ids.get(change.target))
+    return change
+
+
+def _head(session: Session, work: Ready) -> RunHead:
+    verb = "undo" if work.planned.plan.undoes else "apply"
+    return replace(head_of(session, work.whole, verb), plan_digest=work.digest)
+
+
+def head_of(session: Session, manifest: Manifest, verb: str) -> RunHead:
+    """What is known of a run when it starts."""
+    from reconciler.ledger import RunHead
+    from reconciler.manifest.revision import head
+
+    return RunHead(
+        app_id=session.here.app_id,
+        region=session.here.region,
+        name=manifest.name,
+        manifest_digest=manifest.digest,
+        plan_digest="",
+        verb=verb,
+        who=session.who,
+        revision=head(),
+        files=[called(name).partition(WITHIN)[2] for name in manifest.files],
+        policy=manifest.policy.model_dump(mode="json"),
+    )

@@ -1,0 +1,124 @@
+"""Remembering: what the ledger says before anything is read: whose ids are known, which files spoke before, who holds the lock."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Mapping, Set
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.core.kind import Kind
+from reconciler.core.memory import BLANK, Memory, Record
+from reconciler.core.orphan import WITHIN, Files, candidates
+from reconciler.core.reads import Hints
+from reconciler.core.resource import Address, LinkName, Manifest, Resource
+from reconciler.workflow.session import Session
+
+if TYPE_CHECKING:
+    from reconciler.ledger import Waiting
+
+# Search may not show a write for some minutes (API 2.16, POST /contacts/search); how many is not said.
+LAG = 15 * 60.0
+
+
+def recall(session: Session, manifest: Manifest) -> Memory:
+    """What the ledger holds for this workspace and the manifest's name; without a ledger nothing."""
+    return session.ledger.memory(session.here.app_id, manifest.name) if session.ledger else BLANK
+
+
+def hints(session: Session, manifest: Manifest, memory: Memory) -> Hints:
+    """Where to look, from what is remembered."""
+    every = frozenset(k.name for k in session.kinds if getattr(manifest.policy.prune, k.section, "never") == "all" and memory.runs)
+    if not memory.records:
+        return Hints(every=every)
+    by_kind = {kind.name: kind for kind in session.kinds}
+    known = {a: r for a, res in manifest.resources.items() if res.by != "id" and (r := _known(by_kind[a.kind], res, memory))}
+    recent = session.now() - LAG
+    return Hints(
+        ids={a: r.id for a, r in known.items() if by_kind[a.kind].search and r.written >= recent},
+        last={a: r.id for a, r in known.items()},
+        also=_also(by_kind, manifest, memory),
+        every=every,
+        ends=partial(_made, memory),
+    )
+
+
+def _known(kind: Kind, resource: Resource, memory: Memory) -> Record | None:
+    """What is recorded of a resource under its address, or under one that it had."""
+    folded = ((by, kind.identity[by].fold(key) if kind.identity[by].stable else key) for by, key in resource.former)
+    for address in (resource.address, *(Address(kind.name, key) for _, key in folded)):
+        record = memory.at(address)
+        if record and not record.deleted:
+            return record
+    return None
+
+
+def _also(by_kind: Mapping[str, Kind], manifest: Manifest, memory: Memory) -> Mapping[str, Set[str]]:
+    """What is ours and perhaps not declared any more, of the kinds that can be pruned, and of those whose listing costs one read."""
+    found: dict[str, set[str]] = {}
+    for record in candidates(manifest, memory):
+        kind = by_kind.get(record.kind)
+        if kind and (kind.whole or getattr(manifest.policy.prune, kind.section, "never") != "never"):
+            found.setdefault(record.kind, set()).add(record.id)
+    return found
+
+
+def _made(memory: Memory, link: LinkName, source_id: str) -> Iterable[str]:
+    """The other ends of the links of a thing that we made."""
+    record = memory.of(link.source, source_id)
+    return memory.owned(link, record) if record else ()
+
+
+def called(name: str) -> str:
+    """How the ledger calls a file: by the repository that holds this folder, else by this folder, and its path in it. Two repositories
+    that share a ledger and have files of one name are told apart; clones of one are not."""
+    root = _root()
+    return f"{_identity(root)}{WITHIN}{os.path.relpath(os.path.abspath(name), root).replace(os.sep, '/')}"
+
+
+def _root() -> Path:
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
+
+
+@cache
+def _identity(root: Path) -> str:
+    """Eight hex of what a repository is called by its remote, however that is reached; where there is none, of where it lies."""
+    from reconciler.manifest.revision import origin
+
+    return hashlib.sha256((origin(root) or str(root)).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def files(manifest: Manifest, memory: Memory) -> Files:
+    """Which files speak in this run. A file of former runs that is not there counts as removed only if another one of those runs is
+    read now: else this is another folder than theirs."""
+    read = frozenset(memory.digests.plain(called(name)) for name in manifest.files) if memory.records else frozenset()
+    recorded = {record.file for record in memory.records.values() if record.file}
+    if not recorded & read:
+        return Files(read)
+    return Files(read, frozenset(file for file in recorded - read if not _exists(file)))
+
+
+def _exists(file: str) -> bool:
+    """Whether a file of a former run is there; of one whose name held an e-mail nobody can say, so it is."""
+    identity, _, path = file.partition(WITHIN)
+    root = _root()
+    return identity != _identity(root) or re.search(r"#[0-9a-f]{8}", path) is not None or (root / path).exists()
+
+
+def locked(session: Session, timeout: float) -> AbstractContextManager[object]:
+    """The right to write, from whatever keeps the memory. Raises Locked (6) after so many seconds."""
+    if session.ledger is None:
+        return nullcontext()
+    return session.ledger.locked(session.here.app_id, session.who, waiting(session, timeout))
+
+
+def waiting(session: Session, timeout: float) -> Waiting:
+    """How long to wait for a lock, by the clocks of a session."""
+    from reconciler.ledger import Waiting
+
+    return Waiting(timeout, session.sleep, session.client.monotonic, session.now)

@@ -1,0 +1,141 @@
+"""Undo: an ordinary plan that takes a run back, made from what was kept before its first write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import replace
+
+from reconciler.core import undo as core
+from reconciler.core.change import Action, Change, ThingChange
+from reconciler.core.diff import diff
+from reconciler.core.document import Document
+from reconciler.core.gates import Case, pinned
+from reconciler.core.image import Image
+from reconciler.core.past import Done, Run
+from reconciler.core.plan import Scope, make_plan
+from reconciler.core.privacy import shown
+from reconciler.core.reads import Hints
+from reconciler.core.resource import Snapshot
+from reconciler.core.rules import NO_RULES, Rules, govern
+from reconciler.core.undo import Fact, Fate, Place, Undo
+from reconciler.errors import Stale, Usage
+from reconciler.workflow import imaging
+from reconciler.workflow.applying import Ready, barred, held_to, refuse
+from reconciler.workflow.comparing import counted
+from reconciler.workflow.manifests import planned_pin
+from reconciler.workflow.planning import EVERYTHING, ruled
+from reconciler.workflow.remembering import recall
+from reconciler.workflow.session import Planned, Session
+
+LAST = "last"
+WRITING = ("apply", "undo")
+
+
+def run_meant(session: Session, word: str, name: str | None) -> str:
+    """The run that a word means; `last` is the newest that had something to write, of this workspace and a manifest's name, if any.
+
+    Raises Usage.
+    """
+    if word != LAST:
+        return word
+    if session.ledger is None:
+        raise Usage("there is no ledger that could say which run was the last; name one, as in .reconciler/images/RUN.json")
+    plain = session.ledger.digests.plain(name) if name else None
+    for run in session.ledger.runs():
+        if run.verb in WRITING and run.app_id == session.here.app_id and plain in (None, run.name) and _wrote(run):
+            return run.run
+    of = f" under `name: {name}`" if name else ""
+    raise Usage(f"nothing was written to the workspace {session.here.app_id}{of} yet: there is nothing to undo")
+
+
+def _wrote(run: Run) -> bool:
+    """Whether it had something to write, as far as it got to say so."""
+    return run.ended is None or any(run.counts.values())
+
+
+def undo(session: Session, run: str, rules: Rules = NO_RULES) -> Planned:
+    """A plan that takes a run back. Reads only. Raises Usage where nothing is known of the run, Refused for another workspace."""
+    turned, case = _turned(session, *_past(session, run), rules)
+    made = replace(make_plan(case, EVERYTHING, session.client.version), undoes=run)
+    return Planned(ruled(session, made, turned.manifest, rules), case)
+
+
+def ready_undo(session: Session, found: Document, rules: Rules = NO_RULES) -> Ready:
+    """A saved plan that takes a run back, held against a fresh look at it. Raises Refused (3), Stale (4)."""
+    refuse(pinned(planned_pin(found), session.here))
+    run = found["run"]
+    try:
+        image, facts = _past(session, run)
+    except Usage as gone:
+        raise Stale(f"{gone}") from None
+    turned, case = _turned(session, image, facts, rules)
+    refused = barred(session, found, turned.manifest, rules, ())
+    if moved := _moved(found, turned.skipped, session.here.app_id):
+        raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(moved[:20]))
+    scope = Scope(only=frozenset(change["address"] for change in found["changes"]))
+    made = replace(make_plan(case, scope, session.client.version), undoes=run)
+    return replace(held_to(session, found, (made, case), turned.manifest, rules, refused), ownership=turned.ownership)
+
+
+def _past(session: Session, run: str) -> tuple[Image, Sequence[Fact]]:
+    """What was kept of a run, and what became of it. Raises Usage."""
+    image = imaging.find(session, run)
+    known = {past.run: past for past in session.ledger.runs()} if session.ledger else {}
+    if image is None and run not in known:
+        raise Usage(f"no such run: {run:.60}; `reconciler history` lists them")
+    rows = session.ledger.done(run) if session.ledger and run in known else []
+    if image is None and not rows:
+        raise Usage(f"the run {run} wrote nothing that is known: there is nothing to undo")
+    if image is None or (run in known and len(rows) != len(image.deeds)):
+        raise Usage(f"nothing is kept (any more) of what the run {run} destroyed: pre-images are kept for thirty days")
+    if not rows:
+        return image, [core.UNKNOWN] * len(image.deeds)
+    return image, [Fact(_fate(row), row.id) for row in rows]
+
+
+_FATES = {"applied": Fate.DONE, "ineffective": Fate.DONE, "unanswered": Fate.LOST}
+# What takes several calls may have failed after the first.
+_IN_PARTS = (Action.UPDATE, Action.UNARCHIVE)
+
+
+def _fate(row: Done) -> Fate:
+    if row.met:
+        return Fate.MET
+    return Fate.LOST if row.outcome == "failed" and row.action in _IN_PARTS else _FATES.get(row.outcome, Fate.NOT)
+
+
+def _turned(session: Session, image: Image, facts: Sequence[Fact], rules: Rules) -> tuple[Undo, Case]:
+    """What a run did, turned around and compared with what is live now, every thing of it read by its id."""
+    from reconciler.intercom.observe import Observer
+
+    deeds = core.done(image, facts)
+    asked, also = core.questions(session.kinds, image, deeds)
+    refuse(pinned(asked.pin, session.here))
+    observer = Observer(session.client, session.kinds, session.tick)
+    live = observer.observe(asked, session.here, session.window, Hints(also=also), frozenset(asked.resources))
+    memory = recall(session, asked)
+    turned = core.undo(session.kinds, image, deeds, live, memory)
+    # Of what the run was held to and what rules now the stricter counts; nobody could correct the former.
+    manifest, _, _ = govern(turned.manifest, rules)
+    turned = replace(turned, manifest=manifest)
+    difference = counted(session, diff(session.kinds, manifest, turned.live))
+    changes = tuple(_named(change, turned.live) for change in difference.changes)
+    return turned, Case(session.kinds, manifest, turned.live, replace(difference, changes=changes), memory)
+
+
+def _named(change: Change, live: Snapshot) -> Change:
+    """A change of whom it calls by an id, with what a manifest would call them."""
+    thing = live.of(change.address)
+    if not isinstance(change, ThingChange) or thing is None or thing.address == change.address:
+        return change
+    return replace(change, remark=f"{shown(thing.address, live.workspace.app_id)} now")
+
+
+def _moved(found: Document, skipped: Set[Place], app_id: str) -> list[str]:
+    """The planned changes at places that changed since."""
+    places = {(shown(address, app_id), path) for address, path in skipped}
+    return [
+        f"{change['action']} {change['address']}: is not as the run left it any more"
+        for change in found["changes"]
+        if any((change["address"], path) in places for path in ("", *(field["path"] for field in change["fields"])))
+    ]
