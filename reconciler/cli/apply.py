@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,11 @@ import click
 from reconciler import workflow
 from reconciler.cli.connection import Intercom, connected, intercom_options
 from reconciler.cli.manifest import PATHS
+from reconciler.cli.memory import Memory, lock_options, locked
 from reconciler.cli.plan import in_folder, make, render, ruled, scoped
 from reconciler.cli.running import Stop, stoppable
 from reconciler.core.change import Change
-from reconciler.core.document import saved
+from reconciler.core.document import Enclosed, saved
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Scope
 from reconciler.core.privacy import hidden, shown
@@ -25,7 +28,7 @@ from reconciler.core.rules import Rules
 from reconciler.errors import Incomplete, ReconcilerError, Usage
 from reconciler.report import outcomes
 from reconciler.report.events import Events
-from reconciler.report.progress import progress
+from reconciler.report.progress import Progress, progress
 from reconciler.report.terminal import Terminal
 
 
@@ -35,8 +38,9 @@ from reconciler.report.terminal import Terminal
 @click.option("--events", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write what happens, one JSON a line.")
 @scoped
 @ruled
+@lock_options
 @intercom_options
-def apply(paths: tuple[str, ...], auto_approve: bool, events: Path | None, intercom: Intercom, **how: Any) -> int:
+def apply(paths: tuple[str, ...], auto_approve: bool, events: Path | None, **how: Any) -> int:
     """Carry out a saved plan exactly, or plan, show, ask and carry out.
 
     \b
@@ -45,12 +49,13 @@ def apply(paths: tuple[str, ...], auto_approve: bool, events: Path | None, inter
       reconciler apply intercom/ --auto-approve
     """
     rules = workflow.read_rules(how["policy"], how["approve"], how["max_calls"])
-    scope = Scope(how["target"], how["exclude"])
+    wanted = Wanted(how["intercom"], how["memory"], Scope(how["target"], how["exclude"]), rules, auto_approve)
+    wanted.memory.check_pipeline()
     with _events(events) as told:
         if len(paths) == 1 and not Path(paths[0]).is_dir() and not paths[0].endswith((".yaml", ".yml")):
-            code = _apply_saved(Path(paths[0]), intercom, scope, rules, told)
+            code = _apply_saved(Path(paths[0]), wanted, told)
         else:
-            code = _apply_manifest(paths, intercom, scope, rules, auto_approve, told)
+            code = _apply_manifest(paths, wanted, told)
         try:
             told.check()
         except ReconcilerError as failure:
@@ -69,64 +74,104 @@ def _events(path: Path | None) -> Iterator[Events]:
         yield Events(stream)
 
 
-def _apply_saved(path: Path, intercom: Intercom, scope: Scope, rules: Rules, events: Events) -> int:
-    if not scope.whole:
+@dataclass(frozen=True)
+class Wanted:
+    """What an apply is to work on, and under which rules."""
+
+    intercom: Intercom
+    memory: Memory
+    scope: Scope
+    rules: Rules
+    auto_approve: bool
+
+
+def _apply_saved(path: Path, wanted: Wanted, events: Events) -> int:
+    if not wanted.scope.whole:
         raise Usage("a saved plan is applied whole; give --target and --exclude to `plan`")
     found = workflow.applicable(workflow.read_plan(path), path)
-    manifest = workflow.planned_manifest(found)
-    with connected(intercom, workflow.planned_pin(found), writes=True) as session:
+    held = partial(workflow.ready_undo, found=found, rules=wanted.rules)
+    if "run" not in found:
+        held = partial(workflow.ready, found=found, manifest=workflow.planned_manifest(found), rules=wanted.rules)
+    pin = workflow.planned_pin(found)
+    with connected(wanted.intercom, pin, writes=True, memory=wanted.memory) as session, locked(session, wanted.memory):
         with progress(sys.stderr, label="reading") as bar:
-            work = workflow.ready(workflow.watched(session, lambda what: bar.advance(label=what)), found, manifest, rules)
+            work = held(workflow.watched(session, lambda what: bar.advance(label=what)))
         return _carry_out(session, work, events)
 
 
-def _apply_manifest(paths: tuple[str, ...], intercom: Intercom, scope: Scope, rules: Rules, auto_approve: bool, events: Events) -> int:
-    if not auto_approve and not (sys.stdin and sys.stdin.isatty()):
+def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, events: Events) -> int:
+    if not wanted.auto_approve and not (sys.stdin and sys.stdin.isatty()):
         raise Usage("there is no terminal to ask at; use --auto-approve, or save a plan and apply that")
     manifest = workflow.read_manifest(paths)
-    planned = make(manifest, intercom, scope, rules)
+    planned = make(manifest, wanted.intercom, wanted.memory, wanted.scope, wanted.rules)
     render(workflow.documented(planned.plan), "text")
     workflow.refuse(planned.plan.refused)
-    if not planned.plan.steps:
-        return 0
-    if not auto_approve:
+    if planned.plan.steps and not wanted.auto_approve:
         click.confirm("Apply this plan?", abort=True, err=True)
-    with connected(intercom, manifest.pin, writes=True) as session:
-        return _carry_out(session, workflow.ready(session, saved(session.kinds, planned.plan, "in memory"), manifest, rules), events)
+    with connected(wanted.intercom, manifest.pin, writes=True, memory=wanted.memory) as session, locked(session, wanted.memory):
+        # Without a change there is still something to remember: what was found as declared.
+        if planned.plan.steps or session.ledger:
+            found = saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found, doubts=planned.doubts))
+            return _carry_out(session, workflow.ready(session, found, manifest, wanted.rules), events)
+    return 0
 
 
 def _carry_out(session: workflow.Session, work: workflow.Ready, events: Events) -> int:
     """Carry it out, telling on stdout and in the events; last what was planned against what it took."""
-    out, began = Terminal(sys.stdout), time.monotonic()
     stop = session.client.stop
     assert isinstance(stop, Stop)
-    before = session.client.sent.total()
+    show = _Show(session, events, Terminal(sys.stdout))
     with stoppable(stop):
-        told = _performed(session, work, stop, events, out)
-    out.write(outcomes.summary(told, time.monotonic() - began, color=out.color))
-    out.write(f"Calls: {work.planned.plan.calls} planned, {session.client.sent.total() - before} made.\n" if told else "")
-    events.summary(told)
-    out.flush()
+        show.perform(work, stop)
+    show.end(work)
     stop.check()
-    return 0 if all(outcome.status == Status.APPLIED for outcome in told) else Incomplete.exit_code
+    if show.unrecorded:
+        raise show.unrecorded
+    return 0 if all(outcome.status == Status.APPLIED for outcome in show.told) else Incomplete.exit_code
 
 
-def _performed(session: workflow.Session, work: workflow.Ready, stop: Stop, events: Events, out: Terminal) -> list[outcomes.Outcome]:
-    told, app_id = [], session.here.app_id
-    with progress(sys.stderr, label="applying") as bar:
-        bar.advance(0, total=len(work.planned.plan.steps))
-        for outcome in workflow.carry_out(session, work, stop, lambda change: events.started(*_ends(change, app_id))):
-            bar.advance()
-            told.append(_told(outcome, app_id))
-            events.ended(told[-1])
-            if outcome.reason or out.interactive:
-                with bar.aside():
-                    out.lines([outcomes.outcome_line(told[-1], color=out.color)])
-    for change in work.unmade:
-        action, _, address = change.partition(" ")
-        told.append(outcomes.Outcome(action, address, None, Status.SKIPPED, "held back; plan again to see why"))
-        events.ended(told[-1])
-    return told
+class _Show:
+    """What is told of an apply while it goes on, and at its end."""
+
+    def __init__(self, session: workflow.Session, events: Events, out: Terminal) -> None:
+        self.session, self.events, self.out = session, events, out
+        self.began, self.told = time.monotonic(), list[outcomes.Outcome]()
+        self.unrecorded: Incomplete | None = None
+        self.before: int | None = None
+
+    def perform(self, work: workflow.Ready, stop: Stop) -> None:
+        with progress(sys.stderr, label="applying") as bar:
+            bar.advance(0, total=len(work.planned.plan.steps))
+            try:
+                for outcome in workflow.carry_out(self.session, work, stop, self._started):
+                    bar.advance()
+                    self._ended(outcome, bar)
+            except Incomplete as error:
+                self.unrecorded = error
+        for change in work.unmade:
+            action, _, address = change.partition(" ")
+            self.told.append(outcomes.Outcome(action, address, None, Status.SKIPPED, "held back; plan again to see why"))
+            self.events.ended(self.told[-1])
+
+    def _started(self, change: Change) -> None:
+        # What was read before the first write, to be able to take it back, is no call of the plan.
+        self.before = self.session.client.sent.total() if self.before is None else self.before
+        self.events.started(*_ends(change, self.session.here.app_id))
+
+    def _ended(self, outcome: Outcome, bar: Progress) -> None:
+        self.told.append(_told(outcome, self.session.here.app_id))
+        self.events.ended(self.told[-1])
+        if outcome.reason or self.out.interactive:
+            with bar.aside():
+                self.out.lines([outcomes.outcome_line(self.told[-1], color=self.out.color)])
+
+    def end(self, work: workflow.Ready) -> None:
+        self.out.write(outcomes.summary(self.told, time.monotonic() - self.began, color=self.out.color))
+        if self.told:
+            made = self.session.client.sent.total() - self.before if self.before is not None else 0
+            self.out.write(f"Calls: {work.planned.plan.calls} planned, {made} made.\n")
+        self.events.summary(self.told)
+        self.out.flush()
 
 
 def _ends(change: Change, app_id: str) -> tuple[str, str, str | None]:

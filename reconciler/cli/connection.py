@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,16 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reconciler.cli.running import Stop
+from reconciler.cli.running import Stop, whoever
 from reconciler.core.gates import pinned
 from reconciler.core.resource import Pin, Workspace
 from reconciler.errors import Refused
-from reconciler.report.terminal import Terminal
 
 if TYPE_CHECKING:
+    from reconciler.cli.memory import Memory
     from reconciler.intercom.http import Client
     from reconciler.intercom.token import Token
-    from reconciler.ledger import Ledger
     from reconciler.workflow import Session
 
 HOME = Path(".reconciler")
@@ -54,34 +52,21 @@ def intercom_options(verb: Verb) -> Verb:
 
 
 @contextmanager
-def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, memory: bool = True, **rest: Any) -> Iterator[Session]:
-    """A session with the workspace that is meant; closed afterwards. `writes` opens a memory where there is none yet."""
+def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, memory: Memory | None = None, **rest: Any) -> Iterator[Session]:
+    """A session with the workspace that is meant; closed afterwards. `memory` is the ledger to use, if any; `writes` makes one where
+    there is none yet."""
     from reconciler import workflow
     from reconciler.cli.tokens import credential, named
 
     found = credential(intercom, pin)
     region = (pin.region if pin else None) or found.region
     with named(found.source), opened(intercom, found.token, region, writes=writes) as client:
-        ledger = _memory(writes) if memory else None
+        ledger = memory.open(create=writes) if memory else None
         try:
-            yield workflow.connect(client, ledger, **rest)
+            yield workflow.connect(client, ledger, who=whoever(), images=memory.images() if memory else None, **rest)
         finally:
             if ledger:
                 ledger.close()
-
-
-def _memory(writes: bool) -> Ledger | None:
-    """The memory in this folder. One that cannot be used is told of, and does not stop the work."""
-    from reconciler.ledger import Ledger, LedgerUnusable
-
-    try:
-        ledger = Ledger.open(HOME, create=writes)
-    except LedgerUnusable as error:
-        Terminal(sys.stderr).say(f"warning: {error}; going on without it")
-        return None
-    if ledger and ledger.warning:
-        Terminal(sys.stderr).say(f"warning: {ledger.warning}")
-    return ledger
 
 
 @contextmanager
@@ -116,12 +101,27 @@ def pin_of_folder(region: str | None, app_id: str | None) -> Pin:
     from reconciler import workflow
 
     found = None
-    names = sorted(str(path) for suffix in ("*.yaml", "*.yml") for path in Path().glob(suffix))
     if region is None or app_id is None:
-        found = workflow.pin_in(names)
+        found = workflow.pin_in(_of_folder())
     if found and app_id not in (None, found.app_id):
         found = None  # the region of another workspace says nothing
     return Pin(app_id or (found.app_id if found else None), region or (found.region if found else None))
+
+
+def name_of_folder(name: str | None) -> str:
+    """Whose things a verb without PATH means: its option, else the manifest in the current folder."""
+    return name or name_in_folder() or "default"
+
+
+def name_in_folder() -> str | None:
+    """The `name:` of the manifest in the current folder, if there is one that has it."""
+    from reconciler import workflow
+
+    return workflow.name_in(_of_folder())
+
+
+def _of_folder() -> list[str]:
+    return sorted(str(path) for suffix in ("*.yaml", "*.yml") for path in Path().glob(suffix))
 
 
 def check_pin(pin: Pin | None, session: Session) -> None:

@@ -65,7 +65,7 @@ def get(
         raise Usage("give keys or --where, not both")
     wanted = workflow.read_where(section, condition, intercom.api_version) if condition is not None else None
     pin, out = pin_of_folder(region, app_id), Terminal(sys.stdout)
-    with connected(intercom, pin, writes=False, memory=False) as session:
+    with connected(intercom, pin, writes=False) as session:
         check_pin(pin, session)
         # What is there is shown before more is asked for.
         session = workflow.watched(session, lambda _: out.flush())
@@ -130,7 +130,7 @@ def api(method: str, path: str, intercom: Intercom, **options: Any) -> int:
     asked = _request(method.upper(), path, read_fields(options["raw"], options["typed"]), options["source"])
     _check_allowed(asked, options["paginate"], options["allow_write"], os.environ)
     pin, out = pin_of_folder(options["region"], options["app_id"]), Terminal(sys.stdout)
-    with connected(intercom, pin, writes=not asked.reads_only, memory=False) as session:
+    with connected(intercom, pin, writes=not asked.reads_only) as session:
         check_pin(pin, session)
         for reply, error in workflow.raw_answers(session, asked, all_pages=options["paginate"]):
             out.write(_answer(session, reply, options["include"]))

@@ -14,6 +14,7 @@ import click
 from reconciler import workflow
 from reconciler.cli.connection import Intercom, connected, intercom_options
 from reconciler.cli.manifest import PATHS
+from reconciler.cli.memory import Memory, ledger_options
 from reconciler.cli.running import annotate, in_ci
 from reconciler.core.document import MASKED, Document, View, to_look_at
 from reconciler.core.origin import Origin
@@ -82,8 +83,9 @@ def _here_or_ci(context: click.Context, parameter: click.Parameter, value: str |
 @click.option("--base", metavar="REF", help="Say which changes follow from what changed since this revision.")
 @click.option("--fail-on", type=click.Choice([Origin.UNEXPLAINED.value]), help="With --base: exit code 3 if a change is.")
 @click.option("--detailed-exitcode", is_flag=True, help="2 if there are changes, 3 if the plan is refused.")
+@ledger_options
 @intercom_options
-def plan(paths: tuple[str, ...], intercom: Intercom, detailed_exitcode: bool, base: str | None, fail_on: str | None, **how: Any) -> int:
+def plan(paths: tuple[str, ...], detailed_exitcode: bool, base: str | None, fail_on: str | None, **how: Any) -> int:
     """Show what apply would do. Reads only.
 
     \b
@@ -96,12 +98,12 @@ def plan(paths: tuple[str, ...], intercom: Intercom, detailed_exitcode: bool, ba
     rules = workflow.read_rules(how["policy"], how["approve"], how["max_calls"])
     manifest = workflow.read_manifest(paths)
     before = workflow.base_manifest(manifest, base) if base else None
-    planned = make(manifest, intercom, Scope(how["target"], how["exclude"]), rules)
+    planned = make(manifest, how["intercom"], how["memory"], Scope(how["target"], how["exclude"]), rules)
     planned = workflow.since(planned, before) if before else planned
     found = workflow.origins_of(before, manifest, planned.plan) if before else ()
     failing = [change.mark for change, origin in zip(planned.plan.changes, found, strict=False) if fail_on and origin == fail_on]
-    _leave(planned, wanted, found)
-    annotate([*_refusals(planned), *((f"{fail_on}: nothing that was written says this", mark) for mark in failing)])
+    leave(planned, wanted, found)
+    annotate([*refusals(planned), *((f"{fail_on}: nothing that was written says this", mark) for mark in failing)])
     if failing:
         return 3
     if not detailed_exitcode:
@@ -117,6 +119,11 @@ def _wanted(form: str, out: Path | None, embed_values: bool, reports: Sequence[s
     if in_ci() and show_personal == "here":
         raise Usage("--show-personal would write personal values into the log of a pipeline; if that is meant: --show-personal=ci")
     return Wanted(form, out, embed_values, tuple(_reports(reports)), View(personal=True) if show_personal else MASKED, calls)
+
+
+def wanted_reports(form: str, out: Path | None, reports: Sequence[str]) -> Wanted:
+    """What a verb without the options of `plan` is to leave behind. Raises Usage."""
+    return Wanted(form, out, False, tuple(_reports(reports)), MASKED, False)
 
 
 def _reports(written: Sequence[str]) -> list[tuple[str, Path]]:
@@ -137,13 +144,13 @@ def in_folder(option: str, path: Path) -> None:
         raise Usage(f"{option} {path}: the folder does not exist; make it first")
 
 
-def make(manifest: Manifest, intercom: Intercom, scope: Scope, rules: Rules) -> workflow.Planned:
+def make(manifest: Manifest, intercom: Intercom, memory: Memory, scope: Scope, rules: Rules) -> workflow.Planned:
     """Plan, with progress on stderr."""
-    with progress(sys.stderr, label="reading") as bar, connected(intercom, manifest.pin, writes=False) as session:
+    with progress(sys.stderr, label="reading") as bar, connected(intercom, manifest.pin, writes=False, memory=memory) as session:
         return workflow.plan(workflow.watched(session, lambda what: bar.advance(label=what)), manifest, scope, rules)
 
 
-def _leave(planned: workflow.Planned, wanted: Wanted, found: tuple[Origin, ...]) -> None:
+def leave(planned: workflow.Planned, wanted: Wanted, found: tuple[Origin, ...]) -> None:
     """The plan, its reports, and last what is shown: files are there before anything can go wrong with the screen."""
     view = View(wanted.view.personal, tuple(origin.value for origin in found))
     made = workflow.documented(planned.plan, view)
@@ -166,7 +173,7 @@ def render(found: Document, form: str) -> None:
     out.check()
 
 
-def _refusals(planned: workflow.Planned) -> Iterator[tuple[str, Mark | None]]:
+def refusals(planned: workflow.Planned) -> Iterator[tuple[str, Mark | None]]:
     """Every refusal, with the place of the first change that it stops, else of the entry that its message begins with."""
     places = {str(resource.mark): resource.mark for resource in planned.manifest.resources.values()}
     for refusal in planned.plan.refused:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import getpass
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +25,16 @@ USAGE = 64
 def in_ci(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether this runs in a pipeline: CI is set, as by every common one."""
     return environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def whoever() -> str:
+    """Who asks, for whoever waits for them: the account, the machine and the process."""
+    try:
+        account = getpass.getuser()
+    except (OSError, KeyError):
+        account = "somebody"
+    # No "@" between them: a ledger keeps nothing that looks like an e-mail.
+    return f"{account} on {socket.gethostname()} (process {os.getpid()})"
 
 
 def run(command: click.Command, arguments: Sequence[str]) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
-from reconciler.cli.connection import SANDBOX
+from reconciler.cli.connection import HOME, SANDBOX
 from reconciler.errors import Usage
 
 DATA = click.option("--data", type=click.Path(dir_okay=False, path_type=Path), default=SANDBOX, show_default=True, help="Where it is kept.")
@@ -80,7 +81,7 @@ def seed(file: Path, data: Path) -> None:
 @sandbox.command()
 @DATA
 def reset(data: Path) -> None:
-    """Empty it.
+    """Empty it. What the ledger in this folder knew of its things is let go: their ids are given anew.
 
     \b
     Example:
@@ -91,7 +92,20 @@ def reset(data: Path) -> None:
     if data.exists():
         with Sandbox(data) as box:
             box.reset()
+            app_id = box.ws.settings.app_id
+        if data == SANDBOX:
+            _let_go(app_id)
     click.echo(f"emptied {data}", err=True)
+
+
+def _let_go(app_id: str) -> None:
+    from reconciler.ledger import Ledger, LedgerUnusable
+
+    with suppress(LedgerUnusable):
+        ledger = Ledger.open(HOME, create=False)
+        if ledger:
+            with ledger:
+                ledger.forget_workspace(app_id)
 
 
 def _folder_of(data: Path) -> None:

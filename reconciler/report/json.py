@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from reconciler.core.document import Document
@@ -13,8 +14,8 @@ from reconciler.report.terminal import COMMAND, HARMFUL
 _UNSAFE = re.compile(f"[{HARMFUL}]|{COMMAND}")
 
 
-def render(document: Document) -> str:
-    """The document as built, two spaces deep, in UTF-8's characters where those are harmless."""
+def render(document: Document | Sequence[Document]) -> str:
+    """The document, or several, as built, two spaces deep, in UTF-8's characters where those are harmless."""
     return _harmless(json.dumps(document, indent=2, ensure_ascii=False)) + "\n"
 
 

@@ -174,7 +174,7 @@ def _table(document: Document) -> str:
 
 def _facts(document: Document, left: int) -> str:
     number, people = losing(document)
-    paths = [code(cut(path, 100)) for path in document["manifest"].get("paths") or ()]
+    paths = [code(cut(path, 100)) for path in (document.get("manifest") or {}).get("paths") or ()]
     beyond = f" and {len(paths) - MOST_PATHS} more" if len(paths) > MOST_PATHS else ""
     scope = code(cut(text.narrowed(document.get("scope") or {}))) if document.get("partial") else ""
     facts = (

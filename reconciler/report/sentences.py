@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from reconciler.core.document import Document
 from reconciler.report.signs import duration
 from reconciler.report.terminal import clean
-from reconciler.report.text import LONG, TOPICS
+from reconciler.report.text import LONG, TOPICS, headed
 
 LONGEST = 300
 # Nothing but Intercom's own pages is ever linked, whatever a plan file says.
@@ -28,7 +28,7 @@ def page(change: Document) -> str | None:
 
 def title(document: Document) -> str:
     workspace = document["workspace"]
-    return f"Plan for workspace {cut(str(workspace['app_id']), 80)} ({cut(str(workspace['region']), 20)})"
+    return f"{headed(document)} {cut(str(workspace['app_id']), 80)} ({cut(str(workspace['region']), 20)})"
 
 
 def losing(document: Document) -> tuple[str, str]:

@@ -35,12 +35,19 @@ TOPICS: Mapping[str, str] = {
     "lookalike": "names that look alike",
     "former": "former names that are still live",
     "undeclared": "live, but not declared",
+    "orphaned": "ours, and no longer declared",
+    "foreign": "recorded under another name",
+    "moved": "known by another name in Intercom now",
+    "renamed": "somebody new looks like somebody who left the manifest",
+    "not applied yet": "declared, and not applied yet",
     "free": "members are free",
+    "changed since": "changed since the run, left alone",
+    "cannot come back": "what cannot come back",
     "merged": "merged into another, which is taken for it",
     "pin": "no workspace is named",
 }
 # With one of these the workspace is not known to be as declared.
-OPEN = frozenset({"missing", "unproven", "lag", "incomplete", "not read", "withheld", "ineffective", "excluded"})
+OPEN = frozenset({"missing", "unproven", "lag", "incomplete", "not read", "withheld", "ineffective", "excluded", "moved"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,8 @@ def lines(document: Document, color: bool = False, width: int | None = None) -> 
 def summary(document: Document) -> str:
     """The last line: a count per action, or that there is nothing to do."""
     counts = {**document["summary"]}
+    if document.get("drift"):
+        return _drift(document["drift"])
     if any(counts.values()):
         counts.setdefault(Action.DELETE, 0)
         told = [f"{number} to {clean(action)}" for action, number in counts.items() if number or action == Action.DELETE]
@@ -84,19 +93,38 @@ def summary(document: Document) -> str:
         return "No changes are planned."
     if document.get("partial"):
         return "No changes in this part of the plan."
+    if document.get("run"):
+        return "No changes. Nothing of the run is left to take back."
     settled = not any(note["topic"] in OPEN for note in document.get("notes", ()))
     return "No changes. The workspace is as declared" + ("." if settled else ", apart from what is noted above.")
 
 
+def _drift(drift: Document) -> str:
+    """The last line of a look for drift: never "no drift" where there is nothing to hold live against."""
+    moved, undeclared = (count(drift[key], word) for key, word in (("moved", "difference"), ("undeclared", "undeclared tag")))
+    found = " and ".join(text for key, text in (("moved", moved), ("undeclared", undeclared)) if drift[key])
+    if not drift["recorded"]:
+        return f"Unrecorded: {found or 'no differences'}. Nothing was applied under this name yet, so nobody can say what drifted."
+    pending = f" {count(drift['pending'], 'change')} not applied yet." if drift["pending"] else ""
+    return f"Drift: {found}.{pending}" if found else f"No drift.{pending}"
+
+
 def _header(document: Document, look: _Look) -> Iterator[str]:
-    workspace, paths = document["workspace"], document["manifest"].get("paths") or ()
+    workspace, paths = document["workspace"], (document.get("manifest") or {}).get("paths") or ()
     declared = f", declared in {', '.join(map(clean, paths))}" if paths else ""
-    yield look.paint(f"Plan for workspace {clean(workspace['app_id'])} ({clean(workspace['region'])}){declared}", BOLD)
+    yield look.paint(f"{headed(document)} {clean(workspace['app_id'])} ({clean(workspace['region'])}){declared}", BOLD)
     if document.get("partial"):
         yield look.paint(f"partial plan: {narrowed(document.get('scope') or {})}; the rest is left as it is", YELLOW)
     if "applicable" in document:
         yield look.paint("A saved plan: it names the fields that change, without their values", DIM)
     yield ""
+
+
+def headed(document: Document) -> str:
+    """What a report is, up to the name of the workspace."""
+    if document.get("run"):
+        return f"Plan that undoes run {clean(document['run'])}, for workspace"
+    return "Drift in workspace" if document.get("drift") else "Plan for workspace"
 
 
 def narrowed(scope: Mapping[str, Sequence[str]]) -> str:
@@ -157,7 +185,7 @@ def remarks(change: Document) -> Sequence[str]:
     found = []
     if change["people"] is not None and change["action"] not in LINKS:
         found.append(f"{change['people']} people" if change["people"] != 1 else "1 person")
-    found += [clean(str(change[key])) for key in ("cause", "origin") if change.get(key)]
+    found += [clean(str(change[key])) for key in ("cause", "origin", "remark") if change.get(key)]
     return found
 
 

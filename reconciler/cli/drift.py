@@ -1,0 +1,55 @@
+"""The verb that watches: drift."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler import workflow
+from reconciler.cli.connection import intercom_options
+from reconciler.cli.manifest import PATHS
+from reconciler.cli.memory import ledger_options
+from reconciler.cli.plan import FORMAT, in_folder, leave, make, refusals, wanted_reports
+from reconciler.cli.running import annotate
+from reconciler.core.plan import Scope
+from reconciler.errors import Usage
+
+
+@click.command()
+@PATHS
+@FORMAT
+@click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Also write a report; as often as wanted.")
+@click.option("--fix", is_flag=True, help="Save the plan that puts it right, with -o.")
+@click.option("-o", "out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Where --fix saves it, for `apply FILE`.")
+@click.option("--policy", metavar="FILE", help="Rules that the manifest may tighten, never loosen.")
+@ledger_options
+@intercom_options
+def drift(paths: tuple[str, ...], form: str, reports: tuple[str, ...], fix: bool, out: Path | None, **how: Any) -> int:
+    """What moved in Intercom since we applied. Reads only; exit code 2 when something did.
+
+    What is declared and was never applied is listed, and is no drift. Where nothing was applied yet, the whole manifest is held
+    against the workspace, and every difference counts.
+
+    \b
+    Example:
+      reconciler drift intercom/
+      reconciler drift intercom/ --fix -o fix.json
+    """
+    if fix is not (out is not None):
+        raise Usage("--fix and -o belong together: drift PATH --fix -o FILE")
+    if out:
+        in_folder("-o", out)
+    wanted = wanted_reports(form, out, reports)
+    manifest = workflow.read_manifest(paths)
+    # Without the ledger of a team nobody can say what drifted: that is an error, and no difference.
+    memory = replace(how["memory"], must=True)
+    planned = make(manifest, how["intercom"], memory, Scope(moved=True), workflow.read_rules(how["policy"], (), None))
+    leave(planned, wanted, ())
+    annotate(refusals(planned))
+    # What hides part of the workspace, or is another one, leaves nothing to say.
+    if any(refusal.approve is None and refusal.gate != "protect" for refusal in planned.plan.refused):
+        return 3
+    return 2 if planned.plan.drift and planned.plan.drift.is_drift else 0

@@ -1,0 +1,234 @@
+"""The verbs that are about the ledger alone: adopt, forget, history."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler import workflow
+from reconciler.cli.connection import Intercom, connected, intercom_options, name_of_folder, pin_of_folder, refuse_other
+from reconciler.cli.lookup import APP_ID, pinned
+from reconciler.cli.memory import Memory, ledger_options, lock_options, locked, say_taken_over
+from reconciler.cli.running import whoever
+from reconciler.core.adoption import Adoption, Standing
+from reconciler.core.privacy import shown
+from reconciler.core.resource import Address, Workspace
+from reconciler.errors import ReconcilerError, Refused, Usage
+from reconciler.report import adopting
+from reconciler.report import history as past
+from reconciler.report.progress import progress
+from reconciler.report.terminal import Terminal
+
+if TYPE_CHECKING:
+    from reconciler.core.past import Done, Run
+    from reconciler.ledger import Ledger
+
+NAME = click.option("--name", metavar="NAME", help="Whose it is. Default: `name:` of the manifest in this folder, else default.")
+
+
+@click.command()
+@click.argument("what", metavar="ADDRESS... | --all PATH...", nargs=-1, required=True)
+@click.option("--all", "everything", is_flag=True, help="All that these files and folders declare and that is live.")
+@click.option("--auto-approve", is_flag=True, help="Do not ask; only --all does.")
+@NAME
+@pinned
+@lock_options
+@intercom_options
+def adopt(what: tuple[str, ...], everything: bool, auto_approve: bool, memory: Memory, intercom: Intercom, **whose: str | None) -> int:
+    """Take live things into the ledger as ours; nothing is changed in Intercom.
+
+    With --all, what is declared there and is live, with its declared links; it is listed, and asked for. What another name owns is
+    listed and left alone. An ADDRESS (tag/vip, company/6, contact/25, contact/an e-mail or an id) takes that thing alone. A ledger
+    file that is damaged is moved aside, and a new one begins.
+
+    \b
+    Example:
+      reconciler adopt tag/vip company/6
+      reconciler adopt --all intercom/
+    """
+    memory.needed("adopt")
+    if everything and any(whose.values()):
+        raise Usage("adopt --all takes name and workspace from the manifest; leave --name, --region and --app-id away")
+    if everything and not auto_approve and not (sys.stdin and sys.stdin.isatty()):
+        raise Usage("there is no terminal to ask at; use --auto-approve, or name what is meant: reconciler adopt ADDRESS")
+    memory.check_pipeline()
+    if everything:
+        return _adopt_declared(what, intercom, memory, auto_approve)
+    return _adopt_named(what, intercom, memory, **whose)
+
+
+def _adopt_declared(paths: tuple[str, ...], intercom: Intercom, memory: Memory, auto_approve: bool) -> int:
+    manifest = workflow.read_manifest(paths)
+    with connected(intercom, manifest.pin, writes=False) as session, _remembering(session, memory) as books:
+        with progress(sys.stderr, label="reading") as bar:
+            sought = workflow.seek_declared(workflow.watched(books.session, lambda what: bar.advance(label=what)), manifest)
+        found = workflow.judged(books.session, sought)
+        _list(found, books)
+        if found.left:
+            Terminal(sys.stderr).say(f"not listed: {adopting.left_out(found)}")
+        if found.taken and not auto_approve:
+            click.confirm(f"Take {found.taken} of these into the ledger, as name: {manifest.name}?", abort=True, err=True)
+        _take(books, sought, found)
+    return 0
+
+
+def _adopt_named(
+    written: tuple[str, ...], intercom: Intercom, memory: Memory, name: str | None, region: str | None, app_id: str | None
+) -> int:
+    addresses = workflow.read_addresses(written)
+    pin, name = pin_of_folder(region, app_id), name_of_folder(name)
+    with connected(intercom, pin, writes=False) as session, _remembering(session, memory) as books:
+        refuse_other(pin, session.here)
+        sought = workflow.seek_named(books.session, addresses, name)
+        found = workflow.judged(books.session, sought)
+        if foreign := [find for find in found.finds if find.standing is Standing.FOREIGN]:
+            raise Refused(f"owner: {shown(find.address, session.here.app_id)} {adopting.says(find)}" for find in foreign)
+        _take(books, sought, found)
+        _list(found, books)
+    return 0
+
+
+@dataclass
+class _Books:
+    """A session with the ledger that is there, which may be none yet."""
+
+    session: workflow.Session
+    memory: Memory
+    stack: ExitStack
+
+    def begin(self) -> None:
+        """Have a ledger in any case."""
+        if self.session.ledger is None:
+            ledger = self.memory.begun("reconciler adopt", workflow.waiting(self.session, self.memory.timeout))
+            self.session = replace(self.session, ledger=self.stack.enter_context(ledger))
+
+
+@contextmanager
+def _remembering(session: workflow.Session, memory: Memory) -> Iterator[_Books]:
+    with ExitStack() as stack:
+        ledger = memory.usable()
+        yield _Books(replace(session, ledger=stack.enter_context(ledger) if ledger else None), memory, stack)
+
+
+def _list(found: Adoption, books: _Books) -> None:
+    out = Terminal(sys.stdout)
+    out.lines(adopting.lines(found, books.session.here.app_id))
+    out.check()
+
+
+def _take(books: _Books, sought: workflow.Sought, found: Adoption) -> None:
+    whose = f"name: {sought.manifest.name} in {books.session.here.app_id}"
+    if found.taken:
+        books.begin()
+        with locked(books.session, books.memory):
+            workflow.adopt(books.session, sought, found)
+    Terminal(sys.stderr).say(f"adopted: {found.taken}, as {whose}" if found.taken else f"nothing to adopt, as {whose}")
+
+
+@click.command()
+@click.argument("written", metavar="ADDRESS...", nargs=-1, required=True)
+@NAME
+@APP_ID
+@lock_options
+def forget(written: tuple[str, ...], memory: Memory, name: str | None, app_id: str | None) -> None:
+    """Let things go: they are no longer ours; nothing is changed in Intercom.
+
+    An ADDRESS is that of a manifest, or KIND/ID with the id that Intercom gave. Either all of them are let go, or none.
+
+    \b
+    Example:
+      reconciler forget tag/vip contact/25
+    """
+    memory.needed("forget")
+    addresses = workflow.read_addresses(written)
+    memory.check_pipeline()
+    name = name_of_folder(name)
+    ledger = memory.opened(create=False)
+    if ledger is None:
+        raise ReconcilerError("there is no ledger here, so nothing was forgotten")
+    with ledger:
+        here = _workspace(ledger, app_id)
+        with _locked(ledger, here, memory):
+            found = workflow.recorded(ledger, here.app_id, name, addresses)
+            workflow.forget(ledger, here, name, whoever(), [record for records in found.values() for record in records])
+        _say_forgotten(found, here)
+
+
+def _workspace(ledger: Ledger, app_id: str | None) -> Workspace:
+    """The workspace that is meant: as told, as the manifest in this folder says, else the only one of the ledger."""
+    known, wanted = ledger.workspaces(), pin_of_folder(None, app_id).app_id
+    if wanted is None and len(known) != 1:
+        several = f"several workspaces ({', '.join(sorted(known))})" if known else "no workspace yet"
+        raise Usage(f"the ledger knows {several}; say which with --app-id")
+    wanted = wanted or next(iter(known))
+    return Workspace(wanted, known.get(wanted, ""))
+
+
+@contextmanager
+def _locked(ledger: Ledger, here: Workspace, memory: Memory) -> Iterator[None]:
+    from reconciler.ledger import Waiting
+
+    with ledger.locked(here.app_id, whoever(), Waiting(memory.timeout, time.sleep, time.monotonic, time.time)) as lock:
+        say_taken_over(lock)
+        yield
+
+
+def _say_forgotten(addresses: Iterable[Address], here: Workspace) -> None:
+    out = Terminal(sys.stdout)
+    for address in addresses:
+        out.say(f"{shown(address, here.app_id)}: no longer ours; nothing was changed in Intercom")
+    out.check()
+
+
+@click.command()
+@click.argument("run", metavar="[RUN]", required=False)
+@click.option("--format", "form", type=click.Choice(["json", "text"]), default="text", show_default=True)
+@ledger_options
+def history(run: str | None, form: str, memory: Memory) -> None:
+    """What was done: all runs, newest first, or one of them with its changes; no network.
+
+    RUN is what the list shows first in a line, or `last`. What was done is kept for thirty days, that it was done for good.
+
+    \b
+    Example:
+      reconciler history
+      reconciler history last --format json
+    """
+    ledger = None if memory.none else memory.opened(create=False)
+    if ledger is None:
+        Terminal(sys.stderr).say("no ledger here")
+    with ledger or ExitStack():
+        runs = ledger.runs() if ledger else []
+        one = _one(runs, run) if run else None
+        changes = ledger.done(one.run) if ledger and one else []
+    _show(runs, one, changes, form)
+
+
+def _one(runs: list[Run], run: str) -> Run:
+    found = runs[:1] if run == "last" else [one for one in runs if one.run == run]
+    if not found:
+        raise Usage(f"{run}: no such run; `reconciler history` lists them")
+    return found[0]
+
+
+def _show(runs: list[Run], one: Run | None, changes: list[Done], form: str) -> None:
+    out = Terminal(sys.stdout)
+    if form == "json":
+        out.write(past.run_as_json(one, changes) if one else past.runs_as_json(runs))
+    else:
+        out.lines(past.run_as_text(one, changes, color=out.color) if one else past.runs_as_text(runs))
+    out.check()
+    _say_dropped(one)
+
+
+def _say_dropped(run: Run | None) -> None:
+    from reconciler.ledger import KEPT
+
+    if run and run.started < time.time() - KEPT:
+        Terminal(sys.stderr).say("what was done more than thirty days ago is not kept: only what was not done is listed")

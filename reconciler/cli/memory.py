@@ -1,0 +1,202 @@
+"""The options that say which ledger is meant, and the rules for pipelines, whose machines are gone when they end."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from reconciler.cli.connection import HOME
+from reconciler.cli.running import in_ci
+from reconciler.errors import Refused, Usage
+from reconciler.report.terminal import Terminal
+
+if TYPE_CHECKING:
+    from reconciler.ledger import Images, Ledger, Waiting
+    from reconciler.workflow import Session
+
+VARIABLE = "RECONCILER_LEDGER"
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Which ledger, as the command line says it: "" is the file in `.reconciler/`. `timeout` is how long to wait for its lock, in
+    seconds; `must`: its verb says nothing, and does nothing, without the ledger of a team."""
+
+    address: str = ""
+    timeout: float = 30.0
+    must: bool = False
+    told: set[str] = field(default_factory=set, compare=False)
+
+    @property
+    def none(self) -> bool:
+        return self.address == "none"
+
+    def open(self, *, create: bool) -> Ledger | None:
+        """The ledger; None where there is none. One that cannot be used is told of, and does not stop the work; but for one that holds
+        the lock of all who write. Raises LedgerUnusable, Usage."""
+        from reconciler.ledger import LedgerUnusable
+
+        if self.none:
+            if create:
+                self._warn(f"--ledger none: {LOST}")
+            return None
+        new = create and not self.address and not (HOME / "ledger.db").exists()
+        try:
+            ledger = self.sound(create=create)
+            if new:
+                text = f"{HOME / 'ledger.db'} is a new one, which knows nothing of what was applied from another folder"
+                Terminal(sys.stderr).say(f"no ledger here yet: {text}")
+            return ledger
+        except LedgerUnusable as error:
+            if self.must and self.address:
+                raise
+            self._warn(f"{error}: {LOST}; going on without it")
+            return None
+
+    def _warn(self, text: str) -> None:
+        """Say it, once a run."""
+        if text not in self.told:
+            self.told.add(text)
+            Terminal(sys.stderr).say(f"warning: {text}")
+
+    def opened(self, *, create: bool) -> Ledger | None:
+        """The ledger; None where there is none. Raises LedgerUnusable, Usage."""
+        from reconciler.ledger import Ledger
+
+        ledger = Ledger.open(HOME, create=create, address=self.address)
+        if ledger and ledger.warning:
+            self._warn(ledger.warning)
+        return ledger
+
+    def needed(self, verb: str) -> None:
+        """Raises Usage where a verb that is about the ledger alone is told to use none."""
+        if self.none:
+            raise Usage(f"{verb} needs a ledger; leave --ledger none away ({VARIABLE})")
+
+    def sound(self, *, create: bool) -> Ledger | None:
+        """The ledger, all of which can be read where it is a file; None where there is none. Raises LedgerUnusable, Usage."""
+        ledger = self.opened(create=create)
+        try:
+            if ledger and not self.address:
+                ledger.examine()
+        except BaseException:
+            if ledger:
+                ledger.close()
+            raise
+        return ledger
+
+    def usable(self) -> Ledger | None:
+        """The ledger; None where there is none, or a file that is damaged, for a verb that may begin a new one. Raises LedgerUnusable."""
+        from reconciler.ledger import LedgerUnusable
+
+        try:
+            return self.sound(create=False)
+        except LedgerUnusable as error:
+            if self.address or not error.damaged:
+                raise
+            Terminal(sys.stderr).say(f"warning: the ledger {error.place} counts as lost, and will be moved aside: {error.what}")
+            return None
+
+    def begun(self, who: str, waiting: Waiting) -> Ledger:
+        """The ledger, a new one where there is none; a file that is damaged is moved aside first. Raises LedgerUnusable, Locked."""
+        from reconciler.ledger import set_aside
+
+        if not self.address and (aside := set_aside(HOME, who, waiting, self._damaged)):
+            Terminal(sys.stderr).say(f"warning: what was {HOME / 'ledger.db'} is {aside} now; a new ledger begins")
+        ledger = self.sound(create=True)
+        assert ledger is not None
+        return ledger
+
+    def _damaged(self) -> bool:
+        from reconciler.ledger import LedgerUnusable
+
+        try:
+            if ledger := self.sound(create=False):
+                ledger.close()
+        except LedgerUnusable as error:
+            return error.damaged
+        return False
+
+    def images(self) -> Images | None:
+        """Where pre-images go when the ledger cannot be used: a folder of this machine, unless no memory is wanted at all."""
+        from reconciler.ledger import Images
+
+        return None if self.none else Images.here(HOME)
+
+    def check_pipeline(self) -> None:
+        """Raises Refused (3) in a pipeline whose ledger would be lost with the machine, or could not be read by the next one."""
+        if not in_ci() or self.none:
+            return
+        from reconciler.ledger import key
+
+        if not self.address and not (HOME / "ledger.db").exists():
+            text = f"ledger: CI is set and {HOME / 'ledger.db'} is not there: what is applied would be forgotten with this machine"
+            now = f"give --ledger git or --ledger postgresql://HOST/DATABASE ({VARIABLE}), or --ledger none if that is wanted"
+            raise Refused([f"{text}; {now}"])
+        if self.address and not key.key(HOME, os.environ):
+            text = "ledger: CI is set and the key of its digests is not there: the next machine could not read what this one writes"
+            raise Refused([f"{text}; {key.MAKE_ONE}, and keep it as the secret {key.KEY_VARIABLE}"])
+
+
+LOST = "nothing is owned or pruned, there is no drift, no undo and no history, and links that we made are not known"
+
+
+_HOMES = "postgresql://…, git, git:REMOTE or none; else a file in .reconciler/."
+LEDGER = click.option("--ledger", metavar="ADDRESS", default="", envvar=VARIABLE, show_envvar=True, help=_HOMES)
+
+
+def ledger_options(verb: Verb) -> Verb:
+    """Adds `--ledger`; the verb gets it as `memory`."""
+
+    @LEDGER
+    @functools.wraps(verb)
+    def wrapped(*args: Any, ledger: str, **kwargs: Any) -> Any:
+        return verb(*args, memory=_memory(ledger, 30.0), **kwargs)
+
+    return wrapped  # type: ignore[return-value]  # click decorates a callable and keeps its shape
+
+
+def lock_options(verb: Verb) -> Verb:
+    """Adds `--ledger` and `--lock-timeout`; the verb gets them as `memory`."""
+
+    @LEDGER
+    @click.option("--lock-timeout", type=click.FloatRange(0), default=30.0, show_default=True, metavar="SECONDS", help="Wait for the lock.")
+    @functools.wraps(verb)
+    def wrapped(*args: Any, ledger: str, lock_timeout: float, **kwargs: Any) -> Any:
+        return verb(*args, memory=replace(_memory(ledger, lock_timeout), must=True), **kwargs)
+
+    return wrapped  # type: ignore[return-value]  # click decorates a callable and keeps its shape
+
+
+def _memory(address: str, timeout: float) -> Memory:
+    from reconciler.ledger.home import has_password
+
+    if has_password(address) and click.get_current_context().get_parameter_source("ledger") is ParameterSource.COMMANDLINE:
+        text = "--ledger shows a password to whoever lists processes"
+        raise Usage(f"{text}: put the address into {VARIABLE}, or the password into ~/.pgpass")
+    return Memory(address, timeout)
+
+
+@contextmanager
+def locked(session: Session, memory: Memory) -> Iterator[None]:
+    """The right to write to the workspace of a session; says so where it was taken over from a holder whose time ran out."""
+    from reconciler import workflow
+
+    with workflow.locked(session, memory.timeout) as lock:
+        say_taken_over(lock)
+        yield
+
+
+def say_taken_over(lock: object) -> None:
+    """A warning where a lock was taken over from a holder whose time ran out."""
+    if taken := getattr(lock, "taken_over", ""):
+        Terminal(sys.stderr).say(f"warning: {taken}")

@@ -1,0 +1,38 @@
+"""What adopt finds: a line a thing, with what it means for the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.core.adoption import Adoption, Find, Standing
+from reconciler.core.privacy import shown
+from reconciler.report.signs import cells, count
+from reconciler.report.terminal import clean, guarded
+
+_SAYS = {
+    Standing.UNKNOWN: "not recorded",
+    Standing.RECORDED: "recorded, becomes ours",
+    Standing.OURS: "ours already",
+}
+
+
+def lines(found: Adoption, app_id: str) -> Iterator[str]:
+    """Address, id, and what changes: as wide as the widest needs."""
+    rows = [(clean(shown(find.address, app_id)), clean(find.id), says(find)) for find in found.finds]
+    wide = [max((cells(row[column]) for row in rows), default=0) for column in (0, 1)]
+    for address, live_id, text in rows:
+        yield guarded(f"{address}{' ' * (wide[0] - cells(address))}  {live_id}{' ' * (wide[1] - cells(live_id))}  {text}")
+
+
+def says(find: Find) -> str:
+    """What adopting means for one thing."""
+    if find.standing is Standing.FOREIGN:
+        owner = clean(find.owner)
+        return f"belongs to `name: {owner}`; `reconciler forget` it there first"
+    links = f"; {count(find.links, 'link')} {'becomes' if find.links == 1 else 'become'} ours" if find.links else ""
+    return _SAYS[find.standing] + links
+
+
+def left_out(found: Adoption) -> str:
+    """Why some of what was declared is not listed; empty where all is."""
+    return ", ".join(f"{number} {why}" for why, number in found.left.items())
