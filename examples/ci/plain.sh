@@ -3,11 +3,14 @@
 #
 #   intercom.sh plan      on a change request: plans, and leaves the plan and its reports in $OUT; writes nothing to Intercom
 #   intercom.sh apply     on the main branch, after the merge: carries out the very plan that was reviewed, or nothing
-#   intercom.sh nightly   on the main branch, every night: ends with 2 where the workspace is no longer as declared
+#   intercom.sh nightly   on the main branch, every night: ends with 2 where Intercom moved away from what was applied
 #   intercom.sh name      prints the name of the plan file of this commit
 #
 # A plan file is named after the content of the manifest that it was made for, so a merge, a squash and a rebase all find the
 # plan that was reviewed, and another content finds none. $OUT must outlive the job: a shared folder, or your CI's artifacts.
+#
+# What was applied is remembered in the ledger, by default in a ref of the remote `origin`: all three read it, and `apply` must be
+# allowed to push. RECONCILER_LEDGER_KEY is its key, a secret, the same one for all three (make one with: openssl rand -hex 32).
 set -eu
 
 MANIFEST=${MANIFEST:-intercom}         # files and folders, separated by blanks
@@ -15,6 +18,10 @@ POLICY=${POLICY:-intercom-policy.yaml} # outside of the manifest, and best under
 BASE=${BASE:-origin/main}              # what a change request goes into
 BEFORE=${BEFORE:-HEAD^1}               # the main branch before the merge
 OUT=${OUT:-out}
+WAIT=${WAIT:-30} # seconds for another apply to end
+
+# git, git:REMOTE, postgresql://HOST/DATABASE or none; empty: a file in .reconciler/, for a machine that stays.
+export RECONCILER_LEDGER="${RECONCILER_LEDGER-git}"
 
 main() {
     case ${1:-} in
@@ -38,8 +45,13 @@ plan() {
     set -- -o "$OUT/$(name)" --detailed-exitcode --base "$BASE" --report "markdown=$OUT/plan.md" --report "html=$OUT/plan.html"
     # Changes that nothing written explains end with 3. Leave this line out to have them shown only.
     set -- "$@" --fail-on unexplained
+    policy_of "$BASE"
+    if [ -f "$OUT/policy.yaml" ]; then
+        set -- "$@" --policy "$OUT/policy.yaml"
+    fi
     code=0
-    planned "$BASE" "$@" || code=$?
+    # shellcheck disable=SC2086 # several paths
+    reconciler plan $MANIFEST "$@" >"$OUT/plan.txt" || code=$?
     case $code in
         0 | 2) return 0 ;;
         3) echo "This plan is refused: $OUT/plan.md says why, and how to go on." >&2 ;;
@@ -67,42 +79,37 @@ apply() {
 what is merged. Now: make a change request that touches the manifest, and have its plan reviewed."
     fi
     policy_of "$BEFORE"
-    code=0
+    set -- --events "$OUT/events.ndjson" --lock-timeout "$WAIT"
     if [ -f "$OUT/policy.yaml" ]; then
-        reconciler apply "$file" --policy "$OUT/policy.yaml" --events "$OUT/events.ndjson" >"$OUT/apply.txt" || code=$?
-    else
-        reconciler apply "$file" --events "$OUT/events.ndjson" >"$OUT/apply.txt" || code=$?
+        set -- "$@" --policy "$OUT/policy.yaml"
     fi
+    code=0
+    reconciler apply "$file" "$@" >"$OUT/apply.txt" || code=$?
     cat "$OUT/apply.txt"
     case $code in
         0) ;;
         3) echo "Refused, nothing was written. Approvals are taken from $POLICY as it was before this merge." >&2 ;;
         4) echo "Nothing was written: the workspace is no longer as it was when this was reviewed. Plan again." >&2 ;;
+        6) echo "Nothing was written: another run is applying. Run this job again when that one has ended." >&2 ;;
         5 | 130 | 143) echo "Applied in part. Run this job again: it goes on where it ended." >&2 ;;
     esac
     return "$code"
 }
 
-# There is no `drift` verb yet: until then a plan of the main branch says what differs from what is declared.
+# What was merged and not applied yet is no drift: the report lists it, and the night ends with 0.
 nightly() {
-    code=0
-    planned HEAD --detailed-exitcode --report "markdown=$OUT/nightly.md" || code=$?
-    case $code in
-        0) return 0 ;;
-        2 | 3) return 2 ;;
-        *) return "$code" ;;
-    esac
-}
-
-# A plan under the policy of a commit. Only short words travel as arguments: manifests, plans and reports are files.
-planned() {
-    policy_of "$1"
-    shift
+    policy_of HEAD
+    set -- --report "markdown=$OUT/nightly.md"
     if [ -f "$OUT/policy.yaml" ]; then
         set -- "$@" --policy "$OUT/policy.yaml"
     fi
+    code=0
     # shellcheck disable=SC2086 # several paths
-    reconciler plan $MANIFEST "$@" >"$OUT/plan.txt"
+    reconciler drift $MANIFEST "$@" >"$OUT/nightly.txt" || code=$?
+    case $code in
+        3) echo "Nothing can be said of this workspace: $OUT/nightly.md says why." >&2 ;;
+    esac
+    return "$code"
 }
 
 # The policy as a commit has it, so that no change request loosens the rules that it is held to. A commit that has none has none.

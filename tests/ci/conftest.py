@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.sandbox import Sandbox, serve
+
 ROOT = Path(__file__).parents[2]
 CI = ROOT / "examples/ci"
 BIN = Path(sys.executable).parent
 
+KEY = "0f" * 32
 SEED = {"tags": ["vip", "old"], "contacts": [{"external_id": "25", "name": "Hoban Washburn", "email": "wash@serenity.example"}]}
 FIRST = "workspace: {app_id: sandbox1, region: us}\ntags: [vip]\ncontacts:\n  - {external_id: '25'}\n"
 NEXT = (
@@ -29,7 +32,7 @@ NEXT = (
 
 @dataclass(frozen=True)
 class Served:
-    """A workspace behind HTTP, in a process of its own."""
+    """A workspace behind HTTP."""
 
     url: str
 
@@ -54,23 +57,16 @@ class Served:
         return sorted(tag["name"] for tag in self.control("GET", "/tags")["data"])
 
 
-@contextmanager
-def serving(folder: Path) -> Iterator[Served]:
-    command = [str(BIN / "reconciler"), "sandbox", "serve", "--data", str(folder / "served.db")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        try:
-            yield Served(server.stdout.readline().strip())
-        finally:
-            server.terminate()
-
-
 @dataclass
 class Repository:
-    """A work tree with a remote beside it, in which pipelines run."""
+    """A work tree with a bare repository as its remote `origin`, in which pipelines run."""
 
     path: Path
     env: dict[str, str]
+
+    @property
+    def remote(self) -> Path:
+        return self.path.parent / "remote.git"
 
     def git(self, *arguments: str) -> str:
         done = subprocess.run(["git", *arguments], cwd=self.path, env=self.env, capture_output=True, text=True, check=False)
@@ -88,6 +84,31 @@ class Repository:
             self.write({"m": "intercom/all.yaml", "policy": "intercom-policy.yaml"}[name], text)
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", "change")
+
+    def checkout(self, url: str, depth: int = 0) -> Repository:
+        """HEAD as a runner checks it out: a fresh folder, as much of the history as it was told to fetch, a remote that has a URL."""
+        self.git("push", "--quiet", "--force", "origin", "HEAD:refs/pull/7/merge")
+        fresh = Repository(self.path.parent / "runner", self.env)
+        shutil.rmtree(fresh.path, ignore_errors=True)
+        fresh.path.mkdir()
+        fresh.git("init", "--quiet")
+        fresh.git("remote", "add", "origin", url)
+        wanted = [f"--depth={depth}"] if depth else ["--tags"]
+        branches = [] if depth else ["+refs/heads/*:refs/remotes/origin/*"]
+        fresh.git("fetch", "--quiet", *wanted, self.remote.as_uri(), "+refs/pull/7/merge:refs/remotes/pull/7/merge", *branches)
+        fresh.git("checkout", "--quiet", "--detach", "refs/remotes/pull/7/merge")
+        return fresh
+
+    def applied(self) -> None:
+        """What HEAD declares is applied, and the ledger remembers it."""
+        command = ["reconciler", "apply", "intercom", "--auto-approve", "--ledger", "git"]
+        done = subprocess.run(command, cwd=self.path, env=self.env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+
+    def refs(self) -> list[str]:
+        """What the remote holds of ours."""
+        told = self.git("ls-remote", "origin", "refs/reconciler/*").splitlines()
+        return [line.split("\t")[1] for line in told]
 
     def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         """One command of the pipeline, with what it says."""
@@ -113,17 +134,17 @@ def surroundings(home: Path) -> dict[str, str]:
 def pipeline(tmp_path: Path) -> Iterator[tuple[Repository, Served]]:
     """A repository whose main branch declares FIRST, and the workspace that it is about."""
     env = surroundings(tmp_path / "home")
-    remote = tmp_path / "remote.git"
     repository = Repository(tmp_path / "work", env)
     repository.path.mkdir()
     repository.git("init", "--quiet", "--initial-branch", "main")
     repository.write(".gitignore", ".reconciler/\nout/\nci-*/\n")
     repository.write("ci/intercom.sh", (CI / "plain.sh").read_text(encoding="utf-8"))
     repository.commit(m=FIRST, policy="policy: {limits: {deletes: 1}}\n")
-    repository.git("clone", "--quiet", "--bare", ".", str(remote))
-    repository.git("remote", "add", "origin", str(remote))
+    repository.git("clone", "--quiet", "--bare", ".", str(repository.remote))
+    repository.git("remote", "add", "origin", repository.remote.as_uri())
     repository.git("fetch", "--quiet", "origin")
-    with serving(tmp_path) as served:
+    with Sandbox() as box, serve(box) as serving:
+        served = Served(serving.url)
         served.seed(SEED)
-        env |= {"INTERCOM_BASE_URL": served.url, "INTERCOM_ACCESS_TOKEN": "sandbox"}
+        env |= {"INTERCOM_BASE_URL": served.url, "INTERCOM_ACCESS_TOKEN": "sandbox", "RECONCILER_LEDGER_KEY": KEY}
         yield repository, served

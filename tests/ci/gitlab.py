@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from tests.ci.conftest import CI, Repository
+from tests.ci.hub import Hub
 from tests.ci.test_lint import loaded
 
 PROJECT = "/api/v4/projects/1/"
@@ -21,27 +22,42 @@ PROJECT = "/api/v4/projects/1/"
 
 @dataclass
 class GitLab:
-    """What lies on GitLab's side."""
+    """What lies on GitLab's side. `helps`: the runner gives git its token by a helper, and not in the URL (FF_GIT_URLS_WITHOUT_TOKENS).
+    `tree` is what the last job had checked out."""
 
     repository: Repository
+    hub: Hub
+    helps: bool = False
     url: str = ""
     packages: dict[str, bytes] = field(default_factory=dict)
     notes: list[dict[str, Any]] = field(default_factory=list)
     issues: list[dict[str, Any]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     log: str = ""
+    tree: Repository = field(init=False)
 
     def job(self, name: str, **more: str) -> int:
-        """Run the script of a job as the runner does, in one shell; its exit code. A job begins in a clean work tree."""
-        self.repository.git("clean", "-dfxq", "--exclude", ".reconciler")
-        lines = loaded(CI / "gitlab/.gitlab-ci.yml")[name]["script"]
-        env = {n: v for n, v in self.repository.env.items() if n != "INTERCOM_ACCESS_TOKEN"}
+        """Run the script of a job as the runner does, in one shell; its exit code. A job begins in a fresh checkout."""
+        self.tree = self._checkout()
+        found = loaded(CI / "gitlab/.gitlab-ci.yml")
+        lines = found[name]["script"]
+        env = {n: v for n, v in self.repository.env.items() if n not in ("INTERCOM_ACCESS_TOKEN", "RECONCILER_LEDGER_KEY")}
+        env |= {n: v for n, v in found["variables"].items() if "$" not in v}
         env |= {"CI_API_V4_URL": self.url, "CI_PROJECT_ID": "1", "CI_JOB_TOKEN": "job", "NOTES_TOKEN": "notes"}
+        env["CI_PROJECT_URL"] = f"{self.hub.url}/remote"
         env |= {"PLANS": f"{self.url}/projects/1/packages/generic/intercom-plan", "CI_MERGE_REQUEST_IID": "7"}
         command = ["bash", "-e", "-o", "pipefail", "-c", "\n".join(lines)]
-        done = subprocess.run(command, cwd=self.repository.path, env={**env, **more}, capture_output=True, text=True, timeout=180)
+        done = subprocess.run(command, cwd=self.tree.path, env={**env, **more}, capture_output=True, text=True, timeout=180)
         self.log = done.stdout + done.stderr
         return done.returncode
+
+    def _checkout(self) -> Repository:
+        address = f"{self.hub.url}/remote.git"
+        if not self.helps:
+            return self.repository.checkout(address.replace("://", "://gitlab-ci-token:job@"))
+        tree = self.repository.checkout(address)
+        tree.git("config", f"credential.{self.hub.url}.helper", "!f() { echo username=gitlab-ci-token; echo password=job; }; f")
+        return tree
 
     def answer(self, method: str, path: str, headers: Any, body: bytes) -> Any:
         wanted = ("JOB-TOKEN", "job") if path.startswith("packages/") else ("PRIVATE-TOKEN", "notes")
@@ -71,9 +87,10 @@ def _of(items: list[dict[str, Any]], method: str, path: str, told: dict[str, str
 
 
 @contextmanager
-def gitlab(repository: Repository) -> Iterator[GitLab]:
-    """GitLab's side on a port of its own."""
-    found = GitLab(repository)
+def gitlab(repository: Repository, hub: Hub) -> Iterator[GitLab]:
+    """GitLab's side on a port of its own. A job's token may read, and that of the ledger write."""
+    hub.rights |= {"job": "read", "ledger": "write"}
+    found = GitLab(repository, hub)
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:

@@ -4,36 +4,41 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.ci.conftest import NEXT, Repository, Served
+from tests.ci.conftest import KEY, NEXT, Repository, Served
+from tests.ci.hub import hub
 from tests.ci.runner import GitHub
 
 Pipeline = tuple[Repository, Served]
 SAME = "github.event.pull_request.head.repo.full_name == github.repository"
+NAMED = "tags: [vip]\ncontacts: [{external_id: '25', name: Hoban Washburn}]\n"
 MARKER = "<!-- reconciler:plan -->"
 
 pytestmark = pytest.mark.skipif(not shutil.which("jq"), reason="the stand-in for gh needs jq")
 
 
 @pytest.fixture
-def github(pipeline: Pipeline, tmp_path: Path) -> GitHub:
+def github(pipeline: Pipeline, tmp_path: Path) -> Iterator[GitHub]:
     repository, _ = pipeline
     state = tmp_path / "github"
     state.mkdir()
     said = {
         "secrets.INTERCOM_READ_TOKEN": "sandbox",
         "secrets.INTERCOM_ACCESS_TOKEN": "sandbox",
+        "secrets.RECONCILER_LEDGER_KEY": KEY,
         "github.token": "github-token",
         "github.repository": "serenity/crew",
         "github.event.pull_request.number": "7",
         "github.event.before": repository.git("rev-parse", "HEAD"),
         SAME: "true",
     }
-    return GitHub(state, repository, said)
+    with hub(tmp_path) as found:
+        yield GitHub(state, found, repository, said)
 
 
 def opened(repository: Repository, text: str) -> None:
@@ -74,16 +79,20 @@ def test_one_comment_follows_the_change_request_and_its_plan_is_applied(github: 
     assert github.workflow("intercom-apply"), github.log
     assert "3 applied" in github.summary
     assert len(served.writes()) == 3
+    assert repository.refs() == ["refs/reconciler/images", "refs/reconciler/ledger"]
     # Run again by hand, or after it was cut off: the same plan, nothing left to do.
     assert github.workflow("intercom-apply"), github.log
     assert served.writes() == []
+    assert repository.refs() == ["refs/reconciler/images", "refs/reconciler/ledger"]
 
 
 def test_a_refused_plan_fails_the_job_and_comments_all_the_same(github: GitHub, pipeline: Pipeline) -> None:
     repository, served = pipeline
+    repository.applied()
     opened(repository, "policy: {limits: {deletes: 9}}\ntags: [{name: vip, state: absent}, {name: old, state: absent}]\n")
     assert not github.workflow("intercom-plan")
     assert "::error file=intercom/all.yaml,line=2::" in github.log
+    assert "the ledger" not in github.log
     [comment] = stored(github, "comments")
     assert "Refused" in comment["body"]
     merged(repository)
@@ -114,8 +123,11 @@ def test_a_fork_gets_a_check_and_a_sentence_in_the_summary(github: GitHub, pipel
 
 def test_one_issue_is_opened_kept_up_to_date_and_closed(github: GitHub, pipeline: Pipeline) -> None:
     repository, served = pipeline
-    repository.commit(m="tags: [vip]\ncontacts: [{external_id: '25', name: Hoban Washburn}]\n")
+    repository.commit(m=NAMED)
+    repository.applied()
+    repository.commit(m=NAMED + "companies: [{company_id: '6', name: Blue Sun}]\n")
     assert github.workflow("intercom-nightly"), github.log
+    assert "1 change not applied yet" in github.summary
     assert stored(github, "issues") == []
     served.seed({"contacts": [{"external_id": "25", "name": "Somebody else"}]})
     for _ in range(2):

@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.ci.conftest import NEXT, Repository, Served
+from tests.ci.conftest import KEY, NEXT, Repository, Served
 from tests.ci.gitlab import GitLab, gitlab
+from tests.ci.hub import hub
 
 Pipeline = tuple[Repository, Served]
-READ = {"INTERCOM_READ_TOKEN": "sandbox", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
-WRITE = {"INTERCOM_ACCESS_TOKEN": "sandbox"}
+READ = {"INTERCOM_READ_TOKEN": "sandbox", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "RECONCILER_LEDGER_KEY": KEY}
+WRITE = {"INTERCOM_ACCESS_TOKEN": "sandbox", "RECONCILER_LEDGER_KEY": KEY, "LEDGER_TOKEN": "ledger"}
 
 pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl here")
 
 
 @pytest.fixture
-def lab(pipeline: Pipeline) -> Iterator[GitLab]:
-    with gitlab(pipeline[0]) as found:
+def lab(pipeline: Pipeline, tmp_path: Path) -> Iterator[GitLab]:
+    with hub(tmp_path) as repositories, gitlab(pipeline[0], repositories) as found:
         yield found
 
 
@@ -45,7 +47,24 @@ def test_one_note_follows_the_merge_request_and_its_plan_is_applied(lab: GitLab,
     assert lab.job("apply", CI_COMMIT_BEFORE_SHA=before, **WRITE) == 0, lab.log
     assert "3 applied" in lab.log
     assert len(served.writes()) == 3
+    assert repository.refs() == ["refs/reconciler/images", "refs/reconciler/ledger"]
     assert lab.refused == []
+
+
+def test_an_apply_writes_nothing_until_a_token_may_push_the_ledger(lab: GitLab, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    lab.helps = True
+    before = repository.git("rev-parse", "HEAD")
+    branch(repository, NEXT)
+    assert lab.job("plan", **READ) == 0, lab.log
+    assert lab.job("apply", CI_COMMIT_BEFORE_SHA=before, **WRITE | {"LEDGER_TOKEN": ""}) == 1
+    assert "does not let this user push to refs/reconciler" in lab.log
+    assert served.writes() == []
+    assert lab.job("apply", CI_COMMIT_BEFORE_SHA=before, **WRITE) == 0, lab.log
+    assert len(served.writes()) == 3
+    # Where a job's own token may push, it is enough.
+    lab.hub.rights["job"] = "write"
+    assert lab.job("apply", CI_COMMIT_BEFORE_SHA=before, **WRITE | {"LEDGER_TOKEN": ""}) == 0, lab.log
 
 
 def test_a_refused_plan_fails_the_job_after_its_note_and_is_not_applied(lab: GitLab, pipeline: Pipeline) -> None:
@@ -79,8 +98,7 @@ def test_a_fork_without_tokens_gets_a_check_and_a_sentence(lab: GitLab, pipeline
 def test_one_issue_is_opened_kept_up_to_date_and_closed(lab: GitLab, pipeline: Pipeline) -> None:
     repository, served = pipeline
     repository.commit(m="tags: [vip]\ncontacts: [{external_id: '25', name: Hoban Washburn}]\n")
-    assert lab.job("nightly", **READ) == 0, lab.log
-    assert lab.issues == []
+    repository.applied()
     served.seed({"contacts": [{"external_id": "25", "name": "Somebody else"}]})
     for _ in range(2):
         assert lab.job("nightly", **READ) == 0, lab.log
@@ -89,7 +107,7 @@ def test_one_issue_is_opened_kept_up_to_date_and_closed(lab: GitLab, pipeline: P
     served.seed({"contacts": [{"external_id": "25", "name": "Hoban Washburn"}]})
     assert lab.job("nightly", **READ) == 0, lab.log
     assert [one["state"] for one in lab.issues] == ["closed"]
-    assert lab.job("nightly", INTERCOM_READ_TOKEN="dG9rOnJldm9rZWQ=") == 1
+    assert lab.job("nightly", **READ | {"INTERCOM_READ_TOKEN": "dG9rOnJldm9rZWQ="}) == 1
     assert len(lab.issues) == 1
 
 

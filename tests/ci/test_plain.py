@@ -1,12 +1,17 @@
-"""The plain pipeline from start to end: a plan on a branch, the merge, the apply of that plan, and a night that finds an edit."""
+"""The plain pipeline from start to end: a plan on a branch, the merge, the apply of that plan, the nights, and the ledger."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.ci.conftest import NEXT, Repository, Served
+from reconciler.ledger.git import GitHome
+from reconciler.ledger.home import Waiting
+from tests.ci.conftest import FIRST, NEXT, Repository, Served
 
 Pipeline = tuple[Repository, Served]
 
@@ -60,12 +65,86 @@ def test_from_the_branch_to_the_night(how: str, pipeline: Pipeline) -> None:
     assert repository.run("apply", BEFORE="origin/main").returncode == 0
     assert served.writes() == []
 
+    # The ledger is on the remote, and nothing of it where people work.
+    assert repository.refs() == ["refs/reconciler/images", "refs/reconciler/ledger"]
+    assert repository.git("status", "--porcelain") == ""
+    assert repository.git("branch", "--format=%(refname:short)").split() == ["change", "main"]
+
+
+def test_a_night_tells_what_moved_from_what_was_not_applied_yet(pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    repository.applied()
+    repository.commit(m=FIRST.replace("[vip]", "[vip, trial]"))
     assert repository.run("nightly").returncode == 0
-    served.seed({"contacts": [{"external_id": "25", "name": "Somebody else"}]})
+    assert "No drift. 1 change not applied yet." in repository.read("out/nightly.md")
+
+    vip = next(tag["id"] for tag in served.control("GET", "/tags")["data"] if tag["name"] == "vip")
+    served.control("DELETE", f"/tags/{vip}")
+    assert served.writes() == [f"DELETE /tags/{vip}"]
     night = repository.run("nightly")
     assert night.returncode == 2
-    assert "contact/25" in repository.read("out/nightly.md")
+    report = repository.read("out/nightly.md")
+    assert "tag/vip" in report
+    assert "Drift: 1 difference. 1 change not applied yet." in report
     assert served.writes() == []
+
+
+def test_a_night_in_another_workspace_says_nothing_of_drift(pipeline: Pipeline) -> None:
+    repository, _ = pipeline
+    repository.commit(m=FIRST.replace("sandbox1", "another1"))
+    night = repository.run("nightly")
+    assert night.returncode == 3
+    assert "Nothing can be said" in night.stderr
+    assert "another1" in repository.read("out/nightly.md")
+
+
+def test_of_two_applies_at_once_one_waits_or_says_for_whom(pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    branch(repository, m=NEXT)
+    assert repository.run("plan").returncode == 0
+    around = repository.env | {"GIT_DIR": str(repository.path / ".git")}
+    lock = GitHome("origin", around).lock("sandbox1", "Zoe", Waiting(0, time.sleep, time.monotonic, time.time))
+    applied = repository.run("apply", WAIT="0")
+    assert applied.returncode == 6
+    assert "Zoe" in applied.stderr
+    assert "Nothing was written" in applied.stderr
+    assert served.writes() == []
+    lock.release()
+
+    other = repository.checkout(repository.remote.as_uri())
+    shutil.copytree(repository.path / "out", other.path / "out")
+    with ThreadPoolExecutor() as pool:
+        both = list(pool.map(lambda one: one.run("apply"), (repository, other)))
+    assert [one.returncode for one in both] == [0, 0], [one.stderr for one in both]
+    assert sorted("3 applied" in one.stdout for one in both) == [False, True]
+    assert len(served.writes()) == 3
+
+
+def test_a_memory_that_would_be_lost_has_to_be_asked_for(pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    branch(repository, m=NEXT)
+    assert repository.run("plan").returncode == 0
+    for around, said in (
+        ({"RECONCILER_LEDGER_KEY": ""}, "make a key with: openssl rand -hex 32"),
+        ({"RECONCILER_LEDGER": ""}, "ledger.db is not there"),
+    ):
+        applied = repository.run("apply", **around)
+        assert applied.returncode == 3
+        assert said in applied.stderr
+        assert served.writes() == []
+    applied = repository.run("apply", RECONCILER_LEDGER="none")
+    assert applied.returncode == 0
+    assert "nothing is owned" in applied.stderr
+    assert len(served.writes()) == 3
+    assert repository.refs() == []
+
+
+def test_a_plan_without_the_key_takes_the_ledger_for_lost_and_goes_on(pipeline: Pipeline) -> None:
+    repository, _ = pipeline
+    repository.applied()
+    planned = repository.run("plan", RECONCILER_LEDGER_KEY="", BASE="HEAD")
+    assert planned.returncode == 0, planned.stderr
+    assert "it counts as lost" in planned.stderr
 
 
 def test_a_merge_whose_manifest_nobody_planned_applies_nothing(pipeline: Pipeline) -> None:
