@@ -15,6 +15,7 @@ from reconciler.sandbox import Sandbox
 from tests.referee.plugin import Referee
 from tests.route import Clock, Route
 
+pytest_plugins = ["tests.postgres"]
 MakeRoute = Callable[..., Route]
 
 
@@ -44,6 +45,9 @@ def _nobodys_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch = pytest.MonkeyPatch()
     patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
     patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    # Nor does it matter whether this is a pipeline, or which ledger its own runs use.
+    for name in ("CI", "GITHUB_ACTIONS", "RECONCILER_LEDGER", "RECONCILER_LEDGER_KEY"):
+        patch.delenv(name, raising=False)
     yield
     patch.undo()
 
@@ -52,13 +56,17 @@ def _nobodys_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def route(tmp_path: Path) -> Iterator[MakeRoute]:
     """Makes routes: `route(seed, ledger=True, search_delay=600)`."""
     with ExitStack() as stack:
+        made: list[Path] = []
 
         def make(seed: dict[str, Any] | None = None, *, ledger: bool = False, version: str = "2.16", **how: Any) -> Route:
             clock = Clock()
             box = stack.enter_context(Sandbox(now=clock, **how))
             if seed:
                 box.seed(seed)
-            memory = stack.enter_context(Ledger.open(tmp_path / ".reconciler", create=True, now=clock)) if ledger else None  # type: ignore[arg-type]  # create=True always opens one
+            # Another workspace has other ids, so each has a ledger of its own.
+            folder = tmp_path / (f".reconciler-{len(made)}" if made else ".reconciler")
+            memory = stack.enter_context(Ledger.open(folder, create=True, now=clock)) if ledger else None  # type: ignore[arg-type]  # create=True always opens one
+            made.append(folder)
             return Route(box, tmp_path, clock, memory, version=version)
 
         yield make

@@ -5,23 +5,28 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from reconciler import workflow
-from reconciler.core.document import Document, document, saved
+from reconciler.core.change import Action, Change, FieldChange, LinkChange, ThingChange
+from reconciler.core.document import Document, Enclosed, document, saved
 from reconciler.core.kind import Kind
+from reconciler.core.memory import Record
 from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Scope
+from reconciler.core.resource import Address, LinkName
+from reconciler.errors import Mark
 from reconciler.intercom.http import Client
 from reconciler.intercom.token import Token
 from reconciler.intercom.wsgi import WsgiAdapter
 from reconciler.kinds import KINDS
-from reconciler.ledger import Ledger
+from reconciler.ledger import Ledger, Planned, RunHead, Settlement
 from reconciler.sandbox import Sandbox
+from reconciler.workflow.remembering import called
 
 WIDE = {"limits": {"creates": 100000, "attaches": 1000000, "deletes": 1000, "archives": 1000, "detaches": 100000, "people": 100000}}
 
@@ -64,7 +69,18 @@ class Route:
             rand=lambda: 0.5,
         )
         with client:
-            yield workflow.connect(client, self.ledger, kinds=self.kinds, now=self.clock)
+            yield workflow.connect(client, self.ledger, kinds=self.kinds, now=self.clock, sleep=self.clock.sleep, who="a test")
+
+    def app_id(self) -> str:
+        with self.session() as session:
+            return session.here.app_id
+
+    def id_of(self, address: Address) -> str:
+        """The live id that an address has now."""
+        kind = next(kind for kind in self.kinds if kind.name == address.kind)
+        with self.session() as session:
+            (found,) = workflow.look_up(session, kind.section, [address.key]).things
+        return found.id
 
     def manifest(self, written: str | dict[str, Any], name: str = "intercom.yaml") -> Path:
         """A manifest file, from text or from what YAML would make of it."""
@@ -81,7 +97,8 @@ class Route:
         return document(self.kinds, self.planned(*paths, scope=scope).plan)
 
     def saved(self, *paths: Path, scope: Scope = workflow.EVERYTHING) -> Document:
-        return saved(self.kinds, self.planned(*paths, scope=scope).plan, "salt")
+        planned = self.planned(*paths, scope=scope)
+        return saved(self.kinds, planned.plan, "salt", Enclosed(found=planned.found, doubts=planned.doubts))
 
     def apply(self, found: Document, stop: threading.Event | None = None) -> list[Outcome]:
         """Carry out a saved plan."""
@@ -96,16 +113,85 @@ class Route:
 
 def lines(found: Document) -> list[str]:
     """A plan in short: a line for every change, refusal and note."""
-    told = [" ".join(filter(None, (c["action"], c["address"], c["target"], *_fields(c)))) for c in found["changes"]]
+    told = [" ".join(filter(None, (c["action"], c["address"], c["target"], *_fields(c), _cause(c)))) for c in found["changes"]]
     told += [f"refused {r['gate']}" for r in found["refused"]]
     told += sorted({" ".join(filter(None, ("note", n["topic"], n["address"]))) for n in found["notes"] if n["topic"] != "pin"})
     return told
+
+
+def _cause(change: dict[str, Any]) -> str:
+    return f"({change['cause']})" if change["cause"] else ""
 
 
 def _fields(change: dict[str, Any]) -> list[str]:
     return [f"{f['path']}={f['after']!r}" for f in change["fields"]] if change["action"] in ("rename", "update") else []
 
 
+def remember(route: Route, written: dict[str, Any]) -> None:
+    """A ledger as a story tells it: `things` with what was applied to them, `attempts` that were planned and not done.
+
+    A thing is named by its address now, `as` by the one it was applied under; `id` says that another live thing than today's was meant.
+    `others` are ledgers of other names.
+    """
+    ledger = route.ledger
+    assert ledger
+    name, app_id = written.get("name", "default"), route.app_id()
+    head = RunHead(app_id, "us", name, "", "", files=written.get("files", ()))
+    for _ in range(written.get("runs", 1)):
+        ledger.end(ledger.begin(head), 0, {})
+    ledger.record(app_id, name, [_record(route, thing) for thing in written.get("things", ())])
+    for other in written.get("others", ()):
+        remember(route, other)
+    for attempt in written.get("attempts", ()):
+        _attempt(route, ledger.begin(head), attempt)
+
+
+def _record(route: Route, thing: dict[str, Any]) -> Record:
+    assert route.ledger
+    digests = route.ledger.digests
+    address = _address(thing.get("as", thing["address"]))
+    live_id = thing.get("id") or route.id_of(_address(thing["address"]))
+    record = Record(
+        kind=address.kind,
+        id=live_id,
+        thing=digests.thing(route.app_id(), address),
+        address=digests.address(address),
+        owned=thing.get("owned", True),
+        protected=thing.get("protected", False),
+        file=called(str(route.folder / thing.get("file", "desired.yaml"))),
+        written=thing.get("written", 0.0),
+    )
+    fields = {path: digests.claim(record.salt, path, value) for path, value in thing.get("fields", {}).items()}
+    links = {field: {_end(route, end): tie for end, tie in ties.items()} for field, ties in thing.get("links", {}).items()}
+    return replace(record, fields=fields, links=links)
+
+
+def _end(route: Route, written: str) -> str:
+    return written if "/" not in written else route.id_of(_address(written))
+
+
+def _attempt(route: Route, run: str, written: dict[str, Any]) -> None:
+    assert route.ledger
+    address, action = _address(written["address"]), Action(written["action"])
+    change: Change
+    if "target" in written:
+        target = _address(written["target"])
+        change = LinkChange(action, address, target, LinkName(address.kind, written["link"]), Mark("desired.yaml"))
+    else:
+        fields = tuple(FieldChange(path, None, value) for path, value in written.get("fields", {}).items())
+        change = ThingChange(action, address, Mark("desired.yaml"), fields=fields)
+    (number,) = route.ledger.plan(run, [Planned(change, written.get("proof", False))])
+    if written.get("sent", True):
+        route.ledger.intend({number: change})
+    if "outcome" in written:
+        route.ledger.settle(run, [Settlement(number, written["outcome"])])
+
+
+def _address(written: str) -> Address:
+    kind, _, key = written.partition("/")
+    return Address(kind, key)
+
+
 def changes(found: Document) -> list[str]:
-    """The changes of a plan in short."""
-    return [line for line in lines(found) if not line.startswith(("refused ", "note "))]
+    """The changes of a plan in short, without their causes."""
+    return lines({**found, "changes": [change | {"cause": None} for change in found["changes"]], "refused": [], "notes": []})

@@ -265,7 +265,7 @@ def test_a_company_that_is_still_there_is_named_and_only_the_next_plan_shows_it_
         work = workflow.ready(session, told.saved(manifest), workflow.read_manifest([str(manifest)]))
         change = work.planned.plan.steps
         performer = Performer(session.client, told.kinds, change, work.planned.manifest.resources, told.clock.sleep, told.clock)
-        [outcome] = performer.perform(work.jobs[0], work.ids())
+        [outcome] = performer.perform(work.jobs[0], work.ids)
         assert outcome.settling
         [late] = performer.settle([outcome])
     assert late.reason.startswith("being archived")

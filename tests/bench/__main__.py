@@ -39,7 +39,7 @@ def main() -> None:
             for size in case.sizes:
                 found = measured_apart(name, size)
                 grown = f"  (x{found.seconds / before.seconds:.1f} for ten times as much)" if before and before.seconds else ""
-                print(" | ".join(row(name, size, found)) + grown, flush=True)
+                print(" | ".join(row(name, size, found)) + grown + (f"  ({found.note})" if found.note else ""), flush=True)
                 before = found
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reconciler.core import gates
 from reconciler.core.calls import compile_steps
 from reconciler.core.diff import diff
 from reconciler.core.plan import make_plan
@@ -20,18 +21,21 @@ from reconciler.errors import Mark
 from reconciler.kinds import KINDS
 from reconciler.manifest.load import load
 from reconciler.sandbox import Sandbox
+from tests.bench.together import on_git, on_postgres
 from tests.route import Clock, Route
+from tests.together.rounds import Tally
 
 TAGS, COMPANIES = 20, 50
 
 
 @dataclass
 class Measured:
-    """Seconds, calls made where there are any, and the peak of the process's memory in MB."""
+    """Seconds, calls made where there are any, the peak of the process's memory in MB, and what else there is to say."""
 
     seconds: float
     peak: float
     calls: int | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,11 @@ class Case:
 def timed(work: Callable[[], Any]) -> Measured:
     began = time.perf_counter()
     work()
-    seconds = time.perf_counter() - began
-    return Measured(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return Measured(time.perf_counter() - began, peak())
+
+
+def peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def tags_of(n: int) -> list[str]:
@@ -134,10 +141,18 @@ def compared(size: int) -> Measured:
     manifest, live = sides(size)
 
     def work() -> None:
-        made = make_plan(KINDS, manifest, live, diff(KINDS, manifest, live))
+        made = make_plan(gates.Case(KINDS, manifest, live, diff(KINDS, manifest, live)))
         compile_steps(KINDS, made.steps)
 
     return timed(work)
+
+
+def together(played: Callable[[int], Tally | str], rounds: int) -> Measured:
+    found = played(rounds)
+    if isinstance(found, str):
+        return Measured(0, peak(), note=f"skipped: {found}")
+    pace = f"{found.rounds / found.seconds:.2f} rounds a second"
+    return Measured(found.seconds, peak(), note=f"{pace}; {found.waited} waited, {found.locked} ended with 6")
 
 
 CASES = {
@@ -148,4 +163,6 @@ CASES = {
     "plan, none live": Case((1_000, 10_000), lambda size: planned(size, 0, 0)),
     "apply, a hundred changes among all": Case((1_000, 10_000), applied_among),
     "apply, half to create": Case((200, 2_000), applied),
+    "two processes together, PostgreSQL": Case((100,), lambda rounds: together(on_postgres, rounds)),
+    "two processes together, git": Case((100,), lambda rounds: together(on_git, rounds)),
 }

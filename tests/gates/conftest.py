@@ -30,6 +30,7 @@ class Bench:
     capsys: pytest.CaptureFixture[str]
     out: str = ""
     err: str = ""
+    held: object = None
 
     def seed(self, **what: Any) -> None:
         self.box.seed(what)

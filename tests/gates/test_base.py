@@ -192,3 +192,17 @@ def test_a_policy_that_moved_is_told_first(repository: Bench) -> None:
 def test_a_target_that_is_nothing_declared_is_said(repository: Bench) -> None:
     repository("plan", "m.yaml", "--target", "tag/vipp", "--report", "json=plan.json")
     assert [n["message"] for n in repository.saved()["notes"] if n["topic"] == "excluded"] == ["nothing declared matches --target tag/vipp"]
+
+
+def test_what_left_the_manifest_is_pruned_by_this_change_or_by_an_earlier_one(repository: Bench) -> None:
+    text = "policy: {prune: {tags: owned}}\ntags: [vip, old]\ncontacts: [{external_id: '25', tags: [vip, old]}]\n"
+    repository.git("switch", "--quiet", "main")
+    repository.commit(m=text)
+    assert repository("apply", "m.yaml", "--auto-approve") == 0
+    repository.git("switch", "--quiet", "--force-create", "change")
+    repository.commit(m=text.replace(", old", ""))
+    gone = ["detach contact/25 tag/old", "delete tag/old"]
+    assert origins(repository) == dict.fromkeys(gone, "explained")
+    repository.git("branch", "--quiet", "--force", "main", "change")
+    repository.commit(m=text.replace(", old", "") + "# later\n")
+    assert origins(repository) == dict.fromkeys(gone, "earlier")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import VERBS
+from reconciler.ledger import Waiting
+from reconciler.ledger.file import FileHome
 from tests.gates.conftest import Bench
 
 SEED = {
@@ -90,6 +93,27 @@ def file(name: str, text: str) -> Before:
 
 def applied(bench: Bench) -> None:
     assert bench("apply", "plan.json") == 0
+
+
+def held(bench: Bench) -> None:
+    """Another run holds the lock, until this process ends."""
+    waiting = Waiting(0, time.sleep, time.monotonic, time.time)
+    bench.held = FileHome(bench.folder / HELD).lock("sandbox1", "zoe on a desk", waiting)
+
+
+def applies(bench: Bench) -> None:
+    """The manifest was applied."""
+    assert bench("apply", "m.yaml", "--auto-approve") == 0
+    bench.written()
+
+
+def applies_first(bench: Bench) -> None:
+    """An earlier state of the manifest was applied."""
+    merged = (bench.folder / "m.yaml").read_text()
+    bench.write("m.yaml", CHANGED)
+    applies(bench)
+    bench.write("m.yaml", merged + "# merged")
+    bench.seed(contacts=[{"external_id": "25", "name": "Hoban"}])
 
 
 HELD = ".reconciler"
@@ -181,7 +205,7 @@ ROWS = (
     # apply PATH
     Row("without a terminal", "apply m.yaml", 64, CHANGED, says="--auto-approve"),
     Row("unasked", "apply m.yaml --auto-approve", 0, CHANGED, writes=2, files=MEMORY),
-    Row("nothing to do", "apply m.yaml --auto-approve", 0),
+    Row("nothing to do", "apply m.yaml --auto-approve", 0, files=MEMORY),
     Row("refused", "apply m.yaml --auto-approve", 3, GONE, says="--approve"),
     Row("a contact missing", "apply m.yaml --auto-approve", 3, MISSING),
     Row("another workspace", "apply m.yaml --auto-approve", 3, OTHER),
@@ -190,6 +214,38 @@ ROWS = (
     Row("in part", "apply m.yaml --auto-approve", 5, "tags: [vip, trial, {name: old, state: absent}]\n", lives(**IN_USE),
         writes=2, files=MEMORY),
     Row("events", "apply m.yaml --auto-approve --events e", 0, CHANGED, writes=2, files=MEMORY | {"e"}),
+    Row("somebody else is at it", "apply m.yaml --auto-approve --lock-timeout 0", 6, CHANGED, held, files=MEMORY - {HELD},
+        says="zoe on a desk"),
+    # drift
+    Row("nothing applied yet", "drift m.yaml", 2, CHANGED, says=""),
+    Row("nothing applied yet, and as declared", "drift m.yaml", 0),
+    Row("nothing moved", "drift m.yaml", 0, CHANGED, applies),
+    Row("somebody edited it", "drift m.yaml", 2, CHANGED, then(applies, lives(**RENAMED))),
+    Row("merged, and not applied", "drift m.yaml", 0, CHANGED + "contacts: [{external_id: '25', name: Wash}]\n", applies_first),
+    Row("the plan that puts it right", "drift m.yaml --fix -o fix.json", 2, CHANGED, then(applies, lives(**RENAMED)),
+        files=frozenset({"fix.json"})),
+    Row("a fix that goes nowhere", "drift m.yaml --fix", 64, CHANGED),
+    Row("of another workspace", "drift m.yaml", 3, OTHER),
+    Row("invalid", "drift m.yaml", 65, "tags: [vip\n"),
+    # the ledger alone
+    Row("declared and live", "adopt --all m.yaml --auto-approve", 0, files=MEMORY),
+    Row("nobody to ask", "adopt --all m.yaml", 64, says="--auto-approve"),
+    Row("declared for another workspace", "adopt --all m.yaml --auto-approve", 3, OTHER),
+    Row("live", "adopt tag/vip", 0, files=MEMORY),
+    Row("not live", "adopt tag/vip tag/nope", 1, says="tag/nope"),
+    Row("no ledger", "adopt tag/vip --ledger none", 64),
+    Row("recorded", "forget tag/vip", 0, before=lambda bench: bench("adopt", "tag/vip")),
+    Row("nothing recorded", "forget tag/vip", 1, says="no ledger"),
+    Row("no such kind", "forget foo/bar", 64),
+    Row("no ledger", "history", 0, says="no ledger"),
+    Row("no such run", "history last", 64),
+    # undo
+    Row("taken back", "undo last", 0, CHANGED, applies),
+    Row("taken back with a file", "undo last -o undo.json", 0, CHANGED, applies, files=frozenset({"undo.json"}), says="takes back the run"),
+    Row("nobody knows the run", "undo 20200101T000000000-00000000", 64, CHANGED, applies, says="`reconciler history` lists them"),
+    Row("nothing was ever applied", "undo last", 64, says="no ledger"),
+    Row("without a memory", "undo last --ledger none", 64),
+    Row("for another workspace", "undo last --app-id elsewhere", 3, CHANGED, applies, says="workspace"),
     # looking things up
     Row("found", "get tags vip", 0),
     Row("not found", "get tags nope", 1),
@@ -219,7 +275,9 @@ def test_it_ends_with_its_code_and_leaves_what_it_says(row: Row, bench: Bench) -
     code = bench(*row.verb.split())
     assert code == row.code, bench.err
     assert len(bench.writes) == row.writes, bench.writes
-    assert {name for name in bench.files() - before if not name.endswith(("-wal", "-shm", ".lock"))} == row.files
+    beside = ("-wal", "-shm", ".lock", "/last")
+    left = {name for name in bench.files() - before if not name.endswith(beside) and not name.startswith(".reconciler/images")}
+    assert left == row.files
     assert row.says in bench.err
     assert code in (0, 2) or "Traceback" not in bench.err
     assert code in (0, 2, 3) or bench.out == "" or row.verb.startswith(("apply", "api"))
@@ -229,7 +287,7 @@ def test_every_verb_has_its_rows() -> None:
     assert {row.verb.split()[0] for row in ROWS if row.verb} >= set(VERBS)
     assert len(ROWS) >= 40
     assert len({row.name for row in ROWS}) >= len(ROWS) - 8, "two rows of one verb in one situation"
-    assert {0, 1, 2, 3, 4, 5, 64, 65} == {row.code for row in ROWS}
+    assert {0, 1, 2, 3, 4, 5, 6, 64, 65} == {row.code for row in ROWS}
 
 
 def test_what_is_refused_is_told_all_at_once(bench: Bench) -> None:

@@ -1,19 +1,24 @@
-"""Changes and runs of which a test names only what matters."""
+"""Changes, runs and records of which a test names only what matters."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from reconciler.core.change import Action, FieldChange, LinkChange, ThingChange
+from reconciler.core.change import Action, Change, FieldChange, LinkChange, ThingChange
+from reconciler.core.memory import Record
 from reconciler.core.resource import Address, LinkName
 from reconciler.errors import Mark
-from reconciler.ledger import Ledger, RunHead
+from reconciler.ledger import Ledger, Planned, RunHead, Settlement
+from reconciler.ledger.digests import Digests
 
 APP = "ecahpwf5"
 HEAD = RunHead(APP, "us", "default", "manifest-digest", "plan-digest")
 MARK = Mark("reconciler.yaml", 3)
 HOBAN = Address("contact", "hoban@serenity.example")
 VIP = Address("tag", "vip")
+TAGS = LinkName("contact", "tags")
 
 
 def a_change(action: Action = Action.CREATE, address: Address = HOBAN, id: str | None = None, **fields: Any) -> ThingChange:
@@ -21,19 +26,47 @@ def a_change(action: Action = Action.CREATE, address: Address = HOBAN, id: str |
     return ThingChange(action, address, MARK, id, moved)
 
 
-def an_attach(address: Address = HOBAN, target: Address = VIP) -> LinkChange:
-    return LinkChange(Action.ATTACH, address, target, LinkName("contact", "tags"), MARK, "c-1", "t-1")
+def an_attach(address: Address = HOBAN, target: Address = VIP, action: Action = Action.ATTACH) -> LinkChange:
+    return LinkChange(action, address, target, TAGS, MARK, "c-1", "t-1")
 
 
-def write(
-    ledger: Ledger,
-    action: Action = Action.CREATE,
+def a_record(
+    digests: Digests,
     address: Address = HOBAN,
-    id: str | None = None,
-    outcome: str | None = "applied",
-    live_id: str | None = None,
-) -> None:
-    """One run with one write; without an outcome its answer was lost."""
-    number = ledger.intend(ledger.begin(HEAD), a_change(action, address, id))
+    id: str = "c-1",
+    values: Mapping[str, Any] | None = None,
+    app_id: str = APP,
+) -> Record:
+    """What the ledger holds of a live thing that we made."""
+    record = Record(address.kind, id, digests.thing(app_id, address), digests.address(address), owned=True)
+    return replace(record, fields={path: digests.claim(record.salt, path, value) for path, value in (values or {}).items()})
+
+
+def attempt(ledger: Ledger, change: Change, outcome: str | None = "failed", proof: bool = False, head: RunHead = HEAD) -> int:
+    """One run with one write that is sent; without an outcome its answer was lost."""
+    run = ledger.begin(head)
+    [number] = ledger.plan(run, [Planned(change, proof)])
+    ledger.intend({number: change})
     if outcome is not None:
-        ledger.settle(number, outcome, live_id, 200)
+        ledger.settle(run, [Settlement(number, outcome, None, 200)])
+    return number
+
+
+def write(ledger: Ledger, address: Address = HOBAN, live_id: str = "c-1", head: RunHead = HEAD) -> None:
+    """One run with one create that is done, and what is known since."""
+    run, change = ledger.begin(head), a_change(address=address)
+    [number] = ledger.plan(run, [Planned(change)])
+    ledger.intend({number: change})
+    record = a_record(ledger.digests, address, live_id, app_id=head.app_id)
+    ledger.settle(run, [Settlement(number, "applied", live_id, 200)], [record])
+
+
+def known(ledger: Ledger, address: Address = HOBAN, head: RunHead = HEAD) -> str | None:
+    """The live id that is recorded under an address."""
+    record = ledger.memory(head.app_id, head.name).at(address)
+    return record.id if record and not record.deleted else None
+
+
+def lost(ledger: Ledger, address: Address = HOBAN, head: RunHead = HEAD) -> bool:
+    """Whether what is live at an address came there by a create of ours whose answer was lost."""
+    return ledger.memory(head.app_id, head.name).created(address)

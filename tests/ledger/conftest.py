@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.ledger import Ledger
+from reconciler.ledger import Ledger, Waiting
 
 
 class Clock:
@@ -18,6 +18,13 @@ class Clock:
 
     def __call__(self) -> float:
         return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+    def waits(self, timeout: float = 0.0) -> Waiting:
+        """To wait for a lock by this clock."""
+        return Waiting(timeout, self.sleep, self, self)
 
 
 @pytest.fixture

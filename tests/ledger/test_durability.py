@@ -5,39 +5,50 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from reconciler.core.change import Action
 from reconciler.core.resource import Address
-from reconciler.ledger import Ledger
-from tests.ledger.changes import APP, HEAD, HOBAN, a_change
+from reconciler.errors import Locked
+from reconciler.ledger import Ledger, Planned, Settlement, Waiting
+from tests.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, known, lost
 from tests.ledger.conftest import Clock
 
 DIES = """
 import sys
 from pathlib import Path
-from reconciler.ledger import Ledger
-from tests.ledger.changes import HEAD, VIP, a_change
+from reconciler.ledger import Ledger, Planned, Settlement
+from tests.ledger.changes import APP, HEAD, VIP, a_change, a_record
+from tests.ledger.conftest import Clock
 ledger = Ledger.open(Path(sys.argv[1]), create=True, now=lambda: 5.0, environ={})
-run = ledger.begin(HEAD)
-ledger.settle(ledger.intend(run, a_change(address=VIP)), "applied", "t-1", 200)
-ledger.intend(run, a_change())
-print("intended", flush=True)
-sys.stdin.read()
+with ledger.locked(APP, "wash on serenity", Clock().waits()):
+    run, changes = ledger.begin(HEAD), [a_change(address=VIP), a_change(), a_change(address=VIP)]
+    numbers = ledger.plan(run, [Planned(change, proof=True) for change in changes])
+    ledger.intend({numbers[0]: changes[0]})
+    ledger.settle(run, [Settlement(numbers[0], "applied", "t-1", 200)], [a_record(ledger.digests, VIP, "t-1")])
+    ledger.intend({numbers[1]: changes[1]})
+    print("intended", flush=True)
+    sys.stdin.read()
 """
 
 WRITES = """
 import sys
 from pathlib import Path
 from reconciler.core.resource import Address
-from reconciler.ledger import Ledger
-from tests.ledger.changes import HEAD, a_change
+from reconciler.ledger import Ledger, Planned, Settlement
+from tests.ledger.changes import HEAD, a_change, a_record
 with Ledger.open(Path(sys.argv[1]), create=True, environ={"RECONCILER_LEDGER_KEY": "0f" * 32}) as ledger:
     run = ledger.begin(HEAD)
     for n in range(150):
-        write = ledger.intend(run, a_change(address=Address("contact", f"{sys.argv[2]}-{n}")))
-        ledger.settle(write, "applied", f"c-{n}", 200)
+        change = a_change(address=Address("contact", f"{sys.argv[2]}-{n}"))
+        [number] = ledger.plan(run, [Planned(change)])
+        ledger.intend({number: change})
+        record = a_record(ledger.digests, change.address, f"c-{change.address.key}")
+        ledger.settle(run, [Settlement(number, "applied", record.id, 200)], [record])
 """
 HERE = Path(__file__).parents[2]
 
@@ -48,17 +59,46 @@ def start(script: str, *args: str) -> subprocess.Popen[str]:
     )
 
 
-def test_an_intent_survives_kill_9(folder: Path) -> None:
+@contextmanager
+def one_that_waits_for_an_answer(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the lock and has sent a call."""
     with start(DIES, str(folder)) as process:
         assert process.stdout
         assert process.stdout.readline() == "intended\n"
-        process.send_signal(signal.SIGKILL)
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGKILL)
+
+
+def test_an_intent_survives_kill_9(folder: Path) -> None:
+    with one_that_waits_for_an_answer(folder):
+        pass
     ledger = Ledger.open(folder, create=False, environ={})
     assert ledger
     with ledger:
-        vip = Address("tag", "vip")
-        assert {a: k.id for a, k in ledger.known(APP, [vip, HOBAN]).items()} == {vip: "t-1"}
-        assert ledger.lost_creates(APP, [vip, HOBAN]) == {HOBAN: 5.0}
+        assert (known(ledger, VIP), known(ledger, HOBAN)) == ("t-1", None)
+        assert (lost(ledger, VIP), lost(ledger, HOBAN)) == (False, True)
+        attempts = [ledger.memory(APP).attempt(address) for address in (VIP, HOBAN)]
+        assert [found.intended for found in attempts if found] == [0.0, 5.0]
+
+
+def test_the_lock_of_a_process_is_free_after_kill_9_and_not_before(folder: Path) -> None:
+    def held() -> bool:
+        ledger = Ledger.open(folder, create=False, environ={})
+        assert ledger
+        with ledger:
+            try:
+                with ledger.locked(APP, "kaylee on serenity", Clock().waits()):
+                    return False
+            except Locked as refused:
+                return str(refused).startswith("wash on serenity, since 2026-01-01 00:00:00 UTC, holds the lock")
+
+    with one_that_waits_for_an_answer(folder) as process:
+        assert held()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not held()
 
 
 def test_processes_write_at_the_same_time(folder: Path) -> None:
@@ -69,7 +109,9 @@ def test_processes_write_at_the_same_time(folder: Path) -> None:
     ledger = Ledger.open(folder, create=False, environ={"RECONCILER_LEDGER_KEY": "0f" * 32})
     assert ledger
     with ledger:
-        assert len(ledger.known(APP, [Address("contact", f"{name}-{n}") for name in "abc" for n in range(150)])) == 450
+        memory = ledger.memory(APP)
+        assert {r.id for r in memory.records.values()} == {f"c-{name}-{n}" for name in "abc" for n in range(150)}
+        assert (memory.runs, memory.attempts) == (3, {})
 
 
 def test_eight_threads_share_a_ledger(ledger: Ledger) -> None:
@@ -78,17 +120,20 @@ def test_eight_threads_share_a_ledger(ledger: Ledger) -> None:
     def work(worker: int) -> list[int]:
         done = []
         for n in range(40):
-            writes = ledger.intend_many(run, [a_change(address=Address("contact", f"{worker}-{n}")), a_change(Action.UPDATE, id="c-9")])
-            ledger.settle(writes[0], "applied", f"c-{worker}-{n}", 200)
+            change, other = a_change(address=Address("contact", f"{worker}-{n}")), a_change(Action.UPDATE, id="c-9")
+            writes = ledger.plan(run, [Planned(change), Planned(other)])
+            ledger.intend({writes[0]: change})
+            record = a_record(ledger.digests, change.address, f"c-{worker}-{n}")
+            ledger.settle(run, [Settlement(writes[0], "applied", record.id, 200)], [record])
             done += writes
         return done
 
     with ThreadPoolExecutor(8) as pool:
         writes = [number for done in pool.map(work, range(8)) for number in done]
     assert len(set(writes)) == 8 * 40 * 2
-    known = ledger.known(APP, [Address("contact", f"{w}-{n}") for w in range(8) for n in range(40)])
-    assert all(known[address].id == f"c-{address.key}" for address in known)
-    assert len(known) == 320
+    addresses = [Address("contact", f"{w}-{n}") for w in range(8) for n in range(40)]
+    assert [known(ledger, address) for address in addresses[::40]] == [f"c-{address.key}" for address in addresses[::40]]
+    assert len(ledger.memory(APP).records) == 320
 
 
 def test_a_new_ledger_is_opened_by_several_at_once(tmp_path: Path) -> None:
@@ -102,4 +147,19 @@ def test_a_new_ledger_is_opened_by_several_at_once(tmp_path: Path) -> None:
     for round in range(10):
         with ThreadPoolExecutor(8) as pool:
             assert set(pool.map(work, [tmp_path / str(round)] * 8)) == {""}
-        assert sorted(path.name for path in (tmp_path / str(round)).iterdir()) == ["key", "ledger.db"]
+        assert sorted(path.name for path in (tmp_path / str(round)).iterdir()) == ["key", "last", "ledger.db"]
+
+
+def test_of_many_who_want_the_lock_one_has_it_at_a_time(folder: Path) -> None:
+    inside: list[int] = []
+
+    def work(worker: int) -> int:
+        ledger = Ledger.open(folder, create=True, environ={})
+        assert ledger
+        with ledger, ledger.locked(APP, f"{worker}", Waiting(60, time.sleep, time.monotonic, time.time)):
+            inside.append(worker)
+            assert inside == [worker]
+            return inside.pop()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(work, range(8))) == list(range(8))

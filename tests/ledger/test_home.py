@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,13 +16,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event
 
-from reconciler.errors import ReconcilerError, Usage
-from reconciler.ledger import Ledger, LedgerUnusable
+from reconciler.core.memory import Tie, with_tie
+from reconciler.errors import Locked, ReconcilerError, Usage
+from reconciler.ledger import Ledger, LedgerUnusable, Planned
 from reconciler.ledger.database import engine_for
-from reconciler.ledger.tables import is_current, upgrade
-from tests.ledger.changes import APP, HEAD, HOBAN, a_change, an_attach, write
+from reconciler.ledger.file import FileHome, FileLock
+from reconciler.ledger.tables import MIGRATIONS, is_current, upgrade
+from tests.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, an_attach, attempt, known, write
+from tests.ledger.conftest import Clock
 
 KEY = "0f" * 32
+DAY = 86400.0
 
 
 def opened(folder: Path, create: bool = True, **environ: str) -> Ledger:
@@ -46,17 +52,20 @@ def test_looking_creates_nothing(folder: Path) -> None:
 
 def test_looking_finds_what_was_written(folder: Path) -> None:
     with opened(a_written_folder(folder), create=False) as ledger:
-        assert ledger.known(APP, [HOBAN])[HOBAN].id == "c-1"
+        assert known(ledger) == "c-1"
         assert ledger.warning == ""
 
 
 def test_nobody_else_may_read_it(folder: Path) -> None:
     with opened(folder) as ledger:
         write(ledger)
+        ledger.home.put_image("20260101T000000000-1a2b3c4d", "{}", 0.0)
+        with ledger.locked(APP, "wash on serenity", Clock().waits()):
+            pass
         files = sorted(path.name for path in folder.iterdir())
-        assert files == ["key", "ledger.db", "ledger.db-shm", "ledger.db-wal"]
-        assert {mode(path) for path in folder.iterdir()} == {0o600}
-    assert mode(folder) == 0o700
+        assert files == ["images", "key", "last", "ledger.db", "ledger.db-shm", "ledger.db-wal", "ledger.lock"]
+        assert {mode(path) for path in folder.rglob("*") if path.is_file()} == {0o600}
+    assert mode(folder) == mode(folder / "images") == 0o700
     assert len(bytes.fromhex((folder / "key").read_text())) == 32
 
 
@@ -66,7 +75,7 @@ def test_the_key_of_the_environment_wins_and_no_file_is_made(folder: Path) -> No
     assert not (folder / "key").exists()
     (folder / "key").write_text("1e" * 32)
     with opened(folder, RECONCILER_LEDGER_KEY=f" {KEY}\n") as ledger:
-        assert HOBAN in ledger.known(APP, [HOBAN])
+        assert known(ledger) == "c-1"
 
 
 @pytest.mark.parametrize("written", ["secret", "0f" * 31, "0f" * 33])
@@ -93,10 +102,11 @@ def test_without_its_key_a_ledger_counts_as_lost_until_a_run_begins_anew(folder:
         assert not (folder / "key").exists()
     with opened(folder) as ledger:
         assert "ledger.db was written with another key" in ledger.warning
-        assert ledger.known(APP, [HOBAN]) == {}
+        assert (known(ledger), ledger.memory(APP).runs) == (None, 0)
         write(ledger, live_id="c-2")
     with opened(folder) as again:
-        assert (again.warning, again.known(APP, [HOBAN])[HOBAN].id) == ("", "c-2")
+        assert "1 of the things in it were recorded with another key" in again.warning
+        assert (known(again), again.memory(APP).runs) == ("c-2", 1)
 
 
 def test_the_old_key_still_opens_what_it_wrote(folder: Path) -> None:
@@ -105,7 +115,8 @@ def test_the_old_key_still_opens_what_it_wrote(folder: Path) -> None:
         assert other.warning
         write(other, live_id="c-2")
     with opened(folder) as ledger:
-        assert (ledger.warning, ledger.known(APP, [HOBAN])[HOBAN].id) == ("", "c-1")
+        assert "recorded with another key" in ledger.warning
+        assert known(ledger) == "c-1"
 
 
 def test_a_key_without_a_database_starts_an_empty_ledger(folder: Path) -> None:
@@ -113,14 +124,15 @@ def test_a_key_without_a_database_starts_an_empty_ledger(folder: Path) -> None:
     (folder / "ledger.db").unlink()
     assert Ledger.open(folder, create=False, environ={}) is None
     with opened(folder) as ledger:
-        assert (ledger.warning, ledger.known(APP, [HOBAN])) == ("", {})
+        # It is not the one that was written last, and says so.
+        assert ("is older than the last run here" in ledger.warning, known(ledger)) == (True, None)
 
 
 def test_a_process_that_died_before_the_first_table_left_nothing_in_the_way(folder: Path) -> None:
     folder.mkdir()
     (folder / "ledger.db").touch()
     with opened(folder, create=False) as ledger:
-        assert ledger.known(APP, [HOBAN]) == {}
+        assert known(ledger) is None
 
 
 @pytest.mark.parametrize("junk", [b"tags:\n  - vip\n" * 100, b"\0" * 8192, b"SQLite format 3\0" + b"\xff" * 5000])
@@ -137,7 +149,9 @@ def test_a_file_that_is_no_database_is_one_sentence(folder: Path, junk: bytes) -
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     with opened(folder) as ledger:
-        ledger.intend_many(ledger.begin(HEAD), [a_change(), *[an_attach()] * 300])
+        record = with_tie(a_record(ledger.digests, values={"name": "Hoban"}), "tags", "t-1", Tie.OWNED)
+        ledger.record(APP, "default", [record, *(a_record(ledger.digests, VIP, f"t-{n}") for n in range(100))])
+        ledger.plan(ledger.begin(HEAD), [Planned(a_change(name="Hoban")), *[Planned(an_attach())] * 300])
     return folder
 
 
@@ -145,8 +159,9 @@ def said(folder: Path) -> str:
     """The sentence that using a ledger ends with, if it does."""
     try:
         with opened(folder) as ledger:
-            ledger.known(APP, [HOBAN])
-            ledger.lost_creates(APP, [HOBAN])
+            memory = ledger.memory(APP)
+            memory.created(HOBAN)
+            [len(record.fields) + len(record.links) for record in memory.records.values()]
             write(ledger)
     except LedgerUnusable as error:
         return str(error)
@@ -175,6 +190,16 @@ def statement(folder: Path, sql: str) -> None:
     connection.close()
 
 
+@pytest.mark.parametrize("junk", ["name", "[1]", "3", "{"])
+@pytest.mark.parametrize("column", ["things set fields", "things set links", "writes set fields"])
+def test_a_damaged_map_is_one_sentence_when_it_is_read(folder: Path, column: str, junk: str) -> None:
+    with opened(folder) as ledger:
+        ledger.record(APP, "default", [a_record(ledger.digests)])
+        attempt(ledger, a_change(), None, proof=True)
+    statement(folder, f"update {column} = '{junk}'")
+    assert said(folder) == f"the ledger {folder}/ledger.db cannot be used: it is damaged; move it away: the next apply starts a new one"
+
+
 def test_the_database_of_something_else_is_refused(folder: Path) -> None:
     folder.mkdir()
     statement(folder, "create table contacts (id text)")
@@ -188,7 +213,7 @@ def test_the_database_of_something_else_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "sentence"),
     [
-        ("update ledger_schema set version = 9", r"a newer reconciler wrote it \(schema 9, this one knows 1\); upgrade reconciler$"),
+        ("update ledger_schema set version = 9", r"a newer reconciler wrote it \(schema 9, this one knows 2\); upgrade reconciler$"),
         ("delete from ledger_schema", "it names no schema version; move it away"),
         ("update ledger_schema set version = 'x'", "it names no schema version; move it away"),
         ("drop table ledger_keys", "its tables are not those of a ledger; move it away"),
@@ -202,14 +227,14 @@ def test_a_schema_that_this_release_does_not_know_is_refused(folder: Path, sql: 
 
 def test_an_older_schema_migrates_forward_step_by_step(folder: Path) -> None:
     a_written_folder(folder)
-    steps = [_add("who"), _add("git_commit")]
+    steps = [*MIGRATIONS, _add("weather"), _add("mood")]
     engine = engine_for(f"sqlite:///{folder}/ledger.db")
     with engine.begin() as connection:
-        upgrade(connection, "ledger.db", steps[:1])
+        upgrade(connection, "ledger.db", steps[:-1])
         assert not is_current(connection, "ledger.db", steps)
         upgrade(connection, "ledger.db", steps)
         assert is_current(connection, "ledger.db", steps)
-        connection.exec_driver_sql("select who, git_commit from runs").close()
+        connection.exec_driver_sql("select weather, mood from runs").close()
     engine.dispose()
     with pytest.raises(LedgerUnusable, match="a newer reconciler wrote it"):
         Ledger.open(folder, create=True, environ={})
@@ -225,20 +250,21 @@ def _add(column: str) -> Any:
 def limited(folder: Path, pragma: str) -> Ledger:
     engine = engine_for(f"sqlite:///{a_written_folder(folder)}/ledger.db")
     event.listen(engine, "connect", lambda connection, record: connection.execute(f"pragma {pragma}").close())
-    return Ledger(engine, bytes.fromhex((folder / "key").read_text()))
+    return Ledger(FileHome(folder), engine, bytes.fromhex((folder / "key").read_text()))
 
 
 def test_a_full_disk_is_one_sentence_and_what_was_written_stays(folder: Path) -> None:
-    with limited(folder, "max_page_count = 30") as ledger:
+    with limited(folder, "max_page_count = 40") as ledger:
         run = ledger.begin(HEAD)
         with pytest.raises(ReconcilerError, match=r"ledger.db cannot be used: the disk is full; free some space and run again"):
-            ledger.intend_many(run, [an_attach()] * 2000)
-        assert ledger.known(APP, [HOBAN])[HOBAN].id == "c-1"
+            ledger.plan(run, [Planned(an_attach())] * 2000)
+        assert known(ledger) == "c-1"
+        assert not ledger.memory(APP).attempts
 
 
 def test_a_database_that_may_not_be_written_is_read_and_refused_at_the_first_write(folder: Path) -> None:
     with limited(folder, "query_only = on") as ledger:
-        assert HOBAN in ledger.known(APP, [HOBAN])
+        assert known(ledger) == "c-1"
         with pytest.raises(ReconcilerError, match=r"it cannot be written; see to its permissions and its disk, and run again"):
             ledger.begin(HEAD)
 
@@ -247,7 +273,7 @@ def test_a_writer_that_does_not_end_delays_no_reader_and_is_named_to_a_writer(fo
     with limited(folder, "busy_timeout = 20") as ledger:
         holder = sqlite3.connect(folder / "ledger.db", isolation_level=None)
         holder.execute("begin immediate")
-        assert HOBAN in ledger.known(APP, [HOBAN])
+        assert known(ledger) == "c-1"
         with pytest.raises(ReconcilerError, match="another process kept it busy for 30 s; run again when that one has ended"):
             ledger.begin(HEAD)
         holder.close()
@@ -274,3 +300,89 @@ def test_a_database_that_is_a_folder_is_one_sentence(folder: Path) -> None:
     (folder / "ledger.db").mkdir(parents=True)
     with pytest.raises(LedgerUnusable, match="it cannot be opened"):
         Ledger.open(folder, create=True, environ={})
+
+
+# ── the lock ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_lock_is_held_by_one_who_is_named_and_free_again_after_him(folder: Path, ledger: Ledger, clock: Clock) -> None:
+    with opened(folder) as other:
+        with ledger.locked(APP, "wash on serenity", clock.waits()) as lock:
+            assert json.loads((folder / "ledger.lock").read_text()) == {"who": "wash on serenity", "since": clock.at}
+            assert lock.taken_over == ""
+            ledger.check()
+            holder = "wash on serenity, since 2026-01-01 00:00:00 UTC,"
+            sentence = rf"^{holder} holds the lock of this ledger \(.*\.db\); wait for it, or give --lock-timeout more seconds$"
+            with pytest.raises(Locked, match=sentence), other.locked(APP, "kaylee on serenity", clock.waits()):
+                pytest.fail("two hold it")
+        with other.locked(APP, "kaylee on serenity", clock.waits()):
+            assert "kaylee" in (folder / "ledger.lock").read_text()
+    assert (folder / "ledger.lock").read_text() == ""
+
+
+def test_a_lock_is_waited_for_as_long_as_was_said(ledger: Ledger, clock: Clock) -> None:
+    begun = clock.at
+    taken = ledger.locked(APP, "wash on serenity", clock.waits())
+    with taken, pytest.raises(Locked), ledger.locked(APP, "kaylee on serenity", clock.waits(20)):
+        pytest.fail("two hold it")
+    assert 20 <= clock.at - begun < 21
+
+
+def test_a_lock_that_gets_free_meanwhile_is_taken(ledger: Ledger, folder: Path, clock: Clock) -> None:
+    held = FileHome(folder).lock(APP, "wash on serenity", clock.waits())
+
+    def sleep(seconds: float) -> None:
+        held.release()
+        clock.sleep(seconds)
+
+    with ledger.locked(APP, "kaylee on serenity", replace(clock.waits(20), sleep=sleep)):
+        assert "kaylee" in (folder / "ledger.lock").read_text()
+
+
+def test_a_holder_who_did_not_say_his_name_is_another_run(ledger: Ledger, folder: Path, clock: Clock) -> None:
+    with ledger.locked(APP, "wash on serenity", clock.waits()):
+        for junk in ("", "{", "[]", "3", '{"since": 1}', "\0"):
+            (folder / "ledger.lock").write_text(junk)
+            with pytest.raises(Locked, match="^another run holds the lock"), ledger.locked(APP, "kaylee", clock.waits()):
+                pytest.fail("two hold it")
+
+
+def test_a_lock_that_cannot_be_written_is_one_sentence_and_is_not_held(ledger: Ledger, folder: Path, clock: Clock) -> None:
+    # This device is opened and locked like a file, and refuses to be cut and written.
+    (folder / "ledger.lock").symlink_to("/dev/full")
+    for _ in range(2):
+        with pytest.raises(LedgerUnusable, match=r"ledger\.db cannot be used: .*; see to its permissions"):
+            FileHome(folder).lock(APP, "wash on serenity", clock.waits())
+
+
+def test_a_lock_is_let_go_also_where_its_file_cannot_be_cut() -> None:
+    handle = os.open("/dev/full", os.O_RDWR)
+    lock = FileLock(handle)
+    lock.release()
+    lock.release()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(handle)
+
+
+# ── what was destroyed ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_a_run_destroys_is_kept_in_a_file_of_its_own(ledger: Ledger, folder: Path) -> None:
+    for run, image in [("one", '{"name": "é"}'), ("two", '{"name": 1}'), ("two", "[]")]:
+        ledger.home.put_image(run, image, 0.0)
+    assert [ledger.home.image(run) for run in ("one", "two", "three")] == ['{"name": "é"}', "[]", None]
+    assert {path.name: mode(path) for path in (folder / "images").iterdir()} == {"one.json": 0o600, "two.json": 0o600}
+
+
+def test_an_image_is_kept_for_thirty_days(ledger: Ledger, folder: Path, clock: Clock) -> None:
+    for run, age in [("old", 30 * DAY + 1), ("young", 30 * DAY)]:
+        ledger.home.put_image(run, "{}", clock.at)
+        os.utime(folder / "images" / f"{run}.json", (clock.at - age, clock.at - age))
+    ledger.home.put_image("new", "{}", clock.at)
+    assert [ledger.home.image(run) for run in ("old", "young", "new")] == [None, "{}", "{}"]
+
+
+def test_an_image_that_cannot_be_kept_is_one_sentence(ledger: Ledger, folder: Path) -> None:
+    (folder / "images").write_text("")
+    with pytest.raises(LedgerUnusable, match=r"ledger\.db cannot be used: File exists; see to its permissions"):
+        ledger.home.put_image("run", "{}", 0.0)

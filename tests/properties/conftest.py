@@ -12,7 +12,7 @@ settings.register_profile(
     database=None,
     max_examples=int(os.environ.get("RECONCILER_EXAMPLES", "25")),
     print_blob=True,
-    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    phases=(Phase.explicit, Phase.generate, *((Phase.shrink,) if os.environ.get("RECONCILER_SHRINK", "1") == "1" else ())),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.load_profile("house")

@@ -12,7 +12,7 @@ from reconciler.core.outcome import Outcome
 from tests.properties.worlds import World, on_route, worlds
 from tests.route import Route, changes
 
-LINKS = ("additive", "declared", "exact")
+LINKS = ("owned", "additive", "declared", "exact")
 Subject = tuple[str, str, str | None]
 
 

@@ -236,13 +236,13 @@ def test_a_create_that_does_not_show_a_field_is_remembered_too(route: MakeRoute)
 def test_a_thing_that_must_be_made_again_is_made_with_all_that_is_declared(route: MakeRoute) -> None:
     told = route(ledger=True)
     hears = deaf(told, "POST", "/contacts", sandbox_contacts.create, "phone", "name")
-    path = told.manifest({"contacts": [{"external_id": "25", "missing": "create", "phone": "2", "name": "X"}]})
+    path = told.manifest({"contacts": [{"external_id": "25", "missing": "create", "phone": "2", "name": "X", "recreate": True}]})
     told.converge(path)
     hears()
     told.box.ws.store.drop("contact", contact(told.box, external_id="25")["id"])
     told.clock.sleep(3600)
-    assert changes(told.document(path)) == ["create contact/25"]
-    assert one(told.converge(path), "create").status is Status.APPLIED
+    assert changes(told.document(path)) == ["unarchive contact/25"]
+    assert one(told.converge(path), "unarchive").status is Status.APPLIED
     assert contact(told.box, external_id="25")["phone"] == "2"
 
 

@@ -1,0 +1,116 @@
+"""An apply as the command line does it, in a thread: a client and a ledger of its own, a look first, then the lock, then the calls."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from reconciler import workflow
+from reconciler.core.document import Enclosed, saved
+from reconciler.core.outcome import Outcome, Status
+from reconciler.core.resource import Manifest
+from reconciler.errors import Incomplete, ReconcilerError
+from reconciler.intercom.http import Client
+from reconciler.intercom.token import Token
+from reconciler.intercom.wsgi import WsgiAdapter
+from reconciler.ledger import Ledger
+from reconciler.sandbox import Sandbox
+
+# How long one waits for the other before it counts as hung, in seconds.
+PATIENCE = 20.0
+Opens = Callable[[bool], Ledger | None]
+
+
+@dataclass
+class Ended:
+    """How an apply ended: the exit code, the sentence of what stopped it, and what became of every change until then."""
+
+    code: int = 0
+    said: str = ""
+    outcomes: list[Outcome] = field(default_factory=list)
+
+
+@dataclass
+class Side:
+    """One who applies, as often as he is told to. `opens` opens his ledger, and makes one if told to; it stays open, for a statement costs
+    more to build than to run. `sleep` is what he does while he waits for its lock."""
+
+    who: str
+    box: Sandbox
+    opens: Opens
+    stack: ExitStack
+    timeout: float = 0.0
+    sleep: Callable[[float], object] = time.sleep
+    now: Callable[[], float] = time.time
+    ledger: Ledger | None = None
+
+    @cached_property
+    def client(self) -> Client:
+        return self.stack.enter_context(Client("http://127.0.0.1", Token(self.box.token), adapter=WsgiAdapter(self.box)))
+
+    def session(self, *, writes: bool) -> workflow.Session:
+        if self.ledger is None and (opened := self.opens(writes)):
+            self.ledger = self.stack.enter_context(opened)
+        return workflow.connect(self.client, self.ledger, now=self.now, sleep=self.sleep, who=self.who)
+
+    def planned(self, manifest: Manifest) -> workflow.Planned:
+        return workflow.plan(self.session(writes=False), manifest)
+
+    def apply(self, manifest: Manifest, ready: Callable[[], object] = lambda: None) -> Ended:
+        """Plan, say that it is `ready`, then take the lock and carry it out."""
+        ended = Ended()
+        try:
+            planned = self.planned(manifest)
+            workflow.refuse(planned.plan.refused)
+            ready()
+            session = self.session(writes=True)
+            with workflow.locked(session, self.timeout):
+                found = saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found))
+                work = workflow.ready(session, found, manifest)
+                for outcome in workflow.carry_out(session, work, threading.Event()):
+                    ended.outcomes.append(outcome)
+        except ReconcilerError as error:
+            return Ended(error.exit_code, str(error), ended.outcomes)
+        ended.code = 0 if all(outcome.status == Status.APPLIED for outcome in ended.outcomes) else Incomplete.exit_code
+        return ended
+
+
+def read(folder: Path, name: str, text: str) -> Manifest:
+    """A manifest as it stands in a file now; what is written there later does not change it."""
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return workflow.read_manifest([str(path)])
+
+
+def race(sides: tuple[Side, Side], manifests: tuple[Manifest, Manifest], timeout: float, *, held: bool) -> tuple[Ended, Ended]:
+    """Both start at the same moment, and both have looked before one of them takes the lock.
+
+    `held`: whoever is first does not get an answer to his first write before the other one met his lock.
+    """
+    start, looked, met = threading.Barrier(2, timeout=PATIENCE), threading.Barrier(2, timeout=PATIENCE), threading.Event()
+    if held:
+        for method in ("POST", "PUT", "DELETE"):
+            sides[0].box.faults.add(method, "^(?!.*(search|list|scroll))", run=lambda: met.wait(PATIENCE))
+
+    def waits(seconds: float) -> None:
+        met.set()
+        time.sleep(min(seconds, 0.002))
+
+    def one(side: Side, manifest: Manifest) -> Ended:
+        side.sleep, side.timeout = waits, timeout
+        start.wait()
+        try:
+            return side.apply(manifest, looked.wait)
+        finally:
+            met.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        ends = list(pool.map(one, sides, manifests))
+    sides[0].box.faults.clear()
+    return ends[0], ends[1]

@@ -1,0 +1,204 @@
+"""undo as typed: plan, save, show, apply, undo again; what it prints, and with which code it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from reconciler.cli import cli
+from reconciler.cli.running import run
+from reconciler.sandbox import Sandbox, serve
+from tests.undo.conftest import SEED, WASH
+
+MANIFEST: dict[str, Any] = {
+    "name": "growth",
+    "tags": [{"name": "vip", "state": "absent"}, "new"],
+    "contacts": [{"external_id": "25", "name": "Hoban", "tags": ["new"]}],
+}
+
+
+@dataclass
+class Desk:
+    """A command line in a folder of its own, before one sandbox."""
+
+    box: Sandbox
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+    out: str = ""
+    err: str = ""
+
+    def __call__(self, *arguments: str) -> int:
+        self.capsys.readouterr()
+        code = run(cli, arguments)
+        self.out, self.err = self.capsys.readouterr()
+        return code
+
+    def write(self, manifest: dict[str, Any]) -> None:
+        (self.folder / "intercom.yaml").write_text(yaml.safe_dump(manifest))
+
+    def applied(self, manifest: dict[str, Any]) -> str:
+        """Apply this; the answer is the run."""
+        self.write(manifest)
+        assert self("apply", "intercom.yaml", "--auto-approve") == 0, self.err
+        return self.newest()
+
+    def newest(self) -> str:
+        assert self("history", "--format", "json") == 0, self.err
+        return str(json.loads(self.out)[0]["run"])
+
+    @property
+    def writes(self) -> list[str]:
+        return [f"{record.method} {record.path}" for record in self.box.writes]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for name in ("CI", "GITHUB_ACTIONS", "RECONCILER_LEDGER", "RECONCILER_LEDGER_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("INTERCOM_ACCESS_TOKEN", "sandbox")
+    with Sandbox(hide_userless="list") as box, serve(box) as serving:
+        monkeypatch.setenv("INTERCOM_BASE_URL", serving.url)
+        box.seed(SEED)
+        yield Desk(box, folder, capsys)
+
+
+def test_a_run_is_taken_back_and_the_undo_too(desk: Desk) -> None:
+    name = desk.applied(MANIFEST)
+    desk.box.forget_requests()
+    assert desk("undo", "last", "-o", "undo.json") == 0, desk.err
+    assert desk.writes == []
+    assert desk.out.startswith(f"Plan that undoes run {name}, for workspace sandbox1 (us)\n")
+    assert desk.out.endswith("Plan: 1 to create, 1 to update, 3 to attach, 1 to delete.\n")
+    assert f"undo.json takes back the run {name}" in desk.err
+    assert desk("show", "undo.json") == 0
+    assert f"undoes run {name}" in desk.out
+    assert desk("apply", "undo.json") == 0, desk.err
+    assert desk.box.ws.store.table("contact").docs[WASH]["name"] == "Wash"
+    taken_back = desk.newest()
+    desk.box.forget_requests()
+    assert desk("apply", "undo.json") == 0
+    assert desk.writes == []
+    assert desk("undo", "last", "--format", "json") == 0
+    assert json.loads(desk.out)["run"] == taken_back != name
+    assert desk("undo", name, "--format", "json") == 0
+    assert json.loads(desk.out)["changes"] == []
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown", "html"])
+def test_every_report_names_the_run(desk: Desk, form: str) -> None:
+    name = desk.applied(MANIFEST)
+    assert desk("undo", name, "--format", form, "--report", f"{form}=report") == 0, desk.err
+    assert name in desk.out
+    assert (desk.folder / "report").read_text() == desk.out
+    assert "serenity" not in desk.out
+    assert "Hoban" not in desk.out
+
+
+def test_an_undo_that_is_a_plan_to_look_at_is_not_applied(desk: Desk) -> None:
+    desk.applied(MANIFEST)
+    assert desk("undo", "last", "--report", "json=look.json") == 0
+    assert desk("apply", "look.json") == 65
+
+
+def test_last_is_that_of_the_name_in_this_folder(desk: Desk) -> None:
+    ours = desk.applied(MANIFEST)
+    theirs = desk.applied({"name": "sales", "tags": ["theirs"]})
+    assert desk("undo", "last", "--format", "json") == 0
+    assert json.loads(desk.out)["run"] == theirs
+    desk.write(MANIFEST)
+    assert desk("undo", "last", "--format", "json") == 0
+    assert json.loads(desk.out)["run"] == ours
+
+
+def test_what_is_no_run_is_wrong_usage(desk: Desk) -> None:
+    assert desk("undo", "last") == 64
+    assert "no ledger" in desk.err
+    desk.applied(MANIFEST)
+    assert desk("undo", "20200101T000000000-00000000") == 64
+    assert "no such run" in desk.err
+    assert "`reconciler history` lists them" in desk.err
+    assert desk("undo", "last", "--ledger", "none") == 64
+    assert desk("undo") == 64
+    assert desk("undo", "last", "-o", "nowhere/undo.json") == 64
+
+
+def test_a_run_of_another_workspace_is_refused(desk: Desk) -> None:
+    name = desk.applied(MANIFEST)
+    assert desk("undo", name, "-o", "undo.json") == 0
+    desk.box.ws.settings.app_id = "elsewhere"
+    desk.box.forget_requests()
+    assert desk("undo", name) == 3
+    assert "workspace: the token is for elsewhere" in desk.err
+    assert desk("apply", "undo.json") == 3
+    assert desk.writes == []
+
+
+def test_what_changed_since_it_was_saved_makes_it_stale(desk: Desk) -> None:
+    desk.applied(MANIFEST)
+    assert desk("undo", "last", "-o", "undo.json") == 0
+    desk.box.ws.store.table("contact").docs[WASH]["name"] = "Somebody"
+    desk.box.forget_requests()
+    assert desk("apply", "undo.json") == 4
+    assert desk.writes == []
+
+
+def test_a_saved_undo_whose_images_are_gone_is_stale(desk: Desk) -> None:
+    name = desk.applied(MANIFEST)
+    assert desk("undo", name, "-o", "undo.json") == 0
+    (desk.folder / ".reconciler" / "images" / f"{name}.json").unlink()
+    assert desk("apply", "undo.json") == 4
+    assert "kept for thirty days" in desk.err
+
+
+def test_the_gates_of_an_undo_are_those_of_the_run(desk: Desk) -> None:
+    desk.applied({"policy": {"limits": {"deletes": 1}}, "tags": ["one", "two"]})
+    assert desk("undo", "last", "-o", "undo.json") == 0
+    assert "REFUSED" in desk.out
+    assert desk("apply", "undo.json") == 3
+    (refusal,) = json.loads((desk.folder / "undo.json").read_text())["refused"]
+    assert desk("apply", "undo.json", "--approve", refusal["approve"]) == 0
+
+
+def test_with_a_damaged_ledger_what_is_destroyed_is_kept_in_the_folder(desk: Desk) -> None:
+    home = desk.folder / ".reconciler"
+    home.mkdir(mode=0o700)
+    (home / "ledger.db").write_text("this is no database, and long enough to be taken for one" * 10)
+    desk.write(MANIFEST)
+    assert desk("apply", "intercom.yaml", "--auto-approve") == 0
+    assert "going on without it" in desk.err
+    (name,) = {path.name.partition(".")[0] for path in (home / "images").iterdir()}
+    assert desk("undo", "last") == 64
+    assert desk("undo", name, "-o", "undo.json") == 0
+    assert "going on without it" in desk.err
+    # Nobody recorded who made the new tag, so it stays.
+    assert desk("apply", "undo.json") == 0
+    contact = desk.box.ws.store.table("contact").docs[WASH]
+    assert contact["name"] == "Wash"
+
+
+def test_with_a_damaged_ledger_and_no_room_nothing_is_destroyed(desk: Desk) -> None:
+    home = desk.folder / ".reconciler"
+    home.mkdir(mode=0o700)
+    (home / "ledger.db").write_text("this is no database, and long enough to be taken for one" * 10)
+    (home / "images").write_text("")
+    desk.write(MANIFEST)
+    desk.box.forget_requests()
+    assert desk("apply", "intercom.yaml", "--auto-approve") == 3
+    assert "pre-images" in desk.err
+    assert desk.writes == []
+    desk.write({"tags": ["new"]})
+    assert desk("apply", "intercom.yaml", "--auto-approve") == 0
+
+
+def test_help_has_an_example(desk: Desk) -> None:
+    assert desk("undo", "--help") == 0
+    assert "reconciler undo last -o undo.json" in desk.out
