@@ -96,7 +96,8 @@ def _identity(root: Path) -> str:
 def files(manifest: Manifest, memory: Memory) -> Files:
     """Which files speak in this run. A file of former runs that is not there counts as removed only if another one of those runs is
     read now: else this is another folder than theirs."""
-    read = frozenset(memory.digests.plain(called(name)) for name in manifest.files) if memory.records else frozenset()
+    known = memory.records or memory.attempts
+    read = frozenset(memory.digests.plain(called(name)) for name in manifest.files) if known else frozenset()
     recorded = {record.file for record in memory.records.values() if record.file}
     if not recorded & read:
         return Files(read)
