@@ -129,7 +129,9 @@ def test_images_are_kept_for_thirty_days(home: PostgresHome) -> None:
 
 def test_one_workspace_does_not_wait_for_another(home: PostgresHome) -> None:
     with a_ledger(home) as ledger, ledger.locked(APP, "wash", Clock().waits()):
-        home.lock("another", "zoe", Clock().waits()).release()
+        lock = home.lock("another", "zoe", Clock().waits())
+        assert lock.taken_over == ""
+        lock.release()
 
 
 def test_a_lock_of_something_else_in_the_database_is_not_ours(postgres: Cluster, address: str, home: PostgresHome) -> None:
