@@ -10,19 +10,22 @@ from pathlib import Path
 
 from sqlalchemy import URL, Engine
 
+from reconciler.core.image import KEPT
 from reconciler.ledger.database import engine_for
 from reconciler.ledger.errors import held, unusable
 from reconciler.ledger.home import Waiting
 
 # How often a waiting process looks, in seconds.
 LOOK_EVERY = 0.1
-# What a run destroys is kept so long, in seconds.
-KEPT = 30 * 86400.0
 
 
 def make_folder(folder: Path) -> None:
-    """Make our folder, unless it is there."""
+    """Make our folder, unless it is there; Git leaves out all that lies in it: git-scm.com/docs/gitignore."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        handle = os.open(folder / ".gitignore", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write("*\n")
 
 
 class FileHome:
@@ -88,7 +91,8 @@ class FileHome:
     def put_image(self, run: str, image: str, stored: float) -> None:
         folder = self._folder / "images"
         with unusable(self.place):
-            make_folder(folder)
+            make_folder(self._folder)
+            folder.mkdir(mode=0o700, exist_ok=True)
             self.drop_images(stored)
             with os.fdopen(os.open(folder / f"{run}.json", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
                 file.write(image)

@@ -20,6 +20,7 @@ from threading import Lock as Mutex
 
 from sqlalchemy import Engine
 
+from reconciler.core.image import KEPT
 from reconciler.ledger.errors import LedgerUnusable, held, moment, unusable
 from reconciler.ledger.home import LockLost, Waiting
 from reconciler.ledger.lines import COLUMNS, Damaged, changed, load, table_of
@@ -37,8 +38,6 @@ LOOK_EVERY = 2.0
 # How often a push that cannot do without an answer is tried, and how long it waits in between, in seconds.
 TRIES = 3
 RETRY_AFTER = 1.0
-# What a run destroys is kept so long, in seconds.
-KEPT = 30 * 86400.0
 
 _LEASE_FILE = "lease.json"
 _STORED = "stored.json"

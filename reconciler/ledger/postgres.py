@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, delete, func, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from reconciler.core.image import KEPT
 from reconciler.errors import Locked, Usage
 from reconciler.ledger.errors import held, unusable
 from reconciler.ledger.home import LockLost, Waiting
@@ -19,8 +20,6 @@ from reconciler.ledger.tables import HOLDERS, IMAGES, SCHEMA, alone, is_current,
 OURS = "reconciler"
 # How often a waiting process looks, in seconds.
 LOOK_EVERY = 0.2
-# What a run destroys is kept so long, in seconds.
-KEPT = 30 * 86400.0
 
 # A line that is dead is known to be after half a minute; in seconds, the last in milliseconds: postgresql.org/docs, libpq-connect.
 _LINE = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
@@ -42,8 +41,8 @@ class PostgresHome:
             self._url = make_url(address).set(drivername="postgresql+psycopg")
         except (ArgumentError, ValueError):
             raise Usage("--ledger: the address cannot be read; write postgresql://USER@HOST:PORT/DATABASE") from None
-        shown = URL.create("postgresql", self._url.username, host=self._url.host, port=self._url.port, database=self._url.database)
-        self.place = shown.render_as_string()
+        # Without the user: what stands before an @ is masked wherever it is shown, as an e-mail is.
+        self.place = URL.create("postgresql", host=self._url.host, port=self._url.port, database=self._url.database).render_as_string()
         self._engine: Engine | None = None
 
     def there(self) -> bool:

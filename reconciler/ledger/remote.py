@@ -197,7 +197,7 @@ class Remote:
         return f"git {command} answered: {lines[0]}", "see to it and run again"
 
 
-_GRANT = "give this user permission to push (in GitHub Actions: `permissions: contents: write`), and run again"
+_GRANT = "give this user permission to push (GitHub Actions: `permissions: contents: write`; GitLab: `write_repository`), and run again"
 _PUSHING = (
     (
         r"permission|denied|declined|protected|forbidden|\b40[13]\b|read.only|not allowed|not authori[sz]ed|prohibited",
@@ -215,7 +215,7 @@ _REASONS = (
     (
         r"permission denied|authentication failed|could not read (username|password)|terminal prompts disabled|\b40[13]\b|host key",
         "the remote {name} does not let this user in",
-        "see to its credentials (in GitHub Actions: `permissions: contents: write`), and run again",
+        "see to its credentials (GitHub Actions: `permissions: contents: read`, GitLab: `read_repository`), and run again",
     ),
     (
         r"unable to access|could not read from remote|could not resolve|does not appear to be|connection|timed out|not found|hung up"

@@ -23,7 +23,6 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from reconciler.ledger.errors import LedgerUnusable
 
@@ -186,9 +185,17 @@ MIGRATIONS: tuple[Migration, ...] = (_from_first,)
 
 
 def unless_there(connection: Connection, table: Table) -> Any:
-    """An insert that does nothing where the row is there already, whoever was faster."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return insert(table).on_conflict_do_nothing()
+    """An insert that does nothing where the row is there already, whoever was faster.
+
+    Imported when they are used: PostgreSQL's dialects cost a twentieth of the time in which a small plan is made.
+    """
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table).on_conflict_do_nothing()
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 def is_current(connection: Connection, place: str, migrations: Sequence[Migration] = MIGRATIONS) -> bool:

@@ -627,7 +627,7 @@ def test_a_push_that_is_not_allowed_names_the_permission(remote: Path, opened: O
         opened().home.lock(APP, WASH, clock.waits())
     assert str(said.value) == (
         "the ledger refs/reconciler/ledger of origin cannot be used: the remote origin does not let this user push to refs/reconciler; "
-        "give this user permission to push (in GitHub Actions: `permissions: contents: write`), and run again"
+        "give this user permission to push (GitHub Actions: `permissions: contents: write`; GitLab: `write_repository`), and run again"
     )
 
 

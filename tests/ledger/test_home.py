@@ -63,7 +63,7 @@ def test_nobody_else_may_read_it(folder: Path) -> None:
         with ledger.locked(APP, "wash on serenity", Clock().waits()):
             pass
         files = sorted(path.name for path in folder.iterdir())
-        assert files == ["images", "key", "last", "ledger.db", "ledger.db-shm", "ledger.db-wal", "ledger.lock"]
+        assert files == [".gitignore", "images", "key", "last", "ledger.db", "ledger.db-shm", "ledger.db-wal", "ledger.lock"]
         assert {mode(path) for path in folder.rglob("*") if path.is_file()} == {0o600}
     assert mode(folder) == mode(folder / "images") == 0o700
     assert len(bytes.fromhex((folder / "key").read_text())) == 32
@@ -207,7 +207,7 @@ def test_the_database_of_something_else_is_refused(folder: Path) -> None:
     with pytest.raises(LedgerUnusable, match="it is a database of something else"):
         Ledger.open(folder, create=True, environ={})
     assert (folder / "ledger.db").read_bytes() == before
-    assert sorted(path.name for path in folder.iterdir()) == ["key", "ledger.db"]
+    assert sorted(path.name for path in folder.iterdir()) == [".gitignore", "key", "ledger.db"]
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_whoever_waits_has_it_as_soon_as_it_is_let_go(there: There, clock: Clock
 def holding(there: There) -> Iterator[subprocess.Popen[str]]:
     """A process of its own that has written something and holds the lock."""
     command = [sys.executable, "-c", HOLDS, there.address, str(there.folder)]
-    environ = os.environ | there.environ | {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(there.folder.parent)}
+    environ = os.environ | there.environ | {"TMPDIR": str(there.folder.parent)}
     with subprocess.Popen(command, cwd=HERE, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "held\n"
