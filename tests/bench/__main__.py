@@ -7,8 +7,10 @@ import json
 import subprocess
 import sys
 
-from tests.bench.cases import CASES, Measured
+from tests.bench import cases, remembered
+from tests.bench.cases import Measured
 
+CASES = cases.CASES | remembered.CASES
 COLUMNS = ("what", "size", "seconds", "per 1000", "calls", "peak MB")
 
 

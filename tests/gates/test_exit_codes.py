@@ -117,7 +117,7 @@ def applies_first(bench: Bench) -> None:
 
 
 HELD = ".reconciler"
-MEMORY = frozenset({HELD, f"{HELD}/ledger.db", f"{HELD}/key"})
+MEMORY = frozenset({HELD, f"{HELD}/.gitignore", f"{HELD}/ledger.db", f"{HELD}/key"})
 PLAN = frozenset({"plan.json"})
 HTML = b"<html>Bad gateway</html>"
 IN_USE = {"tags": [{"name": "old", "segments": ["Seg 1"]}]}
@@ -130,6 +130,11 @@ ROWS = (
     Row("broken YAML", "validate m.yaml", 65, "tags: [vip\n", says="m.yaml:"),
     Row("an empty section", "validate m.yaml", 65, "tags:\n", says="m.yaml:1"),
     Row("no such file", "validate nowhere.yaml", 65, says="nowhere.yaml"),
+    Row("nothing in it", "validate m.yaml", 65, "", says="m.yaml"),
+    Row("one name twice", "validate m.yaml", 65, "tags: [vip, vip]\n", says="m.yaml:1"),
+    Row("anchors and more", "validate m.yaml", 65, "tags: [&a vip, *a]\n  x", says="m.yaml:"),
+    Row("a tab", "validate m.yaml", 65, "\ttags: []\n", says="m.yaml:1"),
+    Row("an unknown key", "validate m.yaml", 65, "nosuch: 1\n", says="m.yaml:1"),
     Row("no path", "validate", 64),
     Row("a schema", "schema", 0),
     Row("an argument too many", "schema m.yaml", 64),
@@ -148,6 +153,10 @@ ROWS = (
     Row("invalid", "plan m.yaml -o plan.json", 65, "tags: [vip\n"),
     Row("a file where no folder is", "plan m.yaml -o nowhere/plan.json", 64, CHANGED, says="folder"),
     Row("a folder where a file should be", "plan m.yaml -o .", 64, CHANGED),
+    Row("no such format", "plan m.yaml --format nosuch", 64),
+    Row("no path", "plan", 64),
+    Row("no such path", "plan nowhere.yaml", 65, says="nowhere.yaml"),
+    Row("a token for a host of somebody", "plan m.yaml --base-url http://example.com", 64, says="https"),
     Row("no such form of report", "plan m.yaml --report pdf=a.pdf", 64),
     Row("a report where no folder is", "plan m.yaml --report html=nowhere/a.html", 64),
     Row("--fail-on without --base", "plan m.yaml --fail-on unexplained", 64),
@@ -185,6 +194,11 @@ ROWS = (
     Row("edited", "apply plan.json", 65, CHANGED, then(planned(CHANGED), edit)),
     Row("one to look at", "apply look.json", 65, CHANGED, lambda b: b("plan", "m.yaml", "--report", "json=look.json", m=CHANGED)),
     Row("no such plan", "apply nowhere.json", 65),
+    Row("an unknown option", "apply plan.json --nosuch", 64, before=planned(CHANGED)),
+    Row("an empty object", "apply plan.json", 65, before=file("plan.json", "{}"), says="plan.json"),
+    Row("no JSON", "apply plan.json", 65, before=file("plan.json", "not json"), says="plan.json"),
+    Row("hardly a plan", "apply plan.json", 65, says="plan.json",
+        before=file("plan.json", '{"changes": [], "format_version": "1.0", "applicable": true}')),
     Row("the workspace moved", "apply plan.json", 4, CHANGED, then(planned(CHANGED), lives(**RENAMED)), says="company/6", files=MEMORY),
     Row("the manifest moved", "apply plan.json", 4, CHANGED, then(planned(CHANGED), file("m.yaml", SAME)), files=MEMORY, says="manifest"),
     Row("the manifest is gone", "apply plan.json", 65, CHANGED, then(planned(CHANGED), lambda b: (b.folder / "m.yaml").unlink())),
@@ -214,8 +228,8 @@ ROWS = (
     Row("in part", "apply m.yaml --auto-approve", 5, "tags: [vip, trial, {name: old, state: absent}]\n", lives(**IN_USE),
         writes=2, files=MEMORY),
     Row("events", "apply m.yaml --auto-approve --events e", 0, CHANGED, writes=2, files=MEMORY | {"e"}),
-    Row("somebody else is at it", "apply m.yaml --auto-approve --lock-timeout 0", 6, CHANGED, held, files=MEMORY - {HELD},
-        says="zoe on a desk"),
+    Row("somebody else is at it", "apply m.yaml --auto-approve --lock-timeout 0", 6, CHANGED, held,
+        files=MEMORY - {HELD, f"{HELD}/.gitignore"}, says="zoe on a desk"),
     # drift
     Row("nothing applied yet", "drift m.yaml", 2, CHANGED, says=""),
     Row("nothing applied yet, and as declared", "drift m.yaml", 0),
@@ -253,12 +267,17 @@ ROWS = (
     Row("no such section", "get people", 64),
     Row("a read", "api GET /me", 0),
     Row("a refused read", "api GET /contacts/nope", 1),
+    Row("a read of nothing", "api GET", 64),
+    Row("a read that climbs", "api GET /contacts/../me", 64),
     Row("a write in CI", "api POST /tags -f name=new", 64, before=variable("CI", "true")),
     Row("a write in CI that is meant", "api POST /tags -f name=new --allow-write", 0, before=variable("CI", "true"), writes=1),
     Row("whose token it is", "auth status", 0),
     Row("no token", "auth status", 1, before=variable("INTERCOM_ACCESS_TOKEN", "")),
     Row("a seed that is none", "sandbox seed m.yaml --data box.db", 64, "nonsense: [1]\n", files=frozenset({"box.db"})),
+    Row("no such verb of it", "sandbox nosuch", 64),
     Row("help", "--help", 0),
+    Row("help", "plan --help", 0),
+    Row("which release", "--version", 0),
     Row("no verb", "", 64),
     Row("an unknown verb", "destroy", 64),
     Row("an unknown option", "plan m.yaml --force", 64, CHANGED),

@@ -139,8 +139,9 @@ def undisturbed(route: MakeRoute) -> Counter[str]:
     return written(told)
 
 
-@pytest.mark.parametrize("ledger", [True, False], ids=["memory", "no memory"])
-@pytest.mark.parametrize("approved", [True, False], ids=["approved when planned", "approved when applied"])
+@pytest.mark.parametrize(
+    ("ledger", "approved"), [(True, True), (False, False)], ids=["memory, approved when planned", "no memory, approved when applied"]
+)
 @pytest.mark.parametrize("kill", [killed_before, killed_after])
 def test_killed_after_any_call_it_finishes_with_the_writes_of_the_plan(
     kill: Kill, approved: bool, ledger: bool, undisturbed: Counter[str], route: MakeRoute

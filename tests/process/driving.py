@@ -117,7 +117,7 @@ class Shell:
 
     def env(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("INTERCOM_", "RECONCILER_", "CI", "GITHUB_"))}
-        return {**kept, "INTERCOM_ACCESS_TOKEN": TOKEN, "INTERCOM_BASE_URL": self.box.url, "PYTHONDONTWRITEBYTECODE": "1", **self.environ}
+        return {**kept, "INTERCOM_ACCESS_TOKEN": TOKEN, "INTERCOM_BASE_URL": self.box.url, **self.environ}
 
     def spawn(self, *arguments: str, **how: Any) -> subprocess.Popen[str]:
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}

@@ -1,4 +1,4 @@
-"""Every exit code that a verb can end with, what goes to which stream, and that no output ever holds a token or a traceback."""
+"""Exit codes and streams as a real process has them: what it ends with, who reads, and signals."""
 
 from __future__ import annotations
 
@@ -8,134 +8,53 @@ import time
 
 import pytest
 
-from tests.process.driving import TOKEN, Shell, command_line, ended
+from tests.process.driving import TOKEN, Ended, Shell, command_line, ended
 
 PIN = "workspace: {app_id: sandbox1, region: us}\n"
 
 
-def test_0_for_plan_whatever_it_found_and_2_only_when_asked(shell: Shell) -> None:
-    shell.write("a.yaml", PIN + "tags: [vip]\n")
-    assert shell.run("plan", "a.yaml").code == 0
-    assert shell.run("plan", "a.yaml", "--detailed-exitcode").code == 2
-    assert shell.run("apply", "a.yaml", "--auto-approve").code == 0
-    assert shell.run("plan", "a.yaml", "--detailed-exitcode").code == 0
+def test_each_code_is_that_of_the_process(shell: Shell) -> None:
+    """The table of all situations is `tests/gates/test_exit_codes.py`, in one process."""
+    box = shell.box
+    box.call("POST", "/_sandbox/seed", {"companies": [{"company_id": "6", "name": "Old"}]})
+    manifest = PIN + "tags: [one, two]\ncompanies: [{company_id: '6', name: New}]\n"
+    shell.write("a.yaml", manifest)
+    shell.write("low.yaml", manifest + "policy: {limits: {creates: 1}}\n")
+    shell.write("bad.yaml", "tags:\n")
+    assert ends(shell, 64, "plan", "a.yaml", "--nosuch").out == ""
+    assert ends(shell, 65, "validate", "bad.yaml").out == ""
+    untold = Shell(shell.folder, box, {"INTERCOM_ACCESS_TOKEN": "tok-wrong-wrong"})
+    assert "tok-wrong" not in ends(untold, 1, "plan", "a.yaml").err
+    assert "limits.creates" in ends(shell, 3, "apply", "low.yaml", "--auto-approve").err
+    ends(shell, 2, "plan", "a.yaml", "--detailed-exitcode", "-o", "plan.json")
+    box.call("POST", "/_sandbox/seed", {"companies": [{"company_id": "6", "name": "Else"}]})
+    assert ends(shell, 4, "apply", "plan.json").out == ""
+    assert box.writes() == []
+    ends(shell, 0, "plan", "a.yaml", "-o", "plan.json")
+    box.fault(method="POST", path="^/tags$", status=422, code="parameter_invalid", message="not today", times=1)
+    assert "not today" in ends(shell, 5, "apply", "plan.json").out
+    ends(shell, 0, "apply", "plan.json")
+    ends(shell, 0, "plan", "a.yaml", "--detailed-exitcode")
 
 
-@pytest.mark.parametrize("arguments", ["validate a.yaml", "schema", "--version", "--help", "plan --help", "get tags"])
-def test_0_for_what_works(shell: Shell, arguments: str) -> None:
-    shell.write("a.yaml", PIN + "tags: [vip]\n")
-    assert shell.run(*arguments.split()).code == 0
-
-
-def test_1_for_the_network_the_token_and_what_is_not_found(shell: Shell) -> None:
-    shell.write("a.yaml", PIN + "tags: [vip]\n")
-    assert shell.run("get", "tags", "nobody").code == 1
-    for environ in ({"INTERCOM_ACCESS_TOKEN": "tok-wrong-wrong"}, {"INTERCOM_ACCESS_TOKEN": ""}):
-        done = Shell(shell.folder, shell.box, environ).run("plan", "a.yaml")
-        assert (done.code, done.out) == (1, "")
+def ends(shell: Shell, code: int, *arguments: str) -> Ended:
+    """A verb that ends with this exit code, and with one sentence where it is an error."""
+    done = shell.run(*arguments)
+    assert done.code == code, done.out + done.err
+    if code in (1, 64, 65):
         assert len(done.err.splitlines()) == 1, done.err
-        assert "tok-wrong" not in done.err
+    return done
 
 
-def test_3_refused_by_a_gate_and_nothing_written(shell: Shell) -> None:
-    shell.write("a.yaml", PIN + "tags: [vip, trial]\npolicy: {limits: {creates: 1}}\n")
-    assert shell.run("plan", "a.yaml", "-o", "plan.json").code == 0
-    assert shell.run("plan", "a.yaml", "--detailed-exitcode").code == 3
-    for apply in (("apply", "a.yaml", "--auto-approve"), ("apply", "plan.json")):
-        done = shell.run(*apply)
-        assert done.code == 3, done.err
-        assert "limits.creates" in done.err
-    assert shell.box.writes() == []
-
-
-def test_3_for_another_workspace(shell: Shell) -> None:
-    shell.write("a.yaml", "workspace: {app_id: another}\ntags: [vip]\n")
-    assert shell.run("plan", "a.yaml", "--detailed-exitcode").code == 3
-    shell.write("b.yaml", "tags: [vip]\n")
-    assert shell.run("plan", "b.yaml", "-o", "plan.json").code == 0
-    shell.box.call("POST", "/_sandbox/settings", {"app_id": "another"})
-    done = shell.run("apply", "plan.json")
-    shell.box.call("POST", "/_sandbox/settings", {"app_id": "sandbox1"})
-    assert done.code == 3, done.err
-    assert shell.box.writes() == []
-
-
-def test_4_stale(shell: Shell) -> None:
-    shell.box.call("POST", "/_sandbox/seed", {"companies": [{"company_id": "6", "name": "Old"}]})
-    shell.write("a.yaml", PIN + "companies: [{company_id: '6', name: New}]\n")
-    assert shell.run("plan", "a.yaml", "-o", "plan.json").code == 0
-    shell.box.call("POST", "/_sandbox/seed", {"companies": [{"company_id": "6", "name": "Else"}]})
-    done = shell.run("apply", "plan.json")
-    assert (done.code, done.out) == (4, ""), done.err
-    shell.write("a.yaml", PIN + "companies: [{company_id: '6', name: Newer}]\n")
-    assert shell.run("apply", "plan.json").code == 4
-    assert shell.box.writes() == []
-
-
-def test_4_when_another_thing_has_the_name_now(shell: Shell) -> None:
+def test_another_thing_that_has_the_name_now_is_left_alone(shell: Shell) -> None:
     shell.box.call("POST", "/_sandbox/seed", {"tags": ["promo"]})
     shell.write("a.yaml", PIN + "tags: [{name: promo, state: absent}]\n")
-    assert shell.run("plan", "a.yaml", "-o", "plan.json").code == 0
+    ends(shell, 0, "plan", "a.yaml", "-o", "plan.json")
     first = shell.box.call("GET", "/tags")["data"][0]["id"]
     shell.box.call("DELETE", f"/tags/{first}")
     shell.box.call("POST", "/tags", {"name": "promo"})
     shell.box.forget()
-    assert shell.run("apply", "plan.json").code == 4
-    assert shell.box.writes() == []
-
-
-def test_5_in_part_and_again_to_finish(shell: Shell) -> None:
-    shell.write("a.yaml", PIN + "tags: [one, two]\ncontacts: [{external_id: '1', missing: create, tags: [one]}]\n")
-    assert shell.run("plan", "a.yaml", "-o", "plan.json").code == 0
-    shell.box.fault(method="POST", path="^/contacts$", status=422, code="parameter_invalid", message="not today", times=1)
-    done = shell.run("apply", "plan.json")
-    assert done.code == 5, done.err
-    assert "not today" in done.out
-    assert shell.run("apply", "plan.json").code == 0
-    assert shell.run("plan", "a.yaml", "--detailed-exitcode").code == 0
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [(), ("plan",), ("nosuch",), ("plan", "--nosuch", "a.yaml"), ("plan", "a.yaml", "--format", "nosuch"), ("apply", "a.yaml"),
-     ("plan", "a.yaml", "--report", "nosuch"), ("api", "GET"), ("get", "nosuch"), ("api", "GET", "/contacts/../me"),
-     ("plan", "a.yaml", "--base-url", "http://example.com"), ("sandbox", "nosuch"), ("apply", "plan.json", "--nosuch")],
-)  # fmt: skip
-def test_64_for_wrong_usage(shell: Shell, arguments: tuple[str, ...]) -> None:
-    shell.write("a.yaml", PIN + "tags: [vip]\n")
-    done = shell.run(*arguments)
-    assert (done.code, done.out if arguments else "") == (64 if arguments else done.code, ""), done.err
-    assert arguments or done.code in (0, 64)
-    assert shell.box.writes() == []
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [("a.yaml", "tags:\n"), ("a.yaml", "tags: [vip, vip]\n"), ("a.yaml", "tags: [&a vip, *a]\n  x"), ("a.yaml", ""),
-     ("a.yaml", "\ttags: []\n"), ("a.yaml", "nosuch: 1\n"), ("plan.json", "{}"),
-     ("plan.json", '{"changes": [], "format_version": "1.0", "applicable": true}'),
-     ("plan.json", "not json")],
-)  # fmt: skip
-def test_65_for_what_can_be_seen_offline(shell: Shell, name: str, text: str) -> None:
-    shell.write(name, text)
-    verb = ("apply", name) if name == "plan.json" else ("validate", name)
-    done = shell.run(*verb)
-    assert (done.code, done.out) == (65, ""), done.err
-    assert name in done.err
-
-
-def test_65_for_nothing_and_for_a_plan_to_look_at(shell: Shell) -> None:
-    assert shell.run("plan", "nosuch.yaml").code == 65
-    assert shell.run("plan", ".").code == 65
-    shell.write("a.yaml", PIN + "tags: [vip]\n")
-    shown = shell.run("plan", "a.yaml", "--format", "json")
-    shell.write("look.json", shown.out)
-    assert shell.run("apply", "look.json").code == 65
-    assert shell.run("plan", "a.yaml", "-o", "plan.json").code == 0
-    edited = json.loads((shell.folder / "plan.json").read_text(encoding="utf-8"))
-    edited["changes"][0]["address"] = "tag/other"
-    shell.write("edited.json", edited)
-    assert shell.run("apply", "edited.json").code == 65
+    ends(shell, 4, "apply", "plan.json")
     assert shell.box.writes() == []
 
 
@@ -156,7 +75,7 @@ def test_streams_hold_what_they_should(shell: Shell) -> None:
     assert applied.err.startswith("no ledger here yet: ")
 
 
-@pytest.mark.parametrize("verb", ["schema", "get contacts", "plan a.yaml", "plan a.yaml --format json", "apply a.yaml --auto-approve"])
+@pytest.mark.parametrize("verb", ["get contacts", "plan a.yaml --format json", "apply a.yaml --auto-approve"])
 def test_a_reader_that_leaves_is_no_error(shell: Shell, verb: str) -> None:
     shell.box.call("POST", "/_sandbox/seed", {"contacts": [{"external_id": str(n), "name": "x" * 500} for n in range(300)]})
     tags = ", ".join(f"t{n:04}" for n in range(1, 90))
@@ -166,20 +85,6 @@ def test_a_reader_that_leaves_is_no_error(shell: Shell, verb: str) -> None:
     assert "error" not in done.err
     if verb.startswith("apply"):
         assert len(shell.box.writes()) == 89, "showing it never ends an apply"
-
-
-@pytest.mark.parametrize("verb", ["schema", "plan a.yaml", "get tags", "apply a.yaml --auto-approve"])
-def test_a_closed_or_full_stdout(shell: Shell, verb: str) -> None:
-    shell.box.call("POST", "/_sandbox/seed", {"tags": ["trial"]})
-    shell.write("a.yaml", PIN + "tags: [vip]\n")
-    closed = shell.sh(f"reconciler {verb} >&-")
-    assert closed.code in (0, 1), closed.err
-    full = shell.sh(f"reconciler {verb} > /dev/full")
-    assert full.code == 1, full.err
-    assert len(full.err.splitlines()) == 1, full.err
-    if verb.startswith("apply"):
-        assert len(shell.box.writes()) == 1
-    assert shell.sh(f"reconciler {verb} 2>&-").code == 0
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -5,11 +5,10 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from tests.process.driving import TOKEN, Box, Doc, Shell, command_line, ended, outcomes_of
+from tests.process.driving import TOKEN, Box, Shell, command_line, ended, outcomes_of
 from tests.process.story import assert_as_declared, ids, manifest, seed, told
 
 
@@ -45,9 +44,10 @@ def test_plan_apply_plan_apply(story: Shell) -> None:
     assert story.run("apply", "plan.json").code == 0
     assert story.run("apply", "intercom.yaml", "--auto-approve").code == 0
     assert story.box.writes() == []
+    assert sorted(path.name for path in story.folder.iterdir()) == [".reconciler", "intercom.yaml", "plan.json"]
 
 
-KILLS = [(0, "intercom.yaml"), (9, "plan.json"), (30, "intercom.yaml"), (55, "plan.json")]
+KILLS = [(9, "plan.json"), (30, "intercom.yaml"), (55, "plan.json")]
 
 
 @pytest.mark.parametrize(("number", "again"), KILLS)
@@ -105,15 +105,9 @@ def test_a_signal_while_reading(story: Shell, signum: int, code: int) -> None:
     assert [path.name for path in story.folder.iterdir()] == ["intercom.yaml"]
 
 
-FAULTS: dict[str, Doc] = {
-    "500 done": {"status": 500, "done": True},
-    "503": {"status": 503},
-}
-
-
-@pytest.mark.parametrize("fault", sorted(FAULTS))
-def test_at_seven_percent_of_the_calls(story: Shell, fault: str) -> None:
-    story.box.fault(rate=0.07, times=None, **FAULTS[fault])
+def test_at_seven_percent_of_the_calls(story: Shell) -> None:
+    """All faults, in one process: `test_seven_percent.py`."""
+    story.box.fault(rate=0.07, times=None, status=500, done=True)
     applied = story.run("apply", "intercom.yaml", "--auto-approve")
     assert applied.code == 0, applied.out + applied.err
     story.box.calm()
@@ -132,8 +126,3 @@ def test_a_low_limit_is_followed_and_429_is_the_exception(shell: Shell) -> None:
     # Writes of these tags alone: a call of a client that an earlier test killed may still arrive.
     made = Counter(w["body"]["name"] for w in shell.box.writes() if w["status"] == 200 and w["body"].get("name") in tags)
     assert made == Counter(tags)
-
-
-def test_paths_of_a_story_stay_in_its_folder(story: Shell, tmp_path: Path) -> None:
-    assert story.run("apply", "intercom.yaml", "--auto-approve").code == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".reconciler", "intercom.yaml"]
