@@ -484,7 +484,7 @@ def test_two_damaged_files_of_one_second_are_both_kept(desk: Desk) -> None:
         assert set_aside(desk.home, "a test", waiting, lambda: True)
     stamp = "ledger.db.damaged-20260921T141320Z"
     names = {f"{stamp}{nth}{suffix}" for nth in ("", "-1", "-2") for suffix in ("", "-wal")}
-    assert {path.name for path in desk.home.iterdir()} == {*names, "ledger.lock"}
+    assert {path.name for path in desk.home.iterdir()} == {*names, "ledger.lock", ".gitignore"}
 
 
 def test_a_ledger_of_a_newer_release_is_never_moved(desk: Desk) -> None:
