@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from reconciler.core.memory import Record
 from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Scope
 from reconciler.core.resource import Address, LinkName
+from reconciler.core.shape import is_plan
 from reconciler.errors import Mark
 from reconciler.intercom.http import Client
 from reconciler.intercom.token import Token
@@ -98,7 +100,11 @@ class Route:
 
     def saved(self, *paths: Path, scope: Scope = workflow.EVERYTHING) -> Document:
         planned = self.planned(*paths, scope=scope)
-        return saved(self.kinds, planned.plan, "salt", Enclosed(found=planned.found, doubts=planned.doubts))
+        found = saved(self.kinds, planned.plan, "salt", Enclosed(found=planned.found, doubts=planned.doubts))
+        # As it comes out of a file.
+        read: Document = json.loads(json.dumps(found))
+        assert is_plan(read)
+        return read
 
     def apply(self, found: Document, stop: threading.Event | None = None) -> list[Outcome]:
         """Carry out a saved plan."""

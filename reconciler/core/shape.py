@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Strict, ValidationError, model_validator
 
 
 class _Part(BaseModel):
@@ -77,8 +77,10 @@ class _People(_Part):
 
 
 class _Doubts(_Part):
-    disproved: list[tuple[str, str, str, float]]
-    undone: list[tuple[str, str, str, str]]
+    """JSON has lists where these are tuples, which pydantic takes only where it is not strict."""
+
+    disproved: list[Annotated[tuple[str, str, str, float], Strict(False)]]
+    undone: list[Annotated[tuple[str, str, str, str], Strict(False)]]
 
 
 class _Plan(_Part):
