@@ -506,6 +506,43 @@ def test_what_another_key_recorded_under_another_name_is_spared_too(route: MakeR
         assert "`name: b` has it too" in topics(found, "orphaned")[0]
 
 
+def with_key(told: Route, key: str | None = None) -> None:
+    """From now on the ledger is opened with this key, else with the one that lies beside it."""
+    if told.ledger:
+        told.ledger.close()
+    environ = {"RECONCILER_LEDGER_KEY": key} if key else {}
+    told.ledger = Ledger.open(told.folder / ".reconciler", create=True, now=told.clock, environ=environ)
+
+
+def test_a_run_with_a_wrong_key_takes_nothing_from_those_who_have_the_right_one(route: MakeRoute) -> None:
+    told = route(ledger=True)
+    path = told.manifest(PRUNING + "tags: [vip, trial]\n")
+    told.converge(path)
+    with_key(told, "0f" * 32)
+    assert changes(told.document(told.manifest(PRUNING + "tags: [vip]\n"))) == []
+    told.converge(path)
+    with_key(told)
+    assert told.ledger
+    with told.ledger:
+        assert told.ledger.warning == ""
+        assert changes(told.document(path)) == ["delete tag/trial"]
+
+
+def test_what_a_run_with_a_wrong_key_detached_is_not_ours_when_somebody_attached_it_again(route: MakeRoute) -> None:
+    told = route({"contacts": [{"external_id": "25"}], "tags": ["vip"]}, ledger=True)
+    text = "tags: [vip]\ncontacts: [{external_id: '25', tags: [%s]}]\n"
+    told.converge(told.manifest(text % "vip"))
+    assert changes(told.document(told.manifest(text % ""))) == ["detach contact/25 tag/vip"]
+    with_key(told, "0f" * 32)
+    told.clock.now += 60
+    told.converge(told.manifest("policy: {links: exact}\n" + text % ""))
+    by_hand(told, "POST", f"/contacts/{contact_id(told)}/tags", {"id": tag_id(told, "vip")})
+    with_key(told)
+    assert told.ledger
+    with told.ledger:
+        assert changes(told.document(told.manifest(text % ""))) == []
+
+
 def test_a_lost_attach_that_a_later_run_saw_undone_makes_nothing_ours(route: MakeRoute) -> None:
     told = route({"contacts": [{"external_id": "25"}], "tags": ["vip"]}, ledger=True)
     path = told.manifest("tags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")

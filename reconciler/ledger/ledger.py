@@ -105,6 +105,8 @@ def run_id(now: float) -> str:
 
 Place = tuple[str, str, str]
 
+_KEYED = f"give the key that it was written with ({keys.KEY_VARIABLE}, else .reconciler/key), or `reconciler adopt` takes things in again"
+
 
 @dataclass(slots=True)
 class _Run:
@@ -220,7 +222,7 @@ class Ledger:
         """Let go of things: nothing is known of them any more, nor of what was tried at their addresses."""
         owner = (app_id, self._digests.plain(name))
         with self._writing() as connection:
-            replace_records(connection, self._digests, owner, (), [record.name for record in records])
+            past.forget(connection, owner, [record.name for record in records])
             past.let_go(connection, owner, [record.thing for record in records])
 
     def disprove(self, app_id: str, name: str, places: Sequence[tuple[MemoryPlace, float]]) -> None:
@@ -388,15 +390,15 @@ class Ledger:
         mine, last = self._digests.fingerprint, self.home.marked()
         with self._looking() as connection:
             known = set(connection.scalars(select(KEYS.c.fingerprint)))
-            others = connection.scalar(select(func.count()).select_from(THINGS).where(THINGS.c.key != mine)) or 0
+            others = past.unread(connection, mine)
             self._older = bool(last) and connection.scalar(select(RUNS.c.id).where(RUNS.c.id == last)) is None
         if known and mine not in known:
-            return f"the ledger {self.place} was written with another key, so what it holds cannot be read: it counts as lost"
+            return f"the ledger {self.place} was written with another key, so it counts as lost; {_KEYED}"
         if self._older:
             text = "is older than the last run here, so nobody can say what is ours: nothing is pruned or detached by it"
             return f"the ledger {self.place} {text}; `reconciler adopt` takes things in again"
-        other = "of the things in it were recorded with another key, and are nobody's here: use one key for one ledger"
-        return f"the ledger {self.place}: {others} {other}" if others else ""
+        text = "recorded with another key alone, and nobody's here"
+        return f"the ledger {self.place} holds {others} {text}; {_KEYED}" if others else ""
 
     def _disown(self, connection: Connection) -> None:
         """What a ledger holds that is older than the last run here is recorded from now on, and no longer owned."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, delete, func, select, tuple_, update
 
 from reconciler.core.memory import Thing
 from reconciler.core.past import Done, Run
@@ -70,6 +70,24 @@ def owners(connection: Connection, app_id: str, name: str) -> dict[Thing, str]:
     theirs = (THINGS.c.app_id == app_id) & (THINGS.c.name != name) & THINGS.c.owned & ~THINGS.c.deleted
     found = connection.execute(select(THINGS.c.kind, THINGS.c.id, THINGS.c.name).where(theirs).order_by(THINGS.c.name))
     return {(row.kind, row.id): row.name for row in found}
+
+
+def unread(connection: Connection, key: str) -> str:
+    """How many things were recorded with other keys alone, as people count; empty where there are none."""
+    mine = THINGS.alias()
+    names = (THINGS.c.app_id, THINGS.c.name, THINGS.c.kind, THINGS.c.id)
+    same = [mine.c[column.name] == column for column in names]
+    known = select(mine.c.id).where(*same, mine.c.key == key).exists()
+    found = connection.scalar(select(func.count()).select_from(select(*names).distinct().where(THINGS.c.key != key, ~known).subquery()))
+    return f"{found} thing{'s' if found != 1 else ''}" if found else ""
+
+
+def forget(connection: Connection, owner: tuple[str, str], names: Sequence[Thing]) -> None:
+    """Nothing is known of these things any more, whatever key it was written with: who lets go of a thing means the thing."""
+    app_id, name = owner
+    for start in range(0, len(names), _CHUNK):
+        chosen = tuple_(THINGS.c.kind, THINGS.c.id).in_(names[start : start + _CHUNK])
+        connection.execute(delete(THINGS).where(THINGS.c.app_id == app_id, THINGS.c.name == name, chosen))
 
 
 def let_go(connection: Connection, owner: tuple[str, str], things: Sequence[str]) -> None:

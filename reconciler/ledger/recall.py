@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, select, tuple_
 
-from reconciler.core.change import LOSING
+from reconciler.core.change import LOSING, Action
 from reconciler.core.memory import Attempt, Memory, Other, Place, Record, Thing, Tie
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import LedgerUnusable
@@ -56,10 +57,11 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
     # Ids and names are in clear, so what others have is known whatever key they use.
     others = connection.execute(select(*_OTHERS).where(here & (THINGS.c.name != name) & ~THINGS.c.deleted)).all()
     count = select(func.count()).where(RUNS.c.app_id == app_id, RUNS.c.name == name, RUNS.c.key == key, RUNS.c.verb.in_(("apply", "undo")))
+    records = {(row.kind, row.id): _record(row, place) for row in rows}
     return Memory(
         app_id=app_id,
         digests=digests,
-        records={(row.kind, row.id): _record(row, place) for row in rows},
+        records=records | _untied(connection, records, app_id, name, key),
         others=_others(others),
         ties=_ties(others, place),
         attempts=_attempts(connection.execute(_open_writes(app_id, name, key)), place),
@@ -83,6 +85,20 @@ def _record(row: Row[Any], place: str) -> Record:
         fields=_Texts(row.fields, place),
         links=_Texts(row.links, place),
     )
+
+
+def _untied(connection: Connection, records: Mapping[Thing, Record], app_id: str, name: str, key: str) -> dict[Thing, Record]:
+    """The records of which a run of another name, or with another key, detached a link since: whoever attached it again, it was not us."""
+    end = (WRITES.c.kind, WRITES.c.thing_id, WRITES.c.link, WRITES.c.target_id)
+    elsewhere = (RUNS.c.app_id == app_id) & ((RUNS.c.name != name) | (RUNS.c.key != key))
+    done = (WRITES.c.action == Action.DETACH) & WRITES.c.outcome.in_(("applied", "ineffective"))
+    found: dict[Thing, Record] = {}
+    for row in connection.execute(select(*end, func.max(WRITES.c.settled).label("at")).join(RUNS).where(elsewhere, done).group_by(*end)):
+        record = found.get((row.kind, row.thing_id)) or records.get((row.kind, row.thing_id))
+        if record and record.written < row.at and record.links.get(row.link, {}).get(row.target_id) == Tie.OWNED:
+            ties = {**record.links[row.link], row.target_id: Tie.FOUND}
+            found[record.name] = replace(record, links={**record.links, row.link: ties})
+    return found
 
 
 _OTHERS = (THINGS.c.kind, THINGS.c.id, THINGS.c.name, THINGS.c.owned, THINGS.c.protected, THINGS.c.links)
@@ -142,13 +158,17 @@ def _stands(made: Attempt, last: Attempt) -> bool:
 def replace_records(
     connection: Connection, digests: Digests, owner: tuple[str, str], records: Iterable[Record], gone: Iterable[Thing]
 ) -> None:
-    """Write records, and let go of things; `owner` is app id and name. Of two records of one thing the last stays."""
+    """Write records, and let go of things; `owner` is app id and name. Of two records of one thing the last stays.
+
+    What was written with another key stays as it is: a run with a wrong key knows nothing, and takes nothing from those who know.
+    """
     app_id, name = owner
     written = {record.name: _row(record, digests) | {"app_id": app_id, "name": name} for record in records}
     rows, names = list(written.values()), list(dict.fromkeys((*written, *gone)))
     for start in range(0, len(names), _CHUNK):
         chosen = tuple_(THINGS.c.kind, THINGS.c.id).in_(names[start : start + _CHUNK])
-        connection.execute(delete(THINGS).where(THINGS.c.app_id == app_id, THINGS.c.name == name, chosen))
+        here = (THINGS.c.app_id == app_id) & (THINGS.c.name == name) & (THINGS.c.key == digests.fingerprint)
+        connection.execute(delete(THINGS).where(here, chosen))
     if rows:
         connection.execute(THINGS.insert(), rows)
 

@@ -93,7 +93,8 @@ WRITES = Table(
     Index("writes_by_thing", "thing"),
 )
 
-# What is known of each live thing, by owner: core.memory.Record. `fields` and `links` are JSON texts, read only where they are needed.
+# What is known of each live thing, by owner and by the key that wrote it: core.memory.Record. `fields` and `links` are JSON texts, read
+# only where they are needed.
 THINGS = Table(
     "things",
     METADATA,
@@ -101,7 +102,7 @@ THINGS = Table(
     Column("name", String, primary_key=True),
     Column("kind", String, primary_key=True),
     Column("id", String, primary_key=True),
-    Column("key", String, nullable=False),
+    Column("key", String, primary_key=True),
     Column("thing", String, nullable=False),
     Column("address", String, nullable=False),
     Column("owned", Boolean, nullable=False),
@@ -151,6 +152,20 @@ def _from_first(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
+def _from_second(connection: Connection) -> None:
+    """Schema 2 held one record of a thing for all keys, so that a run with a wrong key took the place of what the right one knew."""
+    names = ", ".join(THINGS.primary_key.columns.keys())
+    if connection.dialect.name == "postgresql":
+        schema = connection.get_execution_options()["schema_translate_map"][None]
+        connection.execute(text(f"ALTER TABLE {schema}.things DROP CONSTRAINT things_pkey, ADD PRIMARY KEY ({names})"))
+        return
+    connection.execute(text("ALTER TABLE things RENAME TO things_second"))
+    THINGS.create(connection)
+    columns = ", ".join(THINGS.columns.keys())
+    connection.execute(text(f"INSERT INTO things ({columns}) SELECT {columns} FROM things_second"))
+    connection.execute(text("DROP TABLE things_second"))
+
+
 # A key is there since its first run; schema 1 did not say whose a run was, so it is the newest key's of its time.
 _KEYED = """
 UPDATE runs SET key = COALESCE((SELECT fingerprint FROM ledger_keys WHERE since <= runs.started ORDER BY since DESC LIMIT 1), '')
@@ -181,7 +196,7 @@ ORDER BY id
 _MAKING = int.from_bytes(b"recntbls")
 
 # Step n leads from schema n + 1 to n + 2. Tables are created as they stand above; a step changes those that an older release created.
-MIGRATIONS: tuple[Migration, ...] = (_from_first,)
+MIGRATIONS: tuple[Migration, ...] = (_from_first, _from_second)
 
 
 def unless_there(connection: Connection, table: Table) -> Any:

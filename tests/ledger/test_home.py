@@ -105,7 +105,7 @@ def test_without_its_key_a_ledger_counts_as_lost_until_a_run_begins_anew(folder:
         assert (known(ledger), ledger.memory(APP).runs) == (None, 0)
         write(ledger, live_id="c-2")
     with opened(folder) as again:
-        assert "1 of the things in it were recorded with another key" in again.warning
+        assert again.warning.startswith(f"the ledger {folder}/ledger.db holds 1 thing recorded with another key alone")
         assert (known(again), again.memory(APP).runs) == ("c-2", 1)
 
 
@@ -115,8 +115,43 @@ def test_the_old_key_still_opens_what_it_wrote(folder: Path) -> None:
         assert other.warning
         write(other, live_id="c-2")
     with opened(folder) as ledger:
-        assert "recorded with another key" in ledger.warning
+        assert "holds 1 thing recorded with another key alone" in ledger.warning
         assert known(ledger) == "c-1"
+
+
+def test_what_two_keys_know_of_one_thing_is_kept_apart(folder: Path) -> None:
+    a_written_folder(folder)
+    with opened(folder, RECONCILER_LEDGER_KEY=KEY) as other:
+        other.record(APP, "default", [replace(a_record(other.digests), owned=False)])
+        assert [record.owned for record in other.memory(APP).records.values()] == [False]
+        assert other.warning
+    with opened(folder) as ledger:
+        assert [record.owned for record in ledger.memory(APP).records.values()] == [True]
+        assert ledger.warning == ""
+        ledger.forget(APP, "default", list(ledger.memory(APP).records.values()))
+    with opened(folder, RECONCILER_LEDGER_KEY=KEY) as other:
+        assert not other.memory(APP).records, "who lets go of a thing means the thing"
+
+
+def test_schema_2_had_one_record_of_a_thing_for_all_keys(folder: Path) -> None:
+    a_written_folder(folder)
+    with sqlite3.connect(folder / "ledger.db") as database:
+        (sql,) = database.execute("SELECT sql FROM sqlite_master WHERE name = 'things'").fetchone()
+        assert "kind, id, \"key\")" in sql
+        older = sql.replace("kind, id, \"key\")", "kind, id)").replace("CREATE TABLE things", "CREATE TABLE older")
+        database.execute(older)
+        for statement in ("INSERT INTO older SELECT * FROM things", "DROP TABLE things", "ALTER TABLE older RENAME TO things"):
+            database.execute(statement)
+        database.execute("UPDATE ledger_schema SET version = 2")
+    database.close()
+    with opened(folder, RECONCILER_LEDGER_KEY=KEY) as other:
+        other.record(APP, "default", [a_record(other.digests)])
+    with opened(folder) as ledger:
+        assert known(ledger) == "c-1"
+    with sqlite3.connect(folder / "ledger.db") as database:
+        assert database.execute("SELECT count(*) FROM things").fetchone() == (2,)
+        assert database.execute("SELECT name FROM sqlite_master WHERE name LIKE 'things_second'").fetchall() == []
+    database.close()
 
 
 def test_a_key_without_a_database_starts_an_empty_ledger(folder: Path) -> None:
@@ -213,7 +248,7 @@ def test_the_database_of_something_else_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "sentence"),
     [
-        ("update ledger_schema set version = 9", r"a newer reconciler wrote it \(schema 9, this one knows 2\); upgrade reconciler$"),
+        ("update ledger_schema set version = 9", r"a newer reconciler wrote it \(schema 9, this one knows 3\); upgrade reconciler$"),
         ("delete from ledger_schema", "it names no schema version; move it away"),
         ("update ledger_schema set version = 'x'", "it names no schema version; move it away"),
         ("drop table ledger_keys", "its tables are not those of a ledger; move it away"),
