@@ -57,7 +57,7 @@ def adopt(what: tuple[str, ...], everything: bool, auto_approve: bool, memory: M
         raise Usage("adopt --all takes name and workspace from the manifest; leave --name, --region and --app-id away")
     if everything and not auto_approve and not (sys.stdin and sys.stdin.isatty()):
         raise Usage("there is no terminal to ask at; use --auto-approve, or name what is meant: reconciler adopt ADDRESS")
-    memory.check_pipeline()
+    memory.check_pipeline(without=False)
     if everything:
         return _adopt_declared(what, intercom, memory, auto_approve)
     return _adopt_named(what, intercom, memory, **whose)
@@ -147,7 +147,7 @@ def forget(written: tuple[str, ...], memory: Memory, name: str | None, app_id: s
     """
     memory.needed("forget")
     addresses = workflow.read_addresses(written)
-    memory.check_pipeline()
+    memory.check_pipeline(without=False)
     name = name_of_folder(name)
     ledger = memory.opened(create=False)
     if ledger is None:

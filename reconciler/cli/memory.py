@@ -49,17 +49,21 @@ class Memory:
             if create:
                 self._warn(f"--ledger none: {LOST}")
             return None
-        new = create and not self.address and not (HOME / "ledger.db").exists()
+        absent = not self.address and not (HOME / "ledger.db").exists()
+        lost = absent and (HOME / "last").exists()
+        if lost and not create:
+            text = f"{HOME / 'ledger.db'} is gone, though runs were recorded in it: it counts as lost"
+            self._warn(f"{text}; restore a copy of it, or let `reconciler adopt --all PATH` begin a new one")
         try:
             ledger = self.sound(create=create)
-            if new:
+            if absent and create and not lost:
                 text = f"{HOME / 'ledger.db'} is a new one, which knows nothing of what was applied from another folder"
                 Terminal(sys.stderr).say(f"no ledger here yet: {text}")
             return ledger
         except LedgerUnusable as error:
             if self.must and self.address:
                 raise
-            self._warn(f"{error}: {LOST}; going on without it")
+            self._warn(f"{error}; going on without it: {LOST}")
             return None
 
     def _warn(self, text: str) -> None:
@@ -80,7 +84,7 @@ class Memory:
     def needed(self, verb: str) -> None:
         """Raises Usage where a verb that is about the ledger alone is told to use none."""
         if self.none:
-            raise Usage(f"{verb} needs a ledger; leave --ledger none away ({VARIABLE})")
+            raise Usage(f"{verb} needs a ledger; run it without --ledger none, which {VARIABLE} may say too")
 
     def sound(self, *, create: bool) -> Ledger | None:
         """The ledger, all of which can be read where it is a file; None where there is none. Raises LedgerUnusable, Usage."""
@@ -132,19 +136,21 @@ class Memory:
 
         return None if self.none else Images.here(HOME)
 
-    def check_pipeline(self) -> None:
-        """Raises Refused (3) in a pipeline whose ledger would be lost with the machine, or could not be read by the next one."""
+    def check_pipeline(self, *, without: bool = True) -> None:
+        """Raises Refused (3) in a pipeline whose ledger would be lost with the machine, or could not be read by the next one.
+        `without`: its verb may do without any."""
         if not in_ci() or self.none:
             return
         from reconciler.ledger import key
 
         if not self.address and not (HOME / "ledger.db").exists():
             text = f"ledger: CI is set and {HOME / 'ledger.db'} is not there: what is applied would be forgotten with this machine"
-            now = f"give --ledger git or --ledger postgresql://HOST/DATABASE ({VARIABLE}), or --ledger none if that is wanted"
-            raise Refused([f"{text}; {now}"])
+            now = f"give --ledger git or --ledger postgresql://HOST/DATABASE ({VARIABLE})"
+            raise Refused([f"{text}; {now}{', or --ledger none if that is wanted' if without else ''}"])
         if self.address and not key.key(HOME, os.environ):
-            text = "ledger: CI is set and the key of its digests is not there: the next machine could not read what this one writes"
-            raise Refused([f"{text}; {key.MAKE_ONE}, and keep it as the secret {key.KEY_VARIABLE}"])
+            text = f"ledger: CI is set and the key of its digests is not there; give it as the secret {key.KEY_VARIABLE}"
+            now = f"where somebody applied before, it lies in their {HOME / 'key'}; for the first apply, {key.MAKE_ONE}"
+            raise Refused([f"{text}: {now}"])
 
 
 LOST = "nothing is owned or pruned, there is no drift, no undo and no history, and links that we made are not known"

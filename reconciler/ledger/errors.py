@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from reconciler.errors import Locked, ReconcilerError
 
 _MOVE = "move it away: the next apply starts a new one"
+_ADOPT = "restore a copy of it, or let `reconciler adopt --all PATH` move it aside and begin a new one"
 _WRITE = "see to its permissions and its disk, and run again"
 _SQLITE = {
     sqlite3.SQLITE_FULL: ("the disk is full", "free some space and run again"),
@@ -22,8 +23,8 @@ _SQLITE = {
     sqlite3.SQLITE_IOERR: ("it cannot be read or written", _WRITE),
     sqlite3.SQLITE_BUSY: ("another process kept it busy for 30 s", "run again when that one has ended"),
     sqlite3.SQLITE_LOCKED: ("another process kept it busy for 30 s", "run again when that one has ended"),
-    sqlite3.SQLITE_NOTADB: ("it is not a ledger", _MOVE),
-    sqlite3.SQLITE_CORRUPT: ("it is damaged", _MOVE),
+    sqlite3.SQLITE_NOTADB: ("it is not a ledger", ""),
+    sqlite3.SQLITE_CORRUPT: ("it is damaged", ""),
 }
 _NOT_OURS = "its tables are not those of a ledger"
 _DAMAGED = ("it is not a ledger", "it is damaged", "it names no schema version", _NOT_OURS)
@@ -52,14 +53,15 @@ _POSTGRES = (
 class LedgerUnusable(ReconcilerError):
     """The ledger at `place` cannot be used; nothing in it was renamed, deleted or repaired."""
 
-    def __init__(self, place: str, what: str, now: str = _MOVE) -> None:
-        self.place, self.what, self.now = place, what, now
-        super().__init__(place, what, now)
+    def __init__(self, place: str, what: str, now: str = "") -> None:
+        self.place, self.what = place, what
+        self.now = now or (_ADOPT if what in _DAMAGED else _MOVE)
+        super().__init__(place, what, self.now)
 
     @property
     def damaged(self) -> bool:
         """Whether it was a ledger, as far as can be seen, and is none any more."""
-        return self.now == _MOVE and self.what in _DAMAGED
+        return self.now == _ADOPT
 
     def __str__(self) -> str:
         return f"the ledger {self.place} cannot be used: {self.what}; {self.now}"
@@ -84,7 +86,7 @@ def _reason(error: SQLAlchemyError | sqlite3.Error) -> tuple[str, str]:
     if isinstance(cause, sqlite3.Error):
         # An extended code holds the primary one in its low byte: sqlite.org/rescode.html. Without a code: its tables are not ours.
         code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-        return _SQLITE.get(code, (_NOT_OURS, _MOVE))
+        return _SQLITE.get(code, (_NOT_OURS, ""))
     told = f"{getattr(cause, 'sqlstate', None) or ''} {cause}"
     for pattern, what, now in _POSTGRES:
         if found := re.search(pattern, told, re.IGNORECASE):

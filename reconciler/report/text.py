@@ -104,7 +104,7 @@ def _drift(drift: Document) -> str:
     moved, undeclared = (count(drift[key], word) for key, word in (("moved", "difference"), ("undeclared", "undeclared tag")))
     found = " and ".join(text for key, text in (("moved", moved), ("undeclared", undeclared)) if drift[key])
     if not drift["recorded"]:
-        return f"Unrecorded: {found or 'no differences'}. Nothing was applied under this name yet, so nobody can say what drifted."
+        return f"Unrecorded: {found or 'no differences'}. No apply is on record under this name, so nobody can say what drifted."
     pending = f" {count(drift['pending'], 'change')} not applied yet." if drift["pending"] else ""
     return f"Drift: {found}.{pending}" if found else f"No drift.{pending}"
 

@@ -402,6 +402,32 @@ def test_a_ledger_that_is_gone_is_rebuilt(desk: Desk) -> None:
     assert len(desk.ours()) == 5
 
 
+def test_a_ledger_that_is_gone_is_missed_by_whoever_looks(desk: Desk) -> None:
+    desk("apply", "m.yaml", "--auto-approve", m="tags: [vip, trial]\n")
+    assert desk.err.startswith("no ledger here yet: ")
+    (desk.home / "ledger.db").unlink()
+    for verb, code in (("plan", 0), ("drift", 2)):
+        assert desk(verb, "m.yaml", m="policy: {prune: {tags: owned}}\ntags: [vip, new]\n") == code
+        assert ".reconciler/ledger.db is gone, though runs were recorded in it: it counts as lost; " in desk.err
+    assert "No apply is on record under this name" in desk.out
+    assert desk("apply", "m.yaml", "--auto-approve") == 0
+    assert "is older than the last run here" in desk.err
+    assert "no ledger here yet" not in desk.err
+    assert desk("plan", "m.yaml") == 0
+    assert desk.err == ""
+
+
+def test_drift_of_a_link_that_we_made_is_put_right_by_its_plan(desk: Desk) -> None:
+    text = "tags: [vip, onboard]\ncontacts: [{external_id: '25', tags: [vip, onboard]}]\n"
+    assert desk("apply", "m.yaml", "--auto-approve", m=text) == 0
+    contact, tag = desk.id("contact", external_id="25"), desk.id("tag", name="onboard")
+    assert desk("api", "DELETE", f"/contacts/{contact}/tags/{tag}", "--allow-write") == 0
+    assert desk("drift", "m.yaml", "--fix", "-o", "fix.json") == 2
+    assert desk("show", "fix.json") == 0
+    assert desk("apply", "fix.json") == 0, desk.err
+    assert desk("drift", "m.yaml") == 0
+
+
 @pytest.mark.parametrize("loses", ["the key", "to another key"])
 def test_what_another_key_wrote_is_adopted_under_the_new_one(desk: Desk, loses: str) -> None:
     desk("adopt", "--all", "m.yaml", "--auto-approve", m=ALL)

@@ -160,7 +160,7 @@ UNWRITABLE = (
     ("plan m.yaml -o new.json", 1, "error: new.json: Permission denied\n", 0),
     ("plan m.yaml --report html=new.html", 1, "error: new.html: Permission denied\n", 0),
     ("apply plan.json --events new.ndjson", 1, "error: new.ndjson: Permission denied\n", 0),
-    ("apply plan.json", 0, "going on without it\n", 1),
+    ("apply plan.json", 0, "going on without it: ", 1),
 )
 
 
@@ -170,7 +170,7 @@ def test_a_folder_that_cannot_be_written(command: str, code: int, said: str, wri
         pytest.skip("root may write everywhere")
     done = shell(f"{PLAIN} {command}", cwd=read_only)
     assert done.returncode == code, done.stderr
-    assert done.stderr.endswith(said)
+    assert said in done.stderr
     assert len(done.stderr.splitlines()) <= 1
     assert len(here.writes) == writes
     assert sorted(path.name for path in read_only.iterdir()) == ["m.yaml", "plan.json"]
