@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job on the local workspace, in a temporary folder: seed, plan, apply, plan again, somebody edits, plan shows it.
+# The main job on the local workspace, in a temporary folder: seed, plan, apply, plan again, somebody edits, drift shows it.
 # Every command is shown before it runs and held against its exit code, so that this ends with 1 when the product is broken.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,7 +9,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp -R "$here/intercom" "$here/live.yaml" "$work"
 cd "$work"
-unset INTERCOM_ACCESS_TOKEN INTERCOM_BASE_URL CI  # where CI is set, `api` wants a word more before it writes
+unset INTERCOM_ACCESS_TOKEN INTERCOM_BASE_URL RECONCILER_LEDGER RECONCILER_LEDGER_KEY
+unset CI  # where it is set, `api` wants a word more before it writes
 exec 3>&1  # commands are shown here, wherever their output goes
 
 say() { printf '\n== %s\n' "$1"; }
@@ -48,9 +49,10 @@ tag=$(reconciler get tags beta-2026 --sandbox -o ids)
 run 0 reconciler api POST /companies -f company_id=serenity -f name=Firefly --sandbox > /dev/null
 run 0 reconciler api DELETE "/contacts/$contact/tags/$tag" --sandbox > /dev/null
 
-say "The next plan shows it. Run this every night, and exit code 2 tells you."
-run 2 reconciler plan intercom/ --sandbox --detailed-exitcode | tee edited.txt
+say "Drift shows it. Run this every night, and exit code 2 tells you. --fix -o saves the plan that puts it right."
+run 2 reconciler drift intercom/ --sandbox --fix -o fix.json | tee edited.txt
 shows edited.txt '"Firefly" → "Serenity Freight"'
 shows edited.txt "attach    tag/beta-2026"
+run 0 reconciler apply fix.json --sandbox
 
 say "That was the main job. README.md goes through it step by step."

@@ -54,7 +54,7 @@ def adopt(what: tuple[str, ...], everything: bool, auto_approve: bool, memory: M
     """
     memory.needed("adopt")
     if everything and any(whose.values()):
-        raise Usage("adopt --all takes name and workspace from the manifest; leave --name, --region and --app-id away")
+        raise Usage("adopt --all takes name and workspace from the manifest; leave --name, --region and --app-id out")
     if everything and not auto_approve and not (sys.stdin and sys.stdin.isatty()):
         raise Usage("there is no terminal to ask at; use --auto-approve, or name what is meant: reconciler adopt ADDRESS")
     memory.check_pipeline(without=False)
@@ -89,8 +89,12 @@ def _adopt_named(
         found = workflow.judged(books.session, sought)
         if foreign := [find for find in found.finds if find.standing is Standing.FOREIGN]:
             raise Refused(f"owner: {shown(find.address, session.here.app_id)} {adopting.says(find)}" for find in foreign)
+        others = workflow.other_names(books.session.ledger, session.here.app_id, name)
         _take(books, sought, found)
         _list(found, books)
+    if others:
+        text = f"nothing was ever applied here as name: {name}, but as {', '.join(others)}"
+        Terminal(sys.stderr).say(f"note: {text}; --name says whose it is")
     return 0
 
 
@@ -193,7 +197,7 @@ def _say_forgotten(addresses: Iterable[Address], here: Workspace) -> None:
 def history(run: str | None, form: str, memory: Memory) -> None:
     """What was done: all runs, newest first, or one of them with its changes; no network.
 
-    RUN is what the list shows first in a line, or `last`. What was done is kept for thirty days, that it was done for good.
+    RUN is what the list shows first in a line, or `last`. The list of runs is kept for ever, what each of them did for thirty days.
 
     \b
     Example:

@@ -49,22 +49,34 @@ class Memory:
             if create:
                 self._warn(f"--ledger none: {LOST}")
             return None
-        absent = not self.address and not (HOME / "ledger.db").exists()
-        lost = absent and (HOME / "last").exists()
-        if lost and not create:
-            text = f"{HOME / 'ledger.db'} is gone, though runs were recorded in it: it counts as lost"
-            self._warn(f"{text}; restore a copy of it, or let `reconciler adopt --all PATH` begin a new one")
         try:
+            news = self._news(create)
             ledger = self.sound(create=create)
-            if absent and create and not lost:
-                text = f"{HOME / 'ledger.db'} is a new one, which knows nothing of what was applied from another folder"
-                Terminal(sys.stderr).say(f"no ledger here yet: {text}")
-            return ledger
         except LedgerUnusable as error:
             if self.must and self.address:
                 raise
             self._warn(f"{error}; going on without it: {LOST}")
             return None
+        if news and not (ledger and ledger.warning):
+            Terminal(sys.stderr).say(news)
+        return ledger
+
+    def _news(self, create: bool) -> str:
+        """What there is to say of a ledger that is about to be used for the first time, or is missed. Raises LedgerUnusable."""
+        from reconciler.ledger import key
+
+        path = HOME / "ledger.db"
+        if self.address:
+            if not create or key.key(HOME, os.environ):
+                return ""
+            return f"the digests of this ledger have a new key, {HOME / 'key'}; who shares it needs the key as {key.KEY_VARIABLE}"
+        if path.exists():
+            return ""
+        if (HOME / "last").exists():
+            text = "is gone, though runs were recorded in it: it counts as lost"
+            return f"warning: {path} {text}; restore a copy of it, or let `reconciler adopt --all PATH` begin a new one"
+        text = "is a new one, which knows nothing of what was applied from another folder"
+        return f"no ledger here yet: {path} {text}" if create else ""
 
     def _warn(self, text: str) -> None:
         """Say it, once a run."""

@@ -99,7 +99,7 @@ def plan(paths: tuple[str, ...], detailed_exitcode: bool, base: str | None, fail
     manifest = workflow.read_manifest(paths)
     before = workflow.base_manifest(manifest, base) if base else None
     planned = make(manifest, how["intercom"], how["memory"], Scope(how["target"], how["exclude"]), rules)
-    planned = workflow.since(planned, before) if before else planned
+    planned = workflow.since(planned, before, rules) if before else planned
     found = workflow.origins_of(before, manifest, planned.plan) if before else ()
     failing = [change.mark for change, origin in zip(planned.plan.changes, found, strict=False) if fail_on and origin == fail_on]
     leave(planned, wanted, found)
@@ -113,7 +113,7 @@ def plan(paths: tuple[str, ...], detailed_exitcode: bool, base: str | None, fail
 
 def _wanted(form: str, out: Path | None, embed_values: bool, reports: Sequence[str], show_personal: str | None, calls: bool) -> Wanted:
     if embed_values and (not out or in_ci()):
-        raise Usage("--embed-values writes personal values into the file of -o, and never in CI; leave it away")
+        raise Usage("--embed-values writes personal values into the file of -o, and never in CI; leave it out")
     if out:
         in_folder("-o", out)
     if in_ci() and show_personal == "here":

@@ -499,7 +499,7 @@ def account_of(error: Exception, timeouts: tuple[float, float]) -> tuple[str, bo
         case _, urllib3.exceptions.NameResolutionError():
             return "the host cannot be found", False, "pause"
         case _, urllib3.exceptions.NewConnectionError():
-            return "no connection", False, "pause"
+            return "no connection; see to the network, or to the address", False, "pause"
         case requests.exceptions.SSLError(), _ if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return "its TLS certificate is not trusted (REQUESTS_CA_BUNDLE may name an authority)", False, "nothing"
         case requests.exceptions.Timeout(), _:

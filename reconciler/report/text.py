@@ -204,10 +204,11 @@ def used(change: Document) -> str:
 
 
 def _use(where: str, number: int | None, least: bool) -> str:
-    """`600 contacts`, `at least 1 company`: the words are plural, as Intercom's sections are."""
+    """`600 contacts`, `at least 1 company`: the words that come are plural, as Intercom's sections are."""
     if number is None:
         return f"{where}: unknown"
-    return f"{'at least ' if least else ''}{number} {where}"
+    word = where if number != 1 else f"{where[:-3]}y" if where.endswith("ies") else where.removesuffix("s")
+    return f"{'at least ' if least else ''}{number} {word}"
 
 
 def _fields(change: Document) -> Iterator[str]:

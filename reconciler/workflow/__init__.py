@@ -1,6 +1,16 @@
 """The route as plain functions: load, observe, diff, plan, hold, execute, record. The only room that knows core and adapters."""
 
-from reconciler.workflow.adopting import Sought, adopt, forget, judged, read_addresses, recorded, seek_declared, seek_named
+from reconciler.workflow.adopting import (
+    Sought,
+    adopt,
+    forget,
+    judged,
+    other_names,
+    read_addresses,
+    recorded,
+    seek_declared,
+    seek_named,
+)
 from reconciler.workflow.applying import Ready, carry_out, ready, refuse
 from reconciler.workflow.files import applicable, read_plan, save, write_whole
 from reconciler.workflow.lookup import blind_spots, kind_of, list_all, look_up, raw_answers, raw_request, read_where, search
@@ -45,6 +55,7 @@ __all__ = [
     "manifest_schema",
     "name_in",
     "origins_of",
+    "other_names",
     "pin_in",
     "plan",
     "planned_manifest",

@@ -128,6 +128,12 @@ def adopt(session: Session, sought: Sought, told: Adoption) -> None:
     session.ledger.end(run, 0, {"adopted": now.taken})
 
 
+def other_names(ledger: Ledger | None, app_id: str, name: str) -> Sequence[str]:
+    """The names under which things were applied to a workspace, where none were under this one."""
+    names = {run.name for run in ledger.runs() if run.app_id == app_id and run.verb == "apply"} if ledger else set()
+    return () if name in names else sorted(names)
+
+
 def recorded(
     ledger: Ledger, app_id: str, name: str, addresses: Sequence[Address], kinds: Sequence[Kind] = KINDS
 ) -> Mapping[Address, Sequence[Record]]:
@@ -137,7 +143,9 @@ def recorded(
         by_thing[record.thing].append(record)
     by_name = {kind.name: kind for kind in kinds}
     found = {address: _records(memory, by_thing, by_name[address.kind], address) for address in addresses}
-    wrong = [f"{shown(a, app_id)}: nothing is recorded of it under `name: {name}`" for a, records in found.items() if not records]
+    others = other_names(ledger, app_id, name)
+    hint = f"; things were applied here as name: {', '.join(others)}: say which with --name" if others else ""
+    wrong = [f"{shown(a, app_id)}: nothing is recorded of it under `name: {name}`{hint}" for a, records in found.items() if not records]
     wrong += [
         f"{shown(a, app_id)}: several things (ids {', '.join(sorted(r.id for r in records))}); name one by its id, as in {a.kind}/ID"
         for a, records in found.items()

@@ -14,7 +14,7 @@ from reconciler.core.kind import Kind
 from reconciler.core.narrow import narrow
 from reconciler.core.origin import Origin, origins
 from reconciler.core.plan import Plan, Scope, make_plan
-from reconciler.core.policy import moved
+from reconciler.core.policy import moved, tightened
 from reconciler.core.privacy import shown
 from reconciler.core.resource import Manifest, Note, Snapshot, Workspace
 from reconciler.core.rules import NO_RULES, Rules, govern, over_calls
@@ -63,9 +63,10 @@ def _unmatched(manifest: Manifest, scope: Scope, app_id: str) -> tuple[Note, ...
     return tuple(Note("excluded", f"nothing declared matches --target {glob}") for glob in empty)
 
 
-def since(planned: Planned, base: Manifest) -> Planned:
-    """The plan, which tells first what the policy was in another revision of the manifest."""
-    changed = moved(base.policy, planned.manifest.policy)
+def since(planned: Planned, base: Manifest, rules: Rules) -> Planned:
+    """The plan, which tells first what the policy was in another revision of the manifest, under the same rules."""
+    before = tightened(rules.base, base.policy)[0] if rules.base else base.policy
+    changed = moved(before, planned.manifest.policy)
     if not changed:
         return planned
     note = Note("policy", f"changed since the base: {'; '.join(changed)}")

@@ -39,7 +39,8 @@ def run_meant(session: Session, word: str, name: str | None) -> str:
     if word != LAST:
         return word
     if session.ledger is None:
-        raise Usage("there is no ledger that could say which run was the last; name one, as in .reconciler/images/RUN.json")
+        now = "name one: the files in .reconciler/images/ are called after their runs"
+        raise Usage(f"there is no ledger that could say which run was the last; {now}")
     plain = session.ledger.digests.plain(name) if name else None
     for run in session.ledger.runs():
         if run.verb in WRITING and run.app_id == session.here.app_id and plain in (None, run.name) and _wrote(run):

@@ -573,6 +573,17 @@ def test_an_address_is_found_in_any_form_in_which_it_is_shown(desk: Desk) -> Non
     assert desk("forget", shown) == 0
 
 
+def test_whose_a_thing_is_has_to_be_said_where_only_another_name_is_known(desk: Desk) -> None:
+    (desk.folder / "intercom").mkdir()
+    assert desk("apply", "intercom", "--auto-approve", **{"intercom/m": "name: growth\ntags: [vip]\n"}) == 0
+    assert desk("adopt", "tag/trial") == 0
+    assert "note: nothing was ever applied here as name: default, but as growth; --name says whose it is" in desk.err
+    assert desk("adopt", "tag/trial", "--name", "growth") in (0, 3)
+    assert "note: " not in desk.err
+    assert desk("forget", "tag/vip") == 1
+    assert "`name: default`; things were applied here as name: growth: say which with --name" in desk.err
+
+
 def test_all_are_let_go_or_none(desk: Desk) -> None:
     desk("adopt", "tag/vip")
     assert desk("forget", "tag/vip", "tag/trial", "contact/x@serenity.example") == 1

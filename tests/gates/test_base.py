@@ -189,6 +189,16 @@ def test_a_policy_that_moved_is_told_first(repository: Bench) -> None:
     assert (first["topic"], first["message"]) == ("policy", "changed since the base: limits.deletes: 10 -> 50")
 
 
+def test_a_policy_file_that_holds_for_both_is_no_policy_that_moved(repository: Bench) -> None:
+    repository.write("p.yaml", "policy: {links: declared, limits: {deletes: 5}}\n")
+    origins(repository, "--policy", "p.yaml")
+    assert [note for note in repository.saved()["notes"] if note["topic"] == "policy"] == []
+    repository.commit(m="policy: {limits: {deletes: 2}}\n" + BASE)
+    origins(repository, "--policy", "p.yaml")
+    first = repository.saved()["notes"][0]
+    assert (first["topic"], first["message"]) == ("policy", "changed since the base: limits.deletes: 5 -> 2")
+
+
 def test_a_target_that_is_nothing_declared_is_said(repository: Bench) -> None:
     repository("plan", "m.yaml", "--target", "tag/vipp", "--report", "json=plan.json")
     assert [n["message"] for n in repository.saved()["notes"] if n["topic"] == "excluded"] == ["nothing declared matches --target tag/vipp"]

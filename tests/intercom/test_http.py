@@ -430,7 +430,7 @@ def test_a_refused_connection_was_not_carried_out() -> None:
     clock = Clock()
     with pytest.raises(NoAnswer) as failed:
         over(f"http://127.0.0.1:{port}", ONCE, clock)
-    assert str(failed.value) == f"POST 127.0.0.1:{port}/contacts: no connection"
+    assert str(failed.value) == f"POST 127.0.0.1:{port}/contacts: no connection; see to the network, or to the address"
     assert not failed.value.maybe_done
     assert len(clock.slept) == 5
 
