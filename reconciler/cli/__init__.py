@@ -64,12 +64,15 @@ def cli() -> None:
     """
 
 
+# Everything that is read lives until the end, so looking for garbage after every 700 things costs a third of a large plan.
+GARBAGE = (50_000, 20, 100)
+
+
 def main() -> None:
     """The entry point: runs a verb and ends the process with its exit code."""
     from reconciler.cli.running import run
 
-    # Everything that is read lives until the end, so looking for garbage after every 700 things costs a third of a large plan.
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(*GARBAGE)
     _leave(run(cli, sys.argv[1:]))
 
 
