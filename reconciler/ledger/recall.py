@@ -62,10 +62,7 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
     others = connection.execute(select(*_OTHERS).where(here & (THINGS.c.name != name) & ~THINGS.c.deleted)).all()
     count = select(func.count()).where(RUNS.c.app_id == app_id, RUNS.c.name == name, RUNS.c.key == key, RUNS.c.verb.in_(("apply", "undo")))
     # Unpacked: a name is looked up in a row in twice the time.
-    records = {
-        (kind, live_id): Record(kind, live_id, *known, _Texts(fields, place), _Texts(links, place))
-        for kind, live_id, *known, fields, links in rows
-    }
+    records = {(row[0], row[1]): Record(*row[:-2], *(_Texts(text, place) for text in row[-2:])) for row in rows}
     return Memory(
         app_id=app_id,
         digests=digests,
