@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reconciler.cli.running import Stop, whoever
+from reconciler.cli.running import HOME, SANDBOX, Stop, whoever
 from reconciler.core.gates import pinned
 from reconciler.core.resource import Pin, Workspace
 from reconciler.errors import Refused
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from reconciler.intercom.token import Token
     from reconciler.workflow import Session
 
-HOME = Path(".reconciler")
-SANDBOX = HOME / "sandbox.db"
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 

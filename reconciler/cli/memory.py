@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from reconciler.cli.connection import HOME
-from reconciler.cli.running import in_ci
+from reconciler.cli.running import HOME, in_ci
 from reconciler.errors import Refused, Usage
 from reconciler.report.terminal import Terminal
 
@@ -196,7 +195,7 @@ def lock_options(verb: Verb) -> Verb:
 
 
 def _memory(address: str, timeout: float) -> Memory:
-    from reconciler.ledger.home import has_password
+    from reconciler.ledger.address import has_password
 
     if has_password(address) and click.get_current_context().get_parameter_source("ledger") is ParameterSource.COMMANDLINE:
         text = "--ledger shows a password to whoever lists processes"

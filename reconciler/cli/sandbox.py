@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.connection import HOME, SANDBOX
+from reconciler.cli.running import HOME, SANDBOX
 from reconciler.errors import Usage
 
 DATA = click.option("--data", type=click.Path(dir_okay=False, path_type=Path), default=SANDBOX, show_default=True, help="Where it is kept.")

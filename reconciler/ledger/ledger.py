@@ -23,11 +23,12 @@ from reconciler.core.past import Done, Run
 from reconciler.core.resource import Address
 from reconciler.ledger import key as keys
 from reconciler.ledger import mend, past
+from reconciler.ledger.address import home_of
 from reconciler.ledger.database import keep_log, reading
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import unusable
 from reconciler.ledger.file import FileHome, make_folder
-from reconciler.ledger.home import Home, Lock, Waiting, home_of
+from reconciler.ledger.home import Home, Lock, Waiting
 from reconciler.ledger.images import Images
 from reconciler.ledger.recall import recall, replace_records
 from reconciler.ledger.tables import INEFFECTIVE, KEYS, RUNS, THINGS, WRITES, is_current, unless_there, upgrade

@@ -11,7 +11,7 @@ from reconciler.workflow.adopting import (
     seek_declared,
     seek_named,
 )
-from reconciler.workflow.applying import Ready, carry_out, ready, refuse
+from reconciler.workflow.applying import carry_out, ready, refuse
 from reconciler.workflow.files import applicable, read_plan, save, write_whole
 from reconciler.workflow.lookup import blind_spots, kind_of, list_all, look_up, raw_answers, raw_request, read_where, search
 from reconciler.workflow.manifests import (
@@ -27,7 +27,7 @@ from reconciler.workflow.manifests import (
 )
 from reconciler.workflow.planning import EVERYTHING, documented, listed_calls, origins_of, plan, since
 from reconciler.workflow.remembering import locked, waiting
-from reconciler.workflow.session import Planned, Session, connect, watched
+from reconciler.workflow.session import Planned, Ready, Session, connect, watched
 from reconciler.workflow.undoing import LAST, ready_undo, run_meant, undo
 
 __all__ = [

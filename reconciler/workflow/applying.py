@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 from reconciler.core.calls import Job, compile_steps
@@ -19,31 +19,13 @@ from reconciler.core.plan import Plan, Scope, make_plan
 from reconciler.core.privacy import shown
 from reconciler.core.resource import Address, Manifest
 from reconciler.core.rules import NO_RULES, Rules, govern, over_calls
-from reconciler.core.undo import Ownership
 from reconciler.errors import Refused, Stale
 from reconciler.execute import execute
 from reconciler.workflow.comparing import compare, counted, moved, observe
 from reconciler.workflow.keeping import recording
 from reconciler.workflow.manifests import planned_pin
 from reconciler.workflow.remembering import recall
-from reconciler.workflow.session import Planned, Session
-
-
-@dataclass(frozen=True)
-class Ready:
-    """What is about to be carried out: steps in order with their jobs, and creates that were planned and cannot be made now.
-
-    `whole` is the manifest of which the plan may touch a part, `digest` the plan's own. `ownership` is what an undo brings back that
-    was ours.
-    """
-
-    planned: Planned
-    jobs: tuple[Job, ...]
-    whole: Manifest
-    unmade: tuple[str, ...] = ()
-    digest: str = ""
-    ids: Mapping[Address, str] = field(default_factory=dict)
-    ownership: Ownership | None = None
+from reconciler.workflow.session import Planned, Ready, Session
 
 
 def ready(session: Session, found: Document, manifest: Manifest, rules: Rules = NO_RULES) -> Ready:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from reconciler.core.image import Carriers, Image, deeds, doomed, joined, parted
 from reconciler.errors import ReconcilerError, Refused
-from reconciler.workflow.session import Session
+from reconciler.workflow.session import Ready, Session
 
 if TYPE_CHECKING:
     from reconciler.ledger import Images
-    from reconciler.workflow.applying import Ready
 
 
 def keepers(session: Session) -> list[Images]:

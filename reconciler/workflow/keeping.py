@@ -24,11 +24,10 @@ from reconciler.execute import Perform
 from reconciler.workflow import imaging
 from reconciler.workflow.comparing import claims
 from reconciler.workflow.remembering import called
-from reconciler.workflow.session import Session
+from reconciler.workflow.session import Ready, Session
 
 if TYPE_CHECKING:
     from reconciler.ledger import RunHead
-    from reconciler.workflow.applying import Ready
 
 
 def recording(session: Session, work: Ready) -> Recorder | None:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core.calls import Job
 from reconciler.core.doubt import Doubts
 from reconciler.core.gates import Case
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
 from reconciler.core.resource import Address, Manifest, Snapshot, Workspace
+from reconciler.core.undo import Ownership
 from reconciler.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -56,6 +58,23 @@ class Planned:
     @property
     def live(self) -> Snapshot:
         return self.case.live
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What is about to be carried out: steps in order with their jobs, and creates that were planned and cannot be made now.
+
+    `whole` is the manifest of which the plan may touch a part, `digest` the plan's own. `ownership` is what an undo brings back that
+    was ours.
+    """
+
+    planned: Planned
+    jobs: tuple[Job, ...]
+    whole: Manifest
+    unmade: tuple[str, ...] = ()
+    digest: str = ""
+    ids: Mapping[Address, str] = field(default_factory=dict)
+    ownership: Ownership | None = None
 
 
 def connect(client: Client, ledger: Ledger | None = None, **rest: Any) -> Session:

@@ -20,12 +20,12 @@ from reconciler.core.rules import NO_RULES, Rules, govern
 from reconciler.core.undo import Fact, Fate, Place, Undo
 from reconciler.errors import Stale, Usage
 from reconciler.workflow import imaging
-from reconciler.workflow.applying import Ready, barred, held_to, refuse
+from reconciler.workflow.applying import barred, held_to, refuse
 from reconciler.workflow.comparing import counted
 from reconciler.workflow.manifests import planned_pin
 from reconciler.workflow.planning import EVERYTHING, ruled
 from reconciler.workflow.remembering import recall
-from reconciler.workflow.session import Planned, Session
+from reconciler.workflow.session import Planned, Ready, Session
 
 LAST = "last"
 WRITING = ("apply", "undo")

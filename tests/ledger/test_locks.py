@@ -18,7 +18,8 @@ import pytest
 from reconciler.core.change import Action
 from reconciler.errors import Locked
 from reconciler.ledger import Ledger, LockLost, Planned, Waiting
-from reconciler.ledger.home import Home, home_of
+from reconciler.ledger.address import home_of
+from reconciler.ledger.home import Home
 from tests.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, an_attach, attempt, known, lost, write
 from tests.ledger.conftest import Clock
 from tests.ledger.repositories import KEY, a_copy, around
