@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -43,8 +43,8 @@ def examine(connection: Connection, place: str) -> None:
 def _check_shapes(texts: Sequence[str], kind: type) -> None:
     """Raises ValueError, TypeError where one is no JSON map to such values."""
     found = json.loads(f"[{','.join(texts)}]")
-    shaped = all(isinstance(one, dict) and all(isinstance(value, kind) for value in one.values()) for one in found)
-    if len(found) != len(texts) or not shaped:
+    maps = len(found) == len(texts) and set(map(type, found)) <= {dict}
+    if not maps or not set(map(type, chain.from_iterable(map(dict.values, found)))) <= {kind}:
         raise TypeError("another shape")
 
 

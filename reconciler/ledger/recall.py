@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, select, tuple_
@@ -44,6 +44,13 @@ class _Texts(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._map())
+
+    # Those of `Mapping` go by way of an exception, or of a look at each key.
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._map().get(key, default)
+
+    def items(self) -> ItemsView[str, Any]:
+        return self._map().items()
 
 
 # As the fields of a record are ordered.
