@@ -16,6 +16,7 @@ from reconciler.core.plan import Scope
 from reconciler.core.resource import Address
 from reconciler.errors import Stale
 from reconciler.ledger import Ledger
+from reconciler.workflow.keeping import head_of
 from tests.conftest import MakeRoute
 from tests.route import Route, changes, lines
 
@@ -504,6 +505,85 @@ def test_what_another_key_recorded_under_another_name_is_spared_too(route: MakeR
         found = told.document(told.manifest("name: a\n" + PRUNING + "tags: [mine]\n", "a.yaml"))
         assert changes(found) == []
         assert "`name: b` has it too" in topics(found, "orphaned")[0]
+
+
+def test_a_tag_that_two_files_declare_is_deleted_by_neither_alone(route: MakeRoute) -> None:
+    told = route({"contacts": [{"external_id": "1"}, {"external_id": "2"}]}, ledger=True)
+    a = told.manifest(PRUNING + "tags: [vip]\ncontacts: [{external_id: '1', tags: [vip]}]\n", "a.yaml")
+    b = told.manifest(PRUNING + "tags: [vip, m]\ncontacts: [{external_id: '2', tags: [vip]}]\n", "b.yaml")
+    told.converge(a)
+    told.converge(b)
+    told.manifest(PRUNING + "tags: [m]\ncontacts: [{external_id: '2', tags: []}]\n", "b.yaml")
+    found = told.document(b)
+    assert [change for change in changes(found) if change.startswith("delete")] == []
+    assert "/a.yaml, which was not given: left alone" in topics(found, "not read")[0]
+    told.manifest("tags: [m2]\ncontacts: [{external_id: '1', tags: []}]\n", "a.yaml")
+    assert "delete tag/vip" in changes(told.document(a, b))
+
+
+def test_links_that_two_files_write_are_detached_by_neither_alone(route: MakeRoute) -> None:
+    told = route({"contacts": [{"external_id": "1"}]}, ledger=True)
+    told.converge(told.manifest("tags: [n]\ncontacts: [{external_id: '1', tags: [n]}]\n", "c.yaml"))
+    found = told.document(told.manifest("tags: [n, m]\ncontacts: [{external_id: '1', tags: [m]}]\n", "d.yaml"))
+    assert [change for change in changes(found) if change.startswith("detach")] == []
+    assert "c.yaml, which declares it too, was not given: it stays" in topics(found, "not read")[0]
+
+
+def test_what_a_lost_create_made_belongs_to_the_files_of_its_run(route: MakeRoute) -> None:
+    told = route(ledger=True)
+    a = told.manifest(PRUNING + "tags: [one]\n", "a.yaml")
+    b = told.manifest(PRUNING + "tags: [two]\n", "b.yaml")
+    told.converge(a)
+    told.converge(b)
+    told.manifest(PRUNING + "tags: [one, new]\n", "a.yaml")
+    told.box.faults.add("POST", "^/tags$", drop="after", times=None)
+    told.converge(a)
+    told.box.faults.clear()
+    found = told.document(b)
+    assert changes(found) == []
+    assert any("/a.yaml, which was not given" in note for note in topics(found, "not read"))
+    told.manifest(PRUNING + "tags: [one]\n", "a.yaml")
+    assert changes(told.document(a)) == ["delete tag/new"]
+
+
+def test_an_apply_that_wrote_nothing_is_no_first_run(route: MakeRoute) -> None:
+    told = route({"tags": ["growth/a", "x"]}, ledger=True)
+    text = 'policy: {prune: {tags: all}, scope: {tags: ["growth/*"]}}\ntags: [x, new]\n'
+    path = told.manifest(text)
+    assert told.ledger
+    with told.session() as session:
+        run = told.ledger.begin(head_of(session, workflow.read_manifest([str(path)]), "apply"))
+    told.ledger.end(run, 3, {})
+    assert changes(told.document(path)) == ["create tag/new"]
+    told.converge(path)
+    assert changes(told.document(path)) == ["delete tag/growth/a"]
+
+
+def test_what_another_name_linked_is_not_pruned_though_its_run_was_killed(route: MakeRoute) -> None:
+    told = route({"contacts": [{"external_id": "1"}]}, ledger=True)
+    growth = told.manifest("name: growth\n" + PRUNING + "tags: [vip, x]\n", "growth.yaml")
+    told.converge(growth)
+    told.converge(told.manifest("name: support\ntags: [vip]\ncontacts: [{external_id: '1', tags: [vip]}]\n", "support.yaml"))
+    assert told.ledger
+    told.ledger.record(told.app_id(), "support", [], [("tag", tag_id(told, "vip"))])
+    told.manifest("name: growth\n" + PRUNING + "tags: [x]\n", "growth.yaml")
+    found = told.document(growth)
+    assert changes(found) == []
+    assert "`name: support` has it too" in topics(found, "orphaned")[0]
+
+
+def test_a_lost_attach_makes_only_the_link_of_its_very_ids_ours(route: MakeRoute) -> None:
+    told = route({"contacts": [{"external_id": "25"}], "tags": ["vip"]}, ledger=True)
+    path = told.manifest("tags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
+    told.box.faults.add("POST", "^/contacts/[^/]+/tags$", drop="after", times=None)
+    told.converge(path)
+    told.box.faults.clear()
+    told.manifest("tags: [vip]\ncontacts: [{external_id: '25', tags: []}]\n")
+    assert changes(told.document(path)) == ["detach contact/25 tag/vip"]
+    by_hand(told, "DELETE", f"/tags/{tag_id(told, 'vip')}")
+    by_hand(told, "POST", "/tags", {"name": "vip"})
+    by_hand(told, "POST", f"/contacts/{contact_id(told)}/tags", {"id": tag_id(told, "vip")})
+    assert changes(told.document(path)) == []
 
 
 def with_key(told: Route, key: str | None = None) -> None:

@@ -17,6 +17,9 @@ from reconciler.cli.running import annotate
 from reconciler.core.plan import Scope
 from reconciler.errors import Usage
 
+# Another workspace, or nobody knows who is who in it: then there is nothing to say. Other gates stop an apply, which this is not.
+BLINDING = ("workspace", "identity")
+
 
 @click.command()
 @PATHS
@@ -49,7 +52,6 @@ def drift(paths: tuple[str, ...], form: str, reports: tuple[str, ...], fix: bool
     planned = make(manifest, how["intercom"], memory, Scope(moved=True), workflow.read_rules(how["policy"], (), None))
     leave(planned, wanted, ())
     annotate(refusals(planned))
-    # What hides part of the workspace, or is another one, leaves nothing to say.
-    if any(refusal.approve is None and refusal.gate != "protect" for refusal in planned.plan.refused):
+    if any(refusal.gate in BLINDING for refusal in planned.plan.refused):
         return 3
     return 2 if planned.plan.drift and planned.plan.drift.is_drift else 0

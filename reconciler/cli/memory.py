@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -200,6 +201,8 @@ def _memory(address: str, timeout: float) -> Memory:
     if has_password(address) and click.get_current_context().get_parameter_source("ledger") is ParameterSource.COMMANDLINE:
         text = "--ledger shows a password to whoever lists processes"
         raise Usage(f"{text}: put the address into {VARIABLE}, or the password into ~/.pgpass")
+    if not math.isfinite(timeout):
+        raise Usage("--lock-timeout: write a number of seconds")
     return Memory(address, timeout)
 
 

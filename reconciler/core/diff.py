@@ -358,6 +358,11 @@ def _made_by_us(link: LinkKind, resource: Resource, target: Address, target_id: 
     source_id = draft.live.pairs.get(resource.address, "")
     if draft.memory.tie(link.name, resource.address, source_id, target, target_id) != Tie.OWNED:
         return False
+    record = draft.memory.of(link.source, source_id)
+    if unread := draft.memory.files.unread(record) if record else ():
+        text = f"the link to {target} is ours, and {', '.join(unread)}, which declares it too, was not given: it stays"
+        draft.note("not read", text, resource)
+        return False
     if other := draft.memory.elsewhere(link.name, source_id, target_id):
         draft.note("foreign", f"the link to {target} is ours and no longer written; `name: {other}` has it too, so it stays", resource)
     return other is None

@@ -13,6 +13,7 @@ from reconciler.core.gates import Case
 from reconciler.core.kind import Kind
 from reconciler.core.memory import Memory, Thing, Tie
 from reconciler.core.order import Step
+from reconciler.core.policy import Limits
 from reconciler.core.privacy import MAIL
 from reconciler.core.resource import LinkName, Live, Resource
 
@@ -147,7 +148,7 @@ def _deed(kind: Kind, change: ThingChange, source: End, case: Case, carriers: Ca
     record = case.memory.of(kind.name, thing.id)
     held = tuple(_held(case, thing, carriers.get((kind.name, thing.id), {})))
     ours, file = (record.owned, record.file) if record else (False, "")
-    return Deed(change.action, source, by, key, had=dict(_values(kind, thing)), held=held, ours=ours, file=file)
+    return Deed(change.action, source, by, key, had=dict(values_of(kind, thing)), held=held, ours=ours, file=file)
 
 
 def _name(kind: Kind, change: ThingChange, thing: Live | None, resource: Resource | None) -> tuple[str, Any]:
@@ -158,7 +159,7 @@ def _name(kind: Kind, change: ThingChange, thing: Live | None, resource: Resourc
     return ("", None) if thing is None or "id" in kind.identity else (by, thing.fields.get(by))
 
 
-def _values(kind: Kind, thing: Live) -> Iterator[tuple[str, Any]]:
+def values_of(kind: Kind, thing: Live) -> Iterator[tuple[str, Any]]:
     """All that a thing has, by path."""
     for name, about in kind.fields.items():
         value = thing.fields.get(name)
@@ -229,8 +230,8 @@ def _filled(found: Document) -> Document:
 
 
 def _hidden(kind: Kind, values: Mapping[str, Any]) -> tuple[Document, Document]:
-    """Values by path as they may be shared, and those that may not; a path that holds an e-mail is not even named."""
-    private = {p: value for p, value in values.items() if personal_path(kind, p) or _mail(p) or _mail(value)}
+    """Values by path as they may be shared, and those that may not: all of a person. A path that holds an e-mail is not even named."""
+    private = {p: value for p, value in values.items() if kind.person or personal_path(kind, p) or _mail(p) or _mail(value)}
     return {p: None if p in private else value for p, value in values.items() if not _mail(p)}, private
 
 
@@ -247,14 +248,29 @@ def _end(end: End) -> Document:
     return {"kind": end.kind, **({"id": end.id} if end.id else {}), **({"made": end.made} if end.made is not None else {})}
 
 
-def joined(shared: Document, private: Document) -> Image:
+def joined(shared: Document, private: Document, kinds: Sequence[Kind]) -> Image:
     """An image from its documents; of the private one may be nothing here. Raises ValueError, KeyError, TypeError for other documents."""
     if shared["format"] != FORMAT:
         raise ValueError(f"format {shared['format']}")
     rest = private.get("changes", {}) if private.get("run") == shared["run"] else {}
     found = tuple(_deed_of(change, rest.get(str(i), {})) for i, change in enumerate(shared["changes"]))
     head = {name: shared[name] for name in ("run", "app_id", "region", "name", "stored", "limits")}
+    _check(head, found, kinds)
     return Image(**head, deeds=found)
+
+
+def _check(head: Document, found: Sequence[Deed], kinds: Sequence[Kind]) -> None:
+    """Raises TypeError, KeyError, ValueError where it is not what this release writes."""
+    words = all(isinstance(head[name], str) for name in ("run", "app_id", "region", "name"))
+    if not words or not isinstance(head["stored"], (int, float)):
+        raise TypeError("another shape")
+    Limits.model_validate(head["limits"])
+    fields = {kind.name: kind.fields for kind in kinds}
+    for deed in found:
+        ends = [deed.source, *([deed.target] if deed.target else ())]
+        paths = {path.partition(".")[0] for path in (*deed.fields, *deed.had)}
+        if any(end.kind not in fields for end in ends) or not paths <= fields[deed.source.kind].keys():
+            raise KeyError("another kind or field")
 
 
 def _deed_of(shared: Document, private: Document) -> Deed:

@@ -183,7 +183,7 @@ class Kind:
     `whole` says that the listing shows every live thing, so that absence from it is proof. `conflict` reads the id out of the
     message of a 409. `settles` says that a deletion is asynchronous; `born` is the key that holds when a thing was made, in Unix
     seconds. `lenient` kinds may be missing from the workspace without being created: their entries carry `missing`. `unrestored` is
-    what does not come back with a thing that is made anew.
+    what does not come back with a thing that is made anew, `filled` are the fields that Intercom gives a new thing by itself.
     """
 
     name: str
@@ -218,6 +218,7 @@ class Kind:
     trace: Trace | None = None
     members: tuple[Members, ...] = ()
     unrestored: str = ""
+    filled: frozenset[str] = frozenset()
     page: str = ""
     limit: str = "deletes"
     unrepeatable: Callable[[Body], bool] = lambda body: False

@@ -51,7 +51,8 @@ Ties = Mapping[str, str]
 @dataclass(frozen=True, slots=True)
 class Record:
     """What the ledger holds of one live thing: `fields` are digests of what was applied or found converged, by path; `links` are ties
-    by list and id of the other end. `owned`: created or adopted by us; `deleted`: Intercom said so. `address` holds no e-mail.
+    by list and id of the other end. `owned`: created or adopted by us; `deleted`: Intercom said so. `address` holds no e-mail. `file`
+    is a line for each file that declares it, as far as it was read.
 
     `written` is when we last wrote to it, in Unix seconds, 0 where we never did.
     """
@@ -72,6 +73,11 @@ class Record:
     @property
     def name(self) -> Thing:
         return self.kind, self.id
+
+    @property
+    def files(self) -> Sequence[str]:
+        """The files that declare it, or did when they were read last."""
+        return self.file.split("\n") if self.file else ()
 
     @property
     def salt(self) -> str:
@@ -101,7 +107,8 @@ class Place(NamedTuple):
 
 class Attempt(NamedTuple):
     """A write that was in a plan and of which nobody can say that it was done. `intended` is when its call was about to be sent (0:
-    never); `proof`: its run had proved that the thing, or the link, was not there. `fields` are digests by path."""
+    never); `proof`: its run had proved that the thing, or the link, was not there. `fields` are digests by path, `thing_id` and
+    `target_id` the live ids that its call named, `files` the paths of what its run read."""
 
     action: str
     intended: float
@@ -109,11 +116,39 @@ class Attempt(NamedTuple):
     answered: bool
     fields: Mapping[str, str]
     kind: str = ""
+    thing_id: str | None = None
+    target_id: str | None = None
+    files: Sequence[str] = ()
+
+    def links(self, source_id: str, target_id: str) -> bool:
+        """Whether its call was about these live things, as far as it named any."""
+        return self.thing_id in (None, source_id) and self.target_id in (None, target_id)
 
     @property
     def lost(self) -> bool:
         """Whether what it makes may be there, made by us: it was sent, never answered, and proved not to be there before."""
         return self.proof and self.intended > 0 and not self.answered
+
+
+# Between the identity of a repository and the path of a file in it.
+WITHIN = "//"
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of manifests as the ledger calls them: those read in this run, and those of former runs that no longer exist."""
+
+    read: frozenset[str] = frozenset()
+    vanished: frozenset[str] = frozenset()
+
+    def unread(self, record: Record) -> Sequence[str]:
+        """The paths of those files that declared a thing, and may still, as nobody read them in this run."""
+        return [path_of(file) for file in record.files if file not in self.read and file not in self.vanished]
+
+
+def path_of(file: str) -> str:
+    """The path of a file in its repository."""
+    return file.rpartition(WITHIN)[2]
 
 
 class _Blank:
@@ -155,6 +190,7 @@ class Memory:
     attempts: Mapping[Place, Attempt] = field(default_factory=dict)
     there: bool = False
     runs: int = 0
+    files: Files = Files()
 
     @cached_property
     def by_thing(self) -> Mapping[str, Record]:
@@ -187,7 +223,7 @@ class Memory:
         if record and (tie := record.tie(link.field, target_id)) in (Tie.OWNED, Tie.FOUND):
             return tie
         found = self.attempt(source, link.field, target)
-        if found and found.action == "attach" and found.lost:
+        if found and found.action == "attach" and found.lost and found.links(source_id, target_id):
             return Tie.OWNED
         return record.tie(link.field, target_id) if record else None
 

@@ -9,24 +9,9 @@ from dataclasses import dataclass, field, replace
 from reconciler.core import globs
 from reconciler.core.change import Action, ThingChange
 from reconciler.core.kind import Kind
-from reconciler.core.memory import Memory, Record, Thing
+from reconciler.core.memory import WITHIN, Memory, Place, Record, Thing, path_of
 from reconciler.core.resource import Address, Live, Manifest, Note, Snapshot
 from reconciler.errors import Mark
-
-# Between the identity of a repository and the path of a file in it.
-WITHIN = "//"
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """The files of manifests as the ledger calls them: those read in this run, and those of former runs that no longer exist."""
-
-    read: frozenset[str] = frozenset()
-    vanished: frozenset[str] = frozenset()
-
-    def speak_for(self, file: str) -> bool:
-        """Whether what a file declared once is known to be declared no more, if it is not declared now."""
-        return file in self.read or file in self.vanished
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +31,12 @@ def candidates(manifest: Manifest, memory: Memory) -> list[Record]:
     return [r for r in memory.records.values() if r.owned and not r.deleted and r.thing not in declared]
 
 
-def orphans(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Memory, files: Files, *, whole: bool) -> Orphans:
+def orphans(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Memory, *, whole: bool) -> Orphans:
     """What is ours and no longer declared, and what `prune: all` has authority over. `whole`: the plan is of the whole manifest.
 
     A prune needs intent (the policy, and a written section) and ownership (our record of the very live id); never on the first run.
     """
-    draft = _Draft(kinds, manifest, live, memory, files, whole)
+    draft = _Draft(kinds, manifest, live, memory, whole)
     found = (*candidates(manifest, memory), *draft.made_and_not_answered())
     for record in sorted(found, key=lambda r: (r.kind, r.address, r.id)):
         if record.name not in draft.declared and draft.is_live(record):
@@ -65,10 +50,13 @@ def orphans(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: M
 class _Draft:
     """What one look at orphans collects on its way."""
 
-    def __init__(self, kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Memory, files: Files, whole: bool) -> None:
+    def __init__(self, kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Memory, whole: bool) -> None:
         self.kinds = {kind.name: kind for kind in kinds}
-        self.manifest, self.live, self.memory, self.files, self.whole = manifest, live, memory, files, whole
+        self.manifest, self.live, self.memory, self.whole = manifest, live, memory, whole
         self.declared = {(address.kind, live_id) for address, live_id in live.pairs.items()}
+        ends = {(kind.name, link.field): link.target for kind in kinds for link in kind.links}
+        # What other names have linked, whether they came to record it or not.
+        self.tied = {(ends[kind, field], end): name for (kind, _, field, end), name in memory.ties.items() if (kind, field) in ends}
         self.changes: list[ThingChange] = []
         self.notes: list[Note] = []
         self.things: set[Thing] = set()
@@ -98,17 +86,23 @@ class _Draft:
                 if unknown and self.memory.created(thing.address):
                     digests = self.memory.digests
                     known = digests.thing(self.memory.app_id, thing.address)
-                    file = min(self.files.read, default="")
+                    file = self._files_of(self.memory.attempts[Place(known)].files)
                     yield Record(kind.name, live_id, known, digests.address(thing.address), owned=True, file=file)
+
+    def _files_of(self, paths: Sequence[str]) -> str:
+        """The files of a run, which knew them by their paths."""
+        read = {path_of(file): file for file in self.memory.files.read}
+        return "\n".join(read.get(path, f"{WITHIN}{path}") for path in paths)
 
     def consider(self, record: Record) -> None:
         """One owned thing that no entry is paired with."""
         kind, thing = self.kinds[record.kind], self.thing(record)
         address = thing.address if thing else _address(record)
-        file = record.file.rpartition(WITHIN)[2]
+        file = ", ".join(map(path_of, record.files))
         self.things.add(record.name)
-        if record.file and not self.files.speak_for(record.file):
-            self.note("not read", f"is ours (id {record.id}) and declared in {file}, which was not given: left alone", address)
+        if unread := self.memory.files.unread(record):
+            text = f"is ours (id {record.id}) and declared in {', '.join(unread)}, which was not given: left alone"
+            self.note("not read", text, address)
             return
         spared = self._spared(kind, record, thing)
         if thing and file and not spared:
@@ -130,9 +124,9 @@ class _Draft:
 
     def _sweep(self, kind: Kind, thing: Live, record: Record | None) -> None:
         self.things.add((kind.name, thing.id))
-        if record and record.file and not self.files.speak_for(record.file):
-            file = record.file.rpartition(WITHIN)[2]
-            self.note("not read", f"is declared in {file} (id {thing.id}), which was not given: left alone", thing.address)
+        if record and (unread := self.memory.files.unread(record)):
+            text = f"is declared in {', '.join(unread)} (id {thing.id}), which was not given: left alone"
+            self.note("not read", text, thing.address)
         elif spared := self._elsewhere(thing):
             self.note("orphaned", f"not declared (id {thing.id}): {spared}", thing.address)
         else:
@@ -172,8 +166,8 @@ class _Draft:
     def _elsewhere(self, thing: Live) -> str:
         """Who else has a live thing, or may; empty where nobody does."""
         other = self.memory.others.get((thing.kind, thing.id))
-        if other is not None:
-            return f"`name: {other.name}` has it too, so it is left alone"
+        if name := other.name if other else self.tied.get((thing.kind, thing.id)):
+            return f"`name: {name}` has it too, so it is left alone"
         doubted = (thing.kind, thing.id) in self.live.doubted
         return "its name looks like another one, so it is left alone" if doubted else ""
 

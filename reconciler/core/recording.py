@@ -91,7 +91,7 @@ class Scribe:
             owned=record.owned or lost,
             protected=resource.protect,
             deleted=False,
-            file=memory.digests.plain(self.file(resource.mark.file)),
+            file=self._files(before, resource.mark.file),
             fields=fields,
             links={**record.links, **self._ties(kind, resource, record, sides)},
         )
@@ -129,6 +129,12 @@ class Scribe:
                 ties[GOVERNED] = sides.policy
             found[link.field] = ties
         return found
+
+    def _files(self, before: Record | None, file: str) -> str:
+        """The files that declare a thing: the one that was read, and those that did and were not."""
+        known, read = before.files if before else (), self.memory.files
+        others = [other for other in known if other not in read.read and other not in read.vanished]
+        return "\n".join(sorted({*others, self.memory.digests.plain(self.file(file))} - {""}))
 
     def _now_at(self, record: Record, address: Address) -> Record:
         """The record under the address that its thing has now."""

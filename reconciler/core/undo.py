@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 
 from reconciler.core.change import Action, LinkChange, ThingChange
 from reconciler.core.diff import live_value
-from reconciler.core.image import HIDDEN, Deed, End, Image, Moved
+from reconciler.core.image import HIDDEN, Deed, End, Image, Moved, values_of
 from reconciler.core.kind import Field, Kind
 from reconciler.core.match import Index, index
 from reconciler.core.memory import Memory, Record, Thing, Tie, with_tie, without_tie
@@ -48,6 +50,9 @@ class Done(NamedTuple):
     deed: Deed
     fate: Fate
 
+
+Carried = frozenset[str] | None
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 Place = tuple[Address, str]
 """An address and a path in it; the whole of it where that is empty."""
@@ -133,9 +138,22 @@ def _by_name(deed: Deed) -> bool:
 # ── what is to be there ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def undo(kinds: Sequence[Kind], image: Image, deeds: Sequence[Done], live: Snapshot, memory: Memory) -> Undo:
-    """What a run did, turned around, as far as it still stands; notes say what changed since and what cannot come back."""
-    draft = _Draft(kinds, image, live, memory)
+def made_for_good(kinds: Sequence[Kind], deeds: Sequence[Done], live: Snapshot) -> list[Thing]:
+    """What a run made and only a deletion unmakes: whoever carries it by now would lose it."""
+    by_name = {kind.name: kind for kind in kinds}
+    made = ((deed.source.kind, str(deed.source.id)) for deed, _ in deeds if deed.action is Action.CREATE and deed.link is None)
+    return [(kind, live_id) for kind, live_id in made if by_name[kind].archive is None and live_id in live.things.get(kind, {})]
+
+
+def undo(
+    kinds: Sequence[Kind], image: Image, deeds: Sequence[Done], live: Snapshot, memory: Memory, carried: Mapping[Thing, Carried] = NOTHING
+) -> Undo:
+    """What a run did, turned around, as far as it still stands; notes say what changed since and what cannot come back. `carried` are
+    the ids of whoever carries what was made for good, None where that cannot be read."""
+    draft = _Draft(kinds, image, live, memory, carried)
+    for deed, _ in deeds:
+        if deed.link and deed.target and deed.action is Action.ATTACH:
+            draft.linked[deed.target.kind, str(deed.target.id)].append(deed.source.id)
     for deed, fate in deeds:
         if deed.link is None:
             draft.thing(deed, fate)
@@ -173,9 +191,12 @@ class _Part:
 class _Draft:
     """What is found out on the way. Things go by the ids that they had when the run began."""
 
-    def __init__(self, kinds: Sequence[Kind], image: Image, live: Snapshot, memory: Memory) -> None:
+    def __init__(
+        self, kinds: Sequence[Kind], image: Image, live: Snapshot, memory: Memory, carried: Mapping[Thing, Carried] = NOTHING
+    ) -> None:
         self.kinds = {kind.name: kind for kind in kinds}
-        self.image, self.live, self.memory = image, live, memory
+        self.image, self.live, self.memory, self.carried = image, live, memory, carried
+        self.linked: defaultdict[Thing, list[str | None]] = defaultdict(list)
         self.mark = Mark(f"run {image.run}")
         self.parts: dict[Thing, _Part] = {}
         self.notes: list[Note] = []
@@ -230,7 +251,7 @@ class _Draft:
             return
         if fate is Fate.MET or (fate is Fate.LOST and not self._made(name, thing)):
             self.lost(part.address, "was there before, as far as the ledger knows, so it stays; what it had then was not read")
-        elif self._as_left(kind, deed, thing, part.address, name):
+        elif self._as_left(kind, deed, thing, part.address, name) and (kind.archive or self._unused(kind, deed, thing, part.address, name)):
             part.state = "archived" if kind.archive else "absent"
             if kind.person:
                 self.lost(part.address, "is archived, not deleted: undo deletes nobody")
@@ -248,6 +269,29 @@ class _Draft:
             self.changed(address, "", f"{', '.join(other)} is not as the run left it, so all of it stays")
             self.skipped.add((planned, ""))
         return not other
+
+    def _unused(self, kind: Kind, deed: Deed, thing: Live, address: Address, planned: Address) -> bool:
+        """Whether nobody but the run has put anything on a thing that would be deleted; a note where somebody has."""
+        carriers = self.carried.get((thing.kind, thing.id), frozenset())
+        other = self.memory.others.get((thing.kind, thing.id))
+        known = {*deed.fields, deed.by, *kind.filled}
+        more = [path for path, value in values_of(kind, thing) if value and path not in known]
+        linked = self.linked[thing.kind, thing.id]
+        # Of who came back from the archive in that run the id was not kept.
+        others = len((carriers or frozenset()) - set(linked)) - linked.count(None)
+        if carriers is None:
+            told = "who carries it cannot be read"
+        elif other:
+            told = f"`name: {other.name}` has it too"
+        elif others > 0:
+            told = f"{others} that the run did not link to it {'carry' if others > 1 else 'carries'} it now"
+        elif more:
+            told = f"it has {', '.join(more)} since"
+        else:
+            return True
+        self.changed(address, "", f"{told}, so it stays")
+        self.skipped.add((planned, ""))
+        return False
 
     def _remake(self, kind: Kind, deed: Deed) -> None:
         """What was deleted is made anew, with what it had; where it is there again, it stays as it is."""
@@ -353,19 +397,35 @@ class _Draft:
 
     def links(self, deed: Deed) -> None:
         if deed.link and deed.target:
-            thing, target = (deed.source.kind, deed.source.id or ""), (deed.target.kind, deed.target.id or "")
-            present = deed.action is Action.DETACH
-            if not self._link(deed.link, thing, target, present=present) and present:
-                gone = next(end for end in (thing, target) if self.part(*end) is None)
-                self.changed(Address(*gone), "", "is gone, and its links with it")
-            if present and deed.ours:
-                self.ours.add((thing, target))
+            self._turn(deed, deed.link, deed.target)
         for held in deed.held if (deed.source.kind, deed.source.id) in self.parts else ():
             lost = [end for end in held.ids if not self._held(deed, held.link, (held.kind, end), ours=end in held.ours)]
             if lost:
                 name, ends = self.parts[deed.source.kind, str(deed.source.id)].address, self.kinds[held.kind].section
                 text = f"{len(lost)} of the {len(held.ids)} {ends} that were linked to it are gone"
                 self.notes.append(Note(CHANGED, text, name, self.mark))
+
+    def _turn(self, deed: Deed, link: LinkName, end: End) -> None:
+        """A link that the run made or took away."""
+        thing, target = (deed.source.kind, deed.source.id or ""), (end.kind, end.id or "")
+        present = deed.action is Action.DETACH
+        if not present and self._stays(link, thing, target):
+            return
+        if not self._link(link, thing, target, present=present) and present:
+            gone = next(end for end in (thing, target) if self.part(*end) is None)
+            self.changed(Address(*gone), "", "is gone, and its links with it")
+        if present and deed.ours:
+            self.ours.add((thing, target))
+
+    def _stays(self, link: LinkName, thing: Thing, target: Thing) -> bool:
+        """Whether a link stays that the run made: with the whole of its source, or because another name has it too."""
+        source, end = self.part(*thing), self.part(*target)
+        if source is None or end is None:
+            return False
+        other = self.memory.elsewhere(link, thing[1], target[1])
+        if other:
+            self.changed(source.address, str(end.address), f"`name: {other}` has the link to {end.address} too, so it stays")
+        return other is not None or (source.address, "") in self.skipped
 
     def _held(self, deed: Deed, link: LinkName, end: Thing, *, ours: bool) -> bool:
         """A link that went with a deletion."""

@@ -249,7 +249,8 @@ class Tries:
 class Client:
     """Calls one host with one token; shared by all threads.
 
-    Waiting ends when `stop` is set. `sleep` may replace that wait; it says True when it was cut short.
+    Waiting ends when `stop` is set. `sleep` may replace that wait; it says True when it was cut short. `guard` is asked before each
+    try of a call that may write, and raises where nothing more may be written.
     """
 
     base_url: str
@@ -265,6 +266,7 @@ class Client:
     sleep: Callable[[float], object] | None = None
     monotonic: Callable[[], float] = time.monotonic
     rand: Callable[[], float] = random.random
+    guard: Callable[[], object] | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     def __post_init__(self) -> None:
@@ -322,6 +324,8 @@ class Client:
             self.limiter.enter(self.patience)
         except NotAdmitted as shut:
             raise NoAnswer(self._call(request), str(shut), tries.maybe_done) from None
+        if self.guard and not request.reads_only:
+            self.guard()
 
     def _mend(self, request: Request, trouble: Trouble, tries: Tries) -> None:
         """Waits for what may mend it, or raises."""

@@ -77,6 +77,8 @@ COMPANY = Kind(
     # Contacts can be searched by no field of a company; 50 a page is what the recorded example shows (API 2.16).
     members=(Members(LinkName("contact", "companies"), Listing("GET /companies/{id}/contacts", style="pages", per_page=50)),),
     unrestored="segments, notes and counts stay bound to that one, which Intercom may still be archiving",
+    # API 2.16, company: without a time its own is taken; without a name it is called as its company_id.
+    filled=frozenset({"name", "remote_created_at"}),
     page="/a/apps/{app_id}/companies/{id}",
     blind=("not in this list: companies without users",),
     after=("attribute",),

@@ -40,7 +40,7 @@ class PostgresHome:
         try:
             self._url = make_url(address).set(drivername="postgresql+psycopg")
         except (ArgumentError, ValueError):
-            raise Usage("--ledger: the address cannot be read; write postgresql://USER@HOST:PORT/DATABASE") from None
+            raise Usage("--ledger: the address cannot be read; write postgresql://HOST:PORT/DATABASE") from None
         # Without the user: what stands before an @ is masked wherever it is shown, as an e-mail is.
         self.place = URL.create("postgresql", host=self._url.host, port=self._url.port, database=self._url.database).render_as_string()
         self._engine: Engine | None = None

@@ -67,7 +67,10 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
     rows = connection.execute(select(*_RECORD).where(here & (THINGS.c.key == key) & (THINGS.c.name == name)))
     # Ids and names are in clear, so what others have is known whatever key they use.
     others = connection.execute(select(*_OTHERS).where(here & (THINGS.c.name != name) & ~THINGS.c.deleted)).all()
-    count = select(func.count()).where(RUNS.c.app_id == app_id, RUNS.c.name == name, RUNS.c.key == key, RUNS.c.verb.in_(("apply", "undo")))
+    mine = (RUNS.c.app_id == app_id) & (RUNS.c.name == name) & (RUNS.c.key == key) & RUNS.c.verb.in_(("apply", "undo"))
+    # One that was refused, or that failed before its first call, is none.
+    sent = select(WRITES.c.id).where(WRITES.c.run == RUNS.c.id, WRITES.c.intended > 0).exists()
+    count = select(func.count()).where(mine, RUNS.c.exit_code.in_((0, 5)) | sent)
     # Unpacked: a name is looked up in a row in twice the time.
     records = {(row[0], row[1]): Record(*row[:-2], *(_Texts(text, place) for text in row[-2:])) for row in rows}
     return Memory(
@@ -124,7 +127,8 @@ def _open_writes(app_id: str, name: str, key: str) -> Select[Any]:
     """Writes that were planned and of which nobody can say that they were done, in the order in which they were planned."""
     owner = (RUNS.c.app_id == app_id) & (RUNS.c.name == name) & (RUNS.c.key == key)
     undone = WRITES.c.outcome.is_(None) | WRITES.c.outcome.in_(("failed", "skipped"))
-    return select(WRITES).join(RUNS, WRITES.c.run == RUNS.c.id).where(owner & undone & ~WRITES.c.superseded).order_by(WRITES.c.id)
+    rows = select(WRITES, RUNS.c.files).join(RUNS, WRITES.c.run == RUNS.c.id)
+    return rows.where(owner & undone & ~WRITES.c.superseded).order_by(WRITES.c.id)
 
 
 def _attempts(rows: Iterable[Row[Any]], place: str) -> Mapping[Place, Attempt]:
@@ -141,7 +145,8 @@ def _attempts(rows: Iterable[Row[Any]], place: str) -> Mapping[Place, Attempt]:
 
 
 def _attempt(row: Row[Any]) -> Attempt:
-    return Attempt(row.action, row.intended, row.proof, row.outcome is not None, dict(row.fields or {}), row.kind)
+    fields, files = dict(row.fields or {}), tuple(row.files or ())
+    return Attempt(row.action, row.intended, row.proof, row.outcome is not None, fields, row.kind, row.thing_id, row.target_id, files)
 
 
 def _stands(made: Attempt, last: Attempt) -> bool:

@@ -18,7 +18,7 @@ from reconciler.core.plan import Drift
 from reconciler.core.rename import same_person
 from reconciler.core.resource import Address, Live, Manifest, Note, Snapshot
 from reconciler.core.typing import settle_types
-from reconciler.workflow.remembering import files, hints
+from reconciler.workflow.remembering import hints
 from reconciler.workflow.session import Session
 
 # A lead whose create was never answered is not created again before this, and then only if search shows none.
@@ -39,7 +39,7 @@ def compare(session: Session, manifest: Manifest, live: Snapshot, memory: Memory
     """Both sides with values typed and doubts settled, what separates them, and why; `whole`: of the whole manifest."""
     manifest, untyped = settle_types(session.kinds, manifest, live)
     live = _withhold_lost(session, manifest, memory, replace(live, refusals=(*live.refusals, *untyped)))
-    left = orphans(session.kinds, manifest, live, memory, files(manifest, memory), whole=whole)
+    left = orphans(session.kinds, manifest, live, memory, whole=whole)
     found = comparison.diff(session.kinds, manifest, live, memory)
     told = {live.things[kind][live_id].address for kind, live_id in left.things if live_id in live.things.get(kind, {})}
     notes = [note for note in found.notes if note.topic != "undeclared" or note.address not in told]

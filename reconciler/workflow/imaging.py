@@ -61,7 +61,7 @@ def find(session: Session, run: str) -> Image | None:
     if kept is None:
         return None
     try:
-        image = joined(json.loads(kept.shared), json.loads(kept.private or "{}"))
+        image = joined(json.loads(kept.shared), json.loads(kept.private or "{}"), session.kinds)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ReconcilerError(f"the pre-images of the run {run} are damaged, or a newer reconciler wrote them; undo it by hand") from None
     return None if image.expired(session.now()) else image

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 from reconciler.core.calls import Job
 from reconciler.core.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.image import destroys
-from reconciler.core.memory import Record, Thing, without_tie
-from reconciler.core.orphan import WITHIN
+from reconciler.core.memory import WITHIN, Record, Thing, without_tie
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.recording import DONE, Scribe, Sides, as_found, standing
 from reconciler.core.resource import Address, LinkName, Manifest, Resource

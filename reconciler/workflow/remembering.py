@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Mapping, Set
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.core.kind import Kind
-from reconciler.core.memory import BLANK, Memory, Record
-from reconciler.core.orphan import WITHIN, Files, candidates
+from reconciler.core.memory import BLANK, WITHIN, Files, Memory, Record
+from reconciler.core.orphan import candidates
 from reconciler.core.reads import Hints
 from reconciler.core.resource import Address, LinkName, Manifest, Resource
 from reconciler.workflow.session import Session
@@ -27,7 +28,10 @@ LAG = 15 * 60.0
 
 def recall(session: Session, manifest: Manifest) -> Memory:
     """What the ledger holds for this workspace and the manifest's name; without a ledger nothing."""
-    return session.ledger.memory(session.here.app_id, manifest.name) if session.ledger else BLANK
+    if session.ledger is None:
+        return BLANK
+    found = session.ledger.memory(session.here.app_id, manifest.name)
+    return replace(found, files=files(manifest, found))
 
 
 def hints(session: Session, manifest: Manifest, memory: Memory) -> Hints:
@@ -98,7 +102,7 @@ def files(manifest: Manifest, memory: Memory) -> Files:
     read now: else this is another folder than theirs."""
     known = memory.records or memory.attempts
     read = frozenset(memory.digests.plain(called(name)) for name in manifest.files) if known else frozenset()
-    recorded = {record.file for record in memory.records.values() if record.file}
+    recorded = {file for record in memory.records.values() for file in record.files}
     if not recorded & read:
         return Files(read)
     return Files(read, frozenset(file for file in recorded - read if not _exists(file)))
@@ -111,11 +115,18 @@ def _exists(file: str) -> bool:
     return identity != _identity(root) or re.search(r"#[0-9a-f]{8}", path) is not None or (root / path).exists()
 
 
-def locked(session: Session, timeout: float) -> AbstractContextManager[object]:
-    """The right to write, from whatever keeps the memory. Raises Locked (6) after so many seconds."""
+@contextmanager
+def locked(session: Session, timeout: float) -> Iterator[object]:
+    """The right to write, from whatever keeps the memory; no try of a call goes out without it. Raises Locked (6) after so many seconds."""
     if session.ledger is None:
-        return nullcontext()
-    return session.ledger.locked(session.here.app_id, session.who, waiting(session, timeout))
+        yield None
+        return
+    with session.ledger.locked(session.here.app_id, session.who, waiting(session, timeout)) as lock:
+        session.client.guard = session.ledger.check
+        try:
+            yield lock
+        finally:
+            session.client.guard = None
 
 
 def waiting(session: Session, timeout: float) -> Waiting:

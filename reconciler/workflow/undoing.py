@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from reconciler.core import undo as core
@@ -11,6 +11,7 @@ from reconciler.core.diff import diff
 from reconciler.core.document import Document
 from reconciler.core.gates import Case, pinned
 from reconciler.core.image import Image
+from reconciler.core.memory import Thing
 from reconciler.core.past import Done, Run
 from reconciler.core.plan import Scope, make_plan
 from reconciler.core.privacy import shown
@@ -115,13 +116,28 @@ def _turned(session: Session, image: Image, facts: Sequence[Fact], rules: Rules)
     observer = Observer(session.client, session.kinds, session.tick)
     live = observer.observe(asked, session.here, session.window, Hints(also=also), frozenset(asked.resources))
     memory = recall(session, asked)
-    turned = core.undo(session.kinds, image, deeds, live, memory)
+    turned = core.undo(session.kinds, image, deeds, live, memory, _carried(session, core.made_for_good(session.kinds, deeds, live)))
     # Of what the run was held to and what rules now the stricter counts; nobody could correct the former.
     manifest, _, _ = govern(turned.manifest, rules)
     turned = replace(turned, manifest=manifest)
     difference = counted(session, diff(session.kinds, manifest, turned.live))
     changes = tuple(_named(change, turned.live) for change in difference.changes)
     return turned, Case(session.kinds, manifest, turned.live, replace(difference, changes=changes), memory)
+
+
+def _carried(session: Session, things: Sequence[Thing]) -> Mapping[Thing, core.Carried]:
+    """Who carries what would be deleted; None for all of it where that cannot be read with this token."""
+    from reconciler.intercom.count import UNREADABLE
+    from reconciler.intercom.http import HttpError
+    from reconciler.intercom.members import carriers
+
+    try:
+        found = carriers(session.client, session.kinds, things) if things else {}
+    except HttpError as error:
+        if error.status not in UNREADABLE:
+            raise
+        return dict.fromkeys(things)
+    return {thing: frozenset().union(*found.get(thing, {}).values()) for thing in things}
 
 
 def _named(change: Change, live: Snapshot) -> Change:

@@ -116,6 +116,14 @@ def applies_first(bench: Bench) -> None:
     bench.seed(contacts=[{"external_id": "25", "name": "Hoban"}])
 
 
+def applies_first_of_all(bench: Bench) -> None:
+    """What was merged first was applied, and nothing moved."""
+    merged = (bench.folder / "m.yaml").read_text()
+    bench.write("m.yaml", CHANGED)
+    applies(bench)
+    bench.write("m.yaml", merged + "# merged")
+
+
 HELD = ".reconciler"
 MEMORY = frozenset({HELD, f"{HELD}/.gitignore", f"{HELD}/ledger.db", f"{HELD}/key"})
 PLAN = frozenset({"plan.json"})
@@ -227,6 +235,7 @@ ROWS = (
     Row("invalid", "apply m.yaml --auto-approve", 65, "tags: [vip\n"),
     Row("in part", "apply m.yaml --auto-approve", 5, "tags: [vip, trial, {name: old, state: absent}]\n", lives(**IN_USE),
         writes=2, files=MEMORY),
+    Row("for ever at the lock", "apply m.yaml --auto-approve --lock-timeout nan", 64, CHANGED),
     Row("events", "apply m.yaml --auto-approve --events e", 0, CHANGED, writes=2, files=MEMORY | {"e"}),
     Row("somebody else is at it", "apply m.yaml --auto-approve --lock-timeout 0", 6, CHANGED, held,
         files=MEMORY - {HELD, f"{HELD}/.gitignore"}, says="zoe on a desk"),
@@ -235,6 +244,9 @@ ROWS = (
     Row("nothing applied yet, and as declared", "drift m.yaml", 0),
     Row("nothing moved", "drift m.yaml", 0, CHANGED, applies),
     Row("somebody edited it", "drift m.yaml", 2, CHANGED, then(applies, lives(**RENAMED))),
+    Row("merged, and more people missing than an apply may leave out", "drift m.yaml", 0,
+        CHANGED + f"contacts: [{', '.join(f'{{external_id: n{n}}}' for n in range(11))}]\n", applies_first_of_all),
+    Row("merged, and a whole section emptied", "drift m.yaml", 0, "policy: {prune: {tags: owned}}\ntags: []\n", applies_first_of_all),
     Row("merged, and not applied", "drift m.yaml", 0, CHANGED + "contacts: [{external_id: '25', name: Wash}]\n", applies_first),
     Row("the plan that puts it right", "drift m.yaml --fix -o fix.json", 2, CHANGED, then(applies, lives(**RENAMED)),
         files=frozenset({"fix.json"})),

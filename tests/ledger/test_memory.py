@@ -406,8 +406,9 @@ def test_runs_of_a_later_time_sort_later(ledger: Ledger, clock: Clock) -> None:
 
 def test_only_what_applies_and_undoes_counts_as_a_run(ledger: Ledger) -> None:
     for verb in ("apply", "apply", "undo", "adopt", "forget", "plan"):
-        ledger.begin(replace(HEAD, verb=verb))
-    ledger.begin(BESIDE)
+        ledger.end(ledger.begin(replace(HEAD, verb=verb)), 0, {})
+    ledger.end(ledger.begin(BESIDE), 5, {})
+    ledger.end(ledger.begin(BESIDE), 3, {})
     assert [ledger.memory(APP, name).runs for name in ("default", "beside", "third")] == [3, 1, 0]
 
 
@@ -428,7 +429,8 @@ def test_a_run_is_kept_with_its_head_its_end_and_its_counts(ledger: Ledger, fold
 def test_the_head_of_a_run_holds_no_email(ledger: Ledger, folder: Path) -> None:
     mail = "wash@serenity.example"
     policy = {"protect": [f"contact/{mail}"], mail: {"who": (mail, f"<{mail}>")}}
-    ledger.begin(replace(HEAD, name=mail, who=f"Wash {mail}", revision=mail, files=[f"crew/{mail}.yaml"], policy=policy))
+    run = ledger.begin(replace(HEAD, name=mail, who=f"Wash {mail}", revision=mail, files=[f"crew/{mail}.yaml"], policy=policy))
+    ledger.end(run, 0, {})
     [row] = kept(folder, RUNS)
     assert "@" not in f"{row.name} {row.who} {row.revision} {row.files} {row.policy}"
     assert row.who == f"Wash {ledger.digests.plain(mail)}"
@@ -458,13 +460,13 @@ def test_a_planned_write_is_kept_with_ids_places_and_digests_and_its_outcome_wit
 def test_outcomes_go_after_thirty_days_when_a_run_begins(ledger: Ledger, folder: Path, clock: Clock) -> None:
     write(ledger)
     clock.at += 30 * DAY
-    ledger.begin(HEAD)
+    ledger.end(ledger.begin(HEAD), 0, {})
     assert len(kept(folder, WRITES)) == 1
     clock.at += 1
-    ledger.begin(HEAD)
+    ledger.end(ledger.begin(HEAD), 0, {})
     assert kept(folder, WRITES) == []
     assert known(ledger) == "c-1"
-    assert ledger.memory(APP).runs == 3
+    assert ledger.memory(APP).runs == 2
 
 
 @pytest.mark.parametrize("outcome", ["failed", "skipped", None])

@@ -101,10 +101,10 @@ def test_a_user_without_the_right_to_create_uses_what_is_there(postgres: Cluster
 
 def test_a_read_is_one_moment_and_waits_for_no_writer(home: PostgresHome) -> None:
     with a_ledger(home) as ledger:
-        ledger.begin(HEAD)
+        ledger.end(ledger.begin(HEAD), 0, {})
         with reading(home.engine(create=False)).begin() as connection:
             counted = [connection.scalar(select(func.count()).select_from(RUNS))]
-            ledger.begin(HEAD)
+            ledger.end(ledger.begin(HEAD), 0, {})
             counted.append(connection.scalar(select(func.count()).select_from(RUNS)))
         assert counted == [1, 1]
         assert ledger.memory(APP).runs == 2
@@ -241,7 +241,7 @@ def test_sentences_hold_no_password_no_statement_and_no_value(postgres: Cluster,
 
 @pytest.mark.parametrize("address", ["postgresql://wash:secret@host:port/ledger", "postgresql:secret"])
 def test_an_address_that_cannot_be_read_is_wrong_usage_and_not_shown(address: str) -> None:
-    with pytest.raises(Usage, match="the address cannot be read; write postgresql://USER@HOST:PORT/DATABASE") as said:
+    with pytest.raises(Usage, match="the address cannot be read; write postgresql://HOST:PORT/DATABASE") as said:
         PostgresHome(address)
     assert "secret" not in str(said.value)
 

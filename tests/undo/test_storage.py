@@ -93,8 +93,9 @@ def test_an_image_reads_back_as_it_was(told: Route) -> None:
     with told.session() as session:
         work = workflow.ready(session, told.saved(told.manifest(PLAN)), planned.manifest)
         list(workflow.carry_out(session, work, Patient(told.clock)))
-    image = joined(*(json.loads(kept(told, suffix).read_text()) for suffix in ("", ".private")))
-    assert joined(*parted(KINDS, image)) == image
+    shared, private = (json.loads(kept(told, suffix).read_text()) for suffix in ("", ".private"))
+    image = joined(shared, private, KINDS)
+    assert joined(*parted(KINDS, image), KINDS) == image
     assert [deed.action for deed in image.deeds] == [deed.action for deed in whole]
 
 

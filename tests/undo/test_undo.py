@@ -33,6 +33,49 @@ def by_hand(told: Route, method: str, target: str, body: object = None) -> Any:
     return Caller(told.box).ok(method, target, body)
 
 
+# ---- what others use by now
+
+
+def test_a_tag_that_others_carry_by_now_stays(told: Route) -> None:
+    first = run(told, tags=["new"])
+    run(told, tags=["new"], contacts=[{"external_id": "25", "tags": ["new"]}, {"external_id": "26", "tags": ["new"]}])
+    found = undo_plan(told, first)
+    assert changes(found) == []
+    assert notes(found, CHANGED)["tag/new"] == ["2 that the run did not link to it carry it now, so it stays"]
+
+
+def test_a_tag_that_the_run_gave_to_people_goes_with_them(told: Route) -> None:
+    run(told, tags=["new"], contacts=[{"external_id": "25", "tags": ["new"]}])
+    assert "delete tag/new" in changes(undo_plan(told))
+
+
+def test_a_company_that_somebody_filled_stays(told: Route) -> None:
+    run(told, companies=[{"company_id": "9", "name": "Gold"}])
+    assert "delete company/9" in changes(undo_plan(told))
+    by_hand(told, "POST", "/companies", {"company_id": "9", "plan": "Enterprise"})
+    found = undo_plan(told)
+    assert changes(found) == []
+    assert notes(found, CHANGED)["company/9"] == ["it has plan since, so it stays"]
+
+
+def test_what_another_name_has_by_now_stays(told: Route) -> None:
+    first = run(told, name="growth", tags=["new"])
+    run(told, name="support", tags=["new"])
+    found = undo_plan(told, first)
+    assert changes(found) == []
+    assert notes(found, CHANGED)["tag/new"] == ["`name: support` has it too, so it stays"]
+
+
+def test_a_link_that_another_name_has_too_stays(told: Route) -> None:
+    linked = {"tags": ["new"], "contacts": [{"external_id": "25", "tags": ["new"]}]}
+    run(told, name="growth", tags=["new"])
+    second = run(told, name="growth", **linked)
+    run(told, name="support", **linked)
+    found = undo_plan(told, second)
+    assert changes(found) == []
+    assert "`name: support` has the link to" in str(notes(found, CHANGED))
+
+
 # ---- what comes back
 
 
