@@ -15,7 +15,7 @@ from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Scope
 from reconciler.core.resource import Address
 from reconciler.errors import Stale
-from reconciler.ledger import Ledger
+from reconciler.ledger import Ledger, LockLost
 from reconciler.workflow.keeping import head_of
 from tests.conftest import MakeRoute
 from tests.route import Route, changes, lines
@@ -557,6 +557,34 @@ def test_an_apply_that_wrote_nothing_is_no_first_run(route: MakeRoute) -> None:
     assert changes(told.document(path)) == ["create tag/new"]
     told.converge(path)
     assert changes(told.document(path)) == ["delete tag/growth/a"]
+
+
+def test_what_somebody_gave_another_name_is_not_pruned_under_it(route: MakeRoute) -> None:
+    told = route(ledger=True)
+    path = told.manifest(PRUNING + "tags: [vip, x]\n")
+    told.converge(path)
+    by_hand(told, "POST", "/tags", {"id": tag_id(told, "vip"), "name": "Churn risk Q4"})
+    told.manifest(PRUNING + "tags: [x]\n")
+    found = told.document(path)
+    assert changes(found) == []
+    assert "it was tag/vip when it was applied, and somebody renamed it: left alone" in topics(found, "orphaned")[0]
+
+
+def test_no_try_of_a_call_goes_out_without_the_lock(route: MakeRoute) -> None:
+    told = route(ledger=True)
+    found = told.saved(told.manifest("tags: [vip]\n"))
+    told.box.faults.add("POST", "^/tags$", status=503, times=None)
+    assert told.ledger
+
+    def check() -> None:
+        if told.box.writes:
+            raise LockLost("the lock is gone")
+
+    told.ledger.check = check  # type: ignore[method-assign]  # the lock is lost once the first try was answered
+    told.box.forget_requests()
+    with told.session() as session, workflow.locked(session, 1.0), pytest.raises(LockLost):
+        list(workflow.carry_out(session, workflow.ready(session, found, workflow.planned_manifest(found)), threading.Event()))
+    assert len(told.box.writes) == 1
 
 
 def test_what_another_name_linked_is_not_pruned_though_its_run_was_killed(route: MakeRoute) -> None:

@@ -60,6 +60,9 @@ class _Sides:
             return Cause.UNAPPLIED
         if self._ended():
             return Cause.DRIFT
+        if self.record is None and self.memory.created(self.change.address):
+            # A create of ours made it whose answer was lost.
+            return Cause.CONFIG
         if self.record is None or self.record.deleted:
             return Cause.FOREIGN if self.change.action in _GOING else Cause.CONFIG
         return Cause.CONFIG if self.change.action in _GOING else Cause.DRIFT

@@ -104,7 +104,7 @@ class _Draft:
             text = f"is ours (id {record.id}) and declared in {', '.join(unread)}, which was not given: left alone"
             self.note("not read", text, address)
             return
-        spared = self._spared(kind, record, thing)
+        spared = self._spared(kind, record, thing) or (self._renamed(kind, record, thing) if thing else "")
         if thing and file and not spared:
             self.changes.append(_deletion(kind, thing, file))
         else:
@@ -153,6 +153,12 @@ class _Draft:
         if self.prune(kind) == "never":
             return f"left alone: `policy: prune: {kind.section}: owned` deletes it, `reconciler forget` lets it go"
         return self._barred(kind) or (self._elsewhere(thing) if thing else "it is not seen any more")
+
+    def _renamed(self, kind: Kind, record: Record, thing: Live) -> str:
+        """Why something is left alone to which somebody gave another name: that name was never declared, so nobody can have meant it."""
+        fold, known = kind.identities[0].fold, _address(record)
+        same = record.thing == self.memory.digests.thing(self.memory.app_id, thing.address) or fold(known.key) == fold(thing.key)
+        return "" if same else f"it was {known} when it was applied, and somebody renamed it: left alone, `reconciler forget` lets it go"
 
     def _barred(self, kind: Kind) -> str:
         """Why nothing of a kind is pruned in this plan; empty where something may be."""

@@ -51,6 +51,13 @@ def test_nothing_personal_is_in_what_may_be_shared(told: Route) -> None:
     assert {"wash@serenity.example", "Wash", "Hoban", "+15550107", "river@serenity.example"} <= set(re.findall('"([^"]+)"', private))
 
 
+def test_no_value_of_a_person_is_in_what_may_be_shared(told: Route) -> None:
+    run(told, contacts=[{"external_id": "27", "custom_attributes": {"score": 8}}])
+    (shared,) = (change for change in json.loads(kept(told).read_text())["changes"] if change["action"] == "update")
+    assert shared["fields"] == {"custom_attributes.score": None}
+    assert "8" in kept(told, ".private").read_text()
+
+
 def test_only_the_owner_may_read_any_of_it(told: Route) -> None:
     run(told, **EVERYTHING)
     assert {stat.S_IMODE(kept(told, suffix).stat().st_mode) for suffix in ("", ".private")} == {0o600}
