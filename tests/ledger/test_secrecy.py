@@ -77,7 +77,7 @@ def test_only_the_image_of_a_run_may_hold_a_value_and_nobody_else_may_read_it(le
 def test_owners_whose_names_hold_different_emails_stay_different(ledger: Ledger) -> None:
     names = ("a@x.example", "b@x.example")
     for name in names:
-        ledger.begin(RunHead(APP, "us", name, "", ""))
+        ledger.end(ledger.begin(RunHead(APP, "us", name, "", "")), 0, {})
         ledger.record(APP, name, [a_record(ledger.digests, id=name[0])])
     assert [list(ledger.memory(APP, name).records) for name in names] == [[("contact", "a")], [("contact", "b")]]
     assert [ledger.memory(APP, name).runs for name in names] == [1, 1]
