@@ -28,6 +28,8 @@ def doubts(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Me
 def _undone(live: Snapshot, memory: Memory) -> Iterator[tuple[str, str, str, str]]:
     """Links of ours that the whole list of their source does not show."""
     for (kind, live_id), record in memory.records.items():
+        if not record.tied:
+            continue
         for field, held in record.links.items():
             link = LinkName(kind, field)
             seen = live.links.get(link, {}).get(live_id)

@@ -69,6 +69,8 @@ class Record:
     written: float = 0.0
     fields: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[str, Ties] = field(default_factory=dict)
+    # Whether any of the links may be ours; where none is, they need not be read.
+    tied: bool = field(default=True, compare=False)
 
     @property
     def name(self) -> Thing:
@@ -195,7 +197,12 @@ class Memory:
     @cached_property
     def by_thing(self) -> Mapping[str, Record]:
         """The records by the digests of their addresses; of two with one, the one that is not deleted."""
-        return {r.thing: r for r in sorted(self.records.values(), key=lambda r: (not r.deleted, r.written, r.id))}
+        found: dict[str, Record] = {}
+        for record in self.records.values():
+            other = found.get(record.thing)
+            if other is None or _rank(other) < _rank(record):
+                found[record.thing] = record
+        return found
 
     def of(self, kind: str, live_id: str | None) -> Record | None:
         """What is recorded of a live thing."""
@@ -233,10 +240,16 @@ class Memory:
 
     def owned(self, link: LinkName, record: Record) -> Sequence[str]:
         """The ids of the other ends of the links that we made."""
-        return [target_id for target_id, tie in record.links.get(link.field, NOTHING).items() if tie == Tie.OWNED]
+        held = record.links.get(link.field, NOTHING) if record.tied else NOTHING
+        return [target_id for target_id, tie in held.items() if tie == Tie.OWNED]
 
 
 BLANK = Memory()
+
+
+def _rank(record: Record) -> tuple[bool, float, str]:
+    """Of two records of one address the higher counts."""
+    return not record.deleted, record.written, record.id
 
 
 def disowned(memory: Memory) -> Memory:
@@ -258,4 +271,4 @@ def without_tie(record: Record, link: str, target_id: str) -> Record:
 
 def with_tie(record: Record, link: str, target_id: str, tie: Tie) -> Record:
     """A record that knows how one link came about."""
-    return replace(record, links={**record.links, link: {**record.links.get(link, NOTHING), target_id: tie.value}})
+    return replace(record, tied=True, links={**record.links, link: {**record.links.get(link, NOTHING), target_id: tie.value}})

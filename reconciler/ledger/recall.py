@@ -53,8 +53,10 @@ class _Texts(Mapping[str, Any]):
         return self._map().items()
 
 
+# How a link of ours stands in the JSON of links.
+_OWNED = f'"{Tie.OWNED}"'
 # As the fields of a record are ordered.
-_RECORD = [THINGS.c[field.name] for field in dataclasses.fields(Record)]
+_RECORD = [THINGS.c[field.name] for field in dataclasses.fields(Record) if field.name != "tied"]
 
 
 def recall(connection: Connection, digests: Digests, app_id: str, name: str, place: str) -> Memory:
@@ -72,7 +74,7 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
     sent = select(WRITES.c.id).where(WRITES.c.run == RUNS.c.id, WRITES.c.intended > 0).exists()
     count = select(func.count()).where(mine, RUNS.c.exit_code.in_((0, 5)) | sent)
     # Unpacked: a name is looked up in a row in twice the time.
-    records = {(row[0], row[1]): Record(*row[:-2], *(_Texts(text, place) for text in row[-2:])) for row in rows}
+    records = {(row[0], row[1]): _record(row, place) for row in rows}
     return Memory(
         app_id=app_id,
         digests=digests,
@@ -83,6 +85,11 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
         there=True,
         runs=connection.scalar(count) or 0,
     )
+
+
+def _record(row: Row[Any], place: str) -> Record:
+    fields, links = row[-2:]
+    return Record(*(*row[:-2], _Texts(fields, place), _Texts(links, place), _OWNED in links))
 
 
 def _untied(connection: Connection, records: Mapping[Thing, Record], app_id: str, name: str, key: str) -> dict[Thing, Record]:

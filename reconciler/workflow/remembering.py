@@ -53,8 +53,11 @@ def hints(session: Session, manifest: Manifest, memory: Memory) -> Hints:
 
 def _known(kind: Kind, resource: Resource, memory: Memory) -> Record | None:
     """What is recorded of a resource under its address, or under one that it had."""
+    record = memory.at(resource.address)
+    if record and not record.deleted:
+        return record
     folded = ((by, kind.identity[by].fold(key) if kind.identity[by].stable else key) for by, key in resource.former)
-    for address in (resource.address, *(Address(kind.name, key) for _, key in folded)):
+    for address in (Address(kind.name, key) for _, key in folded):
         record = memory.at(address)
         if record and not record.deleted:
             return record
