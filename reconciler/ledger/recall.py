@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import ItemsView, Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, func, select, tuple_
@@ -87,7 +87,7 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
     )
 
 
-def _record(row: Row[Any], place: str) -> Record:
+def _record(row: Sequence[Any], place: str) -> Record:
     fields, links = row[-2:]
     return Record(*(*row[:-2], _Texts(fields, place), _Texts(links, place), _OWNED in links))
 
