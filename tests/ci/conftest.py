@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from reconciler.sandbox import Sandbox, serve
+from tests.forkserver import Process, programs
 
 ROOT = Path(__file__).parents[2]
 CI = ROOT / "examples/ci"
@@ -101,9 +102,9 @@ class Repository:
 
     def applied(self) -> None:
         """What HEAD declares is applied, and the ledger remembers it."""
-        command = ["reconciler", "apply", "intercom", "--auto-approve", "--ledger", "git"]
-        done = subprocess.run(command, cwd=self.path, env=self.env, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
+        done = Process(["apply", "intercom", "--auto-approve", "--ledger", "git"], self.path, self.env)
+        _, err = done.communicate(120)
+        assert done.returncode == 0, err
 
     def refs(self) -> list[str]:
         """What the remote holds of ours."""
@@ -126,7 +127,7 @@ def surroundings(home: Path) -> dict[str, str]:
     """What a job finds: our `reconciler`, git that can commit, and nothing of whoever runs the tests."""
     home.mkdir(exist_ok=True)
     name = {f"GIT_{who}_{what}": "ci@serenity.example" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    path = f"{BIN}:{os.environ['PATH']}"
+    path = f"{programs()}:{BIN}:{os.environ['PATH']}"
     return {"HOME": str(home), "PATH": path, "LC_ALL": "C.UTF-8", "CI": "true", "GIT_CONFIG_NOSYSTEM": "1", **name}
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.process.driving import Box, Shell, served
+from tests.process.story import ids, manifest, seed, told
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +22,22 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
 def shell(box: Box, tmp_path: Path) -> Shell:
     box.start({})
     return Shell(tmp_path, box)
+
+
+@pytest.fixture
+def story(shell: Shell) -> Shell:
+    # Search is blind for what an apply creates, as it is in Intercom.
+    shell.box.start(seed(), search_delay=600)
+    shell.write("intercom.yaml", manifest())
+    return shell
+
+
+@pytest.fixture(scope="session")
+def undisturbed(box: Box, tmp_path_factory: pytest.TempPathFactory) -> Counter[str]:
+    """The writes of one apply that nothing disturbs."""
+    shell = Shell(tmp_path_factory.mktemp("undisturbed"), box)
+    box.start(seed(), search_delay=600)
+    before = ids(box)
+    shell.write("intercom.yaml", manifest())
+    assert shell.run("apply", "intercom.yaml", "--auto-approve").code == 0
+    return told(box, box.writes(), before)

@@ -6,19 +6,22 @@ import http.client
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.forkserver import REAL, Process, programs
+
 Doc = dict[str, Any]
+Running = Process | subprocess.Popen[str]
 TOKEN = "tok-5eC7etc0ffee5eC7etc0ffee="
-MAIN = [sys.executable, "-c", "from reconciler.cli import main; main()"]
 
 
 @dataclass
@@ -59,7 +62,7 @@ class Box:
     def start(self, seed: Doc, **settings: Any) -> None:
         """As new, with these knobs and these live things; nothing recorded."""
         self.call("DELETE", "/_sandbox/faults")
-        self.call("POST", "/_sandbox/settings", {"search_delay": 0, "rate_limit": None, "archive_delay": 0, **settings})
+        self.call("POST", "/_sandbox/settings", {"search_delay": 0, "rate_limit": None, "archive_delay": 0, "clock_offset": 0, **settings})
         self.call("POST", "/_sandbox/reset")
         assert self.call("POST", "/_sandbox/seed", seed)
         self.forget()
@@ -73,23 +76,30 @@ class Box:
     def forget(self) -> None:
         self.call("DELETE", "/_sandbox/requests")
 
+    def hits(self) -> int:
+        """How many calls met a fault so far, those that are still delayed included."""
+        return int(self.call("GET", "/_sandbox/faults")["hits"])
+
     def writes(self) -> list[Doc]:
         found: list[Doc] = self.call("GET", "/_sandbox/requests")["writes"]
         return found
 
     def wait_for_writes(self, number: int, seconds: float = 20.0) -> None:
-        ends = time.monotonic() + seconds
-        while len(self.writes()) < number:
-            assert time.monotonic() < ends, f"only {len(self.writes())} writes came"
-            time.sleep(0.005)
+        until(lambda: len(self.writes()) >= number, seconds)
+
+
+def until(there: Callable[[], object], seconds: float = 20.0) -> None:
+    ends = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < ends, "it did not come"
+        time.sleep(0.005)
 
 
 @contextmanager
 def served(data: Path, *options: str) -> Iterator[Box]:
     """`reconciler sandbox serve` in a process of its own."""
-    command = [*MAIN, "sandbox", "serve", "--port", "0", "--data", str(data), "--token", TOKEN, *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout
+    command = ["sandbox", "serve", "--port", "0", "--data", str(data), "--token", TOKEN, *options]
+    process = Process(command, data.parent, os.environ)
     ready, _, _ = select.select([process.stdout], [], [], 20)
     assert ready, "the sandbox did not say where it is"
     box = Box(process.stdout.readline().strip())
@@ -97,18 +107,19 @@ def served(data: Path, *options: str) -> Iterator[Box]:
         yield box
     finally:
         box.close()
-        process.terminate()
-        _, err = process.communicate(timeout=10)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(10)
         assert "Traceback" not in err, err
 
 
 @dataclass
 class Shell:
-    """A folder in which verbs run."""
+    """A folder in which verbs run. `real`: each starts Python, as it does for people."""
 
     folder: Path
     box: Box
     environ: Mapping[str, str] = field(default_factory=dict)
+    real: bool = False
 
     def write(self, name: str, text: str | Doc) -> Path:
         path = self.folder / name
@@ -119,29 +130,28 @@ class Shell:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("INTERCOM_", "RECONCILER_", "CI", "GITHUB_"))}
         return {**kept, "INTERCOM_ACCESS_TOKEN": TOKEN, "INTERCOM_BASE_URL": self.box.url, **self.environ}
 
-    def spawn(self, *arguments: str, **how: Any) -> subprocess.Popen[str]:
-        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
-        return subprocess.Popen([*MAIN, *arguments], cwd=self.folder, env=self.env(), text=True, **pipes)
+    def spawn(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> Running:
+        if not self.real:
+            return Process(arguments, self.folder, self.env(), stdin)
+        pipe = subprocess.PIPE
+        return subprocess.Popen([*REAL, *arguments], cwd=self.folder, env=self.env(), text=True, stdin=stdin, stdout=pipe, stderr=pipe)
 
-    def run(self, *arguments: str, **how: Any) -> Ended:
-        return ended(self.spawn(*arguments, **how))
+    def run(self, *arguments: str) -> Ended:
+        return ended(self.spawn(*arguments))
 
     def sh(self, script: str) -> Ended:
-        """A line of shell in which `reconciler` is the verb."""
-        quoted = " ".join(f"'{part}'" for part in MAIN)
-        script = f"set -o pipefail; reconciler() {{ {quoted} \"$@\"; }}; {script}"
-        how: Doc = {"cwd": self.folder, "env": self.env(), "capture_output": True, "text": True, "timeout": 60}
-        done = subprocess.run(["bash", "-c", script], check=False, **how)
+        """A line of shell."""
+        env = self.env()
+        env["PATH"] = f"{Path(sys.executable).parent if self.real else programs()}:{env['PATH']}"
+        how: Doc = {"cwd": self.folder, "env": env, "capture_output": True, "text": True, "timeout": 60}
+        done = subprocess.run(["bash", "-o", "pipefail", "-c", script], check=False, **how)
         return Ended(done.returncode, done.stdout, done.stderr)
 
 
-def ended(process: subprocess.Popen[str], seconds: float = 60.0) -> Ended:
+def ended(process: Running, seconds: float = 60.0) -> Ended:
     out, err = process.communicate(timeout=seconds)
-    return Ended(process.returncode, out or "", err or "")
-
-
-def command_line(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+    assert process.returncode is not None
+    return Ended(process.returncode, out, err)
 
 
 def outcomes_of(folder: Path) -> Sequence[str | None]:

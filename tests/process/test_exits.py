@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
-from tests.process.driving import TOKEN, Ended, Shell, command_line, ended
+from tests.process.driving import TOKEN, Ended, Shell, ended, until
 
 PIN = "workspace: {app_id: sandbox1, region: us}\n"
 
@@ -59,6 +60,7 @@ def test_another_thing_that_has_the_name_now_is_left_alone(shell: Shell) -> None
 
 
 def test_streams_hold_what_they_should(shell: Shell) -> None:
+    shell.real = True
     shell.write("a.yaml", PIN + "tags: [vip]\n")
     planned = shell.run("plan", "a.yaml", "--format", "json")
     assert json.loads(planned.out)["summary"]["create"] == 1
@@ -75,16 +77,68 @@ def test_streams_hold_what_they_should(shell: Shell) -> None:
     assert applied.err.startswith("no ledger here yet: ")
 
 
-@pytest.mark.parametrize("verb", ["get contacts", "plan a.yaml --format json", "apply a.yaml --auto-approve"])
-def test_a_reader_that_leaves_is_no_error(shell: Shell, verb: str) -> None:
+READERS = {
+    "get contacts | head -1 | wc -l": (0, "1"),
+    "plan a.yaml --format json | head -1 | wc -l": (0, "1"),
+    "plan a.yaml --detailed-exitcode | head -1 | wc -l": (2, "1"),
+    "apply a.yaml --auto-approve | head -1 | wc -l": (0, "1"),
+    "apply a.yaml --auto-approve 2>&1 | true": (0, ""),
+}
+
+
+@pytest.mark.parametrize("verb", READERS)
+def test_a_reader_that_leaves_changes_no_exit_code(shell: Shell, verb: str) -> None:
     shell.box.call("POST", "/_sandbox/seed", {"contacts": [{"external_id": str(n), "name": "x" * 500} for n in range(300)]})
     tags = ", ".join(f"t{n:04}" for n in range(1, 90))
     shell.write("a.yaml", f"{PIN}tags: [{tags}]\n")
-    done = shell.sh(f"reconciler {verb} | head -1 | wc -l")
-    assert (done.code, done.out.strip()) == (0, "1")
+    done = shell.sh(f"reconciler {verb}")
+    assert (done.code, done.out.strip()) == READERS[verb]
     assert "error" not in done.err
     if verb.startswith("apply"):
         assert len(shell.box.writes()) == 89, "showing it never ends an apply"
+
+
+def test_a_file_is_nobody_to_ask_and_nothing_is_written(shell: Shell) -> None:
+    shell.write("a.yaml", PIN + "tags: [vip]\n")
+    done = shell.sh("reconciler apply a.yaml < a.yaml")
+    assert (done.code, done.out) == (64, "")
+    assert "--auto-approve" in done.err
+    assert shell.box.call("GET", "/_sandbox/requests")["requests"] == []
+    assert not (shell.folder / ".reconciler").exists()
+
+
+def test_the_token_is_in_no_file(shell: Shell) -> None:
+    """Nor in what anybody says (`Ended`). Every verb, in one process: `tests/cli/test_auth.py`."""
+    shell.box.call("POST", "/_sandbox/seed", {"contacts": [{"external_id": "1"}]})
+    shell.write("a.yaml", PIN + "tags: [vip]\ncontacts: [{external_id: '1', tags: [vip]}]\n")
+    reports = ("--report", "html=plan.html", "--report", "markdown=plan.md", "--calls")
+    ends(shell, 0, "plan", "a.yaml", "-o", "plan.json", *reports)
+    ends(shell, 0, "apply", "plan.json", "--events", "events.jsonl")
+    # A server, or what stands before it, may tell us what we sent.
+    echo = {"message": f"no access for Authorization: Bearer {TOKEN}", "code": TOKEN, "times": 2}
+    shell.box.fault(status=401, path="^/me$", **echo)
+    ends(shell, 1, "plan", "a.yaml")
+    shell.box.calm()
+    shell.box.fault(method="POST", path="^/tags$", status=422, **echo)
+    shell.write("b.yaml", PIN + "tags: [another]\n")
+    ends(shell, 5, "apply", "b.yaml", "--auto-approve", "--events", "more.jsonl")
+    shell.box.calm()
+    written = [path for path in shell.folder.rglob("*") if path.is_file()]
+    assert {"plan.json", "plan.html", "events.jsonl", "more.jsonl", "ledger.db"} <= {path.name for path in written}
+    assert [path for path in written if TOKEN.encode() in path.read_bytes()] == []
+
+
+def test_the_token_is_not_on_the_command_line(shell: Shell) -> None:
+    shell.real = True
+    shell.write("a.yaml", PIN + "tags: [vip]\n")
+    shell.box.fault(delay=0.3, times=None, path="^(?!/_sandbox)")
+    apply = shell.spawn("apply", "a.yaml", "--auto-approve")
+    until(shell.box.hits)
+    process = Path("/proc", str(apply.pid))
+    assert TOKEN.encode() not in (process / "cmdline").read_bytes()
+    children = (process / "task" / str(apply.pid) / "children").read_text().split()
+    assert children == [], "nothing is started that could show it"
+    assert ended(apply).code == 0
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -93,7 +147,6 @@ def test_waiting_for_the_limit_ends_with_a_signal(shell: Shell, signum: int, cod
     shell.write("a.yaml", {"tags": [f"t{n}" for n in range(60)]})
     apply = shell.spawn("apply", "a.yaml", "--auto-approve")
     shell.box.wait_for_writes(3)
-    assert TOKEN.encode() not in command_line(apply.pid)
     time.sleep(0.5)
     began = time.monotonic()
     apply.send_signal(signum)
@@ -118,6 +171,7 @@ def test_looking_again_at_what_goes_later_ends_with_a_signal(shell: Shell) -> No
 
 
 def test_a_served_sandbox_ends_cleanly_and_says_where_it_is_first(shell: Shell) -> None:
+    shell.real = True
     served = shell.spawn("sandbox", "serve", "--port", "0", "--data", "s.db")
     assert served.stdout
     assert served.stdout.readline().startswith("http://127.0.0.1:")

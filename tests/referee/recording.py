@@ -43,7 +43,7 @@ class Exchange:
 
 
 class Recorder:
-    """Told of every exchange of a sandbox; several processes share the folder, none of them a file."""
+    """Told of every exchange of a sandbox; several processes share the folder, and a process that was forked the file."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / f"{os.getpid()}.jsonl"

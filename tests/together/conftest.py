@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,7 @@ from reconciler.sandbox import Sandbox, serve
 from tests.gates.conftest import Bench
 from tests.ledger.repositories import KEY, a_copy
 from tests.postgres import Cluster
-from tests.process.driving import TOKEN, Box, Shell
+from tests.process.driving import TOKEN, Box, Running, Shell
 from tests.together.oracle import Live, assert_ledger_equals_live, live_in
 from tests.together.rounds import PLAIN_GIT
 
@@ -30,9 +29,9 @@ class Desk(Bench):
     address: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
 
-    def spawn(self, *arguments: str, **how: Any) -> subprocess.Popen[str]:
+    def spawn(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> Running:
         """A verb in a process of its own."""
-        return Shell(self.folder, Box(self.url), self.environ).spawn(*arguments, **how)
+        return Shell(self.folder, Box(self.url), self.environ).spawn(*arguments, stdin=stdin)
 
     def opens(self, create: bool) -> Ledger | None:
         return Ledger.open(Path(".reconciler"), create=create, address=self.address)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -17,7 +16,7 @@ from typing import IO
 import pytest
 
 from reconciler import workflow
-from tests.process.driving import ended
+from tests.process.driving import Running, ended
 from tests.together.conftest import AT_ONCE, Desk
 from tests.together.oracle import assert_ledger_is_true, live_in
 from tests.together.racing import Side
@@ -137,9 +136,9 @@ def test_what_ends_under_its_lock_gives_it_back(desk: Desk, how: str) -> None:
 LINKING, CREATING = "^/contacts/.*/companies$", "^/companies$"
 
 
-def strike(desk: Desk, signum: int, path: str = LINKING) -> tuple[int, subprocess.Popen[str]]:
+def strike(desk: Desk, signum: int, path: str = LINKING) -> tuple[int, Running]:
     """A process gets a signal in the middle of this call; how it ended."""
-    process: list[subprocess.Popen[str]] = []
+    process: list[Running] = []
 
     def strikes() -> None:
         process[0].send_signal(signum)

@@ -1,0 +1,104 @@
+"""Processes of the command line without the second that it takes to start Python and import all of it.
+
+A server imports it once and forks for every call; each is a process of its own, with its own arguments, folder, environment, streams, end.
+Tests of how a process starts, and the stories of the README, start real ones: `REAL`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+from tests.forkserver.wire import Line
+
+REAL = (sys.executable, "-c", "from reconciler.cli import main; main()")
+TEST = "PYTEST_CURRENT_TEST"
+HERE = Path(__file__).parent
+
+
+@cache
+def server() -> Path:
+    """The socket of the server of this process, with which it ends."""
+    path = Path(tempfile.mkdtemp(prefix="forkserver-")) / "socket"
+    command = [sys.executable, "-m", "tests.forkserver.server", str(path)]
+    process = subprocess.Popen(command, cwd=HERE.parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    atexit.register(_ended, process, path)
+    assert process.stdout
+    assert process.stdout.readline() == b"ready\n"
+    return path
+
+
+def _ended(process: subprocess.Popen[bytes], path: Path) -> None:
+    process.communicate()
+    shutil.rmtree(path.parent)
+
+
+@cache
+def programs() -> Path:
+    """A folder whose `reconciler` is such a process, for the PATH of a shell."""
+    path = server().with_name("bin") / "reconciler"
+    path.parent.mkdir()
+    path.write_text(f"#!/bin/sh\nexec '{sys.executable}' -IS '{HERE / 'wire.py'}' '{server()}' \"$@\"\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path.parent
+
+
+class Process:
+    """A verb that is under way: of `subprocess.Popen` what the tests use, by the same names."""
+
+    def __init__(self, arguments: Sequence[str], folder: Path, environ: Mapping[str, str], stdin: int = subprocess.DEVNULL) -> None:
+        (out, outer), (err, errer) = os.pipe(), os.pipe()
+        inner = os.open(os.devnull, os.O_RDONLY) if stdin == subprocess.DEVNULL else stdin
+        self.stdout: IO[str] = os.fdopen(out, encoding="utf-8")
+        self.stderr: IO[str] = os.fdopen(err, encoding="utf-8")
+        self.returncode: int | None = None
+        self._one_waits = threading.Lock()
+        environ = {**environ, TEST: os.environ.get(TEST, "")}
+        self._line = Line(str(server()), arguments, str(folder), environ, (inner, outer, errer))
+        self.pid = self._line.pid
+        for one in {inner, outer, errer} - {stdin}:
+            os.close(one)
+
+    def poll(self) -> int | None:
+        with suppress(TimeoutError):
+            self.wait(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Raises TimeoutError."""
+        with self._one_waits:
+            if self.returncode is None:
+                self.returncode = self._line.end(timeout)
+            return self.returncode
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def send_signal(self, signum: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signum)
+
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        """All that it says until its end. Who is not done in time is killed."""
+        watch = threading.Timer(timeout, self._line.close)
+        watch.start()
+        with ThreadPoolExecutor(2) as pool:
+            out, err = pool.map(lambda stream: stream.read(), (self.stdout, self.stderr))
+        watch.cancel()
+        self.wait(timeout)
+        for stream in (self.stdout, self.stderr):
+            stream.close()
+        self._line.close()
+        return out, err
