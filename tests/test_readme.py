@@ -24,6 +24,7 @@ from reconciler.cli import VERBS, cli
 from reconciler.errors import ReconcilerError
 from reconciler.sandbox import Sandbox, load_seed, serve
 from tests.conftest import MakeRoute
+from tests.forkserver import programs
 from tests.route import Route
 
 ROOT = Path(__file__).parents[1]
@@ -96,11 +97,13 @@ def stand_in() -> Iterator[str]:
 
 
 def run_all(commands: list[str]) -> list[str]:
-    """The outputs of commands that are typed into one shell, one after the other, as a terminal shows them."""
-    script = "".join(f"{{ {command}\n}} 2>&1 < /dev/null\n_code=$?; echo '{MARK}'; (exit $_code)\n" for command in commands)
+    """The outputs of commands that are typed into one shell, one after the other, in the order in which a terminal shows them."""
+    # The program in `.venv` itself is what the demo starts.
+    script = f"reconciler() {{ {programs()}/reconciler \"$@\"; }}\n"
+    script += "".join(f"{{ {command}\n}} 2>&1 < /dev/null\n_code=$?; echo '{MARK}'; (exit $_code)\n" for command in commands)
     with clone() as folder, tempfile.TemporaryDirectory() as home, stand_in() as url:
         Path(home, "token.txt").write_text(TOKEN + "\n", encoding="utf-8")
-        around = surroundings(Path(home), INTERCOM_BASE_URL=url)
+        around = surroundings(Path(home), INTERCOM_BASE_URL=url, PYTHONUNBUFFERED="1")
         done = subprocess.run(["bash", "-c", script], cwd=folder, env=around, capture_output=True, text=True, timeout=120)
     assert done.stderr == ""
     told = done.stdout.replace(home, "/home/you").split(MARK + "\n")

@@ -21,6 +21,8 @@ from tests.forkserver.wire import Asked, heard
 # What is imported when it is first needed, by us or by those whom we call.
 LATER = ("psycopg", "requests", "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite", "keyring.backends.null")
 
+UNBUFFERED = "PYTHONUNBUFFERED"
+
 
 def imported() -> None:
     for module in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
@@ -107,7 +109,7 @@ class Server:
         sys.argv[1:] = arguments
         for stream in (sys.stdin, sys.stdout, sys.stderr):
             assert isinstance(stream, TextIOWrapper)
-            stream.reconfigure(line_buffering=stream.isatty() or stream is sys.stderr)
+            stream.reconfigure(line_buffering=stream.isatty() or stream is sys.stderr, write_through=UNBUFFERED in environ)
 
 
 def main() -> None:
