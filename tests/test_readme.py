@@ -99,7 +99,7 @@ def stand_in() -> Iterator[str]:
 def run_all(commands: list[str]) -> list[str]:
     """The outputs of commands that are typed into one shell, one after the other, in the order in which a terminal shows them."""
     # The program in `.venv` itself is what the demo starts.
-    script = f"reconciler() {{ {programs()}/reconciler \"$@\"; }}\n"
+    script = f'reconciler() {{ {programs()}/reconciler "$@"; }}\n'
     script += "".join(f"{{ {command}\n}} 2>&1 < /dev/null\n_code=$?; echo '{MARK}'; (exit $_code)\n" for command in commands)
     with clone() as folder, tempfile.TemporaryDirectory() as home, stand_in() as url:
         Path(home, "token.txt").write_text(TOKEN + "\n", encoding="utf-8")
