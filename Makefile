@@ -24,7 +24,7 @@ test: $(VENV)/ready
 	@echo "== ruff: style and complexity"
 	@$(VENV)/bin/ruff check --no-cache .
 	@echo "== mypy --strict: types"
-	@$(VENV)/bin/mypy
+	@$(VENV)/bin/mypy --num-workers 2
 	@echo "== pytest: behaviour (two workers, warnings are errors, no socket but loopback)"
 	@$(VENV)/bin/python -m pytest -n 2 --dist worksteal
 
