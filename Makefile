@@ -25,8 +25,8 @@ test: $(VENV)/ready
 	@$(VENV)/bin/ruff check --no-cache .
 	@echo "== mypy --strict: types"
 	@$(VENV)/bin/mypy --num-workers 2
-	@echo "== pytest: behaviour (two workers, warnings are errors, no socket but loopback)"
-	@$(VENV)/bin/python -m pytest -n 2 --dist worksteal
+	@echo "== pytest: behaviour (three workers, for many tests wait; warnings are errors, no socket but loopback)"
+	@$(VENV)/bin/python -m pytest -n 3 --dist worksteal
 
 bench: $(VENV)/ready
 	@echo "== bench: how long large workspaces take"
