@@ -13,13 +13,13 @@ from typing import Any
 import yaml
 
 from reconciler import workflow
+from reconciler.core.address import Address, LinkName
 from reconciler.core.change import Action, Change, FieldChange, LinkChange, ThingChange
 from reconciler.core.document import Document, Enclosed, document, saved
 from reconciler.core.kind import Kind
 from reconciler.core.memory import Record
 from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Scope
-from reconciler.core.resource import Address, LinkName
 from reconciler.core.shape import is_plan
 from reconciler.errors import Mark
 from reconciler.intercom.http import Client

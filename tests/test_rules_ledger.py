@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from reconciler import workflow
+from reconciler.core.address import Address
 from reconciler.core.document import Document, Enclosed, saved
 from reconciler.core.memory import Record
 from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Scope
-from reconciler.core.resource import Address
 from reconciler.errors import Stale
 from reconciler.ledger import Ledger, LockLost
 from reconciler.workflow.keeping import head_of

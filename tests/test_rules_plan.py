@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from reconciler import workflow
+from reconciler.core.address import Address
 from reconciler.core.document import Document, document, saved
 from reconciler.core.plan import Scope
 from reconciler.core.privacy import shown
-from reconciler.core.resource import Address
 from reconciler.errors import Invalid, ReconcilerError, Refused, Stale
 from tests.conftest import MakeRoute
 from tests.route import Route, changes, lines

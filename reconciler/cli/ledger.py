@@ -16,9 +16,10 @@ from reconciler.cli.connection import Intercom, connected, intercom_options, nam
 from reconciler.cli.lookup import APP_ID, pinned
 from reconciler.cli.memory import Memory, ledger_options, lock_options, locked, say_taken_over
 from reconciler.cli.running import whoever
+from reconciler.core.address import Address
 from reconciler.core.adoption import Adoption, Standing
 from reconciler.core.privacy import shown
-from reconciler.core.resource import Address, Workspace
+from reconciler.core.resource import Workspace
 from reconciler.errors import ReconcilerError, Refused, Usage
 from reconciler.report import adopting
 from reconciler.report import history as past

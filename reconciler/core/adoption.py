@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from reconciler.core.address import Address
 from reconciler.core.gates import Case
 from reconciler.core.memory import Memory, Record, Thing, Tie
 from reconciler.core.recording import Scribe, Sides, standing
-from reconciler.core.resource import Address, Live, Resource
+from reconciler.core.resource import Live, Resource
 
 Owners = Mapping[Thing, str]
 """The things that other names own, and whose they are."""

@@ -7,11 +7,12 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from reconciler.core.address import Address
 from reconciler.core.change import Action, LinkChange, ThingChange
 from reconciler.core.diff import live_value, merge_paths
 from reconciler.core.kind import Bulk, Field, Kind, LinkKind, Write, fill
 from reconciler.core.order import Step
-from reconciler.core.resource import Address, Live
+from reconciler.core.resource import Live
 
 
 @dataclass(frozen=True, slots=True)

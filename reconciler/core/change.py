@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from reconciler.core.resource import Address, LinkName
+from reconciler.core.address import Address, LinkName
 from reconciler.errors import Mark
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from reconciler.core.address import Address
 from reconciler.core.change import Action, Change, FieldChange, LinkChange, ThingChange
 from reconciler.core.kind import Field, Kind, LinkKind
 from reconciler.core.match import Index, index
 from reconciler.core.memory import BLANK, Memory, Tie
-from reconciler.core.resource import Address, Live, Manifest, Note, Resource, Snapshot, WrittenLinks
+from reconciler.core.resource import Live, Manifest, Note, Resource, Snapshot, WrittenLinks
 from reconciler.errors import Mark
 
 Refusals = list[tuple[str, str]]

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from reconciler.core.address import Address
 from reconciler.core.change import Change, FieldChange, ThingChange
 from reconciler.core.doubt import Doubts
 from reconciler.core.kind import Kind
@@ -17,7 +18,7 @@ from reconciler.core.memory import Place
 from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Plan
 from reconciler.core.privacy import hidden, shown, without
-from reconciler.core.resource import Address, Workspace
+from reconciler.core.resource import Workspace
 
 FORMAT = "1.0"
 Document = dict[str, Any]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.address import Address, LinkName
 from reconciler.core.change import Action
 from reconciler.core.kind import Kind
 from reconciler.core.memory import GOVERNED, Attempt, Memory, Place, Tie
-from reconciler.core.resource import Address, LinkName, Live, Manifest, Snapshot
+from reconciler.core.resource import Live, Manifest, Snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from reconciler.core.address import Address
 from reconciler.core.privacy import shown
-from reconciler.core.resource import Address
 
 _WILD = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
 

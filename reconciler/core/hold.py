@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.document import Document, Hold, digest, holds
 from reconciler.core.order import Step
 from reconciler.core.privacy import shown
-from reconciler.core.resource import Address, Manifest, Snapshot
+from reconciler.core.resource import Manifest, Snapshot
 
 _MAKING = (Action.CREATE.value, Action.UNARCHIVE.value)
 _LOSING = (Action.DELETE.value, Action.ARCHIVE.value, Action.DETACH.value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
 
+from reconciler.core.address import LinkName
 from reconciler.core.change import LOSING, Action, Change, LinkChange, ThingChange
 from reconciler.core.document import Document, personal_path
 from reconciler.core.gates import Case
@@ -15,7 +16,7 @@ from reconciler.core.memory import Memory, Thing, Tie
 from reconciler.core.order import Step
 from reconciler.core.policy import Limits
 from reconciler.core.privacy import MAIL
-from reconciler.core.resource import LinkName, Live, Resource
+from reconciler.core.resource import Live, Resource
 
 FORMAT = 1
 # Things are kept so long, in seconds.

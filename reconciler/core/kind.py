@@ -8,8 +8,9 @@ from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import Any, Literal
 
+from reconciler.core.address import LinkName
 from reconciler.core.entry import Entry
-from reconciler.core.resource import LinkName, Live
+from reconciler.core.resource import Live
 from reconciler.core.values import same
 
 Body = Mapping[str, Any]

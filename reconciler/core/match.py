@@ -7,8 +7,9 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from reconciler.core.address import Address
 from reconciler.core.kind import Identity, Kind
-from reconciler.core.resource import Address, Live, Note, Resource
+from reconciler.core.resource import Live, Note, Resource
 
 Index = Mapping[tuple[str, str], list[Live]]
 

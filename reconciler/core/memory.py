@@ -9,7 +9,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from reconciler.core.resource import Address, LinkName
+from reconciler.core.address import Address, LinkName
 
 Thing = tuple[str, str]
 """A kind and a live id."""

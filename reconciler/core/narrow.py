@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from reconciler.core.address import Address
 from reconciler.core.kind import Kind
-from reconciler.core.resource import Address, Manifest
+from reconciler.core.resource import Manifest
 
 
 def narrow(kinds: Sequence[Kind], manifest: Manifest, wanted: Callable[[Address], bool]) -> Manifest:

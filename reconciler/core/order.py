@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.address import Address
 from reconciler.core.change import LOSING, Action, Change, LinkChange, ThingChange
 from reconciler.core.kind import Kind
-from reconciler.core.resource import Address, Snapshot
+from reconciler.core.resource import Snapshot
 
 _WAVE = {Action.ATTACH: 1, Action.DETACH: 2, Action.ARCHIVE: 3, Action.DELETE: 3}
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.core import globs
+from reconciler.core.address import Address
 from reconciler.core.change import Action, ThingChange
 from reconciler.core.kind import Kind
 from reconciler.core.memory import WITHIN, Memory, Place, Record, Thing, path_of
-from reconciler.core.resource import Address, Live, Manifest, Note, Snapshot
+from reconciler.core.resource import Live, Manifest, Note, Snapshot
 from reconciler.errors import Mark
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema, model_validator
 
+from reconciler.core.globs import matches
 from reconciler.core.values import Name, Text, Time, Whole, not_null
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
@@ -144,9 +145,7 @@ def looser(name: str, base: Setting, here: Setting) -> bool:
 
 def _within(glob: str, base: Sequence[str]) -> bool:
     """Whether what a glob means is certainly among what others mean: it is one of them, or a plain name that they match."""
-    from reconciler.core import globs  # which needs addresses, and these the policy
-
-    return glob in base or (not set(glob) & set("*?") and globs.matches(base, [glob]))
+    return glob in base or (not set(glob) & set("*?") and matches(base, [glob]))
 
 
 def _told(value: Setting) -> str:

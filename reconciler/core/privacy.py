@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler.core.resource import Address
+from reconciler.core.address import Address
 from reconciler.core.values import mask
 
 # Without the look behind, a long text without blanks takes quadratic time.

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from reconciler.core.address import Address, LinkName
 from reconciler.core.kind import Identity, Kind
 from reconciler.core.match import Index, Name, index
-from reconciler.core.resource import Address, LinkName, Live, Resource
+from reconciler.core.resource import Live, Resource
 
 # Keys in one search: its answer then fits one page of the largest size (150, API 2.16).
 BATCH = 150

@@ -6,12 +6,13 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from reconciler.core.address import Address, LinkName
 from reconciler.core.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.diff import Difference, claimed, live_value
 from reconciler.core.kind import Field, Kind
 from reconciler.core.memory import GOVERNED, STATE, Memory, Record, Tie, with_tie, without_tie
 from reconciler.core.outcome import Outcome, Status
-from reconciler.core.resource import Address, LinkName, Live, Manifest, Resource, Snapshot
+from reconciler.core.resource import Live, Manifest, Resource, Snapshot
 
 DONE = (Status.APPLIED, Status.INEFFECTIVE)
 _GOVERNING = ("declared", "exact")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Set
 from difflib import SequenceMatcher
 
+from reconciler.core.address import Address
 from reconciler.core.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.diff import live_value
 from reconciler.core.kind import Kind
-from reconciler.core.resource import Address, Live, Manifest, Note, Snapshot
+from reconciler.core.resource import Live, Manifest, Note, Snapshot
 
 # From so much likeness on two names are more often one thing than two; and so many of those who get the new one have the old one.
 LIKE, SHARED = 0.6, 0.5

@@ -1,32 +1,16 @@
-"""The nouns: an address, a resource as declared, a thing as it is live, and the two sides that are compared."""
+"""The nouns: a resource as declared, a thing as it is live, and the two sides that are compared."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+from reconciler.core.address import Address, LinkName
 from reconciler.core.policy import ApprovalEntry, Policy
 from reconciler.errors import Mark
 
 Fields = Mapping[str, Any]
-
-
-class Address(NamedTuple):
-    """The name people use: `tag/vip`, `company/acme`, `contact/25`; the key is what follows the first slash."""
-
-    kind: str
-    key: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}/{self.key}"
-
-
-class LinkName(NamedTuple):
-    """A kind of link, named by the kind it starts from and the manifest key that lists it: (`contact`, `tags`)."""
-
-    source: str
-    field: str
 
 
 @dataclass(frozen=True, slots=True)

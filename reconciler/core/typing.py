@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reconciler.core.address import Address
 from reconciler.core.kind import Field, Kind
-from reconciler.core.resource import Address, Live, Manifest, Resource, Snapshot
+from reconciler.core.resource import Live, Manifest, Resource, Snapshot
 from reconciler.core.values import typed
 
 Refusals = list[tuple[str, str]]

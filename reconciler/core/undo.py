@@ -9,6 +9,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 
+from reconciler.core.address import Address, LinkName
 from reconciler.core.change import Action, LinkChange, ThingChange
 from reconciler.core.diff import live_value
 from reconciler.core.image import HIDDEN, Deed, End, Image, Moved, values_of
@@ -18,7 +19,7 @@ from reconciler.core.memory import Memory, Record, Thing, Tie, with_tie, without
 from reconciler.core.outcome import Outcome
 from reconciler.core.policy import Limits, Policy
 from reconciler.core.recording import Scribe
-from reconciler.core.resource import Address, LinkName, Live, Manifest, Note, Pin, Resource, Snapshot, WrittenLinks
+from reconciler.core.resource import Live, Manifest, Note, Pin, Resource, Snapshot, WrittenLinks
 from reconciler.errors import Mark
 
 CHANGED, LOST = "changed since", "cannot come back"

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from reconciler.core import match, where
+from reconciler.core.address import Address
 from reconciler.core.kind import Identity, Kind, Searched
 from reconciler.core.policy import Policy
-from reconciler.core.resource import Address, Live, Manifest, Resource, Workspace
+from reconciler.core.resource import Live, Manifest, Resource, Workspace
 from reconciler.core.where import Query
 from reconciler.errors import Mark
 from reconciler.intercom import me, routes

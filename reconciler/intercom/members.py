@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from reconciler.core.address import LinkName
 from reconciler.core.kind import Kind, Members, fill
 from reconciler.core.memory import Thing
-from reconciler.core.resource import LinkName
 from reconciler.intercom import routes
 from reconciler.intercom.http import Client
 from reconciler.intercom.pool import reading

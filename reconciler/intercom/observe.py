@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core import match
+from reconciler.core.address import Address, LinkName
 from reconciler.core.kind import Kind, LinkKind, Listing
 from reconciler.core.reads import BATCH, NO_HINTS, Hints, How, Read, Seen, next_reads, spellings
-from reconciler.core.resource import Address, LinkName, Live, Manifest, Note, Resource, Snapshot, Workspace
+from reconciler.core.resource import Live, Manifest, Note, Resource, Snapshot, Workspace
 from reconciler.errors import IntercomError
 from reconciler.intercom import me, routes
 from reconciler.intercom.http import Client, HttpError, Reply, Request, UnsafeSegment

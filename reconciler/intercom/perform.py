@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from reconciler.core.address import Address, LinkName
 from reconciler.core.calls import Call, Job, Ref, rewrites
 from reconciler.core.change import Action, LinkChange, ThingChange
 from reconciler.core.diff import live_value
 from reconciler.core.kind import Kind, LinkKind
 from reconciler.core.order import Step
 from reconciler.core.outcome import Outcome, Status
-from reconciler.core.resource import Address, LinkName, Live, Resource
+from reconciler.core.resource import Live, Resource
 from reconciler.errors import IntercomError
 from reconciler.intercom import routes
 from reconciler.intercom.http import CallError, Client, HttpError, NoAnswer, Reply

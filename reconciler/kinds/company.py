@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import PlainValidator, model_validator
 
+from reconciler.core.address import LinkName
 from reconciler.core.entry import Attributes, Entry, LinkItem, link_schema, link_to
 from reconciler.core.kind import Body, Bulk, Count, Field, Identity, Kind, LinkKind, Listing, Members, Write
-from reconciler.core.resource import LinkName
 from reconciler.core.values import Key, NotNull, Text, Time, Whole
 
 

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from reconciler.core.address import LinkName
 from reconciler.core.entry import Entry
 from reconciler.core.kind import Body, Count, Field, Identity, Kind, Listing, Members, Trace, Write
-from reconciler.core.resource import LinkName
 from reconciler.core.values import Name, NotNull, Text, fold, skeleton
 
 

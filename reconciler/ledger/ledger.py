@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
 
+from reconciler.core.address import Address
 from reconciler.core.change import Change, LinkChange
 from reconciler.core.memory import Memory, Record, Thing, disowned
 from reconciler.core.memory import Place as MemoryPlace
 from reconciler.core.past import Done, Run
-from reconciler.core.resource import Address
 from reconciler.ledger import key as keys
 from reconciler.ledger import mend, past
 from reconciler.ledger.address import home_of

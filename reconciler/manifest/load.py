@@ -12,11 +12,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
+from reconciler.core.address import Address
 from reconciler.core.entry import Entry, LinkItem
 from reconciler.core.kind import Field, Identity, Kind
 from reconciler.core.policy import ApprovalEntry, Policy, Written
 from reconciler.core.privacy import shown
-from reconciler.core.resource import Address, Manifest, Pin, Resource, WrittenLinks
+from reconciler.core.resource import Manifest, Pin, Resource, WrittenLinks
 from reconciler.core.values import Name, NotNull, is_null, typed
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.manifest import files

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from reconciler.core.address import Address
 from reconciler.core.adoption import Adoption, Owners, of_declared, of_named
 from reconciler.core.gates import Case, pinned
 from reconciler.core.kind import Kind
@@ -16,7 +17,7 @@ from reconciler.core.memory import Memory, Record
 from reconciler.core.policy import Policy
 from reconciler.core.privacy import shown
 from reconciler.core.recording import Scribe
-from reconciler.core.resource import Address, Live, Manifest, Workspace
+from reconciler.core.resource import Live, Manifest, Workspace
 from reconciler.errors import ReconcilerError, Stale, Usage
 from reconciler.kinds import KINDS
 from reconciler.workflow.applying import refuse

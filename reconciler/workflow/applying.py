@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from reconciler.core.address import Address
 from reconciler.core.calls import Job, compile_steps
 from reconciler.core.change import Change
 from reconciler.core.document import Document, discreet, doubted
@@ -17,7 +18,7 @@ from reconciler.core.order import keep
 from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Plan, Scope, make_plan
 from reconciler.core.privacy import shown
-from reconciler.core.resource import Address, Manifest
+from reconciler.core.resource import Manifest
 from reconciler.core.rules import NO_RULES, Rules, govern, over_calls
 from reconciler.errors import Refused, Stale
 from reconciler.execute import execute

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.core import diff as comparison
+from reconciler.core.address import Address
 from reconciler.core.cause import explained, gravest
 from reconciler.core.change import DRIFTED, Action, Cause, Change, LinkChange, ThingChange
 from reconciler.core.diff import Difference
@@ -16,7 +17,7 @@ from reconciler.core.memory import Memory
 from reconciler.core.orphan import candidates, foreign, orphans
 from reconciler.core.plan import Drift
 from reconciler.core.rename import same_person
-from reconciler.core.resource import Address, Live, Manifest, Note, Snapshot
+from reconciler.core.resource import Live, Manifest, Note, Snapshot
 from reconciler.core.typing import settle_types
 from reconciler.workflow.remembering import hints
 from reconciler.workflow.session import Session

@@ -10,13 +10,14 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from reconciler.core.address import Address, LinkName
 from reconciler.core.calls import Job
 from reconciler.core.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.image import destroys
 from reconciler.core.memory import WITHIN, Record, Thing, without_tie
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.recording import DONE, Scribe, Sides, as_found, standing
-from reconciler.core.resource import Address, LinkName, Manifest, Resource
+from reconciler.core.resource import Manifest, Resource
 from reconciler.core.undo import Restorer
 from reconciler.errors import Incomplete, ReconcilerError, Refused
 from reconciler.execute import Perform

@@ -12,11 +12,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.core.address import Address, LinkName
 from reconciler.core.kind import Kind
 from reconciler.core.memory import BLANK, WITHIN, Files, Memory, Record
 from reconciler.core.orphan import candidates
 from reconciler.core.reads import Hints
-from reconciler.core.resource import Address, LinkName, Manifest, Resource
+from reconciler.core.resource import Manifest, Resource
 from reconciler.workflow.session import Session
 
 if TYPE_CHECKING:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from reconciler.core.address import Address
 from reconciler.core.calls import Job
 from reconciler.core.doubt import Doubts
 from reconciler.core.gates import Case
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
-from reconciler.core.resource import Address, Manifest, Snapshot, Workspace
+from reconciler.core.resource import Manifest, Snapshot, Workspace
 from reconciler.core.undo import Ownership
 from reconciler.kinds import KINDS
 

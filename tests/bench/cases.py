@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core import gates
+from reconciler.core.address import Address, LinkName
 from reconciler.core.calls import compile_steps
 from reconciler.core.diff import diff
 from reconciler.core.plan import make_plan
 from reconciler.core.policy import Policy
-from reconciler.core.resource import Address, LinkName, Live, Manifest, Resource, Snapshot, Workspace, WrittenLinks
+from reconciler.core.resource import Live, Manifest, Resource, Snapshot, Workspace, WrittenLinks
 from reconciler.errors import Mark
 from reconciler.kinds import KINDS
 from reconciler.manifest.load import load

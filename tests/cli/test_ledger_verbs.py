@@ -18,9 +18,9 @@ import yaml
 
 from reconciler.cli import cli
 from reconciler.cli.running import run
+from reconciler.core.address import Address
 from reconciler.core.change import Action, ThingChange
 from reconciler.core.memory import Record, Tie
-from reconciler.core.resource import Address
 from reconciler.errors import Mark
 from reconciler.ledger import KEPT, Ledger, Planned, RunHead, Waiting, set_aside
 from reconciler.sandbox import Sandbox, serve

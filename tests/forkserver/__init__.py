@@ -21,7 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from tests.forkserver.wire import Line
+from tests.forkserver.wire import UNBUFFERED, Line
 
 REAL = (sys.executable, "-c", "from reconciler.cli import main; main()")
 TEST = "PYTEST_CURRENT_TEST"
@@ -33,7 +33,9 @@ def server() -> Path:
     """The socket of the server of this process, with which it ends."""
     path = Path(tempfile.mkdtemp(prefix="forkserver-")) / "socket"
     command = [sys.executable, "-m", "tests.forkserver.server", str(path)]
-    process = subprocess.Popen(command, cwd=HERE.parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    environ = {name: value for name, value in os.environ.items() if name != UNBUFFERED}
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, cwd=HERE.parents[1], env=environ, stdin=pipe, stdout=pipe, start_new_session=True)
     atexit.register(_ended, process, path)
     assert process.stdout
     assert process.stdout.readline() == b"ready\n"

@@ -16,12 +16,10 @@ from pathlib import Path
 
 import reconciler
 from reconciler import cli
-from tests.forkserver.wire import Asked, heard
+from tests.forkserver.wire import UNBUFFERED, Asked, heard
 
 # What is imported when it is first needed, by us or by those whom we call.
 LATER = ("psycopg", "requests", "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite", "keyring.backends.null")
-
-UNBUFFERED = "PYTHONUNBUFFERED"
 
 
 def imported() -> None:
@@ -109,7 +107,7 @@ class Server:
         sys.argv[1:] = arguments
         for stream in (sys.stdin, sys.stdout, sys.stderr):
             assert isinstance(stream, TextIOWrapper)
-            stream.reconfigure(line_buffering=stream.isatty() or stream is sys.stderr, write_through=UNBUFFERED in environ)
+            stream.reconfigure(line_buffering=stream.isatty() or stream is sys.stderr or UNBUFFERED in environ)
 
 
 def main() -> None:

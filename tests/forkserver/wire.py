@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import IO
 
+UNBUFFERED = "PYTHONUNBUFFERED"
 _LENGTH = 8
 Asked = tuple[list[str], str, dict[str, str]]  # arguments, folder, environment
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from reconciler.core.address import Address, LinkName
 from reconciler.core.change import Action, Change, FieldChange, LinkChange, ThingChange
 from reconciler.core.memory import Record
-from reconciler.core.resource import Address, LinkName
 from reconciler.errors import Mark
 from reconciler.ledger import Ledger, Planned, RunHead, Settlement
 from reconciler.ledger.digests import Digests

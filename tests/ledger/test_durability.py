@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from reconciler.core.address import Address
 from reconciler.core.change import Action
-from reconciler.core.resource import Address
 from reconciler.errors import Locked
 from reconciler.ledger import Ledger, Planned, Settlement, Waiting
 from tests.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, known, lost
@@ -38,7 +38,7 @@ with ledger.locked(APP, "wash on serenity", Clock().waits()):
 WRITES = """
 import sys
 from pathlib import Path
-from reconciler.core.resource import Address
+from reconciler.core.address import Address
 from reconciler.ledger import Ledger, Planned, Settlement
 from tests.ledger.changes import HEAD, a_change, a_record
 with Ledger.open(Path(sys.argv[1]), create=True, environ={"RECONCILER_LEDGER_KEY": "0f" * 32}) as ledger:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.resource import Address
+from reconciler.core.address import Address
 from reconciler.errors import Locked
 from reconciler.ledger import Ledger, LedgerUnusable, LockLost, Planned, Settlement, Waiting
 from reconciler.ledger.file import FileHome

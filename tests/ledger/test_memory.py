@@ -14,9 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Row, Table, select
 
+from reconciler.core.address import Address, LinkName
 from reconciler.core.change import LOSING, Action, Change
 from reconciler.core.memory import GOVERNED, Attempt, Memory, Other, Record, Tie, with_tie
-from reconciler.core.resource import Address, LinkName
 from reconciler.core.values import same
 from reconciler.ledger import Ledger, Planned, Settlement
 from reconciler.ledger.database import engine_for

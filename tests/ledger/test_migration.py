@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.core.address import Address
 from reconciler.core.memory import Attempt
-from reconciler.core.resource import Address
 from reconciler.ledger import Ledger, LedgerUnusable
 from reconciler.ledger.digests import Digests
 from tests.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, attempt, known, lost, write

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import pytest
 from sqlalchemy import func, select
 
-from reconciler.core.resource import Address
+from reconciler.core.address import Address
 from reconciler.errors import ReconcilerError, Usage
 from reconciler.ledger import Ledger, LedgerUnusable, Waiting
 from reconciler.ledger.database import reading

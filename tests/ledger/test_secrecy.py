@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.address import Address
 from reconciler.core.change import Action, Change
 from reconciler.core.memory import Tie, with_tie
-from reconciler.core.resource import Address
 from reconciler.ledger import Ledger, Planned, RunHead, Settlement
 from reconciler.ledger.digests import Digests
 from tests.ledger.changes import APP, HEAD, a_change, a_record, an_attach

@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
+from reconciler.core.address import LinkName
 from reconciler.core.change import Action
 from reconciler.core.memory import GOVERNED, Memory, Tie
-from reconciler.core.resource import LinkName
 from reconciler.ledger import Ledger
 from tests.gates.test_saved_plans import Killed, killed_after, killed_before
 from tests.properties.test_convergence import carried_along

@@ -8,9 +8,10 @@ from deepdiff import DeepDiff
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.address import Address
 from reconciler.core.diff import diff
 from reconciler.core.policy import Policy
-from reconciler.core.resource import Address, Fields, Live, Manifest, Resource, Snapshot, Workspace
+from reconciler.core.resource import Fields, Live, Manifest, Resource, Snapshot, Workspace
 from reconciler.errors import Mark
 from reconciler.kinds import KINDS
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from reconciler.core.address import LinkName
 from reconciler.core.memory import GOVERNED, Memory, Tie
 from reconciler.core.past import Run
-from reconciler.core.resource import LinkName
 from reconciler.ledger import Ledger
 from reconciler.sandbox import Sandbox
 
