@@ -8,22 +8,19 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from reconciler.cli import cli
-from reconciler.cli.running import run
 from reconciler.core.address import Address
 from reconciler.core.change import Action, ThingChange
 from reconciler.core.memory import Record, Tie
 from reconciler.errors import Mark
 from reconciler.ledger import KEPT, Ledger, Planned, RunHead, Waiting, set_aside
-from reconciler.sandbox import Sandbox, serve
+from tests.desk import Desk, desk_at
 
 APP = "sandbox1"
 MAIL = "hoban@serenity.example"
@@ -47,29 +44,8 @@ contacts:
 
 
 @dataclass
-class Desk:
-    """A command line in a folder of its own, before one sandbox."""
-
-    box: Sandbox
-    folder: Path
-    patch: pytest.MonkeyPatch
-    capsys: pytest.CaptureFixture[str]
-    out: str = ""
-    err: str = ""
-
-    def __call__(self, *arguments: str, **files: str | Mapping[str, Any]) -> int:
-        """The exit code of a verb; `m=…` writes m.yaml first."""
-        for name, text in files.items():
-            written = text if isinstance(text, str) else yaml.safe_dump(text, sort_keys=False)
-            (self.folder / f"{name}.yaml").write_text(written, encoding="utf-8")
-        self.capsys.readouterr()
-        code = run(cli, arguments)
-        self.out, self.err = self.capsys.readouterr()
-        return code
-
-    def json(self, *arguments: str) -> Any:
-        assert self(*arguments, "--format", "json") == 0, self.err
-        return json.loads(self.out)
+class Keeping(Desk):
+    """A desk whose ledger is looked into."""
 
     @property
     def lines(self) -> list[str]:
@@ -97,19 +73,12 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    for name in ("CI", "GITHUB_ACTIONS", "RECONCILER_LEDGER", "RECONCILER_LEDGER_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    with Sandbox() as box, serve(box) as server:
-        monkeypatch.setenv("INTERCOM_ACCESS_TOKEN", "sandbox")
-        monkeypatch.setenv("INTERCOM_BASE_URL", server.url)
-        box.seed(SEED)
-        yield Desk(box, folder, monkeypatch, capsys)
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Keeping]:
+    with desk_at(Keeping, tmp_path / "here", monkeypatch, capsys) as found:
+        found.box.seed(SEED)
+        yield found
         # Whatever was adopted, forgotten or told: no e-mail lies in the ledger.
-        held = b"".join(path.read_bytes() for path in folder.rglob(".reconciler/*") if path.is_file())
+        held = b"".join(path.read_bytes() for path in found.folder.rglob(".reconciler/*") if path.is_file())
         assert b"serenity.example" not in held
 
 
@@ -128,14 +97,14 @@ class Keyboard:
         return self.answer
 
 
-def answer(desk: Desk, text: str, meanwhile: Callable[[], object] = lambda: None) -> None:
+def answer(desk: Keeping, text: str, meanwhile: Callable[[], object] = lambda: None) -> None:
     desk.patch.setattr(sys, "stdin", Keyboard(text, meanwhile))
 
 
 # ── adopt --all ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_all_lists_what_is_declared_and_live_and_takes_that_and_nothing_else(desk: Desk) -> None:
+def test_all_lists_what_is_declared_and_live_and_takes_that_and_nothing_else(desk: Keeping) -> None:
     assert desk("adopt", "--all", "m.yaml", "--auto-approve", m=ALL) == 0
     ids = {name: desk.id("tag", name=name) for name in ("vip", "trial")}
     company, zoe, hoban = desk.id("company", company_id="6"), desk.id("contact", external_id="25"), desk.id("contact", email=MAIL)
@@ -153,7 +122,7 @@ def test_all_lists_what_is_declared_and_live_and_takes_that_and_nothing_else(des
     assert desk.box.writes == []
 
 
-def test_what_was_live_is_the_base_so_a_later_plan_says_that_the_manifest_changed(desk: Desk) -> None:
+def test_what_was_live_is_the_base_so_a_later_plan_says_that_the_manifest_changed(desk: Keeping) -> None:
     desk("adopt", "--all", "m.yaml", "--auto-approve", m=ALL)
     found = {change["address"]: change for change in desk.json("plan", "m.yaml")["changes"] if change["fields"]}
     assert found["company/6"]["cause"] == "config"
@@ -162,7 +131,7 @@ def test_what_was_live_is_the_base_so_a_later_plan_says_that_the_manifest_change
     assert found["company/6"]["cause"] == "conflict"
 
 
-def test_what_was_adopted_is_pruned_after_its_entry_is_removed_and_not_before_the_first_apply(desk: Desk) -> None:
+def test_what_was_adopted_is_pruned_after_its_entry_is_removed_and_not_before_the_first_apply(desk: Keeping) -> None:
     text = "policy: {prune: {tags: owned}}\ntags: [%s]\n"
     assert desk("adopt", "--all", "m.yaml", "--auto-approve", m=text % "vip, trial") == 0
     assert desk.json("plan", "m.yaml", "--target", "tag/*")["changes"] == []
@@ -175,7 +144,7 @@ def test_what_was_adopted_is_pruned_after_its_entry_is_removed_and_not_before_th
     assert desk("get", "tags", "trial") == 1
 
 
-def test_what_was_only_found_becomes_ours_with_its_links(desk: Desk) -> None:
+def test_what_was_only_found_becomes_ours_with_its_links(desk: Keeping) -> None:
     text = "policy: {links: owned}\ntags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n"
     assert desk("apply", "m.yaml", "--auto-approve", m=text) == 0
     assert desk.ours() == set()
@@ -186,13 +155,13 @@ def test_what_was_only_found_becomes_ours_with_its_links(desk: Desk) -> None:
     assert [(c["action"], c["target"]) for c in desk.json("plan", "m.yaml")["changes"]] == [("detach", "tag/vip")]
 
 
-def test_links_of_a_list_that_is_not_written_any_more_stay_as_they_were(desk: Desk) -> None:
+def test_links_of_a_list_that_is_not_written_any_more_stay_as_they_were(desk: Keeping) -> None:
     desk("apply", "m.yaml", "--auto-approve", m="tags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
     desk("adopt", "--all", "m.yaml", "--auto-approve", m="tags: [vip]\ncontacts: [{external_id: '25'}]\n")
     assert desk.records()[f"contact/{desk.id('contact', external_id='25')}"].links == {"tags": {desk.id("tag", name="vip"): Tie.FOUND}}
 
 
-def test_a_second_time_there_is_nothing_to_adopt_and_drift_is_not_forgotten(desk: Desk) -> None:
+def test_a_second_time_there_is_nothing_to_adopt_and_drift_is_not_forgotten(desk: Keeping) -> None:
     text = "companies: [{company_id: '6', name: Blue Sun, tags: [vip]}]\ntags: [vip]\n"
     assert desk("adopt", "--all", "m.yaml", "--auto-approve", m=text) == 0
     desk.box.seed({"companies": [{"company_id": "6", "name": "Green Sun", "tags": ["vip"]}]})
@@ -206,7 +175,7 @@ def test_a_second_time_there_is_nothing_to_adopt_and_drift_is_not_forgotten(desk
     assert [run["counts"] for run in desk.json("history")] == [{"adopted": 1}, {"adopted": 2}]
 
 
-def test_what_another_name_owns_is_listed_and_left_alone(desk: Desk) -> None:
+def test_what_another_name_owns_is_listed_and_left_alone(desk: Keeping) -> None:
     assert desk("adopt", "tag/vip", "--name", "growth") == 0
     assert desk("adopt", "--all", "m.yaml", "--auto-approve", m="tags: [vip, trial]\n") == 0
     assert desk.lines[1].endswith("belongs to `name: growth`; `reconciler forget` it there first")
@@ -219,19 +188,19 @@ def test_what_another_name_owns_is_listed_and_left_alone(desk: Desk) -> None:
     assert len(desk.ours()) == 3
 
 
-def test_what_another_name_only_found_may_become_ours(desk: Desk) -> None:
+def test_what_another_name_only_found_may_become_ours(desk: Keeping) -> None:
     assert desk("apply", "m.yaml", "--auto-approve", m="name: growth\ntags: [vip]\n") == 0
     assert desk("adopt", "--all", "n.yaml", "--auto-approve", n="tags: [vip]\n") == 0
     assert len(desk.ours()) == 1
 
 
-def test_without_a_terminal_and_without_auto_approve_nothing_is_asked_for_or_recorded(desk: Desk) -> None:
+def test_without_a_terminal_and_without_auto_approve_nothing_is_asked_for_or_recorded(desk: Keeping) -> None:
     assert desk("adopt", "--all", "m.yaml", m=ALL) == 64
     assert "no terminal to ask at" in desk.err
     assert (desk.out, desk.box.requests, desk.home.exists()) == ("", [], False)
 
 
-def test_at_a_terminal_it_lists_and_asks_and_a_no_records_nothing(desk: Desk) -> None:
+def test_at_a_terminal_it_lists_and_asks_and_a_no_records_nothing(desk: Keeping) -> None:
     answer(desk, "n\n")
     assert desk("adopt", "--all", "m.yaml", m=ALL) == 130
     assert len(desk.lines) == 5
@@ -242,7 +211,7 @@ def test_at_a_terminal_it_lists_and_asks_and_a_no_records_nothing(desk: Desk) ->
     assert len(desk.ours()) == 5
 
 
-def test_what_moved_in_the_ledger_while_somebody_thought_stops_it(desk: Desk) -> None:
+def test_what_moved_in_the_ledger_while_somebody_thought_stops_it(desk: Keeping) -> None:
     def grow() -> None:
         with desk.ledger() as ledger:
             thing = ledger.digests.thing(APP, Address("tag", "vip"))
@@ -254,7 +223,7 @@ def test_what_moved_in_the_ledger_while_somebody_thought_stops_it(desk: Desk) ->
     assert len(desk.ours()) == 1
 
 
-def test_the_pin_of_the_manifest_is_a_gate(desk: Desk) -> None:
+def test_the_pin_of_the_manifest_is_a_gate(desk: Keeping) -> None:
     assert desk("adopt", "--all", "m.yaml", "--auto-approve", m="workspace: {app_id: other}\n" + ALL) == 3
     assert "refused: workspace: " in desk.err
     assert (desk.out, desk.home.exists()) == ("", False)
@@ -262,14 +231,14 @@ def test_the_pin_of_the_manifest_is_a_gate(desk: Desk) -> None:
     assert not desk.home.exists()
 
 
-def test_what_is_in_doubt_is_not_taken(desk: Desk) -> None:
+def test_what_is_in_doubt_is_not_taken(desk: Keeping) -> None:
     twice = "contacts: [{external_id: '25'}, {email: zoe@serenity.example}]\n"
     assert desk("adopt", "--all", "m.yaml", "--auto-approve", m=twice) == 0
     assert (desk.out, desk.ours()) == ("", set())
     assert "not listed: 2 in doubt (`reconciler plan` says why)" in desk.err
 
 
-def test_an_archived_attribute_is_not_live(desk: Desk) -> None:
+def test_an_archived_attribute_is_not_live(desk: Keeping) -> None:
     desk.box.seed({"attributes": [{"name": n, "model": "contact", "data_type": "string", "archived": n == "old"} for n in ("old", "new")]})
     text = "attributes: [{name: old, model: contact, data_type: string}, {name: new, model: contact, data_type: string}]\n"
     assert desk("adopt", "--all", "m.yaml", "--auto-approve", m=text) == 0
@@ -278,7 +247,7 @@ def test_an_archived_attribute_is_not_live(desk: Desk) -> None:
     assert desk("adopt", "attribute/new") == 0
 
 
-def test_names_are_harmless_in_every_list(desk: Desk) -> None:
+def test_names_are_harmless_in_every_list(desk: Keeping) -> None:
     desk.box.seed({"tags": [NASTY.replace("\n", " ")], "contacts": [{"external_id": "::warning::x"}]})
     desk("adopt", f"tag/{NASTY.replace(chr(10), ' ')}", "contact/::warning::x")
     assert len(desk.out.splitlines()) == 2
@@ -289,7 +258,7 @@ def test_names_are_harmless_in_every_list(desk: Desk) -> None:
 # ── adopt ADDRESS ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_address_takes_the_thing_alone(desk: Desk) -> None:
+def test_an_address_takes_the_thing_alone(desk: Keeping) -> None:
     assert desk("adopt", "tag/VIP", "company/6", "contact/25", f"contact/{MAIL.upper()}") == 0
     assert [line.split(" | ")[2] for line in desk.lines] == ["not recorded"] * 4
     assert {(r.owned, r.file, *r.fields, *r.links) for r in desk.records().values()} == {(True, "")}
@@ -298,14 +267,14 @@ def test_an_address_takes_the_thing_alone(desk: Desk) -> None:
     assert desk.box.writes == []
 
 
-def test_an_id_and_two_names_of_one_contact_are_that_contact_once(desk: Desk) -> None:
+def test_an_id_and_two_names_of_one_contact_are_that_contact_once(desk: Keeping) -> None:
     zoe = desk.id("contact", external_id="25")
     assert desk("adopt", f"contact/{zoe}", "contact/25", "contact/zoe@serenity.example") == 0
     assert [line.split(" | ")[1] for line in desk.lines] == [zoe]
     assert desk.ours() == {f"contact/{zoe}"}
 
 
-def test_what_was_adopted_by_its_address_keeps_what_is_recorded_and_is_declared_under_any_key(desk: Desk) -> None:
+def test_what_was_adopted_by_its_address_keeps_what_is_recorded_and_is_declared_under_any_key(desk: Keeping) -> None:
     text = "policy: {prune: {tags: owned}}\ntags: [vip]\ncompanies: [{company_id: '6', name: Blue Sun}]\n"
     desk("apply", "m.yaml", "--auto-approve", m=text)
     before = desk.records()[f"company/{desk.id('company', company_id='6')}"]
@@ -317,7 +286,7 @@ def test_what_was_adopted_by_its_address_keeps_what_is_recorded_and_is_declared_
     assert "tag/trial" in {note["address"] for note in desk.json("plan", "m.yaml")["notes"] if note["topic"] == "orphaned"}
 
 
-def test_all_that_is_not_live_is_named_and_nothing_is_recorded(desk: Desk) -> None:
+def test_all_that_is_not_live_is_named_and_nothing_is_recorded(desk: Keeping) -> None:
     assert desk("adopt", "tag/vip", "tag/nope", "contact/nobody@serenity.example") == 1
     assert "nothing was recorded:" in desk.err
     assert "  tag/nope: not live" in desk.err
@@ -325,7 +294,7 @@ def test_all_that_is_not_live_is_named_and_nothing_is_recorded(desk: Desk) -> No
     assert (desk.out, desk.home.exists()) == ("", False)
 
 
-def test_one_of_several_is_never_taken_by_chance(desk: Desk) -> None:
+def test_one_of_several_is_never_taken_by_chance(desk: Keeping) -> None:
     desk.box.seed({"contacts": [{"role": "lead", "email": "two@serenity.example"} for _ in range(2)]})
     assert desk("adopt", "contact/two@serenity.example") == 1
     assert "several live things (ids " in desk.err
@@ -333,13 +302,13 @@ def test_one_of_several_is_never_taken_by_chance(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("address", ["foo/bar", "vip", "tag/", "/vip", "tags/vip", ""])
-def test_what_is_no_address_is_64_before_any_call(desk: Desk, address: str) -> None:
+def test_what_is_no_address_is_64_before_any_call(desk: Keeping, address: str) -> None:
     for verb in ("adopt", "forget"):
         assert desk(verb, "tag/vip", address) == 64
     assert (desk.out, desk.box.requests) == ("", [])
 
 
-def test_the_manifest_in_the_folder_says_whose_it_is_unless_it_is_told(desk: Desk) -> None:
+def test_the_manifest_in_the_folder_says_whose_it_is_unless_it_is_told(desk: Keeping) -> None:
     compose = "name: other-project\nservices: {}\n"
     assert desk("adopt", "tag/vip", m="name: growth\ntags: [vip]\n", compose=compose) == 0
     assert desk("adopt", "tag/trial", "--name", "sales") == 0
@@ -351,12 +320,12 @@ def test_the_manifest_in_the_folder_says_whose_it_is_unless_it_is_told(desk: Des
 
 
 @pytest.mark.parametrize("more", [("--name", "x"), ("--region", "us"), ("--app-id", "x")])
-def test_with_all_the_manifest_alone_says_whose_and_where(desk: Desk, more: tuple[str, str]) -> None:
+def test_with_all_the_manifest_alone_says_whose_and_where(desk: Keeping, more: tuple[str, str]) -> None:
     assert desk("adopt", "--all", "m.yaml", "--auto-approve", *more, m=ALL) == 64
     assert desk.box.requests == []
 
 
-def test_neither_works_without_a_ledger_nor_in_a_pipeline_that_forgets(desk: Desk) -> None:
+def test_neither_works_without_a_ledger_nor_in_a_pipeline_that_forgets(desk: Keeping) -> None:
     for verb in (("adopt", "tag/vip"), ("adopt", "--all", "m.yaml", "--auto-approve"), ("forget", "tag/vip")):
         assert desk(*verb, "--ledger", "none", m=ALL) == 64
         assert f"{verb[0]} needs a ledger" in desk.err
@@ -366,7 +335,7 @@ def test_neither_works_without_a_ledger_nor_in_a_pipeline_that_forgets(desk: Des
     assert (desk.box.requests, desk.home.exists()) == ([], False)
 
 
-def test_whoever_holds_the_lock_is_named(desk: Desk) -> None:
+def test_whoever_holds_the_lock_is_named(desk: Keeping) -> None:
     assert desk("adopt", "tag/vip") == 0
     waiting = Waiting(0, time.sleep, time.monotonic, time.time)
     with desk.ledger() as ledger, ledger.locked(APP, "wash on serenity", waiting):
@@ -376,7 +345,7 @@ def test_whoever_holds_the_lock_is_named(desk: Desk) -> None:
     assert len(desk.ours()) == 1
 
 
-def test_a_ledger_in_git_is_adopted_into_forgotten_from_and_told_of_in_a_pipeline(desk: Desk) -> None:
+def test_a_ledger_in_git_is_adopted_into_forgotten_from_and_told_of_in_a_pipeline(desk: Keeping) -> None:
     for arguments in (("init", "--quiet"), ("init", "--quiet", "--bare", "../away.git"), ("remote", "add", "origin", "../away.git")):
         subprocess.run(["git", *arguments], check=True, cwd=desk.folder)
     for name, value in (("CI", "true"), ("RECONCILER_LEDGER", "git"), ("RECONCILER_LEDGER_KEY", "ab" * 32)):
@@ -394,7 +363,7 @@ def test_a_ledger_in_git_is_adopted_into_forgotten_from_and_told_of_in_a_pipelin
 # ── a lost ledger ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_ledger_that_is_gone_is_rebuilt(desk: Desk) -> None:
+def test_a_ledger_that_is_gone_is_rebuilt(desk: Keeping) -> None:
     desk("adopt", "--all", "m.yaml", "--auto-approve", m=ALL)
     for path in desk.home.iterdir():
         path.unlink()
@@ -402,7 +371,7 @@ def test_a_ledger_that_is_gone_is_rebuilt(desk: Desk) -> None:
     assert len(desk.ours()) == 5
 
 
-def test_a_ledger_that_is_gone_is_missed_by_whoever_looks(desk: Desk) -> None:
+def test_a_ledger_that_is_gone_is_missed_by_whoever_looks(desk: Keeping) -> None:
     desk("apply", "m.yaml", "--auto-approve", m="tags: [vip, trial]\n")
     assert desk.err.startswith("no ledger here yet: ")
     (desk.home / "ledger.db").unlink()
@@ -417,7 +386,7 @@ def test_a_ledger_that_is_gone_is_missed_by_whoever_looks(desk: Desk) -> None:
     assert desk.err == ""
 
 
-def test_drift_of_a_link_that_we_made_is_put_right_by_its_plan(desk: Desk) -> None:
+def test_drift_of_a_link_that_we_made_is_put_right_by_its_plan(desk: Keeping) -> None:
     text = "tags: [vip, onboard]\ncontacts: [{external_id: '25', tags: [vip, onboard]}]\n"
     assert desk("apply", "m.yaml", "--auto-approve", m=text) == 0
     contact, tag = desk.id("contact", external_id="25"), desk.id("tag", name="onboard")
@@ -429,7 +398,7 @@ def test_drift_of_a_link_that_we_made_is_put_right_by_its_plan(desk: Desk) -> No
 
 
 @pytest.mark.parametrize("loses", ["the key", "to another key"])
-def test_what_another_key_wrote_is_adopted_under_the_new_one(desk: Desk, loses: str) -> None:
+def test_what_another_key_wrote_is_adopted_under_the_new_one(desk: Keeping, loses: str) -> None:
     desk("adopt", "--all", "m.yaml", "--auto-approve", m=ALL)
     if loses == "the key":
         (desk.home / "key").unlink()
@@ -477,7 +446,7 @@ def _empty(path: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [_scribble, _spoil, _spoil_an_index, _tear, _empty])
-def test_a_damaged_file_is_moved_aside_and_a_new_one_begins(desk: Desk, harm: Any) -> None:
+def test_a_damaged_file_is_moved_aside_and_a_new_one_begins(desk: Keeping, harm: Any) -> None:
     desk("adopt", "--all", "m.yaml", "--auto-approve", m=ALL)
     harm(desk.home / "ledger.db")
     damaged = (desk.home / "ledger.db").read_bytes()
@@ -490,7 +459,7 @@ def test_a_damaged_file_is_moved_aside_and_a_new_one_begins(desk: Desk, harm: An
     assert not [path for path in desk.home.glob("ledger.db-*")]
 
 
-def test_a_damaged_file_stays_while_nothing_is_adopted_and_for_every_other_verb(desk: Desk) -> None:
+def test_a_damaged_file_stays_while_nothing_is_adopted_and_for_every_other_verb(desk: Keeping) -> None:
     desk("adopt", "--all", "m.yaml", "--auto-approve", m=ALL)
     _scribble(desk.home / "ledger.db")
     answer(desk, "n\n")
@@ -501,7 +470,7 @@ def test_a_damaged_file_stays_while_nothing_is_adopted_and_for_every_other_verb(
     assert not list(desk.home.glob("*damaged*"))
 
 
-def test_two_damaged_files_of_one_second_are_both_kept(desk: Desk) -> None:
+def test_two_damaged_files_of_one_second_are_both_kept(desk: Keeping) -> None:
     desk.home.mkdir()
     waiting = Waiting(0, time.sleep, time.monotonic, lambda: 1_790_000_000.0)
     for _ in range(3):
@@ -513,7 +482,7 @@ def test_two_damaged_files_of_one_second_are_both_kept(desk: Desk) -> None:
     assert {path.name for path in desk.home.iterdir()} == {*names, "ledger.lock", ".gitignore"}
 
 
-def test_a_ledger_of_a_newer_release_is_never_moved(desk: Desk) -> None:
+def test_a_ledger_of_a_newer_release_is_never_moved(desk: Keeping) -> None:
     desk("adopt", "tag/vip")
     with sqlite3.connect(desk.home / "ledger.db") as connection:
         connection.execute("UPDATE ledger_schema SET version = 99")
@@ -525,7 +494,7 @@ def test_a_ledger_of_a_newer_release_is_never_moved(desk: Desk) -> None:
     assert not list(desk.home.glob("*damaged*"))
 
 
-def test_a_database_of_something_else_is_never_moved(desk: Desk) -> None:
+def test_a_database_of_something_else_is_never_moved(desk: Keeping) -> None:
     desk.home.mkdir()
     with sqlite3.connect(desk.home / "ledger.db") as connection:
         connection.execute("CREATE TABLE recipes (name)")
@@ -538,7 +507,7 @@ def test_a_database_of_something_else_is_never_moved(desk: Desk) -> None:
 # ── forget ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_was_forgotten_is_no_longer_ours_and_a_plan_lists_nothing_of_it(desk: Desk) -> None:
+def test_what_was_forgotten_is_no_longer_ours_and_a_plan_lists_nothing_of_it(desk: Keeping) -> None:
     text = "policy: {prune: {tags: owned}}\ntags: [%s]\n"
     assert desk("apply", "m.yaml", "--auto-approve", m=text % "vip, trial, new") == 0
     desk("adopt", "--all", "m.yaml", "--auto-approve")
@@ -553,14 +522,14 @@ def test_what_was_forgotten_is_no_longer_ours_and_a_plan_lists_nothing_of_it(des
     assert not [note for note in found["notes"] if note["topic"] in ("orphaned", "not read")]
 
 
-def test_it_needs_no_token(desk: Desk) -> None:
+def test_it_needs_no_token(desk: Keeping) -> None:
     desk("adopt", "tag/vip")
     desk.patch.delenv("INTERCOM_ACCESS_TOKEN")
     assert desk("forget", "tag/vip") == 0
     assert desk("history") == 0
 
 
-def test_an_address_is_found_in_any_form_in_which_it_is_shown(desk: Desk) -> None:
+def test_an_address_is_found_in_any_form_in_which_it_is_shown(desk: Keeping) -> None:
     zoe, hoban = desk.id("contact", external_id="25"), desk.id("contact", email=MAIL)
     for written in ("contact/25", f"contact/{zoe}", f"contact/{MAIL}", f"contact/{MAIL.upper()}", f"contact/{hoban}", "tag/VIP"):
         assert desk("adopt", "contact/25", f"contact/{MAIL}", "tag/vip") == 0
@@ -573,7 +542,7 @@ def test_an_address_is_found_in_any_form_in_which_it_is_shown(desk: Desk) -> Non
     assert desk("forget", shown) == 0
 
 
-def test_whose_a_thing_is_has_to_be_said_where_only_another_name_is_known(desk: Desk) -> None:
+def test_whose_a_thing_is_has_to_be_said_where_only_another_name_is_known(desk: Keeping) -> None:
     (desk.folder / "intercom").mkdir()
     assert desk("apply", "intercom", "--auto-approve", **{"intercom/m": "name: growth\ntags: [vip]\n"}) == 0
     assert desk("adopt", "tag/trial") == 0
@@ -584,7 +553,7 @@ def test_whose_a_thing_is_has_to_be_said_where_only_another_name_is_known(desk: 
     assert "`name: default`; things were applied here as name: growth: say which with --name" in desk.err
 
 
-def test_all_are_let_go_or_none(desk: Desk) -> None:
+def test_all_are_let_go_or_none(desk: Keeping) -> None:
     desk("adopt", "tag/vip")
     assert desk("forget", "tag/vip", "tag/trial", "contact/x@serenity.example") == 1
     assert "nothing was forgotten:\n  tag/trial: nothing is recorded of it under `name: default`" in desk.err
@@ -594,7 +563,7 @@ def test_all_are_let_go_or_none(desk: Desk) -> None:
     assert len(desk.ours()) == 1
 
 
-def test_the_workspace_is_told_or_the_only_one_there_is(desk: Desk) -> None:
+def test_the_workspace_is_told_or_the_only_one_there_is(desk: Keeping) -> None:
     desk("adopt", "tag/vip")
     with desk.ledger() as ledger:
         ledger.begin(RunHead("another", "eu", "default", "", ""))
@@ -605,13 +574,13 @@ def test_the_workspace_is_told_or_the_only_one_there_is(desk: Desk) -> None:
     assert [(run["verb"], run["workspace"]) for run in desk.json("history")][0] == ("forget", {"app_id": APP, "region": "us"})
 
 
-def test_without_a_ledger_nothing_can_be_forgotten(desk: Desk) -> None:
+def test_without_a_ledger_nothing_can_be_forgotten(desk: Keeping) -> None:
     assert desk("forget", "tag/vip") == 1
     assert "there is no ledger here" in desk.err
     assert not desk.home.exists()
 
 
-def test_a_create_whose_answer_was_lost_does_not_make_ours_again_what_was_forgotten(desk: Desk) -> None:
+def test_a_create_whose_answer_was_lost_does_not_make_ours_again_what_was_forgotten(desk: Keeping) -> None:
     vip, change = Address("tag", "vip"), ThingChange(Action.CREATE, Address("tag", "vip"), Mark("m.yaml"))
     with desk.ledger() as ledger:
         started = ledger.begin(RunHead(APP, "us", "default", "", ""))
@@ -633,7 +602,7 @@ RUN = [
 CHANGE = ["action", "address", "target", "outcome", "fields", "id"]
 
 
-def test_runs_are_told_newest_first_with_all_that_is_known(desk: Desk) -> None:
+def test_runs_are_told_newest_first_with_all_that_is_known(desk: Keeping) -> None:
     desk("apply", "m.yaml", "--auto-approve", m="name: growth\ntags: [vip, new]\n")
     desk("adopt", "tag/trial")
     desk("forget", "tag/trial")
@@ -654,7 +623,7 @@ def test_runs_are_told_newest_first_with_all_that_is_known(desk: Desk) -> None:
     assert desk.box.requests == []
 
 
-def test_one_run_is_told_with_its_changes(desk: Desk) -> None:
+def test_one_run_is_told_with_its_changes(desk: Keeping) -> None:
     text = "tags: [vip, new]\ncompanies: [{company_id: '6', name: Red}]\n"
     text += "contacts: [{email: hoban@serenity.example, name: W, tags: [vip]}]\n"
     assert desk("apply", "m.yaml", "--auto-approve", m=text) == 0
@@ -676,7 +645,7 @@ def test_one_run_is_told_with_its_changes(desk: Desk) -> None:
     assert MAIL not in desk.out
 
 
-def test_a_killed_run_has_no_end_and_its_writes_are_unanswered_or_were_never_started(desk: Desk) -> None:
+def test_a_killed_run_has_no_end_and_its_writes_are_unanswered_or_were_never_started(desk: Keeping) -> None:
     changes = [ThingChange(Action.CREATE, Address("contact", name), Mark("m.yaml")) for name in (MAIL, "26")]
     with desk.ledger() as ledger:
         started = ledger.begin(RunHead(APP, "us", "default", "m", "p", who=f"{MAIL} on serenity", files=[f"{MAIL}.yaml"]))
@@ -695,7 +664,7 @@ def test_a_killed_run_has_no_end_and_its_writes_are_unanswered_or_were_never_sta
     assert MAIL not in desk.out
 
 
-def test_the_text_is_a_line_a_run_in_columns(desk: Desk) -> None:
+def test_the_text_is_a_line_a_run_in_columns(desk: Keeping) -> None:
     desk("apply", "m.yaml", "--auto-approve", m="tags: [vip, new]\n")
     desk("apply", "m.yaml", "--auto-approve", m="name: growth\ntags: [vip]\n")
     assert desk("history") == 0
@@ -710,7 +679,7 @@ def test_the_text_is_a_line_a_run_in_columns(desk: Desk) -> None:
     assert f"run: {run_id}" in desk.out
 
 
-def test_no_text_of_a_ledger_is_obeyed_by_a_terminal(desk: Desk) -> None:
+def test_no_text_of_a_ledger_is_obeyed_by_a_terminal(desk: Keeping) -> None:
     with desk.ledger() as ledger:
         started = ledger.begin(RunHead(APP, "us", NASTY, NASTY, NASTY, who=NASTY, files=[NASTY], revision=NASTY))
         ledger.plan(started, [Planned(ThingChange(Action.CREATE, Address("tag", NASTY), Mark("m.yaml")))])
@@ -722,7 +691,7 @@ def test_no_text_of_a_ledger_is_obeyed_by_a_terminal(desk: Desk) -> None:
     assert json.loads(desk.out)["name"] == NASTY
 
 
-def test_without_a_ledger_there_is_an_empty_list(desk: Desk) -> None:
+def test_without_a_ledger_there_is_an_empty_list(desk: Keeping) -> None:
     for more in ((), ("--ledger", "none")):
         assert desk.json("history", *more) == []
         assert desk.err == "no ledger here\n"
@@ -730,7 +699,7 @@ def test_without_a_ledger_there_is_an_empty_list(desk: Desk) -> None:
     assert not desk.home.exists()
 
 
-def test_a_run_that_is_not_there_is_64(desk: Desk) -> None:
+def test_a_run_that_is_not_there_is_64(desk: Keeping) -> None:
     for which in ("last", "20260101T000000000-00000000"):
         assert desk("history", which) == 64
         assert f"{which}: no such run; `reconciler history` lists them" in desk.err
@@ -739,7 +708,7 @@ def test_a_run_that_is_not_there_is_64(desk: Desk) -> None:
     assert desk("history", "last") == 0
 
 
-def test_of_an_old_run_it_says_that_what_was_done_is_not_kept(desk: Desk) -> None:
+def test_of_an_old_run_it_says_that_what_was_done_is_not_kept(desk: Keeping) -> None:
     desk.home.mkdir()
     old = time.time() - KEPT - 60
     opened = Ledger.open(desk.home, create=True, now=lambda: old)
@@ -750,7 +719,7 @@ def test_of_an_old_run_it_says_that_what_was_done_is_not_kept(desk: Desk) -> Non
     assert "more than thirty days ago is not kept" in desk.err
 
 
-def test_an_adoption_counts_as_no_apply(desk: Desk) -> None:
+def test_an_adoption_counts_as_no_apply(desk: Keeping) -> None:
     desk("adopt", "tag/vip")
     with desk.ledger() as ledger:
         assert ledger.memory(APP).runs == 0

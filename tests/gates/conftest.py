@@ -1,4 +1,4 @@
-"""A bench: a folder, a workspace behind a port of this process, and verbs run in it as a pipeline would."""
+"""A bench: a desk with plans on it, in a repository."""
 
 from __future__ import annotations
 
@@ -10,57 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from reconciler.cli import cli
-from reconciler.cli.running import run
-from reconciler.sandbox import Sandbox, serve
-
-VARIABLES = ("CI", "GITHUB_ACTIONS", "INTERCOM_BASE_URL", "RECONCILER_LEDGER_KEY")
+from tests.desk import Desk, desk_at
 
 
 @dataclass
-class Bench:
-    """What a verb finds around it, and what it leaves."""
+class Bench(Desk):
+    """A desk at which plans are saved, held against a branch, and applied as a pipeline does it."""
 
-    box: Sandbox
-    folder: Path
-    url: str
-    patch: pytest.MonkeyPatch
-    capsys: pytest.CaptureFixture[str]
-    out: str = ""
-    err: str = ""
     held: object = None
-
-    def seed(self, **what: Any) -> None:
-        self.box.seed(what)
-
-    def write(self, name: str, text: str | Mapping[str, Any]) -> None:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text if isinstance(text, str) else yaml.safe_dump(text, allow_unicode=True, sort_keys=False), encoding="utf-8")
-
-    def __call__(self, *arguments: str, **files: str | Mapping[str, Any]) -> int:
-        """The exit code of a verb; `m=…` writes m.yaml first."""
-        for name, text in files.items():
-            self.write(f"{name}.yaml", text)
-        self.capsys.readouterr()
-        code = run(cli, arguments)
-        self.out, self.err = self.capsys.readouterr()
-        return code
 
     def plan(self, *more: str, **files: str | Mapping[str, Any]) -> int:
         return self("plan", "m.yaml", "-o", "plan.json", "--detailed-exitcode", *more, **files)
-
-    @property
-    def writes(self) -> list[str]:
-        return [f"{record.method} {record.path}" for record in self.box.writes]
-
-    def written(self) -> list[str]:
-        """What was written since the last look."""
-        found = self.writes
-        self.box.forget_requests()
-        return found
 
     def saved(self, name: str = "plan.json") -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.folder / name).read_bytes())
@@ -95,12 +56,5 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Bench]:
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    with Sandbox() as box, serve(box) as serving:
-        monkeypatch.setenv("INTERCOM_ACCESS_TOKEN", "sandbox")
-        monkeypatch.setenv("INTERCOM_BASE_URL", serving.url)
-        yield Bench(box, folder, serving.url, monkeypatch, capsys)
+    with desk_at(Bench, tmp_path / "here", monkeypatch, capsys) as found:
+        yield found

@@ -22,7 +22,7 @@ from reconciler.cli import cli
 from reconciler.cli.running import run
 from reconciler.ledger import Ledger
 from reconciler.sandbox import Sandbox, serve
-from tests.gates.conftest import VARIABLES, Bench
+from tests.gates.conftest import Bench
 
 Person = dict[str, str]
 LIVE = {"tags": ["vip"], "contacts": [{"external_id": "25", "name": "Hoban Washburn", "phone": "+15550001"}]}
@@ -126,8 +126,6 @@ def place() -> Iterator[tuple[Sandbox, Path]]:
     """A folder and a workspace that are new for every example."""
     with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder, Sandbox() as box, serve(box) as serving:
         patch.chdir(folder)
-        for name in VARIABLES:
-            patch.delenv(name, raising=False)
         patch.setenv("INTERCOM_ACCESS_TOKEN", "sandbox")
         patch.setenv("INTERCOM_BASE_URL", serving.url)
         patch.setenv("GITHUB_ACTIONS", "true")

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.core.memory import Memory
 from reconciler.ledger import Ledger
-from reconciler.sandbox import Sandbox, serve
+from tests.desk import desk_at
 from tests.gates.conftest import Bench
 from tests.ledger.repositories import KEY, a_copy
 from tests.postgres import Cluster
@@ -63,12 +63,9 @@ def desk(
         address = postgres.database()
     elif home == "git":
         folder, address = a_copy(tmp_path), "git"
-    folder.mkdir(exist_ok=True)
     environ = {"RECONCILER_LEDGER": address, "RECONCILER_LEDGER_KEY": KEY, **PLAIN_GIT}
-    monkeypatch.chdir(folder)
-    for name in ("CI", "GITHUB_ACTIONS"):
-        monkeypatch.delenv(name, raising=False)
-    with Sandbox(token=TOKEN) as box, serve(box) as serving:
-        for name, value in {**environ, "INTERCOM_ACCESS_TOKEN": TOKEN, "INTERCOM_BASE_URL": serving.url}.items():
-            monkeypatch.setenv(name, value)
-        yield Desk(box, folder, serving.url, monkeypatch, capsys, address=address, environ=environ)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    with desk_at(Desk, folder, monkeypatch, capsys, token=TOKEN) as found:
+        found.address, found.environ = address, environ
+        yield found

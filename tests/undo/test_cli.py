@@ -9,11 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from reconciler.cli import cli
-from reconciler.cli.running import run
-from reconciler.sandbox import Sandbox, serve
+from tests.desk import Desk, desk_at
 from tests.undo.conftest import SEED, WASH
 
 MANIFEST: dict[str, Any] = {
@@ -24,54 +21,26 @@ MANIFEST: dict[str, Any] = {
 
 
 @dataclass
-class Desk:
-    """A command line in a folder of its own, before one sandbox."""
-
-    box: Sandbox
-    folder: Path
-    capsys: pytest.CaptureFixture[str]
-    out: str = ""
-    err: str = ""
-
-    def __call__(self, *arguments: str) -> int:
-        self.capsys.readouterr()
-        code = run(cli, arguments)
-        self.out, self.err = self.capsys.readouterr()
-        return code
-
-    def write(self, manifest: dict[str, Any]) -> None:
-        (self.folder / "intercom.yaml").write_text(yaml.safe_dump(manifest))
+class Undoing(Desk):
+    """A desk at which runs are taken back."""
 
     def applied(self, manifest: dict[str, Any]) -> str:
         """Apply this; the answer is the run."""
-        self.write(manifest)
-        assert self("apply", "intercom.yaml", "--auto-approve") == 0, self.err
+        assert self("apply", "intercom.yaml", "--auto-approve", intercom=manifest) == 0, self.err
         return self.newest()
 
     def newest(self) -> str:
-        assert self("history", "--format", "json") == 0, self.err
-        return str(json.loads(self.out)[0]["run"])
-
-    @property
-    def writes(self) -> list[str]:
-        return [f"{record.method} {record.path}" for record in self.box.writes]
+        return str(self.json("history")[0]["run"])
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    for name in ("CI", "GITHUB_ACTIONS", "RECONCILER_LEDGER", "RECONCILER_LEDGER_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("INTERCOM_ACCESS_TOKEN", "sandbox")
-    with Sandbox(hide_userless="list") as box, serve(box) as serving:
-        monkeypatch.setenv("INTERCOM_BASE_URL", serving.url)
-        box.seed(SEED)
-        yield Desk(box, folder, capsys)
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Undoing]:
+    with desk_at(Undoing, tmp_path / "here", monkeypatch, capsys, hide_userless="list") as found:
+        found.box.seed(SEED)
+        yield found
 
 
-def test_a_run_is_taken_back_and_the_undo_too(desk: Desk) -> None:
+def test_a_run_is_taken_back_and_the_undo_too(desk: Undoing) -> None:
     name = desk.applied(MANIFEST)
     desk.box.forget_requests()
     assert desk("undo", "last", "-o", "undo.json") == 0, desk.err
@@ -94,7 +63,7 @@ def test_a_run_is_taken_back_and_the_undo_too(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown", "html"])
-def test_every_report_names_the_run(desk: Desk, form: str) -> None:
+def test_every_report_names_the_run(desk: Undoing, form: str) -> None:
     name = desk.applied(MANIFEST)
     assert desk("undo", name, "--format", form, "--report", f"{form}=report") == 0, desk.err
     assert name in desk.out
@@ -103,23 +72,23 @@ def test_every_report_names_the_run(desk: Desk, form: str) -> None:
     assert "Hoban" not in desk.out
 
 
-def test_an_undo_that_is_a_plan_to_look_at_is_not_applied(desk: Desk) -> None:
+def test_an_undo_that_is_a_plan_to_look_at_is_not_applied(desk: Undoing) -> None:
     desk.applied(MANIFEST)
     assert desk("undo", "last", "--report", "json=look.json") == 0
     assert desk("apply", "look.json") == 65
 
 
-def test_last_is_that_of_the_name_in_this_folder(desk: Desk) -> None:
+def test_last_is_that_of_the_name_in_this_folder(desk: Undoing) -> None:
     ours = desk.applied(MANIFEST)
     theirs = desk.applied({"name": "sales", "tags": ["theirs"]})
     assert desk("undo", "last", "--format", "json") == 0
     assert json.loads(desk.out)["run"] == theirs
-    desk.write(MANIFEST)
+    desk.write("intercom.yaml", MANIFEST)
     assert desk("undo", "last", "--format", "json") == 0
     assert json.loads(desk.out)["run"] == ours
 
 
-def test_what_is_no_run_is_wrong_usage(desk: Desk) -> None:
+def test_what_is_no_run_is_wrong_usage(desk: Undoing) -> None:
     assert desk("undo", "last") == 64
     assert "no ledger" in desk.err
     desk.applied(MANIFEST)
@@ -131,7 +100,7 @@ def test_what_is_no_run_is_wrong_usage(desk: Desk) -> None:
     assert desk("undo", "last", "-o", "nowhere/undo.json") == 64
 
 
-def test_a_run_of_another_workspace_is_refused(desk: Desk) -> None:
+def test_a_run_of_another_workspace_is_refused(desk: Undoing) -> None:
     name = desk.applied(MANIFEST)
     assert desk("undo", name, "-o", "undo.json") == 0
     desk.box.ws.settings.app_id = "elsewhere"
@@ -142,7 +111,7 @@ def test_a_run_of_another_workspace_is_refused(desk: Desk) -> None:
     assert desk.writes == []
 
 
-def test_what_changed_since_it_was_saved_makes_it_stale(desk: Desk) -> None:
+def test_what_changed_since_it_was_saved_makes_it_stale(desk: Undoing) -> None:
     desk.applied(MANIFEST)
     assert desk("undo", "last", "-o", "undo.json") == 0
     desk.box.ws.store.table("contact").docs[WASH]["name"] = "Somebody"
@@ -151,7 +120,7 @@ def test_what_changed_since_it_was_saved_makes_it_stale(desk: Desk) -> None:
     assert desk.writes == []
 
 
-def test_a_saved_undo_whose_images_are_gone_is_stale(desk: Desk) -> None:
+def test_a_saved_undo_whose_images_are_gone_is_stale(desk: Undoing) -> None:
     name = desk.applied(MANIFEST)
     assert desk("undo", name, "-o", "undo.json") == 0
     (desk.folder / ".reconciler" / "images" / f"{name}.json").unlink()
@@ -159,7 +128,7 @@ def test_a_saved_undo_whose_images_are_gone_is_stale(desk: Desk) -> None:
     assert "kept for thirty days" in desk.err
 
 
-def test_the_gates_of_an_undo_are_those_of_the_run(desk: Desk) -> None:
+def test_the_gates_of_an_undo_are_those_of_the_run(desk: Undoing) -> None:
     desk.applied({"policy": {"limits": {"deletes": 1}}, "tags": ["one", "two"]})
     assert desk("undo", "last", "-o", "undo.json") == 0
     assert "REFUSED" in desk.out
@@ -168,11 +137,11 @@ def test_the_gates_of_an_undo_are_those_of_the_run(desk: Desk) -> None:
     assert desk("apply", "undo.json", "--approve", refusal["approve"]) == 0
 
 
-def test_with_a_damaged_ledger_what_is_destroyed_is_kept_in_the_folder(desk: Desk) -> None:
+def test_with_a_damaged_ledger_what_is_destroyed_is_kept_in_the_folder(desk: Undoing) -> None:
     home = desk.folder / ".reconciler"
     home.mkdir(mode=0o700)
     (home / "ledger.db").write_text("this is no database, and long enough to be taken for one" * 10)
-    desk.write(MANIFEST)
+    desk.write("intercom.yaml", MANIFEST)
     assert desk("apply", "intercom.yaml", "--auto-approve") == 0
     assert "going on without it" in desk.err
     (name,) = {path.name.partition(".")[0] for path in (home / "images").iterdir()}
@@ -185,20 +154,20 @@ def test_with_a_damaged_ledger_what_is_destroyed_is_kept_in_the_folder(desk: Des
     assert contact["name"] == "Wash"
 
 
-def test_with_a_damaged_ledger_and_no_room_nothing_is_destroyed(desk: Desk) -> None:
+def test_with_a_damaged_ledger_and_no_room_nothing_is_destroyed(desk: Undoing) -> None:
     home = desk.folder / ".reconciler"
     home.mkdir(mode=0o700)
     (home / "ledger.db").write_text("this is no database, and long enough to be taken for one" * 10)
     (home / "images").write_text("")
-    desk.write(MANIFEST)
+    desk.write("intercom.yaml", MANIFEST)
     desk.box.forget_requests()
     assert desk("apply", "intercom.yaml", "--auto-approve") == 3
     assert "pre-images" in desk.err
     assert desk.writes == []
-    desk.write({"tags": ["new"]})
+    desk.write("intercom.yaml", {"tags": ["new"]})
     assert desk("apply", "intercom.yaml", "--auto-approve") == 0
 
 
-def test_help_has_an_example(desk: Desk) -> None:
+def test_help_has_an_example(desk: Undoing) -> None:
     assert desk("undo", "--help") == 0
     assert "reconciler undo last -o undo.json" in desk.out
