@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from types import FrameType
@@ -55,20 +55,11 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
         click.echo(error.format_message(), err=True)
         return USAGE
     except BrokenPipeError:
-        _to_nowhere()  # whoever read our output has gone (`| head`)
-        return 0
+        return 0  # whoever read our output has gone (`| head`)
     except BaseException as error:
         code = _say(*_account(error))
         annotate(_places(error))
-        if isinstance(error, OSError):
-            _to_nowhere()
         return code
-
-
-def _to_nowhere() -> None:
-    """Standard output could not be written: Python must not try again when it ends, or it ends with 120."""
-    with suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _flush() -> None:

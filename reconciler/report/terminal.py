@@ -138,7 +138,7 @@ def _reason(failure: Exception) -> str:
 
 
 def _silence(stream: TextIO) -> None:
-    """Point the stream to nowhere, or Python's own flush at exit would fail again (https://docs.python.org/3/library/signal.html#note-on-sigpipe)."""
+    """Point the stream to nowhere: what it still holds would fail again with the next who writes or flushes it."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

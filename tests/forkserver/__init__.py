@@ -1,7 +1,7 @@
 """Processes of the command line without the second that it takes to start Python and import all of it.
 
 A server imports it once and forks for every call; each is a process of its own, with its own arguments, folder, environment, streams, end.
-Tests of how a process starts, and the stories of the README, start real ones: `REAL`.
+Tests of how a process starts and ends, a story and the demo start real ones: `REAL`.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class Process:
         inner = os.open(os.devnull, os.O_RDONLY) if stdin == subprocess.DEVNULL else stdin
         self.stdout: IO[str] = os.fdopen(out, encoding="utf-8")
         self.stderr: IO[str] = os.fdopen(err, encoding="utf-8")
+        self.args = arguments
         self.returncode: int | None = None
         self._one_waits = threading.Lock()
         environ = {**environ, TEST: os.environ.get(TEST, "")}
@@ -80,10 +81,14 @@ class Process:
 
     def wait(self, timeout: float | None = None) -> int:
         """Raises TimeoutError."""
-        with self._one_waits:
+        if not self._one_waits.acquire(timeout=-1 if timeout is None else timeout):
+            raise TimeoutError(f"process {self.pid} is waited for")
+        try:
             if self.returncode is None:
                 self.returncode = self._line.end(timeout)
             return self.returncode
+        finally:
+            self._one_waits.release()
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
@@ -93,14 +98,17 @@ class Process:
             os.kill(self.pid, signum)
 
     def communicate(self, timeout: float) -> tuple[str, str]:
-        """All that it says until its end. Who is not done in time is killed."""
-        watch = threading.Timer(timeout, self._line.close)
+        """All that it says until its end. Raises TimeoutError; who is not done in time is killed."""
+        watch = threading.Timer(timeout, self.kill)
         watch.start()
         with ThreadPoolExecutor(2) as pool:
             out, err = pool.map(lambda stream: stream.read(), (self.stdout, self.stderr))
+        late = not watch.is_alive()
         watch.cancel()
         self.wait(timeout)
         for stream in (self.stdout, self.stderr):
             stream.close()
         self._line.close()
+        if late:
+            raise TimeoutError(f"{' '.join(self.args)} did not end in {timeout:g} s: {out}{err}")
         return out, err

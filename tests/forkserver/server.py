@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -32,6 +33,15 @@ def imported() -> None:
     gc.freeze()
 
 
+@dataclass(eq=False)
+class Child:
+    """One process: its number, a descriptor that tells its end, and the line to who asked for it."""
+
+    pid: int
+    end: int
+    line: socket.socket
+
+
 class Server:
     """Serves until standard input ends, and returns in every child."""
 
@@ -40,64 +50,70 @@ class Server:
         self.listener.bind(str(path))
         self.listener.listen(64)
         self.selector = selectors.DefaultSelector()
-        self.selector.register(self.listener, selectors.EVENT_READ, "caller")
-        self.selector.register(0, selectors.EVENT_READ, "end")
-        self.children: dict[int, tuple[int, socket.socket]] = {}  # by file descriptor of the process
+        self.selector.register(self.listener, selectors.EVENT_READ)
+        self.selector.register(0, selectors.EVENT_READ)
+        self.children: set[Child] = set()
 
     def serve(self) -> bool:
-        """Whether this is a child."""
+        """Whether this is a child. No child outlives the server."""
         while True:
             for key, _ in self.selector.select():
-                match key.data:
-                    case "end":
-                        return False
-                    case "caller":
-                        if self._called():
-                            return True
-                    case child:
-                        self._over(child, cut=key.fd != child)
+                if key.fileobj is self.listener:
+                    if self._called():
+                        return True
+                elif key.fileobj == 0:
+                    for child in list(self.children):
+                        self._over(child, cut=True)
+                    return False
+                elif key.data in self.children:  # else both of its events came in one look
+                    self._over(key.data, cut=key.fileobj is key.data.line)
 
     def _called(self) -> bool:
-        connection, _ = self.listener.accept()
-        asked, streams = heard(connection)
+        line, _ = self.listener.accept()
+        try:
+            asked, streams = heard(line)
+        except (OSError, ValueError):
+            line.close()  # who called is gone
+            return False
         pid = os.fork()
         if pid == 0:
-            self._become(asked, streams, connection)
+            self._become(asked, streams, line)
             return True
         for stream in streams:
             os.close(stream)
-        connection.sendall(b"%d\n" % pid)
-        child = os.pidfd_open(pid)
-        self.children[child] = pid, connection
-        for one in (child, connection):
+        self._tell(line, pid)
+        child = Child(pid, os.pidfd_open(pid), line)
+        self.children.add(child)
+        for one in (child.end, child.line):
             self.selector.register(one, selectors.EVENT_READ, child)
         return False
 
-    def _over(self, child: int, *, cut: bool) -> None:
+    def _over(self, child: Child, *, cut: bool) -> None:
         """A process ended, or nobody waits for it any more."""
-        if child not in self.children:
-            return  # both in one look
-        pid, connection = self.children.pop(child)
         if cut:
-            signal.pidfd_send_signal(child, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
-        for one in (child, connection):
+            signal.pidfd_send_signal(child.end, signal.SIGKILL)
+        _, status = os.waitpid(child.pid, 0)
+        self._tell(child.line, os.waitstatus_to_exitcode(status))
+        self.children.remove(child)
+        for one in (child.end, child.line):
             self.selector.unregister(one)
-        os.close(child)
-        if not cut:
-            with suppress(BrokenPipeError):
-                connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
-        connection.close()
+        os.close(child.end)
+        child.line.close()
 
-    def _become(self, asked: Asked, streams: list[int], connection: socket.socket) -> None:
+    @staticmethod
+    def _tell(line: socket.socket, number: int) -> None:
+        with suppress(OSError):  # nobody listens: the next look finds the line cut
+            line.sendall(b"%d\n" % number)
+
+    def _become(self, asked: Asked, streams: list[int], line: socket.socket) -> None:
         """As if Python had just been started here: nothing of the server stays open."""
         arguments, folder, environ = asked
         self.selector.close()
         self.listener.close()
-        connection.close()
-        for child, (_, other) in self.children.items():
-            os.close(child)
-            other.close()
+        line.close()
+        for child in self.children:
+            os.close(child.end)
+            child.line.close()
         for number, given in enumerate(streams):
             os.dup2(given, number)
             os.close(given)

@@ -41,7 +41,7 @@ class Line:
 
 
 def heard(connection: socket.socket) -> tuple[Asked, list[int]]:
-    """What a caller asked for, and the streams that came with it."""
+    """What a caller asked for, and the streams that came with it. Raises OSError or ValueError where he is gone."""
     length, streams, _, _ = socket.recv_fds(connection, _LENGTH, 3)
     with connection.makefile("rb") as told:
         arguments, folder, environ = json.loads(told.read(int.from_bytes(length, "big")))
@@ -54,7 +54,8 @@ def _stand_in(server: str, arguments: Sequence[str]) -> None:
         signal.signal(signum, lambda number, _: os.kill(line.pid, number))
     code = line.end()
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
+        if code != -signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)
 

@@ -1,4 +1,4 @@
-"""Real processes over real HTTP: a served sandbox with its knobs, and the command line as people start it."""
+"""Processes of their own over real HTTP: a served sandbox with its knobs, and the command line, forked or started (`Shell.real`)."""
 
 from __future__ import annotations
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.process.driving import Shell, ended, outcomes_of, until
+from tests.process.driving import Shell, ended, outcomes_of, served, until
 from tests.process.story import assert_as_declared, ids, told
 
 LIMIT = 8  # calls in flight
@@ -59,6 +61,13 @@ def test_a_second_signal_does_not_wait_for_the_calls_under_way(shell: Shell) -> 
     assert sorted(tag["name"] for tag in shell.box.call("GET", "/tags")["data"]) == ["a", "b", "c"]
 
 
+@pytest.fixture
+def own(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """Before a box of its own: what is under way for longer than a test arrives nowhere else."""
+    with served(tmp_path_factory.mktemp("own") / "sandbox.db") as box:
+        yield Shell(tmp_path, box)
+
+
 @pytest.mark.parametrize(
     ("path", "verb"),
     [
@@ -68,17 +77,17 @@ def test_a_second_signal_does_not_wait_for_the_calls_under_way(shell: Shell) -> 
     ],
 )
 @pytest.mark.parametrize(("signum", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")])
-def test_a_signal_while_reading_ends_at_once(shell: Shell, path: str, verb: tuple[str, ...], signum: int, code: int, said: str) -> None:
+def test_a_signal_while_reading_ends_at_once(own: Shell, path: str, verb: tuple[str, ...], signum: int, code: int, said: str) -> None:
     """Whether search does not answer, or the counting of who loses a tag."""
-    shell.box.start({"tags": ["old"], "contacts": [{"external_id": "1"}]})
-    shell.write("m.yaml", "tags: [{name: old, state: absent}]\ncontacts: [{external_id: '1'}]\n")
-    shell.box.fault(path=path, delay=10, times=None)
-    process = shell.spawn(*verb)
-    until(shell.box.hits)
+    own.box.start({"tags": ["old"], "contacts": [{"external_id": "1"}]})
+    own.write("m.yaml", "tags: [{name: old, state: absent}]\ncontacts: [{external_id: '1'}]\n")
+    own.box.fault(path=path, delay=10, times=None)
+    process = own.spawn(*verb)
+    until(own.box.hits)
     began = time.monotonic()
     process.send_signal(signum)
     done = ended(process)
     assert (done.code, done.out, done.err.strip()) == (code, "", f"error: {said}")
     assert time.monotonic() - began < 5
-    assert shell.box.writes() == []
-    assert [path.name for path in shell.folder.iterdir()] == ["m.yaml"]
+    assert own.box.writes() == []
+    assert [path.name for path in own.folder.iterdir()] == ["m.yaml"]

@@ -1,4 +1,4 @@
-"""The big story, over real HTTP with real processes: once in peace, then with kills, signals and faults."""
+"""The big story, over real HTTP: once in peace, with processes started as people start them, then with kills, signals and faults."""
 
 from __future__ import annotations
 

@@ -63,9 +63,9 @@ def run(folder: Path, *options: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_one_reply_that_breaks_it_fails_the_run_of_a_worker(tmp_path: Path) -> None:
+def test_one_reply_that_breaks_it_fails_the_run_of_two_workers(tmp_path: Path) -> None:
     (tmp_path / "description.json").write_text(described("nonsense"))
-    code, said = run(tmp_path, "-n", "1")
+    code, said = run(tmp_path, "-n", "2")
     assert (code, "FAILED tests/referee/plugin.py::all_that_was_sent_and_got_fits_the_description" in said) == (1, True), said
     assert "the reply 200: $: 'nonsense' is a required property" in said
     assert "GET /me in test_it.py::test_here" in said
