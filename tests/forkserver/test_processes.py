@@ -87,4 +87,6 @@ def test_nothing_outlives_who_started_it(tmp_path: Path, end: str) -> None:
         {end}
     """
     done = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60)
-    until(lambda: not Path(f"/proc/{int(done.stdout)}").exists())
+    forked = Path(f"/proc/{int(done.stdout)}")
+    until(lambda: not forked.exists())
+    assert not forked.exists()
