@@ -13,21 +13,20 @@ from reconciler.core.change import Action, Change, FieldChange, LinkChange, Thin
 from reconciler.core.kind import Field, Kind, LinkKind
 from reconciler.core.match import Index, index
 from reconciler.core.memory import BLANK, Memory, Tie
+from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Live, Manifest, Note, Resource, Snapshot, WrittenLinks
 from reconciler.errors import Mark
-
-Refusals = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What separates desired from live. `missing` are the contacts that were skipped; `refusals` are (gate, sentence); `beside` are places
+    """What separates desired from live. `missing` are the contacts that were skipped; `beside` are places
     that differ and are not to be changed, as (address, path): Intercom does not take them, or they were not asked for."""
 
     changes: tuple[Change, ...]
     notes: tuple[Note, ...] = ()
     missing: tuple[Address, ...] = ()
-    refusals: tuple[tuple[str, str], ...] = ()
+    refusals: tuple[Refusal, ...] = ()
     beside: frozenset[tuple[Address, str]] = frozenset()
 
 
@@ -41,7 +40,7 @@ class _Draft:
         self.changes: list[Change] = []
         self.notes: list[Note] = []
         self.missing: list[Address] = []
-        self.refusals: Refusals = []
+        self.refusals: list[Refusal] = []
         self.created: set[Address] = set()
         self.returning: set[Address] = set()
         self.names: dict[str, dict[str, Address]] = defaultdict(dict)
@@ -50,6 +49,9 @@ class _Draft:
 
     def note(self, topic: str, text: str, resource: Resource) -> None:
         self.notes.append(Note(topic, text, resource.address, resource.mark))
+
+    def refuse(self, gate: str, text: str, *about: Resource) -> None:
+        self.refusals.append(Refusal(gate, text, entries=tuple(resource.address for resource in about)))
 
     def people(self, kind: str) -> int | None:
         """How many contacts a change at an address of this kind touches; what only a count could tell is None."""
@@ -133,7 +135,7 @@ def _absent(kind: Kind, resource: Resource, draft: _Draft) -> None:
         _create(kind, resource, draft)
     elif wanted == "error":
         draft.missing.append(resource.address)
-        draft.refusals.append(("missing", f"{resource.mark}: {kind.name} not found; correct the entry, or write missing: skip or create"))
+        draft.refuse("missing", f"{resource.mark}: {kind.name} not found; correct the entry, or write missing: skip or create", resource)
     else:
         draft.missing.append(resource.address)
         skipped = "skipped, with its links (missing: skip)"
@@ -171,7 +173,7 @@ def _absent_by_id(kind: Kind, resource: Resource, draft: _Draft) -> None:
         return
     draft.missing.append(resource.address)
     if (resource.missing or draft.manifest.policy.missing_contacts) == "error":
-        draft.refusals.append(("missing", f"{resource.mark}: no live {kind.name} has this id; correct it, or remove the entry"))
+        draft.refuse("missing", f"{resource.mark}: no live {kind.name} has this id; correct it, or remove the entry", resource)
     else:
         draft.note("missing", "no live one has this id: skipped, with its links", resource)
 
@@ -204,7 +206,7 @@ def _held_by_another(kind: Kind, resource: Resource, draft: _Draft) -> bool:
         ids = sorted(thing.id for thing in holders if not _gives_up(kind, name, thing, draft))
         if ids:
             text = f"another live {kind.name} holds this {name} (ids {', '.join(ids)}); name it by that, or write was:"
-            draft.refusals.append(("identity", f"{resource.mark}: {text}"))
+            draft.refuse("identity", f"{resource.mark}: {text}", resource)
             held = True
     return held
 
@@ -219,7 +221,7 @@ def _refuse_twins(kind: Kind, resources: Sequence[Resource], draft: _Draft) -> N
             other = named.get((name, kind.identity[name].fold(str(value))))
             if other and kind.rank(_expected(kind, resource, draft)) <= kind.rank(_expected(kind, other, draft)):
                 text = f"{resource.mark} and {other.mark}: these entries would be the same {kind.name}: both have this {name}; keep one"
-                draft.refusals.append(("identity", text))
+                draft.refuse("identity", text, resource, other)
 
 
 def _stays(draft: _Draft, resource: Resource) -> bool:
@@ -272,7 +274,8 @@ def _moved(kind: Kind, resource: Resource, thing: Live, draft: _Draft) -> Iterat
         if field.same(before, after) or (merged and path == resource.by):
             continue
         if why := field.refuses(before, after):
-            draft.refusals.append(("fixed", f"{resource.mark}: {path} of this {kind.name} cannot become what is declared: {why}"))
+            text = f"{resource.mark}: {path} of this {kind.name} cannot become what is declared: {why}"
+            draft.refuse("fixed", text, resource)
             continue
         yield FieldChange(path, before, after)
 
@@ -303,7 +306,7 @@ def _compare_links(link: LinkKind, resource: Resource, draft: _Draft) -> None:
     total = len(_linked(link, thing, draft)) + len(attach) - len(detach)
     if link.most is not None and attach and total > link.most:
         text = f"{resource.mark}: would have {total} {link.field}, Intercom admits {link.most}"
-        draft.refusals.append(("capacity", f"{text}; remove some"))
+        draft.refuse("capacity", f"{text}; remove some", resource)
     for action, targets in ((Action.ATTACH, attach), (Action.DETACH, detach)):
         for target in sorted(targets):
             line = written.present.get(target) or written.absent.get(target) or resource.mark.line

@@ -11,25 +11,12 @@ from reconciler.core.change import LOSING, Action, Change, ThingChange
 from reconciler.core.diff import Difference
 from reconciler.core.kind import Kind
 from reconciler.core.memory import BLANK, Memory
+from reconciler.core.refusal import Refusal
 from reconciler.core.rename import forgotten
 from reconciler.core.resource import Manifest, Pin, Snapshot, Workspace
 
 # A percentage of less than this many things says nothing and is not applied.
 FEW = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a plan is refused. `changes` are those that this gate stops; `approve` is what a person may add to the command line to
-    go on, None where only another plan helps."""
-
-    gate: str
-    message: str
-    approve: str | None = None
-    changes: tuple[Change, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.gate}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +49,7 @@ def check(case: Case, changes: Sequence[Change], cycles: Sequence[str]) -> tuple
     """Every reason why these changes may not be applied, in a fixed order."""
     kinds, manifest, live, difference = case.kinds, case.manifest, case.live, case.difference
     found = [*pinned(manifest.pin, live.workspace)]
-    found += [Refusal(gate, text) for gate, text in (*live.refusals, *difference.refusals)]
+    found += (*live.refusals, *difference.refusals)
     found += [Refusal("cycle", text) for text in cycles]
     found += _protected(manifest, case.memory, changes)
     arriving = dict.fromkeys((*changes, *difference.changes))

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from reconciler.core.address import Address
 from reconciler.core.kind import Identity, Kind
+from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Live, Note, Resource
 
 Index = Mapping[tuple[str, str], list[Live]]
@@ -23,7 +24,7 @@ class Match:
     withheld: set[Address] = field(default_factory=set)
     doubted: set[tuple[str, str]] = field(default_factory=set)
     notes: list[Note] = field(default_factory=list)
-    refusals: list[tuple[str, str]] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
     merged: set[Address] = field(default_factory=set)
 
     def add(self, more: Match) -> None:
@@ -172,7 +173,7 @@ def _settle_several(kind: Kind, resource: Resource, name: Name, here: list[Live]
     identity = kind.identity[by]
     if identity.visible is None:
         text = f"{resource.mark}: several live {kind.section} have this {by} (ids {ids}); merge them, or name one by its id"
-        found.refusals.append(("identity", text))
+        found.refusals.append(Refusal("identity", text, entries=(resource.address,)))
         found.withheld.add(resource.address)
         return []
     exact = [thing for thing in here if key_of(thing, identity) == key]
@@ -252,7 +253,8 @@ def _refuse_shared(kind: Kind, found: Match, resources: Iterable[Resource]) -> N
         owned = [r for r in owned if r.address not in yielding]
         if len(owned) > 1:
             places = " and ".join(str(r.mark) for r in owned)
-            found.refusals.append(("identity", f"{places}: these entries are the same live {kind.name} (id {live_id}); keep one"))
+            text = f"{places}: these entries are the same live {kind.name} (id {live_id}); keep one"
+            found.refusals.append(Refusal("identity", text, entries=tuple(r.address for r in owned)))
             found.withheld.update(r.address for r in owned)
 
 

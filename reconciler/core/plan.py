@@ -10,8 +10,9 @@ from reconciler.core import globs, order
 from reconciler.core.address import Address
 from reconciler.core.calls import Job, compile_steps
 from reconciler.core.change import Action, Change
-from reconciler.core.gates import Case, People, Refusal, affected, check
+from reconciler.core.gates import Case, People, affected, check
 from reconciler.core.order import Step
+from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Note, Snapshot, Workspace
 
 # Intercom documents 10,000 calls per minute and app, metered in windows of ten seconds: developers.intercom.com, rate limiting.

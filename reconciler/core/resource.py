@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.core.address import Address, LinkName
 from reconciler.core.policy import ApprovalEntry, Policy
+from reconciler.core.refusal import Refusal
 from reconciler.errors import Mark
 
 Fields = Mapping[str, Any]
@@ -122,7 +123,7 @@ class Snapshot:
     vanished: Mapping[Address, str] = field(default_factory=dict)
     totals: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
-    refusals: tuple[tuple[str, str], ...] = ()
+    refusals: tuple[Refusal, ...] = ()
     reads: int = 0
     window: int | None = None
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from reconciler.core.gates import Approval, Refusal
+from reconciler.core.gates import Approval
 from reconciler.core.policy import ApprovalEntry, Policy, moved, tightened
+from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Manifest, Note
 from reconciler.errors import Usage
 
@@ -37,7 +38,7 @@ def parse_approval(text: str) -> Approval:
     return Approval(digest, int(people))
 
 
-def govern(manifest: Manifest, rules: Rules) -> tuple[Manifest, tuple[Note, ...], tuple[tuple[str, str], ...]]:
+def govern(manifest: Manifest, rules: Rules) -> tuple[Manifest, tuple[Note, ...], tuple[Refusal, ...]]:
     """The manifest under the base policy, a note for what it changes, and a refusal for what it would loosen."""
     if rules.base is None:
         return manifest, (), ()
@@ -45,7 +46,7 @@ def govern(manifest: Manifest, rules: Rules) -> tuple[Manifest, tuple[Note, ...]
     changed = moved(rules.base, policy)
     notes = (Note("policy", f"stricter than the policy file: {'; '.join(changed)}"),) if changed else ()
     text = f"the manifest loosens the policy file: {'; '.join(refused)}; change the policy file first, in a change of its own"
-    return replace(manifest, policy=policy), notes, (("policy", text),) if refused else ()
+    return replace(manifest, policy=policy), notes, (Refusal("policy", text),) if refused else ()
 
 
 def over_calls(rules: Rules, calls: int) -> Iterable[Refusal]:

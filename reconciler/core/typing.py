@@ -8,15 +8,14 @@ from typing import Any
 
 from reconciler.core.address import Address
 from reconciler.core.kind import Field, Kind
+from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Live, Manifest, Resource, Snapshot
 from reconciler.core.values import typed
 
-Refusals = list[tuple[str, str]]
 
-
-def settle_types(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot) -> tuple[Manifest, tuple[tuple[str, str], ...]]:
+def settle_types(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot) -> tuple[Manifest, tuple[Refusal, ...]]:
     """The manifest with every value of a merged map typed, and a refusal for each that cannot be: unknown, or of another type."""
-    refusals: Refusals = []
+    refusals: list[Refusal] = []
     merged = {kind.name: [(n, f) for n, f in kind.fields.items() if f.merged and f.typed_by] for kind in kinds}
     types = {kind.name: {t.key: t for t in live.things.get(kind.name, {}).values() if not kind.dormant(t)} for kind in kinds}
     resources = dict(manifest.resources)
@@ -32,7 +31,7 @@ def _typed_fields(
     merged: Sequence[tuple[str, Field]],
     manifest: Manifest,
     types: Mapping[str, Mapping[str, Live]],
-    refusals: Refusals,
+    refusals: list[Refusal],
 ) -> Iterator[tuple[str, Any]]:
     for name, field in merged:
         values = resource.fields.get(name)
@@ -46,14 +45,15 @@ def _typed_fields(
             yield name, found
 
 
-def _typed_value(resource: Resource, key: str, raw: Any, live: Live | None, refusals: Refusals) -> Any:
+def _typed_value(resource: Resource, key: str, raw: Any, live: Live | None, refusals: list[Refusal]) -> Any:
     model = live.fields.get("model") if live else None
     if live is None or model not in (None, resource.address.kind):
         text = f"{resource.mark}: no attribute {key!r} is known for a {resource.address.kind}"
-        refusals.append(("attribute", f"{text}; declare it under `attributes:`, or correct the name"))
+        text = f"{text}; declare it under `attributes:`, or correct the name"
+        refusals.append(Refusal("attribute", text, entries=(resource.address,)))
         return raw
     try:
         return typed(raw, str(live.fields.get("data_type")))
     except ValueError as error:
-        refusals.append(("attribute", f"{resource.mark}: {key}: {error}"))
+        refusals.append(Refusal("attribute", f"{resource.mark}: {key}: {error}", entries=(resource.address,)))
         return raw

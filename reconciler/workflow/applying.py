@@ -11,13 +11,14 @@ from reconciler.core.address import Address
 from reconciler.core.calls import Job, compile_steps
 from reconciler.core.change import Change
 from reconciler.core.document import Document, discreet, doubted
-from reconciler.core.gates import Approval, Case, Refusal, pinned, standing
+from reconciler.core.gates import Approval, Case, pinned, standing
 from reconciler.core.hold import Held, hold, touched
 from reconciler.core.narrow import narrow
 from reconciler.core.order import keep
 from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Plan, Scope, make_plan
 from reconciler.core.privacy import shown
+from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Manifest
 from reconciler.core.rules import NO_RULES, Rules, govern, over_calls
 from reconciler.errors import Refused, Stale
@@ -44,11 +45,11 @@ def ready(session: Session, found: Document, manifest: Manifest, rules: Rules = 
 
 
 def barred(
-    session: Session, found: Document, manifest: Manifest, rules: Rules, loosened: Sequence[tuple[str, str]]
+    session: Session, found: Document, manifest: Manifest, rules: Rules, loosened: Sequence[Refusal]
 ) -> tuple[Refusal, ...]:
     """What already refused the plan when it was made, and is not approved. Raises Refused where no approval can lift it."""
     refused = tuple(Refusal(r["gate"], r["message"], r["approve"]) for r in found["refused"])
-    left = (*(Refusal(*reason) for reason in loosened), *standing(refused, rules.approvals(manifest, session.now())))
+    left = (*loosened, *standing(refused, rules.approvals(manifest, session.now())))
     if not all(refusal.approve for refusal in left):
         refuse(left)
     return left
