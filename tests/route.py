@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 import yaml
 
@@ -58,13 +59,15 @@ class Route:
     ledger: Ledger | None = None
     kinds: Sequence[Kind] = KINDS
     version: str = "2.16"
+    # What stands between the client and the workspace.
+    between: Callable[[WSGIApplication], WSGIApplication] = lambda app: app
 
     @contextmanager
     def session(self) -> Iterator[workflow.Session]:
         client = Client(
             "http://127.0.0.1",
             Token("sandbox"),
-            adapter=WsgiAdapter(self.box),
+            adapter=WsgiAdapter(self.between(self.box)),
             version=self.version,
             sleep=self.clock.sleep,
             monotonic=self.clock,

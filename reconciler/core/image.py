@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from reconciler.core.memory import Memory, Thing, Tie
 from reconciler.core.order import Step
 from reconciler.core.policy import Limits
 from reconciler.core.privacy import MAIL
-from reconciler.core.resource import Live, Resource
+from reconciler.core.resource import Live, Resource, Snapshot
 
 FORMAT = 1
 # Things are kept so long, in seconds.
@@ -110,7 +111,7 @@ def deeds(case: Case, steps: Sequence[Step], carriers: Carriers) -> tuple[Deed, 
     """The changes of a plan as deeds, in its order."""
     kinds = {kind.name: kind for kind in case.kinds}
     makers = {s.change.address: i for i, s in enumerate(steps) if s.change.action is Action.CREATE}
-    carriers = _with_seen(case, {(c.address.kind, str(c.id)) for c in doomed([step.change for step in steps])}, carriers)
+    carriers = _with_seen(case.kinds, case.live, {(c.address.kind, str(c.id)) for c in doomed([step.change for step in steps])}, carriers)
 
     def end(address: Any, live_id: str | None) -> End:
         return End(address.kind, live_id, None if live_id else makers.get(address))
@@ -125,11 +126,30 @@ def deeds(case: Case, steps: Sequence[Step], carriers: Carriers) -> tuple[Deed, 
     return tuple(deed(step.change) for step in steps)
 
 
-def _with_seen(case: Case, things: Collection[Thing], carriers: Carriers) -> Carriers:
+def recounted(kinds: Sequence[Kind], live: Snapshot, changes: Sequence[Change], carriers: Carriers) -> tuple[Change, ...]:
+    """The changes, each deletion with no fewer uses and people than were seen to carry the thing: a count may lag, or be wrong."""
+    deletions = doomed(changes)
+    seen = _with_seen(kinds, live, {(c.address.kind, str(c.id)) for c in deletions}, carriers)
+    told = {id(c): _at_least(kinds, c, seen[c.address.kind, str(c.id)]) for c in deletions}
+    return tuple(told.get(id(change), change) for change in changes)
+
+
+def _at_least(kinds: Sequence[Kind], change: ThingChange, carried: Mapping[LinkName, Collection[str]]) -> ThingChange:
+    by_name = {kind.name: kind for kind in kinds}
+    seen = Counter[str]()
+    for link, ids in carried.items():
+        seen[by_name[link.source].section] += len(ids)
+    persons = {kind.section for kind in kinds if kind.person}
+    people = sum(number for section, number in seen.items() if section in persons)
+    uses = tuple(use if use.number is None else replace(use, number=max(use.number, seen[use.where])) for use in change.uses)
+    return replace(change, uses=uses, people=max(change.people or 0, people) if people else change.people)
+
+
+def _with_seen(kinds: Sequence[Kind], live: Snapshot, things: Collection[Thing], carriers: Carriers) -> Carriers:
     """The carriers of what is deleted, with those that were seen for the plan: a list may hide some, and a search lags."""
     found = {thing: {name: set(ids) for name, ids in carriers.get(thing, {}).items()} for thing in things}
-    for link in (link for kind in case.kinds for link in kind.links) if things else ():
-        for source, ends in case.live.links.get(link.name, {}).items():
+    for link in (link for kind in kinds for link in kind.links) if things else ():
+        for source, ends in live.links.get(link.name, {}).items():
             for thing in found.keys() & {(link.target, end) for end in ends}:
                 found[thing].setdefault(link.name, set()).add(source)
     return found

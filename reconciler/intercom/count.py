@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.core.change import Action, Change, ThingChange, Use
 from reconciler.core.kind import Count, Kind, fill
-from reconciler.intercom import routes
+from reconciler.intercom import routes, totals
 from reconciler.intercom.http import Client, HttpError
 from reconciler.intercom.pool import reading
 
@@ -38,9 +38,8 @@ def _number(client: Client, count: Count, live_id: str) -> int | None:
     if client.version < count.since:
         asked = replace(asked, version=count.since)
     try:
-        total = client.send(asked).body.get("total_count")
+        return totals.count(client.send(asked).body)
     except HttpError as error:
         if error.status in UNREADABLE:
             return None
         raise
-    return total if isinstance(total, int) else None

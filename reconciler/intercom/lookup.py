@@ -17,11 +17,12 @@ from reconciler.core.policy import Policy
 from reconciler.core.resource import Live, Manifest, Resource, Workspace
 from reconciler.core.where import Query
 from reconciler.errors import Mark
-from reconciler.intercom import me, routes
+from reconciler.intercom import me, routes, totals
 from reconciler.intercom.http import Client, HttpError, Reply, Request
 from reconciler.intercom.observe import Observer
 from reconciler.intercom.routes import Body, Tick, silent
 from reconciler.intercom.scroll import scroll
+from reconciler.intercom.totals import Tally
 
 
 @dataclass
@@ -55,16 +56,25 @@ def _listed(client: Client, kind: Kind, tick: Tick) -> Iterator[Body]:
     listing = kind.listing
     assert listing is not None
     shown: set[str] = set()
-    for asked, reply in routes.list_pages(client, listing, tick=tick):
-        total = reply.body.get("total_count")
-        if kind.scroll and listing.most is not None and isinstance(total, int) and total > listing.most:
-            yield from scroll(client, kind.scroll)
-            return
-        for body in routes.items(client, asked, listing, reply):
-            if (live_id := str(body.get("id"))) not in shown:
-                yield body
-            if listing.style == "pages":
-                shown.add(live_id)
+    try:
+        for reply, page in routes.list_pages(client, listing, tick=tick):
+            if _capped(kind, totals.whole(reply.body.get("total_count")) or 0):
+                break
+            shown.update(str(body.get("id")) for body in page)
+            yield from page
+        else:
+            if not _capped(kind, len(shown)):
+                return
+    except routes.Contradicted:
+        if not kind.scroll:
+            raise
+    assert kind.scroll
+    yield from (body for body in scroll(client, kind.scroll) if str(body.get("id")) not in shown)
+
+
+def _capped(kind: Kind, number: int) -> bool:
+    """Whether a listing ends at so many though there may be more, which a scroll shows: a count at the cap is no count."""
+    return kind.scroll is not None and kind.listing is not None and kind.listing.most is not None and number >= kind.listing.most
 
 
 def named(observer: Observer, kind: Kind, keys: Sequence[str], here: Workspace) -> Named:
@@ -126,18 +136,25 @@ def time_zone(client: Client) -> tuple[tzinfo, str]:
 
 def answers(client: Client, asked: Request, *, all_pages: bool) -> Iterator[tuple[Reply, HttpError | None]]:
     """The answer to a raw call, or those for all its pages; with the error where Intercom said no, which is then the last."""
-    seen: routes.Steps = set()
-    page = 0
+    tally, page = Tally(), 0
     while True:
         reply, error = client.exchange(asked)
         yield reply, error
         page += 1
         if error or not all_pages:
             return
-        step = _scrolled(reply) or routes.checked(client, asked, reply, _next_step(reply, page), seen)
+        step = _scrolled(reply) or _next_step(reply, page)
+        if step is None and routes.goes_on(reply):
+            raise routes.contradicted(client, asked, "the list says that it goes on, and not how")
+        routes.counted(client, asked, reply.body, _items(reply.body), tally, last_page=step is None)
         if step is None:
             return
         asked = _continued(asked, step)
+
+
+def _items(body: Body) -> list[Body]:
+    """What an answer lists, whatever it calls it."""
+    return next(([item for item in value if isinstance(item, dict)] for value in body.values() if isinstance(value, list)), [])
 
 
 def _next_step(reply: Reply, page: int) -> dict[str, str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from reconciler.core.address import LinkName
 from reconciler.core.kind import Kind, Members, fill
@@ -10,9 +10,6 @@ from reconciler.core.memory import Thing
 from reconciler.intercom import routes
 from reconciler.intercom.http import Client
 from reconciler.intercom.pool import reading
-
-# Numbered pages shift under a busy workspace: a list that does not add up is read once more.
-LOOKS = 2
 
 
 def carriers(client: Client, kinds: Sequence[Kind], things: Sequence[Thing]) -> Mapping[Thing, Mapping[LinkName, frozenset[str]]]:
@@ -29,19 +26,7 @@ def carriers(client: Client, kinds: Sequence[Kind], things: Sequence[Thing]) -> 
 
 def _carriers(client: Client, members: Members, live_id: str) -> frozenset[str]:
     if members.query is not None:
-        query = fill(members.query, {"id": live_id})
-        return frozenset(str(body.get("id")) for body in routes.searched(client, members.listing, query))
-    found: set[str] = set()
-    for _ in range(LOOKS):
-        total = max((total for total in _pages(client, members, live_id, found)), default=0)
-        if len(found) >= total:
-            break
-    return frozenset(found)
-
-
-def _pages(client: Client, members: Members, live_id: str, found: set[str]) -> Iterator[int]:
-    """Read every page into `found`; the answers are how many there are in all, as each page says."""
-    for asked, reply in routes.list_pages(client, members.listing, {"id": live_id}):
-        found.update(str(body.get("id")) for body in routes.items(client, asked, members.listing, reply))
-        total = reply.body.get("total_count")
-        yield total if isinstance(total, int) else 0
+        found = routes.searched(client, members.listing, fill(members.query, {"id": live_id}))
+    else:
+        found = routes.listed(client, members.listing, {"id": live_id})
+    return routes.ids(client, members.listing, found)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from reconciler.core import match
@@ -15,10 +15,11 @@ from reconciler.core.kind import Kind, LinkKind, Listing
 from reconciler.core.reads import BATCH, NO_HINTS, Hints, How, Read, Seen, next_reads, spellings
 from reconciler.core.resource import Live, Manifest, Note, Resource, Snapshot, Workspace
 from reconciler.errors import IntercomError
-from reconciler.intercom import me, routes
+from reconciler.intercom import me, routes, totals
 from reconciler.intercom.http import Client, HttpError, Reply, Request, UnsafeSegment
 from reconciler.intercom.pool import reading
 from reconciler.intercom.scroll import scroll
+from reconciler.intercom.totals import Tally
 
 Body = dict[str, Any]
 Tick = Callable[[str], None]
@@ -42,6 +43,11 @@ def identify(client: Client) -> tuple[Workspace, str, int | None]:
     """Which workspace the token is for, the admin's name, and the calls per ten seconds that it admits (GET /me, API 2.16)."""
     asked = me.ask(client)
     return asked.here, asked.admin, asked.limit
+
+
+def _page_of(asked: Request, following: Mapping[str, str]) -> Request:
+    """The same question for another page."""
+    return replace(asked, query=(*asked.query, *following.items()))
 
 
 def _vanished(sight: Sight, pairs: Ids) -> Ids:
@@ -207,30 +213,30 @@ class Observer:
         asked = self._page_request(listing, 1)
         reply = self.client.send(asked)
         found = routes.items(self.client, asked, listing, reply)
-        total = reply.body.get("total_count")
-        seen.total = total if isinstance(total, int) else len(found)
+        routes.counted(self.client, asked, reply.body, found, Tally(), last_page=True)
+        seen.total = max(totals.whole(reply.body.get("total_count")) or 0, totals.least(reply.body, len(found)))
         yield from found
 
     def _page_request(self, listing: Listing, page: int) -> Request:
         return routes.request(listing.route, {}, query=(("page", str(page)), ("per_page", str(listing.per_page))))
 
     def _rest(self, kind: Kind, seen: Seen) -> Iterator[Body]:
-        """The other pages. They shift under a busy workspace: a count that does not add up is read once more."""
+        """The other pages. Where they do not add up, or may have been cut, the scroll shows all."""
         listing = kind.listing
         assert listing is not None
         assert seen.total is not None
-        if kind.scroll and listing.most is not None and seen.total > listing.most:
+        if seen.total <= min(listing.per_page, len(seen.things)):
+            return
+        # A count at the cap is no count: there may be more.
+        if kind.scroll and listing.most is not None and seen.total >= listing.most:
             yield from scroll(self.client, kind.scroll)
             return
-        last = math.ceil(seen.total / listing.per_page)
-        found: dict[str, Body] = {}
-        for first in (2, 1):
-            for page in range(first, last + 1):
-                asked = self._page_request(listing, page)
-                found.update((str(body.get("id")), body) for body in routes.items(self.client, asked, listing, self.client.send(asked)))
-            if len(found.keys() | seen.things.keys()) >= seen.total:
-                break
-        yield from found.values()
+        try:
+            yield from routes.listed(self.client, listing, first=[{"id": live_id} for live_id in seen.things])
+        except routes.Contradicted:
+            if not kind.scroll:
+                raise
+            yield from scroll(self.client, kind.scroll)
 
     def _search(self, kind: Kind, query: Body) -> Iterator[Body]:
         assert kind.search is not None
@@ -277,14 +283,7 @@ class Observer:
     def _things_of(self, kind: Kind, asked: Request, reply: Reply) -> list[Body]:
         if kind.listing and reply.body.get("type") in ("list", f"{kind.name}.list"):
             listing = replace(kind.listing, items=("data", kind.section))
-            found = routes.items(self.client, asked, listing, reply)
-            page, step = 1, routes.next_page(reply, 1)
-            while step:
-                page += 1
-                reply = self.client.send(replace(asked, query=(*asked.query, *step.items())))
-                found += routes.items(self.client, asked, listing, reply)
-                step = routes.next_page(reply, page)
-            return found
+            return [body for _, page in routes.pages(self.client, listing, partial(_page_of, asked), answer=reply) for body in page]
         routes.thing(self.client, asked, kind, reply.body)
         return [reply.body]
 
@@ -353,7 +352,7 @@ class Observer:
         self.tick(f"{link.source} {link.field}")
         if link.listing is None:
             raise IntercomError(f"the {link.field} of a {link.source} are cut and cannot be read whole")
-        return frozenset(str(body.get("id")) for body in routes.listed(self.client, link.listing, {"source": live_id}))
+        return routes.ids(self.client, link.listing, routes.listed(self.client, link.listing, {"source": live_id}))
 
     def _totals(self, manifest: Manifest, sight: Sight) -> Mapping[str, int]:
         """How many things are live, by kind: known where all were listed, counted where a percentage is written."""
@@ -369,7 +368,7 @@ class Observer:
     def _count(self, kind: Kind, listing: Listing) -> int:
         asked = routes.request(listing.route, {}, query=(("per_page", "1"),))
         reply = self.client.send(asked)
-        total = reply.body.get("total_count")
-        if not isinstance(total, int):
-            raise routes.bad(self.client, asked, "the answer has no total_count")
+        total = totals.count(reply.body)
+        if total is None:
+            raise routes.bad(self.client, asked, "the answer has no total_count that can be believed")
         return total

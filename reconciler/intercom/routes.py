@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.core.kind import Kind, Listing, decode
 from reconciler.core.resource import Live
+from reconciler.intercom import totals
 from reconciler.intercom.http import BadAnswer, Call, Client, Reply, Request, path
+from reconciler.intercom.totals import Implausible, Tally
 
 Query = tuple[tuple[str, str], ...]
 Body = dict[str, Any]
@@ -45,6 +48,24 @@ def items(client: Client, asked: Request, listing: Listing, reply: Reply) -> lis
     raise bad(client, asked, f"the answer has no list ({' or '.join(listing.items)}); nothing can be said of what is live")
 
 
+# Contacts, companies and segments: 24 hex digits; tags, admins and the like: numbers (recorded examples, API 2.16).
+ID = re.compile(r"[0-9a-f]{24}|[0-9]{1,20}")
+
+
+def ids(client: Client, listing: Listing, bodies: Iterable[Body]) -> frozenset[str]:
+    """The ids of what a list shows. Raises BadAnswer where one has not Intercom's shape: who that is cannot be told."""
+    found = [body.get("id") for body in bodies]
+    if not all(isinstance(live_id, (str, int)) and ID.fullmatch(str(live_id)) for live_id in found):
+        raise bad(client, request_of(listing), "the list holds something whose id is none of Intercom's")
+    return frozenset(map(str, found))
+
+
+def request_of(listing: Listing) -> Request:
+    """What a listing asks for, as people see it where it failed."""
+    method, _, template = listing.route.partition(" ")
+    return Request(method, template.partition("?")[0].replace("{", "").replace("}", ""))
+
+
 def thing(client: Client, asked: Request, kind: Kind, body: Any) -> Live:
     """One thing of a kind. Raises BadAnswer for a body that cannot be one."""
     if not isinstance(body, dict) or not isinstance(body.get("id"), (str, int)):
@@ -62,38 +83,43 @@ def next_page(reply: Reply, page: int) -> dict[str, str] | None:
         return None
     following = pages.get("next")
     if isinstance(following, str) and following:
-        return dict(parse_qsl(urlsplit(following).query)) or None
+        return dict(_asked_by(following)) or None
     if isinstance(following, dict):
         return {k: str(v) for k, v in following.items() if k in ("page", "starting_after", "per_page") and v not in (None, "")} or None
-    total = pages.get("total_pages")
-    if isinstance(total, int) and page < total:
-        return {"page": str(page + 1)}
-    return None
+    total = totals.whole(pages.get("total_pages"))
+    return {"page": str(page + 1)} if total is not None and page < total else None
 
 
-def listed(client: Client, listing: Listing, values: Mapping[str, str] = NOTHING) -> Iterator[Body]:
-    """Every item that a listing shows, page by page."""
-    for asked, reply in list_pages(client, listing, values):
-        yield from items(client, asked, listing, reply)
+def _asked_by(url: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(urlsplit(url).query)
+    except ValueError:
+        return []
+
+
+def listed(client: Client, listing: Listing, values: Mapping[str, str] = NOTHING, first: Sequence[Body] = ()) -> Iterator[Body]:
+    """Every item that a listing shows, page by page; after the `first` page, where that was read already."""
+    for _, page in list_pages(client, listing, values, first=first):
+        yield from page
 
 
 def list_pages(
-    client: Client, listing: Listing, values: Mapping[str, str] = NOTHING, tick: Tick = silent
-) -> Iterator[tuple[Request, Reply]]:
-    """Every page of a listing; `tick` is told before each."""
+    client: Client, listing: Listing, values: Mapping[str, str] = NOTHING, tick: Tick = silent, first: Sequence[Body] = ()
+) -> Iterator[tuple[Reply, list[Body]]]:
+    """Every page of a listing with what it shows; `tick` is told before each."""
 
-    def make(following: dict[str, str]) -> Request:
+    def make(following: Mapping[str, str]) -> Request:
         tick(listing.route)
         query = {"per_page": str(listing.per_page)} if listing.style != "whole" else {}
         return request(listing.route, values, query=tuple({**query, **following}.items()))
 
-    yield from pages(client, make)
+    yield from pages(client, listing, make, first)
 
 
 def searched(client: Client, listing: Listing, query: Body, tick: Tick = silent) -> Iterator[Body]:
     """Every item that a search finds, page by page; `tick` is told before each."""
 
-    def make(following: dict[str, str]) -> Request:
+    def make(following: Mapping[str, str]) -> Request:
         tick(listing.route)
         # starting_after counts in the body only: in the URL it silently returns page 1 (community.intercom.com 2038).
         paging: Body = {"per_page": listing.per_page}
@@ -101,36 +127,88 @@ def searched(client: Client, listing: Listing, query: Body, tick: Tick = silent)
             paging["starting_after"] = following["starting_after"]
         return request(listing.route, {}, {"query": query, "pagination": paging})
 
-    for asked, reply in pages(client, make):
-        yield from items(client, asked, listing, reply)
+    for _, page in pages(client, listing, make):
+        yield from page
 
 
-def pages(client: Client, make: Callable[[dict[str, str]], Request]) -> Iterator[tuple[Request, Reply]]:
-    """Every page of a listing, one after the other. `make` builds the request from the parameters of the next page."""
+Make = Callable[[Mapping[str, str]], Request]
+# A list that does not add up is read once more: it may have moved while it was read.
+LOOKS = 2
+
+
+def pages(
+    client: Client, listing: Listing, make: Make, first: Sequence[Body] = (), answer: Reply | None = None
+) -> Iterator[tuple[Reply, list[Body]]]:
+    """Every page of a listing with what it shows that no page before it did. `make` builds the request from the parameters of a page;
+    of the first page the items, or the whole answer, may be known already.
+
+    Raises Contradicted where the answers say that there is more than they show, or go on for ever.
+    """
+    known = {str(item.get("id")) for item in first}
+    for look in range(LOOKS):
+        try:
+            for reply, page in _look(client, listing, make, *(((), None) if look else (first, answer))):
+                new = [item for item in page if item.get("id") is None or str(item["id"]) not in known]
+                known.update(str(item["id"]) for item in new if item.get("id") is not None)
+                yield reply, new
+            return
+        except Contradicted:
+            if look == LOOKS - 1:
+                raise
+
+
+def _look(
+    client: Client, listing: Listing, make: Make, first: Sequence[Body], answer: Reply | None
+) -> Iterator[tuple[Reply, list[Body]]]:
+    """One look at a listing, from its start, from its first answer, or after a first page with these items."""
+    tally, page = Tally(), 1
     following: dict[str, str] = {}
-    seen: Steps = set()
-    page = 1
+    if first:
+        tally.add(first)
+        following, page = {"page": "2"}, 2
     while True:
         asked = make(following)
-        reply = client.send(asked)
-        yield asked, reply
-        step = checked(client, asked, reply, next_page(reply, page), seen)
+        reply, answer = answer or client.send(asked), None
+        found = items(client, asked, listing, reply)
+        step = _step(client, asked, listing, reply, page)
+        counted(client, asked, reply.body, found, tally, last_page=step is None)
+        yield reply, found
         if step is None:
-            return
+            break
         following, page = step, page + 1
+    if tally.short:
+        raise contradicted(client, asked, f"the list says that there are {tally.total} and showed {tally.seen}")
 
 
-Steps = set[tuple[tuple[str, str], ...]]
+class Contradicted(BadAnswer):
+    """A list whose totals are not what it shows, or that has no end."""
 
 
-def checked(client: Client, asked: Request, reply: Reply, step: dict[str, str] | None, seen: Steps) -> dict[str, str] | None:
-    """The step to the next page. Raises BadAnswer where a list goes on without saying how, or goes round in circles."""
-    if step is None:
-        if reply.body.get("has_more") is True:
-            raise bad(client, asked, "the list says has_more and does not say how to go on")
-        return None
-    key = tuple(sorted(step.items()))
-    if key in seen:
-        raise bad(client, asked, "the list names the same next page again and again")
-    seen.add(key)
+def contradicted(client: Client, asked: Request, why: str) -> Contradicted:
+    """The error of a list that does not add up."""
+    return Contradicted(Call(asked.method, client.host, asked.path), f"{why}; nothing can be said of what is not in it")
+
+
+def counted(client: Client, asked: Request, body: Mapping[str, Any], found: Sequence[Body], tally: Tally, *, last_page: bool) -> None:
+    """Hold one page of a list against its own totals and against those before it. Raises Contradicted."""
+    if wrong := totals.flaw(body, len(found)):
+        raise contradicted(client, asked, wrong)
+    try:
+        tally.take(body, found, last_page)
+    except Implausible as error:
+        raise contradicted(client, asked, str(error)) from None
+
+
+def _step(client: Client, asked: Request, listing: Listing, reply: Reply, page: int) -> dict[str, str] | None:
+    """The step to the next page of a listing. Raises Contradicted where a list goes on without saying how."""
+    step = next_page(reply, page)
+    by_cursor = listing.style in ("search", "cursor")
+    if (step is None and goes_on(reply)) or (step is not None and by_cursor and "starting_after" not in step):
+        raise contradicted(client, asked, "the list says that it goes on, and not how")
     return step
+
+
+def goes_on(reply: Reply) -> bool:
+    """Whether a list says that it is not whole."""
+    told = reply.body.get("pages")
+    return reply.body.get("has_more") not in (None, False) or bool(isinstance(told, dict) and told.get("next"))

@@ -9,6 +9,7 @@ from reconciler.core.kind import Listing
 from reconciler.errors import IntercomError
 from reconciler.intercom import routes
 from reconciler.intercom.http import Client, HttpError, NoAnswer, Request
+from reconciler.intercom.totals import Tally
 
 Body = dict[str, Any]
 
@@ -16,6 +17,8 @@ Body = dict[str, Any]
 EXPIRY = 61.0
 # One that breaks costs two: it stays open until it expires, and the next start meets it.
 STARTS = 5
+# A scroll does not say how much it will show, so it ends here.
+MOST = 1_000_000
 
 
 def scroll(client: Client, listing: Listing) -> Iterator[Body]:
@@ -41,12 +44,14 @@ def scroll(client: Client, listing: Listing) -> Iterator[Body]:
 def _from_the_start(client: Client, listing: Listing) -> Iterator[Body]:
     """The pages of one scroll; an empty one is the last."""
     query: tuple[tuple[str, str], ...] = ()
+    tally = Tally(most=MOST)
     while True:
         # Not to be sent again by the client: after a 500 the scroll must be restarted (API 2.16).
         method, _, path = listing.route.partition(" ")
         asked = Request(method, path, query, repeatable=False, read=False)
         reply = client.send(asked)
         page = routes.items(client, asked, listing, reply)
+        routes.counted(client, asked, reply.body, page, tally, last_page=not page)
         if not page:
             return
         yield from page

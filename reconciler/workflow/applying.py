@@ -23,6 +23,7 @@ from reconciler.core.resource import Manifest
 from reconciler.core.rules import NO_RULES, Rules, govern, over_calls
 from reconciler.errors import Refused, Stale
 from reconciler.execute import execute
+from reconciler.workflow import imaging
 from reconciler.workflow.comparing import compare, counted, moved, observe
 from reconciler.workflow.keeping import recording
 from reconciler.workflow.manifests import planned_pin
@@ -65,8 +66,9 @@ def held_to(
     refuse(refused if held.keep or held.stale or held.unmade else ())
     if held.stale:
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
-    refuse(standing(made.refused, _approved(session, found, made, whole, rules)))
-    return _compiled(session, found, fresh, whole, rules, held)
+    approved = _approved(session, found, made, whole, rules)
+    refuse(standing(made.refused, approved))
+    return replace(_compiled(session, found, fresh, whole, rules, held), approved=approved)
 
 
 def _approved(session: Session, found: Document, made: Plan, manifest: Manifest, rules: Rules) -> tuple[Approval, ...]:
@@ -107,7 +109,7 @@ def _look_again(session: Session, found: Document, manifest: Manifest) -> tuple[
     sources = {change["address"] for change in found["changes"]}
     ours = tuple(change for change in case.difference.changes if shown(change.address, app_id) in sources)
     rest = tuple(change for change in case.difference.changes if shown(change.address, app_id) not in sources)
-    changes = (*counted(session, replace(case.difference, changes=ours)).changes, *rest)
+    changes = (*counted(session, live, replace(case.difference, changes=ours)).changes, *rest)
     case = replace(case, difference=replace(case.difference, changes=changes))
     return make_plan(case, Scope(target, exclude, frozenset(sources)), session.client.version), case
 
@@ -125,13 +127,15 @@ def carry_out(
     """Make the calls, yield what becomes of each change, and record intent and outcome of every write, and all that is as declared.
 
     `started` is told of a change just before its calls are made, from the thread that makes them. Raises Refused (3) where what is
-    about to be destroyed cannot be kept.
+    about to be destroyed cannot be kept, or is more than a gate was told.
     """
     from reconciler.intercom.perform import Performer
 
     steps, by_name = work.planned.plan.steps, {kind.name: kind for kind in session.kinds}
     performer = Performer(session.client, session.kinds, steps, work.planned.manifest.resources, stop.wait, session.client.monotonic)
-    recorder = recording(session, work)
+    carried = imaging.carriers(session, work)
+    refuse(standing(imaging.unforeseen(work, carried), work.approved))
+    recorder = recording(session, work, carried)
     recorded = performer.perform if recorder is None else partial(recorder.around, performer.perform)
 
     def perform(job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:

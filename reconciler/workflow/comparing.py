@@ -13,6 +13,7 @@ from reconciler.core.cause import explained, gravest
 from reconciler.core.change import DRIFTED, Action, Cause, Change, LinkChange, ThingChange
 from reconciler.core.diff import Difference
 from reconciler.core.gates import Case
+from reconciler.core.image import recounted
 from reconciler.core.memory import Memory
 from reconciler.core.orphan import candidates, foreign, orphans
 from reconciler.core.plan import Drift
@@ -136,11 +137,12 @@ def claims(change: Change) -> list[tuple[Address, str, Any]]:
     return [(change.address, field.path, field.after) for field in change.fields]
 
 
-def counted(session: Session, found: Difference) -> Difference:
-    """The difference with what is in use counted, where something goes or gets another name."""
+def counted(session: Session, live: Snapshot, found: Difference) -> Difference:
+    """The difference with what is in use counted, where something goes or gets another name; no less than what was seen."""
     from reconciler.intercom import count
 
-    return replace(found, changes=count.counted(session.client, session.kinds, found.changes))
+    changes = count.counted(session.client, session.kinds, found.changes)
+    return replace(found, changes=recounted(session.kinds, live, changes, {}))
 
 
 def moved(case: Case) -> Case:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from reconciler.core.image import Carriers, Image, deeds, doomed, joined, parted
+from reconciler.core.gates import check
+from reconciler.core.image import Carriers, Image, deeds, doomed, joined, parted, recounted
+from reconciler.core.refusal import Refusal
 from reconciler.errors import ReconcilerError, Refused
 from reconciler.workflow.session import Ready, Session
 
@@ -35,6 +37,16 @@ def carriers(session: Session, work: Ready) -> Carriers:
             text = f"pre-images: who carries what would be deleted cannot be read ({error}), so it could not come back; nothing was written"
             raise Refused([f"{text}; let the token read it, or go on without undo: --ledger none"]) from None
         raise
+
+
+def unforeseen(work: Ready, carried: Carriers) -> tuple[Refusal, ...]:
+    """The refusals of a plan that deletes things, where more carry them than were counted when it was held against the gates."""
+    case, changes = work.planned.case, work.planned.plan.changes
+    known = recounted(case.kinds, case.live, changes, carried)
+    if known == changes:
+        return ()
+    told = {(refusal.gate, refusal.message) for refusal in check(case, changes, ())}
+    return tuple(refusal for refusal in check(case, known, ()) if (refusal.gate, refusal.message) not in told)
 
 
 def keep(session: Session, work: Ready, run: str, carried: Carriers) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reconciler.core.address import Address, LinkName
 from reconciler.core.calls import Job
 from reconciler.core.change import Action, Change, LinkChange, ThingChange
-from reconciler.core.image import destroys
+from reconciler.core.image import Carriers, destroys
 from reconciler.core.memory import WITHIN, Record, Thing, without_tie
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.recording import DONE, Scribe, Sides, as_found, standing
@@ -30,11 +30,10 @@ if TYPE_CHECKING:
     from reconciler.ledger import RunHead
 
 
-def recording(session: Session, work: Ready) -> Recorder | None:
+def recording(session: Session, work: Ready, carried: Carriers) -> Recorder | None:
     """What records an apply, if anything does, once it is kept what the apply destroys. Raises Refused (3) where that cannot be kept."""
     from reconciler.ledger import run_id
 
-    carried = imaging.carriers(session, work)
     recorder = Recorder(session, work) if session.ledger else None
     try:
         imaging.keep(session, work, recorder.run if recorder else run_id(session.now()), carried)

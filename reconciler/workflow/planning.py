@@ -40,7 +40,7 @@ def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rules:
     case = moved_only(case) if scope.moved else case
     live = case.live
     live = replace(live, notes=(*notes, *_unpinned(manifest, live), *live.notes), refusals=(*loosened, *live.refusals))
-    case = replace(case, live=live, difference=counted(session, case.difference))
+    case = replace(case, live=live, difference=counted(session, live, case.difference))
     made = make_plan(case, scope, session.client.version)
     if scope.moved:
         made = replace(made, drift=drift_of(case), notes=traced(session, case, made.notes))

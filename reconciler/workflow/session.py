@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core.address import Address
 from reconciler.core.calls import Job
 from reconciler.core.doubt import Doubts
-from reconciler.core.gates import Case
+from reconciler.core.gates import Approval, Case
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
 from reconciler.core.resource import Manifest, Snapshot, Workspace
@@ -66,7 +66,7 @@ class Ready:
     """What is about to be carried out: steps in order with their jobs, and creates that were planned and cannot be made now.
 
     `whole` is the manifest of which the plan may touch a part, `digest` the plan's own. `ownership` is what an undo brings back that
-    was ours.
+    was ours. `approved` is what people approved of it.
     """
 
     planned: Planned
@@ -76,6 +76,7 @@ class Ready:
     digest: str = ""
     ids: Mapping[Address, str] = field(default_factory=dict)
     ownership: Ownership | None = None
+    approved: tuple[Approval, ...] = ()
 
 
 def connect(client: Client, ledger: Ledger | None = None, **rest: Any) -> Session:

@@ -120,7 +120,7 @@ def _turned(session: Session, image: Image, facts: Sequence[Fact], rules: Rules)
     # Of what the run was held to and what rules now the stricter counts; nobody could correct the former.
     manifest, _, _ = govern(turned.manifest, rules)
     turned = replace(turned, manifest=manifest)
-    difference = counted(session, diff(session.kinds, manifest, turned.live))
+    difference = counted(session, turned.live, diff(session.kinds, manifest, turned.live))
     changes = tuple(_named(change, turned.live) for change in difference.changes)
     return turned, Case(session.kinds, manifest, turned.live, replace(difference, changes=changes), memory)
 
