@@ -45,7 +45,7 @@ def adopt(what: tuple[str, ...], everything: bool, auto_approve: bool, memory: M
     """Take live things into the ledger as ours; nothing is changed in Intercom.
 
     With --all, what is declared there and is live, with its declared links; it is listed, and asked for. What another name owns is
-    listed and left alone. An ADDRESS (tag/vip, company/6, contact/25, contact/an e-mail or an id) takes that thing alone. A ledger
+    listed and left alone. An ADDRESS (tag/vip, company/6, contact/25, contact/an e-mail, contact/id:ID) takes that thing alone. A ledger
     file that is damaged is moved aside, and a new one begins.
 
     \b
@@ -144,7 +144,7 @@ def _take(books: _Books, sought: workflow.Sought, found: Adoption) -> None:
 def forget(written: tuple[str, ...], memory: Memory, name: str | None, app_id: str | None) -> None:
     """Let things go: they are no longer ours; nothing is changed in Intercom.
 
-    An ADDRESS is that of a manifest, or KIND/ID with the id that Intercom gave. Either all of them are let go, or none.
+    An ADDRESS is that of a manifest, or KIND/id:ID with the id that Intercom gave. Either all of them are let go, or none.
 
     \b
     Example:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+# What stands before an id where one is the key: the name of another thing may look like an id.
+ID = "id:"
+
 
 class Address(NamedTuple):
-    """The name people use: `tag/vip`, `company/acme`, `contact/25`; the key is what follows the first slash."""
+    """The name people use: `tag/vip`, `company/acme`, `contact/25`, `contact/id:…`; the key is what follows the first slash."""
 
     kind: str
     key: str
@@ -20,3 +23,13 @@ class LinkName(NamedTuple):
 
     source: str
     field: str
+
+
+def address_by(kind: str, by: str, key: str) -> Address:
+    """The address of what a field of it names."""
+    return Address(kind, f"{ID}{key}" if by == "id" else key)
+
+
+def id_in(address: Address) -> str:
+    """The live id that an address names; empty where it names anything else."""
+    return address.key.removeprefix(ID) if address.key.startswith(ID) else ""

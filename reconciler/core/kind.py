@@ -8,7 +8,7 @@ from functools import cached_property
 from graphlib import TopologicalSorter
 from typing import Any, Literal
 
-from reconciler.core.address import LinkName
+from reconciler.core.address import ID, LinkName
 from reconciler.core.entry import Entry
 from reconciler.core.resource import Live
 from reconciler.core.values import same
@@ -248,8 +248,8 @@ def decode(kind: Kind, body: Body) -> Live:
     body = kind.prepare(body)
     live_id = str(body["id"])
     fields = {name: field.read(body.get(name)) for name, field in kind.fields.items()} | {name: body.get(name) for name in kind.shows}
-    keys = (live_id if i.field == "id" else fields.get(i.field) for i in kind.identities)
-    key = next((str(key) for key in keys if key not in (None, "")), live_id)
+    keys = (fields.get(i.field) for i in kind.identities)
+    key = next((str(key) for key in keys if key not in (None, "")), f"{ID}{live_id}")
     return Live(kind.name, live_id, key, fields)
 
 

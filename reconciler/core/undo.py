@@ -9,7 +9,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, NamedTuple, get_args
 
-from reconciler.core.address import Address, LinkName
+from reconciler.core.address import Address, LinkName, address_by, id_in
 from reconciler.core.change import Action, LinkChange, ThingChange
 from reconciler.core.diff import live_value
 from reconciler.core.image import HIDDEN, Deed, End, Image, Moved, values_of
@@ -105,11 +105,12 @@ def questions(kinds: Sequence[Kind], image: Image, deeds: Sequence[Done]) -> tup
         if "id" in by_name[kind].identity:
             # Lists that are written are read whole.
             links = {link.field: WrittenLinks({}, {}) for link in by_name[kind].links}
-            resources[Address(kind, live_id)] = Resource(Address(kind, live_id), "id", live_id, {}, mark, links=links)
+            address = address_by(kind, "id", live_id)
+            resources[address] = Resource(address, "id", live_id, {}, mark, links=links)
         else:
             also.setdefault(kind, set()).add(live_id)
     for deed in (deed for deed, _ in deeds if _by_name(deed)):
-        address = Address(deed.source.kind, deed.key)
+        address = address_by(deed.source.kind, deed.by, deed.key)
         resources[address] = Resource(address, deed.by, deed.key, {}, mark)
     return declared(image, resources), also
 
@@ -177,7 +178,7 @@ class _Part:
 
     @property
     def address(self) -> Address:
-        return Address(self.kind.name, self.key)
+        return address_by(self.kind.name, self.by, self.key)
 
     def claim(self, path: str, value: Any) -> None:
         """A value that is to be there."""
@@ -297,10 +298,10 @@ class _Draft:
     def _remake(self, kind: Kind, deed: Deed) -> None:
         """What was deleted is made anew, with what it had; where it is there again, it stays as it is."""
         if kind.person:
-            self.lost(Address(kind.name, str(deed.source.id)), "was deleted for ever")
+            self.lost(address_by(kind.name, "id", str(deed.source.id)), "was deleted for ever")
             return
         if not isinstance(deed.key, str):
-            self.lost(Address(kind.name, f"id {deed.source.id}"), f"its name {ELSEWHERE}")
+            self.lost(address_by(kind.name, "id", str(deed.source.id)), f"its name {ELSEWHERE}")
             return
         name = Address(kind.name, deed.key)
         thing = self.seen(kind.name, self.live.pairs.get(name))
@@ -348,7 +349,7 @@ class _Draft:
         """Fields that are as the run left them get their values back."""
         thing, part = self.seen(kind.name, deed.source.id), self.part(kind.name, deed.source.id)
         if thing is None or part is None:
-            self.changed(Address(kind.name, str(deed.source.id)), "", "is gone: archived, merged or deleted")
+            self.changed(address_by(kind.name, "id", str(deed.source.id)), "", "is gone: archived, merged or deleted")
             return
         for path, moved in deed.fields.items():
             if self._free(kind, path, moved, thing, part):
@@ -414,7 +415,7 @@ class _Draft:
             return
         if not self._link(link, thing, target, present=present) and present:
             gone = next(end for end in (thing, target) if self.part(*end) is None)
-            self.changed(Address(*gone), "", "is gone, and its links with it")
+            self.changed(address_by(gone[0], "id", gone[1]), "", "is gone, and its links with it")
         if present and deed.ours:
             self.ours.add((thing, target))
 
@@ -507,4 +508,4 @@ class Restorer(Scribe):
 
     def _now_at(self, record: Record, address: Address) -> Record:
         # By its id an undo names whom a manifest names otherwise.
-        return replace(record, run=self.run) if address.key == record.id else Scribe._now_at(self, record, address)
+        return replace(record, run=self.run) if id_in(address) == record.id else Scribe._now_at(self, record, address)

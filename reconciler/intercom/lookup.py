@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from reconciler.core import match, where
-from reconciler.core.address import Address
+from reconciler.core.address import ID, Address
 from reconciler.core.kind import Identity, Kind, Searched
 from reconciler.core.policy import Policy
 from reconciler.core.resource import Live, Manifest, Resource, Workspace
@@ -82,7 +82,7 @@ def named(observer: Observer, kind: Kind, keys: Sequence[str], here: Workspace) 
     found: dict[str, list[Live]] = {}
     merged: dict[str, str] = {}
     for identity in kind.identities:
-        asked = [key for key in keys if key not in found and _can_be(kind, identity, key)]
+        asked = [key for key in keys if key not in found and _can_be(kind, identity, _spelled(identity, key))]
         for key, things in _by(observer, kind, identity, asked, here, merged):
             found[key] = things
     by_id = {thing.id: thing for key in keys for thing in found.get(key, ())}
@@ -98,19 +98,25 @@ def _can_be(kind: Kind, identity: Identity, key: str) -> bool:
     return True
 
 
+def _spelled(identity: Identity, key: str) -> str:
+    """A key as an identity has it: an id stands behind `id:` in an address."""
+    return key.removeprefix(ID) if identity.field == "id" else key
+
+
 def _by(
     observer: Observer, kind: Kind, identity: Identity, keys: Sequence[str], here: Workspace, merged: dict[str, str]
 ) -> Iterator[tuple[str, list[Live]]]:
     if not keys:
         return
-    wanted = {a: Resource(a, identity.field, a.key, {}, Mark("")) for a in (Address(kind.name, key) for key in keys)}
+    addresses = [Address(kind.name, key) for key in keys]
+    wanted = {a: Resource(a, identity.field, _spelled(identity, a.key), {}, Mark("")) for a in addresses}
     live = observer.observe(Manifest(wanted, Policy()), here, None)
     known = match.index(kind, live.things[kind.name].values())
-    for address in wanted:
+    for address, resource in wanted.items():
         followed = live.of(address) if address in live.merged else None
         if followed:
             merged[address.key] = followed.id
-        things = [followed] if followed else known.get((identity.field, identity.fold(address.key)), [])
+        things = [followed] if followed else known.get((identity.field, identity.fold(resource.key)), [])
         if things:
             yield address.key, things
 

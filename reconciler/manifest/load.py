@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from reconciler.core.address import Address
+from reconciler.core.address import Address, address_by
 from reconciler.core.entry import Entry, LinkItem
 from reconciler.core.kind import Field, Identity, Kind
 from reconciler.core.policy import ApprovalEntry, Policy, Written
@@ -214,7 +214,7 @@ def _read_section(pile: _Pile, kind: Kind, document: Document, value: Any, mark:
 def _add(pile: _Pile, kind: Kind, entry: Entry, document: Document, loc: Loc) -> None:
     by = next(i.field for i in kind.identities if i.field in entry.model_fields_set)
     identity, key = kind.identity[by], str(getattr(entry, by))
-    address = Address(kind.name, identity.fold(key) if identity.stable else key)
+    address = address_by(kind.name, by, identity.fold(key) if identity.stable else key)
     item = _Item(kind, entry, document, loc, address, by)
     name = (kind.name, by, identity.fold(key))
     first = pile.names.get(name) or pile.items.get(address)

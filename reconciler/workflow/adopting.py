@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from reconciler.core.address import Address
+from reconciler.core.address import Address, address_by, id_in
 from reconciler.core.adoption import Adoption, Owners, of_declared, of_named
 from reconciler.core.gates import Case, pinned
 from reconciler.core.kind import Kind
@@ -99,11 +99,15 @@ def _meant(session: Session, kind: Kind, keys: Sequence[str]) -> list[tuple[str,
 
 
 def _by_identity(kind: Kind, known: Index, key: str) -> tuple[Address, list[Live]]:
-    """By the first identity by which anything is found. Of several, the one that is written exactly so."""
+    """By its id where that is written, else by the first identity that finds any. Of several, the one that is written exactly so."""
+    if same := known.get(("id", id_in(Address(kind.name, key))), []):
+        named = [thing for by in kind.identity for thing in known.get((by, kind.identity[by].fold(key)), ())]
+        return Address(kind.name, key), list({thing.id: thing for thing in (*same, *named)}.values())
     for identity in kind.identities:
         if things := candidates(kind, known, identity.field, key):
             exact = [thing for thing in things if key_of(thing, identity) == key]
-            return Address(kind.name, identity.fold(key) if identity.stable else key), exact if len(exact) == 1 else things
+            spelled = identity.fold(key) if identity.stable else key
+            return address_by(kind.name, identity.field, spelled), exact if len(exact) == 1 else things
     return Address(kind.name, key), []
 
 
@@ -148,7 +152,7 @@ def recorded(
     hint = f"; things were applied here as name: {', '.join(others)}: say which with --name" if others else ""
     wrong = [f"{shown(a, app_id)}: nothing is recorded of it under `name: {name}`{hint}" for a, records in found.items() if not records]
     wrong += [
-        f"{shown(a, app_id)}: several things (ids {', '.join(sorted(r.id for r in records))}); name one by its id, as in {a.kind}/ID"
+        f"{shown(a, app_id)}: several things (ids {', '.join(sorted(r.id for r in records))}); name one by its id, as in {a.kind}/id:ID"
         for a, records in found.items()
         if len({record.thing for record in records}) > 1
     ]
@@ -162,7 +166,7 @@ def _records(memory: Memory, by_thing: Mapping[str, Sequence[Record]], kind: Kin
     for spelled in (address, *(Address(kind.name, i.fold(address.key)) for i in kind.identities if i.stable)):
         if found := by_thing.get(memory.digests.thing(memory.app_id, spelled)):
             return found
-    if record := memory.of(kind.name, address.key):
+    if record := memory.of(kind.name, id_in(address) or address.key):
         return [record]
     folds = {identity.fold for identity in kind.identities}
     mine = (record for record in memory.records.values() if record.kind == kind.name)

@@ -57,9 +57,9 @@ def _known(kind: Kind, resource: Resource, memory: Memory) -> Record | None:
     record = memory.at(resource.address)
     if record and not record.deleted:
         return record
-    folded = ((by, kind.identity[by].fold(key) if kind.identity[by].stable else key) for by, key in resource.former)
-    for address in (Address(kind.name, key) for _, key in folded):
-        record = memory.at(address)
+    for by, key in resource.former:
+        identity = kind.identity[by]
+        record = memory.of(kind.name, key) if by == "id" else memory.at(Address(kind.name, identity.fold(key) if identity.stable else key))
         if record and not record.deleted:
             return record
     return None

@@ -267,6 +267,22 @@ def test_an_address_takes_the_thing_alone(desk: Keeping) -> None:
     assert desk.box.writes == []
 
 
+def test_a_person_whose_external_id_is_the_id_of_another_has_an_address_of_their_own_in_every_verb(desk: Keeping) -> None:
+    zoe = desk.id("contact", external_id="25")
+    desk.box.seed({"contacts": [{"external_id": zoe, "name": "Other"}]})
+    other = desk.id("contact", external_id=zoe)
+    desk.write("m.yaml", f"tags: [vip]\ncontacts: [{{external_id: {zoe}, tags: [vip]}}, {{id: {zoe}, tags: []}}]\n")
+    assert [c["address"] for c in desk.json("plan", "m.yaml", "--target", f"contact/id:{zoe}")["changes"]] == []
+    assert [c["address"] for c in desk.json("plan", "m.yaml", "--target", f"contact/{zoe}")["changes"]] == [f"contact/{zoe}"]
+    assert desk("adopt", f"contact/{zoe}", f"contact/id:{zoe}") == 0
+    assert desk.lines == [f"contact/{zoe} | {other} | not recorded", f"contact/id:{zoe} | {zoe} | not recorded"]
+    assert {record.address for record in desk.records().values()} == {f"contact/{zoe}", f"contact/id:{zoe}"}
+    assert desk("forget", f"contact/id:{zoe}") == 0
+    assert desk.ours() == {f"contact/{other}"}
+    assert desk("forget", f"contact/{zoe}") == 0
+    assert desk.ours() == set()
+
+
 def test_an_id_and_two_names_of_one_contact_are_that_contact_once(desk: Keeping) -> None:
     zoe = desk.id("contact", external_id="25")
     assert desk("adopt", f"contact/{zoe}", "contact/25", "contact/zoe@serenity.example") == 0

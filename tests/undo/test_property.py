@@ -65,7 +65,7 @@ def assert_restored(before: State, after: State, found: Document, outcomes: list
     failed = any(o.change.action == "create" and o.status == "failed" for o in outcomes)
     for live_id in before["contact"].keys() - deleted(outcomes) - spared:
         old, new = before["contact"][live_id], after["contact"][live_id]
-        paths = said.get(f"contact/{live_id}")
+        paths = said.get(f"contact/id:{live_id}")
         if old.get("archived"):
             assert new.get("archived") or failed
             continue

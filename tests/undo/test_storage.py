@@ -74,7 +74,7 @@ def test_what_looks_like_an_e_mail_stays_here_whatever_field_it_is_in(route: Mak
     kept(told, ".private").unlink()
     found = told_of(told)
     assert changes(found) == []
-    assert set(notes(found, "cannot come back")) == {"tag/id 101", f"company/id {_old_company(told)}"}
+    assert set(notes(found, "cannot come back")) == {"tag/id:101", f"company/id:{_old_company(told)}"}
     assert before != workspace(told)
 
 
@@ -89,9 +89,9 @@ def test_without_the_private_part_the_rest_comes_back(told: Route) -> None:
     kept(told, ".private").unlink()
     found = told_of(told)
     text = "was kept only on the machine of that run"
-    assert notes(found, "cannot come back")[f"contact/{WASH}"] == [f"{path}: {text}" for path in ("email", "name", "phone")]
+    assert notes(found, "cannot come back")[f"contact/id:{WASH}"] == [f"{path}: {text}" for path in ("email", "name", "phone")]
     assert {change["action"] for change in found["changes"]} == {"create", "rename", "update", "unarchive", "attach", "delete", "archive"}
-    assert not [c for c in found["changes"] if c["address"] == f"contact/{WASH}" and c["action"] == "update"]
+    assert not [c for c in found["changes"] if c["address"] == f"contact/id:{WASH}" and c["action"] == "update"]
 
 
 def test_an_image_reads_back_as_it_was(told: Route) -> None:

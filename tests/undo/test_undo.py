@@ -116,7 +116,7 @@ def test_who_was_created_is_archived_and_not_deleted(told: Route) -> None:
     assert list(notes(found, LOST).values()) == [["is archived, not deleted: undo deletes nobody"]]
     take_back(told)
     take_back(told)
-    assert workspace(told)["contact"][change.removeprefix("archive contact/")].get("archived") is None
+    assert workspace(told)["contact"][change.removeprefix("archive contact/id:")].get("archived") is None
 
 
 def test_an_attribute_that_was_made_is_archived_and_one_that_was_archived_comes_back(told: Route) -> None:
@@ -131,8 +131,8 @@ def test_whoever_was_brought_back_is_archived_again(told: Route) -> None:
     run(told, contacts=[{"external_id": "27", "state": "archived"}])
     run(told, contacts=[{"id": MAL, "state": "present", "name": "Malcolm"}])
     found = told_of(told)
-    assert changes(found) == [f"archive contact/{MAL}"]
-    assert notes(found, LOST) == {f"contact/{MAL}": ["name: stays as the run wrote it; what was archived could not be seen"]}
+    assert changes(found) == [f"archive contact/id:{MAL}"]
+    assert notes(found, LOST) == {f"contact/id:{MAL}": ["name: stays as the run wrote it; what was archived could not be seen"]}
 
 
 def test_a_link_to_what_the_run_deleted_comes_back_with_it(told: Route) -> None:
@@ -203,8 +203,8 @@ def test_an_older_run_is_taken_back_as_far_as_it_still_stands(told: Route) -> No
     first = run(told, contacts=[{"external_id": "25", "name": "Hoban", "phone": "+15550108"}])
     run(told, contacts=[{"external_id": "25", "name": "Hoban W."}])
     found = told_of(told, first)
-    assert changes(found) == [f"update contact/{WASH} phone='***'"]
-    assert notes(found, CHANGED) == {f"contact/{WASH}": ["name is not as the run left it"]}
+    assert changes(found) == [f"update contact/id:{WASH} phone='***'"]
+    assert notes(found, CHANGED) == {f"contact/id:{WASH}": ["name is not as the run left it"]}
 
 
 @pytest.mark.parametrize("name", ["20200101T000000000-00000000", "../ledger", "no such", ""])
@@ -253,8 +253,8 @@ def test_only_what_was_done_is_taken_back(told: Route) -> None:
     (first,) = runs(told)
     told.clock.now += 60
     told.apply(plan)
-    assert changes(told_of(told, first)) == [f"update contact/{WASH} name='***'"]
-    assert changes(told_of(told, runs(told)[0])) == [f"attach contact/{WASH} tag/vip"]
+    assert changes(told_of(told, first)) == [f"update contact/id:{WASH} name='***'"]
+    assert changes(told_of(told, runs(told)[0])) == [f"attach contact/id:{WASH} tag/vip"]
 
 
 def test_of_a_lost_answer_what_is_live_says_whether_it_was_done(told: Route) -> None:
@@ -263,7 +263,7 @@ def test_of_a_lost_answer_what_is_live_says_whether_it_was_done(told: Route) -> 
     told.box.faults.add("POST", "^/tags$", drop="after", times=None)
     run(told, tags=["new"], contacts=[{"external_id": "25", "name": "Hoban"}, {"external_id": "26", "name": "Z"}])
     told.box.faults.clear()
-    assert changes(told_of(told)) == [f"update contact/{WASH} name='***'", "delete tag/new"]
+    assert changes(told_of(told)) == [f"update contact/id:{WASH} name='***'", "delete tag/new"]
 
 
 # ---- what changed since
@@ -273,8 +273,8 @@ def test_a_field_that_changed_since_is_listed_and_left_alone(told: Route) -> Non
     run(told, contacts=[{"external_id": "25", "name": "Hoban", "phone": "+15550108"}, {"external_id": "26", "name": "Z"}])
     by_hand(told, "PUT", f"/contacts/{WASH}", {"name": "Somebody"})
     found = told_of(told)
-    assert notes(found, CHANGED) == {f"contact/{WASH}": ["name is not as the run left it"]}
-    assert changes(found) == [f"update contact/{WASH} phone='***'", f"update contact/{ZOE} name='***'"]
+    assert notes(found, CHANGED) == {f"contact/id:{WASH}": ["name is not as the run left it"]}
+    assert changes(found) == [f"update contact/id:{WASH} phone='***'", f"update contact/id:{ZOE} name='***'"]
     take_back(told)
     assert (workspace(told)["contact"][WASH]["name"], workspace(told)["contact"][WASH]["phone"]) == ("Somebody", "+15550107")
 
@@ -283,16 +283,17 @@ def test_what_is_as_it_was_before_is_no_change_and_no_note(told: Route) -> None:
     run(told, contacts=[{"external_id": "25", "name": "Hoban", "tags": [{"tag": "vip", "state": "absent"}]}], tags=["vip"])
     by_hand(told, "PUT", f"/contacts/{WASH}", {"name": "Wash"})
     found = told_of(told)
-    assert (changes(found), notes(found, CHANGED)) == ([f"attach contact/{WASH} tag/vip"], {})
+    assert (changes(found), notes(found, CHANGED)) == ([f"attach contact/id:{WASH} tag/vip"], {})
 
 
 def test_who_is_gone_since_is_listed_and_the_rest_comes_back(told: Route) -> None:
     run(told, tags=[{"name": "vip", "state": "absent"}], contacts=[{"external_id": "25", "name": "Hoban"}])
     by_hand(told, "POST", f"/contacts/{WASH}/archive")
     found = told_of(told)
-    gone = {"tag/vip": ["1 of the 2 contacts that were linked to it are gone"], f"contact/{WASH}": ["is gone: archived, merged or deleted"]}
+    one = ["1 of the 2 contacts that were linked to it are gone"]
+    gone = {"tag/vip": one, f"contact/id:{WASH}": ["is gone: archived, merged or deleted"]}
     assert notes(found, CHANGED) == gone
-    assert changes(found) == ["create tag/vip", "attach company/6 tag/vip", f"attach contact/{ZOE} tag/vip"]
+    assert changes(found) == ["create tag/vip", "attach company/6 tag/vip", f"attach contact/id:{ZOE} tag/vip"]
 
 
 def test_a_link_whose_end_is_gone_is_listed(told: Route) -> None:
@@ -300,7 +301,7 @@ def test_a_link_whose_end_is_gone_is_listed(told: Route) -> None:
     tag = next(t for t in by_hand(told, "GET", "/tags")["data"] if t["name"] == "vip")
     by_hand(told, "DELETE", f"/tags/{tag['id']}")
     found = told_of(told)
-    assert (changes(found), notes(found, CHANGED)) == ([], {f"tag/{tag['id']}": ["is gone, and its links with it"]})
+    assert (changes(found), notes(found, CHANGED)) == ([], {f"tag/id:{tag['id']}": ["is gone, and its links with it"]})
 
 
 def test_what_was_made_and_then_changed_stays(told: Route) -> None:
@@ -313,7 +314,7 @@ def test_what_was_made_and_then_changed_stays(told: Route) -> None:
     by_hand(told, "PUT", f"/contacts/{river}", {"name": "River"})
     found = told_of(told)
     text = "name is not as the run left it, so all of it stays"
-    assert (changes(found), notes(found, CHANGED)) == ([], {"tag/theirs": [text], "company/8": [text], f"contact/{river}": [text]})
+    assert (changes(found), notes(found, CHANGED)) == ([], {"tag/theirs": [text], "company/8": [text], f"contact/id:{river}": [text]})
 
 
 def test_what_is_there_again_is_left_as_it_is_and_gets_its_links(told: Route) -> None:
@@ -354,7 +355,7 @@ def test_a_new_id_and_what_hangs_on_the_old_one_are_said(told: Route) -> None:
 def test_who_was_deleted_for_ever_does_not_come_back(told: Route) -> None:
     run(told, contacts=[{"external_id": "25", "state": "absent"}], policy={"limits": {"contact_deletes": 1}})
     found = told_of(told)
-    assert (changes(found), notes(found, LOST)) == ([], {f"contact/{WASH}": ["was deleted for ever"]})
+    assert (changes(found), notes(found, LOST)) == ([], {f"contact/id:{WASH}": ["was deleted for ever"]})
 
 
 def test_what_intercom_cannot_be_told_is_said(route: MakeRoute) -> None:
@@ -366,10 +367,10 @@ def test_what_intercom_cannot_be_told_is_said(route: MakeRoute) -> None:
     )
     found = told_of(told)
     assert notes(found, LOST) == {
-        f"contact/{WASH}": ["role: a user cannot become a lead"],
+        f"contact/id:{WASH}": ["role: a user cannot become a lead"],
         "company/6": ["website: there was nothing, and Intercom takes no null for it"],
     }
-    assert changes(found) == ["update company/6 name='6'", f"update contact/{WASH} name='***' phone=None"]
+    assert changes(found) == ["update company/6 name='6'", f"update contact/id:{WASH} name='***' phone=None"]
 
 
 def test_a_value_that_another_one_keeps_is_said(route: MakeRoute) -> None:
@@ -380,8 +381,8 @@ def test_a_value_that_another_one_keeps_is_said(route: MakeRoute) -> None:
     found = told_of(told)
     assert changes(found) == []
     assert notes(found, LOST) == {
-        f"contact/{WASH}": ["email: another contact has this value now and keeps it"],
-        f"contact/{ZOE}": ["email: there was nothing, and Intercom takes no null for it"],
+        f"contact/id:{WASH}": ["email: another contact has this value now and keeps it"],
+        f"contact/id:{ZOE}": ["email: there was nothing, and Intercom takes no null for it"],
     }
 
 

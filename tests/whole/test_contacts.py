@@ -201,7 +201,7 @@ def test_an_id_is_never_created_and_must_look_like_one(route: MakeRoute) -> None
     assert "is not the id of a contact" in invalid(told, {"contacts": [{"id": "../companies"}]})
     assert "beside another name" in invalid(told, {"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "email": "a@b.c"}]})
     found = told.document(told.manifest({"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "name": "X"}]}))
-    assert lines(found) == ["note missing contact/6762f0dd1bb69f9f000000aa"]
+    assert lines(found) == ["note missing contact/id:6762f0dd1bb69f9f000000aa"]
 
 
 def test_a_lead_is_found_by_e_mail_and_a_user_comes_first(route: MakeRoute) -> None:
@@ -247,7 +247,8 @@ def test_an_archived_contact_is_brought_back_by_its_id(route: MakeRoute) -> None
     told = route({"tags": ["vip"], "contacts": [{"id": "6762f0dd1bb69f9f000000aa", "external_id": "31", "archived": True}]})
     entry = {"id": "6762f0dd1bb69f9f000000aa", "state": "present", "name": "Back", "tags": ["vip"]}
     path = told.manifest({"tags": ["vip"], "contacts": [entry]})
-    assert changes(told.document(path)) == ["unarchive contact/6762f0dd1bb69f9f000000aa", "attach contact/6762f0dd1bb69f9f000000aa tag/vip"]
+    name = "contact/id:6762f0dd1bb69f9f000000aa"
+    assert changes(told.document(path)) == [f"unarchive {name}", f"attach {name} tag/vip"]
     settles(told, {"tags": ["vip"], "contacts": [entry]})
     live = contact(told.box, external_id="31")
     assert (live["archived"], live["name"], bool(live["tags"])) == (False, "Back", True)
@@ -256,7 +257,7 @@ def test_an_archived_contact_is_brought_back_by_its_id(route: MakeRoute) -> None
 def test_an_archived_contact_without_state_present_is_not_brought_back_by_its_id(route: MakeRoute) -> None:
     told = route({"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "archived": True}]})
     assert lines(told.document(told.manifest({"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "name": "X"}]}))) == [
-        "note missing contact/6762f0dd1bb69f9f000000aa"
+        "note missing contact/id:6762f0dd1bb69f9f000000aa"
     ]
 
 
