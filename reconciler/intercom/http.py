@@ -20,12 +20,13 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import should_bypass_proxies
 
 from reconciler import __version__
 from reconciler.errors import IntercomError, Usage
+from reconciler.intercom.bounded import BoundedAdapter, endless
 from reconciler.intercom.limiter import Heard, Limiter, NotAdmitted, heard, whole
 from reconciler.intercom.token import Token
 
@@ -36,6 +37,8 @@ REGIONS: Mapping[str, str] = MappingProxyType(
 )
 VERSION = "2.16"
 LARGEST = 64 * 1024 * 1024
+# A contact has some hundred values, and a page 150 contacts.
+VALUES = 2_000_000
 TRIES, REREADS = 6, 2
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
 SHOWN = 300
@@ -277,7 +280,7 @@ class Client:
         self._proxies = {} if loopback(url) else proxies_for(self._base, self.environ)
         self._verify = authorities(self.environ)
         # One pool for all threads; the default size drops connections, and a TLS handshake costs 3 ms.
-        self._adapter = self.adapter or HTTPAdapter(pool_connections=2, pool_maxsize=self.workers)
+        self._adapter = self.adapter or BoundedAdapter(pool_connections=2, pool_maxsize=self.workers)
         self._sleep = self.sleep or self.stop.wait
         self.limiter = Limiter(self.share, self.monotonic, self._sleep, self.rand)
         self.sent: Counter[str] = Counter()
@@ -405,8 +408,8 @@ class Client:
                     return b"", f"the answer is larger than {LARGEST // 1024 // 1024} MB"
                 if self.monotonic() - began > self.patience:
                     return b"", f"the answer was still coming in after {self.patience:.0f} s"
-        except FOREIGN:
-            return b"", CUT
+        except FOREIGN as error:
+            return b"", endless(error) or CUT
         return bytes(content), ""
 
     def _judge(self, request: Request, response: requests.Response, content: bytes, flaw: str) -> Reply | Trouble:
@@ -422,7 +425,7 @@ class Client:
         return self._accepted(request, response, content)
 
     def _refused(self, request: Request, response: requests.Response, content: bytes) -> Trouble:
-        status, body = response.status_code, parsed(content) or {}
+        status, body = response.status_code, {} if crowded(content) else parsed(content) or {}
         code, message = (self._safe(text) for text in first_error(body))
         request_id = self._request_id(response, body)
         error = HttpError(self._call(request), status, code, message, request_id, response.headers.get("Link"))
@@ -436,6 +439,8 @@ class Client:
     def _accepted(self, request: Request, response: requests.Response, content: bytes) -> Reply | Trouble:
         status, headers = response.status_code, response.headers
         # DELETE /tags/{id} answers 200 without content (Intercom API description 2.16); an answer to HEAD never has any.
+        if crowded(content):
+            return self._bad(request, f"the answer holds more than {VALUES:,} values", "nothing")
         body = {} if not content and request.method in ("DELETE", "HEAD") else parsed(content)
         if body is None:
             found = shown(self._safe(headers.get("Content-Type", "no type"))) if content else "nothing"
@@ -447,6 +452,8 @@ class Client:
         return Reply(status, body, request_id, headers.get("Link"), limit, heard(headers), self._presentable(headers))
 
     def _lost(self, request: Request, error: Exception) -> Trouble:
+        if late := endless(error):
+            return Trouble(NoAnswer(self._call(request), late, not request.reads_only), "nothing")
         why, arrived, cure = account_of(error, self.timeouts)
         return Trouble(NoAnswer(self._call(request), why, arrived and not request.reads_only), cure)
 
@@ -471,6 +478,12 @@ class Client:
             return shown(self._safe(urlsplit(response.headers.get("Location", "")).hostname or self.host))
         except ValueError:
             return "another place"
+
+
+def crowded(content: bytes) -> bool:
+    """Whether it holds more values than can be kept: sixty million small ones in little text take gigabytes."""
+    # Before each value stands a comma, or what opens its object or list; the shortest takes two bytes with it.
+    return len(content) > 2 * VALUES and sum(map(content.count, (b",", b"{", b"["))) > VALUES
 
 
 def parsed(content: bytes) -> dict[str, Json] | None:
