@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.core.change import LOSING, Action, Change, ThingChange
+from reconciler.core.change import LOSING, Action, Change, ThingChange, Use
 from reconciler.core.diff import Difference
 from reconciler.core.kind import Kind
 from reconciler.core.memory import BLANK, Memory
@@ -65,7 +65,8 @@ def _with_approval(found: tuple[Refusal, ...], live: Snapshot, kinds: Sequence[K
     stopped = tuple(dict.fromkeys(change for refusal in found for change in refusal.changes))
     if not stopped:
         return found
-    word = str(Approval(fingerprint(stopped, live), affected(kinds, stopped).number))
+    people = affected(kinds, stopped).number + sum(change.people or 0 for change in stopped if _drops(change))
+    word = str(Approval(fingerprint(stopped, live), people))
     return tuple(replace(refusal, approve=word) if refusal.changes else refusal for refusal in found)
 
 
@@ -106,12 +107,30 @@ def affected(kinds: Sequence[Kind], changes: Sequence[Change]) -> People:
 def _unknown(changes: Sequence[Change]) -> Iterator[Refusal]:
     """What is taken away and nobody could count is not nothing."""
     for change in changes:
-        if isinstance(change, ThingChange) and change.action is Action.DELETE:
-            places = [use.where for use in change.uses if use.number is None]
-            if places:
-                text = f"{change.mark}: how many {' and '.join(places)} carry this {change.address.kind} is unknown"
-                now = "let the token read them (under API version 2.16), or approve"
-                yield Refusal("unknown", f"{text}; {now}", changes=(change,))
+        places = [use.where for use in change.uses if use.number is None] if isinstance(change, ThingChange) else ()
+        if places and change.action is Action.DELETE:
+            text = f"{change.mark}: how many {' and '.join(places)} carry this {change.address.kind} is unknown"
+            now = "let the token read them (under API version 2.16), or approve"
+            yield Refusal("unknown", f"{text}; {now}", changes=(change,))
+        elif places and _drops(change):
+            text = f"{change.mark}: how many {' and '.join(places)} there are is unknown: no list and no search shows all of them"
+            now = "look for them in Intercom, give each another value, then approve"
+            yield Refusal("unknown", f"{text}; {now}", changes=(change,))
+
+
+def _drops(change: Change) -> bool:
+    """Whether an update takes something away that others may carry: choices, which alone are counted for an update."""
+    return isinstance(change, ThingChange) and change.action in (Action.UPDATE, Action.UNARCHIVE) and bool(change.uses)
+
+
+def _carried(change: Change) -> Sequence[Use]:
+    """The choices that an update takes away and that others still carry."""
+    return [use for use in change.uses if use.number] if isinstance(change, ThingChange) and _drops(change) else []
+
+
+def _told(use: Use) -> str:
+    """A use as a sentence names it."""
+    return f"{use.where}: {'at least ' if use.least else ''}{use.number}"
 
 
 def pinned(pin: Pin | None, here: Workspace) -> Iterator[Refusal]:
@@ -165,7 +184,8 @@ def _over_limits(
             over = [(counted[w], share, f" ({limit} of {bases[w]})") for w, share in shares.items() if counted[w] > share]
         for count, allowed, of in over:
             most = "" if name != "people" or affected(kinds, changes).exact else "up to "
-            text = f"{most}{count} {_WORDS[name]}, the limit is {allowed:g}{of}"
+            places = "; ".join(f"{c.mark}: {_told(use)}" for c in changes for use in _carried(c)) if name == "options" else ""
+            text = f"{most}{count} {_WORDS[name]}{f' ({places})' if places else ''}, the limit is {allowed:g}{of}"
             now = f"if they are meant, raise `policy: limits: {name}:`, or split the change"
             yield Refusal(f"limits.{name}", f"{text}; {now}", changes=tuple(c for c in changes if _COUNTED[name](c, persons)))
 
@@ -179,6 +199,7 @@ _WORDS = {
     "detaches": "detaches",
     "people": "people lose a tag, a company or themselves",
     "missing": "contacts not found",
+    "options": "options taken away that are in use",
 }
 
 
@@ -192,6 +213,7 @@ _COUNTED: Mapping[str, Callable[[Change, frozenset[str]], bool]] = {
     "detaches": lambda c, persons: c.action is Action.DETACH,
     "people": lambda c, persons: c.action in LOSING,
     "missing": lambda c, persons: False,
+    "options": lambda c, persons: bool(_carried(c)),
 }
 _OF_LINKS = ("attaches", "detaches")
 _OF_PEOPLE = ("people", "missing", "contact_deletes", "archives")
@@ -207,4 +229,5 @@ def _counts(kinds: Sequence[Kind], difference: Difference, changes: Sequence[Cha
         found[name] = Counter(base if name in (*_OF_LINKS, *_OF_PEOPLE) else c.address.kind for c in changes if counts(c, persons))
     found["people"] = Counter({people: affected(kinds, changes).number})
     found["missing"] = Counter({people: len(difference.missing)})
+    found["options"] = Counter({"": sum(len(_carried(change)) for change in changes)})
     return found

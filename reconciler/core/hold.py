@@ -34,8 +34,11 @@ def touched(found: Document) -> frozenset[str]:
 def hold(found: Document, steps: Sequence[Step], manifest: Manifest, live: Snapshot) -> Held:
     """Hold the steps of a fresh comparison against a saved plan. Steps at addresses that the plan does not name are not ours to do."""
     app_id, salt = live.workspace.app_id, found["salt"]
-    planned = {h.subject: h for h in holds(found)}
-    sources = {h.address for h in planned.values()}
+    # What is done in two turns stands there twice.
+    planned: dict[tuple[str, str, str], list[Hold]] = {}
+    for held in holds(found):
+        planned.setdefault(held.subject, []).append(held)
+    sources = {subject[1] for subject in planned}
     bringing = {c["address"] for c in found["changes"] if c["action"] == Action.UNARCHIVE or c.get("or")}
     keep, stale, fresh = set(), [], set()
     for i, step in enumerate(steps):
@@ -47,7 +50,8 @@ def hold(found: Document, steps: Sequence[Step], manifest: Manifest, live: Snaps
             continue
         fresh.add(subject)
         if subject in planned:
-            reason = _moved(planned[subject], change, salt)
+            reasons = [_moved(turn, change, salt) for turn in planned[subject]]
+            reason = reasons[0] if all(reasons) else ""
         else:
             reason = "" if change.action is Action.UPDATE and subject[1] in bringing else "was not in the plan"
         if reason:
@@ -55,7 +59,7 @@ def hold(found: Document, steps: Sequence[Step], manifest: Manifest, live: Snaps
         keep.add(i)
     stale += _lacking(steps, keep, app_id)
     names = {shown(address, app_id): address for address in manifest.resources}
-    rest = [h for subject, h in planned.items() if subject not in fresh]
+    rest = [turn for subject, turns in planned.items() if subject not in fresh for turn in turns]
     unmade = tuple(h for h in rest if h.action in _MAKING and h.address in names and live.of(names[h.address]) is None)
     awaited = {h.address for h in unmade}
     stale += [f"{h.action} {h.address}: {reason}" for h in rest if (reason := _lost(h, names, live, awaited))]

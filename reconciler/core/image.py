@@ -294,6 +294,11 @@ def _check(head: Document, found: Sequence[Deed], kinds: Sequence[Kind]) -> None
             raise KeyError("another kind or field")
 
 
+def _listed(value: Any) -> Any:
+    """A value out of a document, whose lists are the tuples of ours."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 def _deed_of(shared: Document, private: Document) -> Deed:
     key = private.get("key") or shared.get("key")
     fields = {**shared.get("fields", {}), **private.get("fields", {})}
@@ -303,10 +308,10 @@ def _deed_of(shared: Document, private: Document) -> Deed:
         source=End(**shared["source"]),
         by=shared.get("by", ""),
         key=key[0] if key else HIDDEN,
-        fields={path: Moved(*(value or (HIDDEN, HIDDEN))) for path, value in fields.items()},
+        fields={path: Moved(*map(_listed, value or (HIDDEN, HIDDEN))) for path, value in fields.items()},
         link=LinkName(*shared["link"]) if "link" in shared else None,
         target=End(**shared["target"]) if "target" in shared else None,
-        had={path: value[0] if value else HIDDEN for path, value in had.items()},
+        had={path: _listed(value[0]) if value else HIDDEN for path, value in had.items()},
         held=tuple(Held(LinkName(*h["link"]), h["kind"], tuple(h["ids"]), frozenset(h["ours"])) for h in shared.get("held", ())),
         ours=shared.get("ours", False),
         file=shared.get("file", ""),

@@ -28,7 +28,8 @@ class Field:
     `form` is the form in which values are equal.
     `merged` fields are maps that Intercom merges key by key and that are compared so; `typed_by` names the kind whose things
     say of which type each key is. `moves` marks unique values, which one thing must give up before another may take them.
-    `refuses` says why one live value can never become another ("": it can). `older` is the wire's form before an API version.
+    `choices`: a list of the only values that a key which this thing types may have. `refuses` says why one live value can never become
+    another ("": it can). `older` is the wire's form before an API version.
     """
 
     read: Callable[[Any], Any] = as_is
@@ -38,6 +39,7 @@ class Field:
     merged: bool = False
     typed_by: str | None = None
     moves: bool = False
+    choices: bool = False
     refuses: Callable[[Any, Any], str] = lambda before, after: ""
     older: tuple[str, Callable[[Any], Any]] | None = None
 
@@ -237,6 +239,11 @@ class Kind:
         """The managed fields, in the order of the entry."""
         infos = self.entry.model_fields.items()
         return {name: meta for name, info in infos for meta in info.metadata if isinstance(meta, Field)}
+
+    @cached_property
+    def choices(self) -> str:
+        """The field that lists the only values which a key typed by such a thing may have; empty where there is none."""
+        return next((name for name, field in self.fields.items() if field.choices), "")
 
     @cached_property
     def identity(self) -> Mapping[str, Identity]:

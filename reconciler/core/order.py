@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from reconciler.core import choices
 from reconciler.core.address import Address
 from reconciler.core.change import LOSING, Action, Change, LinkChange, ThingChange
 from reconciler.core.kind import Kind
@@ -26,11 +27,9 @@ class Step:
 
 def arrange(kinds: Sequence[Kind], changes: Sequence[Change], live: Snapshot) -> tuple[tuple[Step, ...], tuple[str, ...]]:
     """Changes as steps in execution order, and a sentence for every cycle of unique values, whose changes are left out."""
+    changes = choices.in_turns({kind.name: kind for kind in kinds}, changes, live)
     needs = _needs(kinds, changes, live)
-    waves = [_WAVE.get(change.action, 0) for change in changes]
-    for taker, givers in needs.items():
-        for giver in givers:
-            waves[giver] = min(waves[giver], waves[taker])
+    waves = _waves(changes, needs)
     rank = {kind.name: n for n, kind in enumerate(kinds)}
     order = list(_topological(changes, needs, waves, rank))
     stuck = sorted(set(range(len(changes))) - set(order))
@@ -39,12 +38,37 @@ def arrange(kinds: Sequence[Kind], changes: Sequence[Change], live: Snapshot) ->
     return steps, _cycles(changes, needs, stuck)
 
 
+def _waves(changes: Sequence[Change], needs: Mapping[int, set[int]]) -> list[int]:
+    """The wave of each change: that of its action, and none before that of what it needs. What frees a value for good is lost last, and
+    who takes the value comes after it."""
+    waves = [_WAVE.get(change.action, 0) for change in changes]
+    wanted_by = _followers(needs)
+    late = [i for i, wave in enumerate(waves) if wave and i in wanted_by]
+    while late:
+        i = late.pop()
+        for follower in wanted_by.get(i, ()):
+            if waves[follower] < waves[i]:
+                waves[follower] = waves[i]
+                late.append(follower)
+    return waves
+
+
+def _followers(needs: Mapping[int, set[int]]) -> Mapping[int, Sequence[int]]:
+    """Which changes need which."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for i, those in needs.items():
+        for n in those:
+            found[n].append(i)
+    return found
+
+
 def _needs(kinds: Sequence[Kind], changes: Sequence[Change], live: Snapshot) -> dict[int, set[int]]:
     needs: dict[int, set[int]] = defaultdict(set)
     makers = {c.address: i for i, c in enumerate(changes) if c.action in (Action.CREATE, Action.UNARCHIVE)}
     renames = {c.address: i for i, c in enumerate(changes) if c.action is Action.RENAME}
     by_name = {kind.name: kind for kind in kinds}
     givers = _givers(by_name, changes, live)
+    doomed: set[tuple[int, int]] = set()
     for i, change in enumerate(changes):
         if isinstance(change, LinkChange):
             ends = (change.address, change.target)
@@ -52,9 +76,33 @@ def _needs(kinds: Sequence[Kind], changes: Sequence[Change], live: Snapshot) -> 
             needs[i].update(renames[end] for end in ends if end in renames)
         else:
             kind = by_name[change.address.kind]
-            needs[i].update(givers[value] for value in _values(kind, change, taking=True) if givers.get(value, i) != i)
+            given = {givers[value] for value in _values(kind, change, taking=True) if givers.get(value, i) != i}
+            needs[i].update(given)
+            doomed.update((n, i) for n in given if changes[n].action is Action.DELETE)
             needs[i].update(makers[typed] for typed in _types_of(kind, change) if typed in makers)
+    for i, those in choices.needs(by_name, changes, live).items():
+        needs[i].update(those)
+    _spare(needs, sorted(doomed))
     return needs
+
+
+def _spare(needs: dict[int, set[int]], doomed: Sequence[tuple[int, int]]) -> None:
+    """A deletion needs all that is needed by who takes its value: nothing is lost for ever for what cannot be done then. `doomed` are
+    pairs of the two."""
+    for giver, taker in doomed:
+        needs[giver].update(n for n in sorted(needs[taker] - {giver}) if giver not in _reached(needs, n))
+
+
+def _reached(needs: Mapping[int, set[int]], start: int) -> set[int]:
+    """A change and all that it needs."""
+    found: set[int] = set()
+    todo = [start]
+    while todo:
+        i = todo.pop()
+        if i not in found:
+            found.add(i)
+            todo.extend(needs.get(i, ()))
+    return found
 
 
 Value = tuple[str, str, str]
@@ -98,16 +146,13 @@ def _topological(changes: Sequence[Change], needs: Mapping[int, set[int]], waves
         return waves[i], rank[change.address.kind], change.address, str(change.target or ""), i
 
     waiting = {i: len(needs[i]) for i in range(len(changes))}
-    wanted_by: dict[int, list[int]] = defaultdict(list)
-    for i, those in needs.items():
-        for n in those:
-            wanted_by[n].append(i)
+    wanted_by = _followers(needs)
     ready = [place(i) for i, n in waiting.items() if n == 0]
     heapq.heapify(ready)
     while ready:
         i = heapq.heappop(ready)[-1]
         yield i
-        for follower in wanted_by[i]:
+        for follower in wanted_by.get(i, ()):
             waiting[follower] -= 1
             if waiting[follower] == 0:
                 heapq.heappush(ready, place(follower))

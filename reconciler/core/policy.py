@@ -33,6 +33,16 @@ Limit = Annotated[
 ]
 
 
+def _number(value: Any) -> Any:
+    found = _limit(value)
+    if isinstance(found, str):
+        raise ValueError(f"{found!r} is a percentage, of which nothing is known here; write a whole number from 0 up")
+    return found
+
+
+Number = Annotated[int, BeforeValidator(_number), WithJsonSchema({"type": "integer", "minimum": 0})]
+
+
 class Written(BaseModel):
     """Base of everything people write: unknown keys are errors, values never change."""
 
@@ -50,6 +60,7 @@ class Limits(Written):
     detaches: Limit = 100
     people: Limit = 500
     missing: Limit = 10
+    options: Number = 0
 
 
 class Prune(Written):

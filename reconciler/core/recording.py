@@ -177,6 +177,10 @@ class Sides:
 def standing(live: Snapshot, found: Difference, outcomes: Sequence[Outcome], ids: Mapping[Address, str], policy: str) -> Sides:
     """How things stand: the live side with what was done since, and what separates it still from what is declared."""
     done = {o.change.subject: o for o in outcomes if o.status in DONE}
+    # What is made in two turns is done when both are.
+    for o in outcomes:
+        if o.status not in DONE:
+            done.pop(o.change.subject, None)
     links: dict[LinkName, dict[str, set[str]]] = {
         name: {source: set(ends) for source, ends in held.items()} for name, held in live.links.items()
     }

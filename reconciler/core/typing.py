@@ -7,17 +7,21 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.core.address import Address
+from reconciler.core.choices import among, outside
 from reconciler.core.kind import Field, Kind
 from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Live, Manifest, Resource, Snapshot
 from reconciler.core.values import typed
+
+Typing = tuple[Kind, Live]
+"""A live thing that says of which type a key is, and its kind."""
 
 
 def settle_types(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot) -> tuple[Manifest, tuple[Refusal, ...]]:
     """The manifest with every value of a merged map typed, and a refusal for each that cannot be: unknown, or of another type."""
     refusals: list[Refusal] = []
     merged = {kind.name: [(n, f) for n, f in kind.fields.items() if f.merged and f.typed_by] for kind in kinds}
-    types = {kind.name: {t.key: t for t in live.things.get(kind.name, {}).values() if not kind.dormant(t)} for kind in kinds}
+    types = {kind.name: {t.key: (kind, t) for t in live.things.get(kind.name, {}).values() if not kind.dormant(t)} for kind in kinds}
     resources = dict(manifest.resources)
     for address, resource in manifest.resources.items():
         fields = dict(_typed_fields(resource, merged[address.kind], manifest, types, refusals))
@@ -30,7 +34,7 @@ def _typed_fields(
     resource: Resource,
     merged: Sequence[tuple[str, Field]],
     manifest: Manifest,
-    types: Mapping[str, Mapping[str, Live]],
+    types: Mapping[str, Mapping[str, Typing]],
     refusals: list[Refusal],
 ) -> Iterator[tuple[str, Any]]:
     for name, field in merged:
@@ -45,15 +49,23 @@ def _typed_fields(
             yield name, found
 
 
-def _typed_value(resource: Resource, key: str, raw: Any, live: Live | None, refusals: list[Refusal]) -> Any:
-    model = live.fields.get("model") if live else None
-    if live is None or model not in (None, resource.address.kind):
+def _typed_value(resource: Resource, key: str, raw: Any, known: Typing | None, refusals: list[Refusal]) -> Any:
+    if known is None or known[1].fields.get("model") not in (None, resource.address.kind):
         text = f"{resource.mark}: no attribute {key!r} is known for a {resource.address.kind}"
         text = f"{text}; declare it under `attributes:`, or correct the name"
         refusals.append(Refusal("attribute", text, entries=(resource.address,)))
         return raw
     try:
-        return typed(raw, str(live.fields.get("data_type")))
+        return _as_live(*known, raw)
     except ValueError as error:
         refusals.append(Refusal("attribute", f"{resource.mark}: {key}: {error}", entries=(resource.address,)))
         return raw
+
+
+def _as_live(kind: Kind, live: Live, raw: Any) -> Any:
+    """A value as the live type has it. Raises ValueError where it cannot be one."""
+    value = typed(raw, str(live.fields.get("data_type")))
+    if choices := outside(kind, live.fields, value):
+        text = f"{value!r} is none of its live {kind.choices}: {among(choices)}"
+        raise ValueError(f"{text}; correct it, or declare the {kind.name} with all of them")
+    return value

@@ -156,12 +156,25 @@ def undo(
     for deed, _ in deeds:
         if deed.link and deed.target and deed.action is Action.ATTACH:
             draft.linked[deed.target.kind, str(deed.target.id)].append(deed.source.id)
-    for deed, fate in deeds:
+    for deed, fate in _in_one(deeds):
         if deed.link is None:
             draft.thing(deed, fate)
     for deed, _ in deeds:
         draft.links(deed)
     return draft.undo()
+
+
+def _in_one(deeds: Sequence[Done]) -> Iterator[Done]:
+    """The deeds, with what was made in several turns as one: from what a field was first to what it is in the end."""
+    first: dict[tuple[Thing, str], Any] = {}
+    last = {(deed.source.kind, deed.source.id, path): i for i, (deed, _) in enumerate(deeds) for path in deed.fields if deed.source.id}
+    for i, (deed, fate) in enumerate(deeds):
+        if deed.link is None and deed.source.id and deed.action in (Action.UPDATE, Action.UNARCHIVE):
+            thing = (deed.source.kind, deed.source.id)
+            before = {path: first.setdefault((thing, path), moved.before) for path, moved in deed.fields.items()}
+            kept = {p: Moved(before[p], moved.after) for p, moved in deed.fields.items() if last[*thing, p] == i}
+            deed = replace(deed, fields=kept)
+        yield Done(deed, fate)
 
 
 @dataclass

@@ -113,6 +113,13 @@ class Observer:
             self._make(kind, reads, sight, pool)
         return list(sight.seen[kind.name].things.values())
 
+    def everything(self, kind: Kind) -> Mapping[str, Live]:
+        """Every thing that the listing of a kind shows, by its id."""
+        sight = Sight({kind.name: Seen()})
+        with reading(self.client) as pool:
+            self._read_all(kind, sight, pool)
+        return sight.seen[kind.name].things
+
     def _find(
         self,
         kind: Kind,

@@ -36,7 +36,7 @@ class AttributeEntry(Entry):
     name: Annotated[Name, Field()]
     model: Annotated[Literal["contact", "company"], Field(refuses=lambda before, after: _FIXED)]
     data_type: Annotated[DataType, Field(refuses=lambda before, after: _FIXED, form=_type)]
-    options: Annotated[tuple[Text, ...], Field(write=_option_objects)] = ()
+    options: Annotated[tuple[Text, ...], Field(write=_option_objects, choices=True)] = ()
     description: Annotated[Text, Field()] = ""
     messenger_writable: Annotated[Flag, Field()] = False
     state: Annotated[Literal["present", "archived"] | None, NotNull] = None

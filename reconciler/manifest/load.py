@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from reconciler.core.address import Address, address_by
+from reconciler.core.choices import among, outside
 from reconciler.core.entry import Entry, LinkItem
 from reconciler.core.kind import Field, Identity, Kind
 from reconciler.core.policy import ApprovalEntry, Policy, Written
@@ -396,10 +397,14 @@ def _typed_value(pile: _Pile, item: _Item, typed_by: str, name: str, key: str, r
         pile.problem(mark, f"{key} is declared for another model at {declared.mark()}", "correct one of them")
         return raw
     try:
-        return typed(raw, str(getattr(declared.entry, "data_type", "string")))
+        value = typed(raw, str(getattr(declared.entry, "data_type", "string")))
     except ValueError as error:
         pile.problem(mark, f"{key}: {error}")
         return raw
+    if choices := outside(declared.kind, vars(declared.entry), value):
+        what = f"{key}: {value!r} is none of {among(choices)}, which is all that it can be ({declared.mark(declared.kind.choices)})"
+        pile.problem(mark, what, "add it there, or correct it here")
+    return value
 
 
 def _check_former(pile: _Pile) -> None:

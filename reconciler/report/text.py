@@ -207,8 +207,9 @@ def _use(where: str, number: int | None, least: bool) -> str:
     """`600 contacts`, `at least 1 company`: the words that come are plural, as Intercom's sections are."""
     if number is None:
         return f"{where}: unknown"
-    word = where if number != 1 else f"{where[:-3]}y" if where.endswith("ies") else where.removesuffix("s")
-    return f"{'at least ' if least else ''}{number} {word}"
+    word, _, rest = where.partition(" with ")
+    word = word if number != 1 else f"{word[:-3]}y" if word.endswith("ies") else word.removesuffix("s")
+    return f"{'at least ' if least else ''}{number} {word}{f' with {rest}' if rest else ''}"
 
 
 def _fields(change: Document) -> Iterator[str]:

@@ -31,7 +31,7 @@ who makes a company visible and is counted          users, not leads
 companies per page                                  at most 60, larger is cut down; scroll pages have 100
 company deleted, id and company_id                  404 at once or after `archive_delay`; posted again it is a new id
 unknown custom attribute                            400 parameter_invalid, for contacts and companies; an archived one too
-value of the wrong type, outside the options        400 parameter_invalid; accepted
+value of the wrong type, outside the options        400 parameter_invalid, the latter unless `options_bind` is off
 null custom attribute                               the key disappears; leads take it (`leads_refuse_null`)
 unknown key in a contact                            ignored, 200; tags, companies, language_override among them
 null for email, external_id, role                   400 parameter_invalid; other contact fields are cleared

@@ -46,3 +46,5 @@ def _check_custom(ws: Workspace, model: str, name: str, value: object) -> None:
         raise invalid(f"Custom attribute '{name}' does not exist")
     if value is not None and not _CUSTOM[found[0]["data_type"]](value):
         raise invalid(f"Custom attribute '{name}' must be of type {found[0]['data_type']}")
+    if ws.settings.options_bind and value is not None and found[0].get("options") and value not in found[0]["options"]:
+        raise invalid(f"Custom attribute '{name}' must be one of its options")

@@ -30,6 +30,7 @@ class Settings:
     hide_userless: str = "all"  # "all" listings of companies, or only POST /companies/"list"
     contact_order: str = "updated_at"  # GET /contacts, newest first: "updated_at" or "created_at"
     leads_refuse_null: bool = False  # a null custom attribute on a lead is 400 (reported: intercom-node#215)
+    options_bind: bool = True  # a value outside a list attribute's options is 400 (announced April 2026, then withdrawn: not established)
     plan_restricted: bool = False  # conversations answer 403 api_plan_restricted
 
     def change(self, values: dict[str, Any]) -> None:

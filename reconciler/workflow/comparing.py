@@ -138,10 +138,11 @@ def claims(change: Change) -> list[tuple[Address, str, Any]]:
 
 
 def counted(session: Session, live: Snapshot, found: Difference) -> Difference:
-    """The difference with what is in use counted, where something goes or gets another name; no less than what was seen."""
+    """The difference with what is in use counted, where something goes, gets another name or offers a choice no more; no less than what
+    was seen."""
     from reconciler.intercom import count
 
-    changes = count.counted(session.client, session.kinds, found.changes)
+    changes = count.counted(session.client, session.kinds, found.changes, live)
     return replace(found, changes=recounted(session.kinds, live, changes, {}))
 
 

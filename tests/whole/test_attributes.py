@@ -11,6 +11,7 @@ import pytest
 from reconciler.core.outcome import Status
 from tests.conftest import MakeRoute
 from tests.route import Route, changes, lines
+from tests.undo.back import take_back
 from tests.whole.telling import asked, gates, invalid, refusals, settles, statuses
 
 TYPES = ("string", "integer", "float", "boolean", "date", "datetime")
@@ -305,6 +306,73 @@ def test_the_attributes_are_read_only_where_something_needs_them(route: MakeRout
     told = route({"attributes": [{"name": "seats", "data_type": "integer"}], "contacts": [{"external_id": "25"}]})
     told.document(told.manifest({"contacts": [{"external_id": "25", "name": "X"}]}))
     assert not [line for line in asked(told.box) if "data_attributes" in line]
+
+
+SWAPPED: dict[str, Any] = {
+    "attributes": [{"name": "tier", "model": "contact", "data_type": "options", "options": ["gold", "iron"]}],
+    "contacts": [{"external_id": key, "custom_attributes": {"tier": "iron"}} for key in ("25", "26")],
+}
+
+
+def tiered(route: MakeRoute, **how: Any) -> Route:
+    people = [{"external_id": key, "custom_attributes": {"tier": "silver"}} for key in ("25", "26")]
+    return route({"attributes": [{"name": "tier", "options": ["gold", "silver"]}], "contacts": people}, **how)
+
+
+def test_an_option_stays_while_one_who_should_leave_it_did_not_and_the_same_plan_finishes_it(route: MakeRoute) -> None:
+    told = tiered(route, ledger=True)
+    found = told.saved(told.manifest(SWAPPED))
+    fault = told.box.faults.add("PUT", "^/contacts/", status=400, after=1)
+    outcomes = told.apply(found)
+    assert [str(o.status) for o in outcomes if o.change.address.kind == "attribute"] == ["applied", "skipped"]
+    assert fault.hits == 1
+    assert attribute(told, "tier")["options"] == ["gold", "iron", "silver"]
+    told.box.forget_requests()
+    assert {str(o.status) for o in told.apply(found)} == {"applied"}
+    assert [w.body for w in told.box.writes][1:] == [{"options": [{"value": "gold"}, {"value": "iron"}]}]
+    assert changes(told.document(told.manifest(SWAPPED))) == []
+
+
+def test_options_that_were_swapped_are_taken_back_to_what_they_were_first(route: MakeRoute) -> None:
+    told = tiered(route, ledger=True)
+    told.converge(told.manifest(SWAPPED))
+    take_back(told)
+    assert attribute(told, "tier")["options"] == ["gold", "silver"]
+    assert {c["custom_attributes"]["tier"] for c in told.box.ws.store.table("contact").docs.values()} == {"silver"}
+
+
+@pytest.mark.parametrize("delay", [0.0, 600.0], ids=["seen", "search lags"])
+def test_who_leaves_an_option_in_the_same_plan_is_not_counted_and_who_stays_is(route: MakeRoute, delay: float) -> None:
+    told = tiered(route)
+    told.box.settings.change({"update_delay": delay})
+    written = {**SWAPPED, "contacts": SWAPPED["contacts"][:1]}
+    ((gate, message),) = refusals(told.document(told.manifest(written)))
+    assert gate == "limits.options"
+    assert "contacts with 'silver': 1)" in message
+    assert not told.box.writes
+
+
+def test_an_option_that_a_company_has_is_in_use_and_one_that_none_shows_is_unknown(route: MakeRoute) -> None:
+    """Companies without users are in no list (API 2.16, POST /companies/list)."""
+    live = [{"company_id": "6", "custom_attributes": {"tier": "silver"}}]
+    told = route({"attributes": [{"name": "tier", "model": "company", "options": ["gold", "silver", "iron"]}], "companies": live})
+    entry = {"name": "tier", "model": "company", "data_type": "options", "options": ["gold", "iron"]}
+    path = told.manifest({"policy": {"limits": {"options": 5}}, "attributes": [entry]})
+    assert gates(told.document(path)) == ["unknown"]
+    told.box.seed({"contacts": [{"external_id": "25", "companies": ["6"]}]})
+    assert gates(told.document(path)) == []
+    found = told.document(told.manifest({"attributes": [entry]}))
+    assert gates(found) == ["limits.options"]
+    (change,) = found["changes"]
+    assert (change["uses"], change["at_least"]) == ({"companies with 'silver'": 1}, ["companies with 'silver'"])
+
+
+def test_a_use_of_options_that_cannot_be_counted_is_unknown(route: MakeRoute) -> None:
+    told = tiered(route)
+    told.box.faults.add("POST", "^/contacts/search$", status=403, times=None)
+    found = told.document(told.manifest({"attributes": SWAPPED["attributes"]}))
+    assert gates(found) == ["unknown"]
+    assert found["refused"][0]["approve"]
 
 
 def test_an_attribute_costs_one_file() -> None:
