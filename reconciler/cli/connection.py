@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from reconciler.cli.running import HOME, SANDBOX, Stop, whoever
 from reconciler.core.gates import pinned
 from reconciler.core.resource import Pin, Workspace
 from reconciler.errors import Refused
+from reconciler.report.terminal import Terminal
 
 if TYPE_CHECKING:
     from reconciler.cli.memory import Memory
@@ -72,7 +74,7 @@ def opened(intercom: Intercom, token: Token | None, region: str | None, *, write
     """A client of the Intercom that is meant, with this token or none."""
     from reconciler.intercom.http import REGIONS, Client
 
-    how: dict[str, Any] = {"version": intercom.api_version, "share": intercom.share, "stop": Stop()}
+    how: dict[str, Any] = {"version": intercom.api_version, "share": intercom.share, "stop": Stop(), "notice": Terminal(sys.stderr).say}
     if intercom.sandbox:
         from reconciler.intercom.wsgi import WsgiAdapter
 

@@ -15,7 +15,7 @@ from reconciler import workflow
 from reconciler.cli.connection import Intercom, connected, intercom_options, name_of_folder, pin_of_folder, refuse_other
 from reconciler.cli.lookup import APP_ID, pinned
 from reconciler.cli.memory import Memory, ledger_options, lock_options, locked, say_taken_over
-from reconciler.cli.running import whoever
+from reconciler.cli.running import DECLINED, whoever
 from reconciler.core.address import Address
 from reconciler.core.adoption import Adoption, Standing
 from reconciler.core.privacy import shown
@@ -73,8 +73,10 @@ def _adopt_declared(paths: tuple[str, ...], intercom: Intercom, memory: Memory, 
         _list(found, books)
         if found.left:
             Terminal(sys.stderr).say(f"not listed: {adopting.left_out(found)}")
-        if found.taken and not auto_approve:
-            click.confirm(f"Take {found.taken} of these into the ledger, as name: {manifest.name}?", abort=True, err=True)
+        question = f"Take {found.taken} of these into the ledger, as name: {manifest.name}?"
+        if found.taken and not auto_approve and not click.confirm(question, err=True):
+            Terminal(sys.stderr).say("Not adopted; nothing was written.")
+            return DECLINED
         _take(books, sought, found)
     return 0
 

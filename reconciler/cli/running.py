@@ -25,6 +25,8 @@ SANDBOX = HOME / "sandbox.db"
 
 # click ends wrong usage with 2, which here would read as "there are changes".
 USAGE = 64
+# A person was asked and said no: nothing was done, and nothing went wrong, but a script must not go on.
+DECLINED = 1
 
 
 def in_ci(environ: Mapping[str, str] = os.environ) -> bool:

@@ -78,7 +78,12 @@ class Listing:
     items: tuple[str, ...] = ("data",)
     style: Literal["whole", "pages", "cursor", "search"] = "whole"
     per_page: int = 150
+    # How many things can be reached this way, if not all.
     most: int | None = None
+
+    def hides(self, total: int) -> bool:
+        """Whether there may be more than the listing reaches: a total that stops at the cap is no count."""
+        return self.most is not None and total >= self.most
 
 
 @dataclass(frozen=True, slots=True)

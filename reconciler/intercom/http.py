@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import ipaddress
 import json
+import math
 import os
 import random
 import re
@@ -13,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
@@ -27,7 +29,7 @@ from requests.utils import should_bypass_proxies
 from reconciler import __version__
 from reconciler.errors import IntercomError, Usage
 from reconciler.intercom.bounded import BoundedAdapter, endless
-from reconciler.intercom.limiter import Heard, Limiter, NotAdmitted, heard, whole
+from reconciler.intercom.limiter import WINDOW, Heard, Limiter, NotAdmitted, heard, whole
 from reconciler.intercom.token import Token
 
 Json: TypeAlias = Any  # what json.loads gives and json.dumps takes; a kind's `read` gives it a type
@@ -41,6 +43,8 @@ LARGEST = 64 * 1024 * 1024
 VALUES = 2_000_000
 TRIES, REREADS = 6, 2
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
+# Seconds between two notices of one client that it waits.
+NOTICE_EVERY = 60.0
 SHOWN = 300
 _PRESENTABLE = """content-length content-type date intercom-version link location request-id retry-after status
     x-intercom-version x-ratelimit-limit x-ratelimit-remaining x-ratelimit-reset x-request-id"""
@@ -268,6 +272,10 @@ class Client:
     stop: threading.Event = field(default_factory=threading.Event)
     sleep: Callable[[float], object] | None = None
     monotonic: Callable[[], float] = time.monotonic
+    # The time of day, for people: Unix seconds.
+    now: Callable[[], float] = time.time
+    # Told of a wait that is longer than people expect, in one sentence.
+    notice: Callable[[str], object] = lambda text: None
     rand: Callable[[], float] = random.random
     guard: Callable[[], object] | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -285,6 +293,7 @@ class Client:
         self.limiter = Limiter(self.share, self.monotonic, self._sleep, self.rand)
         self.sent: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._noticed = -math.inf
         self._headers = self._common_headers()
 
     def __enter__(self) -> Client:
@@ -318,9 +327,20 @@ class Client:
             self._enter(request, tries)
         return outcome, None
 
-    def pause(self, seconds: float) -> None:
-        """Wait, unless the run is stopped."""
+    def pause(self, seconds: float, reason: str) -> None:
+        """Wait for something that lasts, unless the run is stopped; people are told why and until when."""
+        self._tell_wait(reason, seconds)
         self._sleep(seconds)
+
+    def _tell_wait(self, reason: str, seconds: float) -> None:
+        """Say why nothing goes on, and until when; once a minute for all threads."""
+        with self._lock:
+            now = self.monotonic()
+            if now - self._noticed < NOTICE_EVERY:
+                return
+            self._noticed = now
+        until = datetime.fromtimestamp(self.now() + seconds, UTC)
+        self.notice(f"{self.host}: {reason}; waiting until {until:%H:%M:%S} UTC")
 
     def _enter(self, request: Request, tries: Tries) -> None:
         try:
@@ -340,6 +360,8 @@ class Client:
             if waited > self.patience:
                 error.why = f"still limited after waiting {waited:.0f} s"
                 raise error
+            if waited >= WINDOW:
+                self._tell_wait("every answer of the last window was 429, the rate limit", self.patience - waited)
             return  # the limiter knows from the headers when to go on
         if unsafe or tries.spent(trouble.cure) or waited > self.patience or self._sleep(self._pause(tries)):
             raise error

@@ -22,6 +22,8 @@ JITTER = 0.5
 # A 429 whose window is over by its own headers: never ask again at once.
 FLOOR = 0.25
 TICK = 0.02
+# The part by which a rate that was learned from 429s alone grows again, window by window: a quarter.
+GROWTH = 4
 # How long a probe may keep its window to itself before another call may try.
 LEASE = 2.0
 # How far Reset and Date may disagree and still be taken for two clocks that differ.
@@ -97,6 +99,9 @@ class Limiter:
         self._monotonic, self._sleep, self._rand = monotonic, sleep, rand
         self._lock = threading.Lock()
         self._tokens = self._first = self._mine = self._inflight = 0
+        # How many calls a window was seen to take where a 429 did not say; None: no such 429 came.
+        self._lesson: int | None = None
+        self._served, self._refused = 0, False
         self._reset = -1
         self._ends = self._opened = self._jitter = self._probed = self._took = 0.0
         self._over = True
@@ -105,7 +110,8 @@ class Limiter:
     @property
     def cap(self) -> int:
         """Calls of ours in one window."""
-        return max(1, int(self.limit * self.share))
+        allowed = max(1, int(self.limit * self.share))
+        return allowed if self._lesson is None else min(allowed, self._lesson)
 
     @property
     def rate(self) -> float:
@@ -136,11 +142,26 @@ class Limiter:
             if status is None:
                 return
             self._took = took
-            self._learn(heard(headers), now)
+            said = heard(headers)
+            self._learn(said, now)
             if status == 429:
                 self._tokens, self._ends = 0, max(self._ends, now + FLOOR)
+                self._refused = self._refused or said is None
             else:
                 self._progress = now
+                self._served += 1
+            self._take_lesson()
+
+    def _take_lesson(self) -> None:
+        """A window with a 429 that said nothing of its limit took as many calls as were answered otherwise, and no more."""
+        if self._refused and self._served:
+            self._lesson = self._served
+
+    def _try_more(self) -> None:
+        """A window that was used up without such a 429 shows that the next one may take more: a quarter, so that no volley is refused."""
+        if self._lesson is not None and not self._refused and self._mine >= self._lesson:
+            more = self._lesson + max(1, self._lesson // GROWTH)
+            self._lesson = more if more < self.limit * self.share else None
 
     def _admits(self, now: float) -> bool:
         self._over = self._over or now >= self._ends + self._jitter
@@ -190,6 +211,8 @@ class Limiter:
     def _open(self, tokens: int, ends: float, reset: int, now: float) -> None:
         self._tokens, self._ends, self._reset = tokens, ends, reset
         self._first, self._opened = tokens + 1, now
+        self._try_more()
+        self._served, self._refused = 0, False
         self._mine = self._inflight + 1
         self._jitter = self._rand() * JITTER
         self._over = False

@@ -74,7 +74,7 @@ def _listed(client: Client, kind: Kind, tick: Tick) -> Iterator[Body]:
 
 def _capped(kind: Kind, number: int) -> bool:
     """Whether a listing ends at so many though there may be more, which a scroll shows: a count at the cap is no count."""
-    return kind.scroll is not None and kind.listing is not None and kind.listing.most is not None and number >= kind.listing.most
+    return kind.scroll is not None and kind.listing is not None and kind.listing.hides(number)
 
 
 def named(observer: Observer, kind: Kind, keys: Sequence[str], here: Workspace) -> Named:

@@ -234,8 +234,7 @@ class Observer:
         assert seen.total is not None
         if seen.total <= min(listing.per_page, len(seen.things)):
             return
-        # A count at the cap is no count: there may be more.
-        if kind.scroll and listing.most is not None and seen.total >= listing.most:
+        if kind.scroll and listing.hides(seen.total):
             yield from scroll(self.client, kind.scroll)
             return
         try:

@@ -34,7 +34,7 @@ def scroll(client: Client, listing: Listing) -> Iterator[Body]:
         except (HttpError, NoAnswer) as error:
             trouble = error
             if isinstance(error, HttpError) and error.code == "scroll_exists":
-                client.pause(EXPIRY)
+                client.pause(EXPIRY, "another scroll is open, and Intercom admits one at a time")
             elif isinstance(error, HttpError) and error.status != 404 and error.status < 500:
                 raise
     text = f"no scroll came to its end in {STARTS} starts; another program may be scrolling, try again later"

@@ -202,13 +202,22 @@ def test_without_a_terminal_and_without_auto_approve_nothing_is_asked_for_or_rec
 
 def test_at_a_terminal_it_lists_and_asks_and_a_no_records_nothing(desk: Keeping) -> None:
     answer(desk, "n\n")
-    assert desk("adopt", "--all", "m.yaml", m=ALL) == 130
+    assert desk("adopt", "--all", "m.yaml", m=ALL) == 1
+    assert desk.err.endswith("Not adopted; nothing was written.\n")
     assert len(desk.lines) == 5
     assert "Take 5 of these into the ledger, as name: default?" in desk.err
     assert not desk.home.exists()
     answer(desk, "y\n")
     assert desk("adopt", "--all", "m.yaml") == 0
     assert len(desk.ours()) == 5
+
+
+@pytest.mark.parametrize("no", ["n\n", "\n", "no\n"])
+def test_a_no_to_a_plan_is_an_answer_and_no_error(desk: Keeping, no: str) -> None:
+    answer(desk, no)
+    assert desk("apply", "m.yaml", m="tags: [vip, new]\n") == 1
+    assert desk.err.endswith("Apply this plan? [y/N]: Not applied; nothing was written.\n")
+    assert (desk.box.writes, desk.home.exists()) == ([], False)
 
 
 def test_what_moved_in_the_ledger_while_somebody_thought_stops_it(desk: Keeping) -> None:
@@ -479,7 +488,7 @@ def test_a_damaged_file_stays_while_nothing_is_adopted_and_for_every_other_verb(
     desk("adopt", "--all", "m.yaml", "--auto-approve", m=ALL)
     _scribble(desk.home / "ledger.db")
     answer(desk, "n\n")
-    assert desk("adopt", "--all", "m.yaml") == 130
+    assert desk("adopt", "--all", "m.yaml") == 1
     assert "counts as lost, and will be moved aside: it is not a ledger" in desk.err
     assert desk("forget", "tag/vip") == 1
     assert desk("history") == 1

@@ -396,6 +396,21 @@ def test_429_for_ever_ends_in_a_stated_time() -> None:
     assert not failed.maybe_done
 
 
+def test_429_for_ever_says_meanwhile_what_is_waited_for_and_until_when_once_a_minute() -> None:
+    clock, notices = Clock(), list[str]()
+    with pytest.raises(NoAnswer):
+        client(App(Said(429)), clock, now=lambda: 36_000 + clock.now, notice=notices.append).send(ONCE)
+    assert notices[0] == "127.0.0.1:9: every answer of the last window was 429, the rate limit; waiting until 10:05:00 UTC"
+    assert len(notices) == 5
+    assert {text.partition("until ")[2] for text in notices} == {"10:05:00 UTC"}
+
+
+def test_one_429_is_no_news() -> None:
+    notices = list[str]()
+    client(App(Said(429), Said(200, {"type": "user"})), notice=notices.append).send(READ)
+    assert notices == []
+
+
 @pytest.mark.parametrize("trouble", [Said(429), Said(503), ConnectionRefusedError()])
 def test_a_stop_ends_the_waiting(trouble: Said | Exception) -> None:
     app, clock = App(trouble), Clock(stopped=True)

@@ -145,6 +145,48 @@ def test_600_calls_of_16_threads_meet_no_refusal_while_others_take_40_percent() 
     assert 75 < took < 115, "60 of 100 calls in each window of 10 s are ours: 100 s at best"
 
 
+class Mute(Meter):
+    """A meter whose answers say nothing of their limit, as a proxy's."""
+
+    def take(self, now: float) -> tuple[int, dict[str, str]]:
+        return super().take(now)[0], {}
+
+
+@pytest.mark.parametrize("limit", [7, 30, 100])
+def test_a_refusal_without_headers_teaches_the_rate_that_the_next_windows_stay_near(limit: int) -> None:
+    meter = Mute(limit=limit, stolen=0.0)
+    race(meter, calls=limit * 12, threads=8)
+    assert meter.most <= limit
+    # The first window is found out with all threads; after that a window is tried with a quarter more, and no volley comes.
+    assert meter.refused <= 8 + 12 * max(3, limit // 6)
+
+
+def test_a_refusal_by_a_proxy_counts_though_intercoms_own_headers_allow_more() -> None:
+    clock = Clock()
+    gate = limiter(clock)
+    for _ in range(20):
+        answered(gate, said=headers(1667, 1600, EPOCH + 10))
+    answered(gate, 429, {})
+    assert gate.cap == 20
+    answered(gate, said=headers(1667, 1666, EPOCH + 20, date=EPOCH + 10))
+    assert gate.cap == 20, "a window that was not used up proves nothing"
+
+
+def test_a_rate_that_was_learned_from_refusals_grows_again() -> None:
+    clock = Clock()
+    gate = limiter(clock)
+    for _ in range(8):
+        answered(gate)
+    answered(gate, 429)
+    caps = []
+    for _ in range(60):
+        for _ in range(gate.cap):
+            answered(gate)
+        caps.append(gate.cap)
+    assert caps[:3] == [8, 10, 12]
+    assert caps[-1] == DOCUMENTED_LIMIT
+
+
 def test_8_threads_use_a_window_that_is_all_theirs() -> None:
     meter = Meter(limit=100, stolen=0.0)
     took = race(meter, calls=600, threads=8)
