@@ -118,7 +118,8 @@ class Scribe:
                     found[link.field] = {end: tie for end, tie in held.items() if sides.may_be_linked(link.name, record.id, end)}
                 continue
             before = record.links.get(link.field, {})
-            ties = {end: tie for end, tie in before.items() if tie == Tie.OWNED and sides.linked(link.name, record.id, end)}
+            # What is left alone, for whatever reason, stays ours.
+            ties = {end: tie for end, tie in before.items() if tie == Tie.OWNED and sides.may_be_linked(link.name, record.id, end)}
             for target in written.present:
                 if (end := sides.ids.get(target)) and sides.linked(link.name, record.id, end):
                     tie = self.memory.tie(link.name, resource.address, record.id, target, end)

@@ -188,7 +188,10 @@ class Recorder:
         """The records of what the plan does not touch, and was as declared when it was made."""
         whole, found = self.work.whole, self.work.planned.found
         rest = {a: r for a, r in whole.resources.items() if a in found and a not in self.case.manifest.resources}
-        sides = Sides({**found, **ids}, _written(self.session, whole, {**found, **ids}, rest), frozenset(), whole.policy.links)
+        links = _written(self.session, whole, {**found, **ids}, rest)
+        # Only what is written of these lists is known: of the rest nobody looked whether it is still there.
+        unseen = frozenset((link, live_id) for link, held in links.items() for live_id in held)
+        sides = Sides({**found, **ids}, links, frozenset(), whole.policy.links, unseen)
         return list(as_found(self.scribe, replace(whole, resources=rest), sides, self.records))
 
     def _left(self, records: Sequence[Record]) -> list[Thing]:
