@@ -33,16 +33,12 @@ def _cell(value: Any) -> str:
 
 
 def as_json(things: Iterable[Live]) -> Iterator[str]:
-    """One array, a thing a line."""
-    yield "["
+    """One array, a thing a line. It is opened once the first thing is known, so that a read that fails leaves nothing."""
     before = ""
     for thing in things:
-        if before:
-            yield f"  {before},"
+        yield f"  {before}," if before else "["
         before = compact(plain(thing))
-    if before:
-        yield f"  {before}"
-    yield "]"
+    yield from (f"  {before}", "]") if before else ("[", "]")
 
 
 def as_yaml(things: Iterable[Live]) -> Iterator[str]:

@@ -38,7 +38,7 @@ class Call:
             return dict(parse_qsl(self.raw.decode("utf-8", "replace"), keep_blank_values=True))
         try:
             body = json.loads(self.raw, parse_constant=_refuse_constant)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise invalid("Request body is not valid JSON") from None
         if not isinstance(body, dict):
             raise invalid("Request body must be a JSON object")
@@ -50,7 +50,7 @@ class Call:
             return None
         try:
             return json.loads(self.raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             return self.raw.decode("utf-8", "replace")
 
 

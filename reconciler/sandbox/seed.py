@@ -21,6 +21,8 @@ def load_seed(path: Path) -> Doc:
         found = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path} is not readable: {error}") from error
+    except RecursionError:
+        raise ValueError(f"{path} is nested too deeply") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path} must be a mapping of sections such as tags, companies, contacts")
     return found

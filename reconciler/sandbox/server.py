@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import signal
 import socket
 import sys
@@ -10,13 +11,27 @@ import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from reconciler.sandbox.faults import ConnectionDropped
 
 Application = Callable[..., list[bytes]]
+
+# What a page in a browser would reach us by, after its own name was made to mean this machine, is none of these.
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+# Bodies beyond this are more than a sandbox is asked to take, in bytes.
+LARGEST = 64 * 1024 * 1024
+
+
+class Unfit(Exception):
+    """A request that no part of the sandbox should see: the status and the sentence to answer with."""
+
+    def __init__(self, status: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -33,10 +48,13 @@ class _Handler(BaseHTTPRequestHandler):
             with suppress(OSError):
                 self.connection.shutdown(socket.SHUT_RDWR)
             return
+        except Unfit as unfit:
+            # Where its body ends is not known, so nothing can follow it on this connection.
+            self.close_connection = True
+            body = self._refuse(unfit.status, "bad_request", unfit.message)
         except Exception:
             traceback.print_exc()
-            body = [b'{"type":"error.list","errors":[{"code":"server_error","message":"the sandbox failed"}]}']
-            self._start("500 Internal Server Error", [("Content-Type", "application/json"), ("Content-Length", str(len(body[0])))])
+            body = self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "server_error", "the sandbox failed")
         if self.command != "HEAD":
             self.wfile.writelines(body)
         # A body shorter than its Content-Length is a fault that was asked for; the connection cannot go on after it.
@@ -45,9 +63,35 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = answer
 
+    def _refuse(self, status: HTTPStatus, code: str, message: str) -> list[bytes]:
+        body = json.dumps({"type": "error.list", "errors": [{"code": code, "message": message}]}).encode()
+        self._start(f"{status.value} {status.phrase}", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    def _check_caller(self) -> None:
+        """Only programs on this machine are served, never a page that somebody has open in a browser. Raises Unfit."""
+        host = self.headers.get("Host", "localhost")
+        if _host_of(f"//{host}") not in LOOPBACK:
+            raise Unfit(HTTPStatus.FORBIDDEN, "the sandbox is reached as 127.0.0.1 or localhost only")
+        origin = self.headers.get("Origin")
+        if origin is not None and _host_of(origin) not in LOOPBACK:
+            raise Unfit(HTTPStatus.FORBIDDEN, "the sandbox serves no page of another origin")
+
+    def _length(self) -> int:
+        """How many bytes of body follow. Raises Unfit where that cannot be known."""
+        if self.headers.get("Transfer-Encoding"):
+            raise Unfit(HTTPStatus.LENGTH_REQUIRED, "the sandbox takes a body with a Content-Length only")
+        lengths = self.headers.get_all("Content-Length") or ["0"]
+        if len(set(lengths)) > 1 or not (lengths[0].isascii() and lengths[0].isdigit()):
+            raise Unfit(HTTPStatus.BAD_REQUEST, "Content-Length is not a number of bytes")
+        if len(lengths[0]) > 12 or int(lengths[0]) > LARGEST:
+            raise Unfit(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the sandbox takes bodies of at most {LARGEST} bytes")
+        return int(lengths[0])
+
     def _environ(self) -> dict[str, Any]:
+        self._check_caller()
         path, _, query = self.path.partition("?")
-        length = int(self.headers.get("Content-Length") or 0)
+        length = self._length()
         environ: dict[str, Any] = {
             "REQUEST_METHOD": self.command,
             "REQUEST_URI": self.path,
@@ -83,6 +127,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet: what came in is recorded by the sandbox itself."""
+
+
+def _host_of(url: str) -> str | None:
+    """The host of a URL, without its port; None where it is none."""
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 class _Server(ThreadingHTTPServer):

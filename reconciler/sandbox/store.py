@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +20,13 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS docs (kind TEXT, id TEXT, rev INTEGER NOT NULL, body TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS docs_by_rev ON docs (rev);
 """
+
+
+class Unusable(OSError):
+    """The file behind a sandbox cannot be opened, read or written, or is something else; `filename` and `strerror` say which and why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(errno.EINVAL, f"cannot hold a sandbox: {reason}; remove it, or name another file with --data", str(path))
 
 
 class Table:
@@ -71,17 +81,32 @@ class Store:
         self._rev = 0
         self._seen_version = -1
         self._depth = 0
+        self._path = path
         self._db = self._open(path) if path else None
 
-    @staticmethod
-    def _open(path: Path) -> sqlite3.Connection:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=60)
-        # WAL without fsync survives the death of the process, not of the machine, which is enough for a sandbox.
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=OFF")
-        db.executescript(SCHEMA)
-        return db
+    def _open(self, path: Path) -> sqlite3.Connection:
+        _make_private(path)
+        with self._told():
+            db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=60)
+            try:
+                # WAL without fsync survives the death of the process, not of the machine, which is enough for a sandbox.
+                db.execute("PRAGMA journal_mode=WAL")
+                db.execute("PRAGMA synchronous=OFF")
+                db.executescript(SCHEMA)
+            except BaseException:
+                db.close()
+                raise
+            return db
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What SQLite or a damaged row makes of the file, in words that name it. Raises Unusable."""
+        try:
+            yield
+        except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
+            assert self._path is not None
+            reason = str(error) if isinstance(error, sqlite3.Error) else "what is in it is no document of a sandbox"
+            raise Unusable(self._path, reason) from error
 
     def close(self) -> None:
         with self.lock:
@@ -137,11 +162,18 @@ class Store:
     def _begin(self) -> None:
         if self._db is None:
             return
-        self._db.execute("BEGIN IMMEDIATE")
-        (version,) = self._db.execute("PRAGMA data_version").fetchone()
-        if version != self._seen_version:
-            self._catch_up(self._db)
-            self._seen_version = version
+        try:
+            with self._told():
+                self._db.execute("BEGIN IMMEDIATE")
+                (version,) = self._db.execute("PRAGMA data_version").fetchone()
+                if version != self._seen_version:
+                    self._catch_up(self._db)
+                    self._seen_version = version
+        except Unusable:
+            self._depth = 0
+            if self._db.in_transaction:
+                self._db.rollback()
+            raise
 
     def _catch_up(self, db: sqlite3.Connection) -> None:
         """Read what others wrote since we looked last."""
@@ -157,12 +189,29 @@ class Store:
         dirty, self._dirty = self._dirty, {}
         if self._db is None:
             return
-        if dirty:
-            self._rev += 1
-            rows = [(kind, id, self._rev, self._text(kind, id)) for kind, id in dirty]
-            self._db.executemany("INSERT OR REPLACE INTO docs VALUES (?, ?, ?, ?)", rows)
-        self._db.execute("COMMIT")
+        with self._told():
+            if dirty:
+                self._rev += 1
+                rows = [(kind, id, self._rev, self._text(kind, id)) for kind, id in dirty]
+                self._db.executemany("INSERT OR REPLACE INTO docs VALUES (?, ?, ?, ?)", rows)
+            self._db.execute("COMMIT")
 
     def _text(self, kind: str, id: str) -> str | None:
         body = self._counters[id] if kind == "counter" else self.table(kind).docs.get(id)
         return None if body is None else json.dumps(body, separators=(",", ":"))
+
+
+def _make_private(path: Path) -> None:
+    """A file that its owner alone can read, never through a link: SQLite gives the files beside it the same permissions."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        reason = "it is a link" if error.errno == errno.ELOOP else error.strerror or "it cannot be opened"
+        raise Unusable(path, reason) from None
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise Unusable(path, "it is no regular file")
+        os.fchmod(handle, 0o600)
+    finally:
+        os.close(handle)

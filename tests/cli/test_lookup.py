@@ -258,6 +258,13 @@ def test_a_reader_that_leaves_ends_it_quietly(tmp_path: Path) -> None:
     assert "rror" not in ended.stderr
 
 
+@pytest.mark.parametrize("form", ["json", "yaml", "table", "ids"])
+def test_a_list_that_cannot_be_read_leaves_nothing_behind(desk: Desk, form: str) -> None:
+    desk.box.faults.add("GET", "^/contacts$", status=404, times=None)
+    ended = desk("get", "contacts", "-o", form)
+    assert (ended.code, ended.out) == (1, "")
+
+
 # ── api ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

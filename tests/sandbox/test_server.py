@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -79,6 +81,62 @@ def test_another_process_controls_it_with_the_token(url: str, session: requests.
     assert control("POST", "reset").json() == {"reset": True}
     assert control("GET", "nothing").status_code == 404
     assert requests.post(f"{url}/_sandbox/reset", timeout=5).status_code == 401
+
+
+def raw(url: str, *lines: str, body: bytes = b"") -> bytes:
+    """All that the server answers to these lines, and a body, until it hangs up."""
+    host = urlsplit(url)
+    with socket.create_connection((host.hostname or "", host.port or 0), timeout=5) as connection:
+        connection.sendall("".join(f"{line}\r\n" for line in (*lines, "")).encode("latin-1") + body)
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+        return answer
+
+
+TOKEN = "Authorization: Bearer sandbox"
+CREATE = ("POST /tags HTTP/1.1", "Host: localhost", TOKEN, "Content-Type: application/json")
+
+
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [("many", 400), ("-1", 400), ("1e3", 400), ("٣", 400), ("9" * 5000, 413), ("99999999999", 413), ("1\r\nContent-Length: 2", 400)],
+)
+def test_a_length_that_is_none_is_refused_and_the_connection_ends(
+    box: Sandbox, url: str, capfd: pytest.CaptureFixture[str], length: str, status: int
+) -> None:
+    answer = raw(url, *CREATE, f"Content-Length: {length.encode('utf-8').decode('latin-1')}", body=b'{"name":"vip"}')
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b'"type": "error.list"' in answer
+    assert (capfd.readouterr().err, box.requests) == ("", [])
+
+
+def test_a_body_in_chunks_is_refused(url: str) -> None:
+    assert raw(url, *CREATE, "Transfer-Encoding: chunked", body=b"2\r\n{}\r\n0\r\n\r\n").startswith(b"HTTP/1.1 411 ")
+
+
+def test_a_body_that_is_nested_too_deeply_is_no_json(box: Sandbox, url: str, session: requests.Session) -> None:
+    for path in ("tags", "contacts/search", "_sandbox/seed"):
+        assert session.post(f"{url}/{path}", data=b'{"a":' * 100_000 + b"1" + b"}" * 100_000, timeout=5).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ("Host: 127.0.0.1:1", 200),
+        ("Host: localhost", 200),
+        ("Host: [::1]:80", 200),
+        ("Host: shop.example", 403),
+        ("Host: 127.0.0.1.shop.example", 403),
+        ("Host: [", 403),
+        ("Host: localhost\r\nOrigin: http://localhost:3000", 200),
+        ("Host: localhost\r\nOrigin: https://shop.example", 403),
+        ("Host: localhost\r\nOrigin: null", 403),
+    ],
+)
+def test_a_page_of_somebody_elses_cannot_reach_it_through_a_browser(url: str, header: str, status: int) -> None:
+    answer = raw(url, "GET /me HTTP/1.1", TOKEN, "Connection: close", header)
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
 
 
 CHILD = """

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
-from reconciler.sandbox import Sandbox
+import pytest
+
+from reconciler.sandbox import Sandbox, load_seed
+from reconciler.sandbox.store import Unusable
 from tests.sandbox.calling import Caller
 
 
@@ -88,3 +94,69 @@ def test_ten_thousand_contacts_are_seeded_and_found_through_the_index() -> None:
         found = Caller(box).ok("POST", "/contacts/search", {"query": query, "pagination": {"per_page": 150}})
         assert (len(found["data"]), found["total_count"]) == (150, 150)
         assert Caller(box).ok("GET", "/contacts?per_page=150")["total_count"] == 10_000
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"not a database at all" * 100)
+
+
+def another_schema(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE docs (x)")
+
+
+def damaged_row(path: Path) -> None:
+    with Sandbox(path) as box:
+        box.seed({"tags": ["vip"]})
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE docs SET body = '{' WHERE kind = 'tag'")
+
+
+def cut(path: Path) -> None:
+    with Sandbox(path) as box:
+        box.seed({"tags": [f"tag {n}" for n in range(2000)]})
+    path.write_bytes(path.read_bytes()[:20_000])
+
+
+def link(path: Path) -> None:
+    victim = path.with_name("victim")
+    victim.write_text("kept")
+    path.symlink_to(victim)
+
+
+def fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def folder(path: Path) -> None:
+    path.mkdir()
+
+
+@pytest.mark.parametrize("make", [garbage, another_schema, damaged_row, cut, link, fifo, folder])
+def test_a_file_that_is_no_sandbox_is_said_and_left_as_it_is(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "sandbox.db"
+    make(path)
+    says = "cannot hold a sandbox: .*; remove it, or name another file with --data"
+    with pytest.raises(Unusable, match=says) as refused, Sandbox(path) as box:
+        Caller(box).ok("GET", "/tags")
+    assert refused.value.filename == str(path)
+    assert not (tmp_path / "victim").exists() or (tmp_path / "victim").read_text() == "kept"
+
+
+def test_a_sandbox_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "sandbox.db"
+    path.touch(mode=0o644)
+    with Sandbox(path) as box:
+        box.seed({"tags": ["vip"]})
+        assert {file.name: oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir()} == {
+            "sandbox.db": "0o600",
+            "sandbox.db-wal": "0o600",
+            "sandbox.db-shm": "0o600",
+        }
+
+
+@pytest.mark.parametrize(("name", "text"), [("seed.json", "[" * 100_000), ("seed.yaml", "[" * 5_000), ("seed.yaml", "a: " * 5_000)])
+def test_a_seed_that_is_nested_too_deeply_is_refused_in_one_sentence(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=f"{name} is (nested too deeply|not readable)"):
+        load_seed(tmp_path / name)
