@@ -1,5 +1,6 @@
-# `make demo` shows the product, `make test` checks it; both make .venv first. Nothing is written outside this folder.
-.PHONY: demo test bench clean
+# `make demo` shows the product, `make test` checks it, `make soak` tries twenty times as much by chance (hours; no pipeline runs it), and
+# `make bench` shows how the route grows; all make .venv first. Nothing is written outside this folder.
+.PHONY: demo test soak bench clean
 PYTHON ?= python3
 VENV := .venv
 # The tests start some hundred processes, and a process that has to compile all of it first takes half as long again.
@@ -27,6 +28,10 @@ test: $(VENV)/ready
 	@$(VENV)/bin/mypy --num-workers 2
 	@echo "== pytest: behaviour (three workers, for many tests wait; warnings are errors, no socket but loopback)"
 	@$(VENV)/bin/python -m pytest -n 3 --dist worksteal
+
+soak: $(VENV)/ready
+	@echo "== soak: what is tried by chance or repeated, twenty times as often"
+	@RECONCILER_SOAK=1 $(VENV)/bin/python -m pytest -n 3 --dist worksteal --timeout 7200
 
 bench: $(VENV)/ready
 	@echo "== bench: how long large workspaces take"

@@ -15,7 +15,7 @@ from reconciler.sandbox import Sandbox
 from tests.referee.plugin import Referee
 from tests.route import Clock, Route
 
-pytest_plugins = ["tests.postgres"]
+pytest_plugins = ["tests.postgres", "tests.ends"]
 MakeRoute = Callable[..., Route]
 
 

@@ -102,7 +102,7 @@ def _started(programs: Path, folder: Path) -> subprocess.Popen[bytes]:
         shutil.chown(folder, user)
     who: dict[str, Any] = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
     made = ["--auth=trust", "--username=postgres", "--no-sync", "--no-locale", "--encoding=UTF8"]
-    subprocess.run([str(programs / "initdb"), f"--pgdata={data}", *made], check=True, capture_output=True, cwd=folder, **who)
+    subprocess.run([str(programs / "initdb"), f"--pgdata={data}", *made], check=True, capture_output=True, cwd=folder, timeout=100, **who)
     (data / "pg_hba.conf").write_text(_ACCESS)
     settings = _FAST | {"listen_addresses": "127.0.0.1", "port": str(_free_port()), "unix_socket_directories": str(folder)}
     (folder / "port").write_text(settings["port"])

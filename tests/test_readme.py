@@ -38,6 +38,7 @@ NOT_RUN = {
     "cd reconciler": "this is that clone",
     "make demo": "it installs, then runs examples/quickstart/demo.sh, which a test below runs",
 }
+pytestmark = pytest.mark.timeout(400)
 TOKEN = "dG9rOjEyMw=="  # what stands in ~/token.txt, and what the stand-in accepts
 STARTED = "undo|adopt|forget|history|api"
 LEFT_OUT = "..."

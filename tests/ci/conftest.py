@@ -70,7 +70,7 @@ class Repository:
         return self.path.parent / "remote.git"
 
     def git(self, *arguments: str) -> str:
-        done = subprocess.run(["git", *arguments], cwd=self.path, env=self.env, capture_output=True, text=True, check=False)
+        done = subprocess.run(["git", *arguments], cwd=self.path, env=self.env, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 

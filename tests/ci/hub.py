@@ -25,7 +25,7 @@ class Hub:
 
 @cache
 def _backend() -> Path:
-    told = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True)
+    told = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True, timeout=60)
     return Path(told.stdout.strip()) / "git-http-backend"
 
 
@@ -87,7 +87,7 @@ def _asked(request: BaseHTTPRequestHandler, folder: Path, body: bytes) -> tuple[
         "GIT_PROTOCOL": request.headers.get("Git-Protocol", ""),
     }
     env = {"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, **asked}
-    told = subprocess.run([_backend()], env=env, input=body, capture_output=True, check=True).stdout
+    told = subprocess.run([_backend()], env=env, input=body, capture_output=True, check=True, timeout=60).stdout
     head, _, content = told.partition(b"\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
     return int(headers.pop("Status", "200").split()[0]), content, headers

@@ -19,7 +19,7 @@ SAME = "github.event.pull_request.head.repo.full_name == github.repository"
 NAMED = "tags: [vip]\ncontacts: [{external_id: '25', name: Hoban Washburn}]\n"
 MARKER = "<!-- reconciler:plan -->"
 
-pytestmark = pytest.mark.skipif(not shutil.which("jq"), reason="the stand-in for gh needs jq")
+pytestmark = [pytest.mark.skipif(not shutil.which("jq"), reason="the stand-in for gh needs jq"), pytest.mark.timeout(400)]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ Pipeline = tuple[Repository, Served]
 READ = {"INTERCOM_READ_TOKEN": "sandbox", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "RECONCILER_LEDGER_KEY": KEY}
 WRITE = {"INTERCOM_ACCESS_TOKEN": "sandbox", "RECONCILER_LEDGER_KEY": KEY, "LEDGER_TOKEN": "ledger"}
 
-pytestmark = pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl here")
+pytestmark = [pytest.mark.skipif(not shutil.which("curl"), reason="there is no curl here"), pytest.mark.timeout(400)]
 
 
 @pytest.fixture

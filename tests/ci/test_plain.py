@@ -14,6 +14,7 @@ from reconciler.ledger.home import Waiting
 from tests.ci.conftest import FIRST, NEXT, Repository, Served
 
 Pipeline = tuple[Repository, Served]
+pytestmark = pytest.mark.timeout(400)
 
 
 def branch(repository: Repository, **files: str) -> None:

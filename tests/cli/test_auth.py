@@ -29,6 +29,7 @@ from reconciler.cli import cli
 from reconciler.cli.connection import Intercom, opened
 from reconciler.cli.running import run
 from reconciler.sandbox import Sandbox, serve
+from tests.soak import times
 
 TOKEN = "dG9rOmFiY2RlZi1vZi1hLXRlc3Q="
 NARROW = "dG9rOm5hcnJvdy1vZi1hLXRlc3Q="
@@ -399,7 +400,7 @@ def test_logout_removes_one_or_all_and_says_what(desk: Desk) -> None:
 def browse(url: str) -> str:
     """Where the browser of somebody who allows the app ends."""
     asked = urlsplit(url)
-    connection = HTTPConnection(asked.netloc)
+    connection = HTTPConnection(asked.netloc, timeout=60)
     connection.request("GET", f"{asked.path}?{asked.query}")
     location = connection.getresponse().headers["Location"]
     connection.close()
@@ -424,7 +425,7 @@ class Flow:
         self.url = found[0]
 
     def paste(self, address: str) -> Ended:
-        out, err = self.process.communicate(address + "\n", timeout=30)
+        out, err = self.process.communicate(address + "\n", timeout=60)
         return Ended(self.process.returncode, out, self.said + err)
 
 
@@ -563,7 +564,7 @@ def echoed(fault: dict[str, Any], secret: str) -> dict[str, Any]:
     return told | ({"body": fault["body"].format(spoken).encode()} if "body" in fault else {})
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=times(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=SECRETS, fault=st.sampled_from([None, *ECHOES]), path=st.sampled_from(["/me", "/tags"]), kept=st.booleans())
 def test_no_verb_shows_a_token_whatever_intercom_answers(
     desk: Desk, secret: str, fault: dict[str, Any] | None, path: str, kept: bool
@@ -590,5 +591,7 @@ def test_a_verb_that_needs_no_keyring_does_not_load_one(desk: Desk) -> None:
     code = "import sys; from reconciler.cli.running import run; from reconciler.cli import cli; run(cli, ['get', 'tags'])"
     code += "; print('keyring' in sys.modules)"
     environ = desk.environ() | {"INTERCOM_ACCESS_TOKEN": TOKEN}
-    ended = subprocess.run([sys.executable, "-c", code], env=environ, cwd=desk.folder, capture_output=True, text=True, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=environ, cwd=desk.folder, capture_output=True, text=True, check=True, timeout=60
+    )
     assert ended.stdout.endswith("False\n")

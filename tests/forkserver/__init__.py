@@ -28,9 +28,18 @@ TEST = "PYTEST_CURRENT_TEST"
 HERE = Path(__file__).parent
 
 
-@cache
 def server() -> Path:
     """The socket of the server of this process, with which it ends."""
+    return _server()[0]
+
+
+def pid() -> int:
+    """The number of that server, 0 where there is none yet."""
+    return _server()[1].pid if _server.cache_info().currsize else 0
+
+
+@cache
+def _server() -> tuple[Path, subprocess.Popen[bytes]]:
     path = Path(tempfile.mkdtemp(prefix="forkserver-")) / "socket"
     command = [sys.executable, "-m", "tests.forkserver.server", str(path)]
     environ = {name: value for name, value in os.environ.items() if name != UNBUFFERED}
@@ -39,11 +48,14 @@ def server() -> Path:
     atexit.register(_ended, process, path)
     assert process.stdout
     assert process.stdout.readline() == b"ready\n"
-    return path
+    return path, process
 
 
 def _ended(process: subprocess.Popen[bytes], path: Path) -> None:
-    process.communicate()
+    try:
+        process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
     shutil.rmtree(path.parent)
 
 

@@ -22,6 +22,9 @@ from tests.forkserver.wire import UNBUFFERED, Asked, heard
 # What is imported when it is first needed, by us or by those whom we call.
 LATER = ("psycopg", "requests", "sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite", "keyring.backends.null")
 
+# How long a caller may take to say what he wants, in seconds: others wait meanwhile.
+PATIENCE = 10.0
+
 
 def imported() -> None:
     for module in pkgutil.walk_packages(reconciler.__path__, "reconciler."):
@@ -70,6 +73,7 @@ class Server:
 
     def _called(self) -> bool:
         line, _ = self.listener.accept()
+        line.settimeout(PATIENCE)
         try:
             asked, streams = heard(line)
         except (OSError, ValueError):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import forkserver
+from tests.ends import children
 from tests.forkserver import Process, programs, server
 from tests.process.driving import until
 
@@ -23,9 +25,9 @@ def process(folder: Path, *arguments: str) -> Process:
 
 def test_it_says_what_it_says_and_ends_with_its_code(tmp_path: Path) -> None:
     one, other = process(tmp_path, "--version"), process(tmp_path, "plan", "nowhere.yaml", "--sandbox")
-    out, err = other.communicate(20)
+    out, err = other.communicate(60)
     assert (other.returncode, out, "nowhere.yaml: there is no such file" in err) == (65, "", True)
-    out, err = one.communicate(20)
+    out, err = one.communicate(60)
     assert (one.returncode, out.split()[0], err) == (0, "reconciler,", "")
 
 
@@ -33,9 +35,9 @@ def test_a_kill_is_its_end(tmp_path: Path) -> None:
     one = process(tmp_path, *SERVE)
     assert one.stdout.readline().startswith("http://127.0.0.1:")
     one.kill()
-    assert one.wait(20) == -signal.SIGKILL
+    assert one.wait(60) == -signal.SIGKILL
     assert not Path(f"/proc/{one.pid}").exists()
-    assert one.communicate(20) == ("", "")
+    assert one.communicate(60) == ("", "")
 
 
 def test_who_is_not_done_in_time_is_killed(tmp_path: Path) -> None:
@@ -50,28 +52,17 @@ def test_a_shell_sees_how_its_own_ended(tmp_path: Path, signum: int, code: int) 
     script = f"{programs()}/reconciler {' '.join(SERVE)} > url & wait $!; exit $?"
     shell = subprocess.Popen(["bash", "-c", script], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     until(lambda: (tmp_path / "url").exists() and (tmp_path / "url").read_text())
-    (pid,) = [pid for pid in children(serving()) if Path(f"/proc/{pid}/cwd").readlink() == tmp_path]
+    (pid,) = [pid for pid in children(forkserver.pid()) if Path(f"/proc/{pid}/cwd").readlink() == tmp_path]
     os.kill(pid, signum)
-    _, err = shell.communicate(timeout=20)
+    _, err = shell.communicate(timeout=60)
     assert (shell.returncode, "Traceback" in err) == (code, False)
-
-
-def serving() -> int:
-    """The number of this process's server."""
-    (found,) = [pid for pid in children(os.getpid()) if str(server()).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    return found
-
-
-def children(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
 
 
 def test_a_caller_that_is_gone_disturbs_nobody(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as caller:
         caller.connect(str(server()))
     one = process(tmp_path, "--version")
-    one.communicate(20)
+    one.communicate(60)
     assert one.returncode == 0
 
 

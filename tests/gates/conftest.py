@@ -41,7 +41,7 @@ class Bench(Desk):
 
     def git(self, *arguments: str) -> None:
         name = ["-c", "user.name=ci", "-c", "user.email=ci@serenity.example", "-c", "init.defaultBranch=main"]
-        done = subprocess.run(["git", *name, *arguments], cwd=self.folder, capture_output=True, text=True)
+        done = subprocess.run(["git", *name, *arguments], cwd=self.folder, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
 
     def commit(self, **files: str | Mapping[str, Any]) -> None:

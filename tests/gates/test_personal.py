@@ -23,6 +23,7 @@ from reconciler.cli.running import run
 from reconciler.ledger import Ledger
 from reconciler.sandbox import Sandbox, serve
 from tests.gates.conftest import Bench
+from tests.soak import times
 
 Person = dict[str, str]
 LIVE = {"tags": ["vip"], "contacts": [{"external_id": "25", "name": "Hoban Washburn", "phone": "+15550001"}]}
@@ -214,7 +215,7 @@ def everything(box: Sandbox, people: list[Person]) -> Iterator[tuple[str, str]]:
 
 
 @given(st.lists(PEOPLE, min_size=4, max_size=4, unique_by=lambda person: person["email"]))
-@settings(max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=times(8), deadline=None, phases=(Phase.explicit, Phase.generate))
 def test_no_artifact_holds_a_personal_value(people: list[Person]) -> None:
     wanted = needles(people)
     with place() as (box, _):
@@ -255,6 +256,6 @@ def test_the_process_list_shows_no_value_and_no_token(bench: Bench) -> None:
             subprocess.run([*command, *verb.split()], env=env, check=True, capture_output=True, timeout=60)
     finally:
         stop.set()
-        watcher.join()
+        watcher.join(60)
     assert any("apply plan.json" in line for line in seen), "nothing was seen"
     assert [line for line in seen if told(line) or token in line] == []

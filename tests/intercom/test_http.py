@@ -29,6 +29,7 @@ from reconciler.intercom import http
 from reconciler.intercom.http import BadAnswer, CallError, Client, HttpError, NoAnswer, Reply, Request, UnsafeSegment, path
 from reconciler.intercom.token import Token
 from reconciler.intercom.wsgi import WsgiAdapter
+from tests.soak import times
 
 SECRET = "dG9rOmFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6MDE="
 TOKEN = Token(SECRET)
@@ -251,7 +252,7 @@ def test_8_threads_share_one_client() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert calls.sent["GET"] == len(app.seen) == 200
 
 
@@ -633,7 +634,7 @@ answers = st.one_of(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=times(60))
 @given(answers, st.sampled_from([READ, WRITE, ONCE]))
 def test_no_error_shows_the_token_even_if_it_was_echoed(answer: Said | Exception, request_: Request) -> None:
     assert SECRET not in str(failure(App(answer), request_))

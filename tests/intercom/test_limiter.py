@@ -134,7 +134,7 @@ def race(meter: Meter, calls: int, threads: int, share: float = 1.0) -> float:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join()
+        worker.join(60)
     return clock.now
 
 

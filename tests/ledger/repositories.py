@@ -42,7 +42,7 @@ tags: [vip]
 def git(folder: Path, *arguments: str) -> str:
     """What a command of git says in a folder."""
     command = ["git", *_SOMEBODY, *arguments]
-    return subprocess.run(command, cwd=folder, env=_NOBODY, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(command, cwd=folder, env=_NOBODY, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 def around(clone: Path, **more: str) -> Mapping[str, str]:
@@ -54,7 +54,9 @@ def around(clone: Path, **more: str) -> Mapping[str, str]:
 def a_remote(folder: Path) -> Path:
     """A bare repository with two commits."""
     git(folder, "init", "--quiet", "--bare", "remote.git")
-    subprocess.run(["git", "fast-import", "--quiet"], cwd=folder / "remote.git", env=_NOBODY, check=True, input=_COMMITS, text=True)
+    subprocess.run(
+        ["git", "fast-import", "--quiet"], cwd=folder / "remote.git", env=_NOBODY, check=True, input=_COMMITS, text=True, timeout=60
+    )
     return folder / "remote.git"
 
 

@@ -97,7 +97,7 @@ def test_the_lock_of_a_process_is_free_after_kill_9_and_not_before(folder: Path)
     with one_that_waits_for_an_answer(folder) as process:
         assert held()
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.wait(60)
         assert not held()
 
 

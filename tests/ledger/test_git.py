@@ -26,6 +26,7 @@ from reconciler.ledger.remote import Remote
 from tests.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, known, lost, write
 from tests.ledger.conftest import Clock
 from tests.ledger.repositories import KEY, a_clone, a_copy, a_home, a_ledger, around, git, log
+from tests.soak import times
 
 WASH, ZOE = "wash on serenity", "zoe on serenity"
 
@@ -210,7 +211,7 @@ def test_what_is_let_go_leaves_its_file(remote: Path, opened: Opened, clock: Clo
     assert "things" not in git(remote, "ls-tree", "--name-only", LEDGER).split()
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=times(8), deadline=None)
 @given(
     names=st.lists(
         st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=8), unique=True, max_size=4
@@ -483,7 +484,7 @@ def test_a_damaged_tree_is_one_sentence(remote: Path, clone: Path, opened: Opene
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=times(25), deadline=None)
 @given(path=st.sampled_from([THING, "runs.jsonl", "ledger_keys.jsonl"]), at=st.integers(0, 700), junk=st.binary(max_size=6))
 def test_bytes_that_changed_anywhere_are_a_ledger_or_damage(whole: Mapping[str, bytes], path: str, at: int, junk: bytes) -> None:
     changed = whole[path][:at] + junk + whole[path][at + len(junk) :]
@@ -659,5 +660,5 @@ def test_two_that_store_an_image_at_the_same_moment_both_do(remote: Path, clone:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert [homes[0].image(f"r-{n}") for n in range(2)] == ["{}", "{}"]

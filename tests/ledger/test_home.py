@@ -24,6 +24,7 @@ from reconciler.ledger.file import FileHome, FileLock
 from reconciler.ledger.tables import MIGRATIONS, is_current, upgrade
 from tests.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, an_attach, attempt, known, write
 from tests.ledger.conftest import Clock
+from tests.soak import times
 
 KEY = "0f" * 32
 DAY = 86400.0
@@ -203,7 +204,7 @@ def said(folder: Path) -> str:
     return ""
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=times(60), deadline=None)
 @given(at=st.integers(0, 120_000), junk=st.binary(max_size=200), cut=st.booleans())
 @example(at=20_000, junk=b"", cut=True)
 @example(at=18, junk=b"\x07\x07", cut=False)

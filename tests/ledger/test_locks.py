@@ -135,7 +135,7 @@ def test_a_holder_that_is_killed_holds_nothing_any_more(there: There, clock: Clo
         with pytest.raises(Locked, match=WASH):
             there.home().lock(APP, ZOE, now())
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.wait(60)
     if leased:
         with pytest.raises(Locked, match=WASH):
             there.home().lock(APP, ZOE, now(ahead=leased - 30))

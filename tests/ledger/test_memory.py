@@ -24,6 +24,7 @@ from reconciler.ledger.digests import Digests
 from reconciler.ledger.tables import RUNS, WRITES
 from tests.ledger.changes import APP, HEAD, HOBAN, TAGS, VIP, a_change, a_record, an_attach, attempt, known, lost, write
 from tests.ledger.conftest import Clock
+from tests.soak import times
 
 THINGS = [HOBAN, Address("contact", "25"), Address("company", "acme")]
 BESIDE = replace(HEAD, name="beside")
@@ -170,7 +171,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield opened
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=times(60), deadline=None)
 @given(records=st.lists(RECORDS, max_size=4, unique_by=lambda record: record.name))
 def test_every_record_comes_back_as_it_was(shared: Ledger, records: list[Record]) -> None:
     app = f"app-{next(_apps)}"
@@ -361,7 +362,7 @@ def made(events: list[Told], name: str, address: Address, links: bool) -> bool:
     return False
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=times(100), deadline=None)
 @given(events=EVENTS)
 @example(events=[_HOBAN_IS_LOST, ("default", HOBAN, Action.UPDATE, "failed", False)])
 @example(events=[_HOBAN_IS_LOST, ("beside", HOBAN, Action.UPDATE, "applied", False)])

@@ -18,6 +18,7 @@ from reconciler.ledger import Ledger, Planned, RunHead, Settlement
 from reconciler.ledger.digests import Digests
 from tests.ledger.changes import APP, HEAD, a_change, a_record, an_attach
 from tests.ledger.conftest import Clock
+from tests.soak import times
 
 EMAILS = st.from_regex(r"[a-z0-9.+'éß]{6,20}(@[a-z0-9é-]{4,12}){1,2}\.example", fullmatch=True)
 SECRETS = st.from_regex(r"[a-zéß ]{8,30}", fullmatch=True)
@@ -49,7 +50,7 @@ def write_everything(ledger: Ledger, email: str, secret: str) -> Iterator[None]:
         yield
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=times(30), deadline=None)
 @given(email=EMAILS, secret=SECRETS)
 @example(email="hoban@serenity@firefly.example", secret="leaf on the wind")
 def test_neither_while_it_is_open_nor_after(email: str, secret: str) -> None:

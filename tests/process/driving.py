@@ -84,11 +84,11 @@ class Box:
         found: list[Doc] = self.call("GET", "/_sandbox/requests")["writes"]
         return found
 
-    def wait_for_writes(self, number: int, seconds: float = 20.0) -> None:
+    def wait_for_writes(self, number: int, seconds: float = 60.0) -> None:
         until(lambda: len(self.writes()) >= number, seconds)
 
 
-def until(there: Callable[[], object], seconds: float = 20.0) -> None:
+def until(there: Callable[[], object], seconds: float = 60.0) -> None:
     ends = time.monotonic() + seconds
     while not there():
         assert time.monotonic() < ends, "it did not come"
@@ -100,7 +100,7 @@ def served(data: Path, *options: str) -> Iterator[Box]:
     """`reconciler sandbox serve` in a process of its own."""
     command = ["sandbox", "serve", "--port", "0", "--data", str(data), "--token", TOKEN, *options]
     process = Process(command, data.parent, os.environ)
-    ready, _, _ = select.select([process.stdout], [], [], 20)
+    ready, _, _ = select.select([process.stdout], [], [], 60)
     assert ready, "the sandbox did not say where it is"
     box = Box(process.stdout.readline().strip())
     try:
@@ -108,7 +108,7 @@ def served(data: Path, *options: str) -> Iterator[Box]:
     finally:
         box.close()
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(10)
+        _, err = process.communicate(60)
         assert "Traceback" not in err, err
 
 

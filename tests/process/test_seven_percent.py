@@ -12,6 +12,7 @@ from tests.process.driving import Box
 from tests.process.story import assert_as_declared, manifest, seed
 from tests.route import Route, changes
 from tests.sandbox.calling import Caller
+from tests.soak import times
 
 FAULTS: dict[str, dict[str, Any]] = {
     "drop before": {"drop": "before"},
@@ -34,7 +35,7 @@ class Inside(Box):
         return (reply.json if reply.raw else {}) if reply.status < 400 else None
 
 
-@pytest.mark.parametrize("dice", range(2))
+@pytest.mark.parametrize("dice", range(times(2)))
 @pytest.mark.parametrize("fault", sorted(FAULTS))
 def test_the_same_end(route: MakeRoute, fault: str, dice: int) -> None:
     told = route(seed(), ledger=True, search_delay=600)

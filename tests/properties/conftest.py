@@ -6,11 +6,13 @@ import os
 
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.soak import times
+
 settings.register_profile(
     "house",
     deadline=None,
     database=None,
-    max_examples=int(os.environ.get("RECONCILER_EXAMPLES", "15")),
+    max_examples=times(15),
     print_blob=True,
     phases=(Phase.explicit, Phase.generate, *((Phase.shrink,) if os.environ.get("RECONCILER_SHRINK", "1") == "1" else ())),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -14,6 +14,7 @@ from reconciler.errors import IntercomError
 from reconciler.sandbox.call import Recorded
 from tests.properties.worlds import World, on_route, worlds
 from tests.route import changes
+from tests.soak import times
 
 FAULTS: dict[str, dict[str, Any]] = {
     "html": {"status": 200, "body": b"<html>Sign in</html>", "headers": {"Content-Type": "text/html"}},
@@ -43,7 +44,7 @@ def is_counted(read: Recorded) -> bool:
 
 @pytest.mark.parametrize("kind", sorted(FAULTS))
 def test_a_read_fault_ends_the_plan(kind: str) -> None:
-    @settings(max_examples=4)
+    @settings(max_examples=times(4))
     @given(worlds(), st.data())
     def holds(world: World, data: st.DataObject) -> None:
         with on_route(world) as (told, path):

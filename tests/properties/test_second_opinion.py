@@ -14,6 +14,7 @@ from reconciler.core.policy import Policy
 from reconciler.core.resource import Fields, Live, Manifest, Resource, Snapshot, Workspace
 from reconciler.errors import Mark
 from reconciler.kinds import KINDS
+from tests.soak import times
 
 TEXTS = st.sampled_from(("", "a", "A", "0", "true", " x", "é", "e\u0301"))
 NUMBERS = st.sampled_from((0, 1, 1.0, 2**53, 2**53 + 1, -1, 1.5))
@@ -53,13 +54,13 @@ def changed(live: Fields, claimed: Fields) -> set[str]:
     return {field.path for change in diff(KINDS, manifest, snapshot).changes for field in change.fields}
 
 
-@settings(max_examples=300)
+@settings(max_examples=times(300))
 @given(SIDES, SIDES)
 def test_both_see_the_same_fields(live: Fields, claimed: Fields) -> None:
     assert changed(live, claimed) == seen_by_deepdiff(as_map(live, claimed), as_map(claimed, claimed))
 
 
-@settings(max_examples=200)
+@settings(max_examples=times(200))
 @given(SIDES)
 def test_a_thing_does_not_differ_from_itself(fields: Fields) -> None:
     assert changed(fields, fields) == set()

@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.timeout(400)
 ROOT = Path(__file__).parents[2]
 CONFTEST = """
 from pathlib import Path

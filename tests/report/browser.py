@@ -54,7 +54,7 @@ class Browser:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._process.kill()
-        self._process.wait()
+        self._process.wait(60)
         self._out.close()
         os.close(self._in)
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from reconciler.errors import ReconcilerError
 from reconciler.report.events import LONGEST, Events
 from reconciler.report.outcomes import Outcome
+from tests.soak import times
 
 APPLIED = Outcome("attach", "contact/25", "tag/vip", "applied", request_id="req-0")
 FAILED = Outcome("create", "company/6", None, "failed", "wash@serenity.example is taken", "req-1")
@@ -61,7 +62,7 @@ def test_no_body_of_an_answer_gets_through() -> None:
     assert "wash" not in stream.getvalue()
 
 
-@settings(deadline=None)
+@settings(max_examples=times(100), deadline=None)
 @given(st.text(st.characters(codec=None, exclude_categories=())))
 def test_any_text_is_one_line_of_ascii(text: str) -> None:
     stream = io.StringIO()
@@ -116,5 +117,5 @@ def test_lines_of_several_threads_do_not_mix() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert len(lines(stream)) == 801

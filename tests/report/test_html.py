@@ -16,6 +16,7 @@ from reconciler.report import text
 from reconciler.report.html import render
 from tests.report.big import HOSTILE, PAGE, a_hostile_plan, a_large_plan
 from tests.report.plans import a_change, a_field, a_note, a_plan
+from tests.soak import times
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 MARKUP = st.lists(st.sampled_from(HOSTILE) | st.text("<>&\"'/=-! \nscript{}%", max_size=6), max_size=4).map("".join)
@@ -175,7 +176,7 @@ def test_foreign_text_stays_text(foreign: str) -> None:
     assert_sound(render(plan), plan)
 
 
-@settings(deadline=None)
+@settings(max_examples=times(100), deadline=None)
 @given(ANY_TEXT | MARKUP)
 def test_no_text_anywhere_breaks_it(foreign: str) -> None:
     plan = a_hostile_plan(foreign)

@@ -15,6 +15,7 @@ from reconciler.core.document import Document
 from reconciler.report.markdown import LONGEST, MARKER, prose, render
 from tests.report.big import HOSTILE, PAGE, a_hostile_plan, a_large_plan
 from tests.report.plans import a_change, a_field, a_note, a_plan
+from tests.soak import times
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
 MARKUP = st.lists(st.sampled_from(HOSTILE) | st.text("|`\\<>!-[]()*_~#@:/. \n&;'\"0a", max_size=6), max_size=4).map("".join)
@@ -253,7 +254,7 @@ def test_foreign_text_stays_text(text: str) -> None:
     assert_whole(found)
 
 
-@settings(deadline=None)
+@settings(max_examples=times(100), deadline=None)
 @given(ANY_TEXT | MARKUP)
 def test_no_text_anywhere_breaks_it(text: str) -> None:
     found = render(a_hostile_plan(text))

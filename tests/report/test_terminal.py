@@ -148,6 +148,6 @@ def test_a_program_in_an_ascii_world_prints_its_plan() -> None:
         "t = Terminal(sys.stdout); t.lines(text.lines(plan, t.color)); t.check()"
     )
     environ = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
-    found = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, check=True, text=True).stdout
+    found = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, check=True, text=True, timeout=60).stdout
     assert "~ update    tag/\\U0001f331feature" in found
     assert 'name: "Caf\\xe9" -> "x"' in found

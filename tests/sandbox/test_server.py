@@ -32,55 +32,55 @@ def session() -> Iterator[requests.Session]:
 
 def test_one_connection_carries_many_calls(url: str, session: requests.Session) -> None:
     for number in range(20):
-        session.post(f"{url}/tags", json={"name": f"tag {number}"}, timeout=5).raise_for_status()
-    answered = session.get(f"{url}/tags", timeout=5)
+        session.post(f"{url}/tags", json={"name": f"tag {number}"}, timeout=30).raise_for_status()
+    answered = session.get(f"{url}/tags", timeout=30)
     assert len(answered.json()["data"]) == 20
     assert answered.headers["Content-Type"].startswith("application/json")
 
 
 def test_a_slash_inside_an_id_survives(url: str, session: requests.Session) -> None:
-    session.post(f"{url}/contacts", json={"external_id": "patients/42"}, timeout=5).raise_for_status()
-    assert session.get(f"{url}/contacts/find_by_external_id/patients%2F42", timeout=5).json()["external_id"] == "patients/42"
+    session.post(f"{url}/contacts", json={"external_id": "patients/42"}, timeout=30).raise_for_status()
+    assert session.get(f"{url}/contacts/find_by_external_id/patients%2F42", timeout=30).json()["external_id"] == "patients/42"
 
 
 @pytest.mark.parametrize("drop", ["before", "after"])
 def test_a_dropped_connection_gives_no_answer(box: Sandbox, url: str, session: requests.Session, drop: str) -> None:
     box.faults.add("POST", "/tags", drop=drop)
     with pytest.raises(requests.ConnectionError):
-        session.post(f"{url}/tags", json={"name": "vip"}, timeout=5)
-    assert len(session.get(f"{url}/tags", timeout=5).json()["data"]) == (drop == "after")
+        session.post(f"{url}/tags", json={"name": "vip"}, timeout=30)
+    assert len(session.get(f"{url}/tags", timeout=30).json()["data"]) == (drop == "after")
 
 
 def test_a_body_can_be_cut_in_the_middle(box: Sandbox, url: str, session: requests.Session) -> None:
     box.faults.add("GET", "/tags", body=b'{"type":"list"', headers={"Content-Length": "500"})
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        session.get(f"{url}/tags", timeout=5)
-    assert session.get(f"{url}/tags", timeout=5).status_code == 200
+        session.get(f"{url}/tags", timeout=30)
+    assert session.get(f"{url}/tags", timeout=30).status_code == 200
 
 
 def test_our_own_failure_is_500(box: Sandbox, url: str, session: requests.Session, capfd: pytest.CaptureFixture[str]) -> None:
     box.route("GET", "/broken", lambda request: {"x": 1 // 0})
-    assert session.get(f"{url}/broken", timeout=5).status_code == 500
+    assert session.get(f"{url}/broken", timeout=30).status_code == 500
     assert "ZeroDivisionError" in capfd.readouterr().err
 
 
 def test_another_process_controls_it_with_the_token(url: str, session: requests.Session) -> None:
     def control(method: str, name: str, body: object = None) -> requests.Response:
-        return session.request(method, f"{url}/_sandbox/{name}", json=body, timeout=5)
+        return session.request(method, f"{url}/_sandbox/{name}", json=body, timeout=30)
 
     control("POST", "seed", {"tags": ["vip"]}).raise_for_status()
     control("POST", "faults", {"method": "GET", "path": "/tags", "body": "<html>", "status": 502}).raise_for_status()
-    assert session.get(f"{url}/tags", timeout=5).text == "<html>"
+    assert session.get(f"{url}/tags", timeout=30).text == "<html>"
     assert control("DELETE", "faults").json() == {"faults": 0}
     assert [record["status"] for record in control("GET", "requests").json()["requests"]] == [502]
     assert control("DELETE", "requests").json() == {"requests": []}
     assert control("POST", "settings", {"rate_limit": 2}).json()["settings"]["rate_limit"] == 2
-    assert [session.get(f"{url}/tags", timeout=5).status_code for _ in range(2)] == [200, 429]
+    assert [session.get(f"{url}/tags", timeout=30).status_code for _ in range(2)] == [200, 429]
     assert control("POST", "settings", {"speed": 1}).status_code == 400
     assert control("POST", "seed", {"tagz": []}).status_code == 400
     assert control("POST", "reset").json() == {"reset": True}
     assert control("GET", "nothing").status_code == 404
-    assert requests.post(f"{url}/_sandbox/reset", timeout=5).status_code == 401
+    assert requests.post(f"{url}/_sandbox/reset", timeout=30).status_code == 401
 
 
 def raw(url: str, *lines: str, body: bytes = b"") -> bytes:
@@ -153,6 +153,6 @@ def test_a_signal_ends_it_cleanly(signum: signal.Signals) -> None:
         assert child.stdout is not None
         assert child.stderr is not None
         url = child.stdout.readline().strip()
-        assert requests.get(f"{url}/me", timeout=5).status_code == 401
+        assert requests.get(f"{url}/me", timeout=30).status_code == 401
         child.send_signal(signum)
-        assert (child.wait(timeout=10), child.stderr.read()) == (signum, "")
+        assert (child.wait(timeout=60), child.stderr.read()) == (signum, "")

@@ -58,7 +58,7 @@ def test_threads_never_make_the_same_contact_twice(tmp_path: Path) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(60)
     assert sorted(statuses) == [200] + [409] * 15
 
 

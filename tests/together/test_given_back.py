@@ -143,7 +143,7 @@ def strike(desk: Desk, signum: int, path: str = LINKING) -> tuple[int, Running]:
     def strikes() -> None:
         process[0].send_signal(signum)
         if signum == signal.SIGKILL:
-            process[0].wait()
+            process[0].wait(60)
 
     desk.write("m.yaml", WANTED)
     desk.box.faults.add("POST", path, run=strikes)

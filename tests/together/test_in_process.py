@@ -15,6 +15,7 @@ from reconciler.core.past import Run
 from reconciler.core.resource import Manifest
 from reconciler.ledger import Ledger
 from reconciler.sandbox import Sandbox
+from tests.soak import times
 from tests.together.oracle import assert_ledger_equals_live, assert_once, assert_runs, deeds, live_in
 from tests.together.racing import Ended, Side, race, read
 
@@ -68,7 +69,7 @@ ROUNDS = (
     (("m.yaml", AGAINST), ("m.yaml", AGAIN), 4),
     (("m.yaml", PRUNED), ("m.yaml", PRUNED), 0),
 )
-WORLDS = 20
+WORLDS = times(20)
 
 
 @dataclass

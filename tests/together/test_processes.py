@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import Cluster
+from tests.soak import times
 from tests.together.rounds import arena
 
-ROUNDS = 10
+ROUNDS = times(10)
 
 
 @pytest.mark.parametrize("home", ["postgresql", "git"])
