@@ -15,6 +15,7 @@ from reconciler.core.match import Index, index
 from reconciler.core.memory import BLANK, Memory, Tie
 from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Live, Manifest, Note, Resource, Snapshot, WrittenLinks
+from reconciler.core.unique import Grip, Holder, Owners
 from reconciler.errors import Mark
 
 
@@ -37,6 +38,7 @@ class _Draft:
         self.manifest, self.live, self.memory = manifest, live, memory
         self.persons = {kind.name for kind in kinds if kind.person}
         self.indexes: dict[str, Index] = {}
+        self.owning: dict[str, Owners] = {}
         self.changes: list[Change] = []
         self.notes: list[Note] = []
         self.missing: list[Address] = []
@@ -62,6 +64,12 @@ class _Draft:
         if kind.name not in self.indexes:
             self.indexes[kind.name] = index(kind, self.live.things.get(kind.name, {}).values())
         return self.indexes[kind.name]
+
+    def owners(self, kind: Kind) -> Owners:
+        """Who owns the unique values of a kind."""
+        if kind.name not in self.owning:
+            self.owning[kind.name] = Owners(kind, self.manifest, self.index(kind), self.names[kind.name])
+        return self.owning[kind.name]
 
     def address_of(self, kind: str, live_id: str) -> Address | None:
         """How a live thing is called: by the entry it is paired with, else by its own key; None where it is not to be seen."""
@@ -105,8 +113,18 @@ def _compare(kind: Kind, resource: Resource, draft: _Draft) -> None:
         fields = tuple(_moved(kind, resource, thing, draft))
         people = draft.people(kind.name)
         draft.changes.append(ThingChange(Action.UNARCHIVE, resource.address, resource.mark, thing.id, fields, people=people))
+        _check_free(kind, resource, fields, draft)
     else:
-        draft.changes.extend(_split_rename(kind, resource, thing, list(_moved(kind, resource, thing, draft)), draft))
+        fields = tuple(_moved(kind, resource, thing, draft))
+        draft.changes.extend(_split_rename(kind, resource, thing, list(fields), draft))
+        _check_free(kind, resource, fields, draft)
+
+
+def _check_free(kind: Kind, resource: Resource, fields: Iterable[FieldChange], draft: _Draft) -> None:
+    """Refuse what somebody else keeps of the values that a live thing is to have."""
+    for moved in fields:
+        if moved.path in kind.fields and kind.fields[moved.path].moves and moved.after is not None:
+            _taken(kind, resource, moved.path, moved.after, draft)
 
 
 def _archive(kind: Kind, resource: Resource, thing: Live, draft: _Draft) -> None:
@@ -164,6 +182,7 @@ def _bring_back(kind: Kind, resource: Resource, live_id: str, draft: _Draft) -> 
     fields = tuple(FieldChange(path, None, after) for path, _, after in claimed(kind, resource))
     change = ThingChange(Action.UNARCHIVE, resource.address, resource.mark, live_id, fields, people=draft.people(kind.name))
     draft.changes.append(replace(change, recreate=resource.recreate))
+    _check_free(kind, resource, fields, draft)
 
 
 def _absent_by_id(kind: Kind, resource: Resource, draft: _Draft) -> None:
@@ -196,19 +215,41 @@ def _create(kind: Kind, resource: Resource, draft: _Draft) -> None:
 
 
 def _held_by_another(kind: Kind, resource: Resource, draft: _Draft) -> bool:
-    """Whether somebody else has a unique value that a create needs, and keeps it: then the plan is refused, with the ids."""
-    held = False
-    for name, identity in kind.identity.items():
-        value = resource.fields.get(name)
-        if value is None or not kind.fields[name].moves:
-            continue
-        holders = draft.index(kind).get((name, identity.fold(value)), [])
-        ids = sorted(thing.id for thing in holders if not _gives_up(kind, name, thing, draft))
-        if ids:
-            text = f"another live {kind.name} holds this {name} (ids {', '.join(ids)}); name it by that, or write was:"
-            draft.refuse("identity", f"{resource.mark}: {text}", resource)
-            held = True
-    return held
+    """Whether somebody else has a unique value that a create needs, and keeps it: then the entry is refused, with the ids."""
+    values = ((name, resource.fields.get(name)) for name in kind.identity)
+    unique = [(name, value) for name, value in values if value is not None and kind.fields[name].moves]
+    return any([_taken(kind, resource, name, value, draft, anew=True) for name, value in unique])
+
+
+def _taken(kind: Kind, resource: Resource, name: str, value: Any, draft: _Draft, *, anew: bool = False) -> bool:
+    """Whether a unique value can never be what an entry says, for somebody keeps it: refused. What Intercom lets two share is a note; but
+    nobody is made beside somebody else who may be meant."""
+    owners, own = draft.owners(kind), draft.live.of(resource.address)
+    holders = owners.of(name, value, resource)
+    kept = [h for h in holders if h.grip is Grip.ARCHIVED or (h.grip is Grip.KEPT and not (h.resource and h.resource.by == name))]
+    stuck = [holder for holder in kept if not owners.share(name, resource, own, holder)]
+    # What would be lost for this value is not lost while it cannot be had.
+    spared = [holder.resource for holder in holders if holder.resource and holder.grip in (Grip.DIES, Grip.ARCHIVED)]
+    if anew and kept and not any(holder.grip is Grip.ARCHIVED for holder in kept):
+        text = f"another live {kind.name} holds this {name} ({'; '.join(map(str, kept))}); name it by that, or write was:"
+        draft.refuse("identity", f"{resource.mark}: {text}", resource, *spared)
+    elif stuck:
+        draft.refuse("taken", f"{resource.mark}: {_never(kind, name, stuck)}", resource, *spared)
+    elif kept:
+        text = f"another {kind.name} ({kept[0]}) has this {name} too, and keeps it: Intercom lets both have it"
+        draft.note("shared", text, resource)
+    return bool(stuck) or bool(kept and anew)
+
+
+def _never(kind: Kind, name: str, stuck: Sequence[Holder]) -> str:
+    """Why a value never comes free, and what to do about it."""
+    put_away = [holder for holder in stuck if holder.grip is Grip.ARCHIVED]
+    told = " and ".join(map(str, put_away or stuck))
+    if put_away:
+        text = f"the {kind.name} that is archived ({told}) keeps this {name} in the archive, so Intercom answers 409 in every run"
+        return f"{text}; give that one another {name} while it is live, in a plan before, or delete it"
+    text = f"another live {kind.name} ({told}) keeps this {name}, and Intercom lets only one of them have it (409)"
+    return f"{text}; move it away there first, or correct it here"
 
 
 def _refuse_twins(kind: Kind, resources: Sequence[Resource], draft: _Draft) -> None:
@@ -234,16 +275,6 @@ def _expected(kind: Kind, resource: Resource, draft: _Draft) -> Live:
     thing = draft.live.of(resource.address)
     fields = {**(thing.fields if thing else {}), **resource.fields}
     return Live(kind.name, thing.id if thing else "", resource.key, fields)
-
-
-def _gives_up(kind: Kind, name: str, thing: Live, draft: _Draft) -> bool:
-    address = draft.names[kind.name].get(thing.id)
-    resource = draft.manifest.resources.get(address) if address else None
-    if resource is None:
-        return False
-    if resource.state == "absent":
-        return True
-    return name in resource.fields and not kind.fields[name].same(resource.fields[name], thing.fields[name])
 
 
 def claimed(kind: Kind, resource: Resource) -> Iterator[tuple[str, Field, Any]]:

@@ -27,7 +27,8 @@ class Field:
 
     `form` is the form in which values are equal.
     `merged` fields are maps that Intercom merges key by key and that are compared so; `typed_by` names the kind whose things
-    say of which type each key is. `moves` marks unique values, which one thing must give up before another may take them.
+    say of which type each key is. `moves` marks unique values, which one thing must give up before another may take them, unless they are
+    `shared` by two things with such fields.
     `choices`: a list of the only values that a key which this thing types may have. `refuses` says why one live value can never become
     another ("": it can). `older` is the wire's form before an API version.
     """
@@ -39,6 +40,7 @@ class Field:
     merged: bool = False
     typed_by: str | None = None
     moves: bool = False
+    shared: Callable[[Mapping[str, Any], Mapping[str, Any]], bool] = lambda one, other: False
     choices: bool = False
     refuses: Callable[[Any, Any], str] = lambda before, after: ""
     older: tuple[str, Callable[[Any], Any]] | None = None

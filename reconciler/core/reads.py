@@ -136,7 +136,20 @@ def _questions(kind: Kind, resource: Resource, known: Index) -> Iterator[tuple[s
         if not found or (kind.identity[by].loose and (resource.gone or all(kind.rank(thing) for thing in found))):
             yield by, key
         if found:
+            yield from _taking(kind, resource, found, known)
             return
+
+
+def _taking(kind: Kind, resource: Resource, found: Sequence[Live], known: Index) -> Iterator[tuple[str, str]]:
+    """What would say who else holds a unique value that a thing is to have and has not."""
+    for name, identity in kind.identity.items():
+        value = resource.fields.get(name)
+        if value is None or resource.gone or not kind.fields[name].moves:
+            continue
+        if not any(kind.fields[name].same(thing.fields.get(name), value) for thing in found):
+            held = known.get((name, identity.fold(str(value))), [])
+            if identity.loose or not held:
+                yield name, str(value)
 
 
 def _next_step(kind: Kind, resource: Resource, by: str, key: str, seen: Seen) -> tuple[How, str, str] | None:

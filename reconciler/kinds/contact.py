@@ -1,7 +1,7 @@
 """Contacts: people, users and leads, with their tags and companies."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -58,6 +58,13 @@ def _one_way(before: Any, after: Any) -> str:
     return "a user cannot become a lead" if before == "user" and after == "lead" else ""
 
 
+def _may_share(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Two users may share an e-mail when their external_ids differ (Intercom help, article 5053685), leads always (reported:
+    segmentio/action-destinations#627)."""
+    apart = bool(one.get("external_id") and other.get("external_id")) and one["external_id"] != other["external_id"]
+    return apart or "lead" in (one.get("role"), other.get("role"))
+
+
 class Was(Written):
     """Who a contact was before its identity moved."""
 
@@ -76,7 +83,7 @@ class ContactEntry(Entry):
     """A contact as people write it. `external_id`, else `email`, else `id` says who it is."""
 
     external_id: Annotated[Key, Field(moves=True)] = ""
-    email: Annotated[Email, Field(form=_mailbox, personal=True, moves=True)] = ""
+    email: Annotated[Email, Field(form=_mailbox, personal=True, moves=True, shared=_may_share)] = ""
     id: ContactId = ""
     was: Annotated[Was | None, NotNull] = None
     state: Annotated[Literal["present", "archived", "absent"] | None, NotNull] = None

@@ -31,6 +31,7 @@ TOPICS: Mapping[str, str] = {
     "not read": "declared in files that were not given, left alone",
     "withheld": "held back",
     "ineffective": "values that Intercom does not take",
+    "shared": "values that two have",
     "excluded": "left out by --target and --exclude",
     "lookalike": "names that look alike",
     "former": "former names that are still live",

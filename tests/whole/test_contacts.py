@@ -433,11 +433,36 @@ def test_a_409_that_does_not_say_archived_of_one_who_is_is_no_success(route: Mak
 
 
 def test_a_409_on_an_update_fails_with_what_intercom_says(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "25"}, {"email": "zoe@x.example"}]})
+    told = route({"contacts": [{"external_id": "25"}, {"email": "zoe@x.example", "hidden_from_search": 600}]})
     outcome = one(told.converge(told.manifest({"contacts": [{"external_id": "25", "email": "zoe@x.example"}]})), "update")
     assert outcome.status is Status.FAILED
     other = contact(told.box, email="zoe@x.example")
     assert f"409 A contact matching those details already exists with id={other['id']}" in outcome.reason
+
+
+def test_nobody_is_deleted_for_a_value_that_cannot_be_taken_then(route: MakeRoute) -> None:
+    told = route({"contacts": [{"external_id": "1", "email": "free@x.example"}, {"external_id": "2"}]})
+    told.box.faults.add("POST", "^/data_attributes$", status=400, message="You have reached the limit of 250 custom attributes")
+    attributes = [{"name": "tier", "model": "contact", "data_type": "string"}]
+    people = [
+        {"external_id": "1", "state": "absent"},
+        {"external_id": "2", "email": "free@x.example", "custom_attributes": {"tier": "gold"}},
+    ]
+    written = {"policy": {"limits": {"contact_deletes": 1}}, "attributes": attributes, "contacts": people}
+    outcomes = told.converge(told.manifest(written))
+    assert statuses(outcomes) == {"create attribute/tier": "failed", "delete contact/1": "skipped", "update contact/2": "skipped"}
+    assert contact(told.box, email="free@x.example")["external_id"] == "1"
+
+
+def test_who_is_told_to_free_a_value_is_named_with_both_places_and_no_e_mail(route: MakeRoute) -> None:
+    told = route({"contacts": [{"email": "ops@x.example"}, {"external_id": "2"}]})
+    people = "contacts:\n  - {email: ops@x.example, state: archived}\n  - {external_id: '2', email: ops@x.example}\n"
+    found = told.document(told.manifest(people))
+    ((gate, message),) = refusals(found)
+    assert gate == "taken"
+    assert "intercom.yaml:2" in message
+    assert "intercom.yaml:3" in message
+    assert "ops@" not in message
 
 
 def test_a_contact_known_only_by_external_id_is_found_while_search_is_blind(route: MakeRoute) -> None:
