@@ -12,8 +12,10 @@ which scope an endpoint needs                       families: read/write users, 
                                                     conversations, content
 path with a trailing or double slash                as without it
 casing of a tag posted again                        the first one stays; names are folded with lower(), no Unicode form
+                                                    (`rewrites`: fold, lower)
 blanks around names                                 kept (`trim`)
-length of a tag name                                no limit
+length of a tag name                                no limit (`rewrites`: cut)
+signs of HTML in names                              kept (`rewrites`: escape)
 rename onto another tag's name                      400 parameter_invalid; of an unknown id 404
 body of DELETE /tags/{id}                           `{}`
 404 of POST /tags up to 2.15                        what came before the missing one is tagged, the tag is made

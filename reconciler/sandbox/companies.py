@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from reconciler.sandbox import people, tags
+from reconciler.sandbox.names import rewritten
 from reconciler.sandbox.paging import numbered_pages
 from reconciler.sandbox.request import Doc, Refusal, Request, invalid
 from reconciler.sandbox.values import is_flag, is_integer, is_number, is_text, merged_custom
@@ -132,8 +133,8 @@ def _checked(ws: Workspace, body: Doc, allowed: dict[str, Callable[[object], boo
         if name not in allowed or (value is not None and not allowed[name](value)):
             raise _bad(name)
     changes = {name: value for name, value in body.items() if value is not None}
-    if ws.settings.trim and "name" in changes:
-        changes["name"] = changes["name"].strip()
+    if "name" in changes:
+        changes["name"] = rewritten(ws, changes["name"])
     if "monthly_spend" in changes:
         changes["monthly_spend"] = math.trunc(changes["monthly_spend"])
     return changes

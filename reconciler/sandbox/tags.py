@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.sandbox.names import folded, rewritten
 from reconciler.sandbox.people import live, save
 from reconciler.sandbox.request import Doc, Refusal, Request, invalid, not_found
 from reconciler.sandbox.versions import V2_16
@@ -14,7 +15,10 @@ def basic(tag: Doc) -> Doc:
 
 def by_name(ws: Workspace, name: str) -> Doc | None:
     """One tag per name in any case (POST /tags)."""
-    found = ws.store.table("tag").find("name", name.lower())
+    if "fold" in ws.settings.rewrites.split():
+        found = [tag for tag in ws.store.table("tag").in_order() if folded(tag["name"]) == folded(name)]
+    else:
+        found = ws.store.table("tag").find("name", name.lower())
     return found[0] if found else None
 
 
@@ -61,8 +65,8 @@ def write(request: Request) -> Doc:
     """POST /tags is five calls told apart by their keys."""
     body = request.body
     name = body.get("name")
-    if isinstance(name, str) and request.ws.settings.trim:
-        name = name.strip()
+    if isinstance(name, str):
+        name = rewritten(request.ws, name)
     if not isinstance(name, str) or not name:
         raise invalid("invalid tag parameters")
     if body.get("id") is not None:

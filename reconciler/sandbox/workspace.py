@@ -26,6 +26,7 @@ class Settings:
     clock_offset: float = 0.0
     default_version: str = "2.16"
     trim: bool = False  # blanks around tag and company names are cut
+    rewrites: str = ""  # what becomes of names, by words of `names.REWRITES`
     fold_email: bool = False  # search for an e-mail ignores case
     hide_userless: str = "all"  # "all" listings of companies, or only POST /companies/"list"
     contact_order: str = "updated_at"  # GET /contacts, newest first: "updated_at" or "created_at"

@@ -125,6 +125,24 @@ def test_blanks_around_names_are_cut_only_where_the_knob_says_so(call: Caller, b
     assert call.ok("POST", "/companies", {"company_id": "6", "name": "Blue Sun "})["name"] == "Blue Sun"
 
 
+@pytest.mark.parametrize(
+    ("rewrites", "sent", "kept", "also"),
+    [
+        ("fold", "İstanbul", "İstanbul", "istanbul"),
+        ("lower", "İstanbul", "istanbul", "ISTANBUL"),
+        ("cut", "x" * 60 + "a", "x" * 60, "x" * 60 + "b"),
+        ("escape", "a < b", "a &lt; b", "A < B"),
+    ],
+)
+def test_names_are_rewritten_where_the_knob_says_so(call: Caller, box: Sandbox, rewrites: str, sent: str, kept: str, also: str) -> None:
+    assert call.ok("POST", "/tags", {"name": sent})["name"] == sent
+    box.reset()
+    box.settings.rewrites = rewrites
+    made = call.ok("POST", "/tags", {"name": sent})
+    assert made["name"] == kept
+    assert call.ok("POST", "/tags", {"name": also})["id"] == made["id"]
+
+
 def test_a_rename_onto_another_tag_or_of_an_unknown_one_is_refused(call: Caller) -> None:
     """Neither answer is documented."""
     call.ok("POST", "/tags", {"name": "vip"})
