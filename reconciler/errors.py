@@ -114,3 +114,17 @@ class Interrupted(ReconcilerError):
     def __init__(self, signum: int) -> None:
         self.exit_code = 128 + signum
         super().__init__("interrupted" if signum == 2 else "terminated")
+
+
+def origin(error: BaseException) -> str:
+    """Where an unexpected error came from: its type, module and line, none of its words: they could hold a token or a person."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f" in {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}{place}"
+
+
+def unforeseen(error: BaseException) -> str:
+    """An unexpected error as the reason why a change failed."""
+    return f"something unforeseen ({origin(error)}); whether it was done is not known; plan again, and please report this"

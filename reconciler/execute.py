@@ -12,7 +12,7 @@ from reconciler.core.address import Address
 from reconciler.core.calls import Job
 from reconciler.core.order import Step
 from reconciler.core.outcome import Outcome, Status
-from reconciler.errors import Interrupted
+from reconciler.errors import Interrupted, unforeseen
 
 Perform = Callable[[Job, Mapping[Address, str]], Sequence[Outcome]]
 
@@ -128,8 +128,19 @@ def _wave(run: _Run, jobs: Sequence[Job], perform: Perform, pool: ThreadPoolExec
             running[pool.submit(perform, job.without(broken), run.ids)] = job
         over = wait(running, return_when=FIRST_COMPLETED).done if running else ()
         for future in over:
-            yield from run.note(future.result())
+            yield from run.note(_outcomes(run, running[future], future))
             queue.ended(running.pop(future))
+
+
+def _outcomes(run: _Run, job: Job, future: Future[Sequence[Outcome]]) -> Sequence[Outcome]:
+    """What became of a job. An error that nobody foresaw is an outcome too; what caused it may befall all others, so it is the last."""
+    try:
+        return future.result()
+    except Interrupted:
+        raise
+    except Exception as error:
+        why = unforeseen(error)
+        return [Outcome(i, run.steps[i].change, Status.FAILED, why, fatal=True, lost=True) for i in job.covers]
 
 
 def _unstartable(run: _Run, ready: deque[Job]) -> list[tuple[Job, Mapping[int, str]]]:

@@ -263,8 +263,8 @@ def test_a_company_that_is_still_there_is_named_and_only_the_next_plan_shows_it_
         from reconciler.intercom.perform import Performer
 
         work = workflow.ready(session, told.saved(manifest), workflow.read_manifest([str(manifest)]))
-        change = work.planned.plan.steps
-        performer = Performer(session.client, told.kinds, change, work.planned.manifest.resources, told.clock.sleep, told.clock)
+        steps, resources = work.planned.plan.steps, work.planned.manifest.resources
+        performer = Performer(session.client, told.kinds, steps, resources, work.ids, told.clock.sleep, told.clock)
         [outcome] = performer.perform(work.jobs[0], work.ids)
         assert outcome.settling
         [late] = performer.settle([outcome])

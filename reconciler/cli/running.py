@@ -17,7 +17,7 @@ from types import FrameType
 
 import click
 
-from reconciler.errors import Interrupted, Invalid, Mark, ReconcilerError, Refused
+from reconciler.errors import Interrupted, Invalid, Mark, ReconcilerError, Refused, origin
 
 # Ours in the folder where a verb runs.
 HOME = Path(".reconciler")
@@ -83,8 +83,7 @@ def _account(error: BaseException) -> tuple[str, int]:
         case OSError():
             return f"{error.filename or 'the output'}: {error.strerror or type(error).__name__}", 1
         case _:
-            # A traceback could hold a token or a person.
-            return f"internal error ({_origin(error)}); please report it with the command that you ran", 1
+            return f"internal error ({origin(error)}); please report it with the command that you ran", 1
 
 
 def _way_on(error: click.ClickException) -> str:
@@ -95,15 +94,6 @@ def _way_on(error: click.ClickException) -> str:
     names = ctx.command.list_commands(ctx) if isinstance(ctx.command, click.Group) else []
     close = difflib.get_close_matches(error.command_name, names, 1) if isinstance(error, click.NoSuchCommand) else []
     return f"; did you mean {close[0]}?" if close else f"; see {ctx.command_path} --help"
-
-
-def _origin(error: BaseException) -> str:
-    """Where an unexpected error came from: its type, module and line, none of its words."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    place = f" in {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}{place}"
 
 
 def _say(text: str, code: int) -> int:

@@ -24,7 +24,8 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP request, but for the ids. `sent` are the fields whose values the reply must show; `repeatable`: safe to send again."""
+    """One HTTP request, but for the ids. `sent` are the fields whose values the reply must show; `repeatable`: safe to send again;
+    `by_name`: whose name it goes by, where it holds no id of it."""
 
     route: str
     values: Mapping[str, str | Ref] = field(default_factory=dict)
@@ -32,11 +33,12 @@ class Call:
     sent: Mapping[str, Any] = field(default_factory=dict)
     shown: bool = True
     repeatable: bool = True
+    by_name: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Calls that are made one after the other for one step, or one call for many; `covers` are positions of steps.
+    """Calls that are made one after the other for one step, or for many that the last one makes; `covers` are positions of steps.
 
     `otherwise` are made instead where the first one shows that there is no such thing.
     """
@@ -53,27 +55,31 @@ class Job:
         kept = [n for n, step in enumerate(self.covers) if step not in gone]
         if len(kept) == len(self.covers):
             return self
-        (call,) = self.calls
+        *first, call = self.calls
         body = {**call.body, self.items: [call.body[self.items][n] for n in kept]}
-        return replace(self, calls=(replace(call, body=body),), covers=tuple(self.covers[n] for n in kept))
+        return replace(self, calls=(*first, replace(call, body=body)), covers=tuple(self.covers[n] for n in kept))
 
 
-def compile_steps(kinds: Sequence[Kind], steps: Sequence[Step], version: str = "2.16") -> tuple[Job, ...]:
-    """Steps as jobs, in order. `version` is Intercom's API version: it decides which bulk calls can be trusted."""
+def compile_steps(
+    kinds: Sequence[Kind], steps: Sequence[Step], version: str = "2.16", unsure: Container[Address] = frozenset()
+) -> tuple[Job, ...]:
+    """Steps as jobs, in order. `version` is Intercom's API version: it decides which bulk calls can be trusted. The names of `unsure`
+    addresses may mean another thing: calls go by the id, and where there is only the name, Intercom is asked first whom it means."""
     by_name = {kind.name: kind for kind in kinds}
     links = {link.name: link for kind in kinds for link in kind.links}
     jobs = []
     for i, step in enumerate(steps):
+        calls: tuple[Call, ...]
         otherwise: tuple[Call, ...] = ()
         if isinstance(step.change, LinkChange):
-            calls: tuple[Call, ...] = (_link_call(links[step.change.link], step.change),)
+            calls = tuple(_link_calls(links[step.change.link], step.change, unsure))
         else:
             kind = by_name[step.change.address.kind]
             calls = tuple(_thing_calls(kind, step.change, version))
             if step.change.recreate:
                 otherwise = tuple(_thing_calls(kind, replace(step.change, action=Action.CREATE, id=None), version))
         jobs.append(Job(calls, (i,), step.wave, step.needs, otherwise=otherwise))
-    return _in_bulk(links, steps, jobs, version)
+    return _in_bulk(links, steps, jobs, version, unsure)
 
 
 def _thing_calls(kind: Kind, change: ThingChange, version: str) -> Iterator[Call]:
@@ -117,9 +123,11 @@ def _writes(kind: Kind, change: ThingChange, writes: Sequence[Write | None], ver
         yield Call(write.route, values, body, sent, write.shown, not (change.action is Action.CREATE and kind.unrepeatable(body)))
 
 
-def _link_call(link: LinkKind, change: LinkChange) -> Call:
+def _link_calls(link: LinkKind, change: LinkChange, unsure: Container[Address]) -> Iterator[Call]:
     write = link.attach if change.action is Action.ATTACH else link.detach
-    return _link_write(write, change)
+    if write.named and change.target in unsure and link.names:
+        yield _link_write(link.names, change)
+    yield _link_write(write, change)
 
 
 def _link_write(write: Write, change: LinkChange) -> Call:
@@ -128,15 +136,20 @@ def _link_write(write: Write, change: LinkChange) -> Call:
         "target": change.target_id or Ref(change.target),
         "name": change.target.key,
     }
-    return Call(write.route, values, fill(write.body, values))
+    return Call(write.route, values, fill(write.body, values), by_name=change.target if write.named else None)
 
 
-def _in_bulk(links: Mapping[Any, LinkKind], steps: Sequence[Step], jobs: Sequence[Job], version: str) -> tuple[Job, ...]:
+def _in_bulk(
+    links: Mapping[Any, LinkKind], steps: Sequence[Step], jobs: Sequence[Job], version: str, unsure: Container[Address]
+) -> tuple[Job, ...]:
     """The bulk pass: links to one target that one call can make become one job, where the first of them stood."""
     groups: dict[Any, list[int]] = defaultdict(list)
     for i, step in enumerate(steps):
         change = step.change
-        if isinstance(change, LinkChange) and (bulk := _bulk(links[change.link], change.action)) and bulk.since <= version:
+        if not isinstance(change, LinkChange):
+            continue
+        bulk = _bulk(links[change.link], change.action)
+        if bulk and bulk.since <= version and (change.target not in unsure or jobs[i].calls[-1].by_name):
             groups[change.link, change.action, change.target, step.wave].append(i)
     replaced: dict[int, Job | None] = {}
     for (name, action, _, _), members in groups.items():
@@ -146,7 +159,7 @@ def _in_bulk(links: Mapping[Any, LinkKind], steps: Sequence[Step], jobs: Sequenc
             part = members[start : start + bulk.size]
             if len(part) > 1:
                 replaced.update(dict.fromkeys(part))
-                replaced[part[0]] = _joined(bulk, steps, part)
+                replaced[part[0]] = _joined(bulk, steps, part, jobs[part[0]].calls[:-1])
     return tuple(job for i, old in enumerate(jobs) if (job := replaced.get(i, old)) is not None)
 
 
@@ -154,7 +167,7 @@ def _bulk(link: LinkKind, action: Action) -> Bulk | None:
     return link.bulk_attach if action is Action.ATTACH else link.bulk_detach
 
 
-def _joined(bulk: Bulk, steps: Sequence[Step], part: Sequence[int]) -> Job:
+def _joined(bulk: Bulk, steps: Sequence[Step], part: Sequence[int], first: tuple[Call, ...]) -> Job:
     calls = []
     for i in part:
         change = steps[i].change
@@ -162,7 +175,7 @@ def _joined(bulk: Bulk, steps: Sequence[Step], part: Sequence[int]) -> Job:
         calls.append(_link_write(bulk.write, change))
     body = {**calls[0].body, bulk.items: [item for call in calls for item in call.body[bulk.items]]}
     needs = frozenset().union(*(steps[i].needs for i in part))
-    return Job((replace(calls[0], body=body),), tuple(part), steps[part[0]].wave, needs, bulk.items)
+    return Job((*first, replace(calls[0], body=body)), tuple(part), steps[part[0]].wave, needs, bulk.items)
 
 
 def rewrites(kind: Kind, change: ThingChange, here: Live, version: str) -> tuple[Call, ...]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import TopologicalSorter
-from typing import Any, Literal
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from reconciler.core.address import ID, LinkName
 from reconciler.core.entry import Entry
@@ -108,6 +109,11 @@ class Write:
     carries: frozenset[str] | None = frozenset()
     shown: bool = True
 
+    @property
+    def named(self) -> bool:
+        """Whether it says by a name what is meant, and not by an id."""
+        return "{name}" in (self.body or {}).values()
+
 
 @dataclass(frozen=True)
 class Bulk:
@@ -121,17 +127,22 @@ class Bulk:
 
 @dataclass(frozen=True)
 class LinkKind:
-    """A pair of kinds that can be linked, and how to see, make and undo such a link."""
+    """A pair of kinds that can be linked, and how to see, make and undo such a link.
+
+    `embedded` finds the objects of the other ends in the body of a source, and says whether these are all. `names` is a call that
+    changes nothing and shows which target a name means, for links that can be written only by that.
+    """
 
     source: str
     target: str
     field: str
     attach: Write
     detach: Write
-    embedded: Callable[[Body], tuple[Iterable[str], bool]]
+    embedded: Callable[[Body], tuple[Iterable[Any], bool]]
     listing: Listing | None = None
     bulk_attach: Bulk | None = None
     bulk_detach: Bulk | None = None
+    names: Write | None = None
     lost_source: str = ""
     most: int | None = None
 
@@ -253,8 +264,31 @@ class Kind:
         return next((name for name, field in self.fields.items() if field.choices), "")
 
     @cached_property
+    def shapes(self) -> Mapping[str, frozenset[type]]:
+        """The types that a live value of each field, and of what else is shown, can have: those of what people write, and nothing."""
+        written = {name: _types(self.entry.model_fields[name].annotation) for name in self.fields}
+        return written | dict.fromkeys(self.shows, frozenset({bool, NoneType}))
+
+    @cached_property
+    def named_by(self) -> str:
+        """The field that everything of this kind has, "" where there are several names and none is sure."""
+        names = [identity.field for identity in self.identities if identity.field != "id"]
+        return names[0] if len(names) == 1 else ""
+
+    @cached_property
     def identity(self) -> Mapping[str, Identity]:
         return {i.field: i for i in self.identities}
+
+
+def _types(annotation: Any) -> frozenset[type]:
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _types(parts[0])
+    if origin in (Union, UnionType):
+        return frozenset().union(*map(_types, parts))
+    found = {type(part) for part in parts} if origin is Literal else {origin or annotation}
+    # A whole number may come as 49.0.
+    return frozenset(found | ({float} if int in found else set()) | {NoneType})
 
 
 def decode(kind: Kind, body: Body) -> Live:

@@ -11,6 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.calls import Job, compile_steps
 from reconciler.core.change import Action, Change
 from reconciler.core.gates import Case, People, affected, check
+from reconciler.core.naming import unsure
 from reconciler.core.order import Step
 from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Note, Snapshot, Workspace
@@ -119,7 +120,7 @@ def make_plan(case: Case, scope: Scope = Scope(), version: str = "2.16") -> Plan
         paths=manifest.paths,
         digest=manifest.digest,
         steps=steps,
-        jobs=compile_steps(kinds, steps, version),
+        jobs=compile_steps(kinds, steps, version, unsure(kinds, steps, live)),
         refused=refused,
         notes=(*live.notes, *difference.notes, *left_out),
         scope=scope,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -375,6 +376,17 @@ def skeleton(name: str) -> str:
         return " ".join(name.lower().split())
     seen = "".join(char for char in _compatible(name) if not _invisible(char))
     return " ".join(_compatible(seen.translate(_LIKE_BLANKS)).split())
+
+
+_BLURRED = 40
+
+
+def blur(name: str) -> str:
+    """The form in which names coincide that some server or other may take for one: it may fold letters, drop accents, blanks and signs,
+    escape for HTML, or cut. Never for what is one to us: only for what is not sure."""
+    text = html.unescape(html.unescape(name))
+    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return "".join(char for char in text if char.isalnum())[:_BLURRED] or name.strip()
 
 
 def not_null(value: Any) -> Any:

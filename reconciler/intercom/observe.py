@@ -180,17 +180,17 @@ class Observer:
         for body in bodies:
             if not kind.admits(body):
                 continue
-            live = routes.thing(self.client, Request("GET", "/" + kind.section), kind, body)
+            asked = Request("GET", "/" + kind.section)
+            live, links = routes.thing(self.client, asked, kind, body), routes.links(self.client, asked, kind, body)
             strong = read.how in (How.GET, How.FIND)
             if live.id in seen.gone or (live.id in seen.things and not strong):
                 continue
             seen.things[live.id] = live
             if strong:
                 seen.strong.add(live.id)
-            for link in kind.links:
-                ids, whole = link.embedded(body)
-                sight.links.setdefault(link.name, {})[live.id] = frozenset(ids)
-                (sight.partial.discard if whole else sight.partial.add)((link.name, live.id))
+            for name, (ids, whole) in links.items():
+                sight.links.setdefault(name, {})[live.id] = ids
+                (sight.partial.discard if whole else sight.partial.add)((name, live.id))
 
     def _read(self, kind: Kind, read: Read, seen: Seen) -> Iterator[Body]:
         self.tick(f"{kind.section}: {read.how}")

@@ -12,16 +12,15 @@ from reconciler.core.address import Address, LinkName
 from reconciler.core.calls import Call, Job, Ref, rewrites
 from reconciler.core.change import Action, LinkChange, ThingChange
 from reconciler.core.diff import live_value
-from reconciler.core.kind import Kind, LinkKind
+from reconciler.core.kind import Kind, LinkKind, Listing
 from reconciler.core.order import Step
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.resource import Live, Resource
-from reconciler.errors import IntercomError
+from reconciler.errors import IntercomError, unforeseen
 from reconciler.intercom import routes
-from reconciler.intercom.http import CallError, Client, HttpError, NoAnswer, Reply
+from reconciler.intercom.http import CallError, Client, HttpError, NoAnswer, Reply, Request
 from reconciler.intercom.limiter import seconds
-
-Ids = Mapping[Address, str]
+from reconciler.intercom.prove import Another, Bearers, Ids, Names, called
 
 # Intercom archives a deleted company some time later; how much later is not documented.
 SETTLE = 30.0
@@ -38,18 +37,22 @@ class _Failed(Exception):
 
 @dataclass
 class Performer:
-    """Makes calls for one plan. `resources` say who a created thing must turn out to be; `sleep` takes seconds."""
+    """Makes calls for one plan. `resources` say who a created thing must turn out to be, `known` are the ids of all that was live when it
+    was made; `sleep` takes seconds."""
 
     client: Client
     kinds: Sequence[Kind]
     steps: Sequence[Step]
     resources: Mapping[Address, Resource]
+    known: Ids
     sleep: Callable[[float], object] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         self._kinds = {kind.name: kind for kind in self.kinds}
         self._links: dict[LinkName, LinkKind] = {link.name: link for kind in self.kinds for link in kind.links}
+        self._bearers = Bearers(self.known)
+        self._names = Names()
 
     def perform(self, job: Job, ids: Ids) -> Sequence[Outcome]:
         """What became of every step that the job covers. A failed call is an outcome, never an exception."""
@@ -60,21 +63,26 @@ class Performer:
             return [self._thing(job, change, ids)]
         except _Failed as end:
             return self._ended(job, end)
+        except Another as hit:
+            return self._ended(job, _Failed(Status.FAILED if hit.sent else Status.SKIPPED, hit.reason, lost=hit.lost))
         except CallError as error:
             if self.client.stop.is_set() and isinstance(error, NoAnswer) and not error.maybe_done:
                 return self._ended(job, _Failed(Status.SKIPPED, "not started: the run was stopped"))
             return self._ended(job, _failure(error))
         except IntercomError as error:
             return self._ended(job, _Failed(Status.FAILED, str(error)))
+        except Exception as error:
+            # Whether a call went out is not known: in the ledger it is one whose answer was lost.
+            return self._ended(job, _Failed(Status.FAILED, unforeseen(error), lost=True))
 
     def _ended(self, job: Job, end: _Failed) -> Sequence[Outcome]:
         fatal, lost, deleted = (end.how.get(word, False) for word in ("fatal", "lost", "deleted"))
         told = partial(Outcome, request_id=end.request_id, fatal=fatal, lost=lost, deleted=deleted)
         return [told(i, self.steps[i].change, end.status, end.reason) for i in job.covers]
 
-    def _send(self, call: Call, ids: Ids) -> Reply:
+    def _request(self, call: Call, ids: Ids) -> Request:
         values = {name: _bound(value, ids) for name, value in call.values.items() if not isinstance(value, Ref) or value.address in ids}
-        return self.client.send(routes.request(call.route, values, _bound(call.body, ids), repeatable=call.repeatable))
+        return routes.request(call.route, values, _bound(call.body, ids), repeatable=call.repeatable)
 
     def _thing(self, job: Job, change: ThingChange, ids: Ids) -> Outcome:
         kind = self._kinds[change.address.kind]
@@ -82,18 +90,29 @@ class Performer:
         hidden: list[str] = []
         met = False
         for call in job.calls:
-            began = self.monotonic()
+            began, asked = self.monotonic(), self._request(call, ids)
             try:
-                reply = self._send(call, ids)
+                reply = self.client.send(asked)
             except HttpError as error:
                 return self._no(kind, job, change, ids, error)
-            live_id, unshown = self._proved(kind, change, call, reply, live_id)
+            live_id, unshown, here = self._proved(kind, change, call, asked, reply, live_id)
             hidden += unshown
-            met = met or (change.action is Action.CREATE and _older(kind, reply, self.monotonic() - began))
+            if change.action is Action.CREATE and here:
+                met = self._met(kind, change, here, _older(kind, reply, self.monotonic() - began)) or met
             if live_id and call is not job.calls[-1] and ids.get(change.address) != live_id:
                 ids = {**ids, change.address: live_id}
         done = self._done(job, change, live_id, hidden, reason="existed already" if met else "")
         return replace(done, met=met, settling=change.action is Action.DELETE and kind.settles and not hidden)
+
+    def _met(self, kind: Kind, change: ThingChange, here: Live, older: bool) -> bool:
+        """Whether a create was answered with what somebody else made meanwhile. Raises Another for a thing that the entry does not mean."""
+        if not self._bearers.takes(change.address, here.id):
+            raise Another(f"Intercom made nothing: it takes this for another {called(kind, here)}, which the plan does not show here")
+        # What a whole list did not have is new, whatever its name became; of others only the identity can say.
+        if (older or not kind.whole) and not self._is_meant(kind, change, here):
+            which = "which was there before" if older else "which is not the one meant"
+            raise Another(f"Intercom answered with another {called(kind, here)}, {which}", lost=not older)
+        return older or self._bearers.knew(kind.name, here.id) is not None
 
     def _done(self, job: Job, change: ThingChange, live_id: str | None, hidden: Sequence[str], *, reason: str = "") -> Outcome:
         if hidden:
@@ -131,13 +150,14 @@ class Performer:
         if here is None:
             text = f"the {kind.name} that is in the way (id {live_id}) cannot be read: it is archived, merged or deleted; plan again"
             raise _Failed(Status.FAILED, f"{text}: {error.message}", error.request_id)
-        if not self._is_meant(kind, change, here):
+        if not self._is_meant(kind, change, here) or not self._bearers.takes(change.address, here.id):
             text = f"another {kind.name} (id {live_id}) holds one of its unique values and is not the one meant"
             left = self._put_back(kind, live_id) if archived else ""
             raise _Failed(Status.FAILED, f"{text}{left}: {error.message}", error.request_id)
         hidden: list[str] = []
         for call in rewrites(kind, change, here, self.client.version):
-            hidden += self._proved(kind, change, call, self._send(call, {}), live_id)[1]
+            asked = self._request(call, {})
+            hidden += self._proved(kind, change, call, asked, self.client.send(asked), live_id)[1]
         done = self._done(job, change, live_id, hidden, reason="brought back from the archive" if archived else "existed already")
         return replace(done, met=True)
 
@@ -174,24 +194,49 @@ class Performer:
         value = here.id if resource.by == "id" else here.fields.get(resource.by)
         return value is not None and identity.fold(str(value)) == identity.fold(resource.key)
 
-    def _proved(self, kind: Kind, change: ThingChange, call: Call, reply: Reply, live_id: str | None) -> tuple[str | None, list[str]]:
-        """The id that the reply names, and the paths that were sent and that it does not show."""
+    def _proved(
+        self, kind: Kind, change: ThingChange, call: Call, asked: Request, reply: Reply, live_id: str | None
+    ) -> tuple[str | None, list[str], Live | None]:
+        """The id that the reply names, the paths that were sent and that it does not show, and the thing as it shows it, if it must."""
         if change.action in (Action.DELETE, Action.ARCHIVE) or (not call.sent and live_id):
-            return live_id, []
-        asked = routes.request("GET /" + kind.section, {})
+            # Deletions are answered with the id, or with nothing at all (API 2.16, DELETE /tags/{id}).
+            if live_id and "id" in reply.body and (shown := routes.id_of(self.client, asked, reply.body)) != live_id:
+                raise Another(f"the answer is about another {kind.name} (id {shown}) than the one asked for (id {live_id})")
+            return live_id, [], None
         here = routes.thing(self.client, asked, kind, reply.body)
         if live_id and here.id != live_id:
-            raise _Failed(Status.FAILED, f"the answer is about another {kind.name} (id {here.id}) than the one asked for", reply.request_id)
+            raise Another(f"the answer is about another {called(kind, here)} than the one asked for (id {live_id})")
         fields = ((path, value, kind.fields.get(path) or kind.fields[path.partition(".")[0]]) for path, value in call.sent.items())
-        return here.id, [path for path, value, field in fields if not field.same(live_value(here, path), value)]
+        return here.id, [path for path, value, field in fields if not field.same(live_value(here, path), value)], here
 
     def _link(self, job: Job, change: LinkChange, ids: Ids) -> Sequence[Outcome]:
         link = self._links[change.link]
-        try:
-            reply = self._send(job.calls[0], ids)
-        except HttpError as error:
-            return self._ended(job, self._link_refused(link, change, error))
-        return [self._link_outcome(link, i, job, ids, reply) for i in job.covers]
+        for call in job.calls:
+            asked = self._request(call, ids)
+            try:
+                with self._names.turn(call.by_name):
+                    reply = self.client.send(asked)
+                    self._hit(link, change, call, asked, reply, ids)
+            except HttpError as error:
+                return self._ended(job, self._link_refused(link, change, error))
+        return self._link_outcomes(link, job, ids, asked, reply)
+
+    def _hit(self, link: LinkKind, change: LinkChange, call: Call, asked: Request, reply: Reply, ids: Ids) -> None:
+        """Hold the thing that the reply shows against the target that was meant. Raises Another."""
+        if not call.by_name and change.action is Action.DETACH and "id" not in reply.body:
+            return
+        meant, shown = change.target_id or ids[change.target], routes.id_of(self.client, asked, reply.body)
+        if shown == meant:
+            if call.by_name:
+                self._names.sure(call.by_name)
+            return
+        kind = self._kinds[link.target]
+        here = routes.thing(self.client, asked, kind, reply.body)
+        new = "" if self._bearers.knew(kind.name, shown) else ", which was not there when this was planned"
+        text = f"Intercom took another {called(kind, here)}{new}, for the {kind.name} meant (id {meant})"
+        if call.by_name:
+            self._names.wrong(call.by_name, text)
+        raise Another(text)
 
     def _link_refused(self, link: LinkKind, change: LinkChange, error: HttpError) -> _Failed:
         if error.gone and link.lost_source and error.message == link.lost_source:
@@ -200,29 +245,33 @@ class Performer:
             return _Failed(Status.APPLIED, "was gone already", error.request_id)
         return _failure(error)
 
-    def _link_outcome(self, link: LinkKind, step: int, job: Job, ids: Ids, reply: Reply) -> Outcome:
+    def _link_outcomes(self, link: LinkKind, job: Job, ids: Ids, asked: Request, reply: Reply) -> Sequence[Outcome]:
+        """What the reply says of each source: that it is linked now, or not any more; where it speaks of none, of all the same."""
+        array = job.items or next((key for key, value in (job.calls[-1].body or {}).items() if isinstance(value, list)), "")
+        # Since 2.16 POST /tags skips ids that do not exist and lists what it did; before, its answer was the tag alone.
+        if not array or self.client.version < "2.16":
+            return [Outcome(i, self.steps[i].change, Status.APPLIED) for i in job.covers]
+        listed = self._sources(array, asked, reply)
+        return [self._link_outcome(link, i, ids, listed, reply) for i in job.covers]
+
+    def _sources(self, array: str, asked: Request, reply: Reply) -> Mapping[str, bool]:
+        """Whether each source that a reply lists has the tag now. Raises BadAnswer for a list that cannot be read."""
+        rows = routes.items(self.client, asked, Listing("", (array,)), reply)
+        if not all(isinstance(row.get("tagged"), bool) for row in rows):
+            raise routes.bad(self.client, asked, f"the list {array!r} does not say of each whether it is tagged")
+        return {routes.id_of(self.client, asked, row): row["tagged"] for row in rows}
+
+    def _link_outcome(self, link: LinkKind, step: int, ids: Ids, listed: Mapping[str, bool], reply: Reply) -> Outcome:
         change = self.steps[step].change
         assert isinstance(change, LinkChange)
-        shown = self._shows(link, change, job, ids, reply)
-        if shown is None:
+        tagged = listed.get(change.id or ids[change.address])
+        if tagged is None:
             text = f"Intercom did not list the {link.source}: it is archived, merged or deleted"
             return Outcome(step, change, Status.SKIPPED, text, request_id=reply.request_id)
-        if not shown:
+        if tagged is not (change.action is Action.ATTACH):
             text = "Intercom answered 200 and does not show the link"
             return Outcome(step, change, Status.INEFFECTIVE, text, request_id=reply.request_id, fields=(link.field,))
         return Outcome(step, change, Status.APPLIED)
-
-    def _shows(self, link: LinkKind, change: LinkChange, job: Job, ids: Ids, reply: Reply) -> bool | None:
-        """Whether the reply shows the link as it should be now; None where it does not speak of its source at all."""
-        array = job.items or next((key for key in (job.calls[0].body or {}) if isinstance(job.calls[0].body[key], list)), "")
-        if not array:
-            return change.action is Action.DETACH or str(reply.body.get("id")) == (change.target_id or ids.get(change.target))
-        # Since 2.16 POST /tags skips ids that do not exist and lists what it did; before, its answer was the tag alone.
-        if self.client.version < "2.16":
-            return True
-        source = change.id or ids[change.address]
-        listed = {str(item.get("id")): item.get("tagged") for item in reply.body.get(array) or () if isinstance(item, dict)}
-        return None if source not in listed else bool(listed[source]) is (change.action is Action.ATTACH)
 
     def settle(self, outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
         """Look again at what was deleted and goes only later, for up to 30 seconds in all; what is still there is named."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from reconciler.core.kind import Kind, Listing, decode
+from reconciler.core import door
+from reconciler.core.address import LinkName
+from reconciler.core.kind import Kind, Listing
 from reconciler.core.resource import Live
 from reconciler.intercom import totals
 from reconciler.intercom.http import BadAnswer, Call, Client, Reply, Request, path
@@ -34,7 +35,7 @@ def request(route: str, values: Mapping[str, str], body: Any = None, query: Quer
 
 def bad(client: Client, asked: Request, why: str) -> BadAnswer:
     """The error of an answer that is not what was asked for."""
-    return BadAnswer(Call(asked.method, client.host, asked.path), why)
+    return BadAnswer(Call(asked.method, client.host, asked.path), why, not asked.reads_only)
 
 
 def items(client: Client, asked: Request, listing: Listing, reply: Reply) -> list[dict[str, Any]]:
@@ -48,16 +49,10 @@ def items(client: Client, asked: Request, listing: Listing, reply: Reply) -> lis
     raise bad(client, asked, f"the answer has no list ({' or '.join(listing.items)}); nothing can be said of what is live")
 
 
-# Contacts, companies and segments: 24 hex digits; tags, admins and the like: numbers (recorded examples, API 2.16).
-ID = re.compile(r"[0-9a-f]{24}|[0-9]{1,20}")
-
-
 def ids(client: Client, listing: Listing, bodies: Iterable[Body]) -> frozenset[str]:
     """The ids of what a list shows. Raises BadAnswer where one has not Intercom's shape: who that is cannot be told."""
-    found = [body.get("id") for body in bodies]
-    if not all(isinstance(live_id, (str, int)) and ID.fullmatch(str(live_id)) for live_id in found):
-        raise bad(client, request_of(listing), "the list holds something whose id is none of Intercom's")
-    return frozenset(map(str, found))
+    asked = request_of(listing)
+    return frozenset([id_of(client, asked, body) for body in bodies])
 
 
 def request_of(listing: Listing) -> Request:
@@ -68,12 +63,26 @@ def request_of(listing: Listing) -> Request:
 
 def thing(client: Client, asked: Request, kind: Kind, body: Any) -> Live:
     """One thing of a kind. Raises BadAnswer for a body that cannot be one."""
-    if not isinstance(body, dict) or not isinstance(body.get("id"), (str, int)):
-        raise bad(client, asked, f"the answer is no {kind.name}")
     try:
-        return decode(kind, body)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise bad(client, asked, f"the answer is no {kind.name} that can be read") from None
+        return door.thing(kind, body)
+    except door.Misshapen as error:
+        raise bad(client, asked, f"the answer is no {kind.name} that can be read: it {error}") from None
+
+
+def links(client: Client, asked: Request, kind: Kind, body: Body) -> Mapping[LinkName, tuple[frozenset[str], bool]]:
+    """The links that a thing's own body shows, by their list, and whether these are all. Raises BadAnswer for what cannot be such."""
+    try:
+        return door.links(kind, body)
+    except door.Misshapen as error:
+        raise bad(client, asked, f"the answer is no {kind.name} that can be read: it {error}") from None
+
+
+def id_of(client: Client, asked: Request, body: Any) -> str:
+    """The id of an object in an answer. Raises BadAnswer where it has none."""
+    try:
+        return door.read_id(body)
+    except door.Misshapen as error:
+        raise bad(client, asked, f"what the answer shows cannot be read: it {error}") from None
 
 
 def next_page(reply: Reply, page: int) -> dict[str, str] | None:

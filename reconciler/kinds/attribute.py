@@ -76,6 +76,8 @@ ATTRIBUTE = Kind(
     update=(Write("PUT /data_attributes/{id}", carries=_UPDATABLE),),
     archive=Write("PUT /data_attributes/{id}", {"archived": True}),
     unarchive=Write("PUT /data_attributes/{id}", {"archived": False}),
+    # When the attribute was created (API 2.16, data attribute).
+    born="created_at",
     prepare=_prepare,
     # Standard attributes stand in the same list and have no id (API 2.16, GET /data_attributes).
     admits=lambda body: bool(body.get("custom")),

@@ -16,9 +16,10 @@ def _plan_name(value: Any) -> Any:
     return value.get("name") or "" if isinstance(value, dict) else value
 
 
-def _tags(body: Body) -> tuple[Iterable[str], bool]:
+def _tags(body: Body) -> tuple[Iterable[Any], bool]:
     """The tags of a company stand whole in it, as `{tags: [..]}` (API 2.16, company)."""
-    return (str(tag["id"]) for tag in (body.get("tags") or {}).get("tags", ())), True
+    part = body.get("tags")
+    return ({} if part is None else part).get("tags", ()), True
 
 
 class CompanyEntry(Entry):
@@ -92,6 +93,8 @@ COMPANY = Kind(
             embedded=_tags,
             bulk_attach=Bulk(_TAG, "companies", 50, "2.16"),
             bulk_detach=Bulk(_UNTAG, "companies", 50, "2.16"),
+            # A tag of that name is the answer, and stays as it is (API 2.16, POST /tags).
+            names=Write("POST /tags", {"name": "{name}"}),
             # Up to 2.15 an unknown company is a 404 (API 2.14, POST /tags).
             lost_source="Company Not Found",
         ),

@@ -45,7 +45,7 @@ def _image(value: Any) -> Any:
 
 def _text(value: Any) -> Any:
     """owner_id is a string from 2.16 on and a number before."""
-    return None if value is None else str(value)
+    return str(value) if type(value) is int else value
 
 
 def _number(value: Any) -> Any:
@@ -123,11 +123,12 @@ def _rank(thing: Live) -> int:
     return 1 if thing.fields.get("role") == "lead" else 0
 
 
-def _embedded(field: str, body: Body) -> tuple[Iterable[str], bool]:
+def _embedded(field: str, body: Body) -> tuple[Iterable[Any], bool]:
     """A contact shows at most ten of its tags and companies; `has_more` says that there are others (API 2.16, contact)."""
-    part = body.get(field) or {}
-    ids = [str(item["id"]) for item in part.get("data", ())]
-    return ids, not part.get("has_more") and len(ids) >= (part.get("total_count") or 0)
+    part = body.get(field)
+    part = {} if part is None else part
+    items = part.get("data", ())
+    return items, not part.get("has_more") and len(items) >= (part.get("total_count") or 0)
 
 
 # "An archived contact matching those details already exists with id=…": the id stands only in the message of the 409 (POST /contacts).
@@ -187,6 +188,8 @@ CONTACT = Kind(
     lenient=True,
     person=True,
     page="/a/apps/{app_id}/users/{id}",
+    # When the contact was created (API 2.16, contact).
+    born="created_at",
     merges="2.16",
     blind=("not in this list: archived contacts, and perhaps those of the last minutes",),
     listing=Listing("GET /contacts", style="cursor", per_page=150),

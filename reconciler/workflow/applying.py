@@ -13,6 +13,7 @@ from reconciler.core.change import Change
 from reconciler.core.document import Document, discreet, doubted
 from reconciler.core.gates import Approval, Case, pinned, standing
 from reconciler.core.hold import Held, hold, touched
+from reconciler.core.naming import unsure
 from reconciler.core.narrow import narrow
 from reconciler.core.order import keep
 from reconciler.core.outcome import Outcome
@@ -83,7 +84,7 @@ def _approved(session: Session, found: Document, made: Plan, manifest: Manifest,
 def _compiled(session: Session, found: Document, fresh: tuple[Plan, Case], whole: Manifest, rules: Rules, held: Held) -> Ready:
     made, case = fresh
     steps = keep(made.steps, held.keep)
-    jobs = compile_steps(session.kinds, steps, session.client.version)
+    jobs = compile_steps(session.kinds, steps, session.client.version, unsure(session.kinds, steps, case.live))
     refuse(over_calls(rules, sum(len(job.calls) for job in jobs)))
     unmade = tuple(f"{h.action} {h.address}" for h in held.unmade)
     planned = Planned(replace(made, steps=steps, jobs=jobs), case, _found(found, whole, session.here.app_id), doubted(found))
@@ -132,7 +133,8 @@ def carry_out(
     from reconciler.intercom.perform import Performer
 
     steps, by_name = work.planned.plan.steps, {kind.name: kind for kind in session.kinds}
-    performer = Performer(session.client, session.kinds, steps, work.planned.manifest.resources, stop.wait, session.client.monotonic)
+    resources = work.planned.manifest.resources
+    performer = Performer(session.client, session.kinds, steps, resources, work.ids, stop.wait, session.client.monotonic)
     carried = imaging.carriers(session, work)
     refuse(standing(imaging.unforeseen(work, carried), work.approved))
     recorder = recording(session, work, carried)

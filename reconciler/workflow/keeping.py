@@ -19,7 +19,7 @@ from reconciler.core.outcome import Outcome, Status
 from reconciler.core.recording import DONE, Scribe, Sides, as_found, standing
 from reconciler.core.resource import Manifest, Resource
 from reconciler.core.undo import Restorer
-from reconciler.errors import Incomplete, ReconcilerError, Refused
+from reconciler.errors import Incomplete, ReconcilerError, Refused, unforeseen
 from reconciler.execute import Perform
 from reconciler.workflow import imaging
 from reconciler.workflow.comparing import claims
@@ -148,12 +148,16 @@ class Recorder:
             raise
         except ReconcilerError as error:
             raise Incomplete(f"what was done is not recorded to its end: {error}") from error
+        except Exception as error:
+            with suppress(ReconcilerError):
+                self.ledger.end(self.run, Incomplete.exit_code, _counts(outcomes))
+            raise Incomplete(f"what was done is not recorded to its end: {unforeseen(error)}") from error
 
     def _end(self, outcomes: Sequence[Outcome]) -> None:
         from reconciler.ledger import Settlement
 
         skipped = [Settlement(self.numbers[o.step], o.status) for o in outcomes if o.status is Status.SKIPPED]
-        counts = Counter(str(outcome.status) for outcome in outcomes)
+        counts = _counts(outcomes)
         done = counts.get(Status.APPLIED, 0) == sum(counts.values()) and not self.work.unmade
         self.ledger.settle(self.run, skipped)
         records = self._as_found(outcomes)
@@ -228,6 +232,10 @@ def _written(
                     ends = frozenset(ids[target] for target in written.present if target in ids and not manifest.resources[target].free)
                     found.setdefault(link.name, {})[ids[address]] = ends
     return found
+
+
+def _counts(outcomes: Sequence[Outcome]) -> Counter[str]:
+    return Counter(str(outcome.status) for outcome in outcomes)
 
 
 def _bound(change: Change, ids: Mapping[Address, str]) -> Change:

@@ -63,7 +63,7 @@ def test_a_link_to_an_id_that_cannot_be_one_is_a_failed_read(route: MakeRoute, l
     told = route(crowd(11))
     told.between = says(ONE_LIST[links], data=lambda rows: [{**rows[0], "id": wrong}, *rows[1:]])
     entry = {"external_id": "25", links: ["t0" if links == "tags" else "c0"]}
-    with pytest.raises(IntercomError, match="whose id is none of Intercom's"):
+    with pytest.raises(IntercomError, match="an id that is none of Intercom's"):
         told.document(told.manifest({**EXACT, "contacts": [entry]}))
 
 

@@ -276,15 +276,16 @@ def test_one_key_of_the_custom_attributes_is_named_alone(route: MakeRoute) -> No
     assert notes(told.document(path), "ineffective")[0].startswith("custom_attributes.tier: ")
 
 
-@pytest.mark.parametrize("body", [b'{"type":"tag","id":"999","name":"other"}', b'{"type":"tag","id":null}'])
-def test_a_link_that_the_reply_does_not_show_is_named_and_not_sent_for_ever(route: MakeRoute, body: bytes) -> None:
-    told = route({"tags": ["vip"], "contacts": [{"external_id": "25"}]}, ledger=True)
-    told.box.faults.add("POST", "/tags$", body=body, times=None)
-    path = told.manifest({"tags": ["vip"], "contacts": [{"external_id": "25", "tags": ["vip"]}]})
+def test_a_link_that_the_reply_does_not_show_is_named_and_not_sent_for_ever(route: MakeRoute) -> None:
+    told = route({"tags": [{"name": "vip", "id": "5"}], "companies": [{"company_id": "6"}]}, ledger=True)
+    live_id = company(told.box, "6")["id"]
+    body = f'{{"type":"tag","id":"5","name":"vip","companies":[{{"id":"{live_id}","tagged":false}}]}}'
+    told.box.faults.add("POST", "/tags$", body=body.encode(), times=None)
+    path = told.manifest({"tags": ["vip"], "companies": [{"company_id": "6", "tags": ["vip"]}]})
     outcome = one(told.converge(path), "attach")
     assert (outcome.status, outcome.fields) == (Status.INEFFECTIVE, ("tags",))
     told.box.forget_requests()
-    assert lines(told.document(path)) == ["note ineffective contact/25"]
+    assert lines(told.document(path)) == ["note ineffective company/6"]
     assert "tag/vip" in notes(told.document(path), "ineffective")[0]
     assert told.converge(path) == []
     assert not told.box.writes
