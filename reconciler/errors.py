@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import total_ordering
 
@@ -54,6 +54,12 @@ class Problem:
         return f"{text}; {self.now}" if self.now else text
 
 
+# Of so many places of one mistake each is a line of its own; of more, the first three stand in one.
+PLACES = 3
+# So many lines are read by nobody.
+LINES = 100
+
+
 class Invalid(ReconcilerError):
     """The manifest, or a plan file, cannot be used; holds every problem found, not just the first."""
 
@@ -64,7 +70,27 @@ class Invalid(ReconcilerError):
         super().__init__(self.problems)
 
     def __str__(self) -> str:
-        return "\n".join(str(problem) for problem in self.problems)
+        causes = self.causes()
+        told = [str(problem) for problem in causes[:LINES]]
+        return "\n".join(told + ([f"and {len(causes) - LINES:,} more problems"] if len(causes) > LINES else []))
+
+    def causes(self) -> list[Problem]:
+        """One problem for each cause: the same mistake in many places is told once, with how many and the first three."""
+        by_cause: dict[tuple[str, str], list[Mark]] = {}
+        for problem in self.problems:
+            by_cause.setdefault((problem.what, problem.now), []).append(problem.mark)
+        told = [problem for cause, marks in by_cause.items() for problem in _at(cause, marks)]
+        return sorted(told, key=lambda p: (p.mark, p.what))
+
+
+def _at(cause: tuple[str, str], marks: Sequence[Mark]) -> Iterator[Problem]:
+    """A cause at each of its places, or at the first of them if they are many."""
+    what, now = cause
+    if len(marks) <= PLACES:
+        yield from (Problem(mark, what, now) for mark in marks)
+        return
+    others = ", ".join(str(mark) for mark in marks[1:PLACES])
+    yield Problem(marks[0], f"{what} (in {len(marks):,} places, also at {others})", now)
 
 
 class Usage(ReconcilerError):

@@ -118,7 +118,7 @@ def annotate(told: Iterable[tuple[str, Mark | None]]) -> None:
 def _places(error: BaseException) -> Iterator[tuple[str, Mark | None]]:
     """What an error says, problem by problem, for those that have a place."""
     if isinstance(error, Invalid):
-        yield from ((f"{problem.what}; {problem.now}" if problem.now else problem.what, problem.mark) for problem in error.problems)
+        yield from ((f"{problem.what}; {problem.now}" if problem.now else problem.what, problem.mark) for problem in error.causes())
     elif isinstance(error, Refused):
         yield from ((reason, None) for reason in error.reasons)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema, model_validator
 
 from reconciler.core.globs import matches
-from reconciler.core.values import Name, Text, Time, Whole, not_null
+from reconciler.core.values import Name, Text, Time, Whole, not_null, quoted
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
 
@@ -23,7 +23,8 @@ def _limit(value: Any) -> Any:
             return int(value)
         if (found := _PERCENT.fullmatch(value)) and float(found[1]) <= 100:
             return value
-    raise ValueError(f"{str(value)!r} is no limit; write a whole number from 0 up, or a percentage from 0% to 100%")
+    what = "a list" if isinstance(value, list) else "a map" if isinstance(value, dict) else quoted(str(value))
+    raise ValueError(f"{what} is no limit; write a whole number from 0 up, or a percentage from 0% to 100%")
 
 
 Limit = Annotated[

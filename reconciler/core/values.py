@@ -45,9 +45,18 @@ def _trimmed(text: str) -> tuple[str, str, str]:
     return text[:start], text[start:end], text[end:]
 
 
+def _brief(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 10] + "…" + text[-9:]
+
+
+def quoted(text: str) -> str:
+    """The text as people may copy it into a manifest: in single quotes, cut."""
+    return repr(_brief(text))
+
+
 def shown(text: str) -> str:
     """The text in quotes, cut, with blanks at its ends and everything that does not print made visible."""
-    text = text if len(text) <= _SHOWN else text[: _SHOWN - 10] + "…" + text[-9:]
+    text = _brief(text)
     before, middle, after = _trimmed(text)
     body = "".join(char if char.isprintable() else _visible(char) for char in middle)
     return f'"{"".join(map(_visible, before))}{body}{"".join(map(_visible, after))}"'
@@ -350,11 +359,30 @@ def same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
+# So many combining marks in a row, more than any language writes: longer runs are cut up by a joiner, or bringing them into their
+# order takes quadratic time (https://www.unicode.org/reports/tr15/, Stream-Safe Text Format).
+_MARKS, _JOINER = 30, "\u034f"
+
+
+def _bounded(text: str) -> str:
+    """The text in stream-safe form."""
+    if len(text) <= _MARKS:
+        return text
+    found, run = [], 0
+    for char in text:
+        run = run + 1 if unicodedata.combining(char) else 0
+        if run > _MARKS:
+            found.append(_JOINER)
+            run = 1
+        found.append(char)
+    return "".join(found)
+
+
 def fold(name: str) -> str:
     """The one form in which names are compared: Unicode NFC, case folded."""
     if name.isascii():
         return name.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", _bounded(name)).casefold())
 
 
 # Hangul fillers and the empty Braille pattern are letters and symbols to Unicode, and blank to the eye.
@@ -367,7 +395,7 @@ def _invisible(char: str) -> bool:
 
 
 def _compatible(name: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", _bounded(name)).casefold())
 
 
 def skeleton(name: str) -> str:

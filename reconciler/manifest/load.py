@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ValidationError
@@ -19,13 +20,15 @@ from reconciler.core.kind import Field, Identity, Kind
 from reconciler.core.policy import ApprovalEntry, Policy, Written
 from reconciler.core.privacy import shown
 from reconciler.core.resource import Manifest, Pin, Resource, WrittenLinks
-from reconciler.core.values import Name, NotNull, is_null, typed
+from reconciler.core.values import Name, NotNull, is_null, quoted, typed
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.manifest import files
 from reconciler.manifest.reader import Document
 
 # Of so many undeclared names it is guessed which was meant: each guess looks at all that are declared.
 GUESSES = 10
+# Guessing takes the square of a length.
+LONGEST_GUESSED = 200
 
 Loc = tuple[str | int, ...]
 
@@ -153,12 +156,20 @@ def _read_document(pile: _Pile, document: Document) -> None:
         elif key in Head.model_fields:
             _merge_head(pile, document, (key,), value, pile.head)
         else:
-            pile.problem(mark, f"unknown key {key!r}", _known([*by_section, *Head.model_fields], key))
+            pile.problem(mark, f"unknown key {quoted(key)}", _known([*by_section, *Head.model_fields], key))
 
 
 def _known(keys: Iterable[str], key: str) -> str:
-    close = difflib.get_close_matches(key, list(keys), 1)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(keys)}"
+    known = tuple(keys)
+    close = _close(key, known)
+    return f"did you mean {close}?" if close else f"known are {', '.join(known)}"
+
+
+# The same few typos stand in thousands of entries.
+@lru_cache(maxsize=1024)
+def _close(key: str, known: tuple[str, ...]) -> str:
+    """The known name that was meant, if any."""
+    return next(iter(difflib.get_close_matches(key, known, 1)), "") if len(key) <= LONGEST_GUESSED else ""
 
 
 def _merge_head(pile: _Pile, document: Document, loc: Loc, value: Any, into: dict[str, Any]) -> None:
@@ -183,14 +194,25 @@ def _head(pile: _Pile) -> Head:
     try:
         return Head.model_validate(pile.head)
     except ValidationError as error:
+        marks = _first_of_blocks(pile.head_marks)
         for what, loc in _explained(error, Head, pile.head):
-            pile.problem(_nearest(pile.head_marks, loc), what)
+            pile.problem(_nearest(marks, loc), what)
         return Head()
 
 
 def _nearest(marks: Mapping[Loc, Mark], loc: Loc) -> Mark:
-    found = (mark for known, mark in marks.items() if known[: len(loc)] == loc or loc[: len(known)] == known)
+    """The place of a leaf, else of the first leaf of its block."""
+    found = (marks[loc[:steps]] for steps in range(len(loc), 0, -1) if loc[:steps] in marks)
     return next(found, Mark("manifest"))
+
+
+def _first_of_blocks(leaves: Mapping[Loc, Mark]) -> Mapping[Loc, Mark]:
+    """The place of every leaf, and for every block that of its first leaf."""
+    found: dict[Loc, Mark] = {}
+    for loc, mark in leaves.items():
+        for steps in range(1, len(loc) + 1):
+            found.setdefault(loc[:steps], mark)
+    return found
 
 
 def _read_section(pile: _Pile, kind: Kind, document: Document, value: Any, mark: Mark) -> None:
@@ -269,7 +291,7 @@ def _unknown(detail: Any, model: type[BaseModel]) -> str:
         info = inner.model_fields.get(step) if isinstance(inner, type) and issubclass(inner, BaseModel) else None
         inner = _model_in(info.annotation) if info else inner
     fields = list(inner.model_fields) if isinstance(inner, type) and issubclass(inner, BaseModel) else []
-    return f"unknown key {key!r}; {_known(fields, key)}"
+    return f"unknown key {quoted(key)}; {_known(fields, key)}"
 
 
 def _model_in(annotation: Any) -> Any:
@@ -288,8 +310,12 @@ def _not_a_map(detail: Any, model: type[BaseModel]) -> str:
 
 
 def _not_among(detail: Any, model: type[BaseModel]) -> str:
-    state = "is empty" if is_null(detail["input"]) else f"{str(detail['input'])!r} is not known"
+    state = "is empty" if is_null(detail["input"]) else f"{quoted(_brief(detail['input']))} is not known"
     return f"{detail['loc'][-1]}: {state}; write {detail['ctx']['expected']}"
+
+
+def _brief(value: Any) -> str:
+    return "a map" if isinstance(value, dict) else "a list" if isinstance(value, list) else str(value)
 
 
 _SENTENCES: Mapping[str, Callable[[Any, type[BaseModel]], str]] = {
@@ -337,15 +363,15 @@ def _links(pile: _Pile, item: _Item, target: str, name: str) -> WrittenLinks:
         if end is None and (pile.unread or wanted in pile.invalid):
             continue
         if end is None:
-            pile.problem(mark, f"{target} {link.key!r} is not declared", _hint(pile, target, link.key))
+            pile.problem(mark, f"{target} {quoted(link.key)} is not declared", _hint(pile, target, link.key))
             continue
         if end.state in ("absent", "archived"):
-            pile.problem(mark, f"{target} {link.key!r} is declared {end.state} at {end.mark()}", "remove one of them")
+            pile.problem(mark, f"{target} {quoted(link.key)} is declared {end.state} at {end.mark()}", "remove one of them")
             continue
         (present if link.present else absent)[end.address] = mark.line
         if end.address in present and end.address in absent:
             other = min(present[end.address], absent[end.address])
-            pile.problem(mark, f"{target} {link.key!r} is written present and absent (line {other})", "keep one of them")
+            pile.problem(mark, f"{target} {quoted(link.key)} is written present and absent (line {other})", "keep one of them")
     return WrittenLinks(present, absent)
 
 
@@ -353,8 +379,8 @@ def _hint(pile: _Pile, target: str, key: str) -> str:
     """What to do about a target that is not declared, worked out once: one forgotten tag may stand on every contact."""
     if (target, key) not in pile.hints:
         known = [address.key for address in pile.items if address.kind == target] if len(pile.hints) < GUESSES else []
-        close = difflib.get_close_matches(key, known, 1)
-        pile.hints[target, key] = f"did you mean {close[0]!r}?" if close else f"declare it under `{_section(pile, target)}:`"
+        close = _close(key, tuple(known))
+        pile.hints[target, key] = f"did you mean {close!r}?" if close else f"declare it under `{_section(pile, target)}:`"
     return pile.hints[target, key]
 
 
@@ -418,7 +444,7 @@ def _check_former(pile: _Pile) -> None:
             other = pile.names.get(name) or used.get(name) or next((t for t in taken.get(name, ()) if t is not item), None)
             if other is not None and name != own and other is not item:
                 now = "a chain or a swap takes two changes: do one, apply it, then the other"
-                pile.problem(item.mark(), f"its former {by} {key!r} is in use at {other.mark()}", now)
+                pile.problem(item.mark(), f"its former {by} {quoted(key)} is in use at {other.mark()}", now)
             used.setdefault(name, item)
 
 

@@ -21,7 +21,9 @@ Spot = tuple[int, int]
 # Deeper than any manifest; far below what the recursion of those who walk the value can bear.
 DEPTH = 50
 # What aliases stand for, written out: a few lines of nested anchors can mean billions of nodes.
-ALIASED, ALIASED_PER_NODE = 1_000_000, 10
+ALIASED, ALIASED_PER_NODE = 10_000, 10
+# A mapping of so many keys is looked through; a larger one gets an index.
+FEW = 16
 
 
 class Marks:
@@ -35,6 +37,7 @@ class Marks:
 
     def __init__(self, file: str, root: Any, table: array[int], aliases: dict[int, Spot]) -> None:
         self.file, self._root, self._table, self._aliases = file, root, table, aliases
+        self._indexes: dict[int, dict[str, int]] = {}
 
     def of(self, loc: Loc) -> Mark:
         """The place of a key or item. A step that is not there is passed over; what came by alias stands where it is used."""
@@ -57,23 +60,29 @@ class Marks:
         """The row of every step that is there, from the outside inwards."""
         row, value = len(self._table) - self.WIDTH, self._root
         for step in loc:
-            index = _index(value, step)
+            index = self._index(value, step)
             if index is not None:
                 value = value[step]
                 row = self._table[row + 2] + index * self.WIDTH
                 yield row
 
+    def _index(self, container: Any, step: str | int) -> int | None:
+        """Which item of the container a step means; None if it means none."""
+        if isinstance(container, dict):
+            few = len(container) <= FEW
+            return (list(container).index(step) if step in container else None) if few else self._places(container).get(str(step))
+        if isinstance(container, list) and isinstance(step, int) and 0 <= step < len(container):
+            return step
+        return None
+
+    def _places(self, container: dict[str, Any]) -> dict[str, int]:
+        """Every key's number, counted once: all of a hundred thousand keys may be asked for."""
+        if id(container) not in self._indexes:
+            self._indexes[id(container)] = {key: index for index, key in enumerate(container)}
+        return self._indexes[id(container)]
+
     def _mark(self, row: int) -> Mark:
         return Mark(self.file, self._table[row], self._table[row + 1])
-
-
-def _index(container: Any, step: str | int) -> int | None:
-    """Which item of the container a step means; None if it means none."""
-    if isinstance(container, dict):
-        return list(container).index(step) if step in container else None
-    if isinstance(container, list) and isinstance(step, int) and 0 <= step < len(container):
-        return step
-    return None
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,8 @@ class _Stopped(Exception):
 
 @dataclass(slots=True)
 class _Open:
-    """A mapping or sequence whose end has not been seen; `key` is the key whose value comes next. `size` counts its nodes."""
+    """A mapping or sequence whose end has not been seen; `key` is the key whose value comes next. `size` counts its nodes, `lines`
+    says where each key stands; the value of a `spare` key, which is a problem already, is left out."""
 
     value: Any
     at: Spot
@@ -110,6 +120,8 @@ class _Open:
     size: int = 1
     key: str | None = None
     key_at: Spot = (0, 0)
+    lines: dict[str, int] = field(default_factory=dict)
+    spare: bool = False
 
     def wants_key(self) -> bool:
         return self.key is None and type(self.value) is dict
@@ -193,18 +205,15 @@ class _Builder:
 
     def _key(self, event: yaml.ScalarEvent) -> None:
         at, top = _at(event), self.top
-        key = self.keys.setdefault(event.value, event.value)
-        if key == "<<" and not event.style:
+        top.key, top.key_at = self.keys.setdefault(event.value, event.value), at
+        top.spare = True
+        if top.key == "<<" and not event.style:
             self.note(at, "merge keys (<<) are not read", "write the keys out, or use an alias as the whole value, like tags: *base")
-        elif key in top.value:
-            key = self._duplicate(key, at)
-        top.key, top.key_at = key, at
-
-    def _duplicate(self, key: str, at: Spot) -> str:
-        """Notes it; a key that nothing else has, so that the rows still go with the items and later problems get their lines."""
-        first = self.top.rows[list(self.top.value).index(key) * Marks.WIDTH]
-        self.note(at, f"the key {shown(key)} is already on line {first}", "keep one of them")
-        return f"{key}\0{at}"
+        elif top.key in top.lines:
+            self.note(at, f"the key {shown(top.key)} is already on line {top.lines[top.key]}", "keep one of them")
+        else:
+            top.lines[top.key] = at[0]
+            top.spare = False
 
     def _mapping(self, event: yaml.MappingStartEvent) -> None:
         self._begin({}, event)
@@ -249,7 +258,8 @@ class _Builder:
             self._refuse_alias(name, at)
         else:
             self._count(node, at)
-            self.top.aliases[len(self.top.rows)] = node.at
+            if not self.top.spare:
+                self.top.aliases[len(self.top.rows)] = node.at
             self._put(node.value, at, node.row, node.size)
 
     def _count(self, node: _Node, at: Spot) -> None:
@@ -266,8 +276,9 @@ class _Builder:
             top.value.append(value)
             top.rows += (*at, row)
         else:
-            top.value[top.key] = value
-            top.rows += (*top.key_at, row)
+            if not top.spare:
+                top.value[top.key] = value
+                top.rows += (*top.key_at, row)
             top.key = None
 
     def _refuse_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
@@ -397,8 +408,8 @@ def read(data: bytes, file: str, parser: Callable[[bytes], Events] = _fastest) -
 
 
 def read_far(data: bytes, file: str, parser: Callable[[bytes], Events] = _fastest) -> tuple[Document | None, Sequence[Problem]]:
-    """As `read`, but the document beside its problems where it could be read to its end: a key that stands twice is in it twice,
-    the second time with a NUL behind it."""
+    """As `read`, but the document beside its problems where it could be read to its end: without merge keys, and of a key that stands
+    twice with the first value."""
     data = data.removeprefix(_BOM)
     builder = _Builder(file)
     try:
