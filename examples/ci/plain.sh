@@ -3,7 +3,8 @@
 #
 #   intercom.sh plan      on a change request: plans, and leaves the plan and its reports in $OUT; writes nothing to Intercom
 #   intercom.sh apply     on the main branch, after the merge: carries out the very plan that was reviewed, or nothing
-#   intercom.sh nightly   on the main branch, every night: ends with 2 where Intercom moved away from what was applied
+#   intercom.sh nightly   on the main branch, every night: ends with 2 where Intercom moved away from what was applied, or something
+#                         could not be told; with 3 where nothing can be said. The report has what could not be said on top
 #   intercom.sh name      prints the name of the plan file of this commit
 #
 # A plan file is named after the content of the manifest that it was made for, so a merge, a squash and a rebase all find the
@@ -98,6 +99,7 @@ what is merged. Now: make a change request that touches the manifest, and have i
 
 # What was merged and not applied yet is no drift: the report lists it, and the night ends with 0.
 nightly() {
+    rm -f "$OUT/nightly.md"
     policy_of HEAD
     set -- --report "markdown=$OUT/nightly.md"
     if [ -f "$OUT/policy.yaml" ]; then
@@ -107,7 +109,11 @@ nightly() {
     # shellcheck disable=SC2086 # several paths
     reconciler drift $MANIFEST "$@" >"$OUT/nightly.txt" || code=$?
     case $code in
-        3) echo "Nothing can be said of this workspace: $OUT/nightly.md says why." >&2 ;;
+        3)
+            # Without a report it was refused before anything was read.
+            [ -f "$OUT/nightly.md" ] || echo "Nothing can be said of this workspace: the log of this job says why." >"$OUT/nightly.md"
+            echo "Nothing can be said of this workspace: $OUT/nightly.md says why." >&2
+            ;;
     esac
     return "$code"
 }

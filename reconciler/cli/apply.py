@@ -105,7 +105,7 @@ def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, events: Events) -> i
     manifest = workflow.read_manifest(paths)
     planned = make(manifest, wanted.intercom, wanted.memory, wanted.scope, wanted.rules)
     render(workflow.documented(planned.plan), "text")
-    workflow.refuse(planned.plan.refused)
+    workflow.refuse_whole(planned)
     if planned.plan.steps and not wanted.auto_approve and not click.confirm("Apply this plan?", err=True):
         Terminal(sys.stderr).say("Not applied; nothing was written.")
         return DECLINED
@@ -114,7 +114,7 @@ def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, events: Events) -> i
         if planned.plan.steps or session.ledger:
             found = saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found, doubts=planned.doubts))
             return _carry_out(session, workflow.ready(session, found, manifest, wanted.rules), events)
-    return 0
+    return Incomplete.exit_code if planned.plan.refused else 0
 
 
 def _carry_out(session: workflow.Session, work: workflow.Ready, events: Events) -> int:
@@ -128,7 +128,8 @@ def _carry_out(session: workflow.Session, work: workflow.Ready, events: Events) 
     stop.check()
     if show.unrecorded:
         raise show.unrecorded
-    return 0 if all(outcome.status == Status.APPLIED for outcome in show.told) else Incomplete.exit_code
+    whole = all(outcome.status == Status.APPLIED for outcome in show.told) and not work.refused
+    return 0 if whole else Incomplete.exit_code
 
 
 class _Show:
@@ -167,6 +168,7 @@ class _Show:
                 self.out.lines([outcomes.outcome_line(self.told[-1], color=self.out.color)])
 
     def end(self, work: workflow.Ready) -> None:
+        self.out.lines(outcomes.held([str(hidden(str(refusal), False)) for refusal in work.refused], color=self.out.color))
         self.out.write(outcomes.summary(self.told, time.monotonic() - self.began, color=self.out.color))
         if self.told:
             made = self.session.client.sent.total() - self.before if self.before is not None else 0

@@ -17,9 +17,6 @@ from reconciler.cli.running import annotate
 from reconciler.core.plan import Scope
 from reconciler.errors import Usage
 
-# Another workspace, or nobody knows who is who in it: then there is nothing to say. Other gates stop an apply, which this is not.
-BLINDING = ("workspace", "identity")
-
 
 @click.command()
 @PATHS
@@ -31,7 +28,7 @@ BLINDING = ("workspace", "identity")
 @ledger_options
 @intercom_options
 def drift(paths: tuple[str, ...], form: str, reports: tuple[str, ...], fix: bool, out: Path | None, **how: Any) -> int:
-    """What moved in Intercom since we applied. Reads only; exit code 2 when something did.
+    """What moved in Intercom since we applied. Reads only; exit code 2 when something did, or nothing can be said of some entries.
 
     What is declared and was never applied is listed, and is no drift. Where nothing was applied yet, the whole manifest is held
     against the workspace, and every difference counts.
@@ -52,6 +49,6 @@ def drift(paths: tuple[str, ...], form: str, reports: tuple[str, ...], fix: bool
     planned = make(manifest, how["intercom"], memory, Scope(moved=True), workflow.read_rules(how["policy"], (), None))
     leave(planned, wanted, ())
     annotate(refusals(planned))
-    if any(refusal.gate in BLINDING for refusal in planned.plan.refused):
-        return 3
-    return 2 if planned.plan.drift and planned.plan.drift.is_drift else 0
+    seen = planned.plan.drift
+    assert seen
+    return 3 if seen.blind else 2 if seen.is_drift or seen.refused else 0

@@ -18,6 +18,7 @@ from reconciler.core.memory import Place
 from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Plan
 from reconciler.core.privacy import hidden, shown, without
+from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Workspace
 
 FORMAT = "1.0"
@@ -59,12 +60,13 @@ def document(kinds: Sequence[Kind], plan: Plan, view: View = MASKED) -> Document
         "workspace": {"app_id": app_id, "region": plan.workspace.region},
         **({"run": plan.undoes} if plan.undoes else {"manifest": {"paths": list(plan.paths), "digest": plan.digest}}),
         **({"drift": asdict(plan.drift)} if plan.drift else {}),
+        **({"held": True} if plan.held else {}),
         "partial": plan.partial,
         "changes": [_change(by_name[c.address.kind], c, plan.workspace, view) for c in plan.changes],
         "summary": dict(plan.summary),
         "people": {"losing": plan.losing.number, "exact": plan.losing.exact},
         "cost": {"calls": plan.calls, "seconds": plan.seconds, "routes": dict(plan.routes), "slowest": plan.slowest},
-        "refused": [{"gate": r.gate, "message": hidden(r.message, False), "approve": r.approve} for r in plan.refused],
+        "refused": [_refusal(refusal, app_id) for refusal in plan.refused],
         "notes": [_note(note, app_id) for note in plan.notes],
     }
     for change, origin in zip(found["changes"], view.origins, strict=False):
@@ -81,6 +83,11 @@ def _glob(glob: str, app_id: str) -> str:
     """A glob as every artifact writes it: one that is an address is shown as that address, which it still matches."""
     kind, slash, key = glob.partition("/")
     return shown(Address(kind, key), app_id) if slash and not set("*?") & set(glob) else glob
+
+
+def _refusal(refusal: Refusal, app_id: str) -> Document:
+    entries = [shown(entry, app_id) for entry in refusal.entries]
+    return {"gate": refusal.gate, "message": hidden(refusal.message, False), "approve": refusal.approve, "entries": entries}
 
 
 def _note(note: Any, app_id: str) -> Document:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from reconciler.core.address import Address
 from reconciler.core.change import LOSING, Action, Change, ThingChange, Use
 from reconciler.core.diff import Difference
 from reconciler.core.kind import Kind
 from reconciler.core.memory import BLANK, Memory
+from reconciler.core.order import Step, concerned
+from reconciler.core.policy import FEW_MISSING, MISSING, SHARE_MISSING, Policy
 from reconciler.core.refusal import Refusal
 from reconciler.core.rename import forgotten
 from reconciler.core.resource import Manifest, Pin, Snapshot, Workspace
@@ -44,37 +47,69 @@ class Case:
     difference: Difference
     memory: Memory = BLANK
 
+    @property
+    def refused_entries(self) -> frozenset[Address]:
+        """The entries of which something is refused: they are not as declared, whatever is the same."""
+        refusals = (*self.live.refusals, *self.difference.refusals)
+        return frozenset(entry for refusal in refusals for entry in refusal.entries)
 
-def check(case: Case, changes: Sequence[Change], cycles: Sequence[str]) -> tuple[Refusal, ...]:
+
+def check(case: Case, steps: Sequence[Step], cycles: Sequence[str]) -> tuple[Refusal, ...]:
     """Every reason why these changes may not be applied, in a fixed order."""
     kinds, manifest, live, difference = case.kinds, case.manifest, case.live, case.difference
+    changes = tuple(step.change for step in steps)
     found = [*pinned(manifest.pin, live.workspace)]
     found += (*live.refusals, *difference.refusals)
-    found += [Refusal("cycle", text) for text in cycles]
-    found += _protected(manifest, case.memory, changes)
     arriving = dict.fromkeys((*changes, *difference.changes))
-    found += (Refusal("rename", text, changes=pair) for text, pair in forgotten(kinds, manifest, live, changes, tuple(arriving)))
-    found += _emptied(kinds, manifest, changes)
-    found += _unknown(changes)
-    found += _over_limits(kinds, manifest, live, difference, changes)
-    return _with_approval(tuple(dict.fromkeys(found)), live, kinds)
+    for text, pair in forgotten(kinds, manifest, live, changes, tuple(arriving)):
+        found.append(Refusal("rename", text, changes=pair, entries=tuple(change.address for change in pair)))
+    whole = [*stopping(found, manifest.policy)]
+    entries = [refusal for refusal in found if refusal not in whole]
+    if entries:
+        # What is left out for its own reasons is no reason to refuse the rest, and is approved alone.
+        out = concerned(steps, held_entries(found, manifest.policy).__contains__)
+        changes = tuple(step.change for i, step in enumerate(steps) if i not in out)
+    whole += [Refusal("cycle", text) for text in cycles]
+    whole += _protected(manifest, case.memory, changes)
+    whole += _emptied(kinds, manifest, changes)
+    whole += _unknown(changes)
+    whole += _over_limits(kinds, manifest, live, difference, changes)
+    return tuple(dict.fromkeys((*_with_approval(whole, live, kinds), *_with_approval(entries, live, kinds))))
 
 
-def _with_approval(found: tuple[Refusal, ...], live: Snapshot, kinds: Sequence[Kind]) -> tuple[Refusal, ...]:
+def _with_approval(found: Sequence[Refusal], live: Snapshot, kinds: Sequence[Kind]) -> tuple[Refusal, ...]:
     """Refusals that a person may overrule carry the approval of everything that they refuse together."""
     stopped = tuple(dict.fromkeys(change for refusal in found for change in refusal.changes))
-    if not stopped:
-        return found
-    people = affected(kinds, stopped).number + sum(change.people or 0 for change in stopped if _drops(change))
-    word = str(Approval(fingerprint(stopped, live), people))
-    return tuple(replace(refusal, approve=word) if refusal.changes else refusal for refusal in found)
+    left_out = tuple(dict.fromkeys(address for refusal in found for address in refusal.left_out))
+    if not stopped and not left_out:
+        return tuple(found)
+    people = affected(kinds, stopped).number + sum(change.people or 0 for change in stopped if _drops(change)) + len(left_out)
+    word = str(Approval(fingerprint(stopped, live, left_out), people))
+    return tuple(replace(refusal, approve=word) if refusal.changes or refusal.left_out else refusal for refusal in found)
 
 
-def fingerprint(changes: Sequence[Change], live: Snapshot) -> str:
-    """Twelve hex over what changes are: actions, addresses, ids and targets, in any order; not over counts."""
+def fingerprint(changes: Sequence[Change], live: Snapshot, left_out: Sequence[Address] = ()) -> str:
+    """Twelve hex over what changes are: actions, addresses, ids and targets, in any order, not over counts; and over who is left out."""
     here = live.workspace
-    lines = sorted("\0".join(map(str, (c.action, c.address, c.id or "", c.target or ""))) for c in changes)
+    asked = [(c.action, c.address, c.id or "", c.target or "") for c in changes]
+    lines = sorted("\0".join(map(str, one)) for one in (*asked, *(("left out", address, "", "") for address in left_out)))
     return hashlib.sha256("\n".join((here.app_id, here.region, *lines)).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+# Gates behind which nobody can say what moved: others stop an apply, which a look is not.
+BLINDING = frozenset({"workspace", "ledger", "origin", "incomplete"})
+
+
+def stopping(refused: Iterable[Refusal], policy: Policy) -> tuple[Refusal, ...]:
+    """The refusals that stop a whole plan: where the policy says `hold`, those about single entries stop only these."""
+    hold = policy.refused_entries == "hold"
+    return tuple(refusal for refusal in refused if not (hold and refusal.entry_wide))
+
+
+def held_entries(refused: Sequence[Refusal], policy: Policy) -> frozenset[Address]:
+    """The entries that are left out of a plan whose rest is applied."""
+    whole = stopping(refused, policy)
+    return frozenset(entry for refusal in refused if refusal not in whole for entry in refusal.entries)
 
 
 def standing(refused: Sequence[Refusal], approvals: Sequence[Approval]) -> tuple[Refusal, ...]:
@@ -176,6 +211,9 @@ def _over_limits(
     links = sum(len(ids) for held in live.links.values() for ids in held.values())
     for name, limit in manifest.policy.limits:
         counted = counts[name]
+        if limit == MISSING:
+            declared = sum(address.kind in persons for address in manifest.resources)
+            limit = max(FEW_MISSING, int(declared * SHARE_MISSING))
         if isinstance(limit, int):
             over = [(sum(counted.values()), float(limit), "")] if sum(counted.values()) > limit else []
         else:
@@ -187,7 +225,8 @@ def _over_limits(
             places = "; ".join(f"{c.mark}: {_told(use)}" for c in changes for use in _carried(c)) if name == "options" else ""
             text = f"{most}{count} {_WORDS[name]}{f' ({places})' if places else ''}, the limit is {allowed:g}{of}"
             now = f"if they are meant, raise `policy: limits: {name}:`, or split the change"
-            yield Refusal(f"limits.{name}", f"{text}; {now}", changes=tuple(c for c in changes if _COUNTED[name](c, persons)))
+            stopped = tuple(c for c in changes if _COUNTED[name](c, persons))
+            yield Refusal(f"limits.{name}", f"{text}; {now}", changes=stopped, left_out=_left_out(difference) if name == "missing" else ())
 
 
 _WORDS = {
@@ -215,6 +254,14 @@ _COUNTED: Mapping[str, Callable[[Change, frozenset[str]], bool]] = {
     "missing": lambda c, persons: False,
     "options": lambda c, persons: bool(_carried(c)),
 }
+
+
+def _left_out(difference: Difference) -> tuple[Address, ...]:
+    """The contacts that the plan leaves out because they are not found; one that is refused for it is counted there."""
+    refused = {entry for refusal in difference.refusals if refusal.gate == "missing" for entry in refusal.entries}
+    return tuple(address for address in difference.missing if address not in refused)
+
+
 _OF_LINKS = ("attaches", "detaches")
 _OF_PEOPLE = ("people", "missing", "contact_deletes", "archives")
 
@@ -228,6 +275,6 @@ def _counts(kinds: Sequence[Kind], difference: Difference, changes: Sequence[Cha
         base = "" if name in _OF_LINKS else people
         found[name] = Counter(base if name in (*_OF_LINKS, *_OF_PEOPLE) else c.address.kind for c in changes if counts(c, persons))
     found["people"] = Counter({people: affected(kinds, changes).number})
-    found["missing"] = Counter({people: len(difference.missing)})
+    found["missing"] = Counter({people: len(_left_out(difference))})
     found["options"] = Counter({"": sum(len(_carried(change)) for change in changes)})
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.core import choices
@@ -186,6 +186,12 @@ def without(steps: Sequence[Step], excluded: Iterable[int]) -> set[int]:
         if step.needs & gone:
             gone.add(i)
     return set(range(len(steps))) - gone
+
+
+def concerned(steps: Sequence[Step], entries: Callable[[Address], bool]) -> set[int]:
+    """The positions of the changes at some entries or of links to them, with all that need those."""
+    about = {i for i, s in enumerate(steps) if entries(s.change.address) or (s.change.target is not None and entries(s.change.target))}
+    return set(range(len(steps))) - without(steps, about)
 
 
 def keep(steps: Sequence[Step], kept: Iterable[int]) -> tuple[Step, ...]:

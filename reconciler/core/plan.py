@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from reconciler.core import globs, order
 from reconciler.core.address import Address
 from reconciler.core.calls import Job, compile_steps
 from reconciler.core.change import Action, Change
 from reconciler.core.gates import Case, People, affected, check
+from reconciler.core.kind import Kind
 from reconciler.core.naming import unsure
 from reconciler.core.order import Step
 from reconciler.core.refusal import Refusal
@@ -46,6 +47,9 @@ class Drift:
     pending: int
     undeclared: int
     recorded: bool
+    # Of how many entries nothing can be said, and whether that is so of all of them.
+    refused: int = 0
+    blind: bool = False
 
     @property
     def is_drift(self) -> bool:
@@ -70,6 +74,8 @@ class Plan:
     approved: tuple[str, ...] = ()
     undoes: str = ""
     drift: Drift | None = None
+    # Whether what is refused for single entries is left out, so that the rest can be applied.
+    held: bool = False
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -114,7 +120,7 @@ def make_plan(case: Case, scope: Scope = Scope(), version: str = "2.16") -> Plan
     kinds, manifest, live, difference = case.kinds, case.manifest, case.live, case.difference
     steps, cycles = order.arrange(kinds, difference.changes, live)
     steps, left_out = _within(scope, steps, live)
-    refused = check(case, tuple(s.change for s in steps), cycles)
+    refused = check(case, steps, cycles)
     return Plan(
         workspace=live.workspace,
         paths=manifest.paths,
@@ -127,6 +133,16 @@ def make_plan(case: Case, scope: Scope = Scope(), version: str = "2.16") -> Plan
         window=live.window or DOCUMENTED_WINDOW,
         losing=affected(kinds, [step.change for step in steps]),
     )
+
+
+def without_entries(kinds: Sequence[Kind], plan: Plan, entries: Callable[[Address], bool], version: str) -> Plan:
+    """The plan without the changes at some entries, links to them, and all that need those."""
+    out = order.concerned(plan.steps, entries)
+    if not out:
+        return plan
+    steps = order.keep(plan.steps, set(range(len(plan.steps))) - out)
+    losing = affected(kinds, [step.change for step in steps])
+    return replace(plan, steps=steps, jobs=compile_steps(kinds, steps, version), losing=losing)
 
 
 def _within(scope: Scope, steps: tuple[Step, ...], live: Snapshot) -> tuple[tuple[Step, ...], tuple[Note, ...]]:

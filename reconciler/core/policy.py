@@ -50,6 +50,22 @@ class Written(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+# Of the declared contacts, whichever is more: ten of ten thousand say nothing, ten of forty do.
+MISSING = "10 or 2%"
+FEW_MISSING, SHARE_MISSING = 10, 0.02
+
+
+def _missing(value: Any) -> Any:
+    return value if value == MISSING else _limit(value)
+
+
+MissingLimit = Annotated[
+    int | str,
+    BeforeValidator(_missing),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?%$"}, {"const": MISSING}]}),
+]
+
+
 class Limits(Written):
     """How much one plan may do; over it the plan is refused. A percentage is taken of what is live."""
 
@@ -60,7 +76,7 @@ class Limits(Written):
     archives: Limit = 10
     detaches: Limit = 100
     people: Limit = 500
-    missing: Limit = 10
+    missing: MissingLimit = MISSING
     options: Number = 0
 
 
@@ -86,6 +102,7 @@ class Policy(Written):
     scope: Reach = Reach()
     undeclared_tags: Literal["ignore", "report", "drift"] = "report"
     missing_contacts: Literal["skip", "error", "create"] = "skip"
+    refused_entries: Literal["stop", "hold"] = "stop"
     limits: Limits = Limits()
 
     @model_validator(mode="after")
@@ -120,6 +137,7 @@ _RANKS: Mapping[str, Sequence[str]] = {
     "prune.companies": ("never", "owned", "all"),
     "undeclared_tags": ("drift", "report", "ignore"),
     "missing_contacts": ("error", "skip", "create"),
+    "refused_entries": ("stop", "hold"),
 }
 
 
@@ -150,7 +168,10 @@ def looser(name: str, base: Setting, here: Setting) -> bool:
         return bool(base) and (not here or not all(_within(glob, base) for glob in here))
     if isinstance(base, int) and isinstance(here, int):
         return here > base
-    if isinstance(base, str) and isinstance(here, str):
+    if base == MISSING:
+        # What its percentage comes to is not known here; ten it allows always.
+        return not (isinstance(here, int) and here <= FEW_MISSING)
+    if isinstance(base, str) and isinstance(here, str) and here != MISSING:
         return float(here.rstrip("%")) > float(base.rstrip("%"))
     return True
 

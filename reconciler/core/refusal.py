@@ -22,6 +22,8 @@ class Refusal:
     changes: tuple[Change, ...] = ()
     # The entries that this is about: they and what depends on them are refused. None: the whole plan is.
     entries: tuple[Address, ...] = ()
+    # Whom the plan leaves out, where that is what is refused: an approval is for exactly these.
+    left_out: tuple[Address, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.gate}: {self.message}"

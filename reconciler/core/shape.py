@@ -56,6 +56,7 @@ class _Refusal(_Part):
     gate: str
     message: str
     approve: str | None = None
+    entries: list[str] = []
 
 
 class _Note(_Part):
@@ -92,6 +93,7 @@ class _Plan(_Part):
     cost: _Cost
     refused: list[_Refusal]
     notes: list[_Note] = []
+    held: bool = False
     people: _People | None = None
     scope: dict[str, list[str]] = {}
     as_declared: dict[str, str] = {}

@@ -49,6 +49,7 @@ def render(document: Document) -> str:
         kinds={kind: (sum_of(things), _things(things)) for kind, things in kinds.items()},
         actions={action: actions[action] for action in (*Action, *sorted(set(actions) - set(Action))) if actions[action]},
         lost=sum(number for action, number in actions.items() if action in LOSING),
+        verdict=text.verdict(document),
         gates=by_gate(document),
         approvals=[text.option(word) for word in approvals(document)],
         warned=topics.pop(text.POLICY, ()),

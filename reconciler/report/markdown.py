@@ -153,7 +153,7 @@ def _top(document: Document, left: int) -> str:
 
 def _outcome(document: Document) -> str:
     refused = len(document["refused"])
-    told = f"**Refused: apply would write nothing, for {count(refused, 'reason')}.** " if refused else ""
+    told = f"**Refused: {text.verdict(document)}, for {count(refused, 'reason')}.** " if refused else ""
     return f"{told}{prose(text.summary(document))}\n"
 
 

@@ -44,6 +44,16 @@ def summary(outcomes: Iterable[Outcome], seconds: float, *, color: bool = False)
     return "\n".join(lines) + "\n"
 
 
+def held(refused: Sequence[str], *, color: bool = False) -> Iterator[str]:
+    """Why entries were left out while the rest was applied."""
+    if refused:
+        yield paint(f"Refused, and left out ({len(refused)}):", YELLOW, color)
+        yield from (f"  ! {clean(reason)}" for reason in refused[:LISTED])
+        if len(refused) > LISTED:
+            yield f"  and {len(refused) - LISTED} more"
+        yield ""
+
+
 def _sections(seen: Sequence[Outcome], color: bool) -> Iterator[str]:
     for status, heading in HEADINGS.items():
         concerned = [outcome for outcome in seen if outcome.status == status]

@@ -104,10 +104,13 @@ def _drift(drift: Document) -> str:
     """The last line of a look for drift: never "no drift" where there is nothing to hold live against."""
     moved, undeclared = (count(drift[key], word) for key, word in (("moved", "difference"), ("undeclared", "undeclared tag")))
     found = " and ".join(text for key, text in (("moved", moved), ("undeclared", undeclared)) if drift[key])
+    if drift.get("blind"):
+        return "Nothing can be said of this workspace."
+    untold = f" Nothing can be said of {_entries(drift['refused'])}." if drift.get("refused") else ""
     if not drift["recorded"]:
-        return f"Unrecorded: {found or 'no differences'}. No apply is on record under this name, so nobody can say what drifted."
+        return f"Unrecorded: {found or 'no differences'}. No apply is on record under this name, so nobody can say what drifted.{untold}"
     pending = f" {count(drift['pending'], 'change')} not applied yet." if drift["pending"] else ""
-    return f"Drift: {found}.{pending}" if found else f"No drift.{pending}"
+    return f"{f'Drift: {found}' if found else 'No drift seen' if untold else 'No drift'}.{untold}{pending}"
 
 
 def _header(document: Document, look: _Look) -> Iterator[str]:
@@ -288,12 +291,26 @@ def _refused(document: Document, look: _Look) -> Iterator[str]:
     refused = document["refused"]
     if not refused:
         return
-    yield look.paint(f"REFUSED: apply would write nothing, for {count(len(refused), 'reason')}", f"{BOLD};{RED}")
+    yield look.paint(f"REFUSED: {verdict(document)}, for {count(len(refused), 'reason')}", f"{BOLD};{RED}")
     for refusal in refused:
         yield f"  ! {look.paint(clean(refusal['gate']), RED)}: {clean(refusal['message'])}"
         if refusal.get("approve"):
             yield f"      if it is meant: {option(clean(refusal['approve']))}"
     yield ""
+
+
+def verdict(document: Document) -> str:
+    """What the refusals come to."""
+    drift = document.get("drift") or {}
+    if drift.get("blind"):
+        return "nothing can be said of this workspace"
+    if drift.get("refused"):
+        return f"nothing can be said of {_entries(drift['refused'])}"
+    return "apply would leave this out" if document.get("held") else "apply would write nothing"
+
+
+def _entries(number: int) -> str:
+    return "1 entry" if number == 1 else f"{number} entries"
 
 
 def option(approve: str) -> str:

@@ -11,7 +11,7 @@ from reconciler.workflow.adopting import (
     seek_declared,
     seek_named,
 )
-from reconciler.workflow.applying import carry_out, ready, refuse
+from reconciler.workflow.applying import carry_out, ready, refuse, refuse_whole
 from reconciler.workflow.files import applicable, read_plan, save, write_whole
 from reconciler.workflow.lookup import blind_spots, kind_of, list_all, look_up, raw_answers, raw_request, read_where, search
 from reconciler.workflow.manifests import (
@@ -71,6 +71,7 @@ __all__ = [
     "ready_undo",
     "recorded",
     "refuse",
+    "refuse_whole",
     "run_meant",
     "save",
     "search",

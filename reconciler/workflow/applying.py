@@ -6,18 +6,19 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 from reconciler.core.address import Address
 from reconciler.core.calls import Job, compile_steps
 from reconciler.core.change import Change
 from reconciler.core.document import Document, discreet, doubted
-from reconciler.core.gates import Approval, Case, pinned, standing
+from reconciler.core.gates import Approval, Case, held_entries, pinned, standing, stopping
 from reconciler.core.hold import Held, hold, touched
 from reconciler.core.naming import unsure
 from reconciler.core.narrow import narrow
 from reconciler.core.order import keep
 from reconciler.core.outcome import Outcome
-from reconciler.core.plan import Plan, Scope, make_plan
+from reconciler.core.plan import Plan, Scope, make_plan, without_entries
 from reconciler.core.privacy import shown
 from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Manifest
@@ -50,8 +51,7 @@ def barred(
     session: Session, found: Document, manifest: Manifest, rules: Rules, loosened: Sequence[Refusal]
 ) -> tuple[Refusal, ...]:
     """What already refused the plan when it was made, and is not approved. Raises Refused where no approval can lift it."""
-    refused = tuple(Refusal(r["gate"], r["message"], r["approve"]) for r in found["refused"])
-    left = (*loosened, *standing(refused, rules.approvals(manifest, session.now())))
+    left = (*loosened, *stopping(standing(refusals_of(found), rules.approvals(manifest, session.now())), manifest.policy))
     if not all(refusal.approve for refusal in left):
         refuse(left)
     return left
@@ -61,15 +61,60 @@ def held_to(
     session: Session, found: Document, fresh: tuple[Plan, Case], whole: Manifest, rules: Rules, refused: Sequence[Refusal]
 ) -> Ready:
     """What is left to do of a saved plan, a fresh one being what it would be now. Raises Refused, Stale."""
-    made, case = fresh
+    approved = _approved(session, found, fresh[0], whole, rules)
+    found, made, parted = _parted(session, found, fresh[0], whole, approved)
+    case = fresh[1]
     held = hold(found, made.steps, case.manifest, case.live)
     # What an approval would lift is lifted too where nothing is left to do: a plan that was carried out is simply done.
-    refuse(refused if held.keep or held.stale or held.unmade else ())
+    refuse(refused if held.keep or held.stale or held.unmade or not found["changes"] else ())
     if held.stale:
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
-    approved = _approved(session, found, made, whole, rules)
-    refuse(standing(made.refused, approved))
-    return replace(_compiled(session, found, fresh, whole, rules, held), approved=approved)
+    refuse(stopping(standing(made.refused, approved), whole.policy))
+    work = _compiled(session, found, (made, case), whole, rules, held)
+    return replace(work, approved=approved, refused=parted.refused, unmade=(*work.unmade, *parted.unmade))
+
+
+class _Parted(NamedTuple):
+    """What the policy holds of a plan whose rest is applied: why, and which planned changes."""
+
+    refused: tuple[Refusal, ...] = ()
+    unmade: tuple[str, ...] = ()
+
+
+def _parted(
+    session: Session, found: Document, made: Plan, manifest: Manifest, approved: Sequence[Approval]
+) -> tuple[Document, Plan, _Parted]:
+    """A saved plan and a fresh one without what is refused for single entries, then or now, where the policy holds only that."""
+    app_id = session.here.app_id
+    now = [r for r in standing(made.refused, approved) if held_entries([r], manifest.policy)]
+    # What was left out when it was planned is not in the plan, whatever is approved since.
+    known = refusals_of(found) if found.get("held") else standing(refusals_of(found), approved)
+    then = [r for r in known if held_entries([r], manifest.policy)]
+    fresh = {shown(entry, app_id) for r in now for entry in r.entries}
+    names = fresh | {str(entry) for r in then for entry in r.entries}
+    if not names:
+        return found, made, _Parted()
+    rest = without_entries(session.kinds, made, lambda address: shown(address, app_id) in names, session.client.version)
+    kept = {_subject(change, app_id) for change in rest.changes}
+    out = {_subject(change, app_id) for change in made.changes} - kept
+    named = [c for c in found["changes"] if not names.isdisjoint((c["address"], c["target"]))]
+    held = [c for c in found["changes"] if c in named or (c["action"], c["address"], c["target"]) in out]
+    changes = [change for change in found["changes"] if change not in held]
+    refused = (*now, *(r for r in then if fresh.isdisjoint(map(str, r.entries))))
+    return {**found, "changes": changes}, rest, _Parted(refused, tuple(f"{c['action']} {c['address']}" for c in held))
+
+
+def _subject(change: Change, app_id: str) -> tuple[str, str, str | None]:
+    """A change as a saved plan names it."""
+    return change.action.value, shown(change.address, app_id), shown(change.target, app_id) if change.target else None
+
+
+def refusals_of(found: Document) -> tuple[Refusal, ...]:
+    """What a saved plan was refused for; its entries stand there as they are shown."""
+    return tuple(
+        Refusal(r["gate"], r["message"], r["approve"], entries=tuple(Address(*name.split("/", 1)) for name in r.get("entries", ())))
+        for r in found["refused"]
+    )
 
 
 def _approved(session: Session, found: Document, made: Plan, manifest: Manifest, rules: Rules) -> tuple[Approval, ...]:
@@ -120,6 +165,11 @@ def refuse(refused: Iterable[Refusal]) -> None:
     told = [f"{refusal}{f' (--approve {refusal.approve})' if refusal.approve else ''}" for refusal in refused]
     if told:
         raise Refused(told)
+
+
+def refuse_whole(planned: Planned) -> None:
+    """Raises Refused where a plan is refused as a whole; what its policy holds of it is left out."""
+    refuse(stopping(planned.plan.refused, planned.manifest.policy))
 
 
 def carry_out(

@@ -213,4 +213,5 @@ def traced(session: Session, case: Case, notes: Sequence[Note]) -> tuple[Note, .
 def as_declared(case: Case) -> Mapping[Address, str]:
     """The live ids of all that was found as it is declared, in every field and link."""
     open_ = {change.address for change in case.difference.changes} | {address for address, _ in case.difference.beside}
+    open_ |= case.refused_entries
     return {a: i for a, i in case.live.pairs.items() if a not in open_ and not case.manifest.resources[a].gone}

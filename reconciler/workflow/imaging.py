@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.core.gates import check
@@ -41,12 +42,13 @@ def carriers(session: Session, work: Ready) -> Carriers:
 
 def unforeseen(work: Ready, carried: Carriers) -> tuple[Refusal, ...]:
     """The refusals of a plan that deletes things, where more carry them than were counted when it was held against the gates."""
-    case, changes = work.planned.case, work.planned.plan.changes
-    known = recounted(case.kinds, case.live, changes, carried)
-    if known == changes:
+    case, plan = work.planned.case, work.planned.plan
+    known = recounted(case.kinds, case.live, plan.changes, carried)
+    if known == plan.changes:
         return ()
-    told = {(refusal.gate, refusal.message) for refusal in check(case, changes, ())}
-    return tuple(refusal for refusal in check(case, known, ()) if (refusal.gate, refusal.message) not in told)
+    told = {(refusal.gate, refusal.message) for refusal in check(case, plan.steps, ())}
+    recounting = [replace(step, change=change) for step, change in zip(plan.steps, known, strict=True)]
+    return tuple(refusal for refusal in check(case, recounting, ()) if (refusal.gate, refusal.message) not in told)
 
 
 def keep(session: Session, work: Ready, run: str, carried: Carriers) -> None:

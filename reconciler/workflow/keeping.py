@@ -158,7 +158,7 @@ class Recorder:
 
         skipped = [Settlement(self.numbers[o.step], o.status) for o in outcomes if o.status is Status.SKIPPED]
         counts = _counts(outcomes)
-        done = counts.get(Status.APPLIED, 0) == sum(counts.values()) and not self.work.unmade
+        done = counts.get(Status.APPLIED, 0) == sum(counts.values()) and not self.work.unmade and not self.work.refused
         self.ledger.settle(self.run, skipped)
         records = self._as_found(outcomes)
         app_id, name = self.session.here.app_id, self.work.whole.name
@@ -185,7 +185,8 @@ class Recorder:
         case, policy = self.case, self.work.whole.policy.links
         ids = {**case.live.pairs, **{address: live_id for address, live_id in made.items() if live_id}}
         sides = standing(case.live, case.difference, outcomes, ids, policy)
-        found = list(as_found(self.scribe, case.manifest, sides, self.records))
+        told = {address: r for address, r in case.manifest.resources.items() if address not in case.refused_entries}
+        found = list(as_found(self.scribe, replace(case.manifest, resources=told), sides, self.records))
         return [*found, *self._untouched(ids)]
 
     def _untouched(self, ids: Mapping[Address, str]) -> list[Record]:

@@ -9,13 +9,14 @@ from reconciler.core import globs
 from reconciler.core.calls import Call, Ref
 from reconciler.core.document import MASKED, Document, View, document
 from reconciler.core.doubt import doubts
-from reconciler.core.gates import standing
+from reconciler.core.gates import BLINDING, held_entries, standing
 from reconciler.core.kind import Kind
 from reconciler.core.narrow import narrow
 from reconciler.core.origin import Origin, origins
-from reconciler.core.plan import Plan, Scope, make_plan
+from reconciler.core.plan import Drift, Plan, Scope, make_plan, without_entries
 from reconciler.core.policy import moved, tightened
 from reconciler.core.privacy import shown
+from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Manifest, Note, Snapshot, Workspace
 from reconciler.core.rules import NO_RULES, Rules, govern, over_calls
 from reconciler.kinds import KINDS
@@ -44,16 +45,29 @@ def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rules:
     made = make_plan(case, scope, session.client.version)
     if scope.moved:
         made = replace(made, drift=drift_of(case), notes=traced(session, case, made.notes))
-    return Planned(ruled(session, made, manifest, rules), case, found, doubted)
+    made = ruled(session, made, manifest, rules)
+    if made.drift:
+        made = replace(made, drift=_told(made.drift, made.refused))
+    return Planned(made, case, found, doubted)
+
+
+def _told(drift: Drift, refused: Sequence[Refusal]) -> Drift:
+    """How far live moved, with how much of it could not be told."""
+    entries = {entry for refusal in refused for entry in refusal.entries}
+    return replace(drift, refused=len(entries), blind=any(not r.entry_wide and r.gate in BLINDING for r in refused))
 
 
 def ruled(session: Session, made: Plan, manifest: Manifest, rules: Rules) -> Plan:
-    """The plan with the refusals that no approval lifts, and a note for those that one does."""
-    refused = (*standing(made.refused, rules.approvals(manifest, session.now())), *over_calls(rules, made.calls))
+    """The plan with the refusals that no approval lifts, and a note for those that one does; without what the policy holds of it."""
+    refused = standing(made.refused, rules.approvals(manifest, session.now()))
     lifted = [refusal for refusal in made.refused if refusal not in refused]
     notes = tuple(Note("approved", str(refusal)) for refusal in lifted)
     approved = tuple(dict.fromkeys(refusal.approve for refusal in lifted if refusal.approve))
-    return replace(made, refused=refused, notes=(*made.notes, *notes), approved=approved)
+    held = held_entries(refused, manifest.policy)
+    if held and not made.scope.moved:
+        made = without_entries(session.kinds, made, held.__contains__, session.client.version)
+    refused = (*refused, *over_calls(rules, made.calls))
+    return replace(made, refused=refused, notes=(*made.notes, *notes), approved=approved, held=bool(held))
 
 
 def _unmatched(manifest: Manifest, scope: Scope, app_id: str) -> tuple[Note, ...]:

@@ -13,6 +13,7 @@ from reconciler.core.doubt import Doubts
 from reconciler.core.gates import Approval, Case
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
+from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Manifest, Snapshot, Workspace
 from reconciler.core.undo import Ownership
 from reconciler.kinds import KINDS
@@ -77,6 +78,8 @@ class Ready:
     ids: Mapping[Address, str] = field(default_factory=dict)
     ownership: Ownership | None = None
     approved: tuple[Approval, ...] = ()
+    # Why entries are left out of it, where the policy lets the rest pass.
+    refused: tuple[Refusal, ...] = ()
 
 
 def connect(client: Client, ledger: Ledger | None = None, **rest: Any) -> Session:

@@ -137,6 +137,11 @@ def test_one_issue_is_opened_kept_up_to_date_and_closed(github: GitHub, pipeline
     served.seed({"contacts": [{"external_id": "25", "name": "Hoban Washburn"}]})
     assert github.workflow("intercom-nightly"), github.log
     assert [one["state"] for one in stored(github, "issues")] == ["closed"]
+    # Nobody can say is no "as applied": the issue is there for it too.
+    repository.commit(m=NAMED + "workspace: {app_id: another1}\n")
+    assert github.workflow("intercom-nightly"), github.log
+    assert "nothing can be said of this workspace" in stored(github, "issues")[-1]["body"]
+    assert [one["state"] for one in stored(github, "issues")] == ["closed", "open"]
     assert served.writes() == []
 
 

@@ -109,6 +109,9 @@ def test_one_issue_is_opened_kept_up_to_date_and_closed(lab: GitLab, pipeline: P
     assert [one["state"] for one in lab.issues] == ["closed"]
     assert lab.job("nightly", **READ | {"INTERCOM_READ_TOKEN": "dG9rOnJldm9rZWQ="}) == 1
     assert len(lab.issues) == 1
+    repository.commit(m="workspace: {app_id: another1}\ntags: [vip]\n")
+    assert lab.job("nightly", **READ) == 0, lab.log
+    assert "nothing can be said of this workspace" in lab.issues[-1]["description"]
 
 
 def test_a_large_plan_is_kept_whole_and_its_note_is_cut(lab: GitLab, pipeline: Pipeline) -> None:
