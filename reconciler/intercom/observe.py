@@ -17,6 +17,7 @@ from reconciler.core.resource import Live, Manifest, Note, Resource, Snapshot, W
 from reconciler.errors import IntercomError
 from reconciler.intercom import me, routes, totals
 from reconciler.intercom.http import Client, HttpError, Reply, Request, UnsafeSegment
+from reconciler.intercom.people import People
 from reconciler.intercom.pool import reading
 from reconciler.intercom.scroll import scroll
 from reconciler.intercom.totals import Tally
@@ -71,6 +72,7 @@ class Observer:
         Raises IntercomError when a read fails after its retries: what could not be read is never taken for absent.
         """
         sight = Sight()
+        self.client.known.learn(People(self.kinds, manifest.resources, sight.seen))
         before = self.client.sent.total()
         found = match.Match()
         with reading(self.client) as pool:
@@ -105,6 +107,7 @@ class Observer:
     def by_ids(self, kind: Kind, ids: Sequence[str]) -> Sequence[Live]:
         """The live things with these ids, by one search for each page of them where the kind has one, else one by one."""
         sight = Sight({kind.name: Seen()})
+        self.client.known.learn(People(self.kinds, {}, sight.seen))
         searched = kind.search and any(i.field == "id" and i.search for i in kind.identities)
         size = BATCH if searched else 1
         how = How.SEARCH if searched else How.GET
@@ -116,6 +119,7 @@ class Observer:
     def everything(self, kind: Kind) -> Mapping[str, Live]:
         """Every thing that the listing of a kind shows, by its id."""
         sight = Sight({kind.name: Seen()})
+        self.client.known.learn(People(self.kinds, {}, sight.seen))
         with reading(self.client) as pool:
             self._read_all(kind, sight, pool)
         return sight.seen[kind.name].things
@@ -205,10 +209,10 @@ class Observer:
                 yield from self._point(kind, read, seen)
             case How.SEARCH:
                 values = spellings(kind.identity[read.by], read.keys)
-                yield from self._search(kind, {"field": read.by, "operator": "IN", "value": values})
+                yield from self._search(kind, read.by, {"field": read.by, "operator": "IN", "value": values})
             case How.LOOSE:
                 filters = [{"field": read.by, "operator": "~", "value": key} for key in read.keys]
-                yield from self._search(kind, {"operator": "OR", "value": filters} if len(filters) > 1 else filters[0])
+                yield from self._search(kind, read.by, {"operator": "OR", "value": filters} if len(filters) > 1 else filters[0])
 
     def _list(self, kind: Kind, seen: Seen) -> Iterator[Body]:
         """A whole listing; of one in pages only the first, whose count says whether the rest is worth it."""
@@ -244,9 +248,13 @@ class Observer:
                 raise
             yield from scroll(self.client, kind.scroll)
 
-    def _search(self, kind: Kind, query: Body) -> Iterator[Body]:
+    def _search(self, kind: Kind, by: str, query: Body) -> Iterator[Body]:
+        """What a search by one field finds. What comes without that field may be the one that is asked for, and cannot be told."""
         assert kind.search is not None
-        yield from routes.searched(self.client, kind.search, query)
+        for body in routes.searched(self.client, kind.search, query):
+            if not isinstance(body.get(by), str) or not body[by]:
+                raise routes.bad(self.client, routes.request_of(kind.search), f"a search by {by} found something without {by}")
+            yield body
 
     def _get(self, kind: Kind, live_id: str, seen: Seen) -> Iterator[Body]:
         """One thing by its id. 404, or 410 for a merged contact, means that it is not there under this id."""

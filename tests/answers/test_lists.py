@@ -45,6 +45,14 @@ def test_a_search_that_contradicts_itself_once_is_read_again(route: MakeRoute) -
     assert changes(told.document(told.manifest(LEAD))) == []
 
 
+@pytest.mark.parametrize("email", [None, "", 5, [], {}], ids=repr)
+def test_whom_a_search_shows_without_what_it_was_asked_for_may_be_the_one_who_is_meant(route: MakeRoute, email: Any) -> None:
+    told = route({"contacts": [{"role": "lead", "email": "zoe@serenity.example"}]})
+    told.between = says("/contacts/search", data=lambda rows: [{**row, "email": email} for row in rows])
+    with pytest.raises(IntercomError):
+        told.document(told.manifest(LEAD))
+
+
 def crowd(number: int) -> dict[str, Any]:
     return {
         "tags": [f"t{n}" for n in range(number)],
@@ -121,7 +129,7 @@ def endless(pattern: str, rows: Rows, total: int | None, kind: str = "contact") 
             more: dict[str, Any] = {"pages": None, "scroll_param": f"scroll{number}"}
         else:
             more = {"pages": {"type": "pages", "page": number, "per_page": 150, "next": {"starting_after": f"cursor{number}"}}}
-        named = {"type": kind, "company_id": f"x{number}"}
+        named = {"type": kind, "company_id": f"x{number}", "email": "zoe@serenity.example"}
         return {"type": "list", "data": [named | row for row in rows(number)], "total_count": total, **more}
 
     return lambda app: Instead(app, pattern, answer)
