@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import re
-from collections.abc import Iterable
-from typing import Any
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+from urllib.parse import quote
 
 from reconciler.core.address import Address
 from reconciler.core.values import mask
@@ -32,6 +35,101 @@ def without(text: str, values: Iterable[str]) -> str:
     for value in sorted(filter(None, values), key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "***", text, flags=re.IGNORECASE)
     return text
+
+
+# The id of whoever is in the way, and runs of more digits than a phone number has (15, ITU-T E.164): they say who that is.
+_IDS = re.compile(r"(\bid=(?:[0-9a-f]{24}|[0-9]+)(?![\w@])|(?<![\w@.])[0-9]{16,}(?![\w@]))")
+_ENCODED_MAIL = re.compile(r"[^\s@/?&=%]+(?:%[0-9A-Fa-f]{2}[^\s@/?&=%]*)*?%40[^\s@/?&]+")
+_NUMBER = re.compile(r"(?<![\w.])\+?\(?[0-9](?:[ ().\-/]*[0-9])+(?!\w)")
+_SHORTEST, _LONGEST = 7, 15
+# Scripts from here on have no blanks between words.
+_UNSPACED = "\u2e80"
+# No value that is longer is looked for as a whole.
+_MOST = 300
+
+
+class Source(Protocol):
+    """Where personal values stand."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+
+class Known:
+    """The personal values that a run knows, of anybody: somebody else's message is shown without them.
+
+    Sources may grow; they are read again where a message is shown after they did.
+    """
+
+    def __init__(self) -> None:
+        self._sources: list[Source] = []
+        self._size = -1
+        self._values: frozenset[str] = frozenset()
+
+    def learn(self, source: Source) -> None:
+        """Where more of them stand."""
+        self._sources.append(source)
+
+    def masked(self, text: str) -> str:
+        """Foreign text in which no known value is readable, nor what looks like an e-mail or a phone number; but for ids."""
+        size = sum(map(len, self._sources))
+        if size != self._size:
+            self._values = frozenset(form for source in self._sources for value in source for form in _forms(value))
+            self._size = size
+        parts = _IDS.split(text)
+        return "".join(part if n % 2 else self._without(part) for n, part in enumerate(parts))
+
+    def _without(self, text: str) -> str:
+        text = encoded_mail_hidden(str(hidden(text, False)))
+        return _NUMBER.sub(self._number, "".join(self._pieces(text)))
+
+    def _number(self, found: re.Match[str]) -> str:
+        digits = re.sub("[^0-9]", "", found[0])
+        return "***" if _SHORTEST <= len(digits) <= _LONGEST or digits in self._values else found[0]
+
+    def _pieces(self, text: str) -> Iterator[str]:
+        """The text, cut at what is known: at each place the longest."""
+        edges = [i for i in range(len(text) + 1) if _edge(text, i)]
+        longest = min(max(map(len, self._values), default=0), _MOST)
+        at = 0
+        for n, start in enumerate(edges):
+            if start < at:
+                continue
+            ends = [end for end in edges[n + 1 :] if end - start <= longest]
+            known = next((end for end in reversed(ends) if _folded(text[start:end]) in self._values), None)
+            if known is not None:
+                yield text[at:start] + "***"
+                at = known
+        yield text[at:]
+
+
+def _edge(text: str, at: int) -> bool:
+    """Whether a word may begin or end here."""
+    around = text[max(at - 1, 0) : at + 1]
+    return at in (0, len(text)) or not (_WORD.match(around[0]) and _WORD.match(around[-1])) or max(around) >= _UNSPACED
+
+
+_WORD = re.compile(r"\w")
+
+
+def _folded(value: str) -> str:
+    return unicodedata.normalize("NFC", value).casefold()
+
+
+def _forms(value: str) -> Iterator[str]:
+    """How a value may stand in a message: as it is, escaped for a URL or HTML, and of a number its digits."""
+    value = value.strip()
+    if value:
+        yield from {_folded(form) for form in (value, quote(value, safe=""), html.escape(value))}
+        digits = re.sub("[^0-9]", "", value)
+        if len(digits) >= 5 and not re.search("[^0-9 ().+/-]", value):
+            yield digits
+
+
+def encoded_mail_hidden(text: str) -> str:
+    """A text, as a URL is one, without the e-mails that stand in it encoded."""
+    return _ENCODED_MAIL.sub("***", text)
 
 
 def hidden(value: Any, personal: bool) -> Any:

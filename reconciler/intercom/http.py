@@ -27,6 +27,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import should_bypass_proxies
 
 from reconciler import __version__
+from reconciler.core.privacy import Known, encoded_mail_hidden
 from reconciler.errors import IntercomError, Usage
 from reconciler.intercom.bounded import BoundedAdapter, endless
 from reconciler.intercom.limiter import WINDOW, Heard, Limiter, NotAdmitted, heard, whole
@@ -148,7 +149,7 @@ class Call:
     path: str
 
     def __str__(self) -> str:
-        return f"{self.method} {self.host}{shown(self.path)}"
+        return f"{self.method} {self.host}{shown(encoded_mail_hidden(self.path))}"
 
 
 class CallError(IntercomError):
@@ -164,7 +165,10 @@ class CallError(IntercomError):
 
 
 class HttpError(CallError):
-    """Intercom said no, after the retries that its status allows; code and message are those of its first error."""
+    """Intercom said no, after the retries that its status allows; code and message are those of its first error.
+
+    `said` is its message as it came, for us alone; `message` tells no personal value that this run knows.
+    """
 
     def __init__(
         self,
@@ -174,11 +178,17 @@ class HttpError(CallError):
         message: str = "",
         request_id: str | None = None,
         link: str | None = None,
+        known: Known | None = None,
     ) -> None:
         super().__init__(call)
-        self.status, self.code, self.message = status, code, message
+        self.status, self.code, self.said = status, code, message
+        self._known = known or Known()
         self.request_id, self.link = request_id, link
         self.hint = {401: TOKEN_HINTS.get(code, TOKEN_HINT), 403: SCOPE_HINT if code == "forbidden" else ""}.get(status, "")
+
+    @property
+    def message(self) -> str:
+        return self._known.masked(self.said[: SHOWN * 4])
 
     @property
     def gone(self) -> bool:
@@ -186,7 +196,7 @@ class HttpError(CallError):
         return self.status in (404, 410) and bool(self.code)
 
     def __str__(self) -> str:
-        said = ": ".join(shown(text) for text in (self.code, self.message) if text)
+        said = ": ".join(shown(text) for text in (self._known.masked(self.code), self.message) if text)
         text = f"{self.call}: {self.status} {said or phrase(self.status)}{self.hint}"
         return f"{text} (request {shown(self.request_id)})" if self.request_id else text
 
@@ -292,6 +302,7 @@ class Client:
         self._sleep = self.sleep or self.stop.wait
         self.limiter = Limiter(self.share, self.monotonic, self._sleep, self.rand)
         self.sent: Counter[str] = Counter()
+        self.known = Known()
         self._lock = threading.Lock()
         self._noticed = -math.inf
         self._headers = self._common_headers()
@@ -450,7 +461,7 @@ class Client:
         status, body = response.status_code, {} if crowded(content) else parsed(content) or {}
         code, message = (self._safe(text) for text in first_error(body))
         request_id = self._request_id(response, body)
-        error = HttpError(self._call(request), status, code, message, request_id, response.headers.get("Link"))
+        error = HttpError(self._call(request), status, code, message, request_id, response.headers.get("Link"), self.known)
         if error.hint == TOKEN_HINT and self.token and self.token.looks_cut:
             error.hint = CUT_TOKEN_HINT
         passing = status == 408 or status >= 500
@@ -469,7 +480,7 @@ class Client:
             return self._bad(request, f"{status} with {found} where a JSON object was expected", "look")
         if body.get("type") == "error.list":
             said = ": ".join(self._safe(text) for text in first_error(body) if text)
-            return self._bad(request, f"{status} with an error inside: {shown(said)}", "look")
+            return self._bad(request, f"{status} with an error inside: {shown(self.known.masked(said[: SHOWN * 4]))}", "look")
         limit, request_id = whole(headers.get("X-RateLimit-Limit")), self._request_id(response, body)
         return Reply(status, body, request_id, headers.get("Link"), limit, heard(headers), self._presentable(headers))
 

@@ -20,6 +20,7 @@ from reconciler.errors import IntercomError, unforeseen
 from reconciler.intercom import routes
 from reconciler.intercom.http import CallError, Client, HttpError, NoAnswer, Reply, Request
 from reconciler.intercom.limiter import seconds
+from reconciler.intercom.people import of_one
 from reconciler.intercom.prove import Another, Bearers, Ids, Names, called
 
 # Intercom archives a deleted company some time later; how much later is not documented.
@@ -126,7 +127,7 @@ class Performer:
             return Outcome(job.covers[0], change, Status.APPLIED, "was gone already", change.id)
         if error.gone and change.action is Action.UNARCHIVE:
             return self._deleted(job, change, ids, error)
-        if error.status == 409 and change.action is Action.CREATE and kind.conflict and (found := kind.conflict(error.message)):
+        if error.status == 409 and change.action is Action.CREATE and kind.conflict and (found := kind.conflict(error.said)):
             return self._exists(kind, job, change, *found, error)
         raise error
 
@@ -182,11 +183,13 @@ class Performer:
         assert kind.get is not None
         asked = routes.request(kind.get, {"id": live_id})
         try:
-            return routes.thing(self.client, asked, kind, self.client.send(asked).body)
+            here = routes.thing(self.client, asked, kind, self.client.send(asked).body)
         except HttpError as error:
             if error.gone:
                 return None
             raise
+        self.client.known.learn(of_one(kind, here))
+        return here
 
     def _is_meant(self, kind: Kind, change: ThingChange, here: Live) -> bool:
         resource = self.resources[change.address]
@@ -239,7 +242,7 @@ class Performer:
         raise Another(text)
 
     def _link_refused(self, link: LinkKind, change: LinkChange, error: HttpError) -> _Failed:
-        if error.gone and link.lost_source and error.message == link.lost_source:
+        if error.gone and link.lost_source and error.said == link.lost_source:
             return _Failed(Status.SKIPPED, f"the {link.source} is archived, merged or deleted: {error.message}", error.request_id)
         if error.gone and change.action is Action.DETACH:
             return _Failed(Status.APPLIED, "was gone already", error.request_id)

@@ -1,0 +1,62 @@
+"""Somebody else's message is shown without the people whom it names, and with the ids that say who is in the way."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.core.privacy import Known
+
+ID = "5ba682d23d7cf92bef87bfd4"
+PEOPLE = ["Zoë Alleyne", "Al", "王小明", "+1 555 0107", "12345", "zoe@serenity.example", "O'Hara & <Sons>", "Hoban"]
+
+
+def masked(text: str) -> str:
+    known = Known()
+    known.learn(PEOPLE)
+    return known.masked(text)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Zoë Alleyne exists", "*** exists"),
+        ("ZOE\u0308 ALLEYNE exists", "*** exists"),
+        ("name='Zoë Alleyne'", "name='***'"),
+        ("name=Zo%C3%AB%20Alleyne&x", "name=***&x"),
+        ("O&#x27;Hara &amp; &lt;Sons&gt;", "***"),
+        ("also Al, not Alabama", "also ***, not Alabama"),
+        ("联系人王小明不存在", "联系人***不存在"),
+        ("tel. 15550107, 1-555-0107, (1) 555 0107", "tel. ***, ***, ***"),
+        ("pin 12345 of 54321", "pin *** of 54321"),
+        ("somebody at +49 (0)30 1234-567", "somebody at ***"),
+        ("+15559999999", "***"),
+        ("ann@mail.example and ann%40mail.example", "a***@mail.example and ***"),
+        ("<ann@mail.example>", "<***@mail.example>"),
+        (f"exists with id={ID}", f"exists with id={ID}"),
+        ("exists with id=1234567890", "exists with id=1234567890"),
+        (f"Hoban exists with id={ID}, Al", f"*** exists with id={ID}, ***"),
+        ("account 1234567890123456 is taken", "account 1234567890123456 is taken"),
+        ("id=5550107@mail.example", "i***@mail.example"),
+        ("1234567890123456@mail.example", "1***@mail.example"),
+        ("Exceeded rate limit of 167 in 10_seconds", "Exceeded rate limit of 167 in 10_seconds"),
+        ("bad 'custom_attributes' parameter", "bad 'custom_attributes' parameter"),
+        ("", ""),
+    ],
+)
+def test_who_is_named_is_masked_and_who_is_in_the_way_is_not(said: str, shown: str) -> None:
+    assert masked(said) == shown
+
+
+def test_what_a_run_learns_later_is_masked_too() -> None:
+    known, people = Known(), list[str]()
+    known.learn(people)
+    assert known.masked("Zoe exists") == "Zoe exists"
+    people.append("Zoe")
+    assert known.masked("Zoe exists") == "*** exists"
+
+
+def test_a_long_message_takes_no_time() -> None:
+    known = Known()
+    known.learn([f"person {n}" for n in range(2000)] + ["x" * 500])
+    assert known.masked("- " * 600) == "- " * 600
+    assert known.masked("7 " * 600) == "7 " * 600
