@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.core import globs, order
@@ -11,7 +11,6 @@ from reconciler.core.address import Address
 from reconciler.core.calls import Job, compile_steps
 from reconciler.core.change import Action, Change
 from reconciler.core.gates import Case, People, affected, check
-from reconciler.core.kind import Kind
 from reconciler.core.naming import unsure
 from reconciler.core.order import Step
 from reconciler.core.refusal import Refusal
@@ -135,14 +134,14 @@ def make_plan(case: Case, scope: Scope = Scope(), version: str = "2.16") -> Plan
     )
 
 
-def without_entries(kinds: Sequence[Kind], plan: Plan, entries: Callable[[Address], bool], version: str) -> Plan:
+def without_entries(case: Case, plan: Plan, entries: Callable[[Address], bool], version: str) -> Plan:
     """The plan without the changes at some entries, links to them, and all that need those."""
     out = order.concerned(plan.steps, entries)
     if not out:
         return plan
     steps = order.keep(plan.steps, set(range(len(plan.steps))) - out)
-    losing = affected(kinds, [step.change for step in steps])
-    return replace(plan, steps=steps, jobs=compile_steps(kinds, steps, version), losing=losing)
+    jobs = compile_steps(case.kinds, steps, version, unsure(case.kinds, steps, case.live))
+    return replace(plan, steps=steps, jobs=jobs, losing=affected(case.kinds, [step.change for step in steps]))
 
 
 def _within(scope: Scope, steps: tuple[Step, ...], live: Snapshot) -> tuple[tuple[Step, ...], tuple[Note, ...]]:

@@ -66,6 +66,11 @@ MissingLimit = Annotated[
 ]
 
 
+def is_share(limit: int | str) -> bool:
+    """Whether a limit is a share of what is live, which then must be counted."""
+    return isinstance(limit, str) and limit != MISSING
+
+
 class Limits(Written):
     """How much one plan may do; over it the plan is refused. A percentage is taken of what is live."""
 

@@ -12,6 +12,7 @@ from typing import Any
 from reconciler.core import match
 from reconciler.core.address import Address, LinkName
 from reconciler.core.kind import Kind, LinkKind, Listing
+from reconciler.core.policy import is_share
 from reconciler.core.reads import BATCH, NO_HINTS, Hints, How, Read, Seen, next_reads, spellings
 from reconciler.core.resource import Live, Manifest, Note, Resource, Snapshot, Workspace
 from reconciler.errors import IntercomError
@@ -371,7 +372,7 @@ class Observer:
     def _totals(self, manifest: Manifest, sight: Sight) -> Mapping[str, int]:
         """How many things are live, by kind: known where all were listed, counted where a percentage is written."""
         totals = {name: seen.total if seen.total is not None else len(seen.things) for name, seen in sight.seen.items()}
-        if not any(isinstance(limit, str) for _, limit in manifest.policy.limits):
+        if not any(is_share(limit) for _, limit in manifest.policy.limits):
             return totals
         for kind in self.kinds:
             listing = kind.listing

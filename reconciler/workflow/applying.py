@@ -62,7 +62,7 @@ def held_to(
 ) -> Ready:
     """What is left to do of a saved plan, a fresh one being what it would be now. Raises Refused, Stale."""
     approved = _approved(session, found, fresh[0], whole, rules)
-    found, made, parted = _parted(session, found, fresh[0], whole, approved)
+    found, made, parted = _parted(session, found, fresh, whole, approved)
     case = fresh[1]
     held = hold(found, made.steps, case.manifest, case.live)
     # What an approval would lift is lifted too where nothing is left to do: a plan that was carried out is simply done.
@@ -82,25 +82,25 @@ class _Parted(NamedTuple):
 
 
 def _parted(
-    session: Session, found: Document, made: Plan, manifest: Manifest, approved: Sequence[Approval]
+    session: Session, found: Document, fresh: tuple[Plan, Case], manifest: Manifest, approved: Sequence[Approval]
 ) -> tuple[Document, Plan, _Parted]:
     """A saved plan and a fresh one without what is refused for single entries, then or now, where the policy holds only that."""
-    app_id = session.here.app_id
+    (made, case), app_id = fresh, session.here.app_id
     now = [r for r in standing(made.refused, approved) if held_entries([r], manifest.policy)]
     # What was left out when it was planned is not in the plan, whatever is approved since.
     known = refusals_of(found) if found.get("held") else standing(refusals_of(found), approved)
     then = [r for r in known if held_entries([r], manifest.policy)]
-    fresh = {shown(entry, app_id) for r in now for entry in r.entries}
-    names = fresh | {str(entry) for r in then for entry in r.entries}
+    told = {shown(entry, app_id) for r in now for entry in r.entries}
+    names = told | {str(entry) for r in then for entry in r.entries}
     if not names:
         return found, made, _Parted()
-    rest = without_entries(session.kinds, made, lambda address: shown(address, app_id) in names, session.client.version)
+    rest = without_entries(case, made, lambda address: shown(address, app_id) in names, session.client.version)
     kept = {_subject(change, app_id) for change in rest.changes}
     out = {_subject(change, app_id) for change in made.changes} - kept
     named = [c for c in found["changes"] if not names.isdisjoint((c["address"], c["target"]))]
     held = [c for c in found["changes"] if c in named or (c["action"], c["address"], c["target"]) in out]
     changes = [change for change in found["changes"] if change not in held]
-    refused = (*now, *(r for r in then if fresh.isdisjoint(map(str, r.entries))))
+    refused = (*now, *(r for r in then if told.isdisjoint(map(str, r.entries))))
     return {**found, "changes": changes}, rest, _Parted(refused, tuple(f"{c['action']} {c['address']}" for c in held))
 
 

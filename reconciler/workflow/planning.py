@@ -9,7 +9,7 @@ from reconciler.core import globs
 from reconciler.core.calls import Call, Ref
 from reconciler.core.document import MASKED, Document, View, document
 from reconciler.core.doubt import doubts
-from reconciler.core.gates import BLINDING, held_entries, standing
+from reconciler.core.gates import BLINDING, Case, held_entries, standing
 from reconciler.core.kind import Kind
 from reconciler.core.narrow import narrow
 from reconciler.core.origin import Origin, origins
@@ -45,7 +45,7 @@ def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rules:
     made = make_plan(case, scope, session.client.version)
     if scope.moved:
         made = replace(made, drift=drift_of(case), notes=traced(session, case, made.notes))
-    made = ruled(session, made, manifest, rules)
+    made = ruled(session, made, case, rules)
     if made.drift:
         made = replace(made, drift=_told(made.drift, made.refused))
     return Planned(made, case, found, doubted)
@@ -57,15 +57,15 @@ def _told(drift: Drift, refused: Sequence[Refusal]) -> Drift:
     return replace(drift, refused=len(entries), blind=any(not r.entry_wide and r.gate in BLINDING for r in refused))
 
 
-def ruled(session: Session, made: Plan, manifest: Manifest, rules: Rules) -> Plan:
+def ruled(session: Session, made: Plan, case: Case, rules: Rules) -> Plan:
     """The plan with the refusals that no approval lifts, and a note for those that one does; without what the policy holds of it."""
-    refused = standing(made.refused, rules.approvals(manifest, session.now()))
+    refused = standing(made.refused, rules.approvals(case.manifest, session.now()))
     lifted = [refusal for refusal in made.refused if refusal not in refused]
     notes = tuple(Note("approved", str(refusal)) for refusal in lifted)
     approved = tuple(dict.fromkeys(refusal.approve for refusal in lifted if refusal.approve))
-    held = held_entries(refused, manifest.policy)
+    held = held_entries(refused, case.manifest.policy)
     if held and not made.scope.moved:
-        made = without_entries(session.kinds, made, held.__contains__, session.client.version)
+        made = without_entries(case, made, held.__contains__, session.client.version)
     refused = (*refused, *over_calls(rules, made.calls))
     return replace(made, refused=refused, notes=(*made.notes, *notes), approved=approved, held=bool(held))
 

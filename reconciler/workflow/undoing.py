@@ -59,7 +59,7 @@ def undo(session: Session, run: str, rules: Rules = NO_RULES) -> Planned:
     """A plan that takes a run back. Reads only. Raises Usage where nothing is known of the run, Refused for another workspace."""
     turned, case = _turned(session, *_past(session, run), rules)
     made = replace(make_plan(case, EVERYTHING, session.client.version), undoes=run)
-    return Planned(ruled(session, made, turned.manifest, rules), case)
+    return Planned(ruled(session, made, case, rules), case)
 
 
 def ready_undo(session: Session, found: Document, rules: Rules = NO_RULES) -> Ready:
