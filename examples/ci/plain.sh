@@ -19,7 +19,7 @@ POLICY=${POLICY:-intercom-policy.yaml} # outside of the manifest, and best under
 BASE=${BASE:-origin/main}              # what a change request goes into
 BEFORE=${BEFORE:-HEAD^1}               # the main branch before the merge
 OUT=${OUT:-out}
-WAIT=${WAIT:-30} # seconds for another apply to end
+WAIT=${WAIT:-90} # seconds for another apply to end; that of one that was killed ends by itself after 60
 
 # git, git:REMOTE, postgresql://HOST/DATABASE or none; empty: a file in .reconciler/, for a machine that stays.
 export RECONCILER_LEDGER="${RECONCILER_LEDGER-git}"

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from reconciler.workflow import Session
 
 VARIABLE = "RECONCILER_LEDGER"
+# Longer than the lease of a run that was killed, in seconds: who waits so long needs nobody who looks after it.
+LOCK_TIMEOUT = 90.0
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
@@ -32,7 +34,7 @@ class Memory:
     seconds; `must`: its verb says nothing, and does nothing, without the ledger of a team."""
 
     address: str = ""
-    timeout: float = 30.0
+    timeout: float = LOCK_TIMEOUT
     must: bool = False
     told: set[str] = field(default_factory=set, compare=False)
 
@@ -171,6 +173,9 @@ LOST = "nothing is owned or pruned, there is no drift, no undo and no history, a
 _HOMES = "postgresql://…, git, git:REMOTE or none; else a file in .reconciler/."
 LEDGER = click.option("--ledger", metavar="ADDRESS", default="", envvar=VARIABLE, show_envvar=True, help=_HOMES)
 
+_WAIT = "Wait for the lock."
+LOCK = click.option("--lock-timeout", type=click.FloatRange(0), default=LOCK_TIMEOUT, show_default=True, metavar="SECONDS", help=_WAIT)
+
 
 def ledger_options(verb: Verb) -> Verb:
     """Adds `--ledger`; the verb gets it as `memory`."""
@@ -178,7 +183,7 @@ def ledger_options(verb: Verb) -> Verb:
     @LEDGER
     @functools.wraps(verb)
     def wrapped(*args: Any, ledger: str, **kwargs: Any) -> Any:
-        return verb(*args, memory=_memory(ledger, 30.0), **kwargs)
+        return verb(*args, memory=_memory(ledger, LOCK_TIMEOUT), **kwargs)
 
     return wrapped  # type: ignore[return-value]  # click decorates a callable and keeps its shape
 
@@ -187,7 +192,7 @@ def lock_options(verb: Verb) -> Verb:
     """Adds `--ledger` and `--lock-timeout`; the verb gets them as `memory`."""
 
     @LEDGER
-    @click.option("--lock-timeout", type=click.FloatRange(0), default=30.0, show_default=True, metavar="SECONDS", help="Wait for the lock.")
+    @LOCK
     @functools.wraps(verb)
     def wrapped(*args: Any, ledger: str, lock_timeout: float, **kwargs: Any) -> Any:
         return verb(*args, memory=replace(_memory(ledger, lock_timeout), must=True), **kwargs)

@@ -31,7 +31,7 @@ def make_folder(folder: Path) -> None:
 class FileHome:
     """A ledger in a folder: database, lock and pre-images."""
 
-    outlives = False
+    outlives, at_once = False, True
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._path = folder, folder / "ledger.db"

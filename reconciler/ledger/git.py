@@ -59,7 +59,7 @@ class GitHome:
     `waits` is how the thread that renews the lease waits for the end or for some seconds, whichever comes first.
     """
 
-    outlives = True
+    outlives, at_once = True, False
 
     def __init__(self, remote: str, environ: Mapping[str, str], waits: Callable[[Event, float], bool] = Event.wait) -> None:
         self.place = f"{LEDGER} of {remote}" if shows_nothing(remote) else LEDGER
@@ -88,7 +88,7 @@ class GitHome:
                 return lock
             refused += free
             if (not free or refused > TRIES) and waiting.monotonic() >= ends:
-                raise held(self.place, lease.who if lease else "", lease.since if lease else None)
+                raise held(self.place, lease.who, lease.since, _lasts(lease)) if lease else held(self.place, "", None)
             if not free or refused > 1:
                 waiting.sleep(LOOK_EVERY)
 
@@ -166,7 +166,7 @@ class GitHome:
         try:
             told = json.loads(self._remote.contents([tree.files[_LEASE_FILE]])[0])
             lease = Lease(str(told["who"]), float(told["since"]), float(told["renewed"]), str(told["nonce"]))
-            moment(lease.since)
+            moment(lease.since), moment(lease.renewed + LEASE)
         except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
             raise self._damaged() from error
         return lease
@@ -286,6 +286,11 @@ class GitLock:
             self._renewed, self._told = began, now
             self._tried.clear()
         return there == commit
+
+
+def _lasts(lease: Lease) -> str:
+    """When a lease was renewed last, and when it ends by itself."""
+    return f"it was last renewed at {moment(lease.renewed)} and ends by itself at {moment(lease.renewed + LEASE)} unless it is renewed"
 
 
 _RESTORE = f"push an older commit back to it (git log {LEDGER}), or delete the ref to start anew"

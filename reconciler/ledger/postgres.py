@@ -34,7 +34,7 @@ _ALIVE = text("SELECT pg_catalog.pg_backend_pid()")
 class PostgresHome:
     """A ledger in the schema `reconciler` of a database; raises Usage for an address that cannot be read."""
 
-    outlives = True
+    outlives, at_once = True, True
 
     def __init__(self, address: str) -> None:
         try:

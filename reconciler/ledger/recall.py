@@ -72,7 +72,7 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
     mine = (RUNS.c.app_id == app_id) & (RUNS.c.name == name) & (RUNS.c.key == key) & RUNS.c.verb.in_(("apply", "undo"))
     # One that was refused, or that failed before its first call, is none.
     sent = select(WRITES.c.id).where(WRITES.c.run == RUNS.c.id, WRITES.c.intended > 0).exists()
-    count = select(func.count()).where(mine, RUNS.c.exit_code.in_((0, 5)) | sent)
+    count = select(func.count()).where(mine, RUNS.c.exit_code.in_((0, 5, 130, 143)) | sent)
     # Unpacked: a name is looked up in a row in twice the time.
     records = {(row[0], row[1]): _record(row, place) for row in rows}
     return Memory(

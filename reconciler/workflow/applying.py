@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -27,7 +28,7 @@ from reconciler.errors import Refused, Stale
 from reconciler.execute import execute
 from reconciler.workflow import imaging
 from reconciler.workflow.comparing import compare, counted, moved, observe
-from reconciler.workflow.keeping import recording
+from reconciler.workflow.keeping import recording, signal_of
 from reconciler.workflow.manifests import planned_pin
 from reconciler.workflow.remembering import recall
 from reconciler.workflow.session import Planned, Ready, Session
@@ -189,6 +190,7 @@ def carry_out(
     refuse(standing(imaging.unforeseen(work, carried), work.approved))
     recorder = recording(session, work, carried)
     recorded = performer.perform if recorder is None else partial(recorder.around, performer.perform)
+    stopping = nullcontext() if recorder is None else recorder.stopped_by(stop)
 
     def perform(job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
         for i in job.covers:
@@ -196,13 +198,14 @@ def carry_out(
         return [discreet(by_name[o.change.address.kind], o) for o in recorded(job, ids)]
 
     told, settling = list[Outcome](), list[Outcome]()
-    for outcome in execute(work.jobs, steps, perform, work.ids, session.client.workers, stop.is_set):
-        told.append(outcome)
-        if outcome.settling:
-            settling.append(outcome)
-        else:
-            yield outcome
-    late = {o.step: o for o in performer.settle(settling)} if not stop.is_set() else {}
+    with stopping:
+        for outcome in execute(work.jobs, steps, perform, work.ids, session.client.workers, stop.is_set):
+            told.append(outcome)
+            if outcome.settling:
+                settling.append(outcome)
+            else:
+                yield outcome
+        late = {o.step: o for o in performer.settle(settling)} if not stop.is_set() else {}
     yield from (late.get(o.step, o) for o in settling)
     if recorder:
-        recorder.end(told)
+        recorder.end(told, signal_of(stop))

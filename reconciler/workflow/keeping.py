@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -29,6 +29,11 @@ from reconciler.workflow.session import Ready, Session
 if TYPE_CHECKING:
     from reconciler.ledger import RunHead
 
+# Creates that must not be sent twice are published in batches of so many.
+BATCH = 25
+# How often a signal is looked for, in seconds.
+LOOK_EVERY = 0.2
+
 
 def recording(session: Session, work: Ready, carried: Carriers) -> Recorder | None:
     """What records an apply, if anything does, once it is kept what the apply destroys. Raises Refused (3) where that cannot be kept."""
@@ -43,7 +48,14 @@ def recording(session: Session, work: Ready, carried: Carriers) -> Recorder | No
                 recorder.refused()
             text = f"pre-images: what this plan destroys cannot be kept ({error}), so it could not come back; nothing was written"
             raise Refused([f"{text}; make room, or see to the permissions, and apply again"]) from None
+    if recorder:
+        recorder.announce()
     return recorder
+
+
+def signal_of(stop: threading.Event) -> int:
+    """The signal that asked to stop, 0 where none did."""
+    return int(getattr(stop, "signum", 0))
 
 
 class Recorder:
@@ -56,7 +68,7 @@ class Recorder:
         assert session.ledger is not None
         self.session, self.ledger, self.work = session, session.ledger, work
         self.case, self.steps = work.planned.case, work.planned.plan.steps
-        self.mutex = threading.Lock()
+        self.mutex, self.publishing = threading.Lock(), threading.Lock()
         self.records: dict[Thing, Record] = dict(self.case.memory.records)
         for kind, live_id, link, end in work.planned.doubts.undone:
             if record := self.records.get((kind, live_id)):
@@ -66,6 +78,8 @@ class Recorder:
         how = (kinds, self.case.memory, self.run, session.now(), cache(called))
         self.scribe = Scribe(*how) if work.ownership is None else Restorer(*how, work.ownership)
         self.numbers = self.ledger.plan(self.run, [Planned(step.change, self._proof(step.change)) for step in self.steps])
+        self.once = [i for job in work.jobs if not all(call.repeatable for call in job.calls) for i in job.covers]
+        self.ahead: set[int] = set()
 
     def _proof(self, change: Change) -> bool:
         """Whether what a change makes was proved not to be there, by a strong read of this run."""
@@ -78,10 +92,63 @@ class Recorder:
         kind = self.scribe.kinds[change.address.kind]
         return kind.whole or kind.identity[resource.by].find is not None
 
+    def announce(self) -> None:
+        """Where only what was published is kept: the run, and the intents of all that may be sent twice, before the first write. What
+        of it was never sent is told by a strong read of the next run. Raises LockLost, LedgerUnusable."""
+        from reconciler.ledger import Settlement
+
+        if not self.steps or self.ledger.home.at_once:
+            return
+        once = frozenset(self.once)
+        try:
+            self.ledger.intend({self.numbers[i]: step.change for i, step in enumerate(self.steps) if i not in once})
+            self.ledger.home.publish()
+        except ReconcilerError as error:
+            with suppress(ReconcilerError):
+                self.ledger.settle(self.run, [Settlement(number, Status.SKIPPED) for number in self.numbers])
+                self.ledger.end(self.run, error.exit_code, {})
+            raise
+
+    def _announce_once(self, covers: Sequence[int]) -> None:
+        """The intents of what must not be sent twice, a batch at a time, before the first of a batch. Raises LockLost, LedgerUnusable."""
+        with self.publishing:
+            if self.ledger.home.at_once or self.ahead.issuperset(covers) or not set(covers) & set(self.once):
+                return
+            batch = [i for i in self.once if i not in self.ahead][:BATCH]
+            self.ahead.update(batch, covers)
+            self.ledger.intend({self.numbers[i]: self.steps[i].change for i in batch})
+            self.ledger.home.publish()
+
+    @contextmanager
+    def stopped_by(self, stop: threading.Event) -> Iterator[None]:
+        """At the first signal, what was done is published at once: who asked may not wait for the end. A second one ends the run."""
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(LOOK_EVERY):
+                if stop.is_set():
+                    with suppress(ReconcilerError):
+                        self.ledger.home.publish()
+                    return
+
+        watching = threading.Thread(target=watch, name="first signal", daemon=True)
+        if not self.ledger.home.at_once:
+            watching.start()
+        try:
+            yield
+        except BaseException:
+            if signum := signal_of(stop):
+                with suppress(ReconcilerError):
+                    self.ledger.end(self.run, 128 + signum, {})
+            raise
+        finally:
+            over.set()
+
     def around(self, perform: Perform, job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
         """A job between its intents and its outcomes. Without the first it is not done, and nothing else is."""
         changes = {i: _bound(self.steps[i].change, ids) for i in job.covers}
         try:
+            self._announce_once(job.covers)
             self.ledger.intend({self.numbers[i]: change for i, change in changes.items()})
         except ReconcilerError as error:
             return [Outcome(i, self.steps[i].change, Status.SKIPPED, f"not sent: {error}", fatal=True) for i in job.covers]
@@ -139,11 +206,12 @@ class Recorder:
         for claim in mute:
             self.ledger.note_ineffective(app_id, *claim)
 
-    def end(self, outcomes: Sequence[Outcome]) -> None:
-        """Record what was never started, all that is as declared, and how the run ended. Raises Incomplete where that fails."""
+    def end(self, outcomes: Sequence[Outcome], signum: int = 0) -> None:
+        """Record what was never started, all that is as declared, and how the run ended, by which signal if by one. Raises Incomplete
+        where that fails."""
         try:
             self.ledger.check()
-            self._end(outcomes)
+            self._end(outcomes, signum)
         except Incomplete:
             raise
         except ReconcilerError as error:
@@ -153,7 +221,7 @@ class Recorder:
                 self.ledger.end(self.run, Incomplete.exit_code, _counts(outcomes))
             raise Incomplete(f"what was done is not recorded to its end: {unforeseen(error)}") from error
 
-    def _end(self, outcomes: Sequence[Outcome]) -> None:
+    def _end(self, outcomes: Sequence[Outcome], signum: int) -> None:
         from reconciler.ledger import Settlement
 
         skipped = [Settlement(self.numbers[o.step], o.status) for o in outcomes if o.status is Status.SKIPPED]
@@ -165,7 +233,7 @@ class Recorder:
         left = self._left(records)
         self.ledger.record(app_id, name, [*self._corrected(left), *records], left)
         self.ledger.disprove(app_id, name, self.work.planned.doubts.disproved)
-        self.ledger.end(self.run, 0 if done else 5, counts)
+        self.ledger.end(self.run, 128 + signum if signum else 0 if done else 5, counts)
 
     def _corrected(self, left: Sequence[Thing]) -> list[Record]:
         """The records of which a link is no longer ours: somebody took it away."""

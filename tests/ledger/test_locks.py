@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,10 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli.memory import LOCK_TIMEOUT
 from reconciler.core.change import Action
 from reconciler.errors import Locked
 from reconciler.ledger import Ledger, LockLost, Planned, Waiting
 from reconciler.ledger.address import home_of
+from reconciler.ledger.git import LEASE
 from reconciler.ledger.home import Home
 from tests.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, an_attach, attempt, known, lost, write
 from tests.ledger.conftest import Clock
@@ -94,13 +97,22 @@ def test_whoever_waits_in_vain_learns_who_holds_it(there: There, clock: Clock) -
     with pytest.raises(Locked) as said:
         other.lock(APP, ZOE, clock.waits(7))
     assert clock.at >= ended
-    since = ", since 2026-01-01 00:00:00 UTC,"
+    lasts = "it ends with that process"
+    if there.address == "git":
+        lasts = "it was last renewed at 2026-01-01 00:00:00 UTC and ends by itself at 2026-01-01 00:01:00 UTC unless it is renewed"
     assert str(said.value) == (
-        f"wash on serenity{since} holds the lock of this ledger ({other.place}); wait for it, or give --lock-timeout more seconds"
+        f"wash on serenity, since 2026-01-01 00:00:00 UTC, holds the lock of this ledger ({other.place}); {lasts}; "
+        "wait for it, or give --lock-timeout more seconds"
     )
     lock.check()
     lock.release()
     other.lock(APP, ZOE, clock.waits()).release()
+
+
+def test_who_does_not_say_how_long_waits_longer_than_the_lease_of_a_run_that_was_killed() -> None:
+    template = (HERE / "examples" / "ci" / "plain.sh").read_text()
+    (written,) = re.findall(r"^WAIT=\$\{WAIT:-(\d+)\}", template, re.MULTILINE)
+    assert min(LOCK_TIMEOUT, float(written)) > LEASE
 
 
 def test_whoever_waits_has_it_as_soon_as_it_is_let_go(there: There, clock: Clock) -> None:

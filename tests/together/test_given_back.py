@@ -16,7 +16,8 @@ from typing import IO
 import pytest
 
 from reconciler import workflow
-from tests.process.driving import Running, ended
+from reconciler.core.past import Run
+from tests.process.driving import Running, ended, until
 from tests.together.conftest import AT_ONCE, Desk
 from tests.together.oracle import assert_ledger_is_true, live_in
 from tests.together.racing import Side
@@ -97,7 +98,7 @@ EARLY = (
     (64, lambda desk: (desk.plan(m=WANTED), desk("apply", "plan.json", "--target", "tag/*"))[1]),
     (65, lambda desk: desk("apply", "m.yaml", "--auto-approve", m=BROKEN)),
     (65, of_a_plan(lambda desk: desk.write("m.yaml", BROKEN))),
-    (130, asked("n\n")),
+    (1, asked("n\n")),
     (130, asked("")),
 )
 LATE = {
@@ -129,6 +130,8 @@ def test_what_ends_under_its_lock_gives_it_back(desk: Desk, how: str) -> None:
     desk.box.faults.clear()
     desk.box.settings.change({"app_id": "sandbox1"})
     assert len(desk.written()) == 0 or code not in (1, 3, 4)
+    if code >= 5:
+        assert known_runs(desk)[0].exit_code == code
     assert desk("apply", "next.yaml", *AT_ONCE, next=NEXT) == 0, desk.err
     assert len(desk.writes) == 1
 
@@ -181,7 +184,56 @@ def test_a_process_that_is_killed_leaves_a_lease_of_a_minute(desk: Desk) -> None
         later = Side("zoe on serenity", desk.box, desk.opens, stack, now=lambda: time.time() + 61)
         assert later.apply(workflow.read_manifest(["m.yaml"])).code == 0
     assert desk("apply", "m.yaml", *AT_ONCE) == 0, desk.err
-    # What was written since the last push is not in the ledger: less is called ours than is, never more.
+    # What it had in its plan was where the next run looks before its first call, and what it made is ours.
+    assert [run.exit_code for run in known_runs(desk)] == [0, 0, None]
+    desk.check_ledger(before)
+
+
+def known_runs(desk: Desk) -> list[Run]:
+    """What the ledger tells of runs, newest first."""
+    ledger = desk.opens(False)
+    assert ledger
+    with ledger:
+        return ledger.runs()
+
+
+@pytest.mark.parametrize("home", ["git"])
+def test_a_killed_create_of_a_lead_is_not_made_again(desk: Desk) -> None:
+    leads = "".join(f"  - {{email: l{n}@mail.example, role: lead, missing: create, tags: [vip]}}\n" for n in range(3))
+    desk.box.settings.change({"search_delay": 3600})
+    desk.write("m.yaml", f"{HEAD}tags: [vip]\ncontacts:\n{leads}")
+    process: list[Running] = []
+
+    def strikes() -> None:
+        process[0].send_signal(signal.SIGKILL)
+        process[0].wait(60)
+
+    desk.box.faults.add("POST", "^/contacts/.*/tags$|^/tags$", after=1, run=strikes)
+    process.append(desk.spawn("apply", "m.yaml", "--auto-approve"))
+    assert ended(process[0]).code == -signal.SIGKILL
+    desk.box.faults.clear()
+    made = len(desk.box.ws.store.table("contact").docs)
+    assert made > 0
+    with ExitStack() as stack:
+        later = Side("zoe on serenity", desk.box, desk.opens, stack, now=lambda: time.time() + 61)
+        later.apply(workflow.read_manifest(["m.yaml"]))
+    assert len(desk.box.ws.store.table("contact").docs) == made
+
+
+@pytest.mark.parametrize("home", ["git"])
+def test_what_was_done_is_published_at_the_first_signal(desk: Desk) -> None:
+    before, process = live_in(desk.box), list[Running]()
+
+    def strikes() -> None:
+        process[0].send_signal(signal.SIGTERM)
+        until(lambda: ("company", "6") in {(r.kind, r.address.partition("/")[2]) for r in desk.memory().records.values()})
+        process[0].send_signal(signal.SIGKILL)
+        process[0].wait(60)
+
+    desk.write("m.yaml", WANTED)
+    desk.box.faults.add("POST", LINKING, run=strikes)
+    process.append(desk.spawn("apply", "m.yaml", "--auto-approve"))
+    assert ended(process[0]).code == -signal.SIGKILL
     assert_ledger_is_true(desk.memory(), before, live_in(desk.box))
 
 
