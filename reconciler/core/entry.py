@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from reconciler.core.policy import Written
-from reconciler.core.values import Flag, Plain, flag, is_null, name, text, time
+from reconciler.core.values import Flag, Plain, flag, is_null, name, refuse_mask, text, time
 
 
 class Entry(Written):
@@ -57,7 +57,18 @@ def _attributes(value: Any) -> Any:
     for key, item in value.items():
         if isinstance(item, (dict, list)):
             raise ValueError(f"{key} is {'a map' if isinstance(item, dict) else 'a list'}; write one value")
+        if isinstance(item, str):
+            # Its type may be known in the workspace only, but a mask is none of any type.
+            _named(key, refuse_mask, item)
     return {name(Plain(key)): item for key, item in value.items()}
+
+
+def _named(key: str, check: Callable[[str], None], item: str) -> None:
+    """A check of one value, whose failure says of which."""
+    try:
+        check(item)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
 
 
 Attributes = Annotated[dict[str, Any], BeforeValidator(_attributes), WithJsonSchema({"type": "object"})]

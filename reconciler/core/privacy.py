@@ -15,8 +15,8 @@ from reconciler.core.values import mask
 
 # Without the look behind, a long text without blanks takes quadratic time.
 MAIL = re.compile(r"(?<![^\s@])[^\s@]+@[^\s@]+")
-# An address that is masked already.
-_MASKED = re.compile(r"(?:[a-z]+/)?[^\s@/]\*\*\*@[^\s@]+")
+# An address that is masked already, whatever kind, bracket or quote stands before it.
+_MASKED = re.compile(r"(?:[^\s@]*(?<![\w.%+-]))?[^\s@/]\*\*\*@[^\s@]+")
 
 
 def shown(address: Address, app_id: str = "") -> str:

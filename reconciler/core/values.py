@@ -77,6 +77,8 @@ def _named(value: Any) -> str:
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _MASK = re.compile(r"[^@\s]\*\*\*@[^@\s]+|\*\*\*(#[0-9a-f]{8})?")
+# A masked e-mail inside a text: one letter stands before its stars, whatever bracket or quote it stands in.
+_MASKED_EMAIL = re.compile(r"(?<![\w.%+-])[^@\s]\*\*\*@[^@\s]+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -115,9 +117,13 @@ def _refuse_ends(text: str) -> None:
         raise ValueError(f"{shown(text)} has blanks at its ends; remove them")
 
 
-def _refuse_mask(text: str) -> None:
+def refuse_mask(text: str) -> None:
+    """Raises ValueError for what came out of a report, as the whole text or inside it."""
+    instead = "a mask that a report shows in place of a personal value; write the value itself"
     if is_mask(text):
-        raise ValueError(f"{shown(text)} is a mask that a report shows in place of a personal value; write the value itself")
+        raise ValueError(f"{shown(text)} is {instead}")
+    if found := _MASKED_EMAIL.search(text):
+        raise ValueError(f"{shown(text)} holds {shown(found[0])}, {instead}")
 
 
 def _written(value: Any, wanted: str) -> str:
@@ -132,7 +138,7 @@ def _text(value: Any, control: re.Pattern[str], wanted: str) -> str:
     text = _written(value, wanted).replace("\r\n", "\n")
     _refuse_ends(text)
     _refuse_control(text, control)
-    _refuse_mask(text)
+    refuse_mask(text)
     return text
 
 

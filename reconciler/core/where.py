@@ -18,7 +18,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 
 from reconciler.core.kind import Kind, Searched
-from reconciler.core.values import Plain, flag, is_mask, number, shown, time, whole
+from reconciler.core.values import Plain, flag, number, refuse_mask, shown, time, whole
 from reconciler.errors import Usage
 
 Query = dict[str, Any]
@@ -402,8 +402,7 @@ def _raw(word: Word) -> str:
 
 
 def _text(word: Word, _: tzinfo) -> str:
-    if is_mask(word.text):
-        raise ValueError(f"{shown(word.text)} is a mask that a report shows in place of a personal value; write the value itself")
+    refuse_mask(word.text)
     if re.search("[\x00\ud800-\udfff]", word.text):
         raise ValueError(f"{shown(word.text)} holds something that is no text")
     return word.text

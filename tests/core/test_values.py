@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from reconciler.core import values
-from reconciler.core.values import Email, Flag, Key, Name, Plain, Scalar, Text, Time, Whole, fold, is_mask, mask, same, shown, skeleton
+from reconciler.core.privacy import hidden
+from reconciler.core.values import Email, Flag, Key, Name, Plain, Scalar, Text, Time, Whole, fold, is_mask, mask, refuse_mask, same, shown, skeleton
 
 LIKE_NUMBERS = ["007", "1.10", "no", "NO", "on", "yes", "+15551234567", "2014-03-11", "0x1F", "0o17", "1_000", "12:30:45", ".inf", ".nan"]
 LIKE_NUMBERS += ["72225e2", "01443e5", "0e1234", "2026", "true", "=", "nullish", "-"]
@@ -95,6 +96,7 @@ def test_an_empty_text_is_a_value_but_no_name() -> None:
         ("***#1a2b3c4d", "is a mask"),
         ("h***@serenity.example", "is a mask"),
         ("h***@serenity.example#1a2b3c4d", "is a mask"),
+        ("his-boss-is:m***@serenity.example", 'holds "m***@serenity.example'),
     ],
 )
 @pytest.mark.parametrize("field", ["text", "name", "key", "email"])
@@ -111,7 +113,7 @@ def test_lines_and_tabs_stand_in_texts_but_not_in_names() -> None:
     assert "U+0009" in refusal("name", "one\ttwo")
 
 
-@pytest.mark.parametrize("written", ["two  blanks", "⚒️enhancement", "👨‍👩‍👧", "naïve", "a***b", "/", "..", "#1a2b3c4d", "**", "****"])
+@pytest.mark.parametrize("written", ["two  blanks", "⚒️enhancement", "👨‍👩‍👧", "naïve", "a***b", "/", "..", "#1a2b3c4d", "**", "****", "*** VIP *** only", "VIP***@home", "mal*@x", "a ***@b"])
 def test_unusual_names_are_kept(written: str) -> None:
     assert entry(name=written).name == written
 
@@ -133,6 +135,13 @@ def test_an_email_is_kept_as_written() -> None:
 @given(st.emails() | st.text())
 def test_every_mask_is_known_as_one(text: str) -> None:
     assert is_mask(mask(text))
+
+
+@given(st.emails(), st.text("ab @.\"'(<:/,\n"), st.text("ab @.\"')>:/,\n"))
+def test_no_text_that_a_report_masked_can_be_written_back(email: str, before: str, after: str) -> None:
+    masked = hidden(f"{before} {email} {after}", personal=False)
+    with pytest.raises(ValueError, match="a mask that a report shows"):
+        refuse_mask(masked)
 
 
 @pytest.mark.parametrize(
