@@ -224,12 +224,50 @@ def test_a_target_brings_what_it_needs_and_an_exclusion_what_needs_it(
     assert changes(told.document(manifest, scope=scope)) == []
 
 
-def test_a_key_full_of_glob_signs_matches_itself(route: MakeRoute) -> None:
+ODD = ("a*", "ab", "[x]", "x", "q?", "qq", "b\\*", "b*", "**")
+
+
+@pytest.mark.parametrize(
+    ("glob", "wanted"),
+    [
+        *((name, [name]) for name in ODD),
+        (r"a\*", ["a*"]),
+        ("a?", ["a*", "ab"]),
+        (r"\[x\]", ["[x]"]),
+        (r"q\?", ["q?"]),
+        (r"b\\*", ["b\\*"]),
+        (r"b\\\*", ["b\\*"]),
+        (r"?\*", ["a*", "b*", "**"]),
+        ("[ab]*", []),
+        ("b**", ["b*", "b\\*"]),
+    ],
+)
+def test_a_name_full_of_glob_signs_can_be_targeted_and_left_out_alone(glob: str, wanted: list[str], route: MakeRoute) -> None:
+    """An address written exactly means itself and nothing else; a backslash takes a sign as it stands."""
     told = route()
-    manifest = told.manifest("tags: ['a*', 'ab', '[x]', 'x', 'q?', 'qq']\n")
-    for name, wanted in (("a*", ["create tag/a*", "create tag/ab"]), ("[x]", ["create tag/[x]"]), ("x", ["create tag/x"])):
-        assert changes(told.document(manifest, scope=Scope((f"tag/{name}",)))) == wanted
-    assert "create tag/q?" in changes(told.document(manifest, scope=Scope(("tag/q?",))))
+    manifest = told.manifest({"tags": list(ODD)})
+    scope = Scope((f"tag/{glob}",))
+    assert sorted(changes(told.document(manifest, scope=scope))) == sorted(f"create tag/{name}" for name in wanted)
+    left = Scope(("tag/*",), (f"tag/{glob}",))
+    assert sorted(changes(told.document(manifest, scope=left))) == sorted(f"create tag/{name}" for name in ODD if name not in wanted)
+    told.apply(told.saved(manifest, scope=scope))
+    assert changes(told.document(manifest, scope=scope)) == []
+
+
+def test_a_live_name_written_exactly_means_itself_though_nobody_declares_it(route: MakeRoute) -> None:
+    told = route({"tags": [{"name": "old*"}, {"name": "older"}]}, ledger=True)
+    told.converge(told.manifest("tags: [vip]\n"))
+    manifest = told.manifest("policy: {prune: {tags: all}, scope: {tags: ['**']}}\ntags: [vip]\n")
+    assert changes(told.document(manifest, scope=Scope((), ("tag/old*",)))) == ["delete tag/older"]
+
+
+def test_an_email_with_a_star_is_targeted_alone_and_never_shown(route: MakeRoute) -> None:
+    told = route()
+    manifest = told.manifest("contacts:\n- {email: a*b@s.example, missing: create}\n- {email: axb@s.example, missing: create}\n")
+    found = told.saved(manifest, scope=Scope(("contact/a*b@s.example",)))
+    assert len(found["changes"]) == 1
+    assert found["scope"]["target"] == [found["changes"][0]["address"]]
+    assert len(told.apply(found)) == 1
 
 
 @pytest.mark.parametrize("policy", ["additive", "declared", "exact"])

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from reconciler.core import globs
 from reconciler.core.address import Address
 from reconciler.core.change import Change, FieldChange, ThingChange
 from reconciler.core.doubt import Doubts
@@ -73,16 +74,18 @@ def document(kinds: Sequence[Kind], plan: Plan, view: View = MASKED) -> Document
         change["origin"] = str(origin)
     if plan.partial:
         found["scope"] = {
-            "target": [_glob(glob, app_id) for glob in plan.scope.target],
-            "exclude": [_glob(glob, app_id) for glob in plan.scope.exclude],
+            "target": [_glob(glob, plan) for glob in plan.scope.target],
+            "exclude": [_glob(glob, plan) for glob in plan.scope.exclude],
         }
     return found
 
 
-def _glob(glob: str, app_id: str) -> str:
+def _glob(glob: str, plan: Plan) -> str:
     """A glob as every artifact writes it: one that is an address is shown as that address, which it still matches."""
-    kind, slash, key = glob.partition("/")
-    return shown(Address(kind, key), app_id) if slash and not set("*?") & set(glob) else glob
+    name = glob if glob in plan.scope.exact else globs.plain(glob)
+    kind, slash, key = (name or "").partition("/")
+    address = Address(kind, key)
+    return shown(address, plan.workspace.app_id) if slash and shown(address) != str(address) else glob
 
 
 def _refusal(refusal: Refusal, app_id: str) -> Document:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
 
 from reconciler.core.policy import Written
-from reconciler.core.values import Flag, Plain, flag, is_null, name, refuse_mask, text, time
+from reconciler.core.values import Flag, Plain, flag, is_null, name, refuse_mask, text, time, unquoted
 
 
 class Entry(Written):
@@ -26,13 +26,16 @@ class LinkItem(NamedTuple):
 
 def link_to(target: str) -> Callable[[Any], LinkItem]:
     """The reader of one link item: `vip`, or `{tag: vip, state: absent}`."""
+    long = f"{{{target}: NAME, state: absent}}"
 
     def read(value: Any) -> LinkItem:
         if not isinstance(value, dict):
             return LinkItem(name(value), present=True)
         unknown = sorted(set(value) - {target, "state"})
+        if target not in value and (meant := unquoted(value)):
+            raise ValueError(f"is no link to a {target}; if a name with a colon is meant, quote it: {meant}; else write {long}")
         if unknown or target not in value:
-            raise ValueError(f"is no link to a {target}; write its name, or {{{target}: NAME, state: absent}}")
+            raise ValueError(f"is no link to a {target}; write its name, or {long}")
         state = value.get("state", "present")
         if state not in ("present", "absent"):
             raise ValueError(f"state {str(state)!r} is not known here; write present or absent")

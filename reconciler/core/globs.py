@@ -1,27 +1,39 @@
-"""Globs over whole addresses: `*` stays within a segment, `**` crosses slashes, an exact address always matches itself."""
+"""Globs over whole addresses: `*` stays within a segment, `**` crosses slashes, `\\*` is a star; an exact address means itself."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from functools import lru_cache
 
 from reconciler.core.address import Address
 from reconciler.core.privacy import shown
 
+_PART = re.compile(r"\\([\\*?\[\]])|(\*\*|\*|\?)")
 _WILD = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
 @lru_cache(maxsize=256)
 def _pattern(glob: str) -> re.Pattern[str]:
-    parts = re.split(r"(\*\*|\*|\?)", glob)
-    return re.compile("".join(_WILD.get(part, re.escape(part)) for part in parts), re.DOTALL)
+    pieces: list[str] = []
+    at = 0
+    for part in _PART.finditer(glob):
+        pieces += (re.escape(glob[at : part.start()]), _WILD[part[2]] if part[2] else re.escape(part[1]))
+        at = part.end()
+    return re.compile("".join(pieces) + re.escape(glob[at:]), re.DOTALL)
 
 
-def matches(globs: Iterable[str], names: Iterable[str]) -> bool:
-    """Whether one of the globs is, or matches, one of the names of a thing."""
+def matches(globs: Iterable[str], names: Iterable[str], exact: Set[str] = frozenset()) -> bool:
+    """Whether one of the globs is, or matches, one of the names of a thing; those that are `exact` match nothing else."""
     names = tuple(names)
-    return any(glob in names or any(_pattern(glob).fullmatch(name) for name in names) for glob in globs)
+    return any(glob in names or (glob not in exact and any(map(_pattern(glob).fullmatch, names))) for glob in globs)
+
+
+def plain(glob: str) -> str | None:
+    """The one name that a glob without wildcards means; None where it has some."""
+    if any(part[2] for part in _PART.finditer(glob)):
+        return None
+    return _PART.sub(lambda part: part[1], glob)
 
 
 def names(address: Address, app_id: str) -> tuple[str, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from reconciler.core import globs, order
 from reconciler.core.address import Address
@@ -24,17 +25,23 @@ NOBODY = People(0)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which addresses a plan is limited to: by globs, and to `only` those of a saved plan, as it shows them; `moved`: to what live moved
-    away from."""
+    """Which addresses a plan is limited to: by globs, of which the `exact` ones mean only themselves, and to `only` those of a saved
+    plan, as it shows them; `moved`: to what live moved away from."""
 
     target: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     only: frozenset[str] | None = None
     moved: bool = False
+    exact: frozenset[str] = frozenset()
 
     @property
     def whole(self) -> bool:
         return not (self.target or self.exclude)
+
+    def among(self, addresses: Iterable[Address]) -> Scope:
+        """The same scope, where each glob that is one of these addresses means that one alone."""
+        written = {glob for glob in (*self.target, *self.exclude) if globs.plain(glob) != glob}
+        return replace(self, exact=self.exact.union(written.intersection(map(str, addresses)))) if written else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,7 @@ def make_plan(case: Case, scope: Scope = Scope(), version: str = "2.16") -> Plan
     """Order the changes, cut them to the scope, hold them against the gates, compile them. Pure: same inputs, same plan."""
     kinds, manifest, live, difference = case.kinds, case.manifest, case.live, case.difference
     steps, cycles = order.arrange(kinds, difference.changes, live)
+    scope = scope.among(chain(manifest.resources, (thing.address for things in live.things.values() for thing in things.values())))
     steps, left_out = _within(scope, steps, live)
     refused = check(case, steps, cycles)
     return Plan(
@@ -149,8 +157,8 @@ def _within(scope: Scope, steps: tuple[Step, ...], live: Snapshot) -> tuple[tupl
     if scope.whole and scope.only is None:
         return steps, ()
     names = [globs.names(step.change.address, live.workspace.app_id) for step in steps]
-    wanted = {i for i, n in enumerate(names) if not scope.target or globs.matches(scope.target, n)}
-    excluded = {i for i, n in enumerate(names) if globs.matches(scope.exclude, n)}
+    wanted = {i for i, n in enumerate(names) if not scope.target or globs.matches(scope.target, n, scope.exact)}
+    excluded = {i for i, n in enumerate(names) if globs.matches(scope.exclude, n, scope.exact)}
     if scope.only is not None:
         wanted = {i for i in wanted if not scope.only.isdisjoint(names[i])}
     possible = order.without(steps, excluded)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema, model_validator
 
-from reconciler.core.globs import matches
+from reconciler.core.globs import matches, plain
 from reconciler.core.values import Name, Text, Time, Whole, not_null, quoted
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
@@ -183,7 +183,8 @@ def looser(name: str, base: Setting, here: Setting) -> bool:
 
 def _within(glob: str, base: Sequence[str]) -> bool:
     """Whether what a glob means is certainly among what others mean: it is one of them, or a plain name that they match."""
-    return glob in base or (not set(glob) & set("*?") and matches(base, [glob]))
+    name = plain(glob)
+    return glob in base or (name is not None and matches(base, [name]))
 
 
 def _told(value: Setting) -> str:

@@ -134,6 +134,17 @@ def _written(value: Any, wanted: str) -> str:
     raise ValueError(f"is {_named(value)}; write {wanted}")
 
 
+def unquoted(value: Any) -> str:
+    """The text that somebody meant who wrote `a: b` without quotes where one name stands, in quotes; empty where it is none."""
+    if not isinstance(value, Mapping) or len(value) != 1:
+        return ""
+    ((key, item),) = value.items()
+    if not is_null(item) and not isinstance(item, Plain):
+        return ""
+    text = f"{key}: {item or ''}".rstrip()
+    return "'" + text.replace("'", "''") + "'" if len(text) <= _SHOWN else ""
+
+
 def _text(value: Any, control: re.Pattern[str], wanted: str) -> str:
     text = _written(value, wanted).replace("\r\n", "\n")
     _refuse_ends(text)
@@ -149,6 +160,8 @@ def text(value: Any) -> str:
 
 def name(value: Any) -> str:
     """A name or key: what is written, on one line and not empty."""
+    if meant := unquoted(value):
+        raise ValueError(f"is a mapping; if a name with a colon is meant, quote it: {meant}")
     found = _text(value, _CONTROL, "a name")
     if not found:
         raise ValueError('"" is empty; write a name')

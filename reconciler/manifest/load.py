@@ -20,7 +20,7 @@ from reconciler.core.kind import Field, Identity, Kind
 from reconciler.core.policy import ApprovalEntry, Policy, Written
 from reconciler.core.privacy import shown
 from reconciler.core.resource import Manifest, Pin, Resource, WrittenLinks
-from reconciler.core.values import Name, NotNull, is_null, quoted, typed
+from reconciler.core.values import Name, NotNull, is_null, quoted, typed, unquoted
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.manifest import files
 from reconciler.manifest.reader import Document
@@ -222,6 +222,9 @@ def _read_section(pile: _Pile, kind: Kind, document: Document, value: Any, mark:
         return
     for i, item in enumerate(value):
         loc: Loc = (kind.section, i)
+        if kind.short and (meant := _unquoted(kind, item)):
+            pile.problem(document.marks.of(loc), f"is no {kind.name}", f"if a name with a colon is meant, quote it: {meant}")
+            continue
         if kind.short and not isinstance(item, (dict, list)):
             item = {kind.short: item}
         try:
@@ -232,6 +235,12 @@ def _read_section(pile: _Pile, kind: Kind, document: Document, value: Any, mark:
             pile.invalid.update(_names_in(kind, item))
             continue
         _add(pile, kind, entry, document, loc)
+
+
+def _unquoted(kind: Kind, item: Any) -> str:
+    """The name that was meant by a map of one key, if no field of the kind was."""
+    fields = tuple(kind.entry.model_fields)
+    return "" if isinstance(item, dict) and any(_close(key, fields) for key in item) else unquoted(item)
 
 
 def _add(pile: _Pile, kind: Kind, entry: Entry, document: Document, loc: Loc) -> None:

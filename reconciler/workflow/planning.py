@@ -31,10 +31,11 @@ EVERYTHING = Scope()
 def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rules: Rules = NO_RULES) -> Planned:
     """Observe, compare, count, order, hold against the gates. Reads only."""
     manifest, notes, loosened = govern(manifest, rules)
+    scope = scope.among(manifest.resources)
     if scope.target:
         app_id = session.here.app_id
         notes += _unmatched(manifest, scope, app_id)
-        manifest = narrow(session.kinds, manifest, lambda a: globs.matches(scope.target, globs.names(a, app_id)))
+        manifest = narrow(session.kinds, manifest, lambda a: globs.matches(scope.target, globs.names(a, app_id), scope.exact))
     memory = recall(session, manifest)
     case = compare(session, manifest, observe(session, manifest, memory, frozenset()), memory, whole=not scope.target)
     found, doubted = as_declared(case), doubts(session.kinds, case.manifest, case.live, memory)
