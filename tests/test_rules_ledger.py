@@ -267,6 +267,40 @@ def test_a_protection_ends_only_by_an_apply_of_its_own(route: MakeRoute) -> None
     assert lines(told.document(path)) == ["delete tag/gold (config)"]
 
 
+def test_a_rename_that_is_taken_back_in_the_manifest_is_told_by_the_name_that_the_ledger_knew(route: MakeRoute) -> None:
+    """`git revert` of a done `renamed_from`: nothing but the ledger says that the new empty tag was the old one's name."""
+    told = route({"tags": ["Beta"], "contacts": [{"external_id": "25", "tags": ["Beta"]}]}, ledger=True)
+    path = told.manifest("tags: [Beta]\n")
+    told.converge(path)
+    told.manifest("tags: [{name: early birds, renamed_from: Beta}]\n")
+    told.converge(path)
+    told.manifest("tags: [early birds]\n")
+    told.converge(path)
+    told.manifest("tags: [Beta]\n")
+    found = told.document(path)
+    assert changes(found) == ["create tag/Beta"]
+    (note,) = topics(found, "renamed")
+    assert "tag 'early birds' had that name before" in note
+    assert "`renamed_from: early birds`" in note
+    assert "contacts (1) stay with the old one" in note
+    assert "`{name: early birds, state: absent}`" in note
+    told.manifest("policy: {prune: {tags: owned}}\ntags: [{name: Beta, renamed_from: early birds}]\n")
+    assert changes(told.document(path)) == ["rename tag/Beta name='Beta'"]
+
+
+def test_a_new_company_is_asked_about_by_those_who_move_to_it(route: MakeRoute) -> None:
+    people = [{"external_id": key, "companies": ["blue"]} for key in ("25", "26")]
+    told = route({"companies": [{"company_id": "blue"}], "contacts": people}, ledger=True)
+    path = told.manifest({"companies": [{"company_id": "blue"}], "contacts": people})
+    told.converge(path)
+    told.manifest({"companies": [{"company_id": "0x2a"}], "contacts": [{**one, "companies": ["0x2a"]} for one in people]})
+    found = told.document(path)
+    (note,) = topics(found, "renamed")
+    assert "2 of the 2 who get the new one have the old one" in note
+    assert "no company can be renamed" in note
+    assert "contacts (2) stay with the old one" in note
+
+
 def test_somebody_new_who_looks_like_somebody_who_left_is_told(route: MakeRoute) -> None:
     told = route(ledger=True)
     path = told.manifest("contacts: [{email: old.wash@serenity.example, name: Hoban, missing: create}]\n")

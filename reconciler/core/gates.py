@@ -15,7 +15,7 @@ from reconciler.core.memory import BLANK, Memory
 from reconciler.core.order import Step, concerned
 from reconciler.core.policy import FEW_MISSING, MISSING, SHARE_MISSING, Policy
 from reconciler.core.refusal import Refusal
-from reconciler.core.rename import forgotten
+from reconciler.core.rename import pairs, refusals
 from reconciler.core.resource import Manifest, Pin, Snapshot, Workspace
 
 # A percentage of less than this many things says nothing and is not applied.
@@ -61,8 +61,7 @@ def check(case: Case, steps: Sequence[Step], cycles: Sequence[str]) -> tuple[Ref
     found = [*pinned(manifest.pin, live.workspace)]
     found += (*live.refusals, *difference.refusals)
     arriving = dict.fromkeys((*changes, *difference.changes))
-    for text, pair in forgotten(kinds, manifest, live, changes, tuple(arriving)):
-        found.append(Refusal("rename", text, changes=pair, entries=tuple(change.address for change in pair)))
+    found += refusals(tuple(pairs(kinds, manifest, live, case.memory, changes, tuple(arriving))))
     whole = [*stopping(found, manifest.policy)]
     entries = [refusal for refusal in found if refusal not in whole]
     if entries:

@@ -31,7 +31,7 @@ class Field:
     say of which type each key is. `moves` marks unique values, which one thing must give up before another may take them, unless they are
     `shared` by two things with such fields.
     `choices`: a list of the only values that a key which this thing types may have. `refuses` says why one live value can never become
-    another ("": it can). `older` is the wire's form before an API version.
+    another ("": it can). `telling`: what people call it by, beside its identity. `older` is the wire's form before an API version.
     """
 
     read: Callable[[Any], Any] = as_is
@@ -43,6 +43,7 @@ class Field:
     moves: bool = False
     shared: Callable[[Mapping[str, Any], Mapping[str, Any]], bool] = lambda one, other: False
     choices: bool = False
+    telling: bool = False
     refuses: Callable[[Any, Any], str] = lambda before, after: ""
     older: tuple[str, Callable[[Any], Any]] | None = None
 
@@ -204,7 +205,8 @@ class Kind:
     `whole` says that the listing shows every live thing, so that absence from it is proof. `conflict` reads the id out of the
     message of a 409. `settles` says that a deletion is asynchronous; `born` is the key that holds when a thing was made, in Unix
     seconds. `lenient` kinds may be missing from the workspace without being created: their entries carry `missing`. `unrestored` is
-    what does not come back with a thing that is made anew, `filled` are the fields that Intercom gives a new thing by itself.
+    what does not come back with a thing that is made anew, `bound` is what stays with a
+    thing that cannot be renamed, `filled` are the fields that Intercom gives a new thing by itself.
     """
 
     name: str
@@ -239,6 +241,7 @@ class Kind:
     trace: Trace | None = None
     members: tuple[Members, ...] = ()
     unrestored: str = ""
+    bound: str = ""
     filled: frozenset[str] = frozenset()
     page: str = ""
     limit: str = "deletes"

@@ -45,6 +45,9 @@ GOVERNED = "*"
 # The path under which a record says that its thing is gone because that was declared; no field is called so.
 STATE = "state"
 
+# Before the digest of an address that a thing had until it got another name; no field is called so.
+FORMER = "was "
+
 Ties = Mapping[str, str]
 
 
@@ -211,6 +214,11 @@ class Memory:
     def at(self, address: Address) -> Record | None:
         """What is recorded under an address, whatever is live there now."""
         return self.by_thing.get(self.digests.thing(self.app_id, address)) if self.records else None
+
+    def had(self, kind: str, live_id: str, address: Address) -> bool:
+        """Whether a live thing had an address before the one that it has now."""
+        record = self.of(kind, live_id)
+        return record is not None and FORMER + self.digests.thing(self.app_id, address) in record.fields
 
     def attempt(self, address: Address, link: str = "", target: Address | None = None) -> Attempt | None:
         """What was last tried there, and not known to be done."""

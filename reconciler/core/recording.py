@@ -10,7 +10,7 @@ from reconciler.core.address import Address, LinkName
 from reconciler.core.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.diff import Difference, claimed, live_value
 from reconciler.core.kind import Field, Kind
-from reconciler.core.memory import GOVERNED, STATE, Memory, Record, Tie, with_tie, without_tie
+from reconciler.core.memory import FORMER, GOVERNED, STATE, Memory, Record, Tie, with_tie, without_tie
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.resource import Live, Manifest, Resource, Snapshot
 
@@ -47,12 +47,12 @@ class Scribe:
             return self._ended(before, change, deleted=False)
         if outcome.id is None:
             return None
-        record = before or self._begun(change, outcome.id)
+        record = self._now_at(before or self._begun(change, outcome.id), change.address)
         kind = self.kinds[change.address.kind]
         shown = [moved for moved in change.fields if moved.path not in outcome.fields]
         fields = {**record.fields, **{self._path(m.path): self._claim(kind, record, m.path, m.after) for m in shown}}
         owned = record.owned or (change.action is Action.CREATE and not outcome.met)
-        return replace(self._now_at(record, change.address), owned=owned, deleted=False, written=self.now, fields=fields)
+        return replace(record, owned=owned, deleted=False, written=self.now, fields=fields)
 
     def _ended(self, before: Record | None, change: ThingChange, *, deleted: bool) -> Record | None:
         """The record of a thing that is gone as its entry says: if it is there again later, that is drift."""
@@ -80,7 +80,7 @@ class Scribe:
         kind, memory = self.kinds[resource.address.kind], self.memory
         lost = before is None and memory.created(resource.address)
         record = self._now_at(before or self.blank(resource.address, live_id, resource.mark.file), resource.address)
-        fields = {}
+        fields = {path: known for path, known in record.fields.items() if path.startswith(FORMER)}
         for path, field, value in claimed(kind, resource):
             name = self._path(path)
             if (resource.address, path) not in sides.open:
@@ -142,6 +142,8 @@ class Scribe:
         """The record under the address that its thing has now."""
         digests = self.memory.digests
         thing = digests.thing(self.memory.app_id, address)
+        if record.thing and record.thing != thing:
+            record = replace(record, fields={**record.fields, FORMER + record.thing: record.thing})
         return replace(record, thing=thing, address=digests.address(address), run=self.run)
 
     def _path(self, path: str) -> str:

@@ -1,53 +1,224 @@
-"""Renames that somebody forgot to declare: one thing goes and another like it comes in the same plan. Pure."""
+"""Renames that nobody declared: something is new, and something like it goes or is left behind. Pure."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from difflib import SequenceMatcher
+from enum import IntEnum
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change, LinkChange, ThingChange
+from reconciler.core.address import Address, LinkName
+from reconciler.core.change import Action, Change, LinkChange, ThingChange, Use
 from reconciler.core.diff import live_value
 from reconciler.core.kind import Kind
-from reconciler.core.resource import Live, Manifest, Note, Snapshot
+from reconciler.core.memory import Memory, Record
+from reconciler.core.refusal import Refusal
+from reconciler.core.resource import Live, Manifest, Note, Resource, Snapshot
 
 # From so much likeness on two names are more often one thing than two; and so many of those who get the new one have the old one.
 LIKE, SHARED = 0.6, 0.5
+# Names are compared letter by letter only where there are so few pairs of them; else by their form alone.
+PAIRS = 20_000
+# So many things of the past are looked at for a rename, of a kind whose things are read one by one.
+LOOKS = 20
 
 
-def forgotten(
-    kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, changes: Sequence[Change], arriving: Sequence[Change]
-) -> Iterator[tuple[str, tuple[Change, ...]]]:
-    """Creates beside a deletion that nobody wrote down, where a rename is more likely: a sentence, and the two changes.
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Something new and something that goes, or is left behind, that may be one thing under two names."""
+
+    kind: Kind
+    old: Live
+    new: ThingChange
+    # The deletion of the old one, where the plan has it.
+    gone: ThingChange | None
+    # How many get the new one, and how many of these have the old one.
+    getting: int
+    shared: int
+    # Whether the ledger knows the new name as one that the old thing had.
+    once: bool
+
+    def used(self, uses: Sequence[Use]) -> bool:
+        """Whether somebody has the old one, or nobody can say that nobody has."""
+        return not uses or any(use.number is None or use.number > 0 for use in uses)
+
+
+def pairs(
+    kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Memory, changes: Sequence[Change], arriving: Sequence[Change]
+) -> Iterator[Pair]:
+    """What may be one thing under two names, though nobody wrote that down. A tombstone is an answer: what it takes is no question.
 
     `arriving` are all changes, also those that the plan leaves out: what comes later is no less the new name of what goes now.
     """
-    renaming = {kind.name: kind for kind in kinds if kind.rename}
-    going = [c for c in changes if c.action is Action.DELETE and c.address.kind in renaming and c.address not in manifest.resources]
-    coming = [c for c in arriving if c.action is Action.CREATE and c.address.kind in renaming] if going else []
+    coming = [c for c in arriving if isinstance(c, ThingChange) and c.action is Action.CREATE]
     getting = _getting(arriving) if coming else {}
-    for old in going:
-        for new in coming:
-            if new.address.kind == old.address.kind and _like(old, new, getting.get(new.address, frozenset()), live):
-                text = f"{new.mark}: {new.address.key!r} is new and {old.address.key!r} goes: this looks like a rename"
-                now = f"write `renamed_from: {old.address.key}` on the new one, or all who have it lose it; if that is meant, approve"
-                yield f"{text}; {now}", (old, new)
+    for kind in (kind for kind in kinds if not kind.lenient):
+        gone = {c.id: c for c in changes if isinstance(c, ThingChange) and _pruned(kind, c, manifest)}
+        new = [change for change in coming if change.address.kind == kind.name]
+        left = _left(kind, manifest, live, memory, gone) if new else []
+        closely = len(new) * len(left) <= PAIRS
+        for change in new:
+            getters = getting.get(change.address, frozenset())
+            shared = Counter(end for link, source in getters for end in live.links.get(link, {}).get(source, ()))
+            asked = [(_likeness(kind, old, change, memory, closely), old) for old in left]
+            asked = [(max(how, Likeness.SHARED if getters and shared[old.id] >= SHARED * len(getters) else 0), old) for how, old in asked]
+            best = max((how for how, _ in asked), default=0)
+            # What is surely like one is not asked of all that have some members in common with it.
+            for how, old in asked:
+                if how and (how == best or best <= Likeness.SHARED):
+                    yield Pair(kind, old, change, gone.get(old.id), len(getters), shared[old.id], how is Likeness.ONCE)
 
 
-def _getting(changes: Sequence[Change]) -> Mapping[Address, Set[str]]:
-    """Who gets which thing, by live id."""
-    found: dict[Address, set[str]] = {}
+def _pruned(kind: Kind, change: ThingChange, manifest: Manifest) -> bool:
+    return change.action is Action.DELETE and change.address.kind == kind.name and change.address not in manifest.resources
+
+
+def _left(kind: Kind, manifest: Manifest, live: Snapshot, memory: Memory, gone: Mapping[str | None, ThingChange]) -> list[Live]:
+    """The live things that the plan deletes, or that an earlier one knew and nobody declares any more."""
+    things, paired = live.things.get(kind.name, {}), set(live.pairs.values())
+    known = {record.id for record in undeclared(kind, manifest, memory) if not memory.files.unread(record)}
+    ids = {live_id for live_id in (*gone, *known) if live_id in things and live_id not in paired}
+    return [things[live_id] for live_id in sorted(filter(None, ids)) if not kind.dormant(things[live_id])]
+
+
+def undeclared(kind: Kind, manifest: Manifest, memory: Memory) -> list[Record]:
+    """What is recorded of a kind, and has no address of the manifest."""
+    records = [r for r in memory.records.values() if r.kind == kind.name and not r.deleted]
+    if not records:
+        return []
+    addresses = (a for a in (*manifest.resources, *manifest.beside) if a.kind == kind.name)
+    declared = {memory.digests.thing(memory.app_id, address) for address in addresses}
+    return [record for record in records if record.thing not in declared]
+
+
+def _getting(changes: Sequence[Change]) -> Mapping[Address, Set[tuple[LinkName, str]]]:
+    """Who gets which thing, by the kind of link and live id."""
+    found: dict[Address, set[tuple[LinkName, str]]] = defaultdict(set)
     for change in changes:
         if isinstance(change, LinkChange) and change.action is Action.ATTACH and change.id:
-            found.setdefault(change.target, set()).add(change.id)
+            found[change.target].add((change.link, change.id))
     return found
 
 
-def _like(old: Change, new: Change, getting: Set[str], live: Snapshot) -> bool:
-    if SequenceMatcher(None, old.address.key.casefold(), new.address.key.casefold()).ratio() >= LIKE:
+class Likeness(IntEnum):
+    """Why two things may be one; the surest last."""
+
+    # Their names are alike.
+    NAME = 1
+    # Many of those who get the new one have the old one.
+    SHARED = 2
+    # Their names are one but for signs and zeros, or people call them the same.
+    SAME = 3
+    # The old one had the new name before.
+    ONCE = 4
+
+
+def _likeness(kind: Kind, old: Live, new: ThingChange, memory: Memory, closely: bool) -> int:
+    if memory.had(old.kind, old.id, new.address):
+        return Likeness.ONCE
+    told = [field for field in new.fields if field.path in kind.fields and kind.fields[field.path].telling and field.after]
+    if form(old.key) == form(new.address.key):
+        return Likeness.SAME
+    if told and all(kind.fields[field.path].same(old.fields.get(field.path), field.after) for field in told):
+        return Likeness.SAME
+    return Likeness.NAME if alike(old.key, new.address.key, closely=closely) else 0
+
+
+_RUN = re.compile(r"0*([0-9]+)|[^\W\d_]+")
+
+
+def form(name: str) -> str:
+    """A name without what people write one time and leave out another: case, zeros in front, blanks and signs between."""
+    return " ".join(run[1] or run[0] for run in _RUN.finditer(name.casefold())) or name.casefold()
+
+
+def alike(one: str, other: str, *, closely: bool = True) -> bool:
+    """Whether two names are more often one thing than two. Numbers are so only where they are the same: 1001 is not like 1002."""
+    if form(one) == form(other):
         return True
-    holding = {source for held in live.links.values() for source in getting if old.id in held.get(source, ())}
-    return bool(getting) and len(holding) >= SHARED * len(getting)
+    if not closely or not all(any(char.isalpha() for char in name) for name in (one, other)):
+        return False
+    return SequenceMatcher(None, one.casefold(), other.casefold()).ratio() >= LIKE
+
+
+def likely(kind: Kind, manifest: Manifest, memory: Memory) -> Sequence[str]:
+    """The live ids of what left the manifest and may be what is new in it, as far as the ledger can tell before anything is read."""
+    if kind.lenient or not memory.runs:
+        return ()
+    new = [r for a, r in manifest.resources.items() if a.kind == kind.name and not r.gone and memory.at(a) is None]
+    left = undeclared(kind, manifest, memory) if new else []
+    members = _members(kind, {r.address for r in new}, manifest, memory) if left else Counter()
+    closely = len(new) * len(left) <= PAIRS
+    found = (r for r in left if members[r.id] or any(_may_be(kind, r, resource, memory, closely) for resource in new))
+    return [record.id for record in sorted(found, key=lambda r: (-members[r.id], r.address))][:LOOKS]
+
+
+def _may_be(kind: Kind, record: Record, new: Resource, memory: Memory, closely: bool) -> bool:
+    told = [name for name, field in kind.fields.items() if field.telling and new.fields.get(name)]
+    claims = (memory.digests.claim(record.salt, name, kind.fields[name].form(new.fields[name])) == record.fields.get(name) for name in told)
+    if memory.had(record.kind, record.id, new.address) or (told and all(claims)):
+        return True
+    return alike(record.address.partition("/")[2], new.key, closely=closely)
+
+
+def _members(kind: Kind, new: Set[Address], manifest: Manifest, memory: Memory) -> Counter[str]:
+    """The ids that are recorded at the other ends of the links of those who are to get something new: how often each."""
+    found: Counter[str] = Counter()
+    for resource in manifest.resources.values():
+        fields = [field for field, written in resource.links.items() if not new.isdisjoint(written.present)]
+        record = memory.at(resource.address) if fields else None
+        if record:
+            found.update(end for field in fields for end in record.links.get(field, ()))
+    return found
+
+
+# ── what is said of it ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def refusals(found: Sequence[Pair]) -> Iterator[Refusal]:
+    """The gate `rename`: a deletion beside something new that it may be, where somebody loses something by it."""
+    for pair in found:
+        if pair.gone and (pair.shared or pair.used(pair.gone.uses)):
+            text = f"{pair.new.mark}: {question(pair, pair.gone.uses)}; if it is meant as it stands, approve"
+            yield Refusal("rename", text, changes=(pair.gone, pair.new), entries=(pair.new.address, pair.gone.address))
+
+
+def notes(found: Sequence[Pair], uses: Mapping[str, Sequence[Use]]) -> Iterator[Note]:
+    """What may have been a rename and stops nothing: nothing of it is lost in this plan. `uses` say who has an old one, by its id."""
+    for pair in found:
+        told = pair.gone.uses if pair.gone else uses.get(pair.old.id, ())
+        if not pair.gone or not (pair.shared or pair.used(told)):
+            yield Note("renamed", question(pair, told), pair.new.address, pair.new.mark)
+
+
+def question(pair: Pair, uses: Sequence[Use]) -> str:
+    """The question, why it is asked, and the ways to answer it."""
+    old, by = pair.old.key, pair.kind.identities[0].field
+    state = "goes" if pair.gone else "is no longer declared"
+    text = f"{pair.new.address.key!r} is new and {old!r} (id {pair.old.id}) {state}: this looks like a rename"
+    why = [f"{pair.old.kind} {old!r} had that name before"] if pair.once else []
+    why += [f"{pair.shared} of the {pair.getting} who get the new one have the old one"] if pair.shared else []
+    text = f"{text} ({'; '.join(why)})" if why else text
+    end = "archived" if pair.kind.delete is None else "absent"
+    tombstone = f"`{{{by}: {old}, state: {end}}}`"
+    told = _told(uses)
+    if pair.kind.rename:
+        lost = f", or its {told} {'lose it' if pair.gone else 'stay with the old one'}" if told else ""
+        return f"{text}; write `renamed_from: {old}` on the new one{lost}; if they are two, write the tombstone {tombstone}"
+    text = f"{text}, and no {pair.kind.name} can be renamed: its {by} never changes in Intercom"
+    if told:
+        text += f"; its {told} {'lose it' if pair.gone else 'stay with the old one, but for those that are moved'}"
+    if pair.kind.bound:
+        text += f"; {pair.kind.bound} {'are lost with it' if pair.gone else 'stay with it'}"
+    return f"{text}; keep the old {by}, or, if a second one is meant, write the tombstone {tombstone} once all have moved"
+
+
+def _told(uses: Sequence[Use]) -> str:
+    """Who has the old one; empty where nobody does."""
+    told = [f"{use.where} ({'nobody can say how many' if use.number is None else use.number})" for use in uses if use.number != 0]
+    return " and ".join(told)
 
 
 def same_person(kinds: Sequence[Kind], changes: Sequence[Change], left: Sequence[Live]) -> Iterator[Note]:

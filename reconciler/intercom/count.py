@@ -30,12 +30,17 @@ def counted(client: Client, kinds: Sequence[Kind], changes: Sequence[Change], li
         kind = by_name[change.address.kind]
         if change.action not in COUNTED:
             return holders.counted(kind, change)
-        uses = tuple(Use(c.where, _number(client, c, str(change.id)), c.people, c.least) for c in kind.counts)
-        return replace(change, people=_people(uses), uses=uses, uncounted=kind.uncounted)
+        carried = uses(client, kind, str(change.id))
+        return replace(change, people=_people(carried), uses=carried, uncounted=kind.uncounted)
 
     with reading(client) as pool:
         told = dict(zip(map(id, asked), pool.map(count, asked), strict=True))
     return tuple(told.get(id(change), change) for change in changes)
+
+
+def uses(client: Client, kind: Kind, live_id: str) -> tuple[Use, ...]:
+    """How often a thing is used in each place that can be counted."""
+    return tuple(Use(c.where, _number(client, c, live_id), c.people, c.least) for c in kind.counts)
 
 
 def _is_asked(kind: Kind, change: ThingChange) -> bool:

@@ -78,6 +78,7 @@ ATTRIBUTE = Kind(
     unarchive=Write("PUT /data_attributes/{id}", {"archived": False}),
     # When the attribute was created (API 2.16, data attribute).
     born="created_at",
+    bound="the values that people and companies have in it",
     prepare=_prepare,
     # Standard attributes stand in the same list and have no id (API 2.16, GET /data_attributes).
     admits=lambda body: bool(body.get("custom")),

@@ -27,7 +27,7 @@ class CompanyEntry(Entry):
 
     company_id: Annotated[Key, Field()]
     state: Annotated[Literal["present", "absent"] | None, NotNull] = None
-    name: Annotated[Text, Field()] = ""
+    name: Annotated[Text, Field(telling=True)] = ""
     plan: Annotated[Text, Field(read=_plan_name)] = ""
     size: Annotated[Whole, Field()] = 0
     website: Annotated[Text, Field()] = ""
@@ -78,6 +78,7 @@ COMPANY = Kind(
     # Contacts can be searched by no field of a company; 50 a page is what the recorded example shows (API 2.16).
     members=(Members(LinkName("contact", "companies"), Listing("GET /companies/{id}/contacts", style="pages", per_page=50)),),
     unrestored="segments, notes and counts stay bound to that one, which Intercom may still be archiving",
+    bound="its segments, notes and counts",
     # API 2.16, company: without a time its own is taken; without a name it is called as its company_id.
     filled=frozenset({"name", "remote_created_at"}),
     page="/a/apps/{app_id}/companies/{id}",

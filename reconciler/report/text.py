@@ -39,7 +39,7 @@ TOPICS: Mapping[str, str] = {
     "orphaned": "ours, and no longer declared",
     "foreign": "recorded under another name",
     "moved": "known by another name in Intercom now",
-    "renamed": "somebody new looks like somebody who left the manifest",
+    "renamed": "what is new looks like what left the manifest",
     "not applied yet": "declared, and not applied yet",
     "free": "members are free",
     "changed since": "changed since the run, left alone",

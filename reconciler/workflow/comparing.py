@@ -17,7 +17,7 @@ from reconciler.core.image import recounted
 from reconciler.core.memory import Memory
 from reconciler.core.orphan import candidates, foreign, orphans
 from reconciler.core.plan import Drift
-from reconciler.core.rename import same_person
+from reconciler.core.rename import notes, pairs, same_person
 from reconciler.core.resource import Live, Manifest, Note, Snapshot
 from reconciler.core.typing import settle_types
 from reconciler.workflow.remembering import hints
@@ -144,6 +144,17 @@ def counted(session: Session, live: Snapshot, found: Difference) -> Difference:
 
     changes = count.counted(session.client, session.kinds, found.changes, live)
     return replace(found, changes=recounted(session.kinds, live, changes, {}))
+
+
+def renames(session: Session, case: Case) -> tuple[Note, ...]:
+    """Notes on what may have been a rename and stops nothing, with who stays behind."""
+    from reconciler.intercom import count
+
+    changes = case.difference.changes
+    found = tuple(pairs(session.kinds, case.manifest, case.live, case.memory, changes, changes))
+    left = {pair.old.id: pair.kind for pair in found if not pair.gone}
+    uses = {live_id: count.uses(session.client, kind, live_id) for live_id, kind in left.items()}
+    return tuple(notes(found, uses))
 
 
 def moved(case: Case) -> Case:

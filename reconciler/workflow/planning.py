@@ -20,7 +20,7 @@ from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Manifest, Note, Snapshot, Workspace
 from reconciler.core.rules import NO_RULES, Rules, govern, over_calls
 from reconciler.kinds import KINDS
-from reconciler.workflow.comparing import as_declared, compare, counted, drift_of, observe, traced
+from reconciler.workflow.comparing import as_declared, compare, counted, drift_of, observe, renames, traced
 from reconciler.workflow.comparing import moved as moved_only
 from reconciler.workflow.remembering import recall
 from reconciler.workflow.session import Planned, Session
@@ -43,6 +43,7 @@ def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rules:
     live = case.live
     live = replace(live, notes=(*notes, *_unpinned(manifest, live), *live.notes), refusals=(*loosened, *live.refusals))
     case = replace(case, live=live, difference=counted(session, live, case.difference))
+    case = replace(case, difference=replace(case.difference, notes=(*case.difference.notes, *renames(session, case))))
     made = make_plan(case, scope, session.client.version)
     if scope.moved:
         made = replace(made, drift=drift_of(case), notes=traced(session, case, made.notes))

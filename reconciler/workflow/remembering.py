@@ -17,6 +17,7 @@ from reconciler.core.kind import Kind
 from reconciler.core.memory import BLANK, WITHIN, Files, Memory, Record
 from reconciler.core.orphan import candidates
 from reconciler.core.reads import Hints
+from reconciler.core.rename import likely
 from reconciler.core.resource import Manifest, Resource
 from reconciler.workflow.session import Session
 
@@ -72,6 +73,9 @@ def _also(by_kind: Mapping[str, Kind], manifest: Manifest, memory: Memory) -> Ma
         kind = by_kind.get(record.kind)
         if kind and (kind.whole or getattr(manifest.policy.prune, kind.section, "never") != "never"):
             found.setdefault(record.kind, set()).add(record.id)
+    for kind in by_kind.values():
+        if not kind.whole and (ids := likely(kind, manifest, memory)):
+            found.setdefault(kind.name, set()).update(ids)
     return found
 
 
