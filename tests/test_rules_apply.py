@@ -47,7 +47,7 @@ def test_an_archived_contact_declared_present_is_brought_back_and_made_as_declar
 def test_an_archived_contact_named_by_its_id_is_brought_back(route: MakeRoute) -> None:
     told = route({"tags": ["vip"], "contacts": [{"id": TWIN, "role": "lead", "name": "Old", "archived": True}]})
     manifest = told.manifest(f"tags: [vip]\ncontacts: [{{id: {TWIN}, state: present, name: New, tags: [vip]}}]\n")
-    assert changes(told.document(manifest)) == [f"unarchive contact/{TWIN}", f"attach contact/{TWIN} tag/vip"]
+    assert changes(told.document(manifest)) == [f"unarchive contact/id:{TWIN}", f"attach contact/id:{TWIN} tag/vip"]
     assert {o.status for o in told.converge(manifest)} == {"applied"}
     assert lines(told.document(manifest)) == []
 
@@ -240,8 +240,8 @@ def test_null_is_cleared_for_users_and_refused_by_intercom_for_leads(route: Make
     manifest = told.manifest(f"contacts: [{{external_id: u, {title}}}, {{id: {TWIN}, {title}}}]\n")
     outcomes = told_of(told.converge(manifest))
     assert outcomes["update contact/u"][0] == "applied"
-    assert outcomes[f"update contact/{TWIN}"][0] == "failed"
-    assert "must not be null" in outcomes[f"update contact/{TWIN}"][1]
+    assert outcomes[f"update contact/id:{TWIN}"][0] == "failed"
+    assert "must not be null" in outcomes[f"update contact/id:{TWIN}"][1]
 
 
 def test_a_field_that_intercom_does_not_take_is_ineffective_once_and_no_change_again(route: MakeRoute) -> None:

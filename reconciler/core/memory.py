@@ -184,6 +184,8 @@ class Memory:
     """What is remembered for one workspace and one manifest's name. `others` are things that other names recorded, `ties` their links,
     as (kind, id, list, id of the other end), each with whose it is.
 
+    `strangers` are ids that were seen to be somebody else, each with the digest of the address that met them.
+
     `there`: there is a ledger. `runs`: how many applies it holds for this name; 0 is also what a lost ledger holds.
     """
 
@@ -193,6 +195,7 @@ class Memory:
     others: Mapping[Thing, Other] = field(default_factory=dict)
     ties: Mapping[tuple[str, str, str, str], str] = field(default_factory=dict)
     attempts: Mapping[Place, Attempt] = field(default_factory=dict)
+    strangers: frozenset[tuple[str, str]] = frozenset()
     there: bool = False
     runs: int = 0
     files: Files = Files()
@@ -226,6 +229,10 @@ class Memory:
             return None
         end = self.digests.thing(self.app_id, target) if target else ""
         return self.attempts.get(Place(self.digests.thing(self.app_id, address), link, end))
+
+    def is_stranger(self, address: Address, live_id: str) -> bool:
+        """Whether an archived thing was brought back once to see who it is, and is not the one that an address means."""
+        return bool(self.strangers) and (self.digests.thing(self.app_id, address), live_id) in self.strangers
 
     def created(self, address: Address) -> bool:
         """Whether a create of ours was sent, never answered, and proved to be of something that was not there."""

@@ -23,7 +23,7 @@ class Outcome:
 
     `settling`: done, but it takes effect later. `fatal`: no other call can succeed. `lost`: the answer never came. `met`: a create
     found in place what somebody else made. `deleted`: Intercom said that the thing was deleted for good. `anew`: what was to
-    be brought back was made anew.
+    be brought back was made anew. `stranger`: the id of who was brought back from the archive and turned out to be somebody else.
     """
 
     step: int
@@ -39,3 +39,4 @@ class Outcome:
     met: bool = False
     deleted: bool = False
     anew: bool = False
+    stranger: str | None = None

@@ -31,15 +31,15 @@ LOOK_EVERY = 1.0
 class _Failed(Exception):
     """A job that ended early, with what became of it."""
 
-    def __init__(self, status: Status, reason: str, request_id: str | None = None, **how: bool) -> None:
-        self.status, self.reason, self.request_id, self.how = status, reason, request_id, how
+    def __init__(self, status: Status, reason: str, request_id: str | None = None, stranger: str | None = None, **how: bool) -> None:
+        self.status, self.reason, self.request_id, self.stranger, self.how = status, reason, request_id, stranger, how
         super().__init__(reason)
 
 
 @dataclass
 class Performer:
     """Makes calls for one plan. `resources` say who a created thing must turn out to be, `known` are the ids of all that was live when it
-    was made; `sleep` takes seconds."""
+    was made; `sleep` takes seconds, `stranger` says whom an earlier run saw to be somebody else than an address means."""
 
     client: Client
     kinds: Sequence[Kind]
@@ -48,6 +48,7 @@ class Performer:
     known: Ids
     sleep: Callable[[float], object] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
+    stranger: Callable[[Address, str], bool] = lambda address, live_id: False
 
     def __post_init__(self) -> None:
         self._kinds = {kind.name: kind for kind in self.kinds}
@@ -78,7 +79,7 @@ class Performer:
 
     def _ended(self, job: Job, end: _Failed) -> Sequence[Outcome]:
         fatal, lost, deleted = (end.how.get(word, False) for word in ("fatal", "lost", "deleted"))
-        told = partial(Outcome, request_id=end.request_id, fatal=fatal, lost=lost, deleted=deleted)
+        told = partial(Outcome, request_id=end.request_id, fatal=fatal, lost=lost, deleted=deleted, stranger=end.stranger)
         return [told(i, self.steps[i].change, end.status, end.reason) for i in job.covers]
 
     def _request(self, call: Call, ids: Ids) -> Request:
@@ -145,6 +146,10 @@ class Performer:
         if archived and not change.returns:
             text = f"an archived {kind.name} (id {live_id}) has this identity; write `state: present` to bring it back"
             raise _Failed(Status.FAILED, text, error.request_id)
+        other = f"another {kind.name} (id {live_id}) holds one of its unique values and is not the one meant"
+        if archived and self.stranger(change.address, live_id):
+            text = f"{other}: it was brought back from the archive once to see that, and is left alone now: {error.message}"
+            raise _Failed(Status.FAILED, text, error.request_id, live_id)
         if archived:
             self._bring_back(kind, live_id, error)
         here = self._read(kind, live_id)
@@ -152,9 +157,8 @@ class Performer:
             text = f"the {kind.name} that is in the way (id {live_id}) cannot be read: it is archived, merged or deleted; plan again"
             raise _Failed(Status.FAILED, f"{text}: {error.message}", error.request_id)
         if not self._is_meant(kind, change, here) or not self._bearers.takes(change.address, here.id):
-            text = f"another {kind.name} (id {live_id}) holds one of its unique values and is not the one meant"
             left = self._put_back(kind, live_id) if archived else ""
-            raise _Failed(Status.FAILED, f"{text}{left}: {error.message}", error.request_id)
+            raise _Failed(Status.FAILED, f"{other}{left}: {error.message}", error.request_id, live_id if archived else None)
         hidden: list[str] = []
         for call in rewrites(kind, change, here, self.client.version):
             asked = self._request(call, {})
@@ -171,13 +175,13 @@ class Performer:
             raise _Failed(Status.FAILED, text, error.request_id) from None
 
     def _put_back(self, kind: Kind, live_id: str) -> str:
-        """Archive again who was brought back by mistake; the answer is what to say of it if that fails."""
+        """Archive again who was brought back by mistake; the answer is what to say of it."""
         assert kind.archive is not None
         try:
             self.client.send(routes.request(kind.archive.route, {"id": live_id}, kind.archive.body))
         except IntercomError as error:
             return f", was brought back from the archive to see that, and could not be archived again ({error}): archive it by hand"
-        return ""
+        return ", was brought back from the archive once to see that, and is archived again"
 
     def _read(self, kind: Kind, live_id: str) -> Live | None:
         assert kind.get is not None

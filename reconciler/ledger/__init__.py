@@ -5,7 +5,22 @@ from reconciler.ledger.home import LockLost, Waiting
 from reconciler.ledger.images import Images, Kept
 from reconciler.ledger.ledger import KEPT, Claim, Ledger, Planned, RunHead, Settlement, run_id
 from reconciler.ledger.mend import set_aside
-from reconciler.ledger.tables import MET
+from reconciler.ledger.tables import MET, STRANGER
 
-__all__ = ["KEPT", "MET", "Claim", "Images", "Kept", "Ledger", "LedgerUnusable", "LockLost", "Planned", "RunHead", "Settlement", "Waiting"]
-__all__ += ["run_id", "set_aside"]
+__all__ = [
+    "KEPT",
+    "MET",
+    "Claim",
+    "Images",
+    "Kept",
+    "Ledger",
+    "LedgerUnusable",
+    "LockLost",
+    "Planned",
+    "RunHead",
+    "STRANGER",
+    "Settlement",
+    "Waiting",
+    "run_id",
+    "set_aside",
+]

@@ -83,7 +83,7 @@ class RunHead:
 
 class Settlement(NamedTuple):
     """What became of a write: one of `OUTCOMES`, the live id and the HTTP status of the reply, MET where a create found somebody in
-    place. A message is never kept."""
+    place, STRANGER where that was an archived somebody else. A message is never kept."""
 
     write: int
     outcome: str

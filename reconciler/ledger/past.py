@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, func, select, tuple_, update
 from reconciler.core.memory import Thing
 from reconciler.core.past import Done, Run
 from reconciler.ledger.errors import LedgerUnusable
-from reconciler.ledger.tables import MET, RUNS, THINGS, WRITES
+from reconciler.ledger.tables import MET, RUNS, STRANGER, THINGS, WRITES
 
 # SQLite before 3.32 allows 999 parameters in a statement: sqlite.org/limits.html.
 _CHUNK = 400
@@ -55,7 +55,8 @@ def _done(row: Row[Any]) -> Done:
     unsettled = "unanswered" if row.intended > 0 else "not started"
     # What schema 1 left has no address for people.
     address = row.address or f"{row.kind}/?"
-    fields, live_id, met = tuple(row.fields or ()), row.live_id or row.thing_id, row.status == MET
+    live_id = row.thing_id if row.status == STRANGER else row.live_id or row.thing_id
+    fields, met = tuple(row.fields or ()), row.status == MET
     return Done(row.action, address, row.target_address or None, row.outcome or unsettled, fields, live_id, met)
 
 

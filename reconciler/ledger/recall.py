@@ -13,7 +13,7 @@ from reconciler.core.change import LOSING, Action
 from reconciler.core.memory import Attempt, Memory, Other, Place, Record, Thing, Tie
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import LedgerUnusable
-from reconciler.ledger.tables import RUNS, THINGS, WRITES
+from reconciler.ledger.tables import RUNS, STRANGER, THINGS, WRITES
 
 # SQLite before 3.32 allows 999 parameters in a statement: sqlite.org/limits.html.
 _CHUNK = 400
@@ -75,13 +75,15 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
     count = select(func.count()).where(mine, RUNS.c.exit_code.in_((0, 5, 130, 143)) | sent)
     # Unpacked: a name is looked up in a row in twice the time.
     records = {(row[0], row[1]): _record(row, place) for row in rows}
+    undone = connection.execute(_open_writes(app_id, name, key)).all()
     return Memory(
         app_id=app_id,
         digests=digests,
         records=records | _untied(connection, records, app_id, name, key),
         others=_others(others),
         ties=_ties(others, place),
-        attempts=_attempts(connection.execute(_open_writes(app_id, name, key)), place),
+        attempts=_attempts(undone, place),
+        strangers=frozenset((row.thing, row.live_id) for row in undone if row.status == STRANGER),
         there=True,
         runs=connection.scalar(count) or 0,
     )

@@ -184,8 +184,9 @@ def carry_out(
     from reconciler.intercom.perform import Performer
 
     steps, by_name = work.planned.plan.steps, {kind.name: kind for kind in session.kinds}
-    resources = work.planned.manifest.resources
-    performer = Performer(session.client, session.kinds, steps, resources, work.ids, stop.wait, session.client.monotonic)
+    resources, memory = work.planned.manifest.resources, work.planned.case.memory
+    how = (stop.wait, session.client.monotonic, memory.is_stranger)
+    performer = Performer(session.client, session.kinds, steps, resources, work.ids, *how)
     carried = imaging.carriers(session, work)
     refuse(standing(imaging.unforeseen(work, carried), work.approved))
     recorder = recording(session, work, carried)

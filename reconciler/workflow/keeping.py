@@ -161,9 +161,11 @@ class Recorder:
 
     def _settle(self, outcomes: Sequence[Outcome], changes: Mapping[int, Change]) -> None:
         """Write down what became of some changes. A write whose answer was lost is left without an outcome."""
-        from reconciler.ledger import MET, Settlement
+        from reconciler.ledger import MET, STRANGER, Settlement
 
-        told = [Settlement(self.numbers[o.step], o.status, o.id, MET if o.met else None) for o in outcomes if not o.lost]
+        codes = [MET if o.met else STRANGER if o.stranger else None for o in outcomes]
+        ends = zip(outcomes, codes, strict=True)
+        told = [Settlement(self.numbers[o.step], o.status, o.id or o.stranger, code) for o, code in ends if not o.lost]
         with self.mutex:
             kept: dict[Thing, Record] = {}
             gone: set[Thing] = set()

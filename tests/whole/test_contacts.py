@@ -352,6 +352,47 @@ def test_an_archived_one_who_is_somebody_else_is_put_back(route: MakeRoute) -> N
     assert contact(told.box, email="zoe@x.example")["archived"] is True
 
 
+STRANGER = {"contacts": [{"email": "zoe@x.example", "archived": True}]}
+TAKES = {"contacts": [{"external_id": "25", "email": "zoe@x.example", "state": "present"}]}
+
+
+@pytest.mark.parametrize("trouble", ["", "/archive$"], ids=["put back", "left awake"])
+def test_who_was_seen_to_be_somebody_else_is_never_brought_back_again(route: MakeRoute, trouble: str) -> None:
+    told = route(STRANGER, ledger=True)
+    if trouble:
+        told.box.faults.add("POST", trouble, status=403, code="forbidden", message="no")
+    path = told.manifest(TAKES)
+    first = one(told.converge(path), "create")
+    live = contact(told.box, email="zoe@x.example")["id"]
+    assert f"another contact (id {live})" in first.reason
+    assert "was brought back from the archive" in first.reason
+    told.box.seed({"contacts": [{"id": live, "archived": True}]})
+    for _ in range(3):
+        told.clock.sleep(86400)
+        told.box.forget_requests()
+        outcome = one(told.converge(path), "create")
+        assert outcome.status is Status.FAILED
+        assert f"another contact (id {live})" in outcome.reason
+        assert "was brought back from the archive once to see that, and is left alone now" in outcome.reason
+        assert [r.path for r in told.box.writes] == ["/contacts"]
+    assert contact(told.box, email="zoe@x.example")["archived"] is True
+
+
+def test_who_is_somebody_else_to_one_entry_may_be_the_one_that_another_means(route: MakeRoute) -> None:
+    told = route({"contacts": [{"external_id": "26", "email": "zoe@x.example", "archived": True}]}, ledger=True)
+    one(told.converge(told.manifest(TAKES)), "create")
+    back = one(told.converge(told.manifest({"contacts": [{"external_id": "26", "state": "present"}]})), "create")
+    assert (back.status, back.reason) == (Status.APPLIED, "brought back from the archive")
+
+
+def test_a_stranger_is_no_thing_of_a_run_in_its_history(route: MakeRoute) -> None:
+    told = route(STRANGER, ledger=True)
+    told.converge(told.manifest(TAKES))
+    assert told.ledger
+    (run,) = told.ledger.runs()
+    assert [(done.outcome, done.id) for done in told.ledger.done(run.run)] == [("failed", None)]
+
+
 def test_an_archived_one_who_cannot_be_put_back_is_named_as_brought_back(route: MakeRoute) -> None:
     told = route({"contacts": [{"email": "zoe@x.example", "archived": True}]})
     told.box.faults.add("POST", "/archive$", status=403, code="forbidden", message="no")
