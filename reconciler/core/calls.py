@@ -106,7 +106,8 @@ def _plain(write: Write | None, change: ThingChange) -> Call:
 
 
 def _values_of(change: ThingChange) -> Mapping[str, str | Ref]:
-    return {"id": change.id or Ref(change.address), "key": change.address.key, "name": change.address.key}
+    key = change.key or change.address.key
+    return {"id": change.id or Ref(change.address), "key": key, "name": key}
 
 
 def _writes(kind: Kind, change: ThingChange, writes: Sequence[Write | None], version: str) -> Iterator[Call]:
@@ -134,7 +135,7 @@ def _link_write(write: Write, change: LinkChange) -> Call:
     values: Mapping[str, str | Ref] = {
         "source": change.id or Ref(change.address),
         "target": change.target_id or Ref(change.target),
-        "name": change.target.key,
+        "name": change.target_key or change.target.key,
     }
     return Call(write.route, values, fill(write.body, values), by_name=change.target if write.named else None)
 

@@ -86,6 +86,8 @@ class ThingChange:
     uncounted: tuple[str, ...] = ()
     cause: Cause | None = None
     remark: str = ""
+    # What names it in Intercom, where its address is an id.
+    key: str = ""
 
     @property
     def target(self) -> None:
@@ -110,6 +112,12 @@ class LinkChange:
     target_id: str | None = None
     people: int | None = None
     cause: Cause | None = None
+    # What names the target in Intercom, where its address is an id.
+    target_key: str = ""
+
+    @property
+    def remark(self) -> str:
+        return f"called {self.target_key}" if self.target_key else ""
 
     @property
     def fields(self) -> tuple[FieldChange, ...]:

@@ -13,6 +13,7 @@ from reconciler.core.change import Action, Change, FieldChange, LinkChange, Thin
 from reconciler.core.kind import Field, Kind, LinkKind
 from reconciler.core.match import Index, index
 from reconciler.core.memory import BLANK, Memory, Tie
+from reconciler.core.named import misnamed, name_of, same_names
 from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Live, Manifest, Note, Resource, Snapshot, WrittenLinks
 from reconciler.core.unique import Grip, Holder, Owners
@@ -36,6 +37,7 @@ class _Draft:
 
     def __init__(self, kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Memory) -> None:
         self.manifest, self.live, self.memory = manifest, live, memory
+        self.kinds = {kind.name: kind for kind in kinds}
         self.persons = {kind.name for kind in kinds if kind.person}
         self.indexes: dict[str, Index] = {}
         self.owning: dict[str, Owners] = {}
@@ -93,18 +95,22 @@ def diff(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Memo
         for resource in by_kind[kind.name]:
             _compare(kind, resource, draft)
         _refuse_twins(kind, by_kind[kind.name], draft)
+        draft.refusals += same_names(kind, by_kind[kind.name], draft.changes)
     for kind in kinds:
         for link in kind.links:
             for resource in by_kind[kind.name]:
                 _compare_links(link, resource, draft)
         _report_undeclared(kind, draft)
-    return Difference(tuple(draft.changes), tuple(draft.notes), tuple(draft.missing), tuple(draft.refusals))
+    changes = tuple(_with_key(change, draft) for change in draft.changes)
+    return Difference(changes, tuple(draft.notes), tuple(draft.missing), tuple(draft.refusals))
 
 
 def _compare(kind: Kind, resource: Resource, draft: _Draft) -> None:
     thing = draft.live.of(resource.address)
     if thing is None:
         _absent(kind, resource, draft)
+    elif refusal := misnamed(kind, resource, thing, draft.index(kind)):
+        draft.refusals.append(refusal)
     elif resource.state == "absent":
         draft.changes.append(ThingChange(Action.DELETE, resource.address, resource.mark, thing.id, people=draft.people(kind.name)))
     elif resource.state == "archived":
@@ -140,6 +146,8 @@ def _absent(kind: Kind, resource: Resource, draft: _Draft) -> None:
     if resource.gone:
         if kind.archive and not kind.whole:
             draft.note("unproven", "not found; an archived one cannot be seen from outside", resource)
+        elif resource.by == "id" and draft.memory.of(kind.name, resource.key) is None:
+            draft.note("unproven", f"no {kind.name} with this id is live here: it was deleted, or the id is another one's", resource)
         return
     if resource.by == "id":
         _absent_by_id(kind, resource, draft)
@@ -189,6 +197,10 @@ def _absent_by_id(kind: Kind, resource: Resource, draft: _Draft) -> None:
     """A thing named by its id cannot be created; an archived one is brought back by it."""
     if resource.state == "present" and kind.unarchive:
         _bring_back(kind, resource, resource.key, draft)
+        return
+    if not kind.lenient:
+        text = f"{resource.mark}: no live {kind.name} has the id {resource.key} in this workspace; correct it, or remove the entry"
+        draft.refuse("missing", text, resource)
         return
     draft.missing.append(resource.address)
     if (resource.missing or draft.manifest.policy.missing_contacts) == "error":
@@ -313,7 +325,7 @@ def _moved(kind: Kind, resource: Resource, thing: Live, draft: _Draft) -> Iterat
 
 def _split_rename(kind: Kind, resource: Resource, thing: Live, fields: list[FieldChange], draft: _Draft) -> Iterator[ThingChange]:
     """The name of a thing that has a way to be renamed is a change of its own."""
-    renames = tuple(f for f in fields if kind.rename and f.path == resource.by)
+    renames = tuple(f for f in fields if kind.rename and f.path == kind.identities[0].field)
     rest = tuple(f for f in fields if f not in renames)
     if renames:
         yield ThingChange(Action.RENAME, resource.address, resource.mark, thing.id, renames, people=draft.people(kind.name))
@@ -333,6 +345,8 @@ def _compare_links(link: LinkKind, resource: Resource, draft: _Draft) -> None:
     attach = [t for t in written.present if t not in held and _attachable(link, resource, t, draft)]
     sure = (t for t, live_id in held.items() if (link.target, live_id) not in draft.live.doubted)
     detach = [t for t in sure if _unwanted(link, t, held[t], written, resource, draft)]
+    if link.attach.named:
+        attach, detach = ([t for t in ends if not _shares_name(link, t, resource, draft)] for ends in (attach, detach))
     # What is held and not declared has no name here and counts all the same.
     total = len(_linked(link, thing, draft)) + len(attach) - len(detach)
     if link.most is not None and attach and total > link.most:
@@ -345,6 +359,15 @@ def _compare_links(link: LinkKind, resource: Resource, draft: _Draft) -> None:
             people = draft.people(link.source)
             source_id = thing.id if thing else None
             draft.changes.append(LinkChange(action, resource.address, target, link.name, mark, source_id, target_id, people))
+
+
+def _shares_name(link: LinkKind, target: Address, resource: Resource, draft: _Draft) -> bool:
+    """Whether a link that Intercom takes by the name of its target only may hit another one of that name: then it is refused."""
+    twins = draft.live.twins.get((link.target, draft.live.pairs.get(target, "")))
+    if twins:
+        text = f"{resource.mark}: Intercom takes the {link.field} of a {link.source} by name only, and several have this one: {twins}"
+        draft.refuse("twins", f"{text}; rename or delete all but one", resource)
+    return twins is not None
 
 
 def _linked(link: LinkKind, thing: Live | None, draft: _Draft) -> Set[str]:
@@ -363,7 +386,10 @@ def _attachable(link: LinkKind, resource: Resource, target: Address, draft: _Dra
     if declared.free:
         draft.note("free", f"{target} says members: free, so this link is left as it is", resource)
         return False
-    if target in draft.live.withheld or (draft.live.of(target) is None and target not in draft.created):
+    if target in draft.live.withheld:
+        draft.note("withheld", f"{target} cannot be attached: nothing is done with it in this plan, which says why", resource)
+        return False
+    if draft.live.of(target) is None and target not in draft.created:
         draft.note("withheld", f"{target} cannot be attached: it is not live and not created by this plan", resource)
         return False
     return True
@@ -407,9 +433,25 @@ def _report_undeclared(kind: Kind, draft: _Draft) -> None:
     if not kind.undeclared or kind.section not in draft.manifest.sections or draft.manifest.policy.undeclared_tags == "ignore":
         return
     things = draft.live.things.get(kind.name, {})
-    names = sorted(thing.key for live_id, thing in things.items() if live_id not in draft.names[kind.name])
+    first, ours = kind.identities[0], (r for r in draft.manifest.resources.values() if r.address.kind == kind.name)
+    refused = {first.fold(key) for r in ours for by, key in ((r.by, r.key), *r.former) if by == first.field}
+    # Of twins that an entry names nobody can say which is declared: the refusal speaks of all.
+    unnamed = (t for i, t in things.items() if (kind.name, i) not in draft.live.twins or first.fold(t.key) not in refused)
+    names = sorted(thing.key for thing in unnamed if thing.id not in draft.names[kind.name])
     for name in names:
         draft.notes.append(Note("undeclared", "live, but not declared", Address(kind.name, name)))
+
+
+def _with_key(change: Change, draft: _Draft) -> Change:
+    """A change with the names of those whose addresses are ids."""
+    if isinstance(change, LinkChange):
+        return replace(change, target_key=_key_of(change.target, draft)) if _key_of(change.target, draft) else change
+    return replace(change, key=key) if (key := _key_of(change.address, draft)) else change
+
+
+def _key_of(address: Address, draft: _Draft) -> str:
+    resource = draft.manifest.resources.get(address)
+    return name_of(draft.kinds[address.kind], resource, draft.live.of(address)) if resource else ""
 
 
 def merge_paths(fields: Iterable[FieldChange], kind: Kind) -> dict[str, Any]:

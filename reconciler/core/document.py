@@ -132,7 +132,7 @@ def _change(kind: Kind, change: Change, here: Workspace, view: View) -> Document
         "page": _page(kind, change, here),
         **_uses(change),
         **({"or": "unarchive"} if getattr(change, "returns", False) else {}),
-        **({"remark": change.remark} if isinstance(change, ThingChange) and change.remark else {}),
+        **({"remark": change.remark} if change.remark else {}),
     }
 
 

@@ -1,14 +1,15 @@
-"""What entries of all kinds have in common: the base model, and the types of link lists and custom attributes."""
+"""What entries of all kinds have in common: the base model, ids, and the types of link lists and custom attributes."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BeforeValidator, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, PlainValidator, ValidationInfo, WithJsonSchema
 
 from reconciler.core.policy import Written
-from reconciler.core.values import Flag, Plain, flag, is_null, name, refuse_mask, text, time, unquoted
+from reconciler.core.values import Flag, Plain, flag, is_null, name, name_as_it_is, refuse_mask, text, time, unquoted
 
 
 class Entry(Written):
@@ -17,39 +18,85 @@ class Entry(Written):
     protect: Flag = False
 
 
-class LinkItem(NamedTuple):
-    """One link of a list: the key of the target, and whether it is to be there."""
+class Shape(NamedTuple):
+    """What the ids of a kind look like."""
 
-    key: str
-    present: bool
+    # A regular expression of the whole id.
+    pattern: str
+    # The id in the words of a message.
+    words: str
 
 
-def link_to(target: str) -> Callable[[Any], LinkItem]:
-    """The reader of one link item: `vip`, or `{tag: vip, state: absent}`."""
-    long = f"{{{target}: NAME, state: absent}}"
+# Contacts and companies have the first, tags the second (recorded examples, API 2.16).
+HEX = Shape("[0-9a-f]{24}", "the 24 hex digits")
+DECIMAL = Shape("[1-9][0-9]{0,19}", "the number")
 
-    def read(value: Any) -> LinkItem:
-        if not isinstance(value, dict):
-            return LinkItem(name(value), present=True)
-        unknown = sorted(set(value) - {target, "state"})
-        if target not in value and (meant := unquoted(value)):
-            raise ValueError(f"is no link to a {target}; if a name with a colon is meant, quote it: {meant}; else write {long}")
-        if unknown or target not in value:
-            raise ValueError(f"is no link to a {target}; write its name, or {long}")
-        state = value.get("state", "present")
-        if state not in ("present", "absent"):
-            raise ValueError(f"state {str(state)!r} is not known here; write present or absent")
-        return LinkItem(name(value[target]), state == "present")
+
+def id_of(noun: str, shape: Shape) -> Callable[[Any], str]:
+    """The reader of an id that Intercom gave to a thing."""
+
+    def read(value: Any) -> str:
+        written = name(value)
+        if not re.fullmatch(shape.pattern, written):
+            raise ValueError(f"{written!r} is not the id of a {noun}; write {shape.words} that Intercom shows")
+        return written
 
     return read
 
 
-def link_schema(target: str) -> WithJsonSchema:
+def id_schema(shape: Shape) -> WithJsonSchema:
+    """The JSON Schema of an id."""
+    return WithJsonSchema({"type": ["string", "number"], "pattern": f"^{shape.pattern}$"})
+
+
+def _as_it_is_live(value: Any, info: ValidationInfo) -> str:
+    """A name. Where an id says which thing is meant it stands as it is live, with blanks at its ends too."""
+    return name_as_it_is(value) if info.data.get("id") else name(value)
+
+
+# The name of a thing that may be named by its `id` too, which is declared before it.
+LiveName = Annotated[str, PlainValidator(_as_it_is_live), WithJsonSchema({"type": ["string", "number", "boolean"], "minLength": 1})]
+
+
+class LinkItem(NamedTuple):
+    """One link of a list: the key of the target, whether it is to be there, and whether the key is an id."""
+
+    key: str
+    present: bool
+    by_id: bool = False
+
+
+def link_to(target: str, shape: Shape) -> Callable[[Any], LinkItem]:
+    """The reader of one link item: `vip`, `{tag: vip, state: absent}`, or `{id: "5"}`."""
+    read_id, long = id_of(target, shape), f"{{{target}: NAME, state: absent}}, or {{id: ID}}"
+
+    def read(value: Any) -> LinkItem:
+        if not isinstance(value, dict):
+            return LinkItem(name(value), present=True)
+        unknown, ends = sorted(set(value) - {target, "id", "state"}), {target, "id"} & set(value)
+        if not ends and (meant := unquoted(value)):
+            raise ValueError(f"is no link to a {target}; if a name with a colon is meant, quote it: {meant}; else write {long}")
+        if unknown or len(ends) != 1:
+            raise ValueError(f"is no link to a {target}; write its name, or {long}")
+        state = value.get("state", "present")
+        if state not in ("present", "absent"):
+            raise ValueError(f"state {str(state)!r} is not known here; write present or absent")
+        by_id = "id" in value
+        return LinkItem(read_id(value["id"]) if by_id else name(value[target]), state == "present", by_id)
+
+    return read
+
+
+def link_schema(target: str, shape: Shape) -> WithJsonSchema:
     """The JSON Schema of one link item."""
     text = {"type": ["string", "number", "boolean"]}
-    properties = {target: text, "state": {"enum": ["present", "absent"]}}
-    long = {"type": "object", "properties": properties, "required": [target], "additionalProperties": False}
-    return WithJsonSchema({"anyOf": [text, long]})
+    ends = {target: text, "id": {"type": ["string", "number"], "pattern": f"^{shape.pattern}$"}}
+    state = {"enum": ["present", "absent"]}
+    long = [
+        {"type": "object", "properties": {end: about, "state": state}, "required": [end], "additionalProperties": False}
+        for end, about in ends.items()
+    ]
+    return WithJsonSchema({"anyOf": [text, *long]})
 
 
 def _attributes(value: Any) -> Any:

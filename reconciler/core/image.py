@@ -177,7 +177,7 @@ def _name(kind: Kind, change: ThingChange, thing: Live | None, resource: Resourc
     if resource and change.action is Action.CREATE:
         return resource.by, resource.key
     by = kind.identities[0].field
-    return ("", None) if thing is None or "id" in kind.identity else (by, thing.fields.get(by))
+    return ("", None) if thing is None or kind.person else (by, thing.fields.get(by))
 
 
 def values_of(kind: Kind, thing: Live) -> Iterator[tuple[str, Any]]:
@@ -226,7 +226,7 @@ def parted(kinds: Sequence[Kind], image: Image) -> tuple[Document, Document]:
 
 def _parted(kind: Kind, deed: Deed) -> tuple[Document, Document]:
     """One deed as both documents. What is told stands in a list, so that a null in its place says that it is not told here."""
-    personal = "id" in kind.identity or _mail(deed.key)
+    personal = kind.person or _mail(deed.key)
     fields, own_fields = _hidden(kind, {path: list(moved) for path, moved in deed.fields.items()})
     had, own_had = _hidden(kind, {path: [value] for path, value in deed.had.items()})
     shared = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -11,6 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.kind import Identity, Kind
 from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Live, Note, Resource
+from reconciler.core.values import spelled
 
 Index = Mapping[tuple[str, str], list[Live]]
 
@@ -26,6 +27,10 @@ class Match:
     notes: list[Note] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     merged: set[Address] = field(default_factory=set)
+    # Live things (kind and id) that share their name with another one, each with a description of all of these.
+    twins: dict[tuple[str, str], str] = field(default_factory=dict)
+    # The ids of things of which messages say how many people carry them.
+    described: set[str] = field(default_factory=set)
 
     def add(self, more: Match) -> None:
         """Take in what was found of another kind."""
@@ -35,11 +40,22 @@ class Match:
         self.notes += more.notes
         self.refusals += more.refusals
         self.merged |= more.merged
+        self.twins |= more.twins
+        self.described |= more.described
+
+
+    def described_with(self, mentioned: Collection[str]) -> set[str]:
+        """The ids of which messages say how many people carry them, with the twins of what is mentioned elsewhere."""
+        told = {text for (_, live_id), text in self.twins.items() if live_id in mentioned}
+        return self.described | {live_id for (_, live_id), text in self.twins.items() if text in told}
 
 
 Name = tuple[str, str]
 NOBODY: Mapping[Name, str] = MappingProxyType({})
 UNKNOWN: Mapping[Address, str] = MappingProxyType({})
+Members = Mapping[str, int | None]
+"""How many people carry a thing, by its id; None where that cannot be read."""
+UNCOUNTED: Members = MappingProxyType({})
 
 
 def index(kind: Kind, things: Iterable[Live], merged: Mapping[Name, str] = NOBODY) -> Index:
@@ -70,23 +86,29 @@ def match(
     merged: Mapping[Name, str] = NOBODY,
     unproven: Container[Name] = (),
     remembered: Mapping[Address, str] = UNKNOWN,
+    members: Members = UNCOUNTED,
 ) -> Match:
     """Pair resources of one kind with live things of that kind. Pure; the order of the inputs does not matter.
 
     `merged`: names whose bearer was merged into the thing with that id. `unproven`: names of which nobody could say that they are free.
-    `remembered`: the live ids that addresses had when they were applied.
+    `remembered`: the live ids that addresses had when they were applied. `members`: what messages say of the things in `described`.
     """
     things = sorted(things, key=lambda t: t.id)
     found, known = Match(), index(kind, things, merged)
+    _find_twins(kind, known, members, found)
     looks_like = _lookalikes(kind, things)
     for resource in sorted(resources, key=lambda r: r.address):
         _pair(kind, resource, known, found)
         _say_merged(kind, resource, merged, unproven, found)
-        _report_lookalikes(kind, resource, looks_like, found)
+        _report_lookalikes(kind, resource, looks_like, members, found)
     _pair_remembered(kind, resources, things, remembered, found)
     _spare_lookalikes(kind, resources, found)
     _report_declared_lookalikes(kind, resources, found)
     _refuse_shared(kind, found, resources)
+    _report_twins(kind, resources, known, found)
+    found.described |= found.described_with(found.pairs.values())
+    # What is surely meant by an entry is in no doubt because others look like it.
+    found.doubted -= {(kind.name, live_id) for address, live_id in found.pairs.items() if address not in found.withheld}
     return found
 
 
@@ -106,6 +128,8 @@ def _pair(kind: Kind, resource: Resource, known: Index, found: Match) -> None:
     here = _same(kind, known, resource.by, resource.key) if resource.gone else candidates(kind, known, resource.by, resource.key)
     if len(here) > 1:
         here = _settle_several(kind, resource, (resource.by, resource.key), here, found)
+    if resource.gone and kind.identity[resource.by].visible is not None:
+        here = [thing for thing in here if spelled(thing.key) == spelled(resource.key)]
     former = _former(kind, resource, known, here, found)
     if here:
         found.pairs[resource.address] = here[0].id
@@ -159,7 +183,7 @@ def _pair_remembered(
 def _former(kind: Kind, resource: Resource, known: Index, here: list[Live], found: Match) -> list[Live]:
     """Live things under the names that the resource had, in the order written. One of several is never taken by chance."""
     old: list[Live] = []
-    for name in resource.former:
+    for name in resource.former if resource.by != "id" or not kind.rename else ():
         same = [thing for thing in candidates(kind, known, *name) if thing not in here]
         if len(same) > 1 and not here and not old:
             same = _settle_several(kind, resource, name, same, found)
@@ -176,14 +200,46 @@ def _settle_several(kind: Kind, resource: Resource, name: Name, here: list[Live]
         found.refusals.append(Refusal("identity", text, entries=(resource.address,)))
         found.withheld.add(resource.address)
         return []
-    exact = [thing for thing in here if key_of(thing, identity) == key]
-    found.doubted.update((kind.name, thing.id) for thing in here if [thing] != exact)
-    text = f"several live {kind.section} have this name (ids {ids}); rename or delete all but one in Intercom"
-    found.notes.append(Note("lookalike", text, resource.address, resource.mark))
-    if len(exact) == 1:
-        return exact
-    found.withheld.add(resource.address)
+    _refuse_twins(kind, resource, here[0], found)
     return []
+
+
+def _find_twins(kind: Kind, known: Index, members: Members, found: Match) -> None:
+    """Live things of one name. Whatever is done by that name may hit any of them, so all of them are in doubt."""
+    named = {identity.field for identity in kind.identities if identity.visible is not None}
+    for (by, _), same in known.items():
+        if by in named and len(same) > 1:
+            text = " and ".join(described(thing, members) for thing in same)
+            found.twins.update(((kind.name, thing.id), text) for thing in same)
+            found.doubted.update((kind.name, thing.id) for thing in same)
+
+
+def described(thing: Live, members: Members = UNCOUNTED) -> str:
+    """A live thing with its exact spelling, its id, and how many people carry it where that was asked."""
+    people = members.get(thing.id)
+    told = "an unknown number of people" if people is None else f"{people} {'person' if people == 1 else 'people'}"
+    return f"{thing.key!a} (id {thing.id}{f', {told}' if thing.id in members else ''})"
+
+
+def _refuse_twins(kind: Kind, resource: Resource, one: Live, found: Match) -> None:
+    """Nothing is done for an entry that names one of several things of one name, nor to any of these."""
+    told = found.twins[kind.name, one.id]
+    text = f"{resource.mark}: several live {kind.section} have this name: {told}"
+    now = "write the `id:` of the one that is meant into the entry, or rename or delete all but one in Intercom"
+    found.refusals.append(Refusal("twins", f"{text}; {now}", entries=(resource.address,)))
+    found.withheld.add(resource.address)
+    found.described |= found.described_with([one.id])
+
+
+def _report_twins(kind: Kind, resources: Iterable[Resource], known: Index, found: Match) -> None:
+    """Things of one name that no entry names: one note for all of that name."""
+    first = kind.identities[0]
+    named = {first.fold(key) for r in resources for by, key in ((r.by, r.key), *r.former) if by == first.field}
+    meant = set(found.pairs.values())
+    for (by, name), same in known.items():
+        if by == first.field and (kind.name, same[0].id) in found.twins and name not in named and not meant & {t.id for t in same}:
+            text = f"several live {kind.section} have this name: {found.twins[kind.name, same[0].id]}; nothing is done with them by it"
+            found.notes.append(Note("lookalike", text, same[0].address))
 
 
 def _lookalikes(kind: Kind, things: Iterable[Live]) -> Mapping[str, list[Live]]:
@@ -197,22 +253,32 @@ def _lookalikes(kind: Kind, things: Iterable[Live]) -> Mapping[str, list[Live]]:
     return found
 
 
-def _report_lookalikes(kind: Kind, resource: Resource, looks_like: Mapping[str, list[Live]], found: Match) -> None:
+def _report_lookalikes(kind: Kind, resource: Resource, looks_like: Mapping[str, list[Live]], members: Members, found: Match) -> None:
     identity = kind.identity[resource.by]
     if identity.visible is None:
         return
     mine = identity.fold(resource.key)
     paired = found.pairs.get(resource.address)
-    others = [t for t in looks_like.get(identity.visible(resource.key), []) if t.id != paired and identity.fold(t.key) != mine]
+    others = [t for t in looks_like.get(identity.visible(resource.key), []) if t.id != paired]
+    # To a tombstone what differs by case only is another thing; to others it is the thing itself, or one of its twins.
+    others = [t for t in others if identity.fold(t.key) != mine or (resource.gone and (kind.name, t.id) not in found.twins)]
     if not others:
         return
-    ids = ", ".join(f"{thing.key!a} id {thing.id}" for thing in others)
-    advice = "" if paired else "; nothing is done with it: write renamed_from with the live spelling, or rename one of them in Intercom"
-    text = f"looks like a live {kind.name} that differs only invisibly ({ids}){advice}"
+    found.described.update(thing.id for thing in others)
+    told = " and ".join(described(thing, members) for thing in others)
+    text = f"looks like another live {kind.name}: {told}{_advice(resource, paired)}"
     found.notes.append(Note("lookalike", text, resource.address, resource.mark))
-    if not paired:
+    if not paired and not resource.gone:
         found.withheld.add(resource.address)
+    if not paired:
         found.doubted.update((kind.name, thing.id) for thing in others)
+
+
+def _advice(resource: Resource, paired: str | None) -> str:
+    """What to do about things that look like the one that an entry names."""
+    if resource.gone:
+        return ", which stays: a tombstone takes only what is spelled exactly so, or has the `id:` that it says"
+    return "" if paired else "; nothing is done with it: write renamed_from with the live spelling, or rename one of them in Intercom"
 
 
 def _report_declared_lookalikes(kind: Kind, resources: Iterable[Resource], found: Match) -> None:

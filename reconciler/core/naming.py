@@ -14,15 +14,18 @@ from reconciler.core.values import blur
 
 
 def unsure(kinds: Sequence[Kind], steps: Sequence[Step], live: Snapshot) -> frozenset[Address]:
-    """The targets of links that their name does not surely mean: another live thing has one like it, or they are spelled otherwise."""
+    """The targets of links that their name does not surely mean: another live thing has one like it, or they are spelled otherwise; and
+    those that were declared by their id."""
     links = {link.name: link for kind in kinds for link in kind.links}
-    targets = {c.target: c.target_id for step in steps if isinstance(c := step.change, LinkChange) and _by_name(links[c.link], c.action)}
+    ends = [c for step in steps if isinstance(c := step.change, LinkChange) and _by_name(links[c.link], c.action)]
+    targets, by_id = {c.target: c.target_id for c in ends}, {c.target for c in ends if c.target_key}
     respelled = {step.change.address for step in steps if step.change.action is Action.RENAME}
     looks = _looks({address.kind for address in targets}, live)
     return frozenset(
         address
         for address, live_id in targets.items()
-        if looks[address.kind].get(blur(address.key), set()) - {live_id}
+        if address in by_id
+        or looks[address.kind].get(blur(address.key), set()) - {live_id}
         or (live_id and address not in respelled and live.things[address.kind][live_id].key != address.key)
     )
 

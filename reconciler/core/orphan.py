@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.core import globs
-from reconciler.core.address import Address
+from reconciler.core.address import Address, id_in
 from reconciler.core.change import Action, ThingChange
 from reconciler.core.kind import Kind
 from reconciler.core.memory import WITHIN, Memory, Place, Record, Thing, path_of
@@ -158,8 +158,16 @@ class _Draft:
     def _renamed(self, kind: Kind, record: Record, thing: Live) -> str:
         """Why something is left alone to which somebody gave another name: that name was never declared, so nobody can have meant it."""
         fold, known = kind.identities[0].fold, _address(record)
+        if id_in(known) == record.id:
+            return "" if self._called_so(kind, record, thing) else "somebody renamed it since it was applied: left alone"
         same = record.thing == self.memory.digests.thing(self.memory.app_id, thing.address) or fold(known.key) == fold(thing.key)
         return "" if same else f"it was {known} when it was applied, and somebody renamed it: left alone, `reconciler forget` lets it go"
+
+    def _called_so(self, kind: Kind, record: Record, thing: Live) -> bool:
+        """Whether what was declared by its id has the name that was declared with that, if any."""
+        path = kind.identities[0].field
+        claim = self.memory.digests.claim(record.salt, path, kind.fields[path].form(thing.fields[path]))
+        return record.fields.get(path, claim) == claim
 
     def _barred(self, kind: Kind) -> str:
         """Why nothing of a kind is pruned in this plan; empty where something may be."""

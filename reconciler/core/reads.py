@@ -69,6 +69,8 @@ class Seen:
 
     ids: dict[Address, str] = field(default_factory=dict)
     last: dict[Address, str] = field(default_factory=dict)
+    # Live ids that are read though nothing that is declared has them.
+    mentioned: Set[str] = frozenset()
     things: dict[str, Live] = field(default_factory=dict)
     asked: set[tuple[How, str, str]] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)

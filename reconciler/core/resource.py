@@ -124,6 +124,8 @@ class Snapshot:
     totals: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    # Live things (kind and id) that share their name with another one, each with a description of all of these.
+    twins: Mapping[tuple[str, str], str] = field(default_factory=dict)
     reads: int = 0
     window: int | None = None
 

@@ -19,6 +19,7 @@ from reconciler.core.memory import Memory, Record, Thing, Tie, with_tie, without
 from reconciler.core.outcome import Outcome
 from reconciler.core.policy import Limits, Policy
 from reconciler.core.recording import Scribe
+from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Live, Manifest, Note, Pin, Resource, Snapshot, WrittenLinks
 from reconciler.errors import Mark
 
@@ -102,7 +103,7 @@ def questions(kinds: Sequence[Kind], image: Image, deeds: Sequence[Done]) -> tup
     resources: dict[Address, Resource] = {}
     also: dict[str, set[str]] = {}
     for kind, live_id in sorted({thing for deed, _ in deeds for thing in _things(deed)}):
-        if "id" in by_name[kind].identity:
+        if by_name[kind].person:
             # Lists that are written are read whole.
             links = {link.field: WrittenLinks({}, {}) for link in by_name[kind].links}
             address = address_by(kind, "id", live_id)
@@ -236,7 +237,7 @@ class _Draft:
         thing = self.seen(kind, live_id)
         if live_id and thing and (kind, live_id) not in self.parts:
             about = self.kinds[kind]
-            by = "id" if "id" in about.identity else about.identities[0].field
+            by = "id" if about.person else about.identities[0].field
             self.parts[kind, live_id] = _Part(about, live_id, by, live_id if by == "id" else str(thing.fields[by]))
         return self.parts.get((kind, live_id or ""))
 
@@ -467,8 +468,16 @@ class _Draft:
         known = {thing: part.address for thing, part in self.parts.items()}
         links = frozenset((known[a], known[b]) for a, b in self.ours if a in known and b in known)
         notes = (*(n for n in self.live.notes if n.topic != "merged"), *sorted(set(self.notes), key=_of_note))
-        live = replace(self.live, pairs=pairs, merged=frozenset(), vanished={}, notes=notes)
+        twins = tuple(part for part in self.parts.values() if (part.kind.name, part.id) in self.live.twins)
+        refusals = (*self.live.refusals, *map(self._twin, twins))
+        withheld = self.live.withheld | {part.address for part in twins}
+        live = replace(self.live, pairs=pairs, merged=frozenset(), vanished={}, notes=notes, refusals=refusals, withheld=withheld)
         return Undo(declared(self.image, resources), live, frozenset(self.skipped), Ownership(self.files, links))
+
+    def _twin(self, part: _Part) -> Refusal:
+        told = self.live.twins[part.kind.name, part.id or ""]
+        text = f"{self.mark}: several live {part.kind.section} have this name: {told}; rename or delete all but one, then undo"
+        return Refusal("twins", text, entries=(part.address,))
 
     def _resource(self, part: _Part) -> Resource:
         links = {name: self._written(ends) for name, ends in part.links.items()}

@@ -168,6 +168,27 @@ def name(value: Any) -> str:
     return found
 
 
+def name_as_it_is(value: Any) -> str:
+    """A name or key of a thing that is live, with the blanks that it has at its ends."""
+    found = _written(value, "a name")
+    _refuse_control(found, _CONTROL)
+    refuse_mask(found)
+    if not found:
+        raise ValueError('"" is empty; write a name')
+    return found
+
+
+def has_blank_ends(text: str) -> bool:
+    """Whether a text has blanks at its ends."""
+    before, _, after = _trimmed(text)
+    return bool(before or after)
+
+
+def spelled(text: str) -> str:
+    """The form in which two names are spelled the same: Unicode NFC."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 def email(value: Any) -> str:
     """An e-mail address as written: one `@` with something on both sides, no blanks."""
     found = _text(value, _CONTROL, "an e-mail address")

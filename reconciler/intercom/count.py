@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.change import Action, Change, ThingChange, Use
 from reconciler.core.choices import Choice, held, leavers, moves, users
-from reconciler.core.kind import Count, Kind, fill
+from reconciler.core.kind import Kind
 from reconciler.core.resource import Live, Snapshot
 from reconciler.intercom import routes, totals
 from reconciler.intercom.http import Client, HttpError
+from reconciler.intercom.number import UNREADABLE, number
 from reconciler.intercom.observe import Observer
 from reconciler.intercom.pool import reading
 
 COUNTED = (Action.DELETE, Action.RENAME)
-# What the token, the plan of the workspace or the API version does not let us read: unknown, which is never zero.
-UNREADABLE = (400, 403, 404)
 
 
 def counted(client: Client, kinds: Sequence[Kind], changes: Sequence[Change], live: Snapshot) -> tuple[Change, ...]:
@@ -40,7 +39,7 @@ def counted(client: Client, kinds: Sequence[Kind], changes: Sequence[Change], li
 
 def uses(client: Client, kind: Kind, live_id: str) -> tuple[Use, ...]:
     """How often a thing is used in each place that can be counted."""
-    return tuple(Use(c.where, _number(client, c, live_id), c.people, c.least) for c in kind.counts)
+    return tuple(Use(c.where, number(client, c, live_id), c.people, c.least) for c in kind.counts)
 
 
 def _is_asked(kind: Kind, change: ThingChange) -> bool:
@@ -55,18 +54,6 @@ def _people(uses: Iterable[Use]) -> int | None:
     """How many people carry a thing, None where one of the counts is unknown."""
     numbers = [use.number for use in uses if use.people]
     return None if None in numbers else sum(n or 0 for n in numbers)
-
-
-def _number(client: Client, count: Count, live_id: str) -> int | None:
-    asked = routes.request(count.route, {"id": live_id}, fill(count.body, {"id": live_id}))
-    if client.version < count.since:
-        asked = replace(asked, version=count.since)
-    try:
-        return totals.count(client.send(asked).body)
-    except HttpError as error:
-        if error.status in UNREADABLE:
-            return None
-        raise
 
 
 def _holders(

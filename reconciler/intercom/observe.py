@@ -18,6 +18,7 @@ from reconciler.core.resource import Live, Manifest, Note, Resource, Snapshot, W
 from reconciler.errors import IntercomError
 from reconciler.intercom import me, routes, totals
 from reconciler.intercom.http import Client, HttpError, Reply, Request, UnsafeSegment
+from reconciler.intercom.number import members
 from reconciler.intercom.people import People
 from reconciler.intercom.pool import reading
 from reconciler.intercom.scroll import scroll
@@ -80,11 +81,13 @@ class Observer:
             for kind in self.kinds:
                 wanted = [r for r in manifest.resources.values() if r.address.kind == kind.name]
                 ids, last = ({r.address: known[r.address] for r in wanted if r.address in known} for known in (hints.ids, hints.last))
-                sight.seen[kind.name] = Seen(ids, last)
+                sight.seen[kind.name] = Seen(ids, last, mentioned=hints.also.get(kind.name, frozenset()))
+                # All of a kind is seen before it is said which of it share a name.
+                if kind.whole:
+                    self._read_beside(kind, hints, sight, pool)
                 found.add(self._find(kind, wanted, manifest, sight, pool, certain))
-                self._read_also(kind, hints.also.get(kind.name, frozenset()), sight, pool)
-                if kind.name in hints.every and kind.listing:
-                    self._read_all(kind, sight, pool)
+                if not kind.whole:
+                    self._read_beside(kind, hints, sight, pool)
             self._complete_links(manifest, found.pairs, sight, pool, hints)
             totals = self._totals(manifest, sight)
         return Snapshot(
@@ -101,6 +104,7 @@ class Observer:
             totals=totals,
             notes=(*sight.notes, *found.notes),
             refusals=tuple(found.refusals),
+            twins=found.twins,
             reads=self.client.sent.total() - before,
             window=window,
         )
@@ -140,11 +144,19 @@ class Observer:
             while reads := next_reads(kind, wanted, seen, needed):
                 self._make(kind, reads, sight, pool)
             seen.recall(wanted, lambda r: kind.identity[r.by].fold(r.key))
-            found = match.match(kind, wanted, seen.things.values(), seen.merged, seen.unproven, seen.last)
+            look = partial(match.match, kind, wanted, seen.things.values(), seen.merged, seen.unproven, seen.last)
+            found = look()
             weak = {i for a, i in found.pairs.items() if a in certain and i not in seen.strong}
             if kind.whole or not kind.get or not weak:
-                return found
+                counted = members(self.client, kind, found.described_with(seen.mentioned))
+                return look(counted) if counted else found
             self._make(kind, [Read(kind.name, How.GET, "id", (live_id,)) for live_id in sorted(weak)], sight, pool)
+
+    def _read_beside(self, kind: Kind, hints: Hints, sight: Sight, pool: ThreadPoolExecutor) -> None:
+        """What is to be seen beside what is declared."""
+        self._read_also(kind, sight.seen[kind.name].mentioned, sight, pool)
+        if kind.name in hints.every and kind.listing:
+            self._read_all(kind, sight, pool)
 
     def _read_also(self, kind: Kind, ids: Set[str], sight: Sight, pool: ThreadPoolExecutor) -> None:
         """What is wanted though nobody declares it: all of a kind whose listing is whole, else each by its id."""

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import PlainValidator, model_validator
+from pydantic import ConfigDict, PlainValidator, model_validator
 
 from reconciler.core.address import LinkName
-from reconciler.core.entry import Attributes, Entry, LinkItem, link_schema, link_to
+from reconciler.core.entry import DECIMAL, HEX, Attributes, Entry, LinkItem, LiveName, id_of, id_schema, link_schema, link_to
 from reconciler.core.kind import Body, Bulk, Count, Field, Identity, Kind, LinkKind, Listing, Members, Write
-from reconciler.core.values import Key, NotNull, Text, Time, Whole
+from reconciler.core.values import NotNull, Text, Time, Whole
 
 
 def _plan_name(value: Any) -> Any:
@@ -23,9 +23,12 @@ def _tags(body: Body) -> tuple[Iterable[Any], bool]:
 
 
 class CompanyEntry(Entry):
-    """A company as people write it."""
+    """A company as people write it. `id` means one live company, whatever its company_id."""
 
-    company_id: Annotated[Key, Field()]
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["company_id"]}, {"required": ["id"]}]})
+
+    id: Annotated[str, PlainValidator(id_of("company", HEX)), id_schema(HEX)] = ""
+    company_id: Annotated[LiveName, Field()] = ""
     state: Annotated[Literal["present", "absent"] | None, NotNull] = None
     name: Annotated[Text, Field(telling=True)] = ""
     plan: Annotated[Text, Field(read=_plan_name)] = ""
@@ -35,8 +38,7 @@ class CompanyEntry(Entry):
     monthly_spend: Annotated[Whole, Field()] = 0
     remote_created_at: Annotated[Time, Field()] = 0
     custom_attributes: Annotated[Attributes, Field(merged=True, typed_by="attribute")] = {}
-    tags: tuple[Annotated[LinkItem, PlainValidator(link_to("tag")), link_schema("tag")], ...] = ()
-
+    tags: tuple[Annotated[LinkItem, PlainValidator(link_to("tag", DECIMAL)), link_schema("tag", DECIMAL)], ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -45,6 +47,12 @@ class CompanyEntry(Entry):
             text = "has `was`, but a company_id never changes in Intercom"
             raise ValueError(f"{text}; declare the new company, move its contacts, then remove this one")
         return written
+
+    @model_validator(mode="after")
+    def _named(self) -> "CompanyEntry":
+        if not {"id", "company_id"} & self.model_fields_set:
+            raise ValueError("`company_id` is missing; write it")
+        return self
 
 
 # PUT /companies/{id} takes all of these; remote_created_at only the upsert by company_id (API 2.16).
@@ -58,7 +66,7 @@ COMPANY = Kind(
     name="company",
     section="companies",
     entry=CompanyEntry,
-    identities=(Identity("company_id", find="GET /companies?company_id={key}"),),
+    identities=(Identity("company_id", find="GET /companies?company_id={key}"), Identity("id", find="GET /companies/{key}")),
     # Companies without users are in no list (API 2.16, POST /companies/list); 60 is the largest page ever reported.
     # No more than 10,000 can be reached by pages; the scroll reaches all.
     listing=Listing("POST /companies/list", style="pages", per_page=60, most=10_000),

@@ -5,25 +5,28 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, PlainValidator, WithJsonSchema, model_validator
+from pydantic import AfterValidator, PlainValidator, model_validator
 
-from reconciler.core.entry import Attributes, Entry, LinkItem, NullableFlag, NullableText, NullableTime, link_schema, link_to
+from reconciler.core.entry import (
+    DECIMAL,
+    HEX,
+    Attributes,
+    Entry,
+    LinkItem,
+    NullableFlag,
+    NullableText,
+    NullableTime,
+    id_of,
+    id_schema,
+    link_schema,
+    link_to,
+)
 from reconciler.core.kind import Body, Bulk, Field, Identity, Kind, LinkKind, Listing, Searched, Write
 from reconciler.core.policy import Written
 from reconciler.core.resource import Live
 from reconciler.core.values import Email, Flag, Key, NotNull, fold
-from reconciler.core.values import name as read_name
 
-
-def _contact_id(value: Any) -> str:
-    """Contact ids are 24 hex digits (recorded examples, API 2.16)."""
-    written = read_name(value)
-    if not re.fullmatch(r"[0-9a-f]{24}", written):
-        raise ValueError(f"{written!r} is not the id of a contact; write the 24 hex digits that Intercom shows")
-    return written
-
-
-ContactId = Annotated[str, PlainValidator(_contact_id), WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{24}$"})]
+ContactId = Annotated[str, PlainValidator(id_of("contact", HEX)), id_schema(HEX)]
 
 
 def _admin_id(value: str | None) -> str | None:
@@ -99,8 +102,8 @@ class ContactEntry(Entry):
     # A choice that was cleared is read as false.
     unsubscribed_from_emails: Annotated[NullableFlag, Field(form=bool)] = None
     custom_attributes: Annotated[Attributes, Field(merged=True, typed_by="attribute")] = {}
-    tags: tuple[Annotated[LinkItem, PlainValidator(link_to("tag")), link_schema("tag")], ...] = ()
-    companies: tuple[Annotated[LinkItem, PlainValidator(link_to("company")), link_schema("company")], ...] = ()
+    tags: tuple[Annotated[LinkItem, PlainValidator(link_to("tag", DECIMAL)), link_schema("tag", DECIMAL)], ...] = ()
+    companies: tuple[Annotated[LinkItem, PlainValidator(link_to("company", HEX)), link_schema("company", HEX)], ...] = ()
 
     @model_validator(mode="after")
     def _named_once(self) -> "ContactEntry":

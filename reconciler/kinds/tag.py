@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema, model_validator
 
 from reconciler.core.address import LinkName
-from reconciler.core.entry import Entry
+from reconciler.core.entry import DECIMAL, Entry, LiveName, id_of, id_schema
 from reconciler.core.kind import Body, Count, Field, Identity, Kind, Listing, Members, Trace, Write
-from reconciler.core.values import Name, NotNull, Text, fold, skeleton
+from reconciler.core.values import NotNull, Text, fold, skeleton
 
 
 def _names(value: Any) -> Any:
@@ -15,18 +15,27 @@ def _names(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-Names = Annotated[tuple[Name, ...], BeforeValidator(_names), WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}})]
+Names = Annotated[tuple[LiveName, ...], BeforeValidator(_names), WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}})]
 
 
 class TagEntry(Entry):
-    """A tag as people write it: a name, or this."""
+    """A tag as people write it: a name, or this. `id` means one live tag, whatever its name."""
 
-    name: Annotated[Name, Field()]
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["name"]}, {"required": ["id"]}]})
+
+    id: Annotated[str, PlainValidator(id_of("tag", DECIMAL)), id_schema(DECIMAL)] = ""
+    name: Annotated[LiveName, Field()] = ""
     state: Annotated[Literal["present", "absent"] | None, NotNull] = None
     renamed_from: Names = ()
     members: Annotated[Literal["free"] | None, NotNull] = None
     owner: Text = ""
     description: Text = ""
+
+    @model_validator(mode="after")
+    def _named(self) -> "TagEntry":
+        if not {"id", "name"} & self.model_fields_set:
+            raise ValueError("`name` is missing; write it")
+        return self
 
 
 def _query(field: str) -> Body:
@@ -51,7 +60,7 @@ TAG = Kind(
     section="tags",
     entry=TagEntry,
     short="name",
-    identities=(Identity("name", fold=fold, visible=skeleton),),
+    identities=(Identity("name", fold=fold, visible=skeleton), Identity("id")),
     listing=Listing("GET /tags"),
     whole=True,
     get="GET /tags/{id}",

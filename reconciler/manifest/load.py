@@ -90,6 +90,8 @@ class _Pile:
     unread: frozenset[Mark] = frozenset()
     items: dict[Address, _Item] = field(default_factory=dict)
     names: dict[tuple[str, str, str], _Item] = field(default_factory=dict)
+    # The entries that are named by an id, by the names that they say their things have.
+    called: dict[tuple[str, str, str], list[_Item]] = field(default_factory=dict)
     invalid: set[tuple[str, str, str]] = field(default_factory=set)
     head: dict[str, Any] = field(default_factory=dict)
     head_marks: dict[Loc, Mark] = field(default_factory=dict)
@@ -244,7 +246,8 @@ def _unquoted(kind: Kind, item: Any) -> str:
 
 
 def _add(pile: _Pile, kind: Kind, entry: Entry, document: Document, loc: Loc) -> None:
-    by = next(i.field for i in kind.identities if i.field in entry.model_fields_set)
+    written = [i.field for i in kind.identities if i.field in entry.model_fields_set]
+    by = "id" if "id" in written else written[0]
     identity, key = kind.identity[by], str(getattr(entry, by))
     address = address_by(kind.name, by, identity.fold(key) if identity.stable else key)
     item = _Item(kind, entry, document, loc, address, by)
@@ -255,6 +258,8 @@ def _add(pile: _Pile, kind: Kind, entry: Entry, document: Document, loc: Loc) ->
         pile.doubles.append(item)
         return
     pile.names[name] = pile.items[address] = item
+    for other in written if by == "id" else ():
+        pile.called.setdefault((kind.name, other, kind.identity[other].fold(str(getattr(entry, other)))), []).append(item)
 
 
 def _names_in(kind: Kind, written: Any) -> Iterator[tuple[str, str, str]]:
@@ -364,15 +369,10 @@ def _links(pile: _Pile, item: _Item, target: str, name: str) -> WrittenLinks:
     present: dict[Address, int] = {}
     absent: dict[Address, int] = {}
     links: Sequence[LinkItem] = getattr(item.entry, name)
-    fold_target = next(kind for kind in pile.kinds if kind.name == target).identities[0]
     for i, link in enumerate(links):
         mark = item.mark(name, i)
-        wanted = (target, fold_target.field, fold_target.fold(link.key))
-        end = pile.names.get(wanted)
-        if end is None and (pile.unread or wanted in pile.invalid):
-            continue
+        end = _end(pile, mark, target, link)
         if end is None:
-            pile.problem(mark, f"{target} {quoted(link.key)} is not declared", _hint(pile, target, link.key))
             continue
         if end.state in ("absent", "archived"):
             pile.problem(mark, f"{target} {quoted(link.key)} is declared {end.state} at {end.mark()}", "remove one of them")
@@ -382,6 +382,25 @@ def _links(pile: _Pile, item: _Item, target: str, name: str) -> WrittenLinks:
             other = min(present[end.address], absent[end.address])
             pile.problem(mark, f"{target} {quoted(link.key)} is written present and absent (line {other})", "keep one of them")
     return WrittenLinks(present, absent)
+
+
+def _end(pile: _Pile, mark: Mark, target: str, link: LinkItem) -> _Item | None:
+    """The entry that a link leads to; None where there is none, or not one, which is a problem that is told."""
+    first = next(kind for kind in pile.kinds if kind.name == target).identities[0]
+    wanted = (target, "id", link.key) if link.by_id else (target, first.field, first.fold(link.key))
+    if wanted in pile.names:
+        return pile.names[wanted]
+    called = pile.called.get(wanted, ())
+    if len(called) == 1:
+        return called[0]
+    if called:
+        places = " and ".join(str(one.mark()) for one in called)
+        pile.problem(mark, f"{target} {quoted(link.key)} is declared at {places}", "say which, as in {id: ID}")
+    elif not pile.unread and wanted not in pile.invalid:
+        what = f"id {link.key}" if link.by_id else quoted(link.key)
+        declare = f"declare it under `{_section(pile, target)}:`, as in {{id: {link.key}}}"
+        pile.problem(mark, f"{target} {what} is not declared", declare if link.by_id else _hint(pile, target, link.key))
+    return None
 
 
 def _hint(pile: _Pile, target: str, key: str) -> str:
@@ -401,7 +420,7 @@ def _check_gone(pile: _Pile, item: _Item, fields: Mapping[str, Any], links: Mapp
     """A thing that is declared not to be there has no fields and no links; what names it is no claim."""
     if item.state not in ("absent", "archived"):
         return
-    names = {item.by} | item.kind.constant
+    names = {item.by} | item.kind.constant | ({item.kind.identities[0].field} if item.by == "id" else set())
     extra = [name for name in (*fields, *links) if name not in names]
     if tuple(item.kind.former(item.entry)):
         extra.append("its former name")
@@ -446,7 +465,8 @@ def _check_former(pile: _Pile) -> None:
     """A former name may not be somebody's name now, nor be used twice: a chain or a swap cannot be told from a finished one."""
     used: dict[tuple[str, str, str], _Item] = {}
     taken = _taken(pile)
-    for item in sorted(pile.items.values(), key=lambda i: i.address):
+    # What an id names is renamed by it, whoever else has or had that name.
+    for item in sorted((i for i in pile.items.values() if i.by != "id" or not i.kind.rename), key=lambda i: i.address):
         own = (item.kind.name, item.by, item.identity.fold(str(getattr(item.entry, item.by))))
         for by, key in item.kind.former(item.entry):
             name = (item.kind.name, by, item.kind.identity[by].fold(key))

@@ -66,6 +66,8 @@ def held_to(
     found, made, parted = _parted(session, found, fresh, whole, approved)
     case = fresh[1]
     held = hold(found, made.steps, case.manifest, case.live)
+    # Of what is in doubt the plan is not stale: nobody can say what became of it.
+    refuse(r for r in made.refused if not r.approve and not case.live.withheld.isdisjoint(r.entries))
     # What an approval would lift is lifted too where nothing is left to do: a plan that was carried out is simply done.
     refuse(refused if held.keep or held.stale or held.unmade or not found["changes"] else ())
     if held.stale:

@@ -57,10 +57,14 @@ def _remarked(memory: Memory, changes: Sequence[Change]) -> tuple[Change, ...]:
 
 
 def _with_remark(memory: Memory, change: Change) -> Change:
-    if not isinstance(change, ThingChange) or change.action is not Action.DELETE or change.remark or not memory.there:
+    if not isinstance(change, ThingChange) or change.remark:
         return change
+    called = f"called {change.key}" if change.key and change.action is not Action.RENAME else ""
+    if change.action is not Action.DELETE or not memory.there:
+        return replace(change, remark=called) if called else change
     record, other = memory.of(change.address.kind, change.id), memory.others.get((change.address.kind, change.id or ""))
-    told = [] if record and record.owned else ["never ours"]
+    told = [called] if called else []
+    told += [] if record and record.owned else ["never ours"]
     told += [f"`name: {other.name}` has it too"] if other else []
     return replace(change, remark="; ".join(told))
 

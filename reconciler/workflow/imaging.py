@@ -23,9 +23,9 @@ def keepers(session: Session) -> list[Images]:
 
 def carriers(session: Session, work: Ready) -> Carriers:
     """Who carries what a plan deletes. Raises Refused (3) where that cannot be read with this token: it could not come back."""
-    from reconciler.intercom.count import UNREADABLE
     from reconciler.intercom.http import HttpError
     from reconciler.intercom.members import carriers as read
+    from reconciler.intercom.number import UNREADABLE
 
     things = [(change.address.kind, str(change.id)) for change in doomed(work.planned.plan.changes)]
     if not things or not keepers(session):

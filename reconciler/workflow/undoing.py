@@ -127,9 +127,9 @@ def _turned(session: Session, image: Image, facts: Sequence[Fact], rules: Rules)
 
 def _carried(session: Session, things: Sequence[Thing]) -> Mapping[Thing, core.Carried]:
     """Who carries what would be deleted; None for all of it where that cannot be read with this token."""
-    from reconciler.intercom.count import UNREADABLE
     from reconciler.intercom.http import HttpError
     from reconciler.intercom.members import carriers
+    from reconciler.intercom.number import UNREADABLE
 
     try:
         found = carriers(session.client, session.kinds, things) if things else {}

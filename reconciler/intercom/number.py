@@ -1,0 +1,37 @@
+"""Number: how many carry a thing somewhere. A read of one row each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from reconciler.core.kind import Count, Kind, fill
+from reconciler.intercom import routes, totals
+from reconciler.intercom.http import Client, HttpError
+from reconciler.intercom.pool import reading
+
+# What the token, the plan of the workspace or the API version does not let us read: unknown, which is never zero.
+UNREADABLE = (400, 403, 404)
+
+
+def members(client: Client, kind: Kind, ids: Iterable[str]) -> Mapping[str, int | None]:
+    """How many people carry each of these things, None where that cannot be read; nothing of a kind whose people are not counted."""
+    count = next((count for count in kind.counts if count.people), None)
+    asked = sorted(ids) if count else []
+    if count is None or not asked:
+        return {}
+    with reading(client) as pool:
+        return dict(zip(asked, pool.map(lambda live_id: number(client, count, live_id), asked), strict=True))
+
+
+def number(client: Client, count: Count, live_id: str) -> int | None:
+    """How many carry a thing in one place, None where that cannot be read."""
+    asked = routes.request(count.route, {"id": live_id}, fill(count.body, {"id": live_id}))
+    if client.version < count.since:
+        asked = replace(asked, version=count.since)
+    try:
+        return totals.count(client.send(asked).body)
+    except HttpError as error:
+        if error.status in UNREADABLE:
+            return None
+        raise
