@@ -89,8 +89,9 @@ def test_what_nobody_claimed_stays(links: str) -> None:
             if any("existed" in o.reason or "brought back" in o.reason for o in outcomes):
                 return
             known = entries(world, planned, "contacts", "contact")
-            doomed = {t["name"].lower() for t in world.manifest["tags"] if t.get("state") == "absent"}
-            kept_tags = {live_id for live_id, tag in tags.items() if tag["name"].lower() not in doomed}
+            # A tombstone takes what is spelled exactly so.
+            doomed = {t["name"] for t in world.manifest["tags"] if t.get("state") == "absent"}
+            kept_tags = {live_id for live_id, tag in tags.items() if tag["name"] not in doomed}
             after = state(told, "contact")
             for live_id, old in before.items():
                 # Of who was archived nobody can see that two entries mean them.
