@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BeforeValidator, PlainValidator, ValidationInfo, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from reconciler.core.policy import Written
 from reconciler.core.values import Flag, Plain, flag, is_null, name, name_as_it_is, refuse_mask, text, time, unquoted
@@ -49,9 +50,23 @@ def id_schema(shape: Shape) -> WithJsonSchema:
     return WithJsonSchema({"type": ["string", "number"], "pattern": f"^{shape.pattern}$"})
 
 
+class _Unwritten(str):
+    """A name that is not written."""
+
+
 def _as_it_is_live(value: Any, info: ValidationInfo) -> str:
-    """A name. Where an id says which thing is meant it stands as it is live, with blanks at its ends too."""
+    """A name. Where an id says which thing is meant it may be left out, and stands as it is live, with blanks at its ends too."""
+    if isinstance(value, _Unwritten):
+        # An id that is wrong is told of, and is not among the data.
+        if info.data.get("id") == "":
+            raise PydanticCustomError("missing", "Field required")
+        return ""
     return name_as_it_is(value) if info.data.get("id") else name(value)
+
+
+def unwritten() -> Any:
+    """The default of a `LiveName`."""
+    return Field(default_factory=_Unwritten, validate_default=True)
 
 
 # The name of a thing that may be named by its `id` too, which is declared before it.

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, PlainValidator, model_validator
 
 from reconciler.core.address import LinkName
-from reconciler.core.entry import DECIMAL, HEX, Attributes, Entry, LinkItem, LiveName, id_of, id_schema, link_schema, link_to
+from reconciler.core.entry import DECIMAL, HEX, Attributes, Entry, LinkItem, LiveName, id_of, id_schema, link_schema, link_to, unwritten
 from reconciler.core.kind import Body, Bulk, Count, Field, Identity, Kind, LinkKind, Listing, Members, Write
 from reconciler.core.values import NotNull, Text, Time, Whole
 
@@ -28,7 +28,7 @@ class CompanyEntry(Entry):
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["company_id"]}, {"required": ["id"]}]})
 
     id: Annotated[str, PlainValidator(id_of("company", HEX)), id_schema(HEX)] = ""
-    company_id: Annotated[LiveName, Field()] = ""
+    company_id: Annotated[LiveName, Field()] = unwritten()
     state: Annotated[Literal["present", "absent"] | None, NotNull] = None
     name: Annotated[Text, Field(telling=True)] = ""
     plan: Annotated[Text, Field(read=_plan_name)] = ""
@@ -47,12 +47,6 @@ class CompanyEntry(Entry):
             text = "has `was`, but a company_id never changes in Intercom"
             raise ValueError(f"{text}; declare the new company, move its contacts, then remove this one")
         return written
-
-    @model_validator(mode="after")
-    def _named(self) -> "CompanyEntry":
-        if not {"id", "company_id"} & self.model_fields_set:
-            raise ValueError("`company_id` is missing; write it")
-        return self
 
 
 # PUT /companies/{id} takes all of these; remote_created_at only the upsert by company_id (API 2.16).

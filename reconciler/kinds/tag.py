@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
 
 from reconciler.core.address import LinkName
-from reconciler.core.entry import DECIMAL, Entry, LiveName, id_of, id_schema
+from reconciler.core.entry import DECIMAL, Entry, LiveName, id_of, id_schema, unwritten
 from reconciler.core.kind import Body, Count, Field, Identity, Kind, Listing, Members, Trace, Write
 from reconciler.core.values import NotNull, Text, fold, skeleton
 
@@ -24,19 +24,12 @@ class TagEntry(Entry):
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["name"]}, {"required": ["id"]}]})
 
     id: Annotated[str, PlainValidator(id_of("tag", DECIMAL)), id_schema(DECIMAL)] = ""
-    name: Annotated[LiveName, Field()] = ""
+    name: Annotated[LiveName, Field()] = unwritten()
     state: Annotated[Literal["present", "absent"] | None, NotNull] = None
     renamed_from: Names = ()
     members: Annotated[Literal["free"] | None, NotNull] = None
     owner: Text = ""
     description: Text = ""
-
-    @model_validator(mode="after")
-    def _named(self) -> "TagEntry":
-        if not {"id", "name"} & self.model_fields_set:
-            raise ValueError("`name` is missing; write it")
-        return self
-
 
 def _query(field: str) -> Body:
     return {"field": field, "operator": "=", "value": "{id}"}

@@ -67,7 +67,8 @@ def held_to(
     case = fresh[1]
     held = hold(found, made.steps, case.manifest, case.live)
     # Of what is in doubt the plan is not stale: nobody can say what became of it.
-    refuse(r for r in made.refused if not r.approve and not case.live.withheld.isdisjoint(r.entries))
+    doubts = [r for r in made.refused if not r.approve and not case.live.withheld.isdisjoint(r.entries)]
+    refuse(stopping(doubts, whole.policy))
     # What an approval would lift is lifted too where nothing is left to do: a plan that was carried out is simply done.
     refuse(refused if held.keep or held.stale or held.unmade or not found["changes"] else ())
     if held.stale:
