@@ -18,9 +18,10 @@ from reconciler.core.kind import Kind
 from reconciler.core.memory import Place
 from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Plan
-from reconciler.core.privacy import hidden, shown, without
+from reconciler.core.privacy import hidden, masked, shown, without
 from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Workspace
+from reconciler.core.values import moment
 
 FORMAT = "1.0"
 Document = dict[str, Any]
@@ -63,7 +64,7 @@ def document(kinds: Sequence[Kind], plan: Plan, view: View = MASKED) -> Document
         **({"drift": asdict(plan.drift)} if plan.drift else {}),
         **({"held": True} if plan.held else {}),
         "partial": plan.partial,
-        "changes": [_change(by_name[c.address.kind], c, plan.workspace, view) for c in plan.changes],
+        "changes": [_change(by_name[c.address.kind], c, plan, view) for c in plan.changes],
         "summary": dict(plan.summary),
         "people": {"losing": plan.losing.number, "exact": plan.losing.exact},
         "cost": {"calls": plan.calls, "seconds": plan.seconds, "routes": dict(plan.routes), "slowest": plan.slowest},
@@ -119,14 +120,15 @@ def _page(kind: Kind, change: Change, here: Workspace) -> str | None:
     return _PAGES.get(here.region, _PAGES["us"]) + kind.page.format(**ids)
 
 
-def _change(kind: Kind, change: Change, here: Workspace, view: View) -> Document:
+def _change(kind: Kind, change: Change, plan: Plan, view: View) -> Document:
+    here = plan.workspace
     name = str if view.personal else partial(shown, app_id=here.app_id)
     return {
         "address": name(change.address),
         "action": change.action.value,
         "target": name(change.target) if change.target else None,
         "cause": change.cause.value if change.cause else None,
-        "fields": [_field(kind, moved, view) for moved in change.fields],
+        "fields": [_field(kind, moved, plan, view) for moved in change.fields],
         "source": {"file": change.mark.file, "line": change.mark.line},
         "people": change.people,
         "page": _page(kind, change, here),
@@ -136,9 +138,12 @@ def _change(kind: Kind, change: Change, here: Workspace, view: View) -> Document
     }
 
 
-def _field(kind: Kind, moved: FieldChange, view: View) -> Document:
-    personal = personal_path(kind, moved.path)
-    before, after = (v if view.personal else hidden(v, personal) for v in (moved.before, moved.after))
+def _field(kind: Kind, moved: FieldChange, plan: Plan, view: View) -> Document:
+    before, after = moved.before, moved.after
+    if (kind.name, moved.path) in plan.times:
+        before, after = moment(before), moment(after)
+    elif not view.personal:
+        before, after = masked(kind.name, before, after, personal_path(kind, moved.path), plan.workspace.app_id)
     return {"path": moved.path, "before": before, "after": after, "cause": moved.cause.value if moved.cause else None}
 
 

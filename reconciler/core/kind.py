@@ -26,7 +26,7 @@ def as_is(value: Any) -> Any:
 class Field:
     """A managed field: how its live form is read and compared. Stands in the `Annotated` of an entry's attribute.
 
-    `form` is the form in which values are equal.
+    `form` is the form in which values are equal; `time`: they are Unix seconds.
     `merged` fields are maps that Intercom merges key by key and that are compared so; `typed_by` names the kind whose things
     say of which type each key is. `moves` marks unique values, which one thing must give up before another may take them, unless they are
     `shared` by two things with such fields.
@@ -37,6 +37,7 @@ class Field:
     read: Callable[[Any], Any] = as_is
     write: Callable[[Any], Any] = as_is
     form: Callable[[Any], Any] = as_is
+    time: bool = False
     personal: bool = False
     merged: bool = False
     typed_by: str | None = None

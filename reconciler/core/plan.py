@@ -16,6 +16,7 @@ from reconciler.core.naming import unsure
 from reconciler.core.order import Step
 from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Note, Snapshot, Workspace
+from reconciler.core.typing import time_paths
 
 # Intercom documents 10,000 calls per minute and app, metered in windows of ten seconds: developers.intercom.com, rate limiting.
 DOCUMENTED_WINDOW = 1667
@@ -82,6 +83,8 @@ class Plan:
     drift: Drift | None = None
     # Whether what is refused for single entries is left out, so that the rest can be applied.
     held: bool = False
+    # The fields whose values are times, as (kind, path).
+    times: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -138,6 +141,7 @@ def make_plan(case: Case, scope: Scope = Scope(), version: str = "2.16") -> Plan
         notes=(*live.notes, *difference.notes, *left_out),
         scope=scope,
         window=live.window or DOCUMENTED_WINDOW,
+        times=frozenset(time_paths(kinds, manifest, live)),
         losing=affected(kinds, [step.change for step in steps]),
     )
 

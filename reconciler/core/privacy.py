@@ -21,13 +21,23 @@ _MASKED = re.compile(r"(?:[^\s@]*(?<![\w.%+-]))?[^\s@/]\*\*\*@[^\s@]+")
 
 def shown(address: Address, app_id: str = "") -> str:
     """An address as every artifact writes it: an e-mail in it is masked and followed by eight hex of a digest over app id and address."""
-    if not MAIL.fullmatch(address.key):
-        return str(address)
-    masked = f"{address.kind}/{mask(address.key)}"
+    return f"{address.kind}/{_marked(address, app_id)}" if MAIL.fullmatch(address.key) else str(address)
+
+
+def _marked(address: Address, app_id: str) -> str:
+    """The e-mail of an address, masked, with the digest that tells it from others that read alike."""
     if not app_id:
-        return masked
+        return mask(address.key)
     digest = hashlib.sha256(f"{app_id}\0{address.kind}/{address.key.casefold()}".encode()).hexdigest()
-    return f"{masked}#{digest[:8]}"
+    return f"{mask(address.key)}#{digest[:8]}"
+
+
+def masked(kind: str, before: Any, after: Any, personal: bool, app_id: str) -> tuple[Any, Any]:
+    """Two values of one field as every artifact writes them; e-mails that would read alike get the digests that addresses have."""
+    found = hidden(before, personal), hidden(after, personal)
+    if found[0] != found[1] or before == after or not all(isinstance(v, str) and MAIL.fullmatch(v) for v in (before, after)):
+        return found
+    return _marked(Address(kind, before), app_id), _marked(Address(kind, after), app_id)
 
 
 def without(text: str, values: Iterable[str]) -> str:

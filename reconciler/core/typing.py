@@ -11,7 +11,7 @@ from reconciler.core.choices import among, outside
 from reconciler.core.kind import Field, Kind
 from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Live, Manifest, Resource, Snapshot
-from reconciler.core.values import typed
+from reconciler.core.values import is_time, typed
 
 Typing = tuple[Kind, Live]
 """A live thing that says of which type a key is, and its kind."""
@@ -69,3 +69,20 @@ def _as_live(kind: Kind, live: Live, raw: Any) -> Any:
         text = f"{value!r} is none of its live {kind.choices}: {among(choices)}"
         raise ValueError(f"{text}; correct it, or declare the {kind.name} with all of them")
     return value
+
+
+def time_paths(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot) -> Iterator[tuple[str, str]]:
+    """The fields that hold times, as (kind, path): those that are declared so by their kind, and those that are typed so."""
+    for kind in kinds:
+        for name, field in kind.fields.items():
+            if field.time:
+                yield kind.name, name
+            if field.typed_by:
+                things = [(thing.key, thing.fields) for thing in live.things.get(field.typed_by, {}).values()]
+                things += [(r.address.key, r.fields) for r in manifest.resources.values() if r.address.kind == field.typed_by]
+                yield from ((kind.name, f"{name}.{key}") for key, fields in things if _times(kind, fields))
+
+
+def _times(kind: Kind, fields: Mapping[str, Any]) -> bool:
+    """Whether a thing that says of which type a key is makes it a time of this kind."""
+    return is_time(fields.get("data_type")) and fields.get("model") in (None, kind.name)

@@ -365,6 +365,21 @@ def typed(value: Any, data_type: str) -> Scalar:
     return _BY_TYPE[data_type](value)
 
 
+def is_time(data_type: Any) -> bool:
+    """Whether the values of a data_type are times."""
+    return _BY_TYPE.get(str(data_type)) is time
+
+
+def moment(value: Any) -> Any:
+    """Unix seconds as people read them: ISO 8601 in UTC; whatever is no such time, as it is."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value
+    try:
+        return (datetime(1970, 1, 1) + timedelta(seconds=int(value))).isoformat() + "Z"
+    except (OverflowError, ValueError):
+        return value
+
+
 def _core(value: Plain) -> int | float | bool | None:
     """What YAML 1.2's core schema makes of it, if that is no text."""
     if value in _FLAGS:

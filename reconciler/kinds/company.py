@@ -36,7 +36,7 @@ class CompanyEntry(Entry):
     website: Annotated[Text, Field()] = ""
     industry: Annotated[Text, Field()] = ""
     monthly_spend: Annotated[Whole, Field()] = 0
-    remote_created_at: Annotated[Time, Field()] = 0
+    remote_created_at: Annotated[Time, Field(time=True)] = 0
     custom_attributes: Annotated[Attributes, Field(merged=True, typed_by="attribute")] = {}
     tags: tuple[Annotated[LinkItem, PlainValidator(link_to("tag", DECIMAL)), link_schema("tag", DECIMAL)], ...] = ()
 

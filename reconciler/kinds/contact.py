@@ -96,8 +96,8 @@ class ContactEntry(Entry):
     name: Annotated[NullableText, Field(personal=True)] = None
     phone: Annotated[NullableText, Field(personal=True)] = None
     avatar: Annotated[NullableText, Field(read=_image, personal=True)] = None
-    signed_up_at: Annotated[NullableTime, Field()] = None
-    last_seen_at: Annotated[NullableTime, Field()] = None
+    signed_up_at: Annotated[NullableTime, Field(time=True)] = None
+    last_seen_at: Annotated[NullableTime, Field(time=True)] = None
     owner_id: Annotated[NullableText, AfterValidator(_admin_id), Field(read=_text, older=("2.16", _number))] = None
     # A choice that was cleared is read as false.
     unsubscribed_from_emails: Annotated[NullableFlag, Field(form=bool)] = None
