@@ -44,8 +44,8 @@ class Memory:
 
     def open(self, *, create: bool) -> Ledger | None:
         """The ledger; None where there is none. One that cannot be used is told of, and does not stop the work; but for one that holds
-        the lock of all who write. Raises LedgerUnusable, Usage."""
-        from reconciler.ledger import LedgerUnusable
+        the lock of all who write, or a folder in which something lies that is no file of ours. Raises LedgerUnusable, Usage."""
+        from reconciler.ledger import LedgerUnusable, NotAFile
 
         if self.none:
             if create:
@@ -55,7 +55,7 @@ class Memory:
             news = self._news(create)
             ledger = self.sound(create=create)
         except LedgerUnusable as error:
-            if self.must and self.address:
+            if (self.must and self.address) or isinstance(error, NotAFile):
                 raise
             self._warn(f"{error}; going on without it: {LOST}")
             return None

@@ -1,6 +1,6 @@
 """The memory: every run, what it planned and what became of it, and what is known of each thing since; no e-mail stands in it in clear."""
 
-from reconciler.ledger.errors import LedgerUnusable
+from reconciler.ledger.errors import LedgerUnusable, NotAFile
 from reconciler.ledger.home import LockLost, Waiting
 from reconciler.ledger.images import Images, Kept
 from reconciler.ledger.ledger import KEPT, Claim, Ledger, Planned, RunHead, Settlement, run_id
@@ -16,6 +16,7 @@ __all__ = [
     "Ledger",
     "LedgerUnusable",
     "LockLost",
+    "NotAFile",
     "Planned",
     "RunHead",
     "STRANGER",

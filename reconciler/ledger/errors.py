@@ -67,6 +67,10 @@ class LedgerUnusable(ReconcilerError):
         return f"the ledger {self.place} cannot be used: {self.what}; {self.now}"
 
 
+class NotAFile(LedgerUnusable):
+    """What lies in our folder is a link, a pipe, a device or another thing than it has to be: nothing goes on, with or without it."""
+
+
 @contextmanager
 def unusable(place: str) -> Iterator[None]:
     """Turn what the database or the file system says into the one sentence."""

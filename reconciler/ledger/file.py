@@ -11,21 +11,13 @@ from pathlib import Path
 from sqlalchemy import URL, Engine
 
 from reconciler.core.image import KEPT
+from reconciler.ledger import door
 from reconciler.ledger.database import engine_for
 from reconciler.ledger.errors import held, unusable
 from reconciler.ledger.home import Waiting
 
 # How often a waiting process looks, in seconds.
 LOOK_EVERY = 0.1
-
-
-def make_folder(folder: Path) -> None:
-    """Make our folder, unless it is there; Git leaves out all that lies in it: git-scm.com/docs/gitignore."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        handle = os.open(folder / ".gitignore", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write("*\n")
 
 
 class FileHome:
@@ -40,22 +32,24 @@ class FileHome:
 
     def there(self) -> bool:
         with unusable(self.place):
+            door.check(self._folder)
             return self._path.exists()
 
     def engine(self, *, create: bool) -> Engine:
+        door.check(self._folder)
         if create:
             with unusable(self.place):
-                make_folder(self._folder)
+                door.make_folder(self._folder)
                 with suppress(FileExistsError):
                     # SQLite gives its -wal and -shm files the permissions of the database: sqlite.org/src, findCreateFileMode.
-                    os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+                    door.writer(self._path, new=True).close()
         self._engine = self._engine or engine_for(URL.create("sqlite", database=str(self._path)))
         return self._engine
 
     def lock(self, app_id: str, who: str, waiting: Waiting) -> FileLock:
         with unusable(self.place):
-            make_folder(self._folder)
-            handle = os.open(self._folder / "ledger.lock", os.O_CREAT | os.O_RDWR, 0o600)
+            door.make_folder(self._folder)
+            handle = door.opened(self._folder / "ledger.lock", os.O_CREAT | os.O_RDWR)
             try:
                 self._wait(handle, waiting)
                 os.truncate(handle, 0)
@@ -77,39 +71,42 @@ class FileHome:
 
     def mark(self, run: str) -> None:
         path, draft = self._folder / "last", self._folder / f".last-{run}"
-        draft.write_text(run + "\n", encoding="ascii")
-        draft.chmod(0o600)
+        with door.writer(draft, new=True) as file:
+            file.write(f"{run}\n".encode("ascii"))
         draft.replace(path)
 
     def marked(self) -> str:
         with unusable(self.place):
             try:
-                return (self._folder / "last").read_text(encoding="ascii", errors="replace").strip()
+                with door.reader(self._folder / "last") as file:
+                    return file.read().decode("ascii", "replace").strip()
             except FileNotFoundError:
                 return ""
 
     def put_image(self, run: str, image: str, stored: float) -> None:
         folder = self._folder / "images"
         with unusable(self.place):
-            make_folder(self._folder)
+            door.make_folder(self._folder)
+            door.check_folder(folder)
             folder.mkdir(mode=0o700, exist_ok=True)
             self.drop_images(stored)
-            with os.fdopen(os.open(folder / f"{run}.json", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-                file.write(image)
+            with door.writer(folder / f"{run}.json") as file:
+                file.write(image.encode("utf-8"))
                 file.flush()
                 os.fsync(file.fileno())
 
     def drop_images(self, now: float) -> None:
         """Drop what was kept more than thirty days ago."""
         with unusable(self.place):
-            for old in (self._folder / "images").glob("*.json"):
+            for old in door.files_in(self._folder / "images", "*.json"):
                 if old.stat().st_mtime < now - KEPT:
                     old.unlink(missing_ok=True)
 
     def image(self, run: str) -> str | None:
         with unusable(self.place):
             try:
-                return (self._folder / "images" / f"{run}.json").read_text(encoding="utf-8")
+                with door.reader(self._folder / "images" / f"{run}.json") as file:
+                    return file.read().decode("utf-8")
             except FileNotFoundError:
                 return None
 

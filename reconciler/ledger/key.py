@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from reconciler.errors import Usage
+from reconciler.ledger import door
 from reconciler.ledger.errors import LedgerUnusable
 
 KEY_VARIABLE = "RECONCILER_LEDGER_KEY"
@@ -22,7 +23,8 @@ def key(folder: Path, environ: Mapping[str, str]) -> bytes | None:
         return _environment_key(written)
     path = folder / "key"
     try:
-        found = _decoded(path.read_bytes().decode("ascii", "replace"))
+        with door.reader(path) as file:
+            found = _decoded(file.read().decode("ascii", "replace"))
     except FileNotFoundError:
         return None
     if found is None:
@@ -35,8 +37,8 @@ def new_key(folder: Path, environ: Mapping[str, str]) -> bytes:
     made = secrets.token_bytes(_KEY_BYTES)
     draft = folder / f".key-{secrets.token_hex(4)}"
     try:
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
-            file.write(made.hex() + "\n")
+        with door.writer(draft, new=True) as file:
+            file.write(f"{made.hex()}\n".encode("ascii"))
         with suppress(FileExistsError):
             os.link(draft, folder / "key")
     finally:

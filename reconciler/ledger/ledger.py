@@ -21,13 +21,13 @@ from reconciler.core.change import Change, LinkChange
 from reconciler.core.memory import Memory, Record, Thing, disowned
 from reconciler.core.memory import Place as MemoryPlace
 from reconciler.core.past import Done, Run
+from reconciler.ledger import door, mend, past
 from reconciler.ledger import key as keys
-from reconciler.ledger import mend, past
 from reconciler.ledger.address import home_of
 from reconciler.ledger.database import keep_log, reading
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import unusable
-from reconciler.ledger.file import FileHome, make_folder
+from reconciler.ledger.file import FileHome
 from reconciler.ledger.home import Home, Lock, Waiting
 from reconciler.ledger.images import Images
 from reconciler.ledger.recall import recall, replace_records
@@ -149,13 +149,14 @@ class Ledger:
         is None. Raises Usage, LedgerUnusable."""
         home = home_of(address, folder, environ)
         try:
+            door.check(folder)
             if not create and not home.there():
                 home.close()
                 return None
             with unusable(home.place):
                 key = keys.key(folder, environ)
                 if key is None and create:
-                    make_folder(folder)
+                    door.make_folder(folder)
                     key = keys.new_key(folder, environ)
             return cls(home, home.engine(create=create), key or keys.some_key(), now, folder)
         except BaseException:

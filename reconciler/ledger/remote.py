@@ -27,14 +27,9 @@ _SETTINGS = {
     "push.gpgSign": "false",
     "push.recurseSubmodules": "no",
 }
-_OURS = {
-    "GIT_TERMINAL_PROMPT": "0",
-    "LC_ALL": "C",
-    "GIT_AUTHOR_NAME": "reconciler",
-    "GIT_AUTHOR_EMAIL": "reconciler@localhost",
-    "GIT_COMMITTER_NAME": "reconciler",
-    "GIT_COMMITTER_EMAIL": "reconciler@localhost",
-}
+_OURS = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+# Who commits where neither the environment nor git's configuration says it.
+_NOBODY = {"name": "reconciler", "email": "reconciler@localhost"}
 _URL = re.compile(r"\w[\w+.-]*://[^\s'\"]+")
 
 
@@ -106,7 +101,30 @@ class Remote:
         trees = self._made([folders[folder] for folder in inner])
         root = [*folders.get("", []), *(f"040000 tree {tree}\t{folder}" for folder, tree in zip(inner, trees, strict=True))]
         parents = ["-p", parent] if parent else []
-        return self._git("commit-tree", *parents, "-m", message, *self._made([root]), at=at).decode().strip()
+        date = f"@{int(at)} +0000"
+        dated = {**self._people, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
+        return self._git("commit-tree", *parents, "-m", message, *self._made([root]), more=dated).decode().strip()
+
+    @cached_property
+    def _people(self) -> Mapping[str, str]:
+        """Who writes and who commits, as git decides it for a commit by hand: the environment, then the configuration."""
+        listed = ""
+        with suppress(LedgerUnusable):
+            listed = self._git("config", "-z", "--get-regexp", r"^(user|author|committer)\.(name|email)$").decode("utf-8", "replace")
+        # Of several the last one counts.
+        configured = {name: value for name, _, value in (entry.partition("\n") for entry in listed.split("\0"))}
+        return {
+            f"GIT_{role}_{what}".upper(): self._written(role, what)
+            or configured.get(f"{role}.{what}")
+            or configured.get(f"user.{what}")
+            or self._written("author", what)
+            or _NOBODY[what]
+            for role in ("author", "committer")
+            for what in _NOBODY
+        }
+
+    def _written(self, role: str, what: str) -> str:
+        return self.environ.get(f"GIT_{role}_{what}".upper(), "").strip()
 
     def swap(self, ref: str, commit: str, expected: str | None) -> str | None:
         """Make a ref over there this commit if it is still the expected one; the answer is what it is then. Raises LedgerUnusable where
@@ -157,12 +175,10 @@ class Remote:
         asked = "\n".join("".join(f"{line}\n" for line in lines) for lines in folders)
         return self._git("mktree", "--batch", given=asked.encode("utf-8", "surrogateescape")).decode().split() if asked else []
 
-    def _git(self, *arguments: str, given: bytes = b"", at: float = 0.0, within: float = _PATIENCE) -> bytes:
+    def _git(self, *arguments: str, given: bytes = b"", more: Mapping[str, str] | None = None, within: float = _PATIENCE) -> bytes:
         mirror = {f"remote.{self.name}.mirror": "false"} if arguments[0] == "push" else {}
         settings = [part for key, value in {**_SETTINGS, **mirror}.items() for part in ("-c", f"{key}={value}")]
-        date = f"@{int(at)} +0000"
-        around = {**self.environ, **_OURS, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
-        code, told, errors = self._run(["git", *settings, *arguments], given, around, within)
+        code, told, errors = self._run(["git", *settings, *arguments], given, {**self.environ, **_OURS, **(more or {})}, within)
         if code:
             raise LedgerUnusable(self.place, *self._reason(errors.decode("utf-8", "replace"), arguments[0]))
         return told
@@ -189,6 +205,10 @@ class Remote:
     def _reason(self, told: str, command: str) -> tuple[str, str]:
         """What git said, as what is wrong and what to do now."""
         told = _URL.sub(self.name, told) if shows_nothing(self.name) else _URL.sub("the remote", told)
+        if command == "push" and (rule := _DECLINED.search(told)):
+            words = " ".join(" ".join(line.removeprefix("remote:").split()) for line in told.splitlines() if line.startswith("remote:"))
+            said = f"{words[:_LONGEST].strip()} ({rule[1]})" if words.strip() else rule[1]
+            return f"the remote {self.name if shows_nothing(self.name) else 'of this ledger'} declined the push: {said}", _RULES
         rows = _PUSHING + _REASONS if command == "push" else _REASONS
         for pattern, what, now in rows:
             if re.search(pattern, told, re.IGNORECASE):
@@ -197,6 +217,14 @@ class Remote:
         return f"git {command} answered: {lines[0]}", "see to it and run again"
 
 
+# One line of a push that the server took in and refused: git-scm.com/docs/git-push, output.
+_DECLINED = re.compile(r"^ ! \[remote rejected\].*\((.*)\)", re.MULTILINE)
+# How much of a server's words is shown, in characters.
+_LONGEST = 500
+_RULES = (
+    "see to what it asks for (who commits: GIT_AUTHOR_NAME, GIT_AUTHOR_EMAIL, GIT_COMMITTER_NAME, GIT_COMMITTER_EMAIL or `git config "
+    "user.name` and `user.email`), exempt refs/reconciler from the rule, or let this user push there, and run again"
+)
 _GRANT = "give this user permission to push (GitHub Actions: `permissions: contents: write`; GitLab: `write_repository`), and run again"
 _PUSHING = (
     (

@@ -628,16 +628,51 @@ def test_whatever_else_git_says_shows_no_address(door: Callable[[int], str]) -> 
     assert "127.0.0.1" not in said
 
 
-def test_a_push_that_is_not_allowed_names_the_permission(remote: Path, opened: Opened, clock: Clock) -> None:
+@pytest.mark.parametrize(
+    ("hook", "said"),
+    [
+        ("echo no >&2", "no "),
+        ("true", ""),
+        ("echo 'GL: no member of team, see https://wash:secret@host.example/x' >&2; echo '  and sign it'",
+         "GL: no member of team, see origin and sign it "),
+        ("printf 'word %.0s' $(seq 500)", "word " * 100),
+    ],
+)  # fmt: skip
+def test_a_push_that_a_rule_of_the_server_declines_shows_its_own_words(
+    remote: Path, opened: Opened, clock: Clock, hook: str, said: str
+) -> None:
     (remote / "hooks").mkdir(exist_ok=True)
-    (remote / "hooks" / "pre-receive").write_text("#!/bin/sh\necho no >&2\nexit 1\n")
+    (remote / "hooks" / "pre-receive").write_text(f"#!/bin/sh\n{hook}\nexit 1\n")
     (remote / "hooks" / "pre-receive").chmod(0o755)
-    with pytest.raises(LedgerUnusable) as said:
+    with pytest.raises(LedgerUnusable) as refused:
         opened().home.lock(APP, WASH, clock.waits())
-    assert str(said.value) == (
-        "the ledger refs/reconciler/ledger of origin cannot be used: the remote origin does not let this user push to refs/reconciler; "
-        "give this user permission to push (GitHub Actions: `permissions: contents: write`; GitLab: `write_repository`), and run again"
-    )
+    rule = f"{said}(pre-receive hook declined)" if said else "pre-receive hook declined"
+    assert f"cannot be used: the remote origin declined the push: {rule}; see to what it asks for" in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+US = "reconciler <reconciler@localhost>"
+
+
+@pytest.mark.parametrize(
+    ("environ", "configured", "author", "committer"),
+    [
+        ({}, {}, US, US),
+        ({"GIT_AUTHOR_NAME": "Zoe", "GIT_AUTHOR_EMAIL": "z@s.example"}, {}, "Zoe <z@s.example>", "Zoe <z@s.example>"),
+        ({}, {"user.name": "Wash", "user.email": "w@s.example"}, "Wash <w@s.example>", "Wash <w@s.example>"),
+        ({"GIT_COMMITTER_EMAIL": "bot@s.example", "GIT_AUTHOR_NAME": " "}, {"user.name": "Wash"}, "Wash <reconciler@localhost>",
+         "Wash <bot@s.example>"),
+        ({"GIT_AUTHOR_NAME": "Zoe"}, {"user.name": "Wash", "author.email": "z@s.example"}, "Zoe <z@s.example>",
+         "Wash <reconciler@localhost>"),
+    ],
+)  # fmt: skip
+def test_who_commits_is_whom_git_is_told_of(
+    remote: Path, clone: Path, clock: Clock, environ: dict[str, str], configured: dict[str, str], author: str, committer: str
+) -> None:
+    for name, value in configured.items():
+        git(clone, "config", name, value)
+    a_home(clone, **environ).lock(APP, WASH, clock.waits()).release()
+    assert git(remote, "log", "-1", "--format=%an <%ae>|%cn <%ce>", LEDGER).strip() == f"{author}|{committer}"
 
 
 # ── pre-images ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

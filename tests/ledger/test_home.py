@@ -318,10 +318,9 @@ def test_a_writer_that_does_not_end_delays_no_reader_and_is_named_to_a_writer(fo
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    for folder in (tmp_path / "file", tmp_path / "file" / ".reconciler"):
-        with pytest.raises(LedgerUnusable, match=r"ledger\.db cannot be used: (File exists|Not a directory); see to its permissions"):
-            Ledger.open(folder, create=True, environ={})
-        assert Ledger.open(folder, create=False, environ={}) is None
+    with pytest.raises(LedgerUnusable, match=r"ledger\.db cannot be used: Not a directory; see to its permissions"):
+        Ledger.open(tmp_path / "file" / ".reconciler", create=True, environ={})
+    assert Ledger.open(tmp_path / "file" / ".reconciler", create=False, environ={}) is None
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -334,7 +333,7 @@ def test_a_folder_without_permission_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_database_that_is_a_folder_is_one_sentence(folder: Path) -> None:
     (folder / "ledger.db").mkdir(parents=True)
-    with pytest.raises(LedgerUnusable, match="it cannot be opened"):
+    with pytest.raises(LedgerUnusable, match=r"it is a folder \(Is a directory\)"):
         Ledger.open(folder, create=True, environ={})
 
 
@@ -384,14 +383,6 @@ def test_a_holder_who_did_not_say_his_name_is_another_run(ledger: Ledger, folder
                 pytest.fail("two hold it")
 
 
-def test_a_lock_that_cannot_be_written_is_one_sentence_and_is_not_held(ledger: Ledger, folder: Path, clock: Clock) -> None:
-    # This device is opened and locked like a file, and refuses to be cut and written.
-    (folder / "ledger.lock").symlink_to("/dev/full")
-    for _ in range(2):
-        with pytest.raises(LedgerUnusable, match=r"ledger\.db cannot be used: .*; see to its permissions"):
-            FileHome(folder).lock(APP, "wash on serenity", clock.waits())
-
-
 def test_a_lock_is_let_go_also_where_its_file_cannot_be_cut() -> None:
     handle = os.open("/dev/full", os.O_RDWR)
     lock = FileLock(handle)
@@ -421,5 +412,5 @@ def test_an_image_is_kept_for_thirty_days(ledger: Ledger, folder: Path, clock: C
 
 def test_an_image_that_cannot_be_kept_is_one_sentence(ledger: Ledger, folder: Path) -> None:
     (folder / "images").write_text("")
-    with pytest.raises(LedgerUnusable, match=r"ledger\.db cannot be used: File exists; see to its permissions"):
+    with pytest.raises(LedgerUnusable, match=r"images cannot be used: it is no folder \(Not a directory\); remove it"):
         ledger.home.put_image("run", "{}", 0.0)
