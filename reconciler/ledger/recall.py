@@ -75,7 +75,7 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
     count = select(func.count()).where(mine, RUNS.c.exit_code.in_((0, 5, 130, 143)) | sent)
     # Unpacked: a name is looked up in a row in twice the time.
     records = {(row[0], row[1]): _record(row, place) for row in rows}
-    undone = connection.execute(_open_writes(app_id, name, key)).all()
+    undone = _undone(connection, _open_writes(app_id, name, key), place)
     return Memory(
         app_id=app_id,
         digests=digests,
@@ -138,6 +138,14 @@ def _open_writes(app_id: str, name: str, key: str) -> Select[Any]:
     undone = WRITES.c.outcome.is_(None) | WRITES.c.outcome.in_(("failed", "skipped"))
     rows = select(WRITES, RUNS.c.files).join(RUNS, WRITES.c.run == RUNS.c.id)
     return rows.where(owner & undone & ~WRITES.c.superseded).order_by(WRITES.c.id)
+
+
+def _undone(connection: Connection, asked: Select[Any], place: str) -> Sequence[Row[Any]]:
+    """Their rows, which are decoded when they are fetched. Raises LedgerUnusable."""
+    try:
+        return connection.execute(asked).all()
+    except (ValueError, TypeError) as error:
+        raise LedgerUnusable(place, "it is damaged") from error
 
 
 def _attempts(rows: Iterable[Row[Any]], place: str) -> Mapping[Place, Attempt]:
