@@ -623,3 +623,22 @@ def test_rows_that_move_between_two_pages_are_not_missing(route: MakeRoute) -> N
     told.box.faults.add("POST", "^/companies/list$", run=touch, after=1)
     manifest = told.manifest({"policy": {"missing_contacts": "error"}, "companies": companies, "contacts": people})
     assert lines(told.document(manifest)) == []
+
+
+@pytest.mark.parametrize("others", [0, 3])
+def test_who_loses_several_things_is_one_person(route: MakeRoute, others: int) -> None:
+    """Of a deletion the count's own answer says who they are, as far as one page shows them."""
+    names = [f"t{n}" for n in range(15)]
+    people = [{"external_id": "25", "tags": names, "companies": ["6"]}, *({"external_id": f"o{n}", "tags": ["t0"]} for n in range(others))]
+    told = route({"tags": names, "companies": [{"company_id": "6"}], "contacts": people})
+    entries = [{"name": name, "state": "absent"} for name in names[:14]] + ["t14"]
+    limits = {"deletes": 20, "people": 1 + others}
+    written = {
+        "policy": {"limits": limits},
+        "tags": entries,
+        "companies": [{"company_id": "6", "state": "absent"}],
+        "contacts": [{"external_id": "25", "tags": [{"tag": "t14", "state": "absent"}]}],
+    }
+    found = told.document(told.manifest(written))
+    assert found["people"] == {"losing": 1 + others, "exact": True}
+    assert found["refused"] == []

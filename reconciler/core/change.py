@@ -64,6 +64,8 @@ class Use:
     number: int | None
     people: bool = False
     least: bool = False
+    # Who they are, as far as was seen.
+    ids: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,12 +130,17 @@ class People:
 
 
 def affected(kinds: Sequence[Kind], changes: Sequence[Change]) -> People:
-    """Distinct people who lose a tag, a company or themselves. Those that a deletion touches are only counted, so they may overlap."""
+    """Distinct people who lose a tag, a company or themselves. Those of a deletion who were only counted may be any of the others."""
     persons = {kind.name for kind in kinds if kind.person}
     losing = [change for change in changes if change.action in LOSING]
-    named = {change.address for change in losing if change.address.kind in persons}
-    counted = [c.people for c in losing if c.address.kind not in persons and c.action is Action.DELETE and c.people]
-    return People(len(named) + sum(counted), not counted or (len(counted) == 1 and not named))
+    known = {change.id or str(change.address) for change in losing if change.address.kind in persons}
+    counted = []
+    for change in losing:
+        if isinstance(change, ThingChange) and change.address.kind not in persons and change.action is Action.DELETE and change.people:
+            ids = frozenset[str]().union(*(use.ids for use in change.uses if use.people))
+            known |= ids if len(ids) >= change.people else set()
+            counted += [change.people] if len(ids) < change.people else []
+    return People(len(known) + sum(counted), not counted or (len(counted) == 1 and not known))
 
 
 def _unknown(changes: Sequence[Change]) -> Iterator[Refusal]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, NamedTuple
 
 from reconciler.core.address import LinkName
-from reconciler.core.change import LOSING, Action, Change, LinkChange, ThingChange
+from reconciler.core.change import LOSING, Action, Change, LinkChange, ThingChange, Use
 from reconciler.core.document import Document, personal_path
 from reconciler.core.gates import Case
 from reconciler.core.kind import Kind
@@ -136,13 +136,19 @@ def recounted(kinds: Sequence[Kind], live: Snapshot, changes: Sequence[Change], 
 
 def _at_least(kinds: Sequence[Kind], change: ThingChange, carried: Mapping[LinkName, Collection[str]]) -> ThingChange:
     by_name = {kind.name: kind for kind in kinds}
-    seen = Counter[str]()
+    seen: dict[str, set[str]] = defaultdict(set)
     for link, ids in carried.items():
-        seen[by_name[link.source].section] += len(ids)
+        seen[by_name[link.source].section].update(ids)
     persons = {kind.section for kind in kinds if kind.person}
-    people = sum(number for section, number in seen.items() if section in persons)
-    uses = tuple(use if use.number is None else replace(use, number=max(use.number, seen[use.where])) for use in change.uses)
+    people = sum(len(ids) for section, ids in seen.items() if section in persons)
+    uses = tuple(use if use.number is None else _seen_too(use, seen.get(use.where, set())) for use in change.uses)
     return replace(change, uses=uses, people=max(change.people or 0, people) if people else change.people)
+
+
+def _seen_too(use: Use, ids: Collection[str]) -> Use:
+    """A use of no fewer than were seen."""
+    every = use.ids | frozenset(ids)
+    return replace(use, number=max(use.number or 0, len(every)), ids=every)
 
 
 def _with_seen(kinds: Sequence[Kind], live: Snapshot, things: Collection[Thing], carriers: Carriers) -> Carriers:

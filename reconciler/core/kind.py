@@ -155,7 +155,7 @@ class LinkKind:
 
 @dataclass(frozen=True)
 class Count:
-    """A read of one row whose total says how often a thing is used somewhere. It is asked under `since` where the API is older.
+    """A read of one page whose total says how often a thing is used somewhere. It is asked under `since` where the API is older.
 
     `least`: the list that is counted may hide some.
     """

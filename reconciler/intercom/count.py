@@ -1,4 +1,4 @@
-"""Count: how many people and places carry what a plan would take away or rename. Reads of one row each."""
+"""Count: how many people and places carry what a plan would take away or rename. One read each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.core.kind import Kind
 from reconciler.core.resource import Live, Snapshot
 from reconciler.intercom import routes, totals
 from reconciler.intercom.http import Client, HttpError
-from reconciler.intercom.number import UNREADABLE, number
+from reconciler.intercom.number import UNREADABLE, use
 from reconciler.intercom.observe import Observer
 from reconciler.intercom.pool import reading
 
@@ -39,7 +39,7 @@ def counted(client: Client, kinds: Sequence[Kind], changes: Sequence[Change], li
 
 def uses(client: Client, kind: Kind, live_id: str) -> tuple[Use, ...]:
     """How often a thing is used in each place that can be counted."""
-    return tuple(Use(c.where, number(client, c, live_id), c.people, c.least) for c in kind.counts)
+    return tuple(use(client, count, live_id) for count in kind.counts)
 
 
 def _is_asked(kind: Kind, change: ThingChange) -> bool:

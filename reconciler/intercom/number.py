@@ -1,10 +1,11 @@
-"""Number: how many carry a thing somewhere. A read of one row each."""
+"""Number: how many carry a thing somewhere. One read each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from reconciler.core.change import Use
 from reconciler.core.kind import Count, Kind, fill
 from reconciler.intercom import routes, totals
 from reconciler.intercom.http import Client, HttpError
@@ -26,12 +27,20 @@ def members(client: Client, kind: Kind, ids: Iterable[str]) -> Mapping[str, int 
 
 def number(client: Client, count: Count, live_id: str) -> int | None:
     """How many carry a thing in one place, None where that cannot be read."""
+    return use(client, count, live_id).number
+
+
+def use(client: Client, count: Count, live_id: str) -> Use:
+    """How many carry a thing in one place, and of people who they are where the answer shows them."""
     asked = routes.request(count.route, {"id": live_id}, fill(count.body, {"id": live_id}))
     if client.version < count.since:
         asked = replace(asked, version=count.since)
     try:
-        return totals.count(client.send(asked).body)
+        body = client.send(asked).body
     except HttpError as error:
         if error.status in UNREADABLE:
-            return None
+            return Use(count.where, None, count.people, count.least)
         raise
+    rows = body.get("data") if count.people else ()
+    ids = (row.get("id") for row in rows if isinstance(row, dict)) if isinstance(rows, list) else ()
+    return Use(count.where, totals.count(body), count.people, count.least, frozenset(str(live_id) for live_id in ids if live_id))

@@ -76,7 +76,7 @@ COMPANY = Kind(
     settles=True,
     # POST /companies takes over a company of the same company_id, which keeps its created_at (API 2.16).
     born="created_at",
-    counts=(Count("contacts", "GET /companies/{id}/contacts?per_page=1", people=True),),
+    counts=(Count("contacts", "GET /companies/{id}/contacts?per_page=25", people=True),),
     # Contacts can be searched by no field of a company; 50 a page is what the recorded example shows (API 2.16).
     members=(Members(LinkName("contact", "companies"), Listing("GET /companies/{id}/contacts", style="pages", per_page=50)),),
     unrestored="segments, notes and counts stay bound to that one, which Intercom may still be archiving",

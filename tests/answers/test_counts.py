@@ -43,17 +43,17 @@ def apply(told: Route, kind: str, approve: Sequence[str] = ()) -> list[Status]:
         return [outcome.status for outcome in workflow.carry_out(session, work, threading.Event())]
 
 
-def counting(**what: Any) -> Callable[[WSGIApplication], Liar]:
-    """Answers of one row, which only count people, say this."""
+def counting(rows: int | None = None, **what: Any) -> Callable[[WSGIApplication], Liar]:
+    """Answers of 25 rows, which only count people, say this; `rows` of them are shown."""
 
     def edit(asked: str, body: Any) -> Any:
-        people = re.search("/contacts(/search)?([?]|$)", asked) and body.get("pages", {}).get("per_page") == 1
-        return {**body, **what} if people else body
+        people = re.search("/contacts(/search)?([?]|$)", asked) and body.get("pages", {}).get("per_page") == 25
+        return {**body, **what, "data": body["data"][:rows]} if people else body
 
     return lambda app: Liar(app, edit)
 
 
-PLAUSIBLE: dict[str, Any] = {"total_count": 1, "pages": {"type": "pages", "page": 1, "per_page": 1, "total_pages": 1}}
+PLAUSIBLE: dict[str, Any] = {"rows": 1, "total_count": 1, "pages": {"type": "pages", "page": 1, "per_page": 1, "total_pages": 1}}
 
 
 @pytest.mark.parametrize("total", [0, -1000, True, False, None, "3", 2.5, [], {}], ids=repr)
@@ -91,7 +91,7 @@ def test_what_was_read_to_be_kept_is_held_against_the_gates_before_the_first_wri
 @pytest.mark.parametrize("kind", GONE)
 def test_a_count_is_no_less_than_the_links_that_the_plan_saw(route: MakeRoute, kind: str) -> None:
     told = route(CROWD)
-    told.between = counting(**PLAUSIBLE)
+    told.between = counting(**{**PLAUSIBLE, "rows": 0})
     links = {"tag": "tags", "company": "companies"}[kind]
     seen = [{"external_id": str(n), links: []} for n in range(5)]
     (refusal,) = gone(told, kind, contacts=seen).plan.refused
