@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ from reconciler import workflow
 from reconciler.cli.connection import Intercom, connected, intercom_options
 from reconciler.cli.manifest import PATHS
 from reconciler.cli.memory import Memory, lock_options, locked
-from reconciler.cli.plan import in_folder, make, render, ruled, scoped
-from reconciler.cli.running import DECLINED, Stop, stoppable
+from reconciler.cli.plan import in_folder, left_open, make, render, ruled, scoped
+from reconciler.cli.running import DECLINED, Stop, annotate, stoppable
 from reconciler.core.change import Change
 from reconciler.core.document import Enclosed, saved
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.plan import Scope
 from reconciler.core.privacy import hidden, shown
+from reconciler.core.resource import WAITING, Note
 from reconciler.core.rules import Rules
 from reconciler.errors import Incomplete, ReconcilerError, Usage
 from reconciler.report import outcomes
@@ -36,6 +37,7 @@ from reconciler.report.terminal import Terminal
 @PATHS
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 @click.option("--events", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write what happens, one JSON a line.")
+@click.option("--fail-on", multiple=True, type=click.Choice([WAITING]), help="Also 5 if something only waits for Intercom.")
 @scoped
 @ruled
 @lock_options
@@ -49,7 +51,7 @@ def apply(paths: tuple[str, ...], auto_approve: bool, events: Path | None, **how
       reconciler apply intercom/ --auto-approve
     """
     rules = workflow.read_rules(how["policy"], how["approve"], how["max_calls"])
-    wanted = Wanted(how["intercom"], how["memory"], Scope(how["target"], how["exclude"]), rules, auto_approve)
+    wanted = Wanted(how["intercom"], how["memory"], Scope(how["target"], how["exclude"]), rules, auto_approve, bool(how["fail_on"]))
     wanted.memory.check_pipeline()
     with _events(events) as told:
         if len(paths) == 1 and not Path(paths[0]).is_dir() and not paths[0].endswith((".yaml", ".yml")):
@@ -83,6 +85,8 @@ class Wanted:
     scope: Scope
     rules: Rules
     auto_approve: bool
+    # Whether what only waits is no success either.
+    strict: bool = False
 
 
 def _apply_saved(path: Path, wanted: Wanted, events: Events) -> int:
@@ -96,7 +100,7 @@ def _apply_saved(path: Path, wanted: Wanted, events: Events) -> int:
     with connected(wanted.intercom, pin, writes=True, memory=wanted.memory) as session, locked(session, wanted.memory):
         with progress(sys.stderr, label="reading") as bar:
             work = held(workflow.watched(session, lambda what: bar.advance(label=what)))
-        return _carry_out(session, work, events)
+        return _carry_out(session, work, events, wanted.strict)
 
 
 def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, events: Events) -> int:
@@ -113,11 +117,13 @@ def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, events: Events) -> i
         # Without a change there is still something to remember: what was found as declared.
         if planned.plan.steps or session.ledger:
             found = saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found, doubts=planned.doubts))
-            return _carry_out(session, workflow.ready(session, found, manifest, wanted.rules), events)
-    return Incomplete.exit_code if planned.plan.refused else 0
+            return _carry_out(session, workflow.ready(session, found, manifest, wanted.rules), events, wanted.strict)
+    annotate(left_open(planned.plan))
+    late = wanted.strict and planned.plan.waiting
+    return Incomplete.exit_code if planned.plan.refused or planned.plan.unproven or late else 0
 
 
-def _carry_out(session: workflow.Session, work: workflow.Ready, events: Events) -> int:
+def _carry_out(session: workflow.Session, work: workflow.Ready, events: Events, strict: bool) -> int:
     """Carry it out, telling on stdout and in the events; last what was planned against what it took."""
     stop = session.client.stop
     assert isinstance(stop, Stop)
@@ -128,7 +134,8 @@ def _carry_out(session: workflow.Session, work: workflow.Ready, events: Events) 
     stop.check()
     if show.unrecorded:
         raise show.unrecorded
-    whole = all(outcome.status == Status.APPLIED for outcome in show.told) and not work.refused
+    left = work.refused or work.unproven or (strict and work.waiting)
+    whole = all(outcome.status == Status.APPLIED for outcome in show.told) and not left
     return 0 if whole else Incomplete.exit_code
 
 
@@ -168,13 +175,22 @@ class _Show:
                 self.out.lines([outcomes.outcome_line(self.told[-1], color=self.out.color)])
 
     def end(self, work: workflow.Ready) -> None:
-        self.out.lines(outcomes.held([str(hidden(str(refusal), False)) for refusal in work.refused], color=self.out.color))
+        for heading, reasons in (
+            ("Refused, and left out", [str(refusal) for refusal in work.refused]),
+            ("Unproven, or not done now", [self._noted(note) for note in work.unproven]),
+            ("Waiting for Intercom", [self._noted(note) for note in work.waiting]),
+        ):
+            self.out.lines(outcomes.left(heading, [str(hidden(reason, False)) for reason in reasons], color=self.out.color))
         self.out.write(outcomes.summary(self.told, time.monotonic() - self.began, color=self.out.color))
         if self.told:
             made = self.session.client.sent.total() - self.before if self.before is not None else 0
             self.out.write(f"Calls: {work.planned.plan.calls} planned, {made} made.\n")
-        self.events.summary(self.told)
+        self.events.summary(self.told, unproven=len(work.unproven), waiting=len(work.waiting))
         self.out.flush()
+        annotate(left_open(replace(work.planned.plan, notes=(*work.unproven, *work.waiting))))
+
+    def _noted(self, note: Note) -> str:
+        return f"{shown(note.address, self.session.here.app_id)}: {note.message}" if note.address else note.message
 
 
 def _ends(change: Change, app_id: str) -> tuple[str, str, str | None]:

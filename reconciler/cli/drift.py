@@ -12,9 +12,10 @@ from reconciler import workflow
 from reconciler.cli.connection import intercom_options
 from reconciler.cli.manifest import PATHS
 from reconciler.cli.memory import ledger_options
-from reconciler.cli.plan import FORMAT, in_folder, leave, make, refusals, wanted_reports
+from reconciler.cli.plan import FORMAT, in_folder, leave, left_open, make, refusals, wanted_reports
 from reconciler.cli.running import annotate
 from reconciler.core.plan import Scope
+from reconciler.core.resource import WAITING
 from reconciler.errors import Usage
 
 
@@ -24,10 +25,13 @@ from reconciler.errors import Usage
 @click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Also write a report; as often as wanted.")
 @click.option("--fix", is_flag=True, help="Save the plan that puts it right, with -o.")
 @click.option("-o", "out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Where --fix saves it, for `apply FILE`.")
+@click.option("--fail-on", multiple=True, type=click.Choice([WAITING]), help="Also 2 if something only waits for Intercom.")
 @click.option("--policy", metavar="FILE", help="Rules that the manifest may tighten, never loosen.")
 @ledger_options
 @intercom_options
-def drift(paths: tuple[str, ...], form: str, reports: tuple[str, ...], fix: bool, out: Path | None, **how: Any) -> int:
+def drift(
+    paths: tuple[str, ...], form: str, reports: tuple[str, ...], fix: bool, out: Path | None, fail_on: tuple[str, ...], **how: Any
+) -> int:
     """What moved in Intercom since we applied. Reads only; exit code 2 when something did, or nothing can be said of some entries.
 
     What is declared and was never applied is listed, and is no drift. Where nothing was applied yet, the whole manifest is held
@@ -48,7 +52,10 @@ def drift(paths: tuple[str, ...], form: str, reports: tuple[str, ...], fix: bool
     memory = replace(how["memory"], must=True)
     planned = make(manifest, how["intercom"], memory, Scope(moved=True), workflow.read_rules(how["policy"], (), None))
     leave(planned, wanted, ())
-    annotate(refusals(planned))
+    annotate([*refusals(planned), *left_open(planned.plan)])
     seen = planned.plan.drift
     assert seen
-    return 3 if seen.blind else 2 if seen.is_drift or seen.refused else 0
+    if seen.blind:
+        return 3
+    late = WAITING in fail_on and planned.plan.waiting
+    return 2 if seen.is_drift or seen.refused or seen.unproven or late else 0

@@ -15,13 +15,14 @@ from reconciler import workflow
 from reconciler.cli.connection import Intercom, connected, intercom_options
 from reconciler.cli.manifest import PATHS
 from reconciler.cli.memory import Memory, ledger_options
-from reconciler.cli.running import annotate, in_ci
+from reconciler.cli.running import Annotation, annotate, in_ci
 from reconciler.core.document import MASKED, Document, View, to_look_at
 from reconciler.core.origin import Origin
-from reconciler.core.plan import Scope
-from reconciler.core.resource import Manifest
+from reconciler.core.plan import Plan, Scope
+from reconciler.core.privacy import shown
+from reconciler.core.resource import WAITING, Manifest
 from reconciler.core.rules import Rules
-from reconciler.errors import Mark, Usage
+from reconciler.errors import Usage
 from reconciler.report import RENDERERS, text
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
@@ -81,11 +82,16 @@ def _here_or_ci(context: click.Context, parameter: click.Parameter, value: str |
 @scoped
 @ruled
 @click.option("--base", metavar="REF", help="Say which changes follow from what changed since this revision.")
-@click.option("--fail-on", type=click.Choice([Origin.UNEXPLAINED.value]), help="With --base: exit code 3 if a change is.")
-@click.option("--detailed-exitcode", is_flag=True, help="2 if there are changes, 3 if the plan is refused.")
+@click.option(
+    "--fail-on",
+    multiple=True,
+    type=click.Choice([Origin.UNEXPLAINED.value, WAITING]),
+    help="Exit code 3 if a change is unexplained (with --base), or if something only waits for Intercom.",
+)
+@click.option("--detailed-exitcode", is_flag=True, help="2 if there are changes or something is unproven, 3 if the plan is refused.")
 @ledger_options
 @intercom_options
-def plan(paths: tuple[str, ...], detailed_exitcode: bool, base: str | None, fail_on: str | None, **how: Any) -> int:
+def plan(paths: tuple[str, ...], detailed_exitcode: bool, base: str | None, fail_on: tuple[str, ...], **how: Any) -> int:
     """Show what apply would do. Reads only.
 
     \b
@@ -93,22 +99,23 @@ def plan(paths: tuple[str, ...], detailed_exitcode: bool, base: str | None, fail
       reconciler plan intercom/ -o plan.json --detailed-exitcode
     """
     wanted = _wanted(**{name: how[name] for name in ("form", "out", "embed_values", "reports", "show_personal", "calls")})
-    if base == "" or (fail_on and base is None):
-        raise Usage("--base and --fail-on need a revision: --base REF")
+    if base == "" or (Origin.UNEXPLAINED in fail_on and base is None):
+        raise Usage("--base and --fail-on unexplained need a revision: --base REF")
     rules = workflow.read_rules(how["policy"], how["approve"], how["max_calls"])
     manifest = workflow.read_manifest(paths)
     before = workflow.base_manifest(manifest, base) if base else None
     planned = make(manifest, how["intercom"], how["memory"], Scope(how["target"], how["exclude"]), rules)
     planned = workflow.since(planned, before, rules) if before else planned
     found = workflow.origins_of(before, manifest, planned.plan) if before else ()
-    failing = [change.mark for change, origin in zip(planned.plan.changes, found, strict=False) if fail_on and origin == fail_on]
     leave(planned, wanted, found)
-    annotate([*refusals(planned), *((f"{fail_on}: nothing that was written says this", mark) for mark in failing)])
-    if failing:
+    unexplained = [c.mark for c, origin in zip(planned.plan.changes, found, strict=False) if origin in fail_on]
+    failing = [(f"{Origin.UNEXPLAINED}: nothing that was written says this", mark, "error") for mark in unexplained]
+    annotate([*refusals(planned), *failing, *left_open(planned.plan)])
+    if failing or (WAITING in fail_on and planned.plan.waiting):
         return 3
     if not detailed_exitcode:
         return 0
-    return 3 if planned.plan.refused else 2 if planned.plan.steps else 0
+    return 3 if planned.plan.refused else 2 if planned.plan.steps or planned.plan.unproven else 0
 
 
 def _wanted(form: str, out: Path | None, embed_values: bool, reports: Sequence[str], show_personal: str | None, calls: bool) -> Wanted:
@@ -173,12 +180,20 @@ def render(found: Document, form: str) -> None:
     out.check()
 
 
-def refusals(planned: workflow.Planned) -> Iterator[tuple[str, Mark | None]]:
+def refusals(planned: workflow.Planned) -> Iterator[Annotation]:
     """Every refusal, with the place of the first change that it stops, else of the entry that its message begins with."""
     places = {str(resource.mark): resource.mark for resource in planned.manifest.resources.values()}
     for refusal in planned.plan.refused:
         told = _PLACE.match(refusal.message)
-        yield str(refusal), next((change.mark for change in refusal.changes), places.get(told[1]) if told else None)
+        yield str(refusal), next((change.mark for change in refusal.changes), places.get(told[1]) if told else None), "error"
+
+
+def left_open(plan: Plan) -> Iterator[Annotation]:
+    """What is unproven, and what only waits, at the places of their entries."""
+    for notes, level in ((plan.unproven, "warning"), (plan.waiting, "notice")):
+        for note in notes:
+            about = f"{shown(note.address, plan.workspace.app_id)}: " if note.address else ""
+            yield f"{note.topic}: {about}{note.message}", note.mark, level
 
 
 @click.command()

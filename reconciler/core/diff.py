@@ -51,8 +51,8 @@ class _Draft:
         for address, live_id in live.pairs.items():
             self.names[address.kind][live_id] = address
 
-    def note(self, topic: str, text: str, resource: Resource) -> None:
-        self.notes.append(Note(topic, text, resource.address, resource.mark))
+    def note(self, topic: str, text: str, resource: Resource, *, held: bool = False) -> None:
+        self.notes.append(Note(topic, text, resource.address, resource.mark, held))
 
     def refuse(self, gate: str, text: str, *about: Resource) -> None:
         self.refusals.append(Refusal(gate, text, entries=tuple(resource.address for resource in about)))
@@ -165,7 +165,8 @@ def _absent(kind: Kind, resource: Resource, draft: _Draft) -> None:
     else:
         draft.missing.append(resource.address)
         skipped = "skipped, with its links (missing: skip)"
-        draft.note("missing", f"not found: {'not created, remove `was` if it never existed' if moved else skipped}", resource)
+        told = "not created, remove `was` if it never existed" if moved else skipped
+        draft.note("missing", f"not found: {told}", resource, held=bool(moved))
 
 
 def _known_before(kind: Kind, resource: Resource, draft: _Draft) -> bool:
@@ -387,10 +388,10 @@ def _attachable(link: LinkKind, resource: Resource, target: Address, draft: _Dra
         draft.note("free", f"{target} says members: free, so this link is left as it is", resource)
         return False
     if target in draft.live.withheld:
-        draft.note("withheld", f"{target} cannot be attached: nothing is done with it in this plan, which says why", resource)
+        draft.note("withheld", f"{target} cannot be attached: nothing is done with it in this plan, which says why", resource, held=True)
         return False
     if draft.live.of(target) is None and target not in draft.created:
-        draft.note("withheld", f"{target} cannot be attached: it is not live and not created by this plan", resource)
+        draft.note("withheld", f"{target} cannot be attached: it is not live and not created by this plan", resource, held=True)
         return False
     return True
 

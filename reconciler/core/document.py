@@ -20,7 +20,7 @@ from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Plan
 from reconciler.core.privacy import hidden, masked, shown, without
 from reconciler.core.refusal import Refusal
-from reconciler.core.resource import Workspace
+from reconciler.core.resource import Note, Workspace
 from reconciler.core.values import moment
 
 FORMAT = "1.0"
@@ -69,6 +69,8 @@ def document(kinds: Sequence[Kind], plan: Plan, view: View = MASKED) -> Document
         "people": {"losing": plan.losing.number, "exact": plan.losing.exact},
         "cost": {"calls": plan.calls, "seconds": plan.seconds, "routes": dict(plan.routes), "slowest": plan.slowest},
         "refused": [_refusal(refusal, app_id) for refusal in plan.refused],
+        "unproven": [_unproven(note, app_id) for note in plan.unproven],
+        "waiting": len(plan.waiting),
         "notes": [_note(note, app_id) for note in plan.notes],
     }
     for change, origin in zip(found["changes"], view.origins, strict=False):
@@ -94,7 +96,12 @@ def _refusal(refusal: Refusal, app_id: str) -> Document:
     return {"gate": refusal.gate, "message": hidden(refusal.message, False), "approve": refusal.approve, "entries": entries}
 
 
-def _note(note: Any, app_id: str) -> Document:
+def _unproven(note: Note, app_id: str) -> Document:
+    address = shown(note.address, app_id) if note.address else None
+    return {"address": address, "reason": hidden(note.message, False), "until": None if note.until is None else moment(note.until)}
+
+
+def _note(note: Note, app_id: str) -> Document:
     source = {"file": note.mark.file, "line": note.mark.line} if note.mark else None
     address = shown(note.address, app_id) if note.address else None
     return {"topic": note.topic, "address": address, "message": hidden(note.message, False), "source": source}

@@ -157,7 +157,7 @@ def _say_merged(kind: Kind, resource: Resource, merged: Mapping[Name, str], unpr
     elif live_id is None and name in unproven:
         found.withheld.add(resource.address)
         text = "not found, and nobody could say whether it was merged, or into whom: nothing is done with it; try --api-version 2.16"
-        found.notes.append(Note("unproven", text, resource.address, resource.mark))
+        found.notes.append(Note("unproven", text, resource.address, resource.mark, held=not resource.gone))
 
 
 def _pair_remembered(
@@ -177,7 +177,7 @@ def _pair_remembered(
             continue
         found.withheld.add(resource.address)
         text = f"has another {resource.by} in Intercom now (id {thing.id}); nothing is done with it: write the new one, with `was:`"
-        found.notes.append(Note("moved", text, resource.address, resource.mark))
+        found.notes.append(Note("moved", text, resource.address, resource.mark, held=True))
 
 
 def _former(kind: Kind, resource: Resource, known: Index, here: list[Live], found: Match) -> list[Live]:
@@ -267,7 +267,7 @@ def _report_lookalikes(kind: Kind, resource: Resource, looks_like: Mapping[str, 
     found.described.update(thing.id for thing in others)
     told = " and ".join(described(thing, members) for thing in others)
     text = f"looks like another live {kind.name}: {told}{_advice(resource, paired)}"
-    found.notes.append(Note("lookalike", text, resource.address, resource.mark))
+    found.notes.append(Note("lookalike", text, resource.address, resource.mark, held=not paired and not resource.gone))
     if not paired and not resource.gone:
         found.withheld.add(resource.address)
     if not paired:

@@ -15,7 +15,7 @@ from reconciler.core.gates import Case, People, affected, check
 from reconciler.core.naming import unsure
 from reconciler.core.order import Step
 from reconciler.core.refusal import Refusal
-from reconciler.core.resource import Note, Snapshot, Workspace
+from reconciler.core.resource import WAITING, Note, Snapshot, Workspace
 from reconciler.core.typing import time_paths
 
 # Intercom documents 10,000 calls per minute and app, metered in windows of ten seconds: developers.intercom.com, rate limiting.
@@ -56,6 +56,7 @@ class Drift:
     recorded: bool
     # Of how many entries nothing can be said, and whether that is so of all of them.
     refused: int = 0
+    unproven: int = 0
     blind: bool = False
 
     @property
@@ -85,6 +86,16 @@ class Plan:
     held: bool = False
     # The fields whose values are times, as (kind, path).
     times: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def unproven(self) -> tuple[Note, ...]:
+        """What was sent and never proved, and what is declared and not done now."""
+        return tuple(note for note in self.notes if note.held)
+
+    @property
+    def waiting(self) -> tuple[Note, ...]:
+        """What only waits for Intercom to catch up."""
+        return tuple(note for note in self.notes if note.topic == WAITING)
 
     @property
     def changes(self) -> tuple[Change, ...]:

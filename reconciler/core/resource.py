@@ -102,6 +102,14 @@ class Note:
     message: str
     address: Address | None = None
     mark: Mark | None = None
+    # Whether it says that something was sent and never proved, or is not done now though it is declared: no success.
+    held: bool = False
+    # From when on another try is worth it, in Unix seconds; None where only a person can help.
+    until: float | None = None
+
+
+# The topic of what only waits for Intercom to catch up with what was done.
+WAITING = "waiting"
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,12 @@ class _Refusal(_Part):
     entries: list[str] = []
 
 
+class _Unproven(_Part):
+    address: str | None
+    reason: str
+    until: str | None
+
+
 class _Note(_Part):
     topic: str
     address: str | None
@@ -94,6 +100,8 @@ class _Plan(_Part):
     refused: list[_Refusal]
     notes: list[_Note] = []
     held: bool = False
+    unproven: list[_Unproven] = []
+    waiting: int = 0
     people: _People | None = None
     scope: dict[str, list[str]] = {}
     as_declared: dict[str, str] = {}

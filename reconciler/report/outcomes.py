@@ -44,13 +44,13 @@ def summary(outcomes: Iterable[Outcome], seconds: float, *, color: bool = False)
     return "\n".join(lines) + "\n"
 
 
-def held(refused: Sequence[str], *, color: bool = False) -> Iterator[str]:
-    """Why entries were left out while the rest was applied."""
-    if refused:
-        yield paint(f"Refused, and left out ({len(refused)}):", YELLOW, color)
-        yield from (f"  ! {clean(reason)}" for reason in refused[:LISTED])
-        if len(refused) > LISTED:
-            yield f"  and {len(refused) - LISTED} more"
+def left(heading: str, reasons: Sequence[str], *, color: bool = False) -> Iterator[str]:
+    """What was not done, beside what was, and why."""
+    if reasons:
+        yield paint(f"{heading} ({len(reasons)}):", YELLOW, color)
+        yield from (f"  ! {clean(reason)}" for reason in reasons[:LISTED])
+        if len(reasons) > LISTED:
+            yield f"  and {len(reasons) - LISTED} more"
         yield ""
 
 

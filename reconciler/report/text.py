@@ -30,6 +30,7 @@ TOPICS: Mapping[str, str] = {
     "incomplete": "Intercom does not list all of these",
     "not read": "declared in files that were not given, left alone",
     "withheld": "held back",
+    "waiting": "done, and Intercom is not there yet",
     "ineffective": "values that Intercom does not take",
     "shared": "values that two have",
     "excluded": "left out by --target and --exclude",
@@ -48,7 +49,7 @@ TOPICS: Mapping[str, str] = {
     "pin": "no workspace is named",
 }
 # With one of these the workspace is not known to be as declared.
-OPEN = frozenset({"missing", "unproven", "lag", "incomplete", "not read", "withheld", "ineffective", "excluded", "moved"})
+OPEN = frozenset({"missing", "unproven", "lag", "incomplete", "not read", "withheld", "ineffective", "excluded", "moved", "waiting"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,8 @@ def summary(document: Document) -> str:
         return "No changes in this part of the plan."
     if document.get("run"):
         return "No changes. Nothing of the run is left to take back."
+    if unproven := document.get("unproven"):
+        return f"No changes now: {count(len(unproven), 'thing')} unproven or held back, see above."
     settled = not any(note["topic"] in OPEN for note in document.get("notes", ()))
     return "No changes. The workspace is as declared" + ("." if settled else ", apart from what is noted above.")
 
@@ -107,6 +110,7 @@ def _drift(drift: Document) -> str:
     if drift.get("blind"):
         return "Nothing can be said of this workspace."
     untold = f" Nothing can be said of {_entries(drift['refused'])}." if drift.get("refused") else ""
+    untold += f" {count(drift['unproven'], 'thing')} unproven." if drift.get("unproven") else ""
     if not drift["recorded"]:
         return f"Unrecorded: {found or 'no differences'}. No apply is on record under this name, so nobody can say what drifted.{untold}"
     pending = f" {count(drift['pending'], 'change')} not applied yet." if drift["pending"] else ""

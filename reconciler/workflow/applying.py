@@ -22,12 +22,12 @@ from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Plan, Scope, make_plan, without_entries
 from reconciler.core.privacy import shown
 from reconciler.core.refusal import Refusal
-from reconciler.core.resource import Manifest
+from reconciler.core.resource import WAITING, Manifest, Note
 from reconciler.core.rules import NO_RULES, Rules, govern, over_calls
 from reconciler.errors import Refused, Stale
 from reconciler.execute import execute
 from reconciler.workflow import imaging
-from reconciler.workflow.comparing import compare, counted, moved, observe
+from reconciler.workflow.comparing import as_declared, compare, counted, moved, observe
 from reconciler.workflow.keeping import recording, signal_of
 from reconciler.workflow.manifests import planned_pin
 from reconciler.workflow.remembering import recall
@@ -75,7 +75,20 @@ def held_to(
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
     refuse(stopping(standing(made.refused, approved), whole.policy))
     work = _compiled(session, found, (made, case), whole, rules, held)
-    return replace(work, approved=approved, refused=parted.refused, unmade=(*work.unmade, *parted.unmade))
+    left = replace(work, approved=approved, refused=parted.refused, unmade=(*work.unmade, *parted.unmade))
+    return replace(left, unproven=_unproven(found, made, case, whole, session.here.app_id), waiting=made.waiting)
+
+
+def _unproven(found: Document, made: Plan, case: Case, whole: Manifest, app_id: str) -> tuple[Note, ...]:
+    """What is unproven beside a saved plan: what is so now, and what was so when it was made and is not as declared since."""
+    now = {shown(note.address, app_id): note for note in made.unproven if note.address}
+    done = {shown(address, app_id) for address in as_declared(case)} | {
+        shown(a, app_id) for a, r in case.manifest.resources.items() if r.gone and a not in case.live.pairs
+    }
+    names = {shown(address, app_id): address for address in whole.resources}
+    then = [u for u in found.get("unproven", ()) if u["address"] not in now and u["address"] not in done]
+    kept = tuple(Note("unproven", u["reason"], names.get(u["address"]), held=True) for u in then)
+    return (*now.values(), *kept)
 
 
 class _Parted(NamedTuple):
@@ -149,7 +162,9 @@ def _found(found: Document, manifest: Manifest, app_id: str) -> Mapping[Address,
 
 def _look_again(session: Session, found: Document, manifest: Manifest) -> tuple[Plan, Case]:
     """A fresh plan of what a saved one touches, every thing read by its id."""
-    names, app_id = touched(found), session.here.app_id
+    app_id = session.here.app_id
+    late = (note["address"] for note in found["notes"] if note["topic"] == WAITING)
+    names = touched(found) | {*late, *(unproven["address"] for unproven in found.get("unproven", ()))}
     memory = recall(session, manifest)
     part = narrow(session.kinds, manifest, lambda a: shown(a, app_id) in names)
     live = observe(session, part, memory, frozenset(a for a in part.resources if shown(a, app_id) in names))

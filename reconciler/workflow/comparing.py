@@ -18,9 +18,10 @@ from reconciler.core.memory import Memory
 from reconciler.core.orphan import candidates, foreign, orphans
 from reconciler.core.plan import Drift
 from reconciler.core.rename import notes, pairs, same_person
-from reconciler.core.resource import Live, Manifest, Note, Snapshot
+from reconciler.core.resource import WAITING, Live, Manifest, Note, Snapshot
 from reconciler.core.typing import settle_types
-from reconciler.workflow.remembering import hints
+from reconciler.core.values import moment
+from reconciler.workflow.remembering import LAG, hints
 from reconciler.workflow.session import Session
 
 # A lead whose create was never answered is not created again before this, and then only if search shows none.
@@ -41,12 +42,15 @@ def compare(session: Session, manifest: Manifest, live: Snapshot, memory: Memory
     """Both sides with values typed and doubts settled, what separates them, and why; `whole`: of the whole manifest."""
     manifest, untyped = settle_types(session.kinds, manifest, live)
     live = _withhold_lost(session, manifest, memory, replace(live, refusals=(*live.refusals, *untyped)))
+    lost = _lost_ends(session, manifest, memory, live)
     left = orphans(session.kinds, manifest, live, memory, whole=whole)
     found = comparison.diff(session.kinds, manifest, live, memory)
     told = {live.things[kind][live_id].address for kind, live_id in left.things if live_id in live.things.get(kind, {})}
     notes = [note for note in found.notes if note.topic != "undeclared" or note.address not in told]
-    notes += [*left.notes, *_others(memory, live), *_arrived(session, manifest, memory, found)]
-    found = _without_ineffective(session, replace(found, notes=tuple(notes), changes=(*found.changes, *left.changes)))
+    notes = [note for note in notes if note.topic != "unproven" or note.address not in {end.address for end in lost}]
+    notes += [*lost, *left.notes, *_others(memory, live), *_arrived(session, manifest, memory, found)]
+    found = _settling(session, memory, replace(found, notes=tuple(notes), changes=(*found.changes, *left.changes)))
+    found = _without_ineffective(session, found)
     changes = explained(session.kinds, manifest, memory, found.changes)
     return Case(session.kinds, manifest, live, replace(found, changes=_remarked(memory, changes)), memory)
 
@@ -99,15 +103,44 @@ def _withhold_lost(session: Session, manifest: Manifest, memory: Memory, live: S
     """Creates whose answer was lost a moment ago, and that no conflict would stop a second time, are held back."""
     kinds = {kind.name: kind for kind in session.kinds}
     asked = [a for a, r in manifest.resources.items() if a not in live.pairs and not r.gone and kinds[a.kind].unrepeatable(r.fields)]
-    held = {a for a in asked if _just_lost(memory, a, session.now())}
-    text = "its create was sent a few minutes ago and never answered: it is not sent again before ten minutes have passed"
-    notes = tuple(Note("withheld", text, a, manifest.resources[a].mark) for a in sorted(held))
-    return replace(live, withheld=live.withheld | held, notes=(*live.notes, *notes))
+    held = {a: until for a in asked if (until := _unanswered(memory, a, (Action.CREATE,)) + LOST) > session.now()}
+    text = "its create was sent a few minutes ago and never answered: search may not show it yet, so it is not sent again before {}"
+    notes = tuple(Note("withheld", text.format(moment(held[a])), a, manifest.resources[a].mark, True, held[a]) for a in sorted(held))
+    return replace(live, withheld=live.withheld | held.keys(), notes=(*live.notes, *notes))
 
 
-def _just_lost(memory: Memory, address: Address, now: float) -> bool:
+def _unanswered(memory: Memory, address: Address, actions: Sequence[Action]) -> float:
+    """When the last write to a thing was sent that is one of these and was never answered; long ago where it was not."""
     found = memory.attempt(address)
-    return found is not None and found.action == Action.CREATE and not found.answered and now - found.intended < LOST
+    return found.intended if found is not None and found.action in actions and not found.answered else 0.0
+
+
+def _lost_ends(session: Session, manifest: Manifest, memory: Memory, live: Snapshot) -> tuple[Note, ...]:
+    """Notes on who is to be gone and is not found, where our last write to them was never answered and only a search says so."""
+    kinds = {kind.name: kind for kind in session.kinds}
+    notes = []
+    for address in sorted(a for a, r in manifest.resources.items() if r.gone and a not in live.pairs):
+        kind, resource = kinds[address.kind], manifest.resources[address]
+        sent = _unanswered(memory, address, (Action.ARCHIVE, Action.DELETE))
+        weak = not kind.whole and kind.identity[resource.by].find is None and address not in live.vanished
+        if weak and sent and sent + LAG > session.now():
+            text = f"what is to end it was sent and never answered, and search may not show the truth before {moment(sent + LAG)}"
+            notes.append(Note("unproven", text, address, resource.mark, True, sent + LAG))
+    return tuple(notes)
+
+
+def _settling(session: Session, memory: Memory, found: Difference) -> Difference:
+    """Deletions that Intercom accepted and carries out later are waited for, not asked for again at once."""
+    settling = {kind.name for kind in session.kinds if kind.settles}
+    waiting = {}
+    for change in found.changes:
+        record = memory.of(change.address.kind, change.id) if change.action is Action.DELETE and change.address.kind in settling else None
+        if record and record.buried and record.written + LAG > session.now():
+            until = record.written + LAG
+            text = f"was deleted, and Intercom still shows it, which takes a while: it is not asked again before {moment(until)}"
+            waiting[change.address] = Note(WAITING, text, change.address, change.mark, until=until)
+    left = tuple(change for change in found.changes if not (change.action is Action.DELETE and change.address in waiting))
+    return replace(found, changes=left, notes=(*found.notes, *waiting.values()))
 
 
 def _without_ineffective(session: Session, found: Difference) -> Difference:

@@ -228,7 +228,7 @@ class Recorder:
 
         skipped = [Settlement(self.numbers[o.step], o.status) for o in outcomes if o.status is Status.SKIPPED]
         counts = _counts(outcomes)
-        done = counts.get(Status.APPLIED, 0) == sum(counts.values()) and not self.work.unmade and not self.work.refused
+        done = counts.get(Status.APPLIED, 0) == sum(counts.values()) and not (self.work.unmade or self.work.refused or self.work.unproven)
         self.ledger.settle(self.run, skipped)
         records = self._as_found(outcomes)
         app_id, name = self.session.here.app_id, self.work.whole.name

@@ -49,7 +49,7 @@ def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rules:
         made = replace(made, drift=drift_of(case), notes=traced(session, case, made.notes))
     made = ruled(session, made, case, rules)
     if made.drift:
-        made = replace(made, drift=_told(made.drift, made.refused))
+        made = replace(made, drift=replace(_told(made.drift, made.refused), unproven=len(made.unproven)))
     return Planned(made, case, found, doubted)
 
 

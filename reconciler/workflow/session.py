@@ -14,7 +14,7 @@ from reconciler.core.gates import Approval, Case
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
 from reconciler.core.refusal import Refusal
-from reconciler.core.resource import Manifest, Snapshot, Workspace
+from reconciler.core.resource import Manifest, Note, Snapshot, Workspace
 from reconciler.core.undo import Ownership
 from reconciler.kinds import KINDS
 
@@ -80,6 +80,9 @@ class Ready:
     approved: tuple[Approval, ...] = ()
     # Why entries are left out of it, where the policy lets the rest pass.
     refused: tuple[Refusal, ...] = ()
+    # What stays unproven or undone beside it, and what only waits.
+    unproven: tuple[Note, ...] = ()
+    waiting: tuple[Note, ...] = ()
 
 
 def connect(client: Client, ledger: Ledger | None = None, **rest: Any) -> Session:
