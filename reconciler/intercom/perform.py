@@ -296,7 +296,8 @@ class Performer:
         kind = self._kinds[outcome.change.address.kind]
         try:
             return outcome.id is not None and self._read(kind, outcome.id) is not None
-        except IntercomError:
+        except Exception:
+            # Of what cannot be looked at nobody can say that it is gone.
             return True
 
 

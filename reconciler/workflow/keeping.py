@@ -121,7 +121,8 @@ class Recorder:
 
     @contextmanager
     def stopped_by(self, stop: threading.Event) -> Iterator[None]:
-        """At the first signal, what was done is published at once: who asked may not wait for the end. A second one ends the run."""
+        """At the first signal, what was done is published at once: who asked may not wait for the end. A second one ends the run, and so
+        does what nobody foresaw."""
         over = threading.Event()
 
         def watch() -> None:
@@ -136,10 +137,12 @@ class Recorder:
             watching.start()
         try:
             yield
-        except BaseException:
-            if signum := signal_of(stop):
+        except BaseException as error:
+            signum = signal_of(stop)
+            # Whoever carries it out may end it too; what is neither is no end of ours.
+            if signum or isinstance(error, (Exception, GeneratorExit)):
                 with suppress(ReconcilerError):
-                    self.ledger.end(self.run, 128 + signum, {})
+                    self.ledger.end(self.run, 128 + signum if signum else ReconcilerError.exit_code, {})
             raise
         finally:
             over.set()

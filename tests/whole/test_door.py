@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reconciler import workflow
 from reconciler.core.address import LinkName
 from reconciler.core.door import Misshapen, links, read_id, thing
 from reconciler.core.outcome import Status
@@ -127,7 +128,7 @@ def test_what_is_unset_or_written_in_another_number_is_a_value() -> None:
         ("^/companies", {"type": "company", "id": "1", "company_id": "6", "custom_attributes": [1]}),
         ("^/companies", {"type": "company", "id": "1", "company_id": "6", "tags": {"tags": "vip"}}),
         ("^/contacts/search", {"type": "list", "data": [{"type": "contact", "id": "1", "external_id": "25", "tags": {"data": [{}]}}]}),
-        ("^/contacts/search", {"type": "list", "data": [{"type": "contact", "id": "1", "external_id": 25}]}),
+        ("^/contacts/search", {"type": "list", "data": [{"type": "contact", "id": "1", "external_id": "25", "name": 7}]}),
     ],
 )
 def test_a_read_that_holds_something_else_is_a_failed_read(route: MakeRoute, path: str, body: dict[str, Any]) -> None:
@@ -178,8 +179,6 @@ def test_what_nobody_foresaw_is_an_outcome_and_the_rest_is_done(route: MakeRoute
     path = told.manifest(MANIFEST)
     found = told.saved(path)
     with told.session() as session:
-        from reconciler import workflow
-
         work = workflow.ready(session, found, workflow.planned_manifest(found))
         _unforeseen(told, where)
         outcomes = list(workflow.carry_out(session, work, told.clock.stopped))
@@ -209,9 +208,34 @@ def test_what_nobody_foresaw_beside_the_calls_is_the_last_outcome(route: MakeRou
 
 
 def _carried_out(told: Route, found: Any, started: Callable[[Any], None]) -> list[Any]:
-    from reconciler import workflow
-
     with told.session() as session:
         work = workflow.ready(session, found, workflow.planned_manifest(found))
         told.box.forget_requests()
         return list(workflow.carry_out(session, work, told.clock.stopped, started))
+
+
+def test_a_run_whose_outcomes_nobody_takes_any_more_is_closed(route: MakeRoute) -> None:
+    """The screen or the events fail in the middle of an apply."""
+    told = route(SEED, ledger=True)
+    found = told.saved(told.manifest(MANIFEST))
+    with told.session() as session:
+        outcomes = workflow.carry_out(session, workflow.ready(session, found, workflow.planned_manifest(found)), told.clock.stopped)
+        next(outcomes)
+        outcomes.close()  # type: ignore[attr-defined]  # a generator
+    assert told.ledger
+    assert [run.exit_code for run in told.ledger.runs()] == [1]
+
+
+def test_a_look_back_that_nobody_foresaw_leaves_the_deletion_done(route: MakeRoute) -> None:
+    from reconciler.intercom.perform import Performer
+
+    told = route({"companies": [{"company_id": "6"}]}, ledger=True, archive_delay=120.0)
+    found = told.saved(told.manifest("companies: [{company_id: '6', state: absent}]\n"))
+    with told.session() as session:
+        work = workflow.ready(session, found, workflow.planned_manifest(found))
+        resources, steps = work.planned.manifest.resources, work.planned.plan.steps
+        performer = Performer(session.client, told.kinds, steps, resources, work.ids, told.clock.sleep, told.clock)
+        [outcome] = performer.perform(work.jobs[0], work.ids)
+        _unforeseen(told, "^/companies/")
+        [late] = performer.settle([outcome])
+    assert (late.status, late.reason) == (Status.APPLIED, "being archived: Intercom still shows it")
