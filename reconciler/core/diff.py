@@ -144,10 +144,7 @@ def _archive(kind: Kind, resource: Resource, thing: Live, draft: _Draft) -> None
 def _absent(kind: Kind, resource: Resource, draft: _Draft) -> None:
     """A declared thing that is not live: created, brought back, left out, or out of sight."""
     if resource.gone:
-        if kind.archive and not kind.whole:
-            draft.note("unproven", "not found; an archived one cannot be seen from outside", resource)
-        elif resource.by == "id" and draft.memory.of(kind.name, resource.key) is None:
-            draft.note("unproven", f"no {kind.name} with this id is live here: it was deleted, or the id is another one's", resource)
+        _gone(kind, resource, draft)
         return
     if resource.by == "id":
         _absent_by_id(kind, resource, draft)
@@ -167,6 +164,30 @@ def _absent(kind: Kind, resource: Resource, draft: _Draft) -> None:
         skipped = "skipped, with its links (missing: skip)"
         told = "not created, remove `was` if it never existed" if moved else skipped
         draft.note("missing", f"not found: {told}", resource, held=bool(moved))
+
+
+def _gone(kind: Kind, resource: Resource, draft: _Draft) -> None:
+    """What is declared as not being there, and is found by no name."""
+    if thing := _rewritten(kind, resource, draft):
+        draft.names[kind.name][thing.id] = resource.address
+        change = ThingChange(Action.DELETE, resource.address, resource.mark, thing.id, people=draft.people(kind.name))
+        draft.changes.append(replace(change, remark=f"called {thing.key} by Intercom"))
+    elif kind.archive and not kind.whole:
+        draft.note("unproven", "not found; an archived one cannot be seen from outside", resource)
+    elif resource.by == "id" and draft.memory.of(kind.name, resource.key) is None:
+        draft.note("unproven", f"no {kind.name} with this id is live here: it was deleted, or the id is another one's", resource)
+
+
+def _rewritten(kind: Kind, resource: Resource, draft: _Draft) -> Live | None:
+    """The live thing that a tombstone means by the name under which it was applied, of which Intercom made another one."""
+    record = draft.memory.at(resource.address) if resource.by != "id" and kind.whole and kind.delete else None
+    thing = draft.live.things.get(kind.name, {}).get(record.id) if record and not record.deleted else None
+    if thing is None or thing.id in draft.names[kind.name] or (kind.name, thing.id) in draft.live.doubted:
+        return None
+    if draft.memory.rewritten(thing.address, thing.id):
+        return thing
+    draft.note("lookalike", f"is called {thing.key!a} by now (id {thing.id}): a tombstone takes only what is spelled exactly so", resource)
+    return None
 
 
 def _known_before(kind: Kind, resource: Resource, draft: _Draft) -> bool:

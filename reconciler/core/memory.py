@@ -48,6 +48,9 @@ STATE = "state"
 # Before the digest of an address that a thing had until it got another name; no field is called so.
 FORMER = "was "
 
+# The path under which a record keeps the address that a thing has by the name which Intercom made of the one that was sent.
+SHOWN = "shown as"
+
 Ties = Mapping[str, str]
 
 
@@ -217,6 +220,11 @@ class Memory:
     def at(self, address: Address) -> Record | None:
         """What is recorded under an address, whatever is live there now."""
         return self.by_thing.get(self.digests.thing(self.app_id, address)) if self.records else None
+
+    def rewritten(self, thing: Address, live_id: str) -> bool:
+        """Whether a live thing, by its own address, has the name that Intercom made of the one which was sent: nobody else renamed it."""
+        record = self.of(thing.kind, live_id)
+        return record is not None and record.fields.get(SHOWN) == self.digests.thing(self.app_id, thing)
 
     def had(self, kind: str, live_id: str, address: Address) -> bool:
         """Whether a live thing had an address before the one that it has now."""

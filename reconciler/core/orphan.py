@@ -158,6 +158,8 @@ class _Draft:
     def _renamed(self, kind: Kind, record: Record, thing: Live) -> str:
         """Why something is left alone to which somebody gave another name: that name was never declared, so nobody can have meant it."""
         fold, known = kind.identities[0].fold, _address(record)
+        if self.memory.rewritten(thing.address, record.id):
+            return ""
         if id_in(known) == record.id:
             return "" if self._called_so(kind, record, thing) else "somebody renamed it since it was applied: left alone"
         same = record.thing == self.memory.digests.thing(self.memory.app_id, thing.address) or fold(known.key) == fold(thing.key)

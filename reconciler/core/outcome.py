@@ -40,3 +40,5 @@ class Outcome:
     deleted: bool = False
     anew: bool = False
     stranger: str | None = None
+    # What the reply calls the thing, where that is not the name that was sent.
+    shown_as: str = ""

@@ -10,7 +10,7 @@ from reconciler.core.address import Address, LinkName
 from reconciler.core.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.diff import Difference, claimed, live_value
 from reconciler.core.kind import Field, Kind
-from reconciler.core.memory import FORMER, GOVERNED, STATE, Memory, Record, Tie, with_tie, without_tie
+from reconciler.core.memory import FORMER, GOVERNED, SHOWN, STATE, Memory, Record, Tie, with_tie, without_tie
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.resource import Live, Manifest, Resource, Snapshot
 
@@ -51,6 +51,8 @@ class Scribe:
         kind = self.kinds[change.address.kind]
         shown = [moved for moved in change.fields if moved.path not in outcome.fields]
         fields = {**record.fields, **{self._path(m.path): self._claim(kind, record, m.path, m.after) for m in shown}}
+        if outcome.shown_as:
+            fields[SHOWN] = self.memory.digests.thing(self.memory.app_id, Address(kind.name, outcome.shown_as))
         owned = record.owned or (change.action is Action.CREATE and not outcome.met)
         return replace(record, owned=owned, deleted=False, written=self.now, fields=fields)
 
@@ -80,7 +82,7 @@ class Scribe:
         kind, memory = self.kinds[resource.address.kind], self.memory
         lost = before is None and memory.created(resource.address)
         record = self._now_at(before or self.blank(resource.address, live_id, resource.mark.file), resource.address)
-        fields = {path: known for path, known in record.fields.items() if path.startswith(FORMER)}
+        fields = {path: known for path, known in record.fields.items() if path.startswith(FORMER) or path == SHOWN}
         for path, field, value in claimed(kind, resource):
             name = self._path(path)
             if (resource.address, path) not in sides.open:

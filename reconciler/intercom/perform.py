@@ -90,7 +90,7 @@ class Performer:
         kind = self._kinds[change.address.kind]
         live_id = change.id
         hidden: list[str] = []
-        met = False
+        met, here = False, None
         for call in job.calls:
             began, asked = self.monotonic(), self._request(call, ids)
             try:
@@ -104,6 +104,8 @@ class Performer:
             if live_id and call is not job.calls[-1] and ids.get(change.address) != live_id:
                 ids = {**ids, change.address: live_id}
         done = self._done(job, change, live_id, hidden, reason="existed already" if met else "")
+        if here and kind.identities[0].field in hidden:
+            done = replace(done, shown_as=here.key)
         return replace(done, met=met, settling=change.action is Action.DELETE and kind.settles and not hidden)
 
     def _met(self, kind: Kind, change: ThingChange, here: Live, older: bool) -> bool:
