@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from reconciler.core.gates import Approval
 from reconciler.core.policy import ApprovalEntry, Policy, moved, tightened
 from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Manifest, Note
+from reconciler.core.values import moment
 from reconciler.errors import Usage
 
 
@@ -25,6 +26,27 @@ class Rules:
         """The approvals that count, `now` being in Unix seconds: an expired one does not."""
         written = self.committed if self.base else manifest.approvals
         return (*self.given, *(Approval(a.hash, a.people) for a in written if a.expires > now))
+
+
+    def explained(self, refused: Iterable[Refusal], manifest: Manifest, now: float) -> tuple[Refusal, ...]:
+        """These refusals, each with why an approval of exactly its changes does not lift it."""
+        return tuple(replace(refusal, message="; ".join((refusal.message, *self._why(refusal, manifest, now)))) for refusal in refused)
+
+    def _why(self, refusal: Refusal, manifest: Manifest, now: float) -> Iterator[str]:
+        digest, _, people = (refusal.approve or "").partition(":")
+        written = self.committed if self.base else manifest.approvals
+        told = []
+        for approval in (a for a in dict.fromkeys((*self.committed, *manifest.approvals)) if a.hash == digest):
+            whose = f"the approval by {approval.by}"
+            if approval not in written:
+                told.append(f"{whose} stands in the manifest, and under --policy only those of that file count")
+            elif approval.expires <= now:
+                told.append(f"{whose} expired at {moment(approval.expires)}")
+            else:
+                told.append(f"{whose} covers {approval.people} people, and this touches {people}")
+        given = (approval for approval in self.given if approval.hash == digest)
+        told += [f"--approve {approval} covers fewer people than the {people} that this touches" for approval in given]
+        yield from (why for why in told if why not in refusal.message)
 
 
 NO_RULES = Rules()

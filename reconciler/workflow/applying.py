@@ -52,7 +52,9 @@ def barred(
     session: Session, found: Document, manifest: Manifest, rules: Rules, loosened: Sequence[Refusal]
 ) -> tuple[Refusal, ...]:
     """What already refused the plan when it was made, and is not approved. Raises Refused where no approval can lift it."""
-    left = (*loosened, *stopping(standing(refusals_of(found), rules.approvals(manifest, session.now())), manifest.policy))
+    now = session.now()
+    kept = stopping(standing(refusals_of(found), rules.approvals(manifest, now)), manifest.policy)
+    left = (*loosened, *rules.explained(kept, manifest, now))
     if not all(refusal.approve for refusal in left):
         refuse(left)
     return left
@@ -73,7 +75,7 @@ def held_to(
     refuse(refused if held.keep or held.stale or held.unmade or not found["changes"] else ())
     if held.stale:
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
-    refuse(stopping(standing(made.refused, approved), whole.policy))
+    refuse(rules.explained(stopping(standing(made.refused, approved), whole.policy), whole, session.now()))
     work = _compiled(session, found, (made, case), whole, rules, held)
     left = replace(work, approved=approved, refused=parted.refused, unmade=(*work.unmade, *parted.unmade))
     return replace(left, unproven=_unproven(found, made, case, whole, session.here.app_id), waiting=made.waiting)

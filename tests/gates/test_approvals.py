@@ -332,3 +332,51 @@ def test_calls_are_counted_listed_and_capped(bench: Bench) -> None:
 def test_the_calls_are_shown_as_text_too(bench: Bench) -> None:
     assert bench("plan", "m.yaml", "--calls", m="tags: [vip]\n") == 0
     assert "POST /tags" in bench.out
+
+
+# ---- an approval that does not count says so
+
+
+def _approval(word: str, people: int, expires: str) -> str:
+    return f"approvals: [{{hash: '{word.partition(':')[0]}', people: {people}, reason: over, by: Inara, expires: {expires}}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("people", "expires", "why"),
+    [
+        (600, "2026-01-01", "the approval by Inara expired at 2026-01-01T00:00:00Z"),
+        (500, "2999-12-31", "the approval by Inara covers 500 people, and this touches 600"),
+    ],
+)
+def test_an_approval_of_these_changes_that_does_not_count_says_why(people: int, expires: str, why: str, many: Bench) -> None:
+    assert many.plan(m=GONE) == 3
+    committed = _approval(many.word(), people, expires)
+    assert many.plan(m=GONE + committed) == 3
+    assert many.out.count(why) == 1
+    # The saved plan says it once more, and no more than once.
+    assert many("apply", "plan.json") == 3
+    assert many.err.count(why) == 1
+    assert many("apply", "m.yaml", "--auto-approve") == 3
+    assert many.err.count(why) == 1
+    assert many.writes == []
+
+
+def test_an_approval_of_fewer_people_on_the_command_line_says_so(many: Bench) -> None:
+    many.plan(m=GONE)
+    short = many.word().replace(":600", ":500")
+    for command in (("plan", "m.yaml"), ("apply", "plan.json"), ("apply", "m.yaml", "--auto-approve")):
+        many(*command, "--approve", short)
+        assert f"--approve {short} covers fewer people than the 600 that this touches" in many.out + many.err
+    assert many.writes == []
+
+
+def test_an_approval_of_the_manifest_under_a_policy_file_says_where_it_would_count(many: Bench) -> None:
+    many.plan(m=GONE)
+    many.write("base.yaml", "policy: {links: owned}\n")
+    assert many.plan("--policy", "base.yaml", m=GONE + _approval(many.word(), 600, "2999-12-31")) == 3
+    assert "stands in the manifest, and under --policy only those of that file count" in many.out
+
+
+def test_an_approval_of_other_changes_says_nothing(many: Bench) -> None:
+    assert many.plan(m=GONE + _approval("0123456789ab:600", 600, "2026-01-01")) == 3
+    assert "Inara" not in many.out
