@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,3 +49,29 @@ def over(stat: Path) -> bool:
         return stat.read_text().rpartition(") ")[2].startswith("Z")
     except (FileNotFoundError, ProcessLookupError):
         return True
+
+
+WAITS_ON = ("communicate", "join", "wait")
+STARTS = ("run", "call", "check_call", "check_output")
+
+
+def endless(source: str) -> list[int]:
+    """The lines on which something is waited for without a limit."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    open_ended = [call for call in calls if not {"timeout", None} & {keyword.arg for keyword in call.keywords}]
+    waits = [c.lineno for c in open_ended if isinstance(c.func, ast.Attribute) and c.func.attr in WAITS_ON and not c.args]
+    starts = [c.lineno for c in open_ended if isinstance(c.func, ast.Attribute) and c.func.attr in STARTS]
+    lines = source.splitlines()
+    return [*waits, *(n for n in starts if "subprocess." in lines[n - 1])]
+
+
+def test_every_wait_of_a_test_has_an_end() -> None:
+    here = Path(__file__).parent
+    sources = {path: path.read_text() for path in here.rglob("*.py") if "bench" not in path.parts and path != Path(__file__)}
+    found = {
+        f"{path.relative_to(here)}:{line}"
+        for path, source in sources.items()
+        if re.search(r"subprocess\.|\.(communicate|join|wait)\(\)", source)
+        for line in endless(source)
+    }
+    assert found == set()

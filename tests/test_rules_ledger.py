@@ -770,8 +770,8 @@ def test_a_repository_is_one_however_it_is_reached(one: str, other: str, tmp_pat
     told = []
     for n, url in enumerate((one, other)):
         folder = tmp_path / str(n)
-        subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
-        subprocess.run(["git", "-C", str(folder), "remote", "add", "origin", url], check=True)
+        subprocess.run(["git", "init", "--quiet", str(folder)], check=True, timeout=60)
+        subprocess.run(["git", "-C", str(folder), "remote", "add", "origin", url], check=True, timeout=60)
         told.append(origin(folder))
     assert told[0] == told[1] != ""
     assert "tok" not in told[0]

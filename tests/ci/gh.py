@@ -56,7 +56,7 @@ def body(path: str | None) -> str:
 def jq(items: Any, arguments: list[str]) -> None:
     program = option(arguments, "--jq")
     assert program
-    done = subprocess.run(["jq", "--raw-output", program], input=json.dumps(items), text=True, capture_output=True)
+    done = subprocess.run(["jq", "--raw-output", program], input=json.dumps(items), text=True, capture_output=True, timeout=60)
     if done.returncode:
         fail(done.stderr)
     sys.stdout.write(done.stdout)

@@ -372,7 +372,7 @@ def test_whoever_holds_the_lock_is_named(desk: Keeping) -> None:
 
 def test_a_ledger_in_git_is_adopted_into_forgotten_from_and_told_of_in_a_pipeline(desk: Keeping) -> None:
     for arguments in (("init", "--quiet"), ("init", "--quiet", "--bare", "../away.git"), ("remote", "add", "origin", "../away.git")):
-        subprocess.run(["git", *arguments], check=True, cwd=desk.folder)
+        subprocess.run(["git", *arguments], check=True, cwd=desk.folder, timeout=60)
     for name, value in (("CI", "true"), ("RECONCILER_LEDGER", "git"), ("RECONCILER_LEDGER_KEY", "ab" * 32)):
         desk.patch.setenv(name, value)
     assert desk("adopt", "--all", "m.yaml", "--auto-approve", m=ALL) == 0

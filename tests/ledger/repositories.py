@@ -89,7 +89,7 @@ def a_clone(remote: Path, name: str, *options: str) -> Path:
 
 def a_home(clone: Path, remote: str = "origin", **more: str) -> GitHome:
     """A home whose lease is renewed when a test says so."""
-    return GitHome(remote, around(clone, **more), waits=lambda ended, _: ended.wait())
+    return GitHome(remote, around(clone, **more), waits=lambda ended, _: ended.wait(3600))
 
 
 def a_ledger(home: GitHome, clock: Clock) -> Ledger:

@@ -104,7 +104,7 @@ def race(sides: tuple[Side, Side], manifests: tuple[Manifest, Manifest], timeout
 
     def one(side: Side, manifest: Manifest) -> Ended:
         side.sleep, side.timeout = waits, timeout
-        start.wait()
+        start.wait(PATIENCE)
         try:
             return side.apply(manifest, looked.wait)
         finally:

@@ -379,7 +379,7 @@ def test_an_attribute_costs_one_file() -> None:
     """Design 4: a kind is its file and its name in the list; no other file of the product names this one."""
     house = Path(__file__).parents[2] / "reconciler"
     named = subprocess.run(
-        ["grep", "-rlE", "ATTRIBUTE\\b|kinds.attribute|data_attributes", str(house)], capture_output=True, text=True, check=True
+        ["grep", "-rlE", "ATTRIBUTE\\b|kinds.attribute|data_attributes", str(house)], capture_output=True, text=True, check=True, timeout=60
     )
     files = sorted(str(Path(line).relative_to(house)) for line in named.stdout.split() if line.endswith(".py") and "/sandbox/" not in line)
     assert files == ["kinds/__init__.py", "kinds/attribute.py"]
