@@ -10,7 +10,19 @@ from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, Wit
 from pydantic_core import PydanticCustomError
 
 from reconciler.core.policy import Written
-from reconciler.core.values import Flag, Plain, flag, is_null, name, name_as_it_is, refuse_mask, text, time, unquoted
+from reconciler.core.values import (
+    Flag,
+    Plain,
+    attribute_name,
+    flag,
+    is_null,
+    name,
+    name_as_it_is,
+    refuse_mask,
+    text,
+    time,
+    unquoted,
+)
 
 
 class Entry(Written):
@@ -125,7 +137,7 @@ def _attributes(value: Any) -> Any:
         if isinstance(item, str):
             # Its type may be known in the workspace only, but a mask is none of any type.
             _named(key, refuse_mask, item)
-    return {name(Plain(key)): item for key, item in value.items()}
+    return {attribute_name(Plain(key)): item for key, item in value.items()}
 
 
 def _named(key: str, check: Callable[[str], None], item: str) -> None:

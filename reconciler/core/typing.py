@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from reconciler.core.address import Address
+from reconciler.core.alike import STAYS, close, twin
 from reconciler.core.choices import among, outside
 from reconciler.core.kind import Field, Kind
 from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Live, Manifest, Resource, Snapshot
-from reconciler.core.values import is_time, typed
+from reconciler.core.values import is_time, quoted, typed
 
 Typing = tuple[Kind, Live]
 """A live thing that says of which type a key is, and its kind."""
@@ -45,14 +47,15 @@ def _typed_fields(
                 if Address(field.typed_by, key) in manifest.resources:
                     found[key] = raw
                 else:
-                    found[key] = _typed_value(resource, key, raw, types[field.typed_by].get(key), refusals)
+                    found[key] = _typed_value(resource, key, raw, types[field.typed_by], refusals)
             yield name, found
 
 
-def _typed_value(resource: Resource, key: str, raw: Any, known: Typing | None, refusals: list[Refusal]) -> Any:
-    if known is None or known[1].fields.get("model") not in (None, resource.address.kind):
-        text = f"{resource.mark}: no attribute {key!r} is known for a {resource.address.kind}"
-        text = f"{text}; declare it under `attributes:`, or correct the name"
+def _typed_value(resource: Resource, key: str, raw: Any, types: Mapping[str, Typing], refusals: list[Refusal]) -> Any:
+    owner, known = resource.address.kind, types.get(key)
+    if known is None or not _types(known, owner):
+        names = frozenset(name for name, typing in types.items() if _types(typing, owner))
+        text = f"{resource.mark}: no attribute {quoted(key)} is known for a {owner}{_way_on(key, names)}"
         refusals.append(Refusal("attribute", text, entries=(resource.address,)))
         return raw
     try:
@@ -60,6 +63,20 @@ def _typed_value(resource: Resource, key: str, raw: Any, known: Typing | None, r
     except ValueError as error:
         refusals.append(Refusal("attribute", f"{resource.mark}: {key}: {error}", entries=(resource.address,)))
         return raw
+
+
+def _types(known: Typing, owner: str) -> bool:
+    return known[1].fields.get("model") in (None, owner)
+
+
+# The same unknown name may stand on every contact.
+@lru_cache(maxsize=256)
+def _way_on(key: str, names: frozenset[str]) -> str:
+    if other := twin(key, names):
+        return f", but {other!a} is, which differs in case, in blanks or invisibly; write that name: {STAYS}"
+    if other := close(key, names):
+        return f"; did you mean {quoted(other)}? If not, declare it under `attributes:`"
+    return "; declare it under `attributes:`, or correct the name"
 
 
 def _as_live(kind: Kind, live: Live, raw: Any) -> Any:

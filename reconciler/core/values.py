@@ -186,7 +186,20 @@ def has_blank_ends(text: str) -> bool:
 
 def spelled(text: str) -> str:
     """The form in which two names are spelled the same: Unicode NFC."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    return text if text.isascii() else unicodedata.normalize("NFC", _bounded(text))
+
+
+# Reported of its older versions and in no description of today's.
+_ADMITTED_NOWHERE = re.compile(r"[.$]")
+
+
+def attribute_name(value: Any) -> str:
+    """The name of a custom attribute: Intercom takes no dot and no dollar in it."""
+    found = name(value)
+    if sign := _ADMITTED_NOWHERE.search(found):
+        better = _ADMITTED_NOWHERE.sub("_", found).strip("_") or "another one"
+        raise ValueError(f'{shown(found)} holds "{sign[0]}", which no attribute of Intercom may have in its name; write {better}')
+    return found
 
 
 def email(value: Any) -> str:
@@ -467,7 +480,7 @@ _BLURRED = 40
 def blur(name: str) -> str:
     """The form in which names coincide that some server or other may take for one: it may fold letters, drop accents, blanks and signs,
     escape for HTML, or cut. Never for what is one to us: only for what is not sure."""
-    text = html.unescape(html.unescape(name))
+    text = _bounded(html.unescape(html.unescape(name)))
     text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(char for char in text if char.isalnum())[:_BLURRED] or name.strip()
 
@@ -483,6 +496,9 @@ NotNull = BeforeValidator(not_null)
 Text = Annotated[str, PlainValidator(text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Name = Annotated[str, PlainValidator(name), WithJsonSchema({"type": ["string", "number", "boolean"], "minLength": 1})]
 Key = Name
+AttributeName = Annotated[
+    str, PlainValidator(attribute_name), WithJsonSchema({"type": ["string", "number", "boolean"], "minLength": 1, "pattern": r"^[^.$]+$"})
+]
 Email = Annotated[str, PlainValidator(email), WithJsonSchema({"type": "string", "pattern": r"^[^@\s]+@[^@\s]+$"})]
 Whole = Annotated[int, PlainValidator(whole), WithJsonSchema({"type": "integer"})]
 Flag = Annotated[bool, PlainValidator(flag), WithJsonSchema({"type": "boolean"})]

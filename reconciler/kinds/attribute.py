@@ -6,7 +6,7 @@ from pydantic import model_validator
 
 from reconciler.core.entry import Entry
 from reconciler.core.kind import Body, Field, Identity, Kind, Listing, Write
-from reconciler.core.values import Flag, Name, NotNull, Text
+from reconciler.core.values import AttributeName, Flag, NotNull, Text
 
 _FIXED = "Intercom lets nobody change it; archive this attribute and declare another name"
 
@@ -33,7 +33,7 @@ DataType = Literal["string", "integer", "float", "boolean", "datetime", "date", 
 class AttributeEntry(Entry):
     """A custom attribute as people write it."""
 
-    name: Annotated[Name, Field()]
+    name: Annotated[AttributeName, Field()]
     model: Annotated[Literal["contact", "company"], Field(refuses=lambda before, after: _FIXED)]
     data_type: Annotated[DataType, Field(refuses=lambda before, after: _FIXED, form=_type)]
     options: Annotated[tuple[Text, ...], Field(write=_option_objects, choices=True)] = ()

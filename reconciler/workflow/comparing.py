@@ -9,6 +9,7 @@ from typing import Any
 
 from reconciler.core import diff as comparison
 from reconciler.core.address import Address
+from reconciler.core.alike import resembling
 from reconciler.core.cause import explained, gravest
 from reconciler.core.change import DRIFTED, Action, Cause, Change, LinkChange, ThingChange
 from reconciler.core.diff import Difference
@@ -49,6 +50,8 @@ def compare(session: Session, manifest: Manifest, live: Snapshot, memory: Memory
     notes = [note for note in found.notes if note.topic != "undeclared" or note.address not in told]
     notes = [note for note in notes if note.topic != "unproven" or note.address not in {end.address for end in lost}]
     notes += [*lost, *left.notes, *_others(memory, live), *_arrived(session, manifest, memory, found)]
+    twins, alike = resembling(session.kinds, manifest, live, {note.address for note in left.notes})
+    live, notes = replace(live, refusals=(*live.refusals, *twins)), [*notes, *alike]
     found = _settling(session, memory, replace(found, notes=tuple(notes), changes=(*found.changes, *left.changes)))
     found = _without_ineffective(session, found)
     changes = explained(session.kinds, manifest, memory, found.changes)
