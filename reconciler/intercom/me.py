@@ -27,7 +27,7 @@ def ask(client: Client) -> Me:
     request = Request("GET", "/me")
     reply = client.send(request)
     app = reply.body.get("app")
-    if not isinstance(app, dict) or not isinstance(app.get("id_code"), str):
+    if not isinstance(app, dict) or not isinstance(app.get("id_code"), str) or not app["id_code"]:
         raise routes.bad(client, request, "the answer names no workspace")
     here = Workspace(app["id_code"], str(app.get("region") or "us").lower())
     name, zone = (str(app.get(key) or "") for key in ("name", "timezone"))

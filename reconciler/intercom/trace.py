@@ -24,7 +24,7 @@ def traced(client: Client, kind: Kind, live_id: str) -> str:
             return ""
         when, who = seen[-1]
         return f"seen applied last on {datetime.fromtimestamp(when, UTC):%Y-%m-%d}{_by(client, kind.trace, who)}"
-    except HttpError:
+    except (HttpError, OverflowError, ValueError, OSError):  # what stands there may be no time
         return ""
 
 
@@ -50,4 +50,5 @@ def _by(client: Client, trace: Trace, who: str) -> str:
 
 
 def _rows(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [row for row in body.get("data") or () if isinstance(row, Mapping)]
+    found = body.get("data")
+    return [row for row in found if isinstance(row, Mapping)] if isinstance(found, list) else []

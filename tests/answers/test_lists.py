@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from reconciler import workflow
+from reconciler.core.address import Address
+from reconciler.core.plan import Scope
 from reconciler.errors import IntercomError
 from tests.answers.liar import Instead, Liar, says
 from tests.conftest import MakeRoute
@@ -193,3 +195,20 @@ def test_a_raw_list_that_never_ends_is_ended(route: MakeRoute) -> None:
     told.between = endless("/contacts", ROWS["new items"], 3)
     with told.session() as session, pytest.raises(IntercomError, match="and promised fewer"):
         list(answers(session.client, Request("GET", "/contacts"), all_pages=True))
+
+
+# ---- what is read only to be told
+
+
+TRACES: list[tuple[Any, Any]] = [(7, 1), (None, 1), ("x", 1), ({}, 1), ([7], 1), ([{"id": None}], 1), ([{}], 1e30), ([{}], "x")]
+
+
+@pytest.mark.parametrize(("rows", "when"), TRACES)
+def test_who_applied_a_tag_may_be_told_in_any_way(route: MakeRoute, rows: Any, when: Any) -> None:
+    told = route({"tags": ["vip", "stray"], "contacts": [{"external_id": "25", "tags": ["stray"]}]}, ledger=True)
+    policy = {"undeclared_tags": "drift"}
+    told.converge(told.manifest({"policy": policy, "tags": ["vip"]}))
+    stray = {"type": "tag", "id": told.id_of(Address("tag", "stray")), "applied_at": when}
+    told.between = says("/contacts/[^/]+/tags$", data=[stray] if rows == [{}] else rows)
+    found = told.document(told.folder / "intercom.yaml", scope=Scope(moved=True))
+    assert [note["address"] for note in found["notes"] if note["topic"] == "undeclared"] == ["tag/stray"]
