@@ -21,6 +21,7 @@ from reconciler.core.kind import Kind
 from reconciler.core.memory import Record
 from reconciler.core.outcome import Outcome
 from reconciler.core.plan import Scope
+from reconciler.core.rules import NO_RULES, Rules
 from reconciler.core.shape import is_plan
 from reconciler.errors import Mark
 from reconciler.intercom.http import Client
@@ -29,7 +30,7 @@ from reconciler.intercom.wsgi import WsgiAdapter
 from reconciler.kinds import KINDS
 from reconciler.ledger import Ledger, Planned, RunHead, Settlement
 from reconciler.sandbox import Sandbox
-from reconciler.workflow.remembering import called
+from reconciler.workflow.ground import Ground
 
 WIDE = {"limits": {"creates": 100000, "attaches": 1000000, "deletes": 1000, "archives": 1000, "detaches": 100000, "people": 100000}}
 
@@ -59,6 +60,7 @@ class Route:
     ledger: Ledger | None = None
     kinds: Sequence[Kind] = KINDS
     version: str = "2.16"
+    rules: Rules = NO_RULES
     # What stands between the client and the workspace.
     between: Callable[[WSGIApplication], WSGIApplication] = lambda app: app
 
@@ -96,7 +98,7 @@ class Route:
 
     def planned(self, *paths: Path, scope: Scope = workflow.EVERYTHING) -> workflow.Planned:
         with self.session() as session:
-            return workflow.plan(session, workflow.read_manifest([str(path) for path in paths], self.kinds), scope)
+            return workflow.plan(session, workflow.read_manifest([str(path) for path in paths], self.kinds), scope, self.rules)
 
     def document(self, *paths: Path, scope: Scope = workflow.EVERYTHING) -> Document:
         return document(self.kinds, self.planned(*paths, scope=scope).plan)
@@ -113,7 +115,7 @@ class Route:
         """Carry out a saved plan."""
         manifest = workflow.planned_manifest(found, self.kinds)
         with self.session() as session:
-            work = workflow.ready(session, found, manifest)
+            work = workflow.ready(session, found, manifest, self.rules)
             return list(workflow.carry_out(session, work, stop or threading.Event()))
 
     def converge(self, *paths: Path) -> list[Outcome]:
@@ -167,7 +169,7 @@ def _record(route: Route, thing: dict[str, Any]) -> Record:
         address=digests.address(address),
         owned=thing.get("owned", True),
         protected=thing.get("protected", False),
-        file=called(str(route.folder / thing.get("file", "desired.yaml"))),
+        file=Ground.of(route.ledger).called(str(route.folder / thing.get("file", "desired.yaml"))),
         written=thing.get("written", 0.0),
     )
     fields = {path: digests.claim(record.salt, path, value) for path, value in thing.get("fields", {}).items()}

@@ -95,7 +95,9 @@ def _apply_saved(path: Path, wanted: Wanted, events: Events) -> int:
     found = workflow.applicable(workflow.read_plan(path), path)
     held = partial(workflow.ready_undo, found=found, rules=wanted.rules)
     if "run" not in found:
-        held = partial(workflow.ready, found=found, manifest=workflow.planned_manifest(found), rules=wanted.rules)
+        manifest = workflow.planned_manifest(found)
+        wanted.memory.check_name(manifest)
+        held = partial(workflow.ready, found=found, manifest=manifest, rules=wanted.rules)
     pin = workflow.planned_pin(found)
     with connected(wanted.intercom, pin, writes=True, memory=wanted.memory) as session, locked(session, wanted.memory):
         with progress(sys.stderr, label="reading") as bar:

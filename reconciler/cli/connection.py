@@ -108,11 +108,6 @@ def pin_of_folder(region: str | None, app_id: str | None) -> Pin:
     return Pin(app_id or (found.app_id if found else None), region or (found.region if found else None))
 
 
-def name_of_folder(name: str | None) -> str:
-    """Whose things a verb without PATH means: its option, else the manifest in the current folder."""
-    return name or name_in_folder() or "default"
-
-
 def name_in_folder() -> str | None:
     """The `name:` of the manifest in the current folder, if there is one that has it."""
     from reconciler import workflow

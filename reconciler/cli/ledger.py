@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler import workflow
-from reconciler.cli.connection import Intercom, connected, intercom_options, name_of_folder, pin_of_folder, refuse_other
+from reconciler.cli.connection import Intercom, connected, intercom_options, name_in_folder, pin_of_folder, refuse_other
 from reconciler.cli.lookup import APP_ID, pinned
 from reconciler.cli.memory import Memory, ledger_options, lock_options, locked, say_taken_over
 from reconciler.cli.running import DECLINED, whoever
@@ -66,6 +66,7 @@ def adopt(what: tuple[str, ...], everything: bool, auto_approve: bool, memory: M
 
 def _adopt_declared(paths: tuple[str, ...], intercom: Intercom, memory: Memory, auto_approve: bool) -> int:
     manifest = workflow.read_manifest(paths)
+    memory.check_name(manifest)
     with connected(intercom, manifest.pin, writes=False) as session, _remembering(session, memory) as books:
         with progress(sys.stderr, label="reading") as bar:
             sought = workflow.seek_declared(workflow.watched(books.session, lambda what: bar.advance(label=what)), manifest)
@@ -85,7 +86,7 @@ def _adopt_named(
     written: tuple[str, ...], intercom: Intercom, memory: Memory, name: str | None, region: str | None, app_id: str | None
 ) -> int:
     addresses = workflow.read_addresses(written)
-    pin, name = pin_of_folder(region, app_id), name_of_folder(name)
+    pin, name = pin_of_folder(region, app_id), memory.whose(name or name_in_folder())
     with connected(intercom, pin, writes=False) as session, _remembering(session, memory) as books:
         refuse_other(pin, session.here)
         sought = workflow.seek_named(books.session, addresses, name)
@@ -155,7 +156,7 @@ def forget(written: tuple[str, ...], memory: Memory, name: str | None, app_id: s
     memory.needed("forget")
     addresses = workflow.read_addresses(written)
     memory.check_pipeline(without=False)
-    name = name_of_folder(name)
+    name = memory.whose(name or name_in_folder())
     ledger = memory.opened(create=False)
     if ledger is None:
         raise ReconcilerError("there is no ledger here, so nothing was forgotten")

@@ -19,6 +19,7 @@ from reconciler.errors import Refused, Usage
 from reconciler.report.terminal import Terminal
 
 if TYPE_CHECKING:
+    from reconciler.core.resource import Manifest
     from reconciler.ledger import Images, Ledger, Waiting
     from reconciler.workflow import Session
 
@@ -59,7 +60,9 @@ class Memory:
                 raise
             self._warn(f"{error}; going on without it: {LOST}")
             return None
-        if news and not (ledger and ledger.warning):
+        if ledger is None and (missed := self._missed()):
+            self._warn(missed)
+        elif news and not (ledger and ledger.warning):
             Terminal(sys.stderr).say(news)
         return ledger
 
@@ -74,11 +77,24 @@ class Memory:
             return f"the digests of this ledger have a new key, {HOME / 'key'}; who shares it needs the key as {key.KEY_VARIABLE}"
         if path.exists():
             return ""
-        if (HOME / "last").exists():
-            text = "is gone, though runs were recorded in it: it counts as lost"
-            return f"warning: {path} {text}; restore a copy of it, or let `reconciler adopt --all PATH` begin a new one"
         text = "is a new one, which knows nothing of what was applied from another folder"
         return f"no ledger here yet: {path} {text}" if create else ""
+
+    def _missed(self) -> str:
+        """What to say where there is no ledger, and something shows that there was one; else nothing."""
+        from reconciler.ledger import LOST as COUNTS_AS_LOST
+        from reconciler.ledger import LedgerUnusable
+        from reconciler.ledger.address import home_of
+
+        home = home_of(self.address, HOME, os.environ)
+        try:
+            text = home.missed()
+        except LedgerUnusable:
+            return ""
+        else:
+            return f"the ledger {home.place} {text}: {COUNTS_AS_LOST}" if text else ""
+        finally:
+            home.close()
 
     def _warn(self, text: str) -> None:
         """Say it, once a run."""
@@ -94,6 +110,35 @@ class Memory:
         if ledger and ledger.warning:
             self._warn(ledger.warning)
         return ledger
+
+    def check_name(self, manifest: Manifest) -> None:
+        """Raises Invalid (65) for a manifest without a name where several repositories can reach the ledger."""
+        from reconciler import workflow
+
+        if place := self._shared():
+            workflow.check_name(manifest, place)
+
+    def whose(self, name: str | None) -> str:
+        """The name under which a verb without PATH works. Raises Usage where none is written and the ledger is shared."""
+        if name is None and (place := self._shared()):
+            raise Usage(f"several repositories can reach the ledger {place}, and no `name:` is written here: say whose it is with --name")
+        return name or "default"
+
+    def _shared(self) -> str:
+        """What the ledger is called where several repositories can reach it, else nothing."""
+        from reconciler.ledger import LedgerUnusable
+        from reconciler.ledger.address import home_of
+
+        if self.none or not self.address:
+            return ""
+        home = home_of(self.address, HOME, os.environ)
+        try:
+            return home.place if home.shared else ""
+        except LedgerUnusable:
+            # Whoever opens it says so.
+            return ""
+        finally:
+            home.close()
 
     def needed(self, verb: str) -> None:
         """Raises Usage where a verb that is about the ledger alone is told to use none."""

@@ -153,6 +153,7 @@ def in_folder(option: str, path: Path) -> None:
 
 def make(manifest: Manifest, intercom: Intercom, memory: Memory, scope: Scope, rules: Rules) -> workflow.Planned:
     """Plan, with progress on stderr."""
+    memory.check_name(manifest)
     with progress(sys.stderr, label="reading") as bar, connected(intercom, manifest.pin, writes=False, memory=memory) as session:
         return workflow.plan(workflow.watched(session, lambda what: bar.advance(label=what)), manifest, scope, rules)
 

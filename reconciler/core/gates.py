@@ -11,7 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.change import LOSING, Action, Change, ThingChange, Use
 from reconciler.core.diff import Difference
 from reconciler.core.kind import Kind
-from reconciler.core.memory import BLANK, Memory
+from reconciler.core.memory import BLANK, Handover, Memory
 from reconciler.core.order import Step, concerned
 from reconciler.core.policy import FEW_MISSING, MISSING, SHARE_MISSING, Policy
 from reconciler.core.refusal import Refusal
@@ -59,6 +59,7 @@ def check(case: Case, steps: Sequence[Step], cycles: Sequence[str]) -> tuple[Ref
     kinds, manifest, live, difference = case.kinds, case.manifest, case.live, case.difference
     changes = tuple(step.change for step in steps)
     found = [*pinned(manifest.pin, live.workspace)]
+    found += handed_over(case.memory)
     found += (*live.refusals, *difference.refusals)
     arriving = dict.fromkeys((*changes, *difference.changes))
     found += refusals(tuple(pairs(kinds, manifest, live, case.memory, changes, tuple(arriving))))
@@ -178,6 +179,23 @@ def pinned(pin: Pin | None, here: Workspace) -> Iterator[Refusal]:
         wanted = f"{pin.app_id or 'any workspace'} in {pin.region or 'any region'}"
         text = f"the token is for {here.app_id} in {here.region}, not for {wanted}"
         yield Refusal("workspace", f"{text}; use the token of that workspace")
+
+
+def handed_over(memory: Memory) -> Iterator[Refusal]:
+    """The gate `origin`: a manifest's name that was last applied from another repository, or perhaps from another one."""
+    passing = memory.handover
+    if passing:
+        before = passing.before or "another repository"
+        text = f"`name: {passing.name}` was last applied from {before}, and is now used in {passing.now}"
+        now = "if that repository was moved here, approve, and what was applied from there is ours; else write another `name:`"
+        yield Refusal("origin", f"{text}; {now}", approve=str(Approval(_passed(memory.app_id, passing), 0)))
+
+
+def _passed(app_id: str, passing: Handover) -> str:
+    """Twelve hex over whose name passes from where to where."""
+    before = (passing.before.address, passing.before.first) if passing.before else ("", "")
+    text = "\0".join(("origin", app_id, passing.name, *before, passing.now.address, passing.now.first))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def _protected(manifest: Manifest, memory: Memory, changes: Sequence[Change]) -> Iterator[Refusal]:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.address import Address, LinkName
+from reconciler.core.repository import Repository
 
 Thing = tuple[str, str]
 """A kind and a live id."""
@@ -159,6 +160,18 @@ def path_of(file: str) -> str:
     return file.rpartition(WITHIN)[2]
 
 
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A manifest's name that was last applied from one repository, and is now used in another one, as far as anybody can say."""
+
+    # The manifest's name.
+    name: str
+    # The repository it was last applied from, None where nobody recorded which.
+    before: Repository | None
+    # The one it is used in now.
+    now: Repository
+
+
 class _Blank:
     """The digests where there is no ledger: nothing was ever recorded under them."""
 
@@ -202,6 +215,10 @@ class Memory:
     there: bool = False
     runs: int = 0
     files: Files = Files()
+    # The repositories that the name was applied from, in the order of the runs, None where nobody recorded which; without repetitions.
+    origins: Sequence[Repository | None] = ()
+    # Where the name passes from one repository to another.
+    handover: Handover | None = None
 
     @cached_property
     def by_thing(self) -> Mapping[str, Record]:

@@ -57,7 +57,8 @@ class Pin:
 class Manifest:
     """Everything that was declared, merged from all files; `digest` covers what was loaded, not the bytes of the files.
 
-    `beside` is what is declared present and left out of this part of a manifest. `files` are those it was read from.
+    `beside` is what is declared present and left out of this part of a manifest. `files` are those it was read from. `named`: somebody
+    wrote its name.
     """
 
     resources: Mapping[Address, Resource]
@@ -70,6 +71,7 @@ class Manifest:
     approvals: tuple[ApprovalEntry, ...] = ()
     beside: frozenset[Address] = frozenset()
     files: tuple[str, ...] = ()
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)

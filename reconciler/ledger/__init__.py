@@ -3,12 +3,13 @@
 from reconciler.ledger.errors import LedgerUnusable, NotAFile
 from reconciler.ledger.home import LockLost, Waiting
 from reconciler.ledger.images import Images, Kept
-from reconciler.ledger.ledger import KEPT, Claim, Ledger, Planned, RunHead, Settlement, run_id
+from reconciler.ledger.ledger import KEPT, LOST, Claim, Ledger, Planned, RunHead, Settlement, run_id
 from reconciler.ledger.mend import set_aside
 from reconciler.ledger.tables import MET, STRANGER
 
 __all__ = [
     "KEPT",
+    "LOST",
     "MET",
     "Claim",
     "Images",

@@ -26,7 +26,7 @@ def home_of(address: str, folder: Path, environ: Mapping[str, str]) -> Home:
     if _scheme(address) in ("postgresql", "postgres"):
         from reconciler.ledger.postgres import PostgresHome
 
-        return PostgresHome(address)
+        return PostgresHome(address, folder)
     raise Usage("--ledger: write postgresql://HOST/DATABASE, git, git:REMOTE or none; without it the ledger is a file in .reconciler/")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,8 +25,11 @@ class FileHome:
     """A ledger in a folder: database, lock and pre-images."""
 
     outlives, at_once = False, True
+    shared = False
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mark: str = "last") -> None:
+        self._mark = mark
+        self.ground: Path | None = folder.absolute().parent
         self._folder, self._path = folder, folder / "ledger.db"
         self.place = str(self._path)
         self._engine: Engine | None = None
@@ -70,15 +74,25 @@ class FileHome:
         """Every transaction is on the disk already."""
 
     def mark(self, run: str) -> None:
-        path, draft = self._folder / "last", self._folder / f".last-{run}"
+        path, draft = self._folder / self._mark, self._folder / f".last-{run}"
         with door.writer(draft, new=True) as file:
             file.write(f"{run}\n".encode("ascii"))
         draft.replace(path)
 
+    def saw(self, run: str) -> None:
+        """Its runs begin here."""
+
+    def missed(self) -> str:
+        return "is gone, though runs were recorded in it" if self.marked() else ""
+
+    def imaged(self) -> Collection[str]:
+        """They lie in the same folder."""
+        return ()
+
     def marked(self) -> str:
         with unusable(self.place):
             try:
-                with door.reader(self._folder / "last") as file:
+                with door.reader(self._folder / self._mark) as file:
                     return file.read().decode("ascii", "replace").strip()
             except FileNotFoundError:
                 return ""

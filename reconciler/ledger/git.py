@@ -11,7 +11,7 @@ import secrets
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,11 +23,14 @@ from sqlalchemy import Engine
 from reconciler.core.image import KEPT
 from reconciler.ledger.errors import LedgerUnusable, held, moment, unusable
 from reconciler.ledger.home import LockLost, Waiting
-from reconciler.ledger.lines import COLUMNS, Damaged, changed, load, table_of
+from reconciler.ledger.lines import COLUMNS, Damaged, changed, file_of, load, table_of
 from reconciler.ledger.remote import Remote, Tree, shows_nothing
+from reconciler.ledger.tables import RUNS
 
 LEDGER = "refs/reconciler/ledger"
 IMAGES = "refs/reconciler/images"
+# What this clone has seen of the ledger, which no other one sees.
+SEEN = "refs/reconciler/seen"
 # A lease that was not renewed for so long is over, in seconds; it is renewed so often; and so long after its last renewal began its
 # holder writes nothing more, which leaves ten seconds for clocks that differ and for calls in flight.
 LEASE = 60.0
@@ -60,6 +63,7 @@ class GitHome:
     """
 
     outlives, at_once = True, False
+    ground = None
 
     def __init__(self, remote: str, environ: Mapping[str, str], waits: Callable[[Event, float], bool] = Event.wait) -> None:
         self.place = f"{LEDGER} of {remote}" if shows_nothing(remote) else LEDGER
@@ -68,6 +72,11 @@ class GitHome:
         self._engines: list[Engine] = []
         self._lock: GitLock | None = None
         self._folder = ""
+
+    @property
+    def shared(self) -> bool:
+        """Whether it lies in another repository than the one around us."""
+        return self._remote.elsewhere
 
     def there(self) -> bool:
         return self._remote.tip(LEDGER) is not None
@@ -96,12 +105,27 @@ class GitHome:
         """Push at once, where the lock is held. Raises LockLost, LedgerUnusable."""
         if self._lock:
             self._lock.publish()
+            self.saw("")
 
     def mark(self, run: str) -> None:
-        """Nobody restores one part of it."""
+        """It is not there before it is pushed."""
+
+    def saw(self, run: str) -> None:
+        if self._copy and self._copy.tip:
+            self._remote.keep_here(SEEN, self._copy.tip)
 
     def marked(self) -> str:
-        return ""
+        return _last_run(self._remote.here(SEEN, file_of(RUNS.name)))
+
+    def missed(self) -> str:
+        if self._remote.tip(LEDGER) is not None:
+            return ""
+        if self.marked() or self._remote.here(LEDGER, COLUMNS):
+            return "is gone, though this clone has seen it"
+        return f"is gone, though {IMAGES} holds what its runs destroyed" if self._remote.tip(IMAGES) else ""
+
+    def imaged(self) -> Collection[str]:
+        return [name.removesuffix(".json") for name in self._remote.tree(IMAGES).files if name != _STORED]
 
     def put_image(self, run: str, image: str, stored: float) -> None:
         for _ in range(TRIES):
@@ -291,6 +315,15 @@ class GitLock:
 def _lasts(lease: Lease) -> str:
     """When a lease was renewed last, and when it ends by itself."""
     return f"it was last renewed at {moment(lease.renewed)} and ends by itself at {moment(lease.renewed + LEASE)} unless it is renewed"
+
+
+def _last_run(rows: bytes) -> str:
+    """The run that began last, of the lines of a ledger's runs: their ids sort by time."""
+    ids = (str(json.loads(line).get("id", "")) for line in rows.decode("utf-8", "replace").split("\n") if line)
+    try:
+        return max(ids, default="")
+    except (ValueError, AttributeError):
+        return ""
 
 
 _RESTORE = f"push an older commit back to it (git log {LEDGER}), or delete the ref to start anew"

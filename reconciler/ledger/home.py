@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Engine
@@ -46,6 +47,14 @@ class Home(Protocol):
     outlives: bool
     at_once: bool
 
+    @property
+    def ground(self) -> Path | None:
+        """The folder that it belongs to, with all that is applied from there; None where it belongs to a repository, or is shared."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether several repositories can reach it."""
+
     def there(self) -> bool:
         """Whether there is a ledger already."""
 
@@ -62,10 +71,20 @@ class Home(Protocol):
         """Make what was written last as far as others can see it."""
 
     def mark(self, run: str) -> None:
-        """Remember, beside what may be restored from a copy, which run was the last."""
+        """Remember, beside what may be restored from a copy, that a run has begun."""
+
+    def saw(self, run: str) -> None:
+        """Remember, beside what may be restored from a copy, that this run was the last one there when this machine looked; a machine
+        that keeps nothing of ours stays so."""
 
     def marked(self) -> str:
-        """Which run was the last here; empty where that is not kept."""
+        """The last run that this machine began or saw; empty where it remembers none."""
+
+    def missed(self) -> str:
+        """What shows that a ledger was there, where there is none; empty where nothing does."""
+
+    def imaged(self) -> Collection[str]:
+        """The runs of which it holds a pre-image, where that is kept apart from the runs."""
 
     def put_image(self, run: str, image: str, stored: float) -> None:
         """Keep what a run is about to destroy, without personal values, and drop what is older than thirty days."""

@@ -79,6 +79,9 @@ class RunHead:
     revision: str = ""
     files: Sequence[str] = ()
     policy: Mapping[str, Any] = field(default_factory=dict)
+    # The repository it was applied from, None where the ledger belongs to one folder, or repository, anyway.
+    remote: str | None = None
+    first_commit: str | None = None
 
 
 class Settlement(NamedTuple):
@@ -106,6 +109,7 @@ def run_id(now: float) -> str:
 
 Place = tuple[str, str, str]
 
+LOST = "it counts as lost; restore a copy of it, or let `reconciler adopt --all PATH` take things in again"
 _KEYED = f"give the key that it was written with ({keys.KEY_VARIABLE}, else .reconciler/key), or `reconciler adopt` takes things in again"
 
 
@@ -389,18 +393,34 @@ class Ledger:
                 keep_log(self._engine)
             with self._writing() as connection:
                 upgrade(connection, self.place)
-        mine, last = self._digests.fingerprint, self.home.marked()
+        mine = self._digests.fingerprint
+        with unusable(self.place):
+            last = self.home.marked()
         with self._looking() as connection:
             known = set(connection.scalars(select(KEYS.c.fingerprint)))
             others = past.unread(connection, mine)
+            newest = connection.scalar(select(func.max(RUNS.c.id)))
             self._older = bool(last) and connection.scalar(select(RUNS.c.id).where(RUNS.c.id == last)) is None
+        lost = "" if newest else self._missed()
+        if newest and not self._older:
+            with unusable(self.place):
+                self.home.saw(newest)
         if known and mine not in known:
             return f"the ledger {self.place} was written with another key, so it counts as lost; {_KEYED}"
         if self._older:
             text = "is older than the last run here, so nobody can say what is ours: nothing is pruned or detached by it"
             return f"the ledger {self.place} {text}; `reconciler adopt` takes things in again"
+        if lost:
+            return f"the ledger {self.place} {lost}: {LOST}"
         text = "recorded with another key alone, and nobody's here"
         return f"the ledger {self.place} holds {others} {text}; {_KEYED}" if others else ""
+
+    def _missed(self) -> str:
+        """What shows that there were runs, where there are none; another process may have begun one meanwhile."""
+        with unusable(self.place):
+            shown = self.home.missed()
+        with self._looking() as connection:
+            return "" if connection.scalar(select(RUNS.c.id).limit(1)) else shown
 
     def _disown(self, connection: Connection) -> None:
         """What a ledger holds that is older than the last run here is recorded from now on, and no longer owned."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from contextlib import suppress
+from pathlib import Path
 from threading import Lock as Mutex
 from typing import Any
 
@@ -12,7 +14,9 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from reconciler.core.image import KEPT
 from reconciler.errors import Locked, Usage
+from reconciler.ledger import door
 from reconciler.ledger.errors import held, unusable
+from reconciler.ledger.file import FileHome
 from reconciler.ledger.home import LockLost, Waiting
 from reconciler.ledger.tables import HOLDERS, IMAGES, SCHEMA, alone, is_current, upgrade
 
@@ -35,8 +39,10 @@ class PostgresHome:
     """A ledger in the schema `reconciler` of a database; raises Usage for an address that cannot be read."""
 
     outlives, at_once = True, True
+    shared = True
+    ground = None
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, folder: Path | None = None) -> None:
         try:
             self._url = make_url(address).set(drivername="postgresql+psycopg")
         except (ArgumentError, ValueError):
@@ -44,6 +50,8 @@ class PostgresHome:
         # Without the user: what stands before an @ is masked wherever it is shown, as an e-mail is.
         self.place = URL.create("postgresql", host=self._url.host, port=self._url.port, database=self._url.database).render_as_string()
         self._engine: Engine | None = None
+        name = hashlib.sha256(self.place.encode()).hexdigest()[:8]
+        self._folder, self._machine = folder, FileHome(folder or Path(), mark=f"last-{name}")
 
     def there(self) -> bool:
         with unusable(self.place), self._opened().connect() as connection:
@@ -76,10 +84,24 @@ class PostgresHome:
         """Every transaction is in the database already."""
 
     def mark(self, run: str) -> None:
-        """Nobody restores one part of it."""
+        if self._folder:
+            door.make_folder(self._folder)
+            self._machine.mark(run)
+
+    def saw(self, run: str) -> None:
+        if self._folder and self._folder.is_dir() and self.marked() != run:
+            with suppress(OSError):
+                self._machine.mark(run)
 
     def marked(self) -> str:
-        return ""
+        return self._machine.marked() if self._folder else ""
+
+    def missed(self) -> str:
+        return "is empty, though runs were seen in it" if self.marked() else ""
+
+    def imaged(self) -> Collection[str]:
+        """They are restored with the runs."""
+        return ()
 
     def put_image(self, run: str, image: str, stored: float) -> None:
         with unusable(self.place), self._opened().begin() as connection:

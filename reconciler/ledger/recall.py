@@ -7,10 +7,11 @@ import json
 from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, tuple_
 
 from reconciler.core.change import LOSING, Action
 from reconciler.core.memory import Attempt, Memory, Other, Place, Record, Thing, Tie
+from reconciler.core.repository import Repository
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.tables import RUNS, STRANGER, THINGS, WRITES
@@ -86,7 +87,15 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
         strangers=frozenset((row.thing, row.live_id) for row in undone if row.status == STRANGER),
         there=True,
         runs=connection.scalar(count) or 0,
+        origins=_origins(connection, mine & (RUNS.c.verb == "apply") & (RUNS.c.exit_code.in_((0, 5)) | sent)),
     )
+
+
+def _origins(connection: Connection, applied: ColumnElement[bool]) -> tuple[Repository | None, ...]:
+    """The repositories that were applied from, each where it stands last."""
+    rows = connection.execute(select(RUNS.c.remote, RUNS.c.first_commit).where(applied).order_by(RUNS.c.started.desc(), RUNS.c.id.desc()))
+    found = (None if row.remote is None else Repository(row.remote, row.first_commit or "") for row in rows)
+    return tuple(dict.fromkeys(found))[::-1]
 
 
 def _record(row: Sequence[Any], place: str) -> Record:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import NamedTuple
 
+from reconciler.core.repository import address_of
 from reconciler.ledger.errors import LedgerUnusable
 
 # Seconds that a command may take; one that brings a whole ledger over a slow line, more.
@@ -54,6 +55,17 @@ class Remote:
     def __init__(self, name: str, environ: Mapping[str, str], place: str) -> None:
         self.name, self.environ, self.place = name, environ, place
         self._trees: dict[str, Tree] = {}
+
+    @cached_property
+    def elsewhere(self) -> bool:
+        """Whether it is another repository than the one that this is a clone of. Raises LedgerUnusable where there is no repository."""
+        remotes = self._git("remote").decode("utf-8", "replace").split()
+        if self.name == "origin" or remotes == [self.name]:
+            return False
+        if not {self.name, "origin"} <= set(remotes):
+            return True
+        urls = [self._git("remote", "get-url", name).decode("utf-8", "replace") for name in (self.name, "origin")]
+        return address_of(urls[0]) != address_of(urls[1])
 
     def tip(self, ref: str) -> str | None:
         """The commit of a ref over there, None where there is none. Raises LedgerUnusable."""
@@ -125,6 +137,18 @@ class Remote:
 
     def _written(self, role: str, what: str) -> str:
         return self.environ.get(f"GIT_{role}_{what}".upper(), "").strip()
+
+    def here(self, ref: str, path: str) -> bytes:
+        """A file of a ref of this clone alone; nothing where there is none."""
+        with suppress(LedgerUnusable):
+            return self._git("cat-file", "blob", f"{ref}:{path}")
+        return b""
+
+    def keep_here(self, ref: str, commit: str) -> None:
+        """Let a ref of this clone alone be a commit, where it can be written."""
+        if self._here(ref) != commit:
+            with suppress(LedgerUnusable):
+                self._git("update-ref", ref, commit)
 
     def swap(self, ref: str, commit: str, expected: str | None) -> str | None:
         """Make a ref over there this commit if it is still the expected one; the answer is what it is then. Raises LedgerUnusable where

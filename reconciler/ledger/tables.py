@@ -56,6 +56,9 @@ RUNS = Table(
     Column("ended", Float),
     Column("exit_code", Integer),
     Column("counts", JSON(none_as_null=True)),
+    # The repository it was applied from: empty where git did not say, null where nobody asked.
+    Column("remote", String),
+    Column("first_commit", String),
     Index("runs_by_owner", "app_id", "name", "started"),
 )
 
@@ -169,6 +172,15 @@ def _from_second(connection: Connection) -> None:
     connection.execute(text("DROP TABLE things_second"))
 
 
+def _from_third(connection: Connection) -> None:
+    """Schema 3 did not say from which repository a run was applied."""
+    schema = connection.get_execution_options().get("schema_translate_map", {}).get(None)
+    known = {column["name"] for column in inspect(connection).get_columns("runs", schema=schema)}
+    for column in ("remote", "first_commit"):
+        if column not in known:
+            connection.execute(text(f"ALTER TABLE {f'{schema}.' if schema else ''}runs ADD COLUMN {column} VARCHAR"))
+
+
 # A key is there since its first run; schema 1 did not say whose a run was, so it is the newest key's of its time.
 _KEYED = """
 UPDATE runs SET key = COALESCE((SELECT fingerprint FROM ledger_keys WHERE since <= runs.started ORDER BY since DESC LIMIT 1), '')
@@ -199,7 +211,7 @@ ORDER BY id
 _MAKING = int.from_bytes(b"recntbls")
 
 # Step n leads from schema n + 1 to n + 2. Tables are created as they stand above; a step changes those that an older release created.
-MIGRATIONS: tuple[Migration, ...] = (_from_first, _from_second)
+MIGRATIONS: tuple[Migration, ...] = (_from_first, _from_second, _from_third)
 
 
 def unless_there(connection: Connection, table: Table) -> Any:

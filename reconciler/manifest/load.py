@@ -136,6 +136,7 @@ def merge(kinds: Sequence[Kind], documents: Iterable[Document], paths: Sequence[
         sections=frozenset(pile.sections),
         approvals=head.approvals,
         files=tuple(names),
+        named="name" in head.model_fields_set,
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from reconciler.core.repository import Repository, address_of
 from reconciler.errors import Invalid, Problem, ReconcilerError
 from reconciler.manifest.files import SUFFIXES
 from reconciler.manifest.reader import Document, read
@@ -42,15 +42,31 @@ def head() -> str:
         return ""
 
 
+def repository(folder: Path) -> Repository:
+    """Which repository a folder lies in, as far as git says; nothing is known where there is none, or git does not answer."""
+    return Repository(origin(folder), _first(folder))
+
+
 def origin(folder: Path) -> str:
     """What a repository is called by its remote, as `host/path` however that is reached; empty where there is none, or no git."""
+    remotes = _said(folder, "remote").split()
+    name = "origin" if "origin" in remotes or len(remotes) != 1 else remotes[0]
+    return address_of(_said(folder, "remote", "get-url", name)) if remotes else ""
+
+
+def _first(folder: Path) -> str:
+    """The oldest commit without a parent; a shallow clone does not have it."""
+    if _said(folder, "rev-parse", "--is-shallow-repository") != "false":
+        return ""
+    return _said(folder, "rev-list", "--max-parents=0", "HEAD").rpartition("\n")[2]
+
+
+def _said(folder: Path, *arguments: str) -> str:
+    """What git says in a folder; nothing where it cannot, or there is no git."""
     try:
-        url = _git("-C", str(folder), "config", "--get", "remote.origin.url").decode("utf-8", "replace").strip()
+        return _git("-C", str(folder), *arguments).decode("utf-8", "replace").strip()
     except (_GitFailed, ReconcilerError):
         return ""
-    url = re.sub(r"^[a-z+]+://", "", url, flags=re.IGNORECASE)
-    url = re.sub(r"^[^/@]*@", "", url)
-    return re.sub(r"(\.git)?/*$", "", re.sub(r"^([^/:]+):(\d+/)?", r"\1/", url)).lower()
 
 
 def _names(base: str, paths: Sequence[str], ref: str) -> list[str]:

@@ -13,6 +13,7 @@ from reconciler.workflow.adopting import (
 )
 from reconciler.workflow.applying import carry_out, ready, refuse, refuse_whole
 from reconciler.workflow.files import applicable, read_plan, save, write_whole
+from reconciler.workflow.ground import check_name
 from reconciler.workflow.lookup import blind_spots, kind_of, list_all, look_up, raw_answers, raw_request, read_where, search
 from reconciler.workflow.manifests import (
     base_manifest,
@@ -42,6 +43,7 @@ __all__ = [
     "base_manifest",
     "blind_spots",
     "carry_out",
+    "check_name",
     "connect",
     "declared",
     "documented",

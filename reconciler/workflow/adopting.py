@@ -22,9 +22,10 @@ from reconciler.errors import ReconcilerError, Stale, Usage
 from reconciler.kinds import KINDS
 from reconciler.workflow.applying import refuse
 from reconciler.workflow.comparing import compare, observe
+from reconciler.workflow.ground import Ground
 from reconciler.workflow.keeping import head_of
 from reconciler.workflow.lookup import list_all, look_up
-from reconciler.workflow.remembering import called, recall
+from reconciler.workflow.remembering import recall
 from reconciler.workflow.session import Session
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ def judged(session: Session, sought: Sought) -> Adoption:
     owners: Owners = session.ledger.owners(session.here.app_id, sought.manifest.name) if session.ledger else {}
     kinds = {kind.name: kind for kind in session.kinds}
     if sought.case:
-        return of_declared(Scribe(kinds, memory, "", session.now(), cache(called)), replace(sought.case, memory=memory), owners)
+        file = cache(Ground.of(session.ledger).called) if session.ledger else str
+        return of_declared(Scribe(kinds, memory, "", session.now(), file), replace(sought.case, memory=memory), owners)
     return of_named(Scribe(kinds, memory, "", session.now(), lambda _: ""), sought.things, owners)
 
 

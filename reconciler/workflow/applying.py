@@ -44,7 +44,7 @@ def ready(session: Session, found: Document, manifest: Manifest, rules: Rules = 
         raise Stale("the manifest is not the one that was planned; plan again")
     manifest, _, loosened = govern(manifest, rules)
     refused = barred(session, found, manifest, rules, loosened)
-    made, case = _look_again(session, found, manifest)
+    made, case = _look_again(session, found, manifest, rules.approvals(manifest, session.now()))
     return held_to(session, found, (made, case), manifest, rules, refused)
 
 
@@ -162,12 +162,12 @@ def _found(found: Document, manifest: Manifest, app_id: str) -> Mapping[Address,
     return {address: ids[name] for address in manifest.resources if (name := shown(address, app_id)) in ids} if ids else {}
 
 
-def _look_again(session: Session, found: Document, manifest: Manifest) -> tuple[Plan, Case]:
+def _look_again(session: Session, found: Document, manifest: Manifest, approvals: Sequence[Approval]) -> tuple[Plan, Case]:
     """A fresh plan of what a saved one touches, every thing read by its id."""
     app_id = session.here.app_id
     late = (note["address"] for note in found["notes"] if note["topic"] == WAITING)
     names = touched(found) | {*late, *(unproven["address"] for unproven in found.get("unproven", ()))}
-    memory = recall(session, manifest)
+    memory = recall(session, manifest, approvals)
     part = narrow(session.kinds, manifest, lambda a: shown(a, app_id) in names)
     live = observe(session, part, memory, frozenset(a for a in part.resources if shown(a, app_id) in names))
     target, exclude = (tuple(found.get("scope", {}).get(key, ())) for key in ("target", "exclude"))

@@ -14,7 +14,7 @@ from reconciler.core.address import Address, LinkName
 from reconciler.core.calls import Job
 from reconciler.core.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.image import Carriers, destroys
-from reconciler.core.memory import WITHIN, Record, Thing, without_tie
+from reconciler.core.memory import Record, Thing, path_of, without_tie
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.recording import DONE, Scribe, Sides, as_found, standing
 from reconciler.core.resource import Manifest, Resource
@@ -23,7 +23,7 @@ from reconciler.errors import Incomplete, ReconcilerError, Refused, unforeseen
 from reconciler.execute import Perform
 from reconciler.workflow import imaging
 from reconciler.workflow.comparing import claims
-from reconciler.workflow.remembering import called
+from reconciler.workflow.ground import Ground
 from reconciler.workflow.session import Ready, Session
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ class Recorder:
                 self.records[record.name] = without_tie(record, link, end)
         self.run = self.ledger.begin(_head(session, work))
         kinds = {kind.name: kind for kind in session.kinds}
-        how = (kinds, self.case.memory, self.run, session.now(), cache(called))
+        self.ground = Ground.of(self.ledger)
+        how = (kinds, self.case.memory, self.run, session.now(), cache(self.ground.called))
         self.scribe = Scribe(*how) if work.ownership is None else Restorer(*how, work.ownership)
         self.numbers = self.ledger.plan(self.run, [Planned(step.change, self._proof(step.change)) for step in self.steps])
         self.once = [i for job in work.jobs if not all(call.repeatable for call in job.calls) for i in job.covers]
@@ -326,6 +327,9 @@ def _head(session: Session, work: Ready) -> RunHead:
 
 def head_of(session: Session, manifest: Manifest, verb: str) -> RunHead:
     """What is known of a run when it starts."""
+    assert session.ledger is not None
+    ground = Ground.of(session.ledger)
+    repository = ground.repository
     from reconciler.ledger import RunHead
     from reconciler.manifest.revision import head
 
@@ -338,6 +342,8 @@ def head_of(session: Session, manifest: Manifest, verb: str) -> RunHead:
         verb=verb,
         who=session.who,
         revision=head(),
-        files=[called(name).partition(WITHIN)[2] for name in manifest.files],
+        files=[path_of(ground.called(name)) for name in manifest.files],
         policy=manifest.policy.model_dump(mode="json"),
+        remote=repository.address if repository else None,
+        first_commit=repository.first if repository else None,
     )

@@ -36,7 +36,7 @@ def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rules:
         app_id = session.here.app_id
         notes += _unmatched(manifest, scope, app_id)
         manifest = narrow(session.kinds, manifest, lambda a: globs.matches(scope.target, globs.names(a, app_id), scope.exact))
-    memory = recall(session, manifest)
+    memory = recall(session, manifest, rules.approvals(manifest, session.now()))
     case = compare(session, manifest, observe(session, manifest, memory, frozenset()), memory, whole=not scope.target)
     found, doubted = as_declared(case), doubts(session.kinds, case.manifest, case.live, memory)
     case = moved_only(case) if scope.moved else case

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.core.address import Address, LinkName
+from reconciler.core.gates import Approval
 from reconciler.core.kind import Kind
-from reconciler.core.memory import BLANK, WITHIN, Files, Memory, Record
+from reconciler.core.memory import BLANK, Memory, Record
 from reconciler.core.orphan import candidates
 from reconciler.core.reads import Hints
 from reconciler.core.rename import likely
 from reconciler.core.resource import Manifest, Resource
+from reconciler.workflow.ground import Ground, check_name, settled
 from reconciler.workflow.session import Session
 
 if TYPE_CHECKING:
@@ -28,12 +25,17 @@ if TYPE_CHECKING:
 LAG = 15 * 60.0
 
 
-def recall(session: Session, manifest: Manifest) -> Memory:
-    """What the ledger holds for this workspace and the manifest's name; without a ledger nothing."""
+def recall(session: Session, manifest: Manifest, approvals: Sequence[Approval] = ()) -> Memory:
+    """What the ledger holds for this workspace and the manifest's name; without a ledger nothing.
+
+    Raises Invalid (65) for a manifest without a name where the ledger is shared.
+    """
     if session.ledger is None:
         return BLANK
+    if session.ledger.home.shared:
+        check_name(manifest, session.ledger.place)
     found = session.ledger.memory(session.here.app_id, manifest.name)
-    return replace(found, files=files(manifest, found))
+    return settled(found, manifest, Ground.of(session.ledger), approvals)
 
 
 def hints(session: Session, manifest: Manifest, memory: Memory) -> Hints:
@@ -83,44 +85,6 @@ def _made(memory: Memory, link: LinkName, source_id: str) -> Iterable[str]:
     """The other ends of the links of a thing that we made."""
     record = memory.of(link.source, source_id)
     return memory.owned(link, record) if record else ()
-
-
-def called(name: str) -> str:
-    """How the ledger calls a file: by the repository that holds this folder, else by this folder, and its path in it. Two repositories
-    that share a ledger and have files of one name are told apart; clones of one are not."""
-    root = _root()
-    return f"{_identity(root)}{WITHIN}{os.path.relpath(os.path.abspath(name), root).replace(os.sep, '/')}"
-
-
-def _root() -> Path:
-    here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
-
-
-@cache
-def _identity(root: Path) -> str:
-    """Eight hex of what a repository is called by its remote, however that is reached; where there is none, of where it lies."""
-    from reconciler.manifest.revision import origin
-
-    return hashlib.sha256((origin(root) or str(root)).encode("utf-8", "surrogatepass")).hexdigest()[:8]
-
-
-def files(manifest: Manifest, memory: Memory) -> Files:
-    """Which files speak in this run. A file of former runs that is not there counts as removed only if another one of those runs is
-    read now: else this is another folder than theirs."""
-    known = memory.records or memory.attempts
-    read = frozenset(memory.digests.plain(called(name)) for name in manifest.files) if known else frozenset()
-    recorded = {file for record in memory.records.values() for file in record.files}
-    if not recorded & read:
-        return Files(read)
-    return Files(read, frozenset(file for file in recorded - read if not _exists(file)))
-
-
-def _exists(file: str) -> bool:
-    """Whether a file of a former run is there; of one whose name held an e-mail nobody can say, so it is."""
-    identity, _, path = file.partition(WITHIN)
-    root = _root()
-    return identity != _identity(root) or re.search(r"#[0-9a-f]{8}", path) is not None or (root / path).exists()
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from tests.ledger.conftest import Clock
 
 KEY = "0f" * 32
 _NOBODY = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "RECONCILER_LEDGER_KEY": KEY}
+# Who commits the same twice makes one commit.
+_NOBODY |= {"GIT_AUTHOR_DATE": "1767225600 +0000", "GIT_COMMITTER_DATE": "1767225600 +0000"}
 _SOMEBODY = ("-c", "user.name=Wash", "-c", "user.email=wash@serenity.example", "-c", "init.defaultBranch=main")
 _COMMITS = """commit refs/heads/main
 committer Wash <wash@serenity.example> 1767225600 +0000

@@ -508,7 +508,7 @@ def test_a_lease_that_cannot_be_read_is_damage_and_not_a_free_lock(clone: Path, 
 def test_a_newer_schema_asks_for_an_upgrade(clone: Path, opened: Opened, clock: Clock) -> None:
     written(opened, clock)
     tamper(clone, {"ledger_schema.jsonl": b'{"version":9}\n', THING: b'{"new":1}\n'})
-    with pytest.raises(LedgerUnusable, match=r"a newer reconciler wrote it \(schema 9, this one knows 3\); upgrade reconciler$"):
+    with pytest.raises(LedgerUnusable, match=r"a newer reconciler wrote it \(schema 9, this one knows 4\); upgrade reconciler$"):
         opened()
 
 
@@ -549,7 +549,7 @@ def test_an_older_schema_is_taken_forward_and_kept_so(remote: Path, clone: Path,
     tamper(clone, gone | files | {file_of("writes", "r-1"): json.dumps(old | {"status": 200}).encode()})
     with opened() as ledger, ledger.locked(APP, ZOE, clock.waits()):
         assert known(ledger) == "c-7"
-    assert json.loads(content(remote, "ledger_schema.jsonl")) == {"version": 3}
+    assert json.loads(content(remote, "ledger_schema.jsonl")) == {"version": 4}
     assert "links" in json.loads(content(remote, COLUMNS))["things"]
     assert known(opened()) == "c-7"
 
@@ -559,7 +559,7 @@ def test_the_schema_before_this_one_is_taken_forward(remote: Path, clone: Path, 
     tamper(clone, {"ledger_schema.jsonl": b'{"version":2}\n'})
     with opened() as ledger, ledger.locked(APP, ZOE, clock.waits()):
         assert known(ledger) == "c-1"
-    assert json.loads(content(remote, "ledger_schema.jsonl")) == {"version": 3}
+    assert json.loads(content(remote, "ledger_schema.jsonl")) == {"version": 4}
 
 
 # ── what git says ──────────────────────────────────────────────────────────────────────────────────────────────────────────

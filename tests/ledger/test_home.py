@@ -249,7 +249,7 @@ def test_the_database_of_something_else_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "sentence"),
     [
-        ("update ledger_schema set version = 9", r"a newer reconciler wrote it \(schema 9, this one knows 3\); upgrade reconciler$"),
+        ("update ledger_schema set version = 9", r"a newer reconciler wrote it \(schema 9, this one knows 4\); upgrade reconciler$"),
         ("delete from ledger_schema", "it names no schema version; restore a copy"),
         ("update ledger_schema set version = 'x'", "it names no schema version; restore a copy"),
         ("drop table ledger_keys", "its tables are not those of a ledger; restore a copy"),

@@ -188,7 +188,7 @@ def test_its_tables_become_those_of_a_new_ledger(first: First, folder: Path, tmp
                 "SELECT m.type, m.name, c.name FROM sqlite_master m LEFT JOIN pragma_table_info(m.name) c WHERE m.name NOT LIKE 'sqlite%'"
             )
             columns.append(sorted(map(str, database.execute(named))))
-            assert database.execute("SELECT version FROM ledger_schema").fetchall() == [(3,)]
+            assert database.execute("SELECT version FROM ledger_schema").fetchall() == [(4,)]
             assert database.execute("PRAGMA foreign_key_check").fetchall() == []
     assert columns[0] == columns[1]
 
@@ -237,6 +237,6 @@ def test_a_migration_that_dies_halfway_changed_nothing(first: First, folder: Pat
 def test_a_schema_of_a_later_release_is_refused(first: First, folder: Path) -> None:
     opened(folder).close()
     with closing(sqlite3.connect(folder / "ledger.db")) as database, database:
-        database.execute("UPDATE ledger_schema SET version = 4")
-    with pytest.raises(LedgerUnusable, match=r"a newer reconciler wrote it \(schema 4, this one knows 3\); upgrade reconciler$"):
+        database.execute("UPDATE ledger_schema SET version = 5")
+    with pytest.raises(LedgerUnusable, match=r"a newer reconciler wrote it \(schema 5, this one knows 4\); upgrade reconciler$"):
         opened(folder, create=True)

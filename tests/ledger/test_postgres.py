@@ -200,7 +200,7 @@ def test_an_encrypted_connection_that_cannot_be_made_is_one_sentence(address: st
 @pytest.mark.parametrize(
     ("sql", "words"),
     [
-        ("UPDATE reconciler.ledger_schema SET version = 9", "a newer reconciler wrote it (schema 9, this one knows 3); upgrade reconciler"),
+        ("UPDATE reconciler.ledger_schema SET version = 9", "a newer reconciler wrote it (schema 9, this one knows 4); upgrade reconciler"),
         ("DELETE FROM reconciler.ledger_schema", "it names no schema version"),
         ("DROP TABLE reconciler.ledger_schema", "it is a database of something else"),
         ("DROP TABLE reconciler.writes", "its tables are not those of a ledger; see to the schema reconciler in it"),
@@ -228,7 +228,7 @@ def test_schema_2_had_one_record_of_a_thing_for_all_keys(postgres: Cluster, addr
     with Ledger(again, again.engine(create=True), b"0" * 32) as other:
         other.record(APP, "default", [a_record(other.digests)])
         assert known(other) == "c-1"
-    assert postgres.run("SELECT count(*), max(version) FROM reconciler.things, reconciler.ledger_schema", name_of(address)) == [(2, 3)]
+    assert postgres.run("SELECT count(*), max(version) FROM reconciler.things, reconciler.ledger_schema", name_of(address)) == [(2, 4)]
 
 
 def test_sentences_hold_no_password_no_statement_and_no_value(postgres: Cluster, address: str, home: PostgresHome) -> None:

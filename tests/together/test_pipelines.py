@@ -12,7 +12,7 @@ from tests.ledger.repositories import KEY
 from tests.postgres import Cluster
 from tests.together.conftest import Desk
 
-MANIFEST = "workspace: {app_id: sandbox1, region: us}\ntags: [vip]\n"
+MANIFEST = "name: growth\nworkspace: {app_id: sandbox1, region: us}\ntags: [vip]\n"
 APPLY = ("apply", "m.yaml", "--auto-approve")
 PASSWORD = "s3cr3t-w0rd"
 
