@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from reconciler.core.address import Address
 from reconciler.core.gates import Case
-from reconciler.core.memory import Memory, Record, Thing, Tie
-from reconciler.core.recording import Scribe, Sides, standing
+from reconciler.core.memory import Memory, Record, Thing, dated
+from reconciler.core.recording import Scribe, Sides, new_ties, standing
 from reconciler.core.resource import Live, Resource
 
 Owners = Mapping[Thing, str]
@@ -88,26 +88,26 @@ def _declared(scribe: Scribe, resource: Resource, thing: Live, owners: Owners, s
         record = replace(record, fields=scribe.found(before, resource, thing.id, sides).fields)
     if found.standing is Standing.FOREIGN:
         return found, record
-    return replace(found, links=sum(1 for _ in _new_ties(before, record))), record
-
-
-def _new_ties(before: Record | None, record: Record) -> Iterator[tuple[str, str]]:
-    """The links that were not ours before."""
-    for link, ties in record.links.items():
-        for end, tie in ties.items():
-            if tie == Tie.OWNED and (before is None or before.tie(link, end) != Tie.OWNED):
-                yield link, end
+    return replace(found, links=sum(1 for _ in new_ties(before, record.links))), record
 
 
 def of_named(scribe: Scribe, things: Mapping[Address, Live], owners: Owners) -> Adoption:
     """These things alone, without fields and links."""
-    finds = tuple(_find(scribe.memory, address, thing, owners) for address, thing in sorted(things.items()))
+    finds = tuple(_alone_found(scribe.memory, address, thing, owners) for address, thing in sorted(things.items()))
     return Adoption(finds, tuple(_alone(scribe, find) for find in finds if find.taken))
 
 
+def _alone_found(memory: Memory, address: Address, thing: Live, owners: Owners) -> Find:
+    """A thing that is named: the links of it that are ours are so from now on, whoever touched them since."""
+    found, record = _find(memory, address, thing, owners), memory.of(thing.kind, thing.id)
+    confirmed = sum(1 for _ in new_ties(None, record.links)) if record and found.standing is not Standing.FOREIGN else 0
+    return replace(found, links=confirmed)
+
+
 def _alone(scribe: Scribe, found: Find) -> Record:
-    before = scribe.memory.of(found.address.kind, found.id)
-    return replace(before or scribe.blank(found.address, found.id, ""), owned=True, deleted=False, run=scribe.run)
+    record = scribe.memory.of(found.address.kind, found.id) or scribe.blank(found.address, found.id, "")
+    known = replace(record, owned=True, deleted=False, run=scribe.run)
+    return dated(known, new_ties(None, record.links), scribe.now)
 
 
 def _find(memory: Memory, address: Address, thing: Live, owners: Owners) -> Find:

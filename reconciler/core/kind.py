@@ -147,6 +147,8 @@ class LinkKind:
     names: Write | None = None
     lost_source: str = ""
     most: int | None = None
+    # The listing says of each link when it was made, and by whom.
+    dated: bool = False
 
     @property
     def name(self) -> LinkName:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
@@ -78,6 +78,8 @@ class Record:
     links: Mapping[str, Ties] = field(default_factory=dict)
     # Whether any of the links may be ours; where none is, they need not be read.
     tied: bool = field(default=True, compare=False)
+    # When each of the links that are ours was made or taken in, in Unix seconds, by list and id of the other end.
+    since: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def name(self) -> Thing:
@@ -97,6 +99,10 @@ class Record:
     def buried(self) -> bool:
         """Whether it was declared absent and is: what comes back under its address came by itself."""
         return self.deleted and STATE in self.fields
+
+    def ours_since(self, link: str, target_id: str) -> float:
+        """When a link of it became ours; a record of an older release says only when we wrote to the thing last."""
+        return float(self.since.get(link, NOTHING).get(target_id, self.written))
 
     def tie(self, link: str, target_id: str) -> str | None:
         """How a link of it came about, None where nothing is recorded."""
@@ -306,9 +312,22 @@ def _disowned(record: Record) -> Record:
 def without_tie(record: Record, link: str, target_id: str) -> Record:
     """A record that knows nothing of one link any more."""
     ties = {end: tie for end, tie in record.links.get(link, NOTHING).items() if end != target_id}
-    return replace(record, links={**record.links, link: ties})
+    return dated(replace(record, links={**record.links, link: ties}))
 
 
-def with_tie(record: Record, link: str, target_id: str, tie: Tie) -> Record:
-    """A record that knows how one link came about."""
-    return replace(record, tied=True, links={**record.links, link: {**record.links.get(link, NOTHING), target_id: tie.value}})
+def with_tie(record: Record, link: str, target_id: str, tie: Tie, at: float | None = None) -> Record:
+    """A record that knows how one link came about, and when it became ours."""
+    ties = {**record.links.get(link, NOTHING), target_id: tie.value}
+    known = replace(record, tied=True, links={**record.links, link: ties})
+    return known if at is None else dated(known, [(link, target_id)], at)
+
+
+def dated(record: Record, new: Iterable[tuple[str, str]] = (), at: float = 0.0) -> Record:
+    """A record that says of the new links, each its list and the id of the other end, when they became ours, and of no others than are
+    still ours."""
+    found = {
+        link: {end: when for end, when in told.items() if record.tie(link, end) == Tie.OWNED} for link, told in record.since.items()
+    }
+    for link, end in new:
+        found.setdefault(link, {})[end] = int(at)
+    return replace(record, since={link: told for link, told in found.items() if told})

@@ -10,7 +10,7 @@ from reconciler.core.address import Address, LinkName
 from reconciler.core.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.diff import Difference, claimed, live_value
 from reconciler.core.kind import Field, Kind
-from reconciler.core.memory import FORMER, GOVERNED, SHOWN, STATE, Memory, Record, Tie, with_tie, without_tie
+from reconciler.core.memory import FORMER, GOVERNED, SHOWN, STATE, Memory, Record, Tie, Ties, dated, with_tie, without_tie
 from reconciler.core.outcome import Outcome, Status
 from reconciler.core.resource import Live, Manifest, Resource, Snapshot
 
@@ -70,7 +70,7 @@ class Scribe:
         record = before or self._begun(change, source_id)
         record = replace(record, run=self.run, written=self.now)
         if change.action is Action.ATTACH:
-            return with_tie(record, change.link.field, target_id, Tie.OWNED)
+            return with_tie(record, change.link.field, target_id, Tie.OWNED, self.now)
         return without_tie(record, change.link.field, target_id)
 
     def deleted(self, record: Record) -> Record:
@@ -89,7 +89,7 @@ class Scribe:
                 fields[name] = memory.digests.claim(record.salt, path, field.form(value))
             elif before and name in before.fields:
                 fields[name] = before.fields[name]
-        return replace(
+        known = replace(
             record,
             owned=record.owned or lost,
             protected=resource.protect,
@@ -98,6 +98,8 @@ class Scribe:
             fields=fields,
             links={**record.links, **self._ties(kind, resource, record, sides)},
         )
+        # What we are found to have made was made by now.
+        return dated(known, new_ties(before, known.links), self.now)
 
     def adopted(self, before: Record | None, resource: Resource, thing: Live, sides: Sides) -> Record:
         """The record of a live thing that is taken in as ours: its base is what is live, its declared links that are live are ours."""
@@ -108,7 +110,8 @@ class Scribe:
         }
         written = {link: record.links[link] for link in resource.links if link in record.links}
         ties = {link: {end: Tie.OWNED if tie == Tie.FOUND else tie for end, tie in held.items()} for link, held in written.items()}
-        return replace(record, owned=True, fields=fields, links={**record.links, **ties})
+        ours = [(link, end) for link, held in ties.items() for end, tie in held.items() if tie == Tie.OWNED]
+        return dated(replace(record, owned=True, fields=fields, links={**record.links, **ties}), ours, self.now)
 
     def _ties(self, kind: Kind, resource: Resource, record: Record, sides: Sides) -> Mapping[str, Mapping[str, str]]:
         found = {}
@@ -153,6 +156,14 @@ class Scribe:
 
     def _claim(self, kind: Kind, record: Record, path: str, value: Any) -> str:
         return self.memory.digests.claim(record.salt, path, _field(kind, path).form(value))
+
+
+def new_ties(before: Record | None, links: Mapping[str, Ties]) -> Iterator[tuple[str, str]]:
+    """The links of ours that were not so before, each as its list and the id of the other end."""
+    for link, ties in links.items():
+        for end, tie in ties.items():
+            if tie == Tie.OWNED and (before is None or before.tie(link, end) != Tie.OWNED):
+                yield link, end
 
 
 def _field(kind: Kind, path: str) -> Field:

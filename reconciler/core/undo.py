@@ -525,7 +525,7 @@ class Restorer(Scribe):
             return None
         record = replace(before, run=self.run, written=self.now)
         if change.action is Action.ATTACH and (change.address, change.target) in self.ownership.links:
-            return with_tie(record, change.link.field, target_id, Tie.OWNED)
+            return with_tie(record, change.link.field, target_id, Tie.OWNED, self.now)
         return without_tie(record, change.link.field, target_id)
 
     def _now_at(self, record: Record, address: Address) -> Record:

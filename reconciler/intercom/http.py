@@ -30,7 +30,7 @@ from reconciler import __version__
 from reconciler.core.privacy import Known, encoded_mail_hidden
 from reconciler.errors import IntercomError, Usage
 from reconciler.intercom.bounded import BoundedAdapter, endless
-from reconciler.intercom.limiter import WINDOW, Heard, Limiter, NotAdmitted, heard, whole
+from reconciler.intercom.limiter import WINDOW, Heard, Limiter, NotAdmitted, heard, seconds, whole
 from reconciler.intercom.token import Token
 
 Json: TypeAlias = Any  # what json.loads gives and json.dumps takes; a kind's `read` gives it a type
@@ -305,6 +305,8 @@ class Client:
         self.known = Known()
         self._lock = threading.Lock()
         self._noticed = -math.inf
+        # What time it was over there when it answered last, in Unix seconds.
+        self.served: float | None = None
         self._headers = self._common_headers()
 
     def __enter__(self) -> Client:
@@ -392,6 +394,8 @@ class Client:
         except FOREIGN as error:
             return self._lost(request, error)
         finally:
+            date = seconds(headers.get("Date"))
+            self.served = self.served if date is None else date
             self.limiter.leave(status, headers, self.monotonic() - began)
 
     def _deliver(self, request: Request) -> requests.Response:

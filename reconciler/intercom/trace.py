@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.core.kind import Kind, Trace, fill
+from reconciler.core.kind import Kind, LinkKind, Trace, fill
+from reconciler.core.since import Ends, Made
 from reconciler.intercom import routes
 from reconciler.intercom.http import Client, HttpError
+from reconciler.intercom.pool import reading
 
 # So many of those who carry it are asked, those that changed last first: Intercom has no list of who applied a tag to whom.
 ASKED = 5
@@ -37,6 +39,24 @@ def _applied(client: Client, trace: Trace, live_id: str) -> Iterator[tuple[float
             when, who = row.get("applied_at"), row.get("applied_by")
             if str(row.get("id")) == live_id and isinstance(when, (int, float)):
                 yield float(when), str(who.get("id") or "") if isinstance(who, Mapping) else ""
+
+
+def made(client: Client, asked: Sequence[tuple[LinkKind, str]]) -> Mapping[Ends, Made]:
+    """When these lists of links say that each of them was made, and by whose id; what does not say so is left out."""
+    found: dict[Ends, Made] = {}
+    with reading(client) as pool:
+        lists = pool.map(lambda job: list(routes.listed(client, job[0].listing, {"source": job[1]})) if job[0].listing else [], asked)
+        for (_, source), rows in zip(asked, lists, strict=True):
+            for row in rows:
+                when, who = row.get("applied_at"), row.get("applied_by")
+                if isinstance(when, (int, float)) and not isinstance(when, bool):
+                    found[source, str(row.get("id"))] = Made(float(when), str(who.get("id") or "") if isinstance(who, Mapping) else "")
+    return found
+
+
+def named(client: Client, kind: Kind, who: str) -> str:
+    """` by Zoe`, as far as Intercom says who that is."""
+    return _by(client, kind.trace, who) if kind.trace else ""
 
 
 def _by(client: Client, trace: Trace, who: str) -> str:

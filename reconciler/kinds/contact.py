@@ -205,6 +205,7 @@ CONTACT = Kind(
             detach=Write("DELETE /contacts/{source}/tags/{target}"),
             embedded=partial(_embedded, "tags"),
             listing=Listing("GET /contacts/{source}/tags"),
+            dated=True,
             # There is no bulk untag for contacts; before 2.16 one unknown id fails the whole call (API 2.14 and 2.16, POST /tags).
             bulk_attach=Bulk(Write("POST /tags", {"name": "{name}", "users": [{"id": "{source}"}]}), "users", 50, "2.16"),
             lost_source="User Not Found",

@@ -214,6 +214,21 @@ class Ledger:
             found = recall(connection, self._digests, app_id, self._digests.plain(name), self.place)
         return disowned(found) if self._older else found
 
+    @property
+    def remembered(self) -> bool:
+        """Whether nobody but this machine writes to it, and it is what this machine left."""
+        with unusable(self.place):
+            return self.home.ground is not None and bool(self.home.marked()) and not self._older
+
+    def gap(self) -> bool:
+        """Whether runs are missing of which something else is left. Raises LedgerUnusable."""
+        with unusable(self.place):
+            shown = set(self.home.imaged())
+        with self._looking() as connection:
+            known = set(connection.scalars(select(RUNS.c.id)))
+            shown |= set(connection.scalars(select(THINGS.c.run).where(THINGS.c.run != "").distinct()))
+        return bool(shown - known)
+
     def record(self, app_id: str, name: str, records: Iterable[Record], gone: Iterable[Thing] = ()) -> None:
         """Keep these records, and let go of things."""
         with self._writing() as connection:

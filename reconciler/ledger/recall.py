@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, tuple_
@@ -23,17 +23,17 @@ _CHUNK = 400
 class _Texts(Mapping[str, Any]):
     """A map that lies in the database as JSON text and is read when somebody asks: most records are only looked up by id."""
 
-    __slots__ = ("_place", "_read", "_text")
+    __slots__ = ("_pick", "_place", "_read", "_text")
 
-    def __init__(self, text: str, place: str) -> None:
-        self._text, self._place = text, place
+    def __init__(self, text: str, place: str, pick: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> None:
+        self._text, self._place, self._pick = text, place, pick
         self._read: dict[str, Any] | None = None
 
     def _map(self) -> dict[str, Any]:
         if self._read is None:
             try:
-                self._read = dict(json.loads(self._text)) if self._text != "{}" else {}
-            except (ValueError, TypeError) as error:
+                self._read = self._pick(json.loads(self._text)) if self._text != "{}" else {}
+            except (ValueError, TypeError, AttributeError) as error:
                 raise LedgerUnusable(self._place, "it is damaged") from error
         return self._read
 
@@ -56,8 +56,10 @@ class _Texts(Mapping[str, Any]):
 
 # How a link of ours stands in the JSON of links.
 _OWNED = f'"{Tie.OWNED}"'
+# What the name of a list ends in, in the JSON of links, where it says when its links became ours.
+_SINCE = " since"
 # As the fields of a record are ordered.
-_RECORD = [THINGS.c[field.name] for field in dataclasses.fields(Record) if field.name != "tied"]
+_RECORD = [THINGS.c[field.name] for field in dataclasses.fields(Record) if field.name not in ("tied", "since")]
 
 
 def recall(connection: Connection, digests: Digests, app_id: str, name: str, place: str) -> Memory:
@@ -100,7 +102,17 @@ def _origins(connection: Connection, applied: ColumnElement[bool]) -> tuple[Repo
 
 def _record(row: Sequence[Any], place: str) -> Record:
     fields, links = row[-2:]
-    return Record(*(*row[:-2], _Texts(fields, place), _Texts(links, place), _OWNED in links))
+    return Record(*(*row[:-2], _Texts(fields, place), _Texts(links, place, _lists), _OWNED in links, _Texts(links, place, _times)))
+
+
+def _lists(links: dict[str, Any]) -> dict[str, Any]:
+    """The lists of links, of what stands in their column."""
+    return {name: told for name, told in links.items() if not name.endswith(_SINCE)}
+
+
+def _times(links: dict[str, Any]) -> dict[str, Any]:
+    """When links became ours, of what stands in their column."""
+    return {name.removesuffix(_SINCE): told for name, told in links.items() if name.endswith(_SINCE)}
 
 
 def _untied(connection: Connection, records: Mapping[Thing, Record], app_id: str, name: str, key: str) -> dict[Thing, Record]:
@@ -131,7 +143,7 @@ def _others(rows: Iterable[Any]) -> Mapping[Thing, Other]:
 
 def _ties(rows: Iterable[Any], place: str) -> Mapping[tuple[str, str, str, str], str]:
     """The links that other names have recorded as made or found, and whose they are: (kind, id, list, id of the other end)."""
-    linked = ((row, _Texts(row.links, place)) for row in rows if row.links != "{}")
+    linked = ((row, _Texts(row.links, place, _lists)) for row in rows if row.links != "{}")
     return {
         (row.kind, row.id, field, end): row.name
         for row, links in linked
@@ -213,8 +225,14 @@ def _row(record: Record, digests: Digests) -> dict[str, Any]:
         "run": record.run,
         "written": record.written,
         "fields": _text({digests.plain(path): digest for path, digest in record.fields.items()}),
-        "links": _text({link: ties for link, ties in record.links.items() if ties}),
+        "links": _text(_column(record)),
     }
+
+
+def _column(record: Record) -> Mapping[str, Any]:
+    """What stands in the column of links: the lists, and when links in them became ours."""
+    times = {f"{link}{_SINCE}": told for link, told in record.since.items()}
+    return {link: ties for link, ties in record.links.items() if ties} | times
 
 
 def _text(value: Mapping[str, Any]) -> str:

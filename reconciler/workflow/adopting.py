@@ -26,7 +26,7 @@ from reconciler.workflow.ground import Ground
 from reconciler.workflow.keeping import head_of
 from reconciler.workflow.lookup import list_all, look_up
 from reconciler.workflow.remembering import recall
-from reconciler.workflow.session import Session
+from reconciler.workflow.session import Session, by_their_clock
 
 if TYPE_CHECKING:
     from reconciler.ledger import Ledger
@@ -119,8 +119,8 @@ def judged(session: Session, sought: Sought) -> Adoption:
     kinds = {kind.name: kind for kind in session.kinds}
     if sought.case:
         file = cache(Ground.of(session.ledger).called) if session.ledger else str
-        return of_declared(Scribe(kinds, memory, "", session.now(), file), replace(sought.case, memory=memory), owners)
-    return of_named(Scribe(kinds, memory, "", session.now(), lambda _: ""), sought.things, owners)
+        return of_declared(Scribe(kinds, memory, "", by_their_clock(session), file), replace(sought.case, memory=memory), owners)
+    return of_named(Scribe(kinds, memory, "", by_their_clock(session), lambda _: ""), sought.things, owners)
 
 
 def adopt(session: Session, sought: Sought, told: Adoption) -> None:

@@ -32,6 +32,7 @@ from reconciler.workflow.keeping import recording, signal_of
 from reconciler.workflow.manifests import planned_pin
 from reconciler.workflow.remembering import recall
 from reconciler.workflow.session import Planned, Ready, Session
+from reconciler.workflow.since import Agreed
 
 
 def ready(session: Session, found: Document, manifest: Manifest, rules: Rules = NO_RULES) -> Ready:
@@ -171,7 +172,8 @@ def _look_again(session: Session, found: Document, manifest: Manifest, approvals
     part = narrow(session.kinds, manifest, lambda a: shown(a, app_id) in names)
     live = observe(session, part, memory, frozenset(a for a in part.resources if shown(a, app_id) in names))
     target, exclude = (tuple(found.get("scope", {}).get(key, ())) for key in ("target", "exclude"))
-    case = compare(session, part, live, memory, whole=not target)
+    agreed = Agreed(approvals, frozenset((c["action"], c["address"], c["target"]) for c in found["changes"]))
+    case = compare(session, part, live, memory, whole=not target, agreed=agreed)
     case = moved(case) if found.get("moved") else case
     sources = {change["address"] for change in found["changes"]}
     ours = tuple(change for change in case.difference.changes if shown(change.address, app_id) in sources)

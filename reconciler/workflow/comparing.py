@@ -24,6 +24,7 @@ from reconciler.core.typing import settle_types
 from reconciler.core.values import moment
 from reconciler.workflow.remembering import LAG, hints
 from reconciler.workflow.session import Session
+from reconciler.workflow.since import Agreed, untouched
 
 # A lead whose create was never answered is not created again before this, and then only if search shows none.
 LOST = 10 * 60.0
@@ -39,8 +40,11 @@ def observe(session: Session, manifest: Manifest, memory: Memory, certain: froze
     return observer.observe(manifest, session.here, session.window, hints(session, manifest, memory), certain)
 
 
-def compare(session: Session, manifest: Manifest, live: Snapshot, memory: Memory, *, whole: bool) -> Case:
-    """Both sides with values typed and doubts settled, what separates them, and why; `whole`: of the whole manifest."""
+def compare(session: Session, manifest: Manifest, live: Snapshot, memory: Memory, *, whole: bool, agreed: Agreed | None = None) -> Case:
+    """Both sides with values typed and doubts settled, what separates them, and why.
+
+    `whole`: of the whole manifest; `agreed`: what people agreed to, where something may go.
+    """
     manifest, untyped = settle_types(session.kinds, manifest, live)
     live = _withhold_lost(session, manifest, memory, replace(live, refusals=(*live.refusals, *untyped)))
     lost = _lost_ends(session, manifest, memory, live)
@@ -54,6 +58,8 @@ def compare(session: Session, manifest: Manifest, live: Snapshot, memory: Memory
     live, notes = replace(live, refusals=(*live.refusals, *twins)), [*notes, *alike]
     found = _settling(session, memory, replace(found, notes=tuple(notes), changes=(*found.changes, *left.changes)))
     found = _without_ineffective(session, found)
+    if agreed is not None:
+        found = untouched(session, manifest, memory, live, found, agreed)
     changes = explained(session.kinds, manifest, memory, found.changes)
     return Case(session.kinds, manifest, live, replace(found, changes=_remarked(memory, changes)), memory)
 

@@ -24,7 +24,7 @@ from reconciler.execute import Perform
 from reconciler.workflow import imaging
 from reconciler.workflow.comparing import claims
 from reconciler.workflow.ground import Ground
-from reconciler.workflow.session import Ready, Session
+from reconciler.workflow.session import Ready, Session, by_their_clock
 
 if TYPE_CHECKING:
     from reconciler.ledger import RunHead
@@ -186,16 +186,17 @@ class Recorder:
         if live_id is None:
             return
         before = self.records.get((kind, live_id))
+        scribe = replace(self.scribe, now=by_their_clock(self.session))
         if outcome.deleted and before:
-            record: Record | None = self.scribe.deleted(before)
+            record: Record | None = scribe.deleted(before)
         elif outcome.status not in DONE:
             return
         elif isinstance(change, LinkChange):
             if outcome.status is Status.INEFFECTIVE or change.target_id is None:
                 return
-            record = self.scribe.tied(before, change, live_id, change.target_id, outcome)
+            record = scribe.tied(before, change, live_id, change.target_id, outcome)
         else:
-            record = self.scribe.made(before, change, outcome) if outcome.id else before
+            record = scribe.made(before, change, outcome) if outcome.id else before
         if record is None:
             self.records.pop((kind, live_id), None)
             gone.add((kind, live_id))

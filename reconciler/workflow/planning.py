@@ -24,6 +24,7 @@ from reconciler.workflow.comparing import as_declared, compare, counted, drift_o
 from reconciler.workflow.comparing import moved as moved_only
 from reconciler.workflow.remembering import recall
 from reconciler.workflow.session import Planned, Session
+from reconciler.workflow.since import Agreed
 
 EVERYTHING = Scope()
 
@@ -36,8 +37,10 @@ def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rules:
         app_id = session.here.app_id
         notes += _unmatched(manifest, scope, app_id)
         manifest = narrow(session.kinds, manifest, lambda a: globs.matches(scope.target, globs.names(a, app_id), scope.exact))
-    memory = recall(session, manifest, rules.approvals(manifest, session.now()))
-    case = compare(session, manifest, observe(session, manifest, memory, frozenset()), memory, whole=not scope.target)
+    approvals = rules.approvals(manifest, session.now())
+    memory = recall(session, manifest, approvals)
+    live = observe(session, manifest, memory, frozenset())
+    case = compare(session, manifest, live, memory, whole=not scope.target, agreed=Agreed(approvals))
     found, doubted = as_declared(case), doubts(session.kinds, case.manifest, case.live, memory)
     case = moved_only(case) if scope.moved else case
     live = case.live

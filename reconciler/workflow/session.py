@@ -94,6 +94,11 @@ def connect(client: Client, ledger: Ledger | None = None, **rest: Any) -> Sessio
     return Session(client, here, admin, client.limiter.cap, ledger, **rest)
 
 
+def by_their_clock(session: Session) -> float:
+    """What time it is for Intercom, which says when it was that somebody did something; else for us."""
+    return session.now() if session.client.served is None else session.client.served
+
+
 def watched(session: Session, tick: Tick) -> Session:
     """The same session, telling of every read."""
     return replace(session, tick=tick)
