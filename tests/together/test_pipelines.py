@@ -142,7 +142,7 @@ def test_an_apply_does_not_begin_without_the_lock_of_a_remote_that_it_may_only_r
     hook.write_text("#!/bin/sh\necho not allowed >&2\nexit 1\n")
     hook.chmod(0o755)
     assert desk(*APPLY, m=MANIFEST.replace("vip", "vip, more")) == 1
-    assert "does not let this user push to refs/reconciler" in desk.err
+    assert "the remote origin declined the push: not allowed (pre-receive hook declined)" in desk.err
     assert len(desk.writes) == 1
 
 
