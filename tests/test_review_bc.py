@@ -81,13 +81,13 @@ def test_a_refusal_that_is_about_an_entry_stands_at_its_line(entry: str, gate: s
 
 
 @pytest.mark.parametrize(
-    ("more", "said"), [("", "limits.people: 3 people lose"), (", {name: b, state: absent}", "limits.people: up to 6 people lose")]
+    ("more", "said"), [("", "limits.people: 30 people lose"), (", {name: b, state: absent}", "limits.people: up to 60 people lose")]
 )
 def test_people_who_may_be_counted_twice_are_said_to_be_at_most_so_many(more: str, said: str, bench: Bench) -> None:
-    bench.seed(tags=["a", "b"], contacts=[{"external_id": f"p{n}", "tags": ["a", "b"]} for n in range(3)])
+    bench.seed(tags=["a", "b"], contacts=[{"external_id": f"p{n}", "tags": ["a", "b"]} for n in range(30)])
     assert bench("plan", "m.yaml", m=f"policy: {{limits: {{people: 1}}}}\ntags: [{{name: a, state: absent}}{more}]\n") == 0
     assert said in bench.out
-    assert f"\nPeople: {'up to 6' if more else '3'} lose a tag" in bench.out
+    assert f"\nPeople: {'up to 60' if more else '30'} lose a tag" in bench.out
 
 
 def test_a_large_plan_names_its_slowest_stage(route: MakeRoute) -> None:
