@@ -221,8 +221,10 @@ class Observer:
             case How.FIND:
                 yield from self._point(kind, read, seen)
             case How.SEARCH:
-                values = spellings(kind.identity[read.by], read.keys)
-                yield from self._search(kind, read.by, {"field": read.by, "operator": "IN", "value": values})
+                identity = kind.identity[read.by]
+                asked, values = set(map(identity.fold, read.keys)), spellings(identity, read.keys)
+                found = self._search(kind, read.by, {"field": read.by, "operator": "IN", "value": values})
+                yield from self._asked_for(kind, read.by, found, lambda value: identity.fold(value) in asked)
             case How.LOOSE:
                 filters = [{"field": read.by, "operator": "~", "value": key} for key in read.keys]
                 yield from self._search(kind, read.by, {"operator": "OR", "value": filters} if len(filters) > 1 else filters[0])
@@ -267,6 +269,16 @@ class Observer:
         for body in routes.searched(self.client, kind.search, query):
             if not isinstance(body.get(by), str) or not body[by]:
                 raise routes.bad(self.client, routes.request_of(kind.search), f"a search by {by} found something without {by}")
+            yield body
+
+    def _asked_for(self, kind: Kind, by: str, bodies: Iterable[Body], fits: Callable[[str], bool]) -> Iterator[Body]:
+        """What a search by values found, all of which has one of these: else whoever has it may be among those that were shown."""
+        assert kind.search is not None
+        for body in bodies:
+            if not fits(body[by]):
+                text = f"a search by {by} found somebody with another {by}"
+                now = "if that was changed a moment ago, try again in a few minutes"
+                raise routes.bad(self.client, routes.request_of(kind.search), f"{text}; {now}")
             yield body
 
     def _get(self, kind: Kind, live_id: str, seen: Seen) -> Iterator[Body]:

@@ -47,7 +47,7 @@ def test_a_search_that_contradicts_itself_once_is_read_again(route: MakeRoute) -
     assert changes(told.document(told.manifest(LEAD))) == []
 
 
-@pytest.mark.parametrize("email", [None, "", 5, [], {}], ids=repr)
+@pytest.mark.parametrize("email", [None, "", 5, [], {}, "None", "mal@serenity.example"], ids=repr)
 def test_whom_a_search_shows_without_what_it_was_asked_for_may_be_the_one_who_is_meant(route: MakeRoute, email: Any) -> None:
     told = route({"contacts": [{"role": "lead", "email": "zoe@serenity.example"}]})
     told.between = says("/contacts/search", data=lambda rows: [{**row, "email": email} for row in rows])
