@@ -17,7 +17,7 @@ from reconciler.core.doubt import Doubts
 from reconciler.core.kind import Kind
 from reconciler.core.memory import Place
 from reconciler.core.outcome import Outcome
-from reconciler.core.plan import Plan
+from reconciler.core.plan import Drift, Plan
 from reconciler.core.privacy import hidden, masked, shown, without
 from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Note, Workspace
@@ -61,7 +61,7 @@ def document(kinds: Sequence[Kind], plan: Plan, view: View = MASKED) -> Document
         "format_version": FORMAT,
         "workspace": {"app_id": app_id, "region": plan.workspace.region},
         **({"run": plan.undoes} if plan.undoes else {"manifest": {"paths": list(plan.paths), "digest": plan.digest}}),
-        **({"drift": asdict(plan.drift)} if plan.drift else {}),
+        **({"drift": _drift(plan.drift)} if plan.drift else {}),
         **({"held": True} if plan.held else {}),
         "partial": plan.partial,
         "changes": [_change(by_name[c.address.kind], c, plan, view) for c in plan.changes],
@@ -89,6 +89,12 @@ def _glob(glob: str, plan: Plan) -> str:
     kind, slash, key = (name or "").partition("/")
     address = Address(kind, key)
     return shown(address, plan.workspace.app_id) if slash and shown(address) != str(address) else glob
+
+
+def _drift(drift: Drift) -> Document:
+    """How far live moved, always; of how much nothing can be said, where that is so."""
+    always = {"moved", "pending", "undeclared", "recorded"}
+    return {name: value for name, value in asdict(drift).items() if value or name in always}
 
 
 def _refusal(refusal: Refusal, app_id: str) -> Document:
