@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
@@ -101,8 +102,9 @@ class Record:
         return self.deleted and STATE in self.fields
 
     def ours_since(self, link: str, target_id: str) -> float:
-        """When a link of it became ours; a record of an older release says only when we wrote to the thing last."""
-        return float(self.since.get(link, NOTHING).get(target_id, self.written))
+        """When a link of it became ours; a record of an older release says only when we wrote to the thing, or recorded it, last."""
+        known: int | None = self.since.get(link, NOTHING).get(target_id)
+        return max(self.written, _began(self.run)) if known is None else float(known)
 
     def tie(self, link: str, target_id: str) -> str | None:
         """How a link of it came about, None where nothing is recorded."""
@@ -296,6 +298,14 @@ BLANK = Memory()
 def _rank(record: Record) -> tuple[bool, float, str]:
     """Of two records of one address the higher counts."""
     return not record.deleted, record.written, record.id
+
+
+def _began(run: str) -> float:
+    """When a run began, in Unix seconds, as its id says; 0 where it does not."""
+    try:
+        return datetime.strptime(run[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def disowned(memory: Memory) -> Memory:

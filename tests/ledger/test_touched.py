@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,15 @@ def test_a_touch_between_plan_and_apply_of_something_else_does_not_make_it_stale
     assert [o.change.action for o in told.converge(told.manifest(text))] == ["update"]
     # What else was written there since makes it no more ours.
     assert changes(told.document(told.manifest(text))) == []
+
+
+def test_what_an_older_release_recorded_is_ours_since_it_was_recorded(told: Route) -> None:
+    assert told.ledger
+    records = told.ledger.memory(told.app_id(), "growth").records.values()
+    told.ledger.record(told.app_id(), "growth", [replace(record, since={}, written=0.0) for record in records])
+    assert changes(told.document(told.manifest(ONE))) == GOING
+    touch(told)
+    assert changes(told.document(told.manifest(ONE))) == []
 
 
 @pytest.mark.parametrize(("late", "taken"), [(599.0, True), (602.0, False)])
