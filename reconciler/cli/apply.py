@@ -51,7 +51,8 @@ def apply(paths: tuple[str, ...], auto_approve: bool, events: Path | None, **how
       reconciler apply intercom/ --auto-approve
     """
     rules = workflow.read_rules(how["policy"], how["approve"], how["max_calls"])
-    wanted = Wanted(how["intercom"], how["memory"], Scope(how["target"], how["exclude"]), rules, auto_approve, bool(how["fail_on"]))
+    scope = Scope(how["target"], how["exclude"], retry=how["retry"])
+    wanted = Wanted(how["intercom"], how["memory"], scope, rules, auto_approve, bool(how["fail_on"]))
     wanted.memory.check_pipeline()
     with _events(events) as told:
         if len(paths) == 1 and not Path(paths[0]).is_dir() and not paths[0].endswith((".yaml", ".yml")):
@@ -90,8 +91,8 @@ class Wanted:
 
 
 def _apply_saved(path: Path, wanted: Wanted, events: Events) -> int:
-    if not wanted.scope.whole:
-        raise Usage("a saved plan is applied whole; give --target and --exclude to `plan`")
+    if not wanted.scope.whole or wanted.scope.retry:
+        raise Usage("a saved plan is applied whole, as it is; give --target, --exclude and --retry-ineffective to `plan`")
     found = workflow.applicable(workflow.read_plan(path), path)
     held = partial(workflow.ready_undo, found=found, rules=wanted.rules)
     if "run" not in found:

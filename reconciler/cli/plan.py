@@ -33,7 +33,8 @@ FORMAT = click.option("--format", "form", type=click.Choice(sorted(RENDERERS)), 
 
 
 def scoped(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--target` and `--exclude`."""
+    """Adds `--target`, `--exclude` and `--retry-ineffective`."""
+    verb = click.option("--retry-ineffective", "retry", is_flag=True, help="Also try again what Intercom did not take before.")(verb)
     verb = click.option("--exclude", multiple=True, metavar="GLOB", help="Not these addresses, nor what needs them.")(verb)
     return click.option("--target", multiple=True, metavar="GLOB", help="Only these addresses, and what they need.")(verb)
 
@@ -104,7 +105,7 @@ def plan(paths: tuple[str, ...], detailed_exitcode: bool, base: str | None, fail
     rules = workflow.read_rules(how["policy"], how["approve"], how["max_calls"])
     manifest = workflow.read_manifest(paths)
     before = workflow.base_manifest(manifest, base) if base else None
-    planned = make(manifest, how["intercom"], how["memory"], Scope(how["target"], how["exclude"]), rules)
+    planned = make(manifest, how["intercom"], how["memory"], Scope(how["target"], how["exclude"], retry=how["retry"]), rules)
     planned = workflow.since(planned, before, rules) if before else planned
     found = workflow.origins_of(before, manifest, planned.plan) if before else ()
     leave(planned, wanted, found)

@@ -201,6 +201,8 @@ def saved(kinds: Sequence[Kind], plan: Plan, salt: str, enclosed: Enclosed = NOT
     head = {**embedded, "applicable": True, "salt": salt, "approved": list(plan.approved)}
     if plan.scope.moved:
         head["moved"] = True
+    if plan.scope.retry:
+        head["retry"] = True
     as_declared = {shown(address, plan.workspace.app_id): live_id for address, live_id in sorted(enclosed.found.items())}
     disproved = [[*place, intended] for place, intended in enclosed.doubts.disproved]
     wrong = {"disproved": disproved, "undone": [list(tie) for tie in enclosed.doubts.undone]}

@@ -53,6 +53,15 @@ FORMER = "was "
 # The path under which a record keeps the address that a thing has by the name which Intercom made of the one that was sent.
 SHOWN = "shown as"
 
+class Deaf(StrEnum):
+    """How live stands to what a reply showed instead of the value that it was sent: it shows the same still, it shows another one, or
+    that was tried once, and what it showed is not known."""
+
+    SAME = "same"
+    OTHER = "other"
+    ONCE = "once"
+
+
 Ties = Mapping[str, str]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.core.change import Change
+from reconciler.core.resource import Live
 
 
 class Status(StrEnum):
@@ -40,5 +41,7 @@ class Outcome:
     deleted: bool = False
     anew: bool = False
     stranger: str | None = None
+    # The thing as the reply shows it, where it shows not all that was sent.
+    seen: Live | None = None
     # What the reply calls the thing, where that is not the name that was sent.
     shown_as: str = ""

@@ -27,13 +27,14 @@ NOBODY = People(0)
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Which addresses a plan is limited to: by globs, of which the `exact` ones mean only themselves, and to `only` those of a saved
-    plan, as it shows them; `moved`: to what live moved away from."""
+    plan, as it shows them; `moved`: to what live moved away from. `retry`: it has also what Intercom did not take before."""
 
     target: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     only: frozenset[str] | None = None
     moved: bool = False
     exact: frozenset[str] = frozenset()
+    retry: bool = False
 
     @property
     def whole(self) -> bool:

@@ -100,6 +100,7 @@ class _Plan(_Part):
     refused: list[_Refusal]
     notes: list[_Note] = []
     held: bool = False
+    retry: bool = False
     unproven: list[_Unproven] = []
     waiting: int = 0
     people: _People | None = None

@@ -103,7 +103,7 @@ class Performer:
                 met = self._met(kind, change, here, _older(kind, reply, self.monotonic() - began)) or met
             if live_id and call is not job.calls[-1] and ids.get(change.address) != live_id:
                 ids = {**ids, change.address: live_id}
-        done = self._done(job, change, live_id, hidden, reason="existed already" if met else "")
+        done = self._done(job, change, live_id, hidden, here, reason="existed already" if met else "")
         if here and kind.identities[0].field in hidden:
             done = replace(done, shown_as=here.key)
         return replace(done, met=met, settling=change.action is Action.DELETE and kind.settles and not hidden)
@@ -118,10 +118,12 @@ class Performer:
             raise Another(f"Intercom answered with another {called(kind, here)}, {which}", lost=not older)
         return older or self._bearers.knew(kind.name, here.id) is not None
 
-    def _done(self, job: Job, change: ThingChange, live_id: str | None, hidden: Sequence[str], *, reason: str = "") -> Outcome:
+    def _done(
+        self, job: Job, change: ThingChange, live_id: str | None, hidden: Sequence[str], here: Live | None, *, reason: str = ""
+    ) -> Outcome:
         if hidden:
             text = f"Intercom answered 200 and does not show {', '.join(hidden)}"
-            return Outcome(job.covers[0], change, Status.INEFFECTIVE, text, live_id, fields=tuple(hidden))
+            return Outcome(job.covers[0], change, Status.INEFFECTIVE, text, live_id, fields=tuple(hidden), seen=here)
         return Outcome(job.covers[0], change, Status.APPLIED, reason, live_id)
 
     def _no(self, kind: Kind, job: Job, change: ThingChange, ids: Ids, error: HttpError) -> Outcome:
@@ -164,8 +166,9 @@ class Performer:
         hidden: list[str] = []
         for call in rewrites(kind, change, here, self.client.version):
             asked = self._request(call, {})
-            hidden += self._proved(kind, change, call, asked, self.client.send(asked), live_id)[1]
-        done = self._done(job, change, live_id, hidden, reason="brought back from the archive" if archived else "existed already")
+            _, unshown, here = self._proved(kind, change, call, asked, self.client.send(asked), live_id)
+            hidden += unshown
+        done = self._done(job, change, live_id, hidden, here, reason="brought back from the archive" if archived else "existed already")
         return replace(done, met=True)
 
     def _bring_back(self, kind: Kind, live_id: str, first: HttpError) -> None:

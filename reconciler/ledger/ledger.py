@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, select, upda
 
 from reconciler.core.address import Address
 from reconciler.core.change import Change, LinkChange
-from reconciler.core.memory import Memory, Record, Thing, disowned
+from reconciler.core.memory import Deaf, Memory, Record, Thing, disowned
 from reconciler.core.memory import Place as MemoryPlace
 from reconciler.core.past import Done, Run
 from reconciler.ledger import door, mend, past
@@ -356,12 +356,13 @@ class Ledger:
 
     # ── what Intercom does not take ────────────────────────────────────────────────────────────────────────────────────────
 
-    def note_ineffective(self, app_id: str, address: Address, path: str, value: Any) -> None:
-        """Remember that a write of this value was answered, and the reply did not show it."""
+    def note_ineffective(self, app_id: str, address: Address, path: str, value: Any, *shown: Any) -> None:
+        """Remember that a write of this value was answered, and what the reply showed instead of it, if it showed anything."""
         place, claim = self._ineffective(app_id, address, path, value)
+        claims = (claim, *(self._digests.claim(place, path, [value, other]) for other in shown))
         with self._writing() as connection:
             connection.execute(delete(INEFFECTIVE).where(INEFFECTIVE.c.place == place))
-            connection.execute(INEFFECTIVE.insert().values(place=place, claim=claim, noted=self._now()))
+            connection.execute(INEFFECTIVE.insert(), [{"place": place, "claim": one, "noted": self._now()} for one in claims])
 
     def forget_ineffective(self, app_id: str, places: Iterable[tuple[Address, str]]) -> None:
         """Forget it for fields that a later write did reach."""
@@ -370,18 +371,26 @@ class Ledger:
             for chunk in _chunks(wanted):
                 connection.execute(delete(INEFFECTIVE).where(INEFFECTIVE.c.place.in_(chunk)))
 
-    def is_ineffective(self, app_id: str, claims: Iterable[Claim]) -> set[tuple[Address, str]]:
-        """The fields, as (address, path), whose claimed value is one that a write's reply did not show."""
-        asked = {self._ineffective(app_id, *claim)[1]: claim[:2] for claim in claims}
+    def ineffective(self, app_id: str, claims: Iterable[tuple[Address, str, Any, Any]]) -> Mapping[tuple[Address, str], Deaf]:
+        """The fields, as (address, path), whose claimed value is one that a write's reply did not show; a claim ends with what live shows
+        now."""
+        asked = [(self._ineffective(app_id, *claim), claim) for claim in claims]
+        found: dict[str, set[str]] = {}
         with self._looking() as connection:
-            found = [
-                row
-                for chunk in _chunks(list(asked))
-                for row in connection.scalars(select(INEFFECTIVE.c.claim).where(INEFFECTIVE.c.claim.in_(chunk)))
-            ]
-        return {asked[claim] for claim in found}
+            for chunk in _chunks([place for (place, _), _ in asked]):
+                rows = select(INEFFECTIVE.c.place, INEFFECTIVE.c.claim).where(INEFFECTIVE.c.place.in_(chunk))
+                for place, digest in connection.execute(rows):
+                    found.setdefault(place, set()).add(digest)
+        known = [(place, claim, found[place]) for (place, digest), claim in asked if digest in found.get(place, ())]
+        return {claim[:2]: self._deaf(place, claim, digests) for place, claim, digests in known}
 
-    def _ineffective(self, app_id: str, address: Address, path: str, value: Any) -> tuple[str, str]:
+    def _deaf(self, place: str, claim: tuple[Address, str, Any, Any], digests: set[str]) -> Deaf:
+        _, path, value, live = claim
+        if self._digests.claim(place, path, [value, live]) in digests:
+            return Deaf.SAME
+        return Deaf.OTHER if len(digests) > 1 else Deaf.ONCE
+
+    def _ineffective(self, app_id: str, address: Address, path: str, value: Any, *live: Any) -> tuple[str, str]:
         place = self._digests.place(app_id, address, path)
         return place, self._digests.claim(place, path, value)
 

@@ -173,7 +173,7 @@ def _look_again(session: Session, found: Document, manifest: Manifest, approvals
     live = observe(session, part, memory, frozenset(a for a in part.resources if shown(a, app_id) in names))
     target, exclude = (tuple(found.get("scope", {}).get(key, ())) for key in ("target", "exclude"))
     agreed = Agreed(approvals, frozenset((c["action"], c["address"], c["target"]) for c in found["changes"]))
-    case = compare(session, part, live, memory, whole=not target, agreed=agreed)
+    case = compare(session, part, live, memory, whole=not target, agreed=agreed, retry=bool(found.get("retry")))
     case = moved(case) if found.get("moved") else case
     sources = {change["address"] for change in found["changes"]}
     ours = tuple(change for change in case.difference.changes if shown(change.address, app_id) in sources)

@@ -15,7 +15,7 @@ from reconciler.core.change import DRIFTED, Action, Cause, Change, LinkChange, T
 from reconciler.core.diff import Difference
 from reconciler.core.gates import Case
 from reconciler.core.image import recounted
-from reconciler.core.memory import Memory
+from reconciler.core.memory import Deaf, Memory
 from reconciler.core.orphan import candidates, foreign, orphans
 from reconciler.core.plan import Drift
 from reconciler.core.rename import notes, pairs, same_person
@@ -40,10 +40,12 @@ def observe(session: Session, manifest: Manifest, memory: Memory, certain: froze
     return observer.observe(manifest, session.here, session.window, hints(session, manifest, memory), certain)
 
 
-def compare(session: Session, manifest: Manifest, live: Snapshot, memory: Memory, *, whole: bool, agreed: Agreed | None = None) -> Case:
+def compare(
+    session: Session, manifest: Manifest, live: Snapshot, memory: Memory, *, whole: bool, agreed: Agreed | None = None, retry: bool = False
+) -> Case:
     """Both sides with values typed and doubts settled, what separates them, and why.
 
-    `whole`: of the whole manifest; `agreed`: what people agreed to, where something may go.
+    `whole`: of the whole manifest; `agreed`: what people agreed to, where something may go; `retry`: also what Intercom did not take.
     """
     manifest, untyped = settle_types(session.kinds, manifest, live)
     live = _withhold_lost(session, manifest, memory, replace(live, refusals=(*live.refusals, *untyped)))
@@ -57,11 +59,11 @@ def compare(session: Session, manifest: Manifest, live: Snapshot, memory: Memory
     twins, alike = resembling(session.kinds, manifest, live, {note.address for note in left.notes})
     live, notes = replace(live, refusals=(*live.refusals, *twins)), [*notes, *alike]
     found = _settling(session, memory, replace(found, notes=tuple(notes), changes=(*found.changes, *left.changes)))
-    found = _without_ineffective(session, found)
     if agreed is not None:
         found = untouched(session, manifest, memory, live, found, agreed)
-    changes = explained(session.kinds, manifest, memory, found.changes)
-    return Case(session.kinds, manifest, live, replace(found, changes=_remarked(memory, changes)), memory)
+    found = replace(found, changes=explained(session.kinds, manifest, memory, found.changes))
+    found = found if retry else _without_ineffective(session, found)
+    return Case(session.kinds, manifest, live, replace(found, changes=_remarked(memory, found.changes)), memory)
 
 
 def _remarked(memory: Memory, changes: Sequence[Change]) -> tuple[Change, ...]:
@@ -153,22 +155,43 @@ def _settling(session: Session, memory: Memory, found: Difference) -> Difference
 
 
 def _without_ineffective(session: Session, found: Difference) -> Difference:
-    """Fields that Intercom answered 200 for and did not take are named, not sent for ever."""
-    asked = [claim for c in found.changes if not _anew(c) for claim in claims(c)]
+    """What Intercom answered 200 for and did not take is named, not sent for ever: while live shows what it showed then, and nothing
+    else of that thing is written. Live showing another value is drift."""
+    asked = [claim for c in found.changes if not _anew(c) for claim in _held_against(c)]
     if session.ledger is None or not asked:
         return found
-    known = session.ledger.is_ineffective(session.here.app_id, asked)
-    changes, notes = [], list(found.notes)
+    known = session.ledger.ineffective(session.here.app_id, asked)
+    changes, notes, beside = [], list(found.notes), set[tuple[Address, str]]()
     for change in found.changes:
-        mute = [] if _anew(change) else sorted(path for address, path, _ in claims(change) if (address, path) in known)
-        if mute:
-            text = f"{', '.join(mute)}: Intercom answered 200 and did not take this; change it here or there"
-            notes.append(Note("ineffective", text, change.address, change.mark))
-        if isinstance(change, ThingChange):
-            change = replace(change, fields=tuple(f for f in change.fields if f.path not in mute))
-        if not mute or change.fields or change.action is Action.UNARCHIVE:
-            changes.append(change)
-    return replace(found, changes=tuple(changes), notes=tuple(notes), beside=frozenset(known))
+        mute = [] if _anew(change) else sorted(path for _, path, _ in claims(change) if known.get((change.address, path)) is Deaf.SAME)
+        left = [path for _, path, _ in claims(change) if path not in mute]
+        if not mute or left or change.action is Action.UNARCHIVE or _was_there(change):
+            changes.append(change if _anew(change) else _moved_again(change, known))
+            continue
+        text = f"{', '.join(mute)}: Intercom answered 200 and did not take this; change it here or there, or --retry-ineffective"
+        notes.append(Note("ineffective", text, change.address, change.mark))
+        beside.update((change.address, path) for path in mute)
+    return replace(found, changes=tuple(changes), notes=tuple(notes), beside=frozenset(beside))
+
+
+def _was_there(change: Change) -> bool:
+    """Whether a link was seen since, and is gone again."""
+    return isinstance(change, LinkChange) and change.cause is Cause.DRIFT
+
+
+def _held_against(change: Change) -> list[tuple[Address, str, Any, Any]]:
+    """What a change asks of Intercom, each with what live shows; a link that is asked for shows nothing but that."""
+    before = {field.path: field.before for field in change.fields}
+    return [(*claim, before.get(claim[1])) for claim in claims(change)]
+
+
+def _moved_again(change: Change, known: Mapping[tuple[Address, str], Deaf]) -> Change:
+    """A change whose fields moved, where live shows another value than it showed instead of ours."""
+    if isinstance(change, LinkChange) or not any(known.get((change.address, field.path)) is Deaf.OTHER for field in change.fields):
+        return change
+    moved = [known.get((change.address, field.path)) is Deaf.OTHER for field in change.fields]
+    fields = tuple(replace(f, cause=Cause.DRIFT) if other else f for f, other in zip(change.fields, moved, strict=True))
+    return replace(change, fields=fields, cause=gravest(f.cause for f in fields if f.cause))
 
 
 def _anew(change: Change) -> bool:

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler.core.address import Address, LinkName
 from reconciler.core.calls import Job
 from reconciler.core.change import Action, Change, LinkChange, ThingChange
+from reconciler.core.diff import live_value
 from reconciler.core.image import Carriers, destroys
 from reconciler.core.memory import Record, Thing, path_of, without_tie
 from reconciler.core.outcome import Outcome, Status
@@ -183,18 +184,16 @@ class Recorder:
         if outcome.anew and isinstance(change, ThingChange):
             change = replace(change, action=Action.CREATE, id=None)
         kind, live_id = change.address.kind, change.id or outcome.id
-        if live_id is None:
+        before = self.records.get((kind, live_id or ""))
+        if live_id is None or not (outcome.status in DONE or (outcome.deleted and before)):
             return
-        before = self.records.get((kind, live_id))
         scribe = replace(self.scribe, now=by_their_clock(self.session))
         if outcome.deleted and before:
             record: Record | None = scribe.deleted(before)
-        elif outcome.status not in DONE:
-            return
         elif isinstance(change, LinkChange):
-            if outcome.status is Status.INEFFECTIVE or change.target_id is None:
+            record = _linked(scribe, before, change, live_id, outcome)
+            if record is None:
                 return
-            record = scribe.tied(before, change, live_id, change.target_id, outcome)
         else:
             record = scribe.made(before, change, outcome) if outcome.id else before
         if record is None:
@@ -210,8 +209,10 @@ class Recorder:
         mute = [claim for claim, o in asked if claim[1] in o.fields or (o.fields and isinstance(o.change, LinkChange))]
         if shown := [claim[:2] for claim, _ in asked if claim not in mute]:
             self.ledger.forget_ineffective(app_id, shown)
-        for claim in mute:
-            self.ledger.note_ineffective(app_id, *claim)
+        before = self.ledger.ineffective(app_id, [(*claim, None) for claim in mute])
+        for claim, outcome in asked:
+            if claim in mute:
+                self.ledger.note_ineffective(app_id, *claim, *_instead(outcome, claim[1], again=claim[:2] in before))
 
     def end(self, outcomes: Sequence[Outcome], signum: int = 0) -> None:
         """Record what was never started, all that is as declared, and how the run ended, by which signal if by one. Raises Incomplete
@@ -293,6 +294,24 @@ class Recorder:
             return False
         looked = kind.name in self.case.live.listed if kind.whole else record.id in self.case.live.vanished.values() or record.deleted
         return looked and record.id not in things
+
+
+def _linked(scribe: Scribe, before: Record | None, change: LinkChange, live_id: str, outcome: Outcome) -> Record | None:
+    """The record of a thing after a change of a link of it; None where there is nothing to say of it."""
+    if change.target_id is None:
+        return None
+    if outcome.status is not Status.INEFFECTIVE:
+        return scribe.tied(before, change, live_id, change.target_id, outcome)
+    # A reply that does not show a link proves that it is not there, whatever was recorded of it.
+    return without_tie(before, change.link.field, change.target_id) if before and change.action is Action.ATTACH else None
+
+
+def _instead(outcome: Outcome, path: str, *, again: bool) -> Sequence[Any]:
+    """What a reply showed instead of what it was sent; of a link, that it was not there a second time."""
+    if isinstance(outcome.change, LinkChange):
+        return (None,) if again else ()
+    before = next((field.before for field in outcome.change.fields if field.path == path), None)
+    return (live_value(outcome.seen, path) if outcome.seen else before,)
 
 
 def _written(

@@ -40,7 +40,7 @@ def plan(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rules:
     approvals = rules.approvals(manifest, session.now())
     memory = recall(session, manifest, approvals)
     live = observe(session, manifest, memory, frozenset())
-    case = compare(session, manifest, live, memory, whole=not scope.target, agreed=Agreed(approvals))
+    case = compare(session, manifest, live, memory, whole=not scope.target, agreed=Agreed(approvals), retry=scope.retry)
     found, doubted = as_declared(case), doubts(session.kinds, case.manifest, case.live, memory)
     case = moved_only(case) if scope.moved else case
     live = case.live

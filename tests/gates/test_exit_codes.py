@@ -167,6 +167,7 @@ ROWS = (
     Row("a token for a host of somebody", "plan m.yaml --base-url http://example.com", 64, says="https"),
     Row("no such form of report", "plan m.yaml --report pdf=a.pdf", 64),
     Row("a report where no folder is", "plan m.yaml --report html=nowhere/a.html", 64),
+    Row("--retry-ineffective with a saved plan", "apply plan.json --retry-ineffective", 64, SAME, lambda b: b.plan(m=SAME)),
     Row("--fail-on without --base", "plan m.yaml --fail-on unexplained", 64),
     Row("an unknown revision", "plan m.yaml --base nowhere", 1, before=lambda b: b.commit(m=SAME), says="fetch it first"),
     Row("no repository", "plan m.yaml --base HEAD", 1, says="git"),

@@ -16,7 +16,7 @@ from sqlalchemy import Row, Table, select
 
 from reconciler.core.address import Address, LinkName
 from reconciler.core.change import LOSING, Action, Change
-from reconciler.core.memory import GOVERNED, Attempt, Memory, Other, Record, Tie, with_tie
+from reconciler.core.memory import GOVERNED, Attempt, Deaf, Memory, Other, Record, Tie, with_tie
 from reconciler.core.values import same
 from reconciler.ledger import Ledger, Planned, Settlement
 from reconciler.ledger.database import engine_for
@@ -499,18 +499,25 @@ def test_a_word_that_is_no_outcome_is_refused_and_not_repeated(ledger: Ledger) -
 
 def test_an_ineffective_value_is_remembered_until_the_field_is_reached(ledger: Ledger) -> None:
     ledger.note_ineffective(APP, HOBAN, "phone", "+1555")
-    claims = [(HOBAN, "phone", "+1555"), (HOBAN, "name", "+1555"), (VIP, "phone", "+1555")]
-    assert ledger.is_ineffective(APP, claims) == {(HOBAN, "phone")}
-    assert ledger.is_ineffective("another", claims) == set()
+    claims = [(HOBAN, "phone", "+1555", "1"), (HOBAN, "name", "+1555", "1"), (VIP, "phone", "+1555", "1")]
+    assert ledger.ineffective(APP, claims) == {(HOBAN, "phone"): Deaf.ONCE}
+    assert ledger.ineffective("another", claims) == {}
     ledger.forget_ineffective(APP, [(VIP, "phone"), (HOBAN, "phone")])
-    assert ledger.is_ineffective(APP, claims) == set()
+    assert ledger.ineffective(APP, claims) == {}
+
+
+def test_it_is_remembered_with_what_live_showed_instead(ledger: Ledger) -> None:
+    ledger.note_ineffective(APP, HOBAN, "options", ["b", "a"], ["a", "b"])
+    for live, deaf in ((["a", "b"], Deaf.SAME), (["a"], Deaf.OTHER), (None, Deaf.OTHER)):
+        assert ledger.ineffective(APP, [(HOBAN, "options", ["b", "a"], live)]) == {(HOBAN, "options"): deaf}
+    assert ledger.ineffective(APP, [(HOBAN, "options", ["b"], ["a", "b"])]) == {}
 
 
 def test_another_value_of_the_field_takes_the_place_of_the_first(ledger: Ledger) -> None:
     for value in ["+1555", "+1556", "+1556"]:
         ledger.note_ineffective(APP, HOBAN, "phone", value)
-    assert ledger.is_ineffective(APP, [(HOBAN, "phone", "+1555")]) == set()
-    assert ledger.is_ineffective(APP, [(HOBAN, "phone", "+1556")]) == {(HOBAN, "phone")}
+    assert ledger.ineffective(APP, [(HOBAN, "phone", "+1555", None)]) == {}
+    assert set(ledger.ineffective(APP, [(HOBAN, "phone", "+1556", None)])) == {(HOBAN, "phone")}
 
 
 SCALARS = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0, "", "1", "a"])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.outcome import Status
+from reconciler.core.plan import Scope
 from reconciler.kinds import KINDS
 from reconciler.sandbox import contacts as sandbox_contacts
 from reconciler.sandbox.request import Request
@@ -186,13 +187,56 @@ def test_another_declared_value_is_sent(route: MakeRoute) -> None:
     assert lines(told.document(path)) == ["note ineffective contact/25"]
 
 
-def test_another_field_of_the_same_thing_is_sent_without_the_ineffective_one(route: MakeRoute) -> None:
-    told, _ = _deaf_phone(route)
+def test_a_write_that_the_thing_gets_anyway_tries_the_ineffective_field_again(route: MakeRoute) -> None:
+    told, hears = _deaf_phone(route)
     told.converge(told.manifest(PHONE))
     path = told.manifest({"contacts": [{"external_id": "25", "phone": "2", "name": "Newer"}]})
-    assert one(told.converge(path), "update").status is Status.APPLIED
-    assert told.box.writes[-1].body == {"name": "Newer"}
+    assert changes(told.document(path)) == ["update contact/25 name='***' phone='***'"]
+    outcome = one(told.converge(path), "update")
+    assert (outcome.status, outcome.fields) == (Status.INEFFECTIVE, ("phone",))
     assert lines(told.document(path)) == ["note ineffective contact/25"]
+    hears()
+    path = told.manifest({"contacts": [{"external_id": "25", "phone": "2", "name": "Newest"}]})
+    assert one(told.converge(path), "update").status is Status.APPLIED
+    assert lines(told.document(path)) == []
+
+
+def test_live_showing_another_value_than_it_showed_then_is_drift_and_is_tried_again(route: MakeRoute) -> None:
+    told, hears = _deaf_phone(route)
+    path = told.manifest(PHONE)
+    told.converge(path)
+    assert told.document(path, scope=Scope(moved=True))["drift"]["moved"] == 0
+    told.box.seed({"contacts": [{"external_id": "25", "phone": "a colleague's"}]})
+    assert lines(told.document(path)) == ["update contact/25 phone='***' (drift)"]
+    assert told.document(path, scope=Scope(moved=True))["drift"]["moved"] == 1
+    hears()
+    assert one(told.converge(path), "update").status is Status.APPLIED
+    assert contact(told.box, external_id="25")["phone"] == "2"
+
+
+def test_the_order_of_a_list_that_live_shows_otherwise_is_held_to_what_it_showed(route: MakeRoute) -> None:
+    from reconciler.sandbox import attributes
+
+    options = [{"value": "a"}, {"value": "b"}]
+    told = route({"attributes": [{"name": "meal", "options": options}]}, ledger=True)
+    deaf(told, "PUT", "/data_attributes/{id}", attributes.update, "options")
+    path = told.manifest({"attributes": [{"name": "meal", "model": "contact", "data_type": "options", "options": ["b", "a"]}]})
+    assert one(told.converge(path), "update").status is Status.INEFFECTIVE
+    assert lines(told.document(path)) == ["note ineffective attribute/meal"]
+    (live,) = (doc for doc in told.box.ws.store.table("attribute").in_order() if doc["name"] == "meal")
+    told.box.ws.store.put("attribute", {**live, "options": [*live["options"], "c"]})
+    assert changes(told.document(path)) == ["update attribute/meal options=['b', 'a']"]
+
+
+def test_what_is_asked_to_be_tried_again_is_and_by_a_saved_plan_too(route: MakeRoute) -> None:
+    told, hears = _deaf_phone(route)
+    path = told.manifest(PHONE)
+    told.converge(path)
+    hears()
+    kept = told.saved(path, scope=Scope(retry=True))
+    assert [change["action"] for change in kept["changes"]] == ["update"]
+    assert one(told.apply(kept), "update").status is Status.APPLIED
+    assert lines(told.document(path)) == []
 
 
 def test_it_is_named_no_longer_once_live_takes_it(route: MakeRoute) -> None:
@@ -256,7 +300,7 @@ def test_a_thing_whose_field_is_ineffective_is_still_brought_back(route: MakeRou
     assert one(told.converge(path), "update").status is Status.INEFFECTIVE
     told.box.seed({"attributes": [{"name": "tier", "archived": True}]})
     assert changes(told.document(path)) == ["unarchive attribute/tier"]
-    assert one(told.converge(path), "unarchive").status is Status.APPLIED
+    assert one(told.converge(path), "unarchive").status is Status.INEFFECTIVE
     assert lines(told.document(path)) == ["note ineffective attribute/tier"]
 
 
@@ -276,7 +320,7 @@ def test_one_key_of_the_custom_attributes_is_named_alone(route: MakeRoute) -> No
     assert notes(told.document(path), "ineffective")[0].startswith("custom_attributes.tier: ")
 
 
-def test_a_link_that_the_reply_does_not_show_is_named_and_not_sent_for_ever(route: MakeRoute) -> None:
+def test_a_link_that_the_reply_does_not_show_is_tried_once_more_and_then_named(route: MakeRoute) -> None:
     told = route({"tags": [{"name": "vip", "id": "5"}], "companies": [{"company_id": "6"}]}, ledger=True)
     live_id = company(told.box, "6")["id"]
     body = f'{{"type":"tag","id":"5","name":"vip","companies":[{{"id":"{live_id}","tagged":false}}]}}'
@@ -284,11 +328,20 @@ def test_a_link_that_the_reply_does_not_show_is_named_and_not_sent_for_ever(rout
     path = told.manifest({"tags": ["vip"], "companies": [{"company_id": "6", "tags": ["vip"]}]})
     outcome = one(told.converge(path), "attach")
     assert (outcome.status, outcome.fields) == (Status.INEFFECTIVE, ("tags",))
+    assert changes(told.document(path)) == ["attach company/6 tag/vip"]
+    assert one(told.converge(path), "attach").status is Status.INEFFECTIVE
     told.box.forget_requests()
     assert lines(told.document(path)) == ["note ineffective company/6"]
     assert "tag/vip" in notes(told.document(path), "ineffective")[0]
     assert told.converge(path) == []
     assert not told.box.writes
+    # Somebody made the link and took it away again: that is drift, and tried.
+    told.box.faults.clear()
+    told.box.seed({"companies": [{"company_id": "6", "tags": ["vip"]}]})
+    told.converge(path)
+    told.box.ws.store.put("company", {**company(told.box, "6"), "tags": {}})
+    assert lines(told.document(path)) == ["attach company/6 tag/vip (drift)"]
+    assert one(told.converge(path), "attach").status is Status.APPLIED
 
 
 def test_a_tagging_that_lists_the_contact_as_untagged_is_ineffective(route: MakeRoute) -> None:
