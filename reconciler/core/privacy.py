@@ -137,6 +137,11 @@ def _forms(value: str) -> Iterator[str]:
             yield digits
 
 
+def path_hidden(path: str) -> str:
+    """The path of a URL without e-mails: each ends with its segment, so that no host that stands before it is part of it."""
+    return encoded_mail_hidden("/".join(str(hidden(segment, False)) for segment in path.split("/")))
+
+
 def encoded_mail_hidden(text: str) -> str:
     """A text, as a URL is one, without the e-mails that stand in it encoded."""
     return _ENCODED_MAIL.sub("***", text)

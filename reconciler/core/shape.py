@@ -50,6 +50,7 @@ class _Change(_Part):
     uses: dict[str, int | None] = {}
     at_least: list[str] = []
     uncounted: list[str] = []
+    id_digest: str | None = None
 
 
 class _Refusal(_Part):
@@ -90,10 +91,19 @@ class _Doubts(_Part):
     undone: list[Annotated[tuple[str, str, str, str], Strict(False)]]
 
 
+class _Manifest(_Part):
+    paths: list[str]
+    digest: str
+
+
 class _Plan(_Part):
     workspace: _Workspace
-    manifest: dict[str, Any] = {}
+    manifest: _Manifest | None = None
     run: str = ""
+    applicable: bool = False
+    salt: str = ""
+    approved: list[str] = []
+    files: dict[str, str] | None = None
     changes: list[_Change]
     summary: dict[str, int]
     cost: _Cost
@@ -110,8 +120,20 @@ class _Plan(_Part):
 
     @model_validator(mode="after")
     def _says_of_what(self) -> _Plan:
-        if not self.run and not self.manifest:
+        if not self.run and self.manifest is None:
             raise ValueError("names neither a manifest nor a run")
+        return self
+
+    @model_validator(mode="after")
+    def _holds(self) -> _Plan:
+        """What can be applied holds a digest of every value before it, and names what it is made anew from."""
+        if self.applicable and not (self.run or (self.manifest and self.manifest.paths)):
+            raise ValueError("names no path")
+        fields = [field for change in self.changes for field in change.fields]
+        if self.applicable and not self.salt:
+            raise ValueError("holds nothing to compare its digests with")
+        if self.applicable and not all(isinstance(field, _Named) and field.before_digest for field in fields):
+            raise ValueError("holds no digest of a value before")
         return self
 
 

@@ -477,6 +477,13 @@ def skeleton(name: str) -> str:
 _BLURRED = 40
 
 
+def differs_invisibly(one: str, other: str) -> bool:
+    """Whether two texts differ, and not only by letters, signs and case that anybody can see."""
+    if one == other or skeleton(one) != skeleton(other):
+        return False
+    return one.lower() != other.lower() or spelled(one) == spelled(other)
+
+
 def blur(name: str) -> str:
     """The form in which names coincide that some server or other may take for one: it may fold letters, drop accents, blanks and signs,
     escape for HTML, or cut. Never for what is one to us: only for what is not sure."""

@@ -27,7 +27,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import should_bypass_proxies
 
 from reconciler import __version__
-from reconciler.core.privacy import Known, encoded_mail_hidden
+from reconciler.core.privacy import Known, path_hidden
 from reconciler.errors import IntercomError, Usage
 from reconciler.intercom.bounded import BoundedAdapter, endless
 from reconciler.intercom.limiter import WINDOW, Heard, Limiter, NotAdmitted, heard, seconds, whole
@@ -149,7 +149,7 @@ class Call:
     path: str
 
     def __str__(self) -> str:
-        return f"{self.method} {self.host}{shown(encoded_mail_hidden(self.path))}"
+        return f"{self.method} {self.host}{shown(path_hidden(self.path))}"
 
 
 class CallError(IntercomError):

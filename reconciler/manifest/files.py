@@ -44,6 +44,9 @@ def _real(path: str) -> tuple[int, int]:
         seen = os.stat(path)
     except OSError as error:
         raise _unreadable(path, error) from None
+    except ValueError:
+        # A NUL, or half of a surrogate pair.
+        raise _Unusable(path, "is no path that a system knows", "check it") from None
     return seen.st_dev, seen.st_ino
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -142,6 +143,8 @@ def merge(kinds: Sequence[Kind], documents: Iterable[Document], paths: Sequence[
 
 def load_policy(path: str) -> PolicyFile:
     """A policy file. Raises Invalid (65)."""
+    if os.path.isdir(path):
+        raise Invalid([Problem(Mark(path), "is a folder", "give the one file that holds the policy")])
     (document,) = files.read_all([path])
     try:
         return PolicyFile.model_validate(document.value)

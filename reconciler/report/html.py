@@ -68,13 +68,15 @@ def _moves(change: Document) -> Iterator[tuple[str, str | None, str | None, str]
     """Every field that a change moves: path, before, after, cause. Without values in a saved plan; nothing is before a create."""
     for field in change["fields"]:
         cause = field["cause"] if field["cause"] != change["cause"] else None
-        after = _shown(field["after"]) if "after" in field else None
-        created = change["action"] == Action.CREATE and field.get("before") is None
-        yield field["path"], None if created or "before" not in field else _shown(field["before"]), after, cause or ""
+        if "after" not in field:
+            yield field["path"], None, None, cause or ""
+            continue
+        before, after = map(_shown, text.sides(field))
+        created = change["action"] == Action.CREATE and field["before"] is None
+        yield field["path"], None if created else before, after, cause or ""
 
 
-def _shown(value: Any) -> str:
-    found = text.written(value)
+def _shown(found: str) -> str:
     return found if len(found) <= LONGEST else f"{found[:LONGEST]}… and {len(found) - LONGEST:,} characters more"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.core.change import Action
 from reconciler.core.document import Document
-from reconciler.core.values import is_mask
+from reconciler.core.values import differs_invisibly, is_mask
 from reconciler.report.signs import BOLD, DIM, RED, YELLOW, cells, count, duration, paint, signed
 from reconciler.report.terminal import clean, guarded
 
@@ -231,7 +231,7 @@ def _fields(change: Document) -> Iterator[str]:
 
 def moved(change: Document, field: Document) -> str:
     """`7 → 8`, cut around the difference where it is long."""
-    before, after = written(field["before"]), written(field["after"])
+    before, after = sides(field)
     cause = f" ({clean(field['cause'])})" if field["cause"] and field["cause"] != change["cause"] else ""
     if change["action"] == Action.CREATE and field["before"] is None:
         return _cut(after, 0) + cause
@@ -245,6 +245,14 @@ def written(value: Any) -> str:
     if isinstance(value, str) and is_mask(value):
         return clean(value)
     return clean(json.dumps(value, ensure_ascii=False))
+
+
+def sides(field: Document) -> tuple[str, str]:
+    """What a field was and is to be; where nobody can see the difference, both without a character that is not plain."""
+    before, after = written(field["before"]), written(field["after"])
+    if before.isascii() and after.isascii() or not differs_invisibly(before, after):
+        return before, after
+    return clean(json.dumps(field["before"])), clean(json.dumps(field["after"]))
 
 
 def _cut(text: str, start: int) -> str:

@@ -501,3 +501,13 @@ def test_nested_fields_in_a_query(tmp_path: Path) -> None:
 def test_a_key_that_cannot_be_read_is_refused(key: str) -> None:
     with pytest.raises(Usage):
         read_fields([key], [])
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [("/tags@x", "/t***@x: 404"), ("/a.b/hoban@s.example", "/a.b/h***@s.example: 404"), ("/tags/7", "/tags/7: 404")],
+)
+def test_no_host_is_taken_for_a_part_of_an_email(path: str, told: str, desk: Desk) -> None:
+    err = desk("api", "GET", path).err
+    assert "error: GET 127.0.0.1:" in err
+    assert told in err

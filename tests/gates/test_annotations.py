@@ -92,3 +92,8 @@ def test_addresses_in_them_are_masked(github: Bench) -> None:
 def test_what_a_message_quotes_is_harmless() -> None:
     told = annotation("\x1b[31mred##[group]x\nsecond %0A wash@serenity.example", Mark("a.yaml", 3, 1))
     assert told == "::error file=a.yaml,line=3::\\x1b[31mred#\\#[group]x%0Asecond %250A w***@serenity.example"
+
+
+def test_the_name_of_a_file_is_as_harmless_as_everything_else() -> None:
+    line = annotation("wrong", Mark("a\x1b[2J\u202e,b:c\n::error ##[group].yaml", 3))
+    assert line == r"::error file=a\x1b[2J\u202e%2Cb%3Ac\n%3A%3Aerror #\#[group].yaml,line=3::wrong"

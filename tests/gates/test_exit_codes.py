@@ -181,6 +181,7 @@ ROWS = (
     Row("--show-personal=ci in CI", "plan m.yaml --show-personal=ci", 0, before=variable("CI", "true")),
     Row("--show-personal=nonsense", "plan m.yaml --show-personal=nonsense", 64),
     Row("no policy file", "plan m.yaml --policy nowhere.yaml", 65),
+    Row("a folder of policy files", "plan m.yaml --policy here", 65, before=file("here/p.yaml", "policy: {}\n")),
     Row("an invalid policy file", "plan m.yaml --policy p.yaml", 65, before=file("p.yaml", "policy: {limits: {deletes: -1}}\n")),
     Row("looser than the policy file", "plan m.yaml --policy p.yaml --detailed-exitcode", 3,
         "policy: {limits: {deletes: 20}}\n" + CHANGED, file("p.yaml", "policy: {}\n")),

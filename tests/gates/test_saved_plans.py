@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from reconciler import workflow
-from reconciler.core.document import Document, saved
+from reconciler.core.document import Document, saved, seal
 from reconciler.core.gates import Approval
 from reconciler.core.outcome import Outcome
 from reconciler.core.rules import NO_RULES, Rules
@@ -221,6 +221,58 @@ def test_an_edit_anywhere_is_refused(bench: Bench) -> None:
     for text in (json.dumps(without), json.dumps({**found, "applicable": False}), json.dumps(found)[:-10], "[]", "null", "", "{"):
         bench.write("edited.json", text)
         assert bench("apply", "edited.json") == 65, text
+    assert bench.writes == []
+
+
+def without_digests(found: Document) -> None:
+    for field in (field for change in found["changes"] for field in change["fields"]):
+        field.pop("before_digest", None)
+
+
+def with_values(found: Document) -> None:
+    for change in found["changes"]:
+        change["fields"] = [{"path": f["path"], "before": None, "after": 1, "cause": None} for f in change["fields"]]
+
+
+def names(*paths: object) -> Callable[[Document], object]:
+    return lambda found: found["manifest"].update(paths=list(paths))
+
+
+ODD: tuple[Callable[[Document], object], ...] = (
+    without_digests,
+    with_values,
+    names(),
+    names(1),
+    names("a\0.yaml"),
+    names("\ud800.yaml"),
+    names(""),
+    names("-"),
+    names("m.yaml", None),
+    lambda found: found["manifest"].update(paths="m.yaml"),
+    lambda found: found["manifest"].update(digest=7),
+    lambda found: found["manifest"].pop("paths"),
+    lambda found: found["manifest"].pop("digest"),
+    lambda found: found.pop("salt"),
+    lambda found: found.update(salt=1),
+    lambda found: found.update(files=["m.yaml"]),
+    lambda found: found.update(files={"m.yaml": 1}),
+    lambda found: found.update(approved=1),
+    lambda found: found.update(scope={"target": [1]}),
+    lambda found: found.update(as_declared={"tag/vip": 1}),
+    lambda found: found["changes"][0].update(id_digest=1),
+)
+
+
+@pytest.mark.parametrize("edit", ODD)
+def test_a_plan_that_was_sealed_anew_without_what_it_needs_is_no_plan(edit: Callable[[Document], object], bench: Bench) -> None:
+    """Somebody else's program may write one, seal and all: it is refused in a sentence, never an internal error."""
+    bench.seed(companies=[{"company_id": "6", "name": "Red"}])
+    assert bench.plan(m="companies: [{company_id: '6', name: Blue}]\n") == 2
+    found = bench.saved()
+    edit(found)
+    bench.write("odd.json", json.dumps({**found, "seal": seal(found)}))
+    assert bench("apply", "odd.json") == 65
+    assert "internal error" not in bench.err
     assert bench.writes == []
 
 
