@@ -68,6 +68,13 @@ def test_ten_are_enough(github: Bench) -> None:
     assert len(annotated(github)) == 10
 
 
+def test_one_mistake_in_many_places_is_one(github: Bench) -> None:
+    assert github("validate", "m.yaml", m="contacts:\n" + "  - {external_id: '1', emial: x}\n" * 50) == 65
+    assert annotated(github) == [
+        "::error file=m.yaml,line=2::unknown key 'emial'; did you mean email? (in 50 places, also at m.yaml:3:24, m.yaml:4:24)"
+    ]
+
+
 def test_no_name_of_a_file_or_a_thing_can_add_a_command(github: Bench) -> None:
     name = "a%0A::warning::b,line=9:c.yaml"
     evil = 'tags: [{name: "x%0A::error::y##[error]z", state: absent}]\n'
