@@ -6,11 +6,15 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
+from tests.answers.fuzz import lied_to, prepare, runs
 from tests.bench import cases, remembered
 from tests.bench.cases import Measured
 
 CASES = cases.CASES | remembered.CASES
+LIES = 2_000
 COLUMNS = ("what", "size", "seconds", "per 1000", "calls", "peak MB")
 
 
@@ -43,6 +47,18 @@ def main() -> None:
                 grown = f"  (x{found.seconds / before.seconds:.1f} for ten times as much)" if before and before.seconds else ""
                 print(" | ".join(row(name, size, found)) + grown + (f"  ({found.note})" if found.note else ""), flush=True)
                 before = found
+    if asked.case is None:
+        lies()
+
+
+def lies() -> None:
+    """Two thousand answers that lie, one in each apply: how many ended otherwise than an honest one lets them."""
+    wrong = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for n, (ledger, seeds) in enumerate(runs(LIES)):
+            world = prepare(Path(folder) / str(n), ledger=ledger)
+            wrong += sum(bool(lied_to(world, seed)) for seed in seeds)
+    print(f"answers that lie: {LIES:,} runs, {wrong} wrong", flush=True)
 
 
 if __name__ == "__main__":
