@@ -149,7 +149,6 @@ class _Show:
         self.session, self.events, self.out = session, events, out
         self.began, self.told = time.monotonic(), list[outcomes.Outcome]()
         self.unrecorded: Incomplete | None = None
-        self.before: int | None = None
 
     def perform(self, work: workflow.Ready, stop: Stop) -> None:
         with progress(sys.stderr, label="applying") as bar:
@@ -166,8 +165,6 @@ class _Show:
             self.events.ended(self.told[-1])
 
     def _started(self, change: Change) -> None:
-        # What was read before the first write, to be able to take it back, is no call of the plan.
-        self.before = self.session.client.sent.total() if self.before is None else self.before
         self.events.started(*_ends(change, self.session.here.app_id))
 
     def _ended(self, outcome: Outcome, bar: Progress) -> None:
@@ -186,8 +183,7 @@ class _Show:
             self.out.lines(outcomes.left(heading, [str(hidden(reason, False)) for reason in reasons], color=self.out.color))
         self.out.write(outcomes.summary(self.told, time.monotonic() - self.began, color=self.out.color))
         if self.told:
-            made = self.session.client.sent.total() - self.before if self.before is not None else 0
-            self.out.write(f"Calls: {work.planned.plan.calls} planned, {made} made.\n")
+            self.out.write(f"Calls: {work.planned.plan.calls} planned, {self.session.client.sent.total()} made.\n")
         self.events.summary(self.told, unproven=len(work.unproven), waiting=len(work.waiting))
         self.out.flush()
         annotate(left_open(replace(work.planned.plan, notes=(*work.unproven, *work.waiting))))

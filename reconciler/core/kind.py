@@ -149,6 +149,8 @@ class LinkKind:
     most: int | None = None
     # The listing says of each link when it was made, and by whom.
     dated: bool = False
+    # A thing shows no more than so many of its own, None where it shows all.
+    shown: int | None = None
 
     @property
     def name(self) -> LinkName:

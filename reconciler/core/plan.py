@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from reconciler.core import globs, order
@@ -83,6 +83,8 @@ class Plan:
     approved: tuple[str, ...] = ()
     undoes: str = ""
     drift: Drift | None = None
+    # The calls that an apply makes beside its writes, by route: looks, counts, and what is kept.
+    reads: Mapping[str, int] = field(default_factory=dict)
     # Whether what is refused for single entries is left out, so that the rest can be applied.
     held: bool = False
     # The fields whose values are times, as (kind, path).
@@ -115,7 +117,7 @@ class Plan:
     @property
     def calls(self) -> int:
         """How many HTTP calls an apply makes, without retries."""
-        return sum(len(job.calls) for job in self.jobs)
+        return sum(self.routes.values())
 
     @property
     def slowest(self) -> str | None:
@@ -128,7 +130,8 @@ class Plan:
     @property
     def routes(self) -> Mapping[str, int]:
         """How many calls go to each route, most first."""
-        return dict(Counter(call.route for job in self.jobs for call in job.calls).most_common())
+        writes = Counter(call.route for job in self.jobs for call in job.calls)
+        return dict((writes + Counter(self.reads)).most_common())
 
     @property
     def seconds(self) -> float:

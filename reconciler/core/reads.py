@@ -10,7 +10,7 @@ from enum import StrEnum
 from reconciler.core.address import Address, LinkName
 from reconciler.core.kind import Identity, Kind
 from reconciler.core.match import Index, Name, index
-from reconciler.core.resource import Live, Resource
+from reconciler.core.resource import Live, Manifest, Resource
 
 # Keys in one search: its answer then fits one page of the largest size (150, API 2.16).
 BATCH = 150
@@ -92,6 +92,18 @@ class Seen:
     def note(self, read: Read) -> None:
         """Remember that this was asked."""
         self.asked.update((read.how, read.by, key) for key in (read.keys or ("",)))
+
+
+def needed(kinds: Sequence[Kind], kind: Kind, manifest: Manifest) -> bool:
+    """Whether a kind must be listed though none of it is declared: to name links, or to type values."""
+    for other in kinds:
+        fields = {name for name, f in other.fields.items() if f.typed_by == kind.name}
+        links = {link.field for link in other.links if link.target == kind.name and kind.whole}
+        if fields or links:
+            for resource in manifest.resources.values():
+                if resource.address.kind == other.name and (fields & resource.fields.keys() or links & resource.links.keys()):
+                    return True
+    return False
 
 
 Question = tuple[Resource | None, str, str]

@@ -77,6 +77,7 @@ class _Cost(_Part):
     calls: int
     seconds: float
     routes: dict[str, int] = {}
+    reads: int = 0
 
 
 class _People(_Part):

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from reconciler.core.resource import Workspace
 from reconciler.intercom import routes
-from reconciler.intercom.http import Client, Request
+from reconciler.intercom.http import Client
 from reconciler.intercom.limiter import Heard
+
+ASK = "GET /me"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Me:
 
 def ask(client: Client) -> Me:
     """Ask the token who it is. Raises IntercomError if it is not accepted."""
-    request = Request("GET", "/me")
+    request = routes.request(ASK, {})
     reply = client.send(request)
     app = reply.body.get("app")
     if not isinstance(app, dict) or not isinstance(app.get("id_code"), str) or not app["id_code"]:

@@ -14,6 +14,7 @@ from reconciler.core.address import Address, LinkName
 from reconciler.core.kind import Kind, LinkKind, Listing
 from reconciler.core.policy import is_share
 from reconciler.core.reads import BATCH, NO_HINTS, Hints, How, Read, Seen, next_reads, spellings
+from reconciler.core.reads import needed as wants
 from reconciler.core.resource import Live, Manifest, Note, Resource, Snapshot, Workspace
 from reconciler.errors import IntercomError
 from reconciler.intercom import me, routes, totals
@@ -139,7 +140,7 @@ class Observer:
         certain: frozenset[Address],
     ) -> match.Match:
         """Ask until the planner of reads has no more questions, and what must be certain was seen by a strong read."""
-        seen, needed = sight.seen[kind.name], self._needed(kind, manifest)
+        seen, needed = sight.seen[kind.name], wants(self.kinds, kind, manifest)
         while True:
             while reads := next_reads(kind, wanted, seen, needed):
                 self._make(kind, reads, sight, pool)
@@ -180,17 +181,6 @@ class Observer:
             sight.seen[kind.name].note(read)
         for read, bodies in zip(reads, pool.map(lambda r: list(self._read(kind, r, sight.seen[kind.name])), reads), strict=True):
             self._take(kind, read, bodies, sight)
-
-    def _needed(self, kind: Kind, manifest: Manifest) -> bool:
-        """Whether a kind must be listed though none of it is declared: to name links, or to type values."""
-        for other in self.kinds:
-            fields = {name for name, f in other.fields.items() if f.typed_by == kind.name}
-            links = {link.field for link in other.links if link.target == kind.name and kind.whole}
-            if fields or links:
-                for resource in manifest.resources.values():
-                    if resource.address.kind == other.name and (fields & resource.fields.keys() or links & resource.links.keys()):
-                        return True
-        return False
 
     def _take(self, kind: Kind, read: Read, bodies: Iterable[Body], sight: Sight) -> None:
         seen = sight.seen[kind.name]

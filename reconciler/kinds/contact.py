@@ -126,8 +126,12 @@ def _rank(thing: Live) -> int:
     return 1 if thing.fields.get("role") == "lead" else 0
 
 
+# A contact shows at most so many of its tags and companies (API 2.16, contact).
+SHOWN = 10
+
+
 def _embedded(field: str, body: Body) -> tuple[Iterable[Any], bool]:
-    """A contact shows at most ten of its tags and companies; `has_more` says that there are others (API 2.16, contact)."""
+    """Some of the tags and companies of a contact; `has_more` says that there are others (API 2.16, contact)."""
     part = body.get(field)
     part = {} if part is None else part
     items = part.get("data", ())
@@ -204,6 +208,7 @@ CONTACT = Kind(
             attach=Write("POST /contacts/{source}/tags", {"id": "{target}"}),
             detach=Write("DELETE /contacts/{source}/tags/{target}"),
             embedded=partial(_embedded, "tags"),
+            shown=SHOWN,
             listing=Listing("GET /contacts/{source}/tags"),
             dated=True,
             # There is no bulk untag for contacts; before 2.16 one unknown id fails the whole call (API 2.14 and 2.16, POST /tags).
@@ -217,6 +222,7 @@ CONTACT = Kind(
             attach=Write("POST /contacts/{source}/companies", {"id": "{target}"}),
             detach=Write("DELETE /contacts/{source}/companies/{target}"),
             embedded=partial(_embedded, "companies"),
+            shown=SHOWN,
             listing=Listing("GET /contacts/{source}/companies", items=("companies", "data"), style="pages", per_page=50),
             lost_source="User Not Found",
             # 400 contact_company_limit_exceeded (API 2.16; developers.intercom.com, unversioned changes, February 2026).

@@ -30,6 +30,7 @@ from reconciler.workflow import imaging
 from reconciler.workflow.comparing import as_declared, compare, counted, moved, observe
 from reconciler.workflow.keeping import recording, signal_of
 from reconciler.workflow.manifests import planned_pin
+from reconciler.workflow.planning import reads
 from reconciler.workflow.remembering import recall
 from reconciler.workflow.session import Planned, Ready, Session
 from reconciler.workflow.since import Agreed
@@ -150,9 +151,10 @@ def _compiled(session: Session, found: Document, fresh: tuple[Plan, Case], whole
     made, case = fresh
     steps = keep(made.steps, held.keep)
     jobs = compile_steps(session.kinds, steps, session.client.version, unsure(session.kinds, steps, case.live))
-    refuse(over_calls(rules, sum(len(job.calls) for job in jobs)))
+    refuse(over_calls(rules, session.client.sent.total() + sum(len(job.calls) for job in jobs)))
     unmade = tuple(f"{h.action} {h.address}" for h in held.unmade)
-    planned = Planned(replace(made, steps=steps, jobs=jobs), case, _found(found, whole, session.here.app_id), doubted(found))
+    made = replace(made, steps=steps, jobs=jobs)
+    planned = Planned(replace(made, reads=reads(session, made, case)), case, _found(found, whole, session.here.app_id), doubted(found))
     natural = {thing.address: thing.id for things in case.live.things.values() for thing in things.values()}
     return Ready(planned, jobs, whole, unmade, found.get("seal", ""), {**natural, **case.live.pairs})
 

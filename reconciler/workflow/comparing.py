@@ -15,7 +15,7 @@ from reconciler.core.change import DRIFTED, Action, Cause, Change, LinkChange, T
 from reconciler.core.diff import Difference
 from reconciler.core.gates import Case
 from reconciler.core.image import recounted
-from reconciler.core.memory import Deaf, Memory
+from reconciler.core.memory import Deaf, Memory, Thing
 from reconciler.core.orphan import candidates, foreign, orphans
 from reconciler.core.plan import Drift
 from reconciler.core.rename import notes, pairs, same_person
@@ -92,11 +92,16 @@ def _others(memory: Memory, live: Snapshot) -> tuple[Note, ...]:
 
 def _arrived(session: Session, manifest: Manifest, memory: Memory, found: Difference) -> tuple[Note, ...]:
     """Notes on people who arrive while somebody of ours who looks like them left the manifest."""
+    gone = newcomers(session, manifest, memory, found)
+    return tuple(same_person(session.kinds, found.changes, _read(session, gone))) if gone else ()
+
+
+def newcomers(session: Session, manifest: Manifest, memory: Memory, found: Difference) -> Sequence[Thing]:
+    """The people of ours who left the manifest while somebody arrives: who arrives may be one of them."""
     lenient = {kind.name for kind in session.kinds if kind.lenient}
     if not any(c.action is Action.CREATE and c.address.kind in lenient for c in found.changes):
         return ()
-    gone = [record for record in candidates(manifest, memory) if record.kind in lenient][:LEFT]
-    return tuple(same_person(session.kinds, found.changes, _read(session, [record.name for record in gone])))
+    return [record.name for record in candidates(manifest, memory) if record.kind in lenient][:LEFT]
 
 
 def _read(session: Session, wanted: Sequence[tuple[str, str]]) -> Sequence[Live]:

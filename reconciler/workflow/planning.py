@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from reconciler.core import globs
+from reconciler.core import cost, globs
 from reconciler.core.calls import Call, Ref
 from reconciler.core.document import MASKED, Document, View, document
 from reconciler.core.doubt import doubts
@@ -20,9 +21,10 @@ from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Manifest, Note, Snapshot, Workspace
 from reconciler.core.rules import NO_RULES, Rules, govern, over_calls
 from reconciler.kinds import KINDS
-from reconciler.workflow.comparing import as_declared, compare, counted, drift_of, observe, renames, traced
+from reconciler.workflow.comparing import as_declared, compare, counted, drift_of, newcomers, observe, renames, traced
 from reconciler.workflow.comparing import moved as moved_only
-from reconciler.workflow.remembering import recall
+from reconciler.workflow.imaging import keepers
+from reconciler.workflow.remembering import hints, recall
 from reconciler.workflow.session import Planned, Session
 from reconciler.workflow.since import Agreed
 
@@ -72,8 +74,27 @@ def ruled(session: Session, made: Plan, case: Case, rules: Rules) -> Plan:
     held = held_entries(refused, case.manifest.policy)
     if held and not made.scope.moved:
         made = without_entries(case, made, held.__contains__, session.client.version)
+    made = replace(made, reads=reads(session, made, case))
     refused = (*refused, *over_calls(rules, made.calls))
     return replace(made, refused=refused, notes=(*made.notes, *notes), approved=approved, held=bool(held))
+
+
+def reads(session: Session, made: Plan, case: Case) -> Mapping[str, int]:
+    """The calls that an apply of a plan makes beside its writes, by route; none where it has nothing to do."""
+    from reconciler.intercom import me
+
+    if not made.steps:
+        return {}
+    kinds = {kind.name: kind for kind in session.kinds}
+    kept = cost.kept(kinds, made.changes, anywhere=bool(keepers(session)))
+    if made.undoes:
+        # What a run did is looked at as a whole, now and then.
+        return Counter(session.client.sent) + kept
+    touched = {end for c in made.changes for end in (c.address, c.target) if end}
+    part = narrow(session.kinds, case.manifest, touched.__contains__)
+    arrived = len(newcomers(session, part, case.memory, case.difference))
+    looks = cost.looked_at(session.kinds, part, case.live, hints(session, part, case.memory), frozenset(touched), arrived)
+    return looks + cost.counted(kinds, case.live, made.changes) + kept + Counter({me.ASK: 1})
 
 
 def _unmatched(manifest: Manifest, scope: Scope, app_id: str) -> tuple[Note, ...]:
@@ -111,8 +132,10 @@ def origins_of(base: Manifest, manifest: Manifest, plan: Plan, kinds: Sequence[K
 
 
 def listed_calls(plan: Plan) -> list[str]:
-    """The HTTP calls of a plan in order, ids that are not known yet by their address; no bodies."""
-    return [_call_line(call, plan.workspace) for job in plan.jobs for call in job.calls]
+    """The HTTP calls of a plan: the reads by their routes, then the writes in order, ids that are not known yet by their address; no
+    bodies."""
+    looks = [route for route, number in plan.reads.items() for _ in range(number)]
+    return [*looks, *(_call_line(call, plan.workspace) for job in plan.jobs for call in job.calls)]
 
 
 def _call_line(call: Call, here: Workspace) -> str:

@@ -109,13 +109,14 @@ def test_a_name_that_means_the_thing_after_all_is_used(route: MakeRoute) -> None
     found = told.document(path)
     told.box.forget_requests()
     assert {o.status for o in told.converge(path)} == {Status.APPLIED}
-    assert len(told.box.writes) == found["cost"]["calls"] == 2
+    assert len(told.box.writes) == found["cost"]["calls"] - found["cost"]["reads"] == 2
     assert set(company(told.box, "6")["tags"]) == {"5"}
 
 
 def test_names_alike_cost_nothing_where_nothing_goes_by_them(route: MakeRoute) -> None:
     told = route({"tags": ["vip", "other"], "contacts": [{"external_id": str(n)} for n in range(3)]})
-    assert told.document(told.manifest({"tags": ["vip"], "contacts": _people(3, ["vip"])}))["cost"]["calls"] == 1
+    cost = told.document(told.manifest({"tags": ["vip"], "contacts": _people(3, ["vip"])}))["cost"]
+    assert cost["calls"] - cost["reads"] == 1
 
 
 # ---- what the reply says
