@@ -189,9 +189,20 @@ def without(steps: Sequence[Step], excluded: Iterable[int]) -> set[int]:
 
 
 def concerned(steps: Sequence[Step], entries: Callable[[Address], bool]) -> set[int]:
-    """The positions of the changes at some entries or of links to them, with all that need those."""
+    """The positions of the changes at some entries or of links to them, with all that need those. What would be deleted to free a value
+    for one of them stays too: it could not come back."""
     about = {i for i, s in enumerate(steps) if entries(s.change.address) or (s.change.target is not None and entries(s.change.target))}
-    return set(range(len(steps))) - without(steps, about)
+    while True:
+        out = set(range(len(steps))) - without(steps, about)
+        spared = {n for i in out for n in steps[i].needs - out if _dies_for(steps[n].change, steps[i].change)}
+        if not spared:
+            return out
+        about |= spared
+
+
+def _dies_for(giver: Change, taker: Change) -> bool:
+    """Whether a change that another one needs deletes for good, to free a value for it."""
+    return giver.action is Action.DELETE and taker.target is None and giver.address.kind == taker.address.kind
 
 
 def keep(steps: Sequence[Step], kept: Iterable[int]) -> tuple[Step, ...]:

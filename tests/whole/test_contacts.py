@@ -495,6 +495,19 @@ def test_nobody_is_deleted_for_a_value_that_cannot_be_taken_then(route: MakeRout
     assert contact(told.box, email="free@x.example")["external_id"] == "1"
 
 
+def test_nobody_is_deleted_for_somebody_who_is_refused(route: MakeRoute) -> None:
+    told = route({"contacts": [{"external_id": "1", "email": "free@x.example"}, {"external_id": "2"}, {"external_id": "3"}]})
+    people = [
+        {"external_id": "1", "state": "absent"},
+        {"external_id": "2", "email": "free@x.example", "custom_attributes": {"nobody": "knows"}},
+        {"external_id": "3", "name": "Three"},
+    ]
+    policy = {"refused_entries": "hold", "limits": {"contact_deletes": 1}}
+    outcomes = told.converge(told.manifest({"policy": policy, "contacts": people}))
+    assert statuses(outcomes) == {"update contact/3": "applied"}
+    assert contact(told.box, email="free@x.example")["external_id"] == "1"
+
+
 def test_who_is_told_to_free_a_value_is_named_with_both_places_and_no_e_mail(route: MakeRoute) -> None:
     told = route({"contacts": [{"email": "ops@x.example"}, {"external_id": "2"}]})
     people = "contacts:\n  - {email: ops@x.example, state: archived}\n  - {external_id: '2', email: ops@x.example}\n"
