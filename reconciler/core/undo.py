@@ -14,13 +14,14 @@ from reconciler.core.change import Action, LinkChange, ThingChange
 from reconciler.core.diff import live_value
 from reconciler.core.image import HIDDEN, Deed, End, Image, Moved, values_of
 from reconciler.core.kind import Field, Kind
-from reconciler.core.match import Index, index
+from reconciler.core.match import Index, described, index
 from reconciler.core.memory import Memory, Record, Thing, Tie, with_tie, without_tie
 from reconciler.core.outcome import Outcome
 from reconciler.core.policy import Limits, Policy
 from reconciler.core.recording import Scribe
 from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Live, Manifest, Note, Pin, Resource, Snapshot, WrittenLinks
+from reconciler.core.values import spelled
 from reconciler.errors import Mark
 
 CHANGED, LOST = "changed since", "cannot come back"
@@ -216,6 +217,7 @@ class _Draft:
         self.mark = Mark(f"run {image.run}")
         self.parts: dict[Thing, _Part] = {}
         self.notes: list[Note] = []
+        self.refusals: list[Refusal] = []
         self.skipped: set[Place] = set()
         self.files: dict[Address, str] = {}
         self.ours: set[tuple[Thing, Thing]] = set()
@@ -322,12 +324,20 @@ class _Draft:
         if thing and thing.id == deed.source.id:
             self.lost(name, "is still there under its old id: if it was deleted, that takes effect later; undo again when it is gone")
             self.skipped.add((name, ""))
+        elif thing and spelled(thing.key) != spelled(deed.key):
+            self.refusals.append(self._in_its_place(kind, name, thing))
         elif thing:
             again = _Part(kind, thing.id, deed.by, str(thing.fields[deed.by]))
             self.parts[kind.name, str(deed.source.id)] = again
             self.notes.append(Note(CHANGED, f"is there again (id {thing.id}): only links that it lacks are made", again.address, self.mark))
         else:
             self.parts[kind.name, str(deed.source.id)] = self._anew(kind, deed, name)
+
+    def _in_its_place(self, kind: Kind, name: Address, thing: Live) -> Refusal:
+        """To make it anew by its name would hit another thing, which Intercom takes for it."""
+        text = f"{self.mark}: {kind.name} {name.key!a} cannot come back while {described(thing)} is live, which is another one"
+        now = "to Intercom the two names are one; rename or delete that one, then undo"
+        return Refusal("twins", f"{text}: {now}", entries=(name,))
 
     def _anew(self, kind: Kind, deed: Deed, name: Address) -> _Part:
         """A thing with all that it had, but for its id."""
@@ -469,7 +479,7 @@ class _Draft:
         links = frozenset((known[a], known[b]) for a, b in self.ours if a in known and b in known)
         notes = (*(n for n in self.live.notes if n.topic != "merged"), *sorted(set(self.notes), key=_of_note))
         twins = tuple(part for part in self.parts.values() if (part.kind.name, part.id) in self.live.twins)
-        refusals = (*self.live.refusals, *map(self._twin, twins))
+        refusals = (*self.live.refusals, *self.refusals, *map(self._twin, twins))
         withheld = self.live.withheld | {part.address for part in twins}
         live = replace(self.live, pairs=pairs, merged=frozenset(), vanished={}, notes=notes, refusals=refusals, withheld=withheld)
         return Undo(declared(self.image, resources), live, frozenset(self.skipped), Ownership(self.files, links))

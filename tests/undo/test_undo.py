@@ -319,16 +319,25 @@ def test_what_was_made_and_then_changed_stays(told: Route) -> None:
 
 def test_what_is_there_again_is_left_as_it_is_and_gets_its_links(told: Route) -> None:
     run(told, tags=[{"name": "vip", "state": "absent"}], companies=[{"company_id": "6", "state": "absent"}])
-    tag = by_hand(told, "POST", "/tags", {"name": "VIP"})["id"]
+    tag = by_hand(told, "POST", "/tags", {"name": "vip"})["id"]
     company = by_hand(told, "POST", "/companies", {"company_id": "6", "name": "Another Sun"})["id"]
     found = told_of(told)
     again = "is there again (id {}): only links that it lacks are made"
-    assert notes(found, CHANGED) == {"tag/VIP": [again.format(tag)], "company/6": [again.format(company)]}
+    assert notes(found, CHANGED) == {"tag/vip": [again.format(tag)], "company/6": [again.format(company)]}
     assert {change.split()[0] for change in changes(found)} == {"attach"}
     take_back(told)
     assert workspace(told)["company"]["6"]["name"] == "Another Sun"
-    assert workspace(told)["contact"][ZOE]["tags"] == ["Beta", "VIP"]
+    assert workspace(told)["contact"][ZOE]["tags"] == ["Beta", "vip"]
     assert workspace(told)["contact"][ZOE]["companies"] == ["6"]
+
+
+@pytest.mark.parametrize("others", [["VIP"], ["VIP", "Vip"]])
+def test_another_tag_never_gets_what_one_had_that_was_deleted(others: list[str], told: Route) -> None:
+    run(told, tags=[{"name": "vip", "state": "absent"}])
+    told.box.seed({"tags": [{"name": name, "id": f"90{i}"} for i, name in enumerate(others)]})
+    found = told_of(told)
+    assert ([refused["gate"] for refused in found["refused"]], changes(found)) == (["twins"], [])
+    assert all(f"{name!a} (id 90{i}" in found["refused"][0]["message"] for i, name in enumerate(others))
 
 
 def test_a_company_that_is_still_going_is_not_made_anew(route: MakeRoute) -> None:
