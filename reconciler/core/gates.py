@@ -89,9 +89,10 @@ def _with_approval(found: Sequence[Refusal], live: Snapshot, kinds: Sequence[Kin
 
 
 def fingerprint(changes: Sequence[Change], live: Snapshot, left_out: Sequence[Address] = ()) -> str:
-    """Twelve hex over what changes are: actions, addresses, ids and targets, in any order, not over counts; and over who is left out."""
+    """Twelve hex over what changes are: actions, addresses, ids, targets and choices taken away, in any order, not over counts; and over
+    who is left out."""
     here = live.workspace
-    asked = [(c.action, c.address, c.id or "", c.target or "") for c in changes]
+    asked = [(c.action, c.address, c.id or "", c.target or "", *_choices(c)) for c in changes]
     lines = sorted("\0".join(map(str, one)) for one in (*asked, *(("left out", address, "", "") for address in left_out)))
     return hashlib.sha256("\n".join((here.app_id, here.region, *lines)).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
@@ -161,6 +162,11 @@ def _unknown(changes: Sequence[Change]) -> Iterator[Refusal]:
 def _drops(change: Change) -> bool:
     """Whether an update takes something away that others may carry: choices, which alone are counted for an update."""
     return isinstance(change, ThingChange) and change.action in (Action.UPDATE, Action.UNARCHIVE) and bool(change.uses)
+
+
+def _choices(change: Change) -> Sequence[str]:
+    """The choices that a change takes away: who approves that one goes does not approve it of another one."""
+    return sorted(use.where for use in change.uses) if isinstance(change, ThingChange) and _drops(change) else []
 
 
 def _carried(change: Change) -> Sequence[Use]:

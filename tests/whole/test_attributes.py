@@ -383,3 +383,15 @@ def test_an_attribute_costs_one_file() -> None:
     )
     files = sorted(str(Path(line).relative_to(house)) for line in named.stdout.split() if line.endswith(".py") and "/sandbox/" not in line)
     assert files == ["kinds/__init__.py", "kinds/attribute.py"]
+
+
+def test_an_approval_that_one_option_goes_is_none_that_another_one_goes(route: MakeRoute) -> None:
+    told = route({"attributes": [{"name": "tier", "model": "company", "options": ["gold", "silver", "iron"]}]})
+
+    def word(*left: str) -> str:
+        entry = {"name": "tier", "model": "company", "data_type": "options", "options": list(left)}
+        (refused,) = told.document(told.manifest({"attributes": [entry]}))["refused"]
+        return str(refused["approve"])
+
+    assert word("gold", "iron") == word("iron", "gold")
+    assert word("gold", "iron") != word("gold", "silver")
