@@ -13,7 +13,7 @@ import pytest
 from reconciler import workflow
 from reconciler.core.document import Document, saved
 from reconciler.core.plan import Scope
-from reconciler.errors import Refused
+from reconciler.errors import Refused, Stale
 from reconciler.kinds import KINDS
 from reconciler.manifest.schema import schema
 from tests.conftest import MakeRoute
@@ -196,6 +196,23 @@ def test_a_tombstone_by_id_that_is_done_is_done(route: MakeRoute) -> None:
     assert statuses(told.converge(path)) == {"delete tag/id:5": "applied"}
     found = told.document(path)
     assert (changes(found), gates(found), notes(found, "unproven")) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"tags": [{"id": "5", "state": "absent"}]},
+        {"tags": [{"id": "5"}], "contacts": [{"external_id": "26", "tags": [{"id": "5"}]}]},
+        {"tags": [{"id": "5"}], "contacts": [{"external_id": "25", "tags": [{"id": "5", "state": "absent"}]}]},
+    ],
+)
+def test_what_an_id_was_called_when_it_was_reviewed_is_what_its_apply_is_held_to(route: MakeRoute, written: dict[str, Any]) -> None:
+    told = route({"tags": [VIP], "contacts": PEOPLE}, ledger=True)
+    found = told.saved(told.manifest(written))
+    told.box.ws.store.put("tag", {**(told.box.ws.store.get("tag", "5") or {}), "name": "gold"})
+    with pytest.raises(Stale, match="it is called 'gold' now"):
+        told.apply(found)
+    assert told.box.writes == []
 
 
 # ── as written ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -96,6 +96,11 @@ class ThingChange:
         return None
 
     @property
+    def called(self) -> str:
+        """What the thing is called that this names by its id."""
+        return self.key
+
+    @property
     def subject(self) -> tuple[str, str, str]:
         """What a plan can hold only one of."""
         return (self.action, str(self.address), "")
@@ -116,6 +121,11 @@ class LinkChange:
     cause: Cause | None = None
     # What names the target in Intercom, where its address is an id.
     target_key: str = ""
+
+    @property
+    def called(self) -> str:
+        """What the thing is called that this names by its id."""
+        return self.target_key
 
     @property
     def remark(self) -> str:

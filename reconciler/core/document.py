@@ -29,13 +29,15 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """How one change of a saved plan is recognised: by its action and ends as shown, and by digests of its live id and before-values."""
+    """How one change of a saved plan is recognised: by its action and ends as shown, and by digests of its live id and before-values,
+    and of what the thing was called that it names by an id."""
 
     action: str
     address: str
     target: str | None
     fields: Mapping[str, str]
     id: str | None = None
+    called: str | None = None
 
     @property
     def subject(self) -> tuple[str, str, str]:
@@ -200,6 +202,7 @@ def saved(kinds: Sequence[Kind], plan: Plan, salt: str, enclosed: Enclosed = NOT
     for written, change in zip(found["changes"], plan.changes, strict=True):
         # A name may pass to another thing meanwhile, which nobody decided about.
         written["id_digest"] = digest(salt, change.id) if change.id else None
+        written["name_digest"] = digest(salt, change.called) if change.called else None
         for named, moved in zip(written["fields"], change.fields, strict=True):
             del named["before"], named["after"]
             named["before_digest"] = digest(salt, moved.before)
@@ -221,7 +224,8 @@ def to_look_at(found: Document) -> Document:
     """A saved plan as one to look at: without digests, seal and embedded manifest, so that nothing can be applied from it."""
     if "applicable" not in found:
         return found
-    changes = [{**_less(c, "id_digest"), "fields": [_less(f, "before_digest") for f in c["fields"]]} for c in found["changes"]]
+    bare = [{**change, "fields": [_less(field, "before_digest") for field in change["fields"]]} for change in found["changes"]]
+    changes = [_less(change, "id_digest", "name_digest") for change in bare]
     return {**_less(found, "confidential", "salt", "files", "seal", "as_declared", "doubts"), "applicable": False, "changes": changes}
 
 
@@ -238,10 +242,12 @@ def doubted(found: Document) -> Doubts:
 
 def holds(found: Document) -> tuple[Hold, ...]:
     """What a saved plan holds its apply to."""
-    return tuple(
-        Hold(c["action"], c["address"], c["target"], {f["path"]: f["before_digest"] for f in c["fields"]}, c.get("id_digest"))
-        for c in found["changes"]
-    )
+    return tuple(map(_hold, found["changes"]))
+
+
+def _hold(change: Document) -> Hold:
+    fields = {field["path"]: field["before_digest"] for field in change["fields"]}
+    return Hold(change["action"], change["address"], change["target"], fields, change.get("id_digest"), change.get("name_digest"))
 
 
 def digest(salt: str, value: Any) -> str:

@@ -70,6 +70,8 @@ def _moved(planned: Hold, change: Change, salt: str) -> str:
     """Why a change is not the planned one: another field, or another value before it."""
     if planned.id and change.id and planned.id != digest(salt, change.id):
         return "another thing has this name now"
+    if planned.called and planned.called != digest(salt, change.called):
+        return f"it is called {change.called!a} now, and had another name when this was planned"
     new = [f.path for f in change.fields if f.path not in planned.fields]
     if new:
         return f"{', '.join(new)} was not in the plan"
