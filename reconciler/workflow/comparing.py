@@ -138,7 +138,7 @@ def _lost_ends(session: Session, manifest: Manifest, memory: Memory, live: Snaps
     for address in sorted(a for a, r in manifest.resources.items() if r.gone and a not in live.pairs):
         kind, resource = kinds[address.kind], manifest.resources[address]
         sent = _unanswered(memory, address, (Action.ARCHIVE, Action.DELETE))
-        weak = not kind.whole and kind.identity[resource.by].find is None and address not in live.vanished
+        weak = not kind.whole and kind.identity[resource.by].find is None
         if weak and sent and sent + LAG > session.now():
             text = f"what is to end it was sent and never answered, and search may not show the truth before {moment(sent + LAG)}"
             notes.append(Note("unproven", text, address, resource.mark, True, sent + LAG))

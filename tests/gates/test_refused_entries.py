@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.address import Address
+from tests.conftest import MakeRoute
 from tests.gates.conftest import Bench
 
 TWO = {"contacts": [{"external_id": "1", "email": "wash@s.example"}]}
@@ -65,6 +67,17 @@ def test_a_saved_plan_holds_what_it_was_made_without(bench: Bench) -> None:
         assert bench("apply", "plan.json") == 5
         assert "identity" in bench.out
     assert bench.writes == ["POST /tags"]
+
+
+def test_nothing_of_a_refused_entry_goes_on_record_as_found(route: MakeRoute) -> None:
+    people = [{"external_id": "1", "email": "wash@s.example", "name": "Wash"}, {"external_id": "2", "name": "Zoe"}]
+    told = route({"contacts": people}, ledger=True)
+    path = told.manifest((ONE_BAD % "hold").replace(", tags: [vip]", "") + "- {external_id: '2', name: Zoe}\n")
+    for _ in range(2):
+        told.converge(path)
+        assert told.ledger
+        memory = told.ledger.memory(told.app_id(), "default")
+        assert [memory.at(Address("contact", key)) is not None for key in ("1", "wash@s.example", "2")] == [False, False, True]
 
 
 DEPENDING = {

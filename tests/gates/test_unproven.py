@@ -57,6 +57,19 @@ def test_what_is_unproven_is_annotated_at_its_entry(bench: Bench, monkeypatch: p
         assert "::warning file=m.yaml,line=2::withheld: contact/l***@mail.example#" in bench.err
 
 
+def test_what_is_proved_since_the_plan_was_made_is_not_unproven_any_more(route: MakeRoute) -> None:
+    told = route(ledger=True, search_delay=120)
+    path = told.manifest(LEAD.replace("tags: [vip]", "name: Zoe").removeprefix("name: Zoe\n"))
+    told.box.faults.add("POST", "^/contacts$", drop="after")
+    told.converge(path)
+    kept = told.saved(path)
+    assert len(kept["unproven"]) == 1
+    for wait, number in ((0, 1), (130, 0)):
+        told.clock.now += wait
+        with told.session() as session:
+            assert len(workflow.ready(session, kept, workflow.planned_manifest(kept)).unproven) == number
+
+
 ARCHIVED = "contacts: [{external_id: '1', state: archived}, {email: wash@s.example, state: archived}]\n"
 
 
