@@ -18,7 +18,7 @@ from reconciler.cli.connection import Intercom, connected, intercom_options
 from reconciler.cli.manifest import PATHS
 from reconciler.cli.memory import Memory, lock_options, locked
 from reconciler.cli.plan import in_folder, left_open, make, render, ruled, scoped
-from reconciler.cli.running import DECLINED, Stop, annotate, stoppable
+from reconciler.cli.running import DECLINED, Stop, agreed, annotate, stoppable
 from reconciler.core.change import Change
 from reconciler.core.document import Enclosed, saved
 from reconciler.core.outcome import Outcome, Status
@@ -113,7 +113,7 @@ def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, events: Events) -> i
     planned = make(manifest, wanted.intercom, wanted.memory, wanted.scope, wanted.rules)
     render(workflow.documented(planned.plan), "text")
     workflow.refuse_whole(planned)
-    if planned.plan.steps and not wanted.auto_approve and not click.confirm("Apply this plan?", err=True):
+    if planned.plan.steps and not wanted.auto_approve and not agreed("Apply this plan?"):
         Terminal(sys.stderr).say("Not applied; nothing was written.")
         return DECLINED
     with connected(wanted.intercom, manifest.pin, writes=True, memory=wanted.memory) as session, locked(session, wanted.memory):

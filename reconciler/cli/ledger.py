@@ -15,7 +15,7 @@ from reconciler import workflow
 from reconciler.cli.connection import Intercom, connected, intercom_options, name_in_folder, pin_of_folder, refuse_other
 from reconciler.cli.lookup import APP_ID, pinned
 from reconciler.cli.memory import Memory, ledger_options, lock_options, locked, say_taken_over
-from reconciler.cli.running import DECLINED, whoever
+from reconciler.cli.running import DECLINED, agreed, whoever
 from reconciler.core.address import Address
 from reconciler.core.adoption import Adoption, Standing
 from reconciler.core.privacy import shown
@@ -75,7 +75,7 @@ def _adopt_declared(paths: tuple[str, ...], intercom: Intercom, memory: Memory, 
         if found.left:
             Terminal(sys.stderr).say(f"not listed: {adopting.left_out(found)}")
         question = f"Take {found.taken} of these into the ledger, as name: {manifest.name}?"
-        if found.taken and not auto_approve and not click.confirm(question, err=True):
+        if found.taken and not auto_approve and not agreed(question):
             Terminal(sys.stderr).say("Not adopted; nothing was written.")
             return DECLINED
         _take(books, sought, found)

@@ -44,6 +44,18 @@ def whoever() -> str:
     return f"{account} on {socket.gethostname()} (process {os.getpid()})"
 
 
+def agreed(question: str) -> bool:
+    """Whether a person says yes; an input that ends is a no. Raises click.Abort at an interrupt."""
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort as abort:
+        # click makes one of both.
+        if not isinstance(abort.__context__, EOFError):
+            raise
+        click.echo(err=True)
+        return False
+
+
 def run(command: click.Command, arguments: Sequence[str]) -> int:
     """The exit code of a verb. Whatever it raised has been said on stderr, in one sentence, without personal values."""
     try:

@@ -207,16 +207,19 @@ def test_at_a_terminal_it_lists_and_asks_and_a_no_records_nothing(desk: Keeping)
     assert len(desk.lines) == 5
     assert "Take 5 of these into the ledger, as name: default?" in desk.err
     assert not desk.home.exists()
+    answer(desk, "")
+    assert desk("adopt", "--all", "m.yaml") == 1
+    assert not desk.home.exists()
     answer(desk, "y\n")
     assert desk("adopt", "--all", "m.yaml") == 0
     assert len(desk.ours()) == 5
 
 
-@pytest.mark.parametrize("no", ["n\n", "\n", "no\n"])
+@pytest.mark.parametrize("no", ["n\n", "\n", "no\n", "the end of the input"])
 def test_a_no_to_a_plan_is_an_answer_and_no_error(desk: Keeping, no: str) -> None:
-    answer(desk, no)
+    answer(desk, no if no.endswith("\n") else "")
     assert desk("apply", "m.yaml", m="tags: [vip, new]\n") == 1
-    assert desk.err.endswith("Apply this plan? [y/N]: Not applied; nothing was written.\n")
+    assert desk.err.replace(": \n", ": ").endswith("Apply this plan? [y/N]: Not applied; nothing was written.\n")
     assert (desk.box.writes, desk.home.exists()) == ([], False)
 
 
