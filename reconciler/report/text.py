@@ -318,7 +318,9 @@ def verdict(document: Document) -> str:
         return "nothing can be said of this workspace"
     if drift.get("refused"):
         return f"nothing can be said of {_entries(drift['refused'])}"
-    return "apply would leave this out" if document.get("held") else "apply would write nothing"
+    # What stops a whole plan concerns no entry of it.
+    held = document.get("held") and all(refusal.get("entries") for refusal in document["refused"])
+    return "apply would leave this out" if held else "apply would write nothing"
 
 
 def _entries(number: int) -> str:

@@ -57,6 +57,14 @@ def test_what_is_not_refused_is_applied_under_hold_and_says_what_was_left_out(be
     assert bench("apply", "m.yaml", "--auto-approve", m="tags: [vip]\ncontacts:\n- {external_id: '1', name: Wash, tags: [vip]}\n") == 0
 
 
+def test_what_stops_a_whole_plan_is_not_said_to_be_left_out_beside_what_is(bench: Bench) -> None:
+    bench.seed(**TWO)
+    assert bench("plan", "m.yaml", m=(ONE_BAD % "hold").replace("hold}", "hold, limits: {creates: 0}}")) == 0
+    assert "REFUSED: apply would write nothing, for 2 reasons" in bench.out
+    assert bench("apply", "m.yaml", "--auto-approve") == 3
+    assert bench.writes == []
+
+
 def test_a_saved_plan_holds_what_it_was_made_without(bench: Bench) -> None:
     bench.seed(**TWO)
     assert bench.plan(m=ONE_BAD % "hold") == 3
