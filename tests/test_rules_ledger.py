@@ -752,7 +752,7 @@ def test_a_file_of_another_repository_speaks_for_itself_alone(route: MakeRoute, 
     monkeypatch.chdir(told.folder / "two")
     found = told.document(told.manifest(PRUNING + "tags: [zzzzzzzzz]\n", "two/intercom.yaml"))
     assert changes(found) == ["create tag/zzzzzzzzz"]
-    assert topics(found, "not read")[0].endswith("declared in intercom.yaml, which was not given: left alone")
+    assert topics(found, "not read")[0].endswith("declared in intercom.yaml of another repository, which was not given: left alone")
 
 
 @pytest.mark.parametrize(

@@ -168,8 +168,11 @@ class Files:
     vanished: frozenset[str] = frozenset()
 
     def unread(self, record: Record) -> Sequence[str]:
-        """The paths of those files that declared a thing, and may still, as nobody read them in this run."""
-        return [path_of(file) for file in record.files if file not in self.read and file not in self.vanished]
+        """What to call those files that declared a thing, and may still, as nobody read them in this run: by their paths, and one whose
+        path was read here by its being another repository's."""
+        here = {path_of(file) for file in self.read}
+        left = [path_of(file) for file in record.files if file not in self.read and file not in self.vanished]
+        return [f"{path} of another repository" if path in here else path for path in left]
 
 
 def path_of(file: str) -> str:
