@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
@@ -14,6 +15,8 @@ from reconciler.core.values import quoted, skeleton
 
 # From this likeness on a name is more often a slip than another thing.
 CLOSE = 0.8
+# From this one on it is worth asking whether a name that nobody knows is a slip.
+SLIP = 0.6
 STAYS = "Intercom never deletes one, so a second would stay"
 
 
@@ -23,9 +26,14 @@ def twin(key: str, names: Iterable[str]) -> str:
     return next((name for name in sorted(names) if skeleton(name) == look and name != key), "")
 
 
-def close(key: str, names: Iterable[str]) -> str:
-    """The name that this one is most like, if it is very like one."""
-    return next(iter(difflib.get_close_matches(key, sorted(names), 1, CLOSE)), "")
+def close(key: str, names: Iterable[str], likeness: float = CLOSE) -> str:
+    """The name that this one is most like, if it is very like one; case and what stands between words tell no names apart."""
+    forms = {_loose(name): name for name in sorted(names, reverse=True)}
+    return next((forms[form] for form in difflib.get_close_matches(_loose(key), sorted(forms), 1, likeness)), "")
+
+
+def _loose(name: str) -> str:
+    return skeleton(re.sub("[-_]", " ", name))
 
 
 def resembling(

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from reconciler.core.address import Address
-from reconciler.core.alike import STAYS, close, twin
+from reconciler.core.alike import SLIP, STAYS, close, twin
 from reconciler.core.choices import among, outside
 from reconciler.core.kind import Field, Kind
 from reconciler.core.refusal import Refusal
@@ -74,7 +74,7 @@ def _types(known: Typing, owner: str) -> bool:
 def _way_on(key: str, names: frozenset[str]) -> str:
     if other := twin(key, names):
         return f", but {other!a} is, which differs in case, in blanks or invisibly; write that name: {STAYS}"
-    if other := close(key, names):
+    if other := close(key, names, SLIP):
         return f"; did you mean {quoted(other)}? If not, declare it under `attributes:`"
     return "; declare it under `attributes:`, or correct the name"
 
