@@ -104,12 +104,12 @@ class _Plan(_Part):
     applicable: bool = False
     salt: str = ""
     approved: list[str] = []
-    files: dict[str, str] | None = None
+    files: dict[str, str] = {}
     changes: list[_Change]
     summary: dict[str, int]
     cost: _Cost
     refused: list[_Refusal]
-    notes: list[_Note] = []
+    notes: list[_Note]
     held: bool = False
     retry: bool = False
     unproven: list[_Unproven] = []

@@ -240,6 +240,8 @@ def names(*paths: object) -> Callable[[Document], object]:
 
 ODD: tuple[Callable[[Document], object], ...] = (
     without_digests,
+    lambda found: found.pop("notes"),
+    lambda found: found.update(files=None),
     with_values,
     names(),
     names(1),
