@@ -139,6 +139,7 @@ def _forms(value: str) -> Iterator[str]:
 
 def path_hidden(path: str) -> str:
     """The path of a URL without e-mails: each ends with its segment, so that no host that stands before it is part of it."""
+    path = re.sub("(^|/)@", r"\1%40", path)
     return encoded_mail_hidden("/".join(str(hidden(segment, False)) for segment in path.split("/")))
 
 

@@ -505,7 +505,7 @@ def test_a_key_that_cannot_be_read_is_refused(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "told"),
-    [("/tags@x", "/t***@x: 404"), ("/a.b/hoban@s.example", "/a.b/h***@s.example: 404"), ("/tags/7", "/tags/7: 404")],
+    [("/tags@x", "/t***@x: 404"), ("/@x", "/%40x: 404"), ("/a.b/hoban@s.example", "/a.b/h***@s.example: 404"), ("/tags/7", "/tags/7: 404")],
 )
 def test_no_host_is_taken_for_a_part_of_an_email(path: str, told: str, desk: Desk) -> None:
     err = desk("api", "GET", path).err
