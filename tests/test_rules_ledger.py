@@ -850,6 +850,26 @@ def test_a_renamed_tag_whose_name_somebody_else_took_is_told_and_kept(route: Mak
     assert kept == {tag_id(told, "renamed"): True, tag_id(told, "vip"): False}
 
 
+@pytest.mark.parametrize("prune", [{"prune": {"tags": "owned"}}, {"prune": {"tags": "all"}, "scope": {"tags": ["**"]}}])
+def test_nobody_loses_a_tag_because_somebody_renamed_it_and_made_another_of_its_name(route: MakeRoute, prune: dict[str, Any]) -> None:
+    told = route({"contacts": [{"external_id": "26"}, {"external_id": "27"}]}, ledger=True)
+    people = [{"external_id": "26", "tags": ["vip"]}, {"external_id": "27", "tags": ["vip"]}]
+    written = {"policy": {"links": "owned", **prune}, "tags": ["vip"], "contacts": people}
+    told.converge(told.manifest(written))
+    was = tag_id(told, "vip")
+    by_hand(told, "POST", "/tags", {"id": was, "name": "gold"})
+    told.box.seed({"tags": ["vip"]})
+    for left in (["attach contact/26 tag/vip", "attach contact/27 tag/vip"], []):
+        found = told.document(told.manifest(written))
+        assert changes(found) == left
+        (text,) = topics(found, "moved")
+        assert f"is ours (id {was}) and was tag/vip when it was applied; another one has that name now" in text
+        assert sum("the link to tag/gold" in text for text in topics(found, "orphaned")) == 2
+        told.converge(told.manifest(written))
+    people[0]["tags"] = []
+    assert sorted(changes(told.document(told.manifest(written)))) == ["detach contact/26 tag/gold", "detach contact/26 tag/vip"]
+
+
 def test_who_was_deleted_for_good_stays_drift(route: MakeRoute) -> None:
     told = route({"contacts": [{"external_id": "25"}]}, ledger=True)
     path = told.manifest("contacts: [{external_id: '25'}]\n")

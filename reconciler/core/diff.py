@@ -432,9 +432,21 @@ def _unwanted(link: LinkKind, target: Address, target_id: str, written: WrittenL
         case "declared":
             return declared is not None or target in draft.manifest.beside
         case "owned":
-            return _made_by_us(link, resource, target, target_id, draft)
+            ours = _made_by_us(link, resource, target, target_id, draft)
+            return ours and not _written_before(link, resource, target, target_id, draft)
         case _:
             return False
+
+
+def _written_before(link: LinkKind, resource: Resource, target: Address, target_id: str, draft: _Draft) -> bool:
+    """Whether a link is still written under the name that its end had when it was applied, and that another thing has now."""
+    memory, record = draft.memory, draft.memory.of(link.target, target_id)
+    names = {memory.digests.thing(memory.app_id, end): end for end in resource.links[link.field].present} if record else {}
+    if record is None or record.thing not in names:
+        return False
+    text = f"the link to {target} (id {target_id}) is ours, and was written as {names[record.thing]} when it was applied: it stays"
+    draft.note("orphaned", text, resource)
+    return True
 
 
 def _made_by_us(link: LinkKind, resource: Resource, target: Address, target_id: str, draft: _Draft) -> bool:

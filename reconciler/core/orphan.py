@@ -42,9 +42,9 @@ def orphans(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: M
     for record in sorted(found, key=lambda r: (r.kind, r.address, r.id)):
         if record.name not in draft.declared and draft.is_live(record):
             draft.consider(record)
+    draft.say_renamed()
     for kind in kinds:
         draft.sweep(kind)
-    draft.say_renamed()
     return Orphans(tuple(draft.changes), tuple(draft.notes), frozenset(draft.things))
 
 
@@ -134,15 +134,16 @@ class _Draft:
             self.changes.append(replace(_deletion(kind, thing, ""), remark="not declared, never ours"))
 
     def say_renamed(self) -> None:
-        """Owned things that have another name now, while somebody else's has theirs."""
+        """Owned things that have another name now, while somebody else's has theirs: they stay as they are."""
         ours = (r for r in self.memory.records.values() if r.owned and not r.deleted and r.name not in self.declared)
         left = {record.thing: thing for record in ours if record.name not in self.things and (thing := self.thing(record))}
-        for address in self.live.pairs if left else ():
+        for address, live_id in self.live.pairs.items() if left else ():
             thing = left.get(self.memory.digests.thing(self.memory.app_id, address))
             if thing is not None:
                 self.things.add((thing.kind, thing.id))
-                text = f"is ours (id {thing.id}) and was {address} when it was applied; another one has that name now: both are left alone"
-                self.note("moved", text, thing.address)
+                text = f"is ours (id {thing.id}) and was {address} when it was applied; another one has that name now (id {live_id})"
+                now = "and is taken for it, while this one stays: if this one is meant, write its `id:` into the entry"
+                self.note("moved", f"{text} {now}", thing.address)
 
     def prune(self, kind: Kind) -> str:
         return str(getattr(self.manifest.policy.prune, kind.section, "never"))
