@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from reconciler import workflow
 from reconciler.cli.connection import Intercom, check_pin, connected, intercom_options, pin_of_folder
 from reconciler.cli.fields import as_query, read_fields
 from reconciler.cli.running import in_ci
+from reconciler.core.jsons import parsed
 from reconciler.core.privacy import hidden
 from reconciler.core.resource import Live
 from reconciler.errors import ReconcilerError, Usage
@@ -154,8 +154,8 @@ def _request(method: str, path: str, fields: Mapping[str, Any], source: Any) -> 
 
 def _body(source: Any) -> Any:
     try:
-        return json.loads(source.read())
-    except (ValueError, RecursionError):
+        return parsed(source.read())
+    except ValueError:
         raise Usage("--input is not JSON") from None
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from reconciler.core.jsons import parsed
 from reconciler.errors import ReconcilerError
 from reconciler.intercom.token import BadToken, Token, parse
 
@@ -139,10 +140,10 @@ class Keep:
 
     def _read(self) -> dict[str, Kept]:
         try:
-            found = json.loads(self.path.read_bytes())
+            found = parsed(self.path.read_bytes())
         except FileNotFoundError:
             return {}
-        except (ValueError, RecursionError):
+        except ValueError:
             raise self._unreadable() from None
         if not isinstance(found, dict) or found.get("format") != FORMAT or not isinstance(found.get("workspaces"), dict):
             raise self._unreadable()

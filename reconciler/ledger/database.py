@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
+from reconciler.core.jsons import parsed
+
 # Seconds for which a write waits for another process.
 _BUSY = 30
 
@@ -16,8 +18,8 @@ def engine_for(url: str | URL) -> Engine:
     """An engine whose errors show no parameters."""
     url = make_url(url)
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, hide_parameters=True)
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY})
+        return create_engine(url, hide_parameters=True, json_deserializer=parsed)
+    engine = create_engine(url, hide_parameters=True, json_deserializer=parsed, connect_args={"timeout": _BUSY})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

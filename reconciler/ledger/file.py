@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import URL, Engine
 
 from reconciler.core.image import KEPT
+from reconciler.core.jsons import parsed
 from reconciler.ledger import door
 from reconciler.ledger.database import engine_for
 from reconciler.ledger.errors import held, unusable
@@ -159,7 +160,7 @@ def _taken(handle: int) -> bool:
 def _told(handle: int) -> tuple[str, float | None]:
     """Who holds it and since when, as the holder wrote; it may be about to."""
     try:
-        told = json.loads(os.pread(handle, 4096, 0))
+        told = parsed(os.pread(handle, 4096, 0))
         return str(told["who"]), float(told["since"])
     except (ValueError, KeyError, TypeError, OSError):
         return "", None

@@ -21,6 +21,7 @@ from threading import Lock as Mutex
 from sqlalchemy import Engine
 
 from reconciler.core.image import KEPT
+from reconciler.core.jsons import parsed
 from reconciler.ledger.errors import LedgerUnusable, held, moment, unusable
 from reconciler.ledger.home import LockLost, Waiting
 from reconciler.ledger.lines import COLUMNS, Damaged, changed, file_of, load, table_of
@@ -188,7 +189,7 @@ class GitHome:
         if _LEASE_FILE not in tree.files:
             return None
         try:
-            told = json.loads(self._remote.contents([tree.files[_LEASE_FILE]])[0])
+            told = parsed(self._remote.contents([tree.files[_LEASE_FILE]])[0])
             lease = Lease(str(told["who"]), float(told["since"]), float(told["renewed"]), str(told["nonce"]))
             moment(lease.since), moment(lease.renewed + LEASE)
         except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
@@ -198,7 +199,7 @@ class GitHome:
     def _times(self, tree: Tree) -> dict[str, float]:
         """When each image was stored."""
         try:
-            told = json.loads(self._remote.contents([tree.files[_STORED]])[0]) if _STORED in tree.files else {}
+            told = parsed(self._remote.contents([tree.files[_STORED]])[0]) if _STORED in tree.files else {}
             return {str(name): float(at) for name, at in told.items()}
         except (ValueError, TypeError, AttributeError):
             return {}
@@ -319,7 +320,7 @@ def _lasts(lease: Lease) -> str:
 
 def _last_run(rows: bytes) -> str:
     """The run that began last, of the lines of a ledger's runs: their ids sort by time."""
-    ids = (str(json.loads(line).get("id", "")) for line in rows.decode("utf-8", "replace").split("\n") if line)
+    ids = (str(parsed(line).get("id", "")) for line in rows.decode("utf-8", "replace").split("\n") if line)
     try:
         return max(ids, default="")
     except (ValueError, AttributeError):

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import JSON, URL, Column, Connection, Engine, MetaData, Row, String, Table, event, literal_column, select
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from reconciler.core.jsons import parsed
 from reconciler.ledger.database import engine_for, keep_log
 from reconciler.ledger.errors import unusable
 from reconciler.ledger.tables import HOLDERS, IMAGES, METADATA, SCHEMA, THINGS, WRITES, is_current, upgrade
@@ -77,7 +78,7 @@ def _damage() -> Iterator[None]:
     except OperationalError:
         # The disk, not the data.
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, SQLAlchemyError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, SQLAlchemyError) as error:
         raise Damaged from error
 
 
@@ -100,7 +101,7 @@ def _fill(connection: Connection, place: str, files: Mapping[str, bytes]) -> boo
         return False
     _insert(connection, SCHEMA, files)
     current = is_current(connection, place)
-    for table in _TABLES if current else _as_written(json.loads(files[COLUMNS])):
+    for table in _TABLES if current else _as_written(parsed(files[COLUMNS])):
         if table.name != SCHEMA.name:
             _insert(connection, table, files)
     return current
@@ -123,7 +124,7 @@ def _insert(connection: Connection, table: Table, files: Mapping[str, bytes]) ->
 
 
 def _row(table: Table, line: str) -> dict[str, Any]:
-    row = json.loads(line)
+    row = parsed(line)
     for name, types in _types(table).items():
         # SQLite keeps a text where a number belongs: sqlite.org/flextypegood.html.
         if row[name] is not None and type(row[name]) not in types:

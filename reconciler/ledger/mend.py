@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
+from reconciler.core.jsons import parsed
 from reconciler.ledger.errors import LedgerUnusable, unusable
 from reconciler.ledger.file import FileHome
 from reconciler.ledger.home import Waiting
@@ -42,7 +42,7 @@ def examine(connection: Connection, place: str) -> None:
 
 def _check_shapes(texts: Sequence[str], kind: type) -> None:
     """Raises ValueError, TypeError where one is no JSON map to such values."""
-    found = json.loads(f"[{','.join(texts)}]")
+    found = parsed(f"[{','.join(texts)}]")
     maps = len(found) == len(texts) and set(map(type, found)) <= {dict}
     if not maps or not set(map(type, chain.from_iterable(map(dict.values, found)))) <= {kind}:
         raise TypeError("another shape")

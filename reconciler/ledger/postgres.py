@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, delete,
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from reconciler.core.image import KEPT
+from reconciler.core.jsons import parsed
 from reconciler.errors import Locked, Usage
 from reconciler.ledger import door
 from reconciler.ledger.errors import held, unusable
@@ -124,7 +125,8 @@ class PostgresHome:
         own = {name: value for name, value in _LINE.items() if name not in self._url.query}
         options = {"schema_translate_map": {None: OURS}}
         with unusable(self.place):
-            return create_engine(self._url, hide_parameters=True, connect_args=own, execution_options=options, **how)
+            engine: dict[str, Any] = {"hide_parameters": True, "json_deserializer": parsed, "execution_options": options}
+            return create_engine(self._url, connect_args=own, **engine, **how)
 
     def _make(self, connection: Connection) -> None:
         """Make the schema and the tables where they are missing, which needs no right where they are not."""

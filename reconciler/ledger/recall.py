@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, tuple_
 
 from reconciler.core.change import LOSING, Action
+from reconciler.core.jsons import parsed
 from reconciler.core.memory import Attempt, Memory, Other, Place, Record, Thing, Tie
 from reconciler.core.repository import Repository
 from reconciler.ledger.digests import Digests
@@ -32,7 +33,7 @@ class _Texts(Mapping[str, Any]):
     def _map(self) -> dict[str, Any]:
         if self._read is None:
             try:
-                self._read = self._pick(json.loads(self._text)) if self._text != "{}" else {}
+                self._read = self._pick(parsed(self._text)) if self._text != "{}" else {}
             except (ValueError, TypeError, AttributeError) as error:
                 raise LedgerUnusable(self._place, "it is damaged") from error
         return self._read

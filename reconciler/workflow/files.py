@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.core.document import FORMAT, Document, Enclosed, saved, seal
+from reconciler.core.jsons import parsed
 from reconciler.core.kind import Kind
 from reconciler.core.shape import is_plan
 from reconciler.errors import Invalid, Mark, Problem
@@ -57,10 +58,10 @@ def read_plan(path: Path) -> Document:
     """A saved plan or a JSON plan from a file. Raises Invalid when it is neither, or was edited."""
     mark = Mark(str(path))
     try:
-        found = json.loads(path.read_bytes())
+        found = parsed(path.read_bytes())
     except OSError as error:
         raise Invalid([Problem(mark, f"cannot be read: {error.strerror}")]) from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise Invalid([Problem(mark, "is not a plan", "make one with `reconciler plan PATH -o FILE`")]) from None
     if not isinstance(found, dict) or not isinstance(found.get("changes"), list):
         raise Invalid([Problem(mark, "is not a plan", "make one with `reconciler plan PATH -o FILE`")])

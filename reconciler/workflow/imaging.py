@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.core.gates import check
 from reconciler.core.image import Carriers, Image, deeds, doomed, joined, parted, recounted
+from reconciler.core.jsons import parsed
 from reconciler.core.refusal import Refusal
 from reconciler.errors import ReconcilerError, Refused
 from reconciler.workflow.session import Ready, Session
@@ -75,7 +76,7 @@ def find(session: Session, run: str) -> Image | None:
     if kept is None:
         return None
     try:
-        image = joined(json.loads(kept.shared), json.loads(kept.private or "{}"), session.kinds)
+        image = joined(parsed(kept.shared), parsed(kept.private or "{}"), session.kinds)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ReconcilerError(f"the pre-images of the run {run} are damaged, or a newer reconciler wrote them; undo it by hand") from None
     return None if image.expired(session.now()) else image

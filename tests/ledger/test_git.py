@@ -499,7 +499,7 @@ def test_bytes_that_changed_anywhere_are_a_ledger_or_damage(whole: Mapping[str, 
 
 def test_a_lease_that_cannot_be_read_is_damage_and_not_a_free_lock(clone: Path, opened: Opened, clock: Clock) -> None:
     written(opened, clock)
-    for lease in (b"{}", b"[", b'{"who":"x","since":1e300,"renewed":1,"nonce":""}'):
+    for lease in (b"{}", b"[", b"[" * 100_000, b'{"who":"x","since":1e300,"renewed":1,"nonce":""}'):
         tamper(clone, {"lease.json": lease})
         with pytest.raises(LedgerUnusable, match="it is damaged"):
             opened().home.lock(APP, ZOE, clock.waits())

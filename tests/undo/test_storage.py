@@ -106,7 +106,10 @@ def test_an_image_reads_back_as_it_was(told: Route) -> None:
     assert [deed.action for deed in image.deeds] == [deed.action for deed in whole]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2, "changes": []}', '{"format": 1, "run": "x", "changes": [{}]}'])
+BAD = ["", "[]", "{}", '{"format": 2, "changes": []}', '{"format": 1, "run": "x", "changes": [{}]}', "[" * 100_000]
+
+
+@pytest.mark.parametrize("text", BAD, ids=lambda text: text[:20])
 def test_a_damaged_image_is_one_sentence(told: Route, text: str) -> None:
     run(told, tags=["new"])
     kept(told).write_text(text)
