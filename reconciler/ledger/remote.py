@@ -191,7 +191,7 @@ class Remote:
         return self._here(ref)
 
     def _files(self, commit: str) -> dict[str, str]:
-        listed = self._git("ls-tree", "-r", "-z", commit).decode("utf-8", "surrogateescape")
+        listed = self._git("ls-tree", "--full-tree", "-r", "-z", commit).decode("utf-8", "surrogateescape")
         entries = (entry.split("\t", 1) for entry in listed.split("\0") if entry)
         return {path: meta.split(" ")[2] for meta, path in entries}
 

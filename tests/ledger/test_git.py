@@ -79,6 +79,17 @@ def seen(clone: Path) -> Mapping[str, object]:
     return {"refs": refs, "status": git(clone, "status", "--porcelain", "--ignored"), "stash": git(clone, "stash", "list"), **files}
 
 
+def test_a_subfolder_of_the_repository_has_the_whole_ledger(
+    clone: Path, opened: Opened, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As git sees it, for which a listing ends at the folder that it was asked in."""
+    written(opened, clock)
+    (clone / "intercom").mkdir()
+    monkeypatch.chdir(clone / "intercom")
+    with a_ledger(GitHome("origin", {**around(clone), "GIT_DIR": str(clone / ".git"), "GIT_WORK_TREE": str(clone)}), clock) as below:
+        assert known(below) == "c-1"
+
+
 def test_nothing_of_the_work_tree_the_index_or_the_branches_changes(clone: Path, opened: Opened, clock: Clock) -> None:
     (clone / "reconciler.yaml").write_text("tags: [edited]\n")
     (clone / "new.yaml").write_text("")
