@@ -230,7 +230,7 @@ HEX = "5f0000000000000000000001"
         ({"contacts": [{"external_id": "25", "companies": [{"id": "6"}]}]}, "is not the id of a company"),
         ({"tags": [{"id": "5"}], "contacts": [{"external_id": "25", "tags": [{"id": "6"}]}]}, "tag id 6 is not declared"),
         ({"tags": ["vip"], "contacts": [{"external_id": "25", "tags": [{"tag": "vip", "id": "6"}]}]}, "is no link to a tag"),
-        ({"tags": [{"id": "5", "state": "absent"}], "contacts": [{"external_id": "25", "tags": [{"id": "5"}]}]}, "is declared absent"),
+        ({"tags": [{"id": "5", "state": "absent"}], "contacts": [{"external_id": "25", "tags": [{"id": "5"}]}]}, "id 5 is declared absent"),
         ({"tags": [{"id": "5"}, {"id": "5", "name": "x"}]}, "is already declared"),
         ({"tags": [{"name": "gold "}]}, "has blanks at its ends"),
         ({"tags": [{"name": "x", "renamed_from": "gold "}]}, "has blanks at its ends"),

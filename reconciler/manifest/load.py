@@ -379,12 +379,12 @@ def _links(pile: _Pile, item: _Item, target: str, name: str) -> WrittenLinks:
         if end is None:
             continue
         if end.state in ("absent", "archived"):
-            pile.problem(mark, f"{target} {quoted(link.key)} is declared {end.state} at {end.mark()}", "remove one of them")
+            pile.problem(mark, f"{target} {_named(link)} is declared {end.state} at {end.mark()}", "remove one of them")
             continue
         (present if link.present else absent)[end.address] = mark.line
         if end.address in present and end.address in absent:
             other = min(present[end.address], absent[end.address])
-            pile.problem(mark, f"{target} {quoted(link.key)} is written present and absent (line {other})", "keep one of them")
+            pile.problem(mark, f"{target} {_named(link)} is written present and absent (line {other})", "keep one of them")
     return WrittenLinks(present, absent)
 
 
@@ -401,10 +401,14 @@ def _end(pile: _Pile, mark: Mark, target: str, link: LinkItem) -> _Item | None:
         places = " and ".join(str(one.mark()) for one in called)
         pile.problem(mark, f"{target} {quoted(link.key)} is declared at {places}", "say which, as in {id: ID}")
     elif not pile.unread and wanted not in pile.invalid:
-        what = f"id {link.key}" if link.by_id else quoted(link.key)
         declare = f"declare it under `{_section(pile, target)}:`, as in {{id: {link.key}}}"
-        pile.problem(mark, f"{target} {what} is not declared", declare if link.by_id else _hint(pile, target, link.key))
+        pile.problem(mark, f"{target} {_named(link)} is not declared", declare if link.by_id else _hint(pile, target, link.key))
     return None
+
+
+def _named(link: LinkItem) -> str:
+    """The other end as it is written: by its id, or by its name."""
+    return f"id {link.key}" if link.by_id else quoted(link.key)
 
 
 def _hint(pile: _Pile, target: str, key: str) -> str:
