@@ -214,6 +214,8 @@ class Performer:
             # Deletions are answered with the id, or with nothing at all (API 2.16, DELETE /tags/{id}).
             if live_id and "id" in reply.body and (shown := routes.id_of(self.client, asked, reply.body)) != live_id:
                 raise Another(f"the answer is about another {kind.name} (id {shown}) than the one asked for (id {live_id})")
+            if (ended := _ENDED.get(change.action)) and reply.body.get(ended) is False:
+                raise _Failed(Status.FAILED, f"Intercom answered 200 and says that it is not {ended}", reply.request_id)
             return live_id, [], None
         here = routes.thing(self.client, asked, kind, reply.body)
         if live_id and here.id != live_id:
@@ -304,6 +306,10 @@ class Performer:
         except Exception:
             # Of what cannot be looked at nobody can say that it is gone.
             return True
+
+
+# What the answer to an end says of the thing (API 2.16, POST /contacts/{id}/archive, DELETE /companies/{id}).
+_ENDED = {Action.ARCHIVE: "archived", Action.DELETE: "deleted"}
 
 
 def _failure(error: CallError) -> _Failed:

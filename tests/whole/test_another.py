@@ -13,6 +13,7 @@ from tests.route import WIDE, Route, changes, lines
 from tests.whole.telling import company, contact, one, statuses
 
 LONG = "x" * 60
+TIER = {"name": "tier", "model": "contact", "data_type": "string", "state": "archived"}
 
 
 def _members(told: Route, tag_id: str) -> set[str]:
@@ -151,6 +152,27 @@ def test_every_reply_that_names_a_thing_is_held_against_the_one_meant(
     assert outcome.status is Status.FAILED
     assert "another" in outcome.reason
     assert "id 999" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    ("call", "word", "written", "action"),
+    [
+        (("POST", "/archive$"), "archived", {"contacts": [{"external_id": "25", "state": "archived"}]}, Action.ARCHIVE),
+        (("PUT", "^/data_attributes/"), "archived", {"attributes": [TIER]}, Action.ARCHIVE),
+        (("DELETE", "^/contacts/"), "deleted", {"contacts": [{"external_id": "25", "state": "absent"}]}, Action.DELETE),
+        (("DELETE", "^/companies/"), "deleted", {"companies": [{"company_id": "6", "state": "absent"}]}, Action.DELETE),
+    ],
+)
+def test_an_end_whose_answer_says_that_it_is_none_is_no_success(
+    route: MakeRoute, call: tuple[str, str], word: str, written: dict[str, Any], action: Action
+) -> None:
+    live = {"contacts": [{"external_id": "25"}], "companies": [{"company_id": "6"}], "attributes": [{"name": "tier"}]}
+    told = route(live, ledger=True)
+    told.box.faults.add(*call, body=b'{"%s": false}' % word.encode())
+    manifest = told.manifest({**written, "policy": {"limits": {"contact_deletes": 1}}})
+    outcome = one(told.converge(manifest), action)
+    assert (outcome.status, outcome.reason) == (Status.FAILED, f"Intercom answered 200 and says that it is not {word}")
+    assert one(told.converge(manifest), action).status is Status.APPLIED
 
 
 # ---- what a create is answered with
