@@ -37,7 +37,7 @@ from reconciler.report.terminal import Terminal
 @PATHS
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 @click.option("--events", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write what happens, one JSON a line.")
-@click.option("--fail-on", multiple=True, type=click.Choice([WAITING]), help="Also 5 if something only waits for Intercom.")
+@click.option("--fail-on", multiple=True, type=click.Choice([WAITING]), help="Exit code 5 also if something only waits for Intercom.")
 @scoped
 @ruled
 @lock_options

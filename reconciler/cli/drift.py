@@ -25,7 +25,7 @@ from reconciler.errors import Usage
 @click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Also write a report; as often as wanted.")
 @click.option("--fix", is_flag=True, help="Save the plan that puts it right, with -o.")
 @click.option("-o", "out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Where --fix saves it, for `apply FILE`.")
-@click.option("--fail-on", multiple=True, type=click.Choice([WAITING]), help="Also 2 if something only waits for Intercom.")
+@click.option("--fail-on", multiple=True, type=click.Choice([WAITING]), help="Exit code 2 also if something only waits for Intercom.")
 @click.option("--policy", metavar="FILE", help="Rules that the manifest may tighten, never loosen.")
 @ledger_options
 @intercom_options

@@ -218,7 +218,7 @@ LOST = "nothing is owned or pruned, there is no drift, no undo and no history, a
 _HOMES = "postgresql://…, git, git:REMOTE or none; else a file in .reconciler/."
 LEDGER = click.option("--ledger", metavar="ADDRESS", default="", envvar=VARIABLE, show_envvar=True, help=_HOMES)
 
-_WAIT = "Wait for the lock."
+_WAIT = "How long to wait while another run holds the lock."
 LOCK = click.option("--lock-timeout", type=click.FloatRange(0), default=LOCK_TIMEOUT, show_default=True, metavar="SECONDS", help=_WAIT)
 
 

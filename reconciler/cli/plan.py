@@ -89,7 +89,7 @@ def _here_or_ci(context: click.Context, parameter: click.Parameter, value: str |
     type=click.Choice([Origin.UNEXPLAINED.value, WAITING]),
     help="Exit code 3 if a change is unexplained (with --base), or if something only waits for Intercom.",
 )
-@click.option("--detailed-exitcode", is_flag=True, help="2 if there are changes or something is unproven, 3 if the plan is refused.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit code 2 if there are changes or something is unproven, 3 if refused.")
 @ledger_options
 @intercom_options
 def plan(paths: tuple[str, ...], detailed_exitcode: bool, base: str | None, fail_on: tuple[str, ...], **how: Any) -> int:

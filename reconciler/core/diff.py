@@ -175,7 +175,7 @@ def _gone(kind: Kind, resource: Resource, draft: _Draft) -> None:
     elif kind.archive and not kind.whole:
         draft.note("unproven", "not found; an archived one cannot be seen from outside", resource)
     elif resource.by == "id" and draft.memory.of(kind.name, resource.key) is None:
-        draft.note("unproven", f"no {kind.name} with this id is live here: it was deleted, or the id is another one's", resource)
+        draft.note("unproven", f"no {kind.name} with this id is live here: it was deleted, or the id is wrong", resource)
 
 
 def _rewritten(kind: Kind, resource: Resource, draft: _Draft) -> Live | None:
@@ -265,7 +265,7 @@ def _taken(kind: Kind, resource: Resource, name: str, value: Any, draft: _Draft,
     # What would be lost for this value is not lost while it cannot be had.
     spared = [holder.resource for holder in holders if holder.resource and holder.grip in (Grip.DIES, Grip.ARCHIVED)]
     if anew and kept and not any(holder.grip is Grip.ARCHIVED for holder in kept):
-        text = f"another live {kind.name} holds this {name} ({'; '.join(map(str, kept))}); name it by that, or write was:"
+        text = f"another live {kind.name} holds this {name} ({'; '.join(map(str, kept))}); name it as that one is named, or write was:"
         draft.refuse("identity", f"{resource.mark}: {text}", resource, *spared)
     elif stuck:
         draft.refuse("taken", f"{resource.mark}: {_never(kind, name, stuck)}", resource, *spared)

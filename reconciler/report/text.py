@@ -307,7 +307,9 @@ def _refused(document: Document, look: _Look) -> Iterator[str]:
     for refusal in refused:
         yield f"  ! {look.paint(clean(refusal['gate']), RED)}: {clean(refusal['message'])}"
         if refusal.get("approve"):
-            yield f"      if it is meant: {option(clean(refusal['approve']))}"
+            # A look for drift takes no approval.
+            where = "plan and apply take " if document.get("drift") else ""
+            yield f"      if it is meant: {where}{option(clean(refusal['approve']))}"
     yield ""
 
 

@@ -124,6 +124,13 @@ def test_no_changes_does_not_promise_more_than_was_seen() -> None:
     assert last(refused=[{"gate": "missing", "message": "contact/1", "approve": None}]) == "No changes are planned."
 
 
+def test_a_look_for_drift_says_where_its_approval_goes() -> None:
+    refused = [{"gate": "origin", "message": "another repository", "approve": "1a2b3c4d5e6f:0"}]
+    drift = {"moved": 0, "pending": 0, "undeclared": 0, "recorded": True, "refused": 1, "blind": True}
+    assert "      if it is meant: --approve 1a2b3c4d5e6f:0\n" in text.render(a_plan(refused=refused))
+    assert "      if it is meant: plan and apply take --approve 1a2b3c4d5e6f:0\n" in text.render(a_plan(refused=refused, drift=drift))
+
+
 def test_a_partial_plan_says_what_it_is_limited_to() -> None:
     found = text.render(a_plan(partial=True, scope={"target": ["tag/**"], "exclude": ["tag/x"]}))
     assert "partial plan: --target tag/** --exclude tag/x; the rest is left as it is\n" in found
