@@ -63,11 +63,10 @@ def check(case: Case, steps: Sequence[Step], cycles: Sequence[str]) -> tuple[Ref
     found += (*live.refusals, *difference.refusals)
     arriving = dict.fromkeys((*changes, *difference.changes))
     found += refusals(tuple(pairs(kinds, manifest, live, case.memory, changes, tuple(arriving))))
-    whole = [*stopping(found, manifest.policy)]
-    entries = [refusal for refusal in found if refusal not in whole]
+    whole, entries = [*stopping(found, manifest.policy)], held(found, manifest.policy)
     if entries:
         # What is left out for its own reasons is no reason to refuse the rest, and is approved alone.
-        out = concerned(steps, held_entries(found, manifest.policy).__contains__)
+        out = concerned(steps, held_entries(entries, manifest.policy).__contains__)
         changes = tuple(step.change for i, step in enumerate(steps) if i not in out)
     whole += [Refusal("cycle", text) for text in cycles]
     whole += _protected(manifest, case.memory, changes)
@@ -103,14 +102,21 @@ BLINDING = frozenset({"workspace", "ledger", "origin", "incomplete"})
 
 def stopping(refused: Iterable[Refusal], policy: Policy) -> tuple[Refusal, ...]:
     """The refusals that stop a whole plan: where the policy says `hold`, those about single entries stop only these."""
-    hold = policy.refused_entries == "hold"
-    return tuple(refusal for refusal in refused if not (hold and refusal.entry_wide))
+    return tuple(refusal for refusal in refused if not _is_held(refusal, policy))
 
 
-def held_entries(refused: Sequence[Refusal], policy: Policy) -> frozenset[Address]:
+def held(refused: Iterable[Refusal], policy: Policy) -> tuple[Refusal, ...]:
+    """The refusals that stop only the entries that they are about."""
+    return tuple(refusal for refusal in refused if _is_held(refusal, policy))
+
+
+def held_entries(refused: Iterable[Refusal], policy: Policy) -> frozenset[Address]:
     """The entries that are left out of a plan whose rest is applied."""
-    whole = stopping(refused, policy)
-    return frozenset(entry for refusal in refused if refusal not in whole for entry in refusal.entries)
+    return frozenset(entry for refusal in held(refused, policy) for entry in refusal.entries)
+
+
+def _is_held(refusal: Refusal, policy: Policy) -> bool:
+    return policy.refused_entries == "hold" and refusal.entry_wide
 
 
 def standing(refused: Sequence[Refusal], approvals: Sequence[Approval]) -> tuple[Refusal, ...]:

@@ -12,6 +12,8 @@ from reconciler.intercom import routes
 from reconciler.intercom.http import Client, HttpError
 from reconciler.intercom.pool import reading
 
+# No time is later, and a larger whole number may be no float.
+LATEST = 2**53
 # So many of those who carry it are asked, those that changed last first: Intercom has no list of who applied a tag to whom.
 ASKED = 5
 
@@ -50,7 +52,8 @@ def made(client: Client, asked: Sequence[tuple[LinkKind, str]]) -> Mapping[Ends,
             for row in rows:
                 when, who = row.get("applied_at"), row.get("applied_by")
                 if isinstance(when, (int, float)) and not isinstance(when, bool):
-                    found[source, str(row.get("id"))] = Made(float(when), str(who.get("id") or "") if isinstance(who, Mapping) else "")
+                    by = str(who.get("id") or "") if isinstance(who, Mapping) else ""
+                    found[source, str(row.get("id"))] = Made(float(min(when, LATEST)), by)
     return found
 
 

@@ -13,7 +13,7 @@ from reconciler.core.address import Address
 from reconciler.core.calls import Job, compile_steps
 from reconciler.core.change import Change
 from reconciler.core.document import Document, discreet, doubted
-from reconciler.core.gates import Approval, Case, held_entries, pinned, standing, stopping
+from reconciler.core.gates import Approval, Case, held, pinned, standing, stopping
 from reconciler.core.hold import Held, hold, touched
 from reconciler.core.naming import unsure
 from reconciler.core.narrow import narrow
@@ -33,7 +33,7 @@ from reconciler.workflow.manifests import planned_pin
 from reconciler.workflow.planning import reads
 from reconciler.workflow.remembering import recall
 from reconciler.workflow.session import Planned, Ready, Session
-from reconciler.workflow.since import Agreed
+from reconciler.workflow.since import Agreed, subject
 
 
 def ready(session: Session, found: Document, manifest: Manifest, rules: Rules = NO_RULES) -> Ready:
@@ -107,27 +107,22 @@ def _parted(
 ) -> tuple[Document, Plan, _Parted]:
     """A saved plan and a fresh one without what is refused for single entries, then or now, where the policy holds only that."""
     (made, case), app_id = fresh, session.here.app_id
-    now = [r for r in standing(made.refused, approved) if held_entries([r], manifest.policy)]
+    now = held(standing(made.refused, approved), manifest.policy)
     # What was left out when it was planned is not in the plan, whatever is approved since.
     known = refusals_of(found) if found.get("held") else standing(refusals_of(found), approved)
-    then = [r for r in known if held_entries([r], manifest.policy)]
+    then = held(known, manifest.policy)
     told = {shown(entry, app_id) for r in now for entry in r.entries}
     names = told | {str(entry) for r in then for entry in r.entries}
     if not names:
         return found, made, _Parted()
     rest = without_entries(case, made, lambda address: shown(address, app_id) in names, session.client.version)
-    kept = {_subject(change, app_id) for change in rest.changes}
-    out = {_subject(change, app_id) for change in made.changes} - kept
-    named = [c for c in found["changes"] if not names.isdisjoint((c["address"], c["target"]))]
-    held = [c for c in found["changes"] if c in named or (c["action"], c["address"], c["target"]) in out]
-    changes = [change for change in found["changes"] if change not in held]
+    out = {subject(change, app_id) for change in made.changes} - {subject(change, app_id) for change in rest.changes}
+    left, kept = list[Document](), list[Document]()
+    for change in found["changes"]:
+        ends = change["address"], change["target"]
+        (kept if names.isdisjoint(ends) and (change["action"], *ends) not in out else left).append(change)
     refused = (*now, *(r for r in then if told.isdisjoint(map(str, r.entries))))
-    return {**found, "changes": changes}, rest, _Parted(refused, tuple(f"{c['action']} {c['address']}" for c in held))
-
-
-def _subject(change: Change, app_id: str) -> tuple[str, str, str | None]:
-    """A change as a saved plan names it."""
-    return change.action.value, shown(change.address, app_id), shown(change.target, app_id) if change.target else None
+    return {**found, "changes": kept}, rest, _Parted(refused, tuple(f"{c['action']} {c['address']}" for c in left))
 
 
 def refusals_of(found: Document) -> tuple[Refusal, ...]:

@@ -67,7 +67,8 @@ def _told(drift: Drift, refused: Sequence[Refusal]) -> Drift:
 def ruled(session: Session, made: Plan, case: Case, rules: Rules) -> Plan:
     """The plan with the refusals that no approval lifts, and a note for those that one does; without what the policy holds of it."""
     refused = standing(made.refused, rules.approvals(case.manifest, session.now()))
-    lifted = [refusal for refusal in made.refused if refusal not in refused]
+    kept = frozenset(refused)
+    lifted = [refusal for refusal in made.refused if refusal not in kept]
     refused = rules.explained(refused, case.manifest, session.now())
     notes = tuple(Note("approved", str(refusal)) for refusal in lifted)
     approved = tuple(dict.fromkeys(refusal.approve for refusal in lifted if refusal.approve))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from functools import cache
 
-from reconciler.core.change import LinkChange
+from reconciler.core.change import Change, LinkChange
 from reconciler.core.diff import Difference
 from reconciler.core.gates import Approval, affected, fingerprint, standing
 from reconciler.core.memory import Memory
@@ -14,6 +14,7 @@ from reconciler.core.privacy import shown
 from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Manifest, Note, Snapshot
 from reconciler.core.since import Ends, Made, by_ownership, came_later
+from reconciler.core.values import moment
 from reconciler.workflow.session import Session
 
 
@@ -30,7 +31,7 @@ def untouched(session: Session, manifest: Manifest, memory: Memory, live: Snapsh
     if session.ledger is None or session.ledger.remembered:
         return found
     app_id = session.here.app_id
-    asked = [c for c in by_ownership(manifest, found.changes) if _subject(c, app_id) not in agreed.planned]
+    asked = [c for c in by_ownership(manifest, found.changes) if subject(c, app_id) not in agreed.planned]
     made = _made(session, asked)
     gap = any((c.id, c.target_id) not in made for c in asked) and session.ledger.gap()
     later = [change for change in asked if came_later(memory, change, made, gap)]
@@ -39,14 +40,17 @@ def untouched(session: Session, manifest: Manifest, memory: Memory, live: Snapsh
     word = str(Approval(fingerprint(later, live), affected(session.kinds, later).number))
     if not standing([Refusal("touched since", "", word)], agreed.approvals):
         return found
-    notes = [Note("touched since", _told(session, change, made, word), change.address, change.mark) for change in later]
+    by = _names(session)
+    notes = [Note("touched since", _told(change, app_id, made, by, word), change.address, change.mark) for change in later]
     beside = {(change.address, f"{change.link.field} {change.target}") for change in later}
-    kept = tuple(change for change in found.changes if change not in later)
+    stays = frozenset(later)
+    kept = tuple(change for change in found.changes if change not in stays)
     return replace(found, changes=kept, notes=(*found.notes, *notes), beside=found.beside | beside)
 
 
-def _subject(change: LinkChange, app_id: str) -> tuple[str, str, str | None]:
-    return change.action.value, shown(change.address, app_id), shown(change.target, app_id)
+def subject(change: Change, app_id: str) -> tuple[str, str, str | None]:
+    """A change as a saved plan names it: its action and its ends as they are shown."""
+    return change.action.value, shown(change.address, app_id), shown(change.target, app_id) if change.target else None
 
 
 def _made(session: Session, asked: Sequence[LinkChange]) -> Mapping[Ends, Made]:
@@ -58,15 +62,20 @@ def _made(session: Session, asked: Sequence[LinkChange]) -> Mapping[Ends, Made]:
     return made(session.client, [(links[name], live_id) for name, live_id in sources])
 
 
-def _told(session: Session, change: LinkChange, made: Mapping[Ends, Made], word: str) -> str:
+def _names(session: Session) -> Callable[[str, str], str]:
+    """Who made a link to a kind, as people know them; each is asked for once."""
     from reconciler.intercom.trace import named
 
     kinds = {kind.name: kind for kind in session.kinds}
+    return cache(lambda kind, who: named(session.client, kinds[kind], who))
+
+
+def _told(change: LinkChange, app_id: str, made: Mapping[Ends, Made], by: Callable[[str, str], str], word: str) -> str:
+    """Why a link stays, and what takes it away."""
     found = made.get((change.id or "", change.target_id or ""))
-    link = f"the link to {shown(change.target, session.here.app_id)} is ours"
+    link = f"the link to {shown(change.target, app_id)} is ours"
     if found:
-        at = datetime.fromtimestamp(found.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        why = f"was made{named(session.client, kinds[change.target.kind], found.who)} at {at}, after it became ours"
+        why = f"was made{by(change.target.kind, found.who)} at {moment(found.at)}, after it became ours"
     else:
         why = "the ledger lacks runs, so somebody else may have made it since"
     return f"{link}, and {why}: it stays; `--approve {word}` takes it away, and so does the next apply after `reconciler adopt`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -83,6 +84,31 @@ def test_what_somebody_touched_since_stays_and_is_told_until_it_is_approved(told
     told.rules = NO_RULES
     assert [o.status for o in told.apply(plan)] == ["applied"]
     assert (changes(told.document(path)), touched(told.document(path))) == ([], [])
+
+
+@pytest.mark.parametrize("at", [1_790_000_000_000, 1e300, 10**400], ids=("milliseconds", "float", "whole"))
+def test_a_time_that_is_none_of_this_world_is_told_as_a_number(told: Route, at: float) -> None:
+    tag = told.id_of(Address("tag", "promo"))
+    rows = [{"type": "tag", "id": tag, "name": "promo", "applied_at": at}]
+    told.box.faults.add("GET", "^/contacts/[^/]+/tags$", status=200, body=json.dumps({"type": "list", "data": rows}).encode())
+    found = told.document(told.manifest(ONE))
+    assert changes(found) == []
+    assert touched(found)[0].startswith(f"the link to tag/promo is ours, and was made at {float(min(at, 2**53))}, after it became ours")
+
+
+def test_who_touched_many_is_asked_for_once(told: Route) -> None:
+    more = BOTH.replace("tags: [vip, promo]\n", "tags: [vip, promo, late]\n").replace("tags: [vip, promo],", "tags: [vip, promo, late],")
+    told.converge(told.manifest(more))
+    told.clock.now += 3600
+    contact = told.id_of(Address("contact", "25"))
+    for key in ("promo", "late"):
+        tag = told.id_of(Address("tag", key))
+        by_hand(told, "DELETE", f"/contacts/{contact}/tags/{tag}")
+        by_hand(told, "POST", f"/contacts/{contact}/tags", {"id": tag})
+    told.box.forget_requests()
+    found = told.document(told.manifest(more.replace("tags: [vip, promo, late],", "tags: [vip],")))
+    assert len(touched(found)) == 2
+    assert len([request for request in told.box.requests if request.path.startswith("/admins/")]) == 1
 
 
 def test_adopting_says_that_it_is_ours_all_the_same(told: Route) -> None:
