@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import IntEnum
+from typing import Any
 
 from reconciler.core.address import Address, LinkName
 from reconciler.core.change import Action, Change, LinkChange, ThingChange, Use
 from reconciler.core.diff import live_value
 from reconciler.core.kind import Kind
-from reconciler.core.memory import Memory, Record
+from reconciler.core.memory import FORMER, Memory, Record
 from reconciler.core.refusal import Refusal
 from reconciler.core.resource import Live, Manifest, Note, Resource, Snapshot
 
@@ -21,6 +22,8 @@ from reconciler.core.resource import Live, Manifest, Note, Resource, Snapshot
 LIKE, SHARED = 0.6, 0.5
 # Names are compared letter by letter only where there are so few pairs of them; else by their form alone.
 PAIRS = 20_000
+# So many claims are held against recorded ones, each by a digest.
+CLAIMS = 200_000
 # So many things of the past are looked at for a rename, of a kind whose things are read one by one.
 LOOKS = 20
 
@@ -59,10 +62,12 @@ def pairs(
         new = [change for change in coming if change.address.kind == kind.name]
         left = _left(kind, manifest, live, memory, gone) if new else []
         closely = len(new) * len(left) <= PAIRS
+        things, traits = {old.id: old for old in left}, {} if closely else _traits(kind, left, memory)
         for change in new:
             getters = getting.get(change.address, frozenset())
             shared = Counter(end for link, source in getters for end in live.links.get(link, {}).get(source, ()))
-            asked = [(_likeness(kind, old, change, memory, closely), old) for old in left]
+            near = things.keys() if closely else things.keys() & (shared.keys() | _in_common(kind, change, traits, memory))
+            asked = [(_likeness(kind, things[live_id], change, memory, closely), things[live_id]) for live_id in sorted(near)]
             asked = [(max(how, Likeness.SHARED if getters and shared[old.id] >= SHARED * len(getters) else 0), old) for how, old in asked]
             best = max((how for how, _ in asked), default=0)
             # What is surely like one is not asked of all that have some members in common with it.
@@ -115,10 +120,37 @@ class Likeness(IntEnum):
     ONCE = 4
 
 
+Trait = tuple[str, Any]
+"""Something by which a new thing may be known as an old one: where it stands, and what."""
+
+
+def _traits(kind: Kind, left: Sequence[Live], memory: Memory) -> Mapping[Trait, Set[str]]:
+    """The ids of what is left by each trait, so that of many things not each is compared with each."""
+    found: dict[Trait, set[str]] = defaultdict(set)
+    for old in left:
+        record = memory.of(old.kind, old.id)
+        former = [path for path in record.fields if path.startswith(FORMER)] if record else []
+        told = ((name, kind.fields[name].form(old.fields.get(name))) for name in _telling(kind))
+        for trait in (("", form(old.key)), *((FORMER, path) for path in former), *told):
+            found[trait].add(old.id)
+    return found
+
+
+def _in_common(kind: Kind, new: ThingChange, traits: Mapping[Trait, Set[str]], memory: Memory) -> Set[str]:
+    """The ids of what is left that has a trait in common with what is new."""
+    former = FORMER + memory.digests.thing(memory.app_id, new.address)
+    told = ((field.path, kind.fields[field.path].form(field.after)) for field in new.fields if field.path in _telling(kind) and field.after)
+    return set[str]().union(*(traits.get(trait, ()) for trait in (("", form(new.address.key)), (FORMER, former), *told)))
+
+
+def _telling(kind: Kind) -> Sequence[str]:
+    return [name for name, field in kind.fields.items() if field.telling]
+
+
 def _likeness(kind: Kind, old: Live, new: ThingChange, memory: Memory, closely: bool) -> int:
     if memory.had(old.kind, old.id, new.address):
         return Likeness.ONCE
-    told = [field for field in new.fields if field.path in kind.fields and kind.fields[field.path].telling and field.after]
+    told = [field for field in new.fields if field.path in _telling(kind) and field.after]
     if form(old.key) == form(new.address.key):
         return Likeness.SAME
     if told and all(kind.fields[field.path].same(old.fields.get(field.path), field.after) for field in told):
@@ -150,17 +182,42 @@ def likely(kind: Kind, manifest: Manifest, memory: Memory) -> Sequence[str]:
     new = [r for a, r in manifest.resources.items() if a.kind == kind.name and not r.gone and memory.at(a) is None]
     left = undeclared(kind, manifest, memory) if new else []
     members = _members(kind, {r.address for r in new}, manifest, memory) if left else Counter()
-    closely = len(new) * len(left) <= PAIRS
-    found = (r for r in left if members[r.id] or any(_may_be(kind, r, resource, memory, closely) for resource in new))
+    coming = _Coming.of(new, len(left), memory)
+    found = (record for record in left if members[record.id] or _may_be(kind, record, coming, memory))
     return [record.id for record in sorted(found, key=lambda r: (-members[r.id], r.address))][:LOOKS]
 
 
-def _may_be(kind: Kind, record: Record, new: Resource, memory: Memory, closely: bool) -> bool:
-    told = [name for name, field in kind.fields.items() if field.telling and new.fields.get(name)]
-    claims = (memory.digests.claim(record.salt, name, kind.fields[name].form(new.fields[name])) == record.fields.get(name) for name in told)
-    if memory.had(record.kind, record.id, new.address) or (told and all(claims)):
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """What is new of a kind, by what a record may tell of it."""
+
+    # Its names by their form, and its addresses as records keep former ones.
+    forms: Set[str]
+    former: Set[str]
+    # What is compared claim by claim with each record, and name by name: of many things not all.
+    claimed: Sequence[Resource]
+    named: Sequence[Resource]
+
+    @classmethod
+    def of(cls, new: Sequence[Resource], left: int, memory: Memory) -> _Coming:
+        """What is new, beside so many records that are left."""
+        former = {FORMER + memory.digests.thing(memory.app_id, resource.address) for resource in new}
+        few = len(new) * left <= PAIRS
+        return cls({form(resource.key) for resource in new}, former, new[: CLAIMS // max(left, 1)], new if few else ())
+
+
+def _may_be(kind: Kind, record: Record, coming: _Coming, memory: Memory) -> bool:
+    name = record.address.partition("/")[2]
+    if form(name) in coming.forms or not coming.former.isdisjoint(record.fields):
         return True
-    return alike(record.address.partition("/")[2], new.key, closely=closely)
+    return any(_claims(kind, record, new, memory) for new in coming.claimed) or any(alike(name, new.key) for new in coming.named)
+
+
+def _claims(kind: Kind, record: Record, new: Resource, memory: Memory) -> bool:
+    """Whether what people call it by is what was recorded."""
+    told = [name for name in _telling(kind) if new.fields.get(name)]
+    claims = (memory.digests.claim(record.salt, name, kind.fields[name].form(new.fields[name])) == record.fields.get(name) for name in told)
+    return bool(told) and all(claims)
 
 
 def _members(kind: Kind, new: Set[Address], manifest: Manifest, memory: Memory) -> Counter[str]:
