@@ -6,6 +6,7 @@ import hashlib
 import html
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -73,20 +74,29 @@ class Known:
     """
 
     def __init__(self) -> None:
-        self._sources: list[Source] = []
-        self._size = -1
-        self._values: frozenset[str] = frozenset()
+        # Each with its size when it was read last.
+        self._sources: list[tuple[Source, int]] = []
+        self._values: set[str] = set()
 
     def learn(self, source: Source) -> None:
         """Where more of them stand."""
-        self._sources.append(source)
+        self._sources.append((source, 0))
+
+    def take(self, values: Iterable[str]) -> None:
+        """Some more of them."""
+        for value in values:
+            self._values.update(_forms(value))
+
+    def _read_again(self) -> None:
+        """Read what grew. Threads may do so at once: values are only added, and a size is noted once all of it was read."""
+        for n, (source, known) in enumerate(self._sources):
+            if (size := len(source)) != known:
+                self.take(source)
+                self._sources[n] = source, size
 
     def masked(self, text: str) -> str:
         """Foreign text in which no known value is readable, nor what looks like an e-mail or a phone number; but for ids."""
-        size = sum(map(len, self._sources))
-        if size != self._size:
-            self._values = frozenset(form for source in self._sources for value in source for form in _forms(value))
-            self._size = size
+        self._read_again()
         parts = _IDS.split(text)
         return "".join(part if n % 2 else self._without(part) for n, part in enumerate(parts))
 
@@ -101,12 +111,11 @@ class Known:
     def _pieces(self, text: str) -> Iterator[str]:
         """The text, cut at what is known: at each place the longest."""
         edges = [i for i in range(len(text) + 1) if _edge(text, i)]
-        longest = min(max(map(len, self._values), default=0), _MOST)
         at = 0
         for n, start in enumerate(edges):
             if start < at:
                 continue
-            ends = [end for end in edges[n + 1 :] if end - start <= longest]
+            ends = edges[n + 1 : bisect_right(edges, start + _MOST)]
             known = next((end for end in reversed(ends) if _folded(text[start:end]) in self._values), None)
             if known is not None:
                 yield text[at:start] + "***"

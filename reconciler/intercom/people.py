@@ -41,6 +41,6 @@ def texts(thing: Live, personal: Iterable[str]) -> Iterator[str]:
     return (str(value) for name in personal if (value := thing.fields.get(name)) is not None)
 
 
-def of_one(kind: Kind, thing: Live) -> list[str]:
+def of_one(kind: Kind, thing: Live) -> Iterator[str]:
     """The personal values of one thing."""
-    return list(texts(thing, _personal(kind)))
+    return texts(thing, _personal(kind))

@@ -197,7 +197,7 @@ class Performer:
             if error.gone:
                 return None
             raise
-        self.client.known.learn(of_one(kind, here))
+        self.client.known.take(of_one(kind, here))
         return here
 
     def _is_meant(self, kind: Kind, change: ThingChange, here: Live) -> bool:
