@@ -479,7 +479,7 @@ def _report_undeclared(kind: Kind, draft: _Draft) -> None:
 def _with_key(change: Change, draft: _Draft) -> Change:
     """A change with the names of those whose addresses are ids."""
     if isinstance(change, LinkChange):
-        return replace(change, target_key=_key_of(change.target, draft)) if _key_of(change.target, draft) else change
+        return replace(change, target_key=key) if (key := _key_of(change.target, draft)) else change
     return replace(change, key=key) if (key := _key_of(change.address, draft)) else change
 
 

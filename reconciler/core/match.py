@@ -43,7 +43,6 @@ class Match:
         self.twins |= more.twins
         self.described |= more.described
 
-
     def described_with(self, mentioned: Collection[str]) -> set[str]:
         """The ids of which messages say how many people carry them, with the twins of what is mentioned elsewhere."""
         told = {text for (_, live_id), text in self.twins.items() if live_id in mentioned}
@@ -106,7 +105,7 @@ def match(
     _report_declared_lookalikes(kind, resources, found)
     _refuse_shared(kind, found, resources)
     _report_twins(kind, resources, known, found)
-    found.described |= found.described_with(found.pairs.values())
+    found.described |= found.described_with(frozenset(found.pairs.values()))
     # What is surely meant by an entry is in no doubt because others look like it.
     found.doubted -= {(kind.name, live_id) for address, live_id in found.pairs.items() if address not in found.withheld}
     return found

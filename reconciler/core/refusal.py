@@ -20,7 +20,7 @@ class Refusal:
     approve: str | None = None
     # The changes that this gate stops, and that an approval lets pass.
     changes: tuple[Change, ...] = ()
-    # The entries that this is about: they and what depends on them are refused. None: the whole plan is.
+    # The entries that this is about: they and what depends on them are refused. Empty: the whole plan is.
     entries: tuple[Address, ...] = ()
     # Whom the plan leaves out, where that is what is refused: an approval is for exactly these.
     left_out: tuple[Address, ...] = ()

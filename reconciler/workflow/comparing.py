@@ -54,7 +54,8 @@ def compare(
     found = comparison.diff(session.kinds, manifest, live, memory)
     told = {live.things[kind][live_id].address for kind, live_id in left.things if live_id in live.things.get(kind, {})}
     notes = [note for note in found.notes if note.topic != "undeclared" or note.address not in told]
-    notes = [note for note in notes if note.topic != "unproven" or note.address not in {end.address for end in lost}]
+    ends = {note.address for note in lost}
+    notes = [note for note in notes if note.topic != "unproven" or note.address not in ends]
     notes += [*lost, *left.notes, *_others(memory, live), *_arrived(session, manifest, memory, found)]
     twins, alike = resembling(session.kinds, manifest, live, {note.address for note in left.notes})
     live, notes = replace(live, refusals=(*live.refusals, *twins)), [*notes, *alike]

@@ -80,7 +80,7 @@ class Recorder:
         how = (kinds, self.case.memory, self.run, session.now(), cache(self.ground.called))
         self.scribe = Scribe(*how) if work.ownership is None else Restorer(*how, work.ownership)
         self.numbers = self.ledger.plan(self.run, [Planned(step.change, self._proof(step.change)) for step in self.steps])
-        self.once = [i for job in work.jobs if not all(call.repeatable for call in job.calls) for i in job.covers]
+        self.once = dict.fromkeys(i for job in work.jobs if not all(call.repeatable for call in job.calls) for i in job.covers)
         self.ahead: set[int] = set()
 
     def _proof(self, change: Change) -> bool:
@@ -101,9 +101,8 @@ class Recorder:
 
         if not self.steps or self.ledger.home.at_once:
             return
-        once = frozenset(self.once)
         try:
-            self.ledger.intend({self.numbers[i]: step.change for i, step in enumerate(self.steps) if i not in once})
+            self.ledger.intend({self.numbers[i]: step.change for i, step in enumerate(self.steps) if i not in self.once})
             self.ledger.home.publish()
         except ReconcilerError as error:
             with suppress(ReconcilerError):
@@ -114,7 +113,7 @@ class Recorder:
     def _announce_once(self, covers: Sequence[int]) -> None:
         """The intents of what must not be sent twice, a batch at a time, before the first of a batch. Raises LockLost, LedgerUnusable."""
         with self.publishing:
-            if self.ledger.home.at_once or self.ahead.issuperset(covers) or not set(covers) & set(self.once):
+            if self.ledger.home.at_once or self.ahead.issuperset(covers) or self.once.keys().isdisjoint(covers):
                 return
             batch = [i for i in self.once if i not in self.ahead][:BATCH]
             self.ahead.update(batch, covers)
