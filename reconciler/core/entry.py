@@ -117,7 +117,7 @@ def link_to(target: str, shape: Shape) -> Callable[[Any], LinkItem]:
 def link_schema(target: str, shape: Shape) -> WithJsonSchema:
     """The JSON Schema of one link item."""
     text = {"type": ["string", "number", "boolean"]}
-    ends = {target: text, "id": {"type": ["string", "number"], "pattern": f"^{shape.pattern}$"}}
+    ends = {target: text, "id": id_schema(shape).json_schema}
     state = {"enum": ["present", "absent"]}
     long = [
         {"type": "object", "properties": {end: about, "state": state}, "required": [end], "additionalProperties": False}

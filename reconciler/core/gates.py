@@ -97,7 +97,7 @@ def fingerprint(changes: Sequence[Change], live: Snapshot, left_out: Sequence[Ad
 
 
 # Gates behind which nobody can say what moved: others stop an apply, which a look is not.
-BLINDING = frozenset({"workspace", "ledger", "origin", "incomplete"})
+BLINDING = frozenset({"workspace", "origin"})
 
 
 def stopping(refused: Iterable[Refusal], policy: Policy) -> tuple[Refusal, ...]:

@@ -53,6 +53,7 @@ FORMER = "was "
 # The path under which a record keeps the address that a thing has by the name which Intercom made of the one that was sent.
 SHOWN = "shown as"
 
+
 class Deaf(StrEnum):
     """How live stands to what a reply showed instead of the value that it was sent: it shows the same still, it shows another one, or
     that was tried once, and what it showed is not known."""
@@ -347,9 +348,7 @@ def with_tie(record: Record, link: str, target_id: str, tie: Tie, at: float | No
 def dated(record: Record, new: Iterable[tuple[str, str]] = (), at: float = 0.0) -> Record:
     """A record that says of the new links, each its list and the id of the other end, when they became ours, and of no others than are
     still ours."""
-    found = {
-        link: {end: when for end, when in told.items() if record.tie(link, end) == Tie.OWNED} for link, told in record.since.items()
-    }
+    found = {link: {end: when for end, when in told.items() if record.tie(link, end) == Tie.OWNED} for link, told in record.since.items()}
     for link, end in new:
         found.setdefault(link, {})[end] = int(at)
     return replace(record, since={link: told for link, told in found.items() if told})

@@ -27,7 +27,6 @@ class Rules:
         written = self.committed if self.base else manifest.approvals
         return (*self.given, *(Approval(a.hash, a.people) for a in written if a.expires > now))
 
-
     def explained(self, refused: Iterable[Refusal], manifest: Manifest, now: float) -> tuple[Refusal, ...]:
         """These refusals, each with why an approval of exactly its changes does not lift it."""
         return tuple(replace(refusal, message="; ".join((refusal.message, *self._why(refusal, manifest, now)))) for refusal in refused)

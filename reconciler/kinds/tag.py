@@ -31,6 +31,7 @@ class TagEntry(Entry):
     owner: Text = ""
     description: Text = ""
 
+
 def _query(field: str) -> Body:
     return {"field": field, "operator": "=", "value": "{id}"}
 

@@ -374,7 +374,7 @@ class Ledger:
     def ineffective(self, app_id: str, claims: Iterable[tuple[Address, str, Any, Any]]) -> Mapping[tuple[Address, str], Deaf]:
         """The fields, as (address, path), whose claimed value is one that a write's reply did not show; a claim ends with what live shows
         now."""
-        asked = [(self._ineffective(app_id, *claim), claim) for claim in claims]
+        asked = [(self._ineffective(app_id, *claim[:3]), claim) for claim in claims]
         found: dict[str, set[str]] = {}
         with self._looking() as connection:
             for chunk in _chunks([place for (place, _), _ in asked]):
@@ -390,7 +390,7 @@ class Ledger:
             return Deaf.SAME
         return Deaf.OTHER if len(digests) > 1 else Deaf.ONCE
 
-    def _ineffective(self, app_id: str, address: Address, path: str, value: Any, *live: Any) -> tuple[str, str]:
+    def _ineffective(self, app_id: str, address: Address, path: str, value: Any) -> tuple[str, str]:
         place = self._digests.place(app_id, address, path)
         return place, self._digests.claim(place, path, value)
 

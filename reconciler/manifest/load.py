@@ -504,6 +504,3 @@ def _digest(head: Head, pile: _Pile) -> str:
         sha.update(json.dumps([address, loaded], sort_keys=True, default=str).encode("utf-8", "surrogatepass"))
     sha.update(json.dumps(sorted(pile.sections)).encode())
     return sha.hexdigest()
-
-
-

@@ -294,4 +294,3 @@ def detach(request: Request) -> Doc:
 def segments(request: Request) -> Doc:
     doc = company(request, request.params["id"])
     return {"type": "list", "data": [_segment(s) for s in segments_of(request.ws, "companies", doc)]}
-
