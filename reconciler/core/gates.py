@@ -14,7 +14,7 @@ from reconciler.core.kind import Kind
 from reconciler.core.memory import BLANK, Handover, Memory
 from reconciler.core.order import Step, concerned
 from reconciler.core.policy import FEW_MISSING, MISSING, SHARE_MISSING, Policy
-from reconciler.core.refusal import Refusal
+from reconciler.core.refusal import Refusal, gathered
 from reconciler.core.rename import pairs, refusals
 from reconciler.core.resource import Manifest, Pin, Snapshot, Workspace
 
@@ -73,7 +73,7 @@ def check(case: Case, steps: Sequence[Step], cycles: Sequence[str]) -> tuple[Ref
     whole += _emptied(kinds, manifest, changes)
     whole += _unknown(changes)
     whole += _over_limits(kinds, manifest, live, difference, changes)
-    return tuple(dict.fromkeys((*_with_approval(whole, live, kinds), *_with_approval(entries, live, kinds))))
+    return tuple(gathered(dict.fromkeys((*_with_approval(whole, live, kinds), *_with_approval(entries, live, kinds)))))
 
 
 def _with_approval(found: Sequence[Refusal], live: Snapshot, kinds: Sequence[Kind]) -> tuple[Refusal, ...]:

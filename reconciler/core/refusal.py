@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from reconciler.core.address import Address
 from reconciler.core.change import Change
+from reconciler.errors import PLACES
+
+# A message that begins with the place of the one entry that it is about.
+PLACE = re.compile(r"(?P<place>[^\n]+?:\d+:\d+): (?P<what>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +38,26 @@ class Refusal:
     def entry_wide(self) -> bool:
         """Whether the rest of the plan could be applied without what this is about."""
         return bool(self.entries)
+
+
+def gathered(refused: Iterable[Refusal]) -> Iterator[Refusal]:
+    """Refusals in their order, those of one cause as one if they are many: with their number and the first places."""
+    causes: dict[tuple[str, str], list[Refusal]] = {}
+    for refusal in refused:
+        told = PLACE.fullmatch(refusal.message)
+        single = told is not None and len(refusal.entries) == 1 and refusal.approve is None
+        causes.setdefault((refusal.gate, told["what"] if told and single else f"\0{refusal.message}"), []).append(refusal)
+    for (_, what), same in causes.items():
+        yield from same if len(same) <= PLACES else [_as_one(what, same)]
+
+
+def _as_one(what: str, same: Sequence[Refusal]) -> Refusal:
+    first, *others = sorted((refusal.message.removesuffix(f": {what}") for refusal in same), key=_in_its_file)
+    wrong, semicolon, now = what.partition("; ")
+    text = f"{first}: {wrong} (in {len(same):,} places, also at {', '.join(others[: PLACES - 1])}){semicolon}{now}"
+    return replace(same[0], message=text, entries=tuple(dict.fromkeys(entry for refusal in same for entry in refusal.entries)))
+
+
+def _in_its_file(place: str) -> tuple[str, int, int]:
+    file, line, column = place.rsplit(":", 2)
+    return file, int(line), int(column)

@@ -223,3 +223,21 @@ def test_drift_in_another_workspace_says_nothing_at_all(bench: Bench) -> None:
     assert (code, found["drift"]["blind"]) == (3, True)
     assert bench("drift", "m.yaml") == 3
     assert bench.out.endswith("Nothing can be said of this workspace.\n")
+
+
+# ---- one cause, one message
+
+
+def test_one_mistake_in_many_entries_is_one_refusal_with_its_first_places(bench: Bench) -> None:
+    entries = "".join(f"- {{external_id: '{n}', missing: error, tags: [vip]}}\n" for n in range(1, 121))
+    assert bench("plan", "m.yaml", "--format", "json", m=f"tags: [vip]\ncontacts:\n{entries}") == 0
+    (refusal,) = json.loads(bench.out)["refused"]
+    places = "m.yaml:3:3: contact not found (in 120 places, also at m.yaml:4:3, m.yaml:5:3)"
+    assert refusal["message"] == f"{places}; correct the entry, or write missing: skip or create"
+    assert (refusal["approve"], len(refusal["entries"])) == (None, 120)
+
+
+def test_a_mistake_in_three_entries_is_told_at_each(bench: Bench) -> None:
+    entries = "".join(f"- {{external_id: '{n}', missing: error}}\n" for n in range(3))
+    assert bench("plan", "m.yaml", "--format", "json", m=f"contacts:\n{entries}") == 0
+    assert [len(refusal["entries"]) for refusal in json.loads(bench.out)["refused"]] == [1, 1, 1]
