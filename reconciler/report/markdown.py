@@ -199,7 +199,7 @@ def _refused(document: Document) -> Iterator[_Block]:
         head = f"- **{code(cut(gate, 60))}**" + (f" ({len(refusals):,})" if others else "")
         yield _Block(f"{head}: {first}\n", partial(map, "  - {}\n".format, others), more="  - and {left:,} more\n")
     if words:
-        yield _Block(f"\nIf that is meant, add to the command: {', '.join(words[:5])}\n")
+        yield _Block(f"\nIf that is meant, add to `plan` or `apply`: {', '.join(words[:5])}\n")
 
 
 def _notes(document: Document) -> Iterator[_Block]:

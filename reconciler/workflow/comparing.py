@@ -276,7 +276,9 @@ def drift_of(case: Case) -> Drift:
     undeclared = topics["undeclared"] if case.manifest.policy.undeclared_tags == "drift" else 0
     elsewhere = topics["moved"] + sum(note.topic == "moved" for note in case.live.notes)
     # Who was applied and is gone for good is no change, and moved all the same.
-    lost = sum(case.memory.runs == 0 or case.memory.at(address) is not None for address in case.difference.missing)
+    refused = case.refused_entries if case.memory.runs == 0 else ()
+    gone = (address for address in case.difference.missing if address not in refused)
+    lost = sum(case.memory.runs == 0 or case.memory.at(address) is not None for address in gone)
     return Drift(len(case.difference.changes) + elsewhere + lost, topics["not applied yet"], undeclared, case.memory.runs > 0)
 
 

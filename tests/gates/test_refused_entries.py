@@ -217,6 +217,14 @@ def test_drift_never_ends_well_while_something_cannot_be_told(bench: Bench, entr
     assert drift(bench)[0] == 2
 
 
+def test_before_the_first_apply_nobody_is_both_a_difference_and_what_nothing_can_be_said_of(bench: Bench) -> None:
+    bench.seed(contacts=[{"external_id": "1"}])
+    entries = "contacts:\n- {external_id: '1', name: Wash}\n- {external_id: '2', missing: error}\n- {external_id: '3'}\n"
+    assert bench("drift", "m.yaml", m=entries) == 2
+    assert bench.out.splitlines()[-1].startswith("Unrecorded: 2 differences.")
+    assert bench.out.splitlines()[-1].endswith(" Nothing can be said of 1 entry.")
+
+
 def test_drift_in_another_workspace_says_nothing_at_all(bench: Bench) -> None:
     bench.write("m.yaml", "workspace: {app_id: another1}\ntags: []\n")
     code, found = drift(bench)

@@ -131,7 +131,7 @@ def test_a_small_plan_reads_well() -> None:
 
 - **`limits.people`**: 600 people lose a tag, the limit is 500
 
-If that is meant, add to the command: `--approve 1a2b3c4d5e6f:600`
+If that is meant, add to `plan` or `apply`: `--approve 1a2b3c4d5e6f:600`
 
 <details><summary>note: not found, left out (1)</summary>
 
