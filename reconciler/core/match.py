@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -126,7 +126,8 @@ def _pair(kind: Kind, resource: Resource, known: Index, found: Match) -> None:
     # A tombstone that may mean two, a user and a lead with one e-mail, would take one now and the other in the next run.
     here = _same(kind, known, resource.by, resource.key) if resource.gone else candidates(kind, known, resource.by, resource.key)
     if len(here) > 1:
-        here = _settle_several(kind, resource, (resource.by, resource.key), here, found)
+        _refuse_several(kind, resource, resource.by, here, found)
+        here = []
     if resource.gone and kind.identity[resource.by].visible is not None:
         here = [thing for thing in here if spelled(thing.key) == spelled(resource.key)]
     former = _former(kind, resource, known, here, found)
@@ -185,22 +186,21 @@ def _former(kind: Kind, resource: Resource, known: Index, here: list[Live], foun
     for name in resource.former if resource.by != "id" or not kind.rename else ():
         same = [thing for thing in candidates(kind, known, *name) if thing not in here]
         if len(same) > 1 and not here and not old:
-            same = _settle_several(kind, resource, name, same, found)
+            _refuse_several(kind, resource, name[0], same, found)
+            same = []
         old += (thing for thing in same if thing not in old)
     return old
 
 
-def _settle_several(kind: Kind, resource: Resource, name: Name, here: list[Live], found: Match) -> list[Live]:
-    ids = ", ".join(thing.id for thing in here)
-    by, key = name
-    identity = kind.identity[by]
-    if identity.visible is None:
-        text = f"{resource.mark}: several live {kind.section} have this {by} (ids {ids}); merge them, or name one by its id"
-        found.refusals.append(Refusal("identity", text, entries=(resource.address,)))
-        found.withheld.add(resource.address)
-        return []
-    _refuse_twins(kind, resource, here[0], found)
-    return []
+def _refuse_several(kind: Kind, resource: Resource, by: str, several: Sequence[Live], found: Match) -> None:
+    """Nothing is done for an entry whose name is that of several live things."""
+    if kind.identity[by].visible is not None:
+        _refuse_twins(kind, resource, several[0], found)
+        return
+    ids = ", ".join(thing.id for thing in several)
+    text = f"{resource.mark}: several live {kind.section} have this {by} (ids {ids}); merge them, or name one by its id"
+    found.refusals.append(Refusal("identity", text, entries=(resource.address,)))
+    found.withheld.add(resource.address)
 
 
 def _find_twins(kind: Kind, known: Index, members: Members, found: Match) -> None:
