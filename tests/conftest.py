@@ -9,14 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from reconciler.ledger import Ledger
 from reconciler.sandbox import Sandbox
 from tests.referee.plugin import Referee
 from tests.route import Clock, Route
+from tests.soak import SOAKS
 
 pytest_plugins = ["tests.postgres", "tests.ends"]
 MakeRoute = Callable[..., Route]
+
+
+settings.register_profile("the same in every run", derandomize=not SOAKS)
+settings.load_profile("the same in every run")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,11 +1,15 @@
-"""How often what is tried by chance, and what is repeated, is tried: `make soak` tries twenty times as much as `make test` does."""
+"""How often what is tried by chance, and what is repeated, is tried: `make soak` tries twenty times as much as `make test` does.
+
+`make test` tries the same examples in every run, so that it fails for what changed and for nothing else; `make soak` tries others.
+"""
 
 from __future__ import annotations
 
 import os
 
 SWITCH = "RECONCILER_SOAK"
-SCALE = 20 if os.environ.get(SWITCH) else 1
+SOAKS = bool(os.environ.get(SWITCH))
+SCALE = 20 if SOAKS else 1
 
 
 def times(number: int) -> int:

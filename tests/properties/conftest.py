@@ -6,12 +6,13 @@ import os
 
 from hypothesis import HealthCheck, Phase, settings
 
-from tests.soak import times
+from tests.soak import SOAKS, times
 
 settings.register_profile(
     "house",
     deadline=None,
     database=None,
+    derandomize=not SOAKS,
     max_examples=times(15),
     print_blob=True,
     phases=(Phase.explicit, Phase.generate, *((Phase.shrink,) if os.environ.get("RECONCILER_SHRINK", "1") == "1" else ())),
