@@ -105,7 +105,7 @@ def match(
     _report_declared_lookalikes(kind, resources, found)
     _refuse_shared(kind, found, resources)
     _report_twins(kind, resources, known, found)
-    found.described |= found.described_with(frozenset(found.pairs.values()))
+    found.described |= found.described_with({*found.pairs.values(), *found.described})
     # What is surely meant by an entry is in no doubt because others look like it.
     found.doubted -= {(kind.name, live_id) for address, live_id in found.pairs.items() if address not in found.withheld}
     return found
@@ -227,7 +227,7 @@ def _refuse_twins(kind: Kind, resource: Resource, one: Live, found: Match) -> No
     now = "write the `id:` of the one that is meant into the entry, or rename or delete all but one in Intercom"
     found.refusals.append(Refusal("twins", f"{text}; {now}", entries=(resource.address,)))
     found.withheld.add(resource.address)
-    found.described |= found.described_with([one.id])
+    found.described.add(one.id)
 
 
 def _report_twins(kind: Kind, resources: Iterable[Resource], known: Index, found: Match) -> None:
