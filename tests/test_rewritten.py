@@ -21,7 +21,7 @@ def applied(route: MakeRoute, name: str, rewrites: str) -> tuple[Route, str]:
     return told, str(tag["id"])
 
 
-REWRITTEN = pytest.mark.parametrize(("name", "rewrites"), [("a < b", "escape"), (LONG, "cut"), ("ÄB", "lower")])
+REWRITTEN = pytest.mark.parametrize(("name", "rewrites"), [("a < b", "escape"), (LONG, "cut"), ("ÄB", "lower"), ("VIP", "lower")])
 
 
 @REWRITTEN

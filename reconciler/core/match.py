@@ -99,7 +99,9 @@ def match(
     for resource in sorted(resources, key=lambda r: r.address):
         _pair(kind, resource, known, found)
         _say_merged(kind, resource, merged, unproven, found)
-        _report_lookalikes(kind, resource, looks_like, members, found)
+        # Under the name of a tombstone Intercom may have kept the thing in another spelling: whose that is, the ledger says.
+        others = [t for t in _others(kind, resource, looks_like, found) if not (resource.gone and t.id == remembered.get(resource.address))]
+        _report_lookalikes(kind, resource, others, members, found)
     _pair_remembered(kind, resources, things, remembered, found)
     _spare_lookalikes(kind, resources, found)
     _report_declared_lookalikes(kind, resources, found)
@@ -252,17 +254,21 @@ def _lookalikes(kind: Kind, things: Iterable[Live]) -> Mapping[str, list[Live]]:
     return found
 
 
-def _report_lookalikes(kind: Kind, resource: Resource, looks_like: Mapping[str, list[Live]], members: Members, found: Match) -> None:
+def _others(kind: Kind, resource: Resource, looks_like: Mapping[str, list[Live]], found: Match) -> list[Live]:
+    """The live things that look like what an entry names, and are not what it is paired with."""
     identity = kind.identity[resource.by]
     if identity.visible is None:
-        return
-    mine = identity.fold(resource.key)
-    paired = found.pairs.get(resource.address)
+        return []
+    mine, paired = identity.fold(resource.key), found.pairs.get(resource.address)
     others = [t for t in looks_like.get(identity.visible(resource.key), []) if t.id != paired]
     # To a tombstone what differs by case only is another thing; to others it is the thing itself, or one of its twins.
-    others = [t for t in others if identity.fold(t.key) != mine or (resource.gone and (kind.name, t.id) not in found.twins)]
+    return [t for t in others if identity.fold(t.key) != mine or (resource.gone and (kind.name, t.id) not in found.twins)]
+
+
+def _report_lookalikes(kind: Kind, resource: Resource, others: Sequence[Live], members: Members, found: Match) -> None:
     if not others:
         return
+    paired = found.pairs.get(resource.address)
     found.described.update(thing.id for thing in others)
     told = " and ".join(described(thing, members) for thing in others)
     text = f"looks like another live {kind.name}: {told}{_advice(resource, paired)}"

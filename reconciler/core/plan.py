@@ -145,7 +145,7 @@ def make_plan(case: Case, scope: Scope = Scope(), version: str = "2.16") -> Plan
     steps, cycles = order.arrange(kinds, difference.changes, live)
     scope = scope.among(chain(manifest.resources, (thing.address for things in live.things.values() for thing in things.values())))
     steps, left_out = _within(scope, steps, live)
-    refused = check(case, steps, cycles)
+    refused = check(_about(scope, case), steps, cycles)
     return Plan(
         workspace=live.workspace,
         paths=manifest.paths,
@@ -159,6 +159,25 @@ def make_plan(case: Case, scope: Scope = Scope(), version: str = "2.16") -> Plan
         times=frozenset(time_paths(kinds, manifest, live)),
         losing=affected(kinds, [step.change for step in steps]),
     )
+
+
+def _about(scope: Scope, case: Case) -> Case:
+    """The case without the refusals that are about no entry of the scope, and about nothing that such an entry is linked to."""
+    if scope.whole:
+        return case
+    manifest, app_id = case.manifest, case.live.workspace.app_id
+    named = {address: globs.names(address, app_id) for address in manifest.resources}
+    asked = {a for a, names in named.items() if not scope.target or globs.matches(scope.target, names, scope.exact)}
+    asked -= {a for a in asked if globs.matches(scope.exclude, named[a], scope.exact)}
+    links = [written for address in asked for written in manifest.resources[address].links.values()]
+    asked |= {end for written in links for end in (*written.present, *written.absent)}
+
+    def concerns(refusal: Refusal) -> bool:
+        return not refusal.entries or not asked.isdisjoint(refusal.entries)
+
+    live, difference = case.live, case.difference
+    live = replace(live, refusals=tuple(filter(concerns, live.refusals)))
+    return replace(case, live=live, difference=replace(difference, refusals=tuple(filter(concerns, difference.refusals))))
 
 
 def without_entries(case: Case, plan: Plan, entries: Callable[[Address], bool], version: str) -> Plan:

@@ -249,3 +249,22 @@ def test_a_mistake_in_three_entries_is_told_at_each(bench: Bench) -> None:
     entries = "".join(f"- {{external_id: '{n}', missing: error}}\n" for n in range(3))
     assert bench("plan", "m.yaml", "--format", "json", m=f"contacts:\n{entries}") == 0
     assert [len(refusal["entries"]) for refusal in json.loads(bench.out)["refused"]] == [1, 1, 1]
+
+
+TWINS = {"tags": [{"name": "keep", "id": "5"}, {"name": "KEEP", "id": "9"}], "contacts": [{"external_id": "25"}]}
+ASIDE = "policy: {refused_entries: %s}\ntags: [keep, new]\ncontacts: [{external_id: '25', tags: [new]}]\n"
+
+
+@pytest.mark.parametrize("policy", ["stop", "hold"])
+@pytest.mark.parametrize("scope", [("--target", "tag/new"), ("--target", "contact/25"), ("--exclude", "tag/keep")])
+def test_what_is_refused_outside_of_the_scope_is_no_business_of_a_plan(bench: Bench, policy: str, scope: tuple[str, str]) -> None:
+    bench.seed(**TWINS)
+    assert bench("apply", "m.yaml", *scope, "--auto-approve", m=ASIDE % policy) == 0
+    assert tags(bench) == {"keep", "KEEP", "new"}
+
+
+def test_what_is_refused_and_needed_within_the_scope_refuses_it(bench: Bench) -> None:
+    bench.seed(**TWINS)
+    text = (ASIDE % "stop").replace("tags: [new]}", "tags: [keep]}")
+    assert bench("apply", "m.yaml", "--target", "contact/25", "--auto-approve", m=text) == 3
+    assert bench.writes == []

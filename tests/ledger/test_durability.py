@@ -147,7 +147,9 @@ def test_a_new_ledger_is_opened_by_several_at_once(tmp_path: Path) -> None:
     for round in range(10):
         with ThreadPoolExecutor(8) as pool:
             assert set(pool.map(work, [tmp_path / str(round)] * 8)) == {""}
-        assert sorted(path.name for path in (tmp_path / str(round)).iterdir()) == [".gitignore", "key", "last", "ledger.db"]
+        # Of several that close at once none may be the last to SQLite, which then leaves its log behind: sqlite.org/wal.html.
+        left = {path.name for path in (tmp_path / str(round)).iterdir()} - {"ledger.db-wal", "ledger.db-shm"}
+        assert left == {".gitignore", "key", "last", "ledger.db"}
 
 
 def test_of_many_who_want_the_lock_one_has_it_at_a_time(folder: Path) -> None:
