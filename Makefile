@@ -1,6 +1,6 @@
-# `make demo` shows the product, `make test` checks it, `make soak` tries twenty times as much by chance (hours; no pipeline runs it), and
-# `make bench` shows how the route grows; all make .venv first. Nothing is written outside this folder.
-.PHONY: demo test soak bench clean
+# `make demo` shows the product; `make quick` and `make test` check it; `make soak` tries twenty times as much by chance (hours; no
+# pipeline runs it); `make bench` shows how the route grows. All make .venv first. Nothing is written outside this folder.
+.PHONY: demo quick test format soak bench clean
 PYTHON ?= python3
 VENV := .venv
 # The tests start some hundred processes, and a process that has to compile all of it first takes half as long again.
@@ -20,6 +20,15 @@ $(VENV)/ready: pyproject.toml .ci/constraints.txt
 
 demo: $(VENV)/ready
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" bash examples/quickstart/demo.sh
+
+quick: $(VENV)/ready
+	@$(VENV)/bin/ruff check --no-cache .
+	@$(VENV)/bin/mypy --num-workers 2
+	@$(VENV)/bin/python -m pytest -q -n 2 tests/core tests/kinds tests/manifest tests/test_cases.py tests/test_house.py
+
+format: $(VENV)/ready
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
 
 test: $(VENV)/ready
 	@echo "== ruff: style and complexity"

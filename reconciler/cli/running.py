@@ -65,6 +65,9 @@ def run(command: click.Command, arguments: Sequence[str]) -> int:
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as end:
         return end.exit_code
+    except SystemExit as end:
+        # Shell completion ends so.
+        return end.code if isinstance(end.code, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return USAGE
