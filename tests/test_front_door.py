@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import venv
 import zipfile
@@ -33,11 +34,25 @@ def run(*command: str | Path, **environ: str) -> str:
     return ended.stdout
 
 
-def test_the_version_stands_in_one_word_everywhere() -> None:
-    assert PROJECT["version"] == __version__
+def pinned(text: str) -> set[str]:
+    """The versions of ours that a template or a page names: `…/reconciler@v1.2.3`, or `rev: v1.2.3` of a pre-commit hook."""
+    return set(re.findall(r"(?:\breconciler(?:\.git)?@|\brev: )v?(\d[\w.]*)", text))
+
+
+def test_the_version_is_written_in_one_place() -> None:
+    assert (PROJECT["dynamic"], "version" in PROJECT) == (["version"], False)
     assert f"## [{__version__}]" in read("CHANGELOG.md")
-    pinned = {found for path in (ROOT / "examples").rglob("*.yml") for found in re.findall(r"@v(\d[\d.]+)\b", path.read_text())}
-    assert pinned == {__version__}
+
+
+def test_every_template_pins_this_version() -> None:
+    files = [*ROOT.glob("*.*"), *(ROOT / "docs").rglob("*.*"), *(ROOT / "examples").rglob("*.*")]
+    texts = {path.relative_to(ROOT): path.read_text(encoding="utf-8") for path in files if path.suffix in (".md", ".sh", ".yaml", ".yml")}
+    found = {str(path): versions for path, text in texts.items() if (versions := pinned(text))}
+    assert {name: versions for name, versions in found.items() if versions != {__version__}} == {}
+    assert {name for name in found if name.startswith("examples/ci/")} == {
+        *(f"examples/ci/github/intercom-{job}.yml" for job in ("plan", "apply", "nightly")),
+        "examples/ci/gitlab/.gitlab-ci.yml",
+    }
 
 
 @pytest.mark.parametrize("name", ["CONTRIBUTING.md", "SECURITY.md"])
@@ -66,22 +81,87 @@ def test_completion_names_the_verbs_and_ends_well() -> None:
     assert run(sys.executable, "-m", "reconciler", **asked) == "plain,drift\n"
 
 
-def test_a_wheel_installs_and_every_verb_answers_from_it(tmp_path: Path) -> None:
-    """Over the packages of the tests, without a registry; in a folder that holds no copy of the project."""
-    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", tmp_path)
-    (wheel,) = tmp_path.glob("intercom_reconciler-*.whl")
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the source distribution."""
+    folder = tmp_path_factory.mktemp("built")
+    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--target", "sdist", "--directory", folder)
+    return folder
+
+
+def test_the_wheel_holds_the_package_alone(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as packed:
-        names = {name.partition("/")[0] for name in packed.namelist()}
-    assert names == {"reconciler", f"intercom_reconciler-{__version__}.dist-info"}
+        names = set(packed.namelist())
+    assert {name.partition("/")[0] for name in names} == {"reconciler", f"intercom_reconciler-{__version__}.dist-info"}
+    files = {str(path.relative_to(ROOT)) for path in (ROOT / "reconciler").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert {name for name in names if name.startswith("reconciler/")} == files
+
+
+def test_the_source_distribution_holds_the_project_and_nothing_of_this_machine(built: Path) -> None:
+    (source,) = built.glob("*.tar.gz")
+    with tarfile.open(source) as packed:
+        names = {name.partition("/")[2] for name in packed.getnames()}
+    told = (
+        "LICENSE",
+        "README.md",
+        "CHANGELOG.md",
+        "pyproject.toml",
+        "reconciler/py.typed",
+        "tests/test_front_door.py",
+        "examples/ci/plain.sh",
+    )
+    assert set(told) - names == set()
+    folders = {part for name in names for part in Path(name).parts[:-1]}
+    assert folders & {".venv", ".git", ".reconciler", ".hypothesis", "__pycache__"} == set()
+
+
+@pytest.mark.parametrize("pattern", ["*.whl", "*.tar.gz"])
+def test_what_is_built_installs_and_every_verb_answers_from_it(pattern: str, built: Path, tmp_path: Path) -> None:
+    """Over the packages of the tests, without a registry; in a folder that holds no copy of the project."""
+    (package,) = built.glob(pattern)
     venv.create(tmp_path / "clean", with_pip=False)
     python = tmp_path / "clean" / "bin" / "python"
-    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-index", "--no-deps", wheel)
     (site,) = (tmp_path / "clean" / "lib").glob("python*/site-packages")
-    ours = Path(yaml.__file__).parents[1]
-    (site / "packages-of-the-tests.pth").write_text(f"{ours}\n")
-    verbs = "import sys\nfrom click.testing import CliRunner\nfrom reconciler.cli import VERBS, cli\n"
-    verbs += "import reconciler\nassert reconciler.__file__.startswith(sys.prefix), reconciler.__file__\n"
-    verbs += "for verb in VERBS:\n    assert CliRunner().invoke(cli, [verb, '--help']).exit_code == 0, verb\n"
-    run(python, "-c", f"import os; os.chdir({str(tmp_path)!r})\n{verbs}")
-    script = run(tmp_path / "clean" / "bin" / "reconciler", "--version")
-    assert script == f"reconciler, version {__version__}\n"
+    (site / "packages-of-the-tests.pth").write_text(f"{Path(yaml.__file__).parents[1]}\n")
+    install = (
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "--quiet",
+        "--no-index",
+        "--no-deps",
+        "--no-build-isolation",
+        "--ignore-installed",
+    )
+    run(sys.executable, *install, package)
+    run(python, "-c", f"import os; os.chdir({str(tmp_path)!r})\n{ANSWERS}")
+    script = tmp_path / "clean" / "bin" / "reconciler"
+    assert run(script, "--version") == f"reconciler, version {__version__}\n"
+    assert run(script, "--help").startswith("Usage: reconciler ")
+
+
+# Run where a package is installed: each verb, and each verb below it, answers from there.
+ANSWERS = """
+import sys
+import click
+import reconciler
+from click.testing import CliRunner
+from reconciler.cli import VERBS, cli
+
+assert reconciler.__file__.startswith(sys.prefix), reconciler.__file__
+
+def typed(command, words):
+    yield words
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            yield from typed(command.get_command(click.Context(command), name), [*words, name])
+
+found = list(typed(cli, []))
+assert {words[0] for words in found if words} == set(VERBS)
+for words in found:
+    answer = CliRunner().invoke(cli, [*words, "--help"])
+    assert (answer.exit_code, answer.output[:6]) == (0, "Usage:"), words
+"""
