@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from reconciler.core.entry import Entry
 from reconciler.core.kind import Field, Identity, Kind, Listing, Write, in_order
-from reconciler.core.values import Name, Text, Whole, fold
+from reconciler.core.values import Name, NotNull, Text, Whole, doc, fold
 from reconciler.kinds import KINDS
 from tests.conftest import MakeRoute
 from tests.route import changes
@@ -17,10 +17,10 @@ from tests.route import changes
 class TopicEntry(Entry):
     """A topic as people write it."""
 
-    name: Annotated[Name, Field()]
-    state: Literal["present", "absent"] | None = None
-    colour: Annotated[Text, Field()] = ""
-    weight: Annotated[Whole, Field()] = 0
+    name: Annotated[Name, Field(), doc("The name of the topic.", "billing")]
+    state: Annotated[Literal["present", "absent"] | None, NotNull, doc("`absent`: it is deleted if it is there.", "absent")] = None
+    colour: Annotated[Text, Field(), doc("The colour of its label.", "red")] = ""
+    weight: Annotated[Whole, Field(), doc("Where it stands in lists: heavier ones below.", 3)] = 0
 
 
 TOPIC = Kind(

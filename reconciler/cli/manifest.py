@@ -29,6 +29,17 @@ def validate(paths: tuple[str, ...]) -> None:
 def schema() -> None:
     """Print the JSON Schema of manifests, for editors.
 
+    VS Code, with the extension YAML by Red Hat, checks and completes a manifest that
+    begins with this line; the path is relative to the manifest:
+
+    \b
+      # yaml-language-server: $schema=../intercom.schema.json
+
+    Or attach it to a whole folder in .vscode/settings.json:
+
+    \b
+      {"yaml.schemas": {"./intercom.schema.json": ["intercom/**/*.yaml"]}}
+
     \b
     Example:
       reconciler schema > intercom.schema.json

@@ -14,6 +14,7 @@ from reconciler.core.values import (
     Flag,
     Plain,
     attribute_name,
+    doc,
     flag,
     is_null,
     name,
@@ -28,7 +29,9 @@ from reconciler.core.values import (
 class Entry(Written):
     """One entry of a section as people write it. What is not written is not ours."""
 
-    protect: Flag = False
+    protect: Annotated[
+        Flag, doc("Refuses the deletion of this thing, also after its entry is gone, until it is applied without this line.", True)
+    ] = False
 
 
 class Shape(NamedTuple):
@@ -38,11 +41,13 @@ class Shape(NamedTuple):
     pattern: str
     # The id in the words of a message.
     words: str
+    # One such id, for the reference.
+    example: str
 
 
 # Contacts and companies have the first, tags the second (recorded examples, API 2.16).
-HEX = Shape("[0-9a-f]{24}", "the 24 hex digits")
-DECIMAL = Shape("[1-9][0-9]{0,19}", "the number")
+HEX = Shape("[0-9a-f]{24}", "the 24 hex digits", "6762f0dd1bb69f9f00000007")
+DECIMAL = Shape("[1-9][0-9]{0,19}", "the number", "5")
 
 
 def id_of(noun: str, shape: Shape) -> Callable[[Any], str]:
@@ -114,11 +119,13 @@ def link_to(target: str, shape: Shape) -> Callable[[Any], LinkItem]:
     return read
 
 
-def link_schema(target: str, shape: Shape) -> WithJsonSchema:
-    """The JSON Schema of one link item."""
+def link_schema(target: str, shape: Shape, example: str) -> WithJsonSchema:
+    """The JSON Schema of one link item; `example` is the name of a target."""
     text = {"type": ["string", "number", "boolean"]}
-    ends = {target: text, "id": id_schema(shape).json_schema}
-    state = {"enum": ["present", "absent"]}
+    named = {"description": f"The {target}, as its own entry names it.", "examples": [example]}
+    by_id = {"description": f"The {target} whose entry has this `id`.", "examples": [shape.example]}
+    ends = {target: text | named, "id": (id_schema(shape).json_schema or {}) | by_id}
+    state = {"enum": ["present", "absent"], "description": "`absent` removes the link, whatever the policy says.", "examples": ["absent"]}
     long = [
         {"type": "object", "properties": {end: about, "state": state}, "required": [end], "additionalProperties": False}
         for end, about in ends.items()

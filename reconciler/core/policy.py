@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema, model_validator
 
 from reconciler.core.globs import matches, plain
-from reconciler.core.values import Name, Text, Time, Whole, not_null, quoted
+from reconciler.core.values import Name, Text, Time, Whole, doc, not_null, quoted
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
 
@@ -72,43 +72,64 @@ def is_share(limit: int | str) -> bool:
 
 
 class Limits(Written):
-    """How much one plan may do; over it the plan is refused. A percentage is taken of what is live."""
+    """How much one plan may do; a plan that goes over is refused. A percentage is taken of what is live."""
 
-    creates: Limit = 100
-    attaches: Limit = 1000
-    deletes: Limit = 10
-    contact_deletes: Limit = 0
-    archives: Limit = 10
-    detaches: Limit = 100
-    people: Limit = 500
-    missing: MissingLimit = MISSING
-    options: Number = 0
+    creates: Annotated[Limit, doc("Things created, of all kinds.", 20)] = 100
+    attaches: Annotated[Limit, doc("Links made.", "10%")] = 1000
+    deletes: Annotated[Limit, doc("Tags and companies deleted.", 2)] = 10
+    contact_deletes: Annotated[Limit, doc("Contacts deleted for ever.", 1)] = 0
+    archives: Annotated[Limit, doc("Contacts archived.", 5)] = 10
+    detaches: Annotated[Limit, doc("Links undone. Links that a deletion takes with it do not count.", "1%")] = 100
+    people: Annotated[Limit, doc("Contacts that lose a tag or a company, or are archived or deleted.", 50)] = 500
+    missing: Annotated[
+        MissingLimit,
+        doc("Declared contacts that are not found and are left out. The default is 10, or 2 % of those declared if that is more.", 25),
+    ] = MISSING
+    options: Annotated[Number, doc("Options removed from an attribute while contacts or companies still have them.", 3)] = 0
 
 
 class Prune(Written):
-    """Which kinds may lose owned things that are no longer declared."""
+    """What is deleted when no file declares it: `owned` means what we created or adopted, `all` also what others made, within `scope`."""
 
-    tags: Literal["never", "owned", "all"] = "never"
-    companies: Literal["never", "owned", "all"] = "never"
+    tags: Annotated[Literal["never", "owned", "all"], doc("Which undeclared tags are deleted.", "owned")] = "never"
+    companies: Annotated[Literal["never", "owned", "all"], doc("Which undeclared companies are deleted.", "never")] = "never"
 
 
 class Reach(Written):
-    """Over which names `prune: all` has authority, as globs."""
+    """What `prune: all` may delete. It is required there."""
 
-    tags: tuple[Name, ...] = ()
-    companies: tuple[Name, ...] = ()
+    tags: Annotated[tuple[Name, ...], doc("The tags that `prune: {tags: all}` may delete, as globs of names.", ["growth/*"])] = ()
+    companies: Annotated[
+        tuple[Name, ...], doc("The companies that `prune: {companies: all}` may delete, as globs of company_ids.", ["test-*"])
+    ] = ()
 
 
 class Policy(Written):
-    """How strictly the manifest rules the workspace."""
+    """How strict the manifest is, and what one plan may do. The same key in two files is an error."""
 
-    links: Literal["owned", "additive", "declared", "exact"] = "owned"
-    prune: Prune = Prune()
-    scope: Reach = Reach()
-    undeclared_tags: Literal["ignore", "report", "drift"] = "report"
-    missing_contacts: Literal["skip", "error", "create"] = "skip"
-    refused_entries: Literal["stop", "hold"] = "stop"
-    limits: Limits = Limits()
+    links: Annotated[
+        Literal["owned", "additive", "declared", "exact"],
+        doc(
+            "Which links a written list removes: `owned` those that we attached, `additive` only those with `state: absent`, "
+            "`declared` those to any declared thing, `exact` all others.",
+            "additive",
+        ),
+    ] = "owned"
+    prune: Annotated[Prune, doc("What happens to things that no file declares any more.", {"tags": "owned"})] = Prune()
+    scope: Annotated[Reach, doc("The names that `prune: all` may delete.", {"tags": ["growth/*"]})] = Reach()
+    undeclared_tags: Annotated[
+        Literal["ignore", "report", "drift"],
+        doc("Live tags that no file declares: say nothing, list them, or count them as drift.", "drift"),
+    ] = "report"
+    missing_contacts: Annotated[
+        Literal["skip", "error", "create"],
+        doc("Declared contacts that are not found: list and leave out, refuse, or create.", "error"),
+    ] = "skip"
+    refused_entries: Annotated[
+        Literal["stop", "hold"],
+        doc("Where single entries are refused: write nothing, or apply the rest and end with exit code 5.", "hold"),
+    ] = "stop"
+    limits: Annotated[Limits, doc("How much one plan may do. More is refused.", {"deletes": 2, "attaches": "10%"})] = Limits()
 
     @model_validator(mode="after")
     def _scoped(self) -> Policy:
@@ -126,13 +147,18 @@ def _hash(value: Any) -> str:
 
 
 class ApprovalEntry(Written):
-    """A committed approval: the hash and the people that a refused plan printed, why, by whom, and until when."""
+    """A committed approval of changes that a gate refused. The refused plan prints its `hash` and its `people`."""
 
-    hash: Annotated[str, PlainValidator(_hash), WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{12}$"})]
-    people: Whole
-    reason: Text
-    by: Name
-    expires: Time
+    hash: Annotated[
+        str,
+        PlainValidator(_hash),
+        WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{12}$"}),
+        doc("The twelve hex digits that the refused plan prints. They stand for exactly the refused changes.", "40ad9ed865cf"),
+    ]
+    people: Annotated[Whole, doc("How many people these changes touch, as the refused plan prints it. 5 % more are refused again.", 2)]
+    reason: Annotated[Text, doc("Why the changes are meant.", "The trials are over")]
+    by: Annotated[Name, doc("Who approves them.", "Inara Serra")]
+    expires: Annotated[Time, doc("When the approval ends by itself. Without an offset it is UTC.", "2026-12-31")]
 
 
 # From the strictest word to the loosest.

@@ -6,7 +6,7 @@ from pydantic import model_validator
 
 from reconciler.core.entry import Entry
 from reconciler.core.kind import Body, Field, Identity, Kind, Listing, Write
-from reconciler.core.values import AttributeName, Flag, NotNull, Text
+from reconciler.core.values import AttributeName, Flag, NotNull, Text, doc
 
 _FIXED = "Intercom lets nobody change it; archive this attribute and declare another name"
 
@@ -31,15 +31,27 @@ DataType = Literal["string", "integer", "float", "boolean", "datetime", "date", 
 
 
 class AttributeEntry(Entry):
-    """A custom attribute as people write it."""
+    """A custom attribute. `name`, `model` and `data_type` are required."""
 
-    name: Annotated[AttributeName, Field()]
-    model: Annotated[Literal["contact", "company"], Field(refuses=lambda before, after: _FIXED)]
-    data_type: Annotated[DataType, Field(refuses=lambda before, after: _FIXED, form=_type)]
-    options: Annotated[tuple[Text, ...], Field(write=_option_objects, choices=True)] = ()
-    description: Annotated[Text, Field()] = ""
-    messenger_writable: Annotated[Flag, Field()] = False
-    state: Annotated[Literal["present", "archived"] | None, NotNull] = None
+    name: Annotated[AttributeName, Field(), doc("The name, without `.` and `$`. It never changes.", "sector")]
+    model: Annotated[
+        Literal["contact", "company"], Field(refuses=lambda before, after: _FIXED), doc("Who has it. It never changes.", "company")
+    ]
+    data_type: Annotated[
+        DataType,
+        Field(refuses=lambda before, after: _FIXED, form=_type),
+        doc("The type of its values; `options`: one value of a list. It never changes.", "string"),
+    ]
+    options: Annotated[
+        tuple[Text, ...],
+        Field(write=_option_objects, choices=True),
+        doc("The values of an attribute with `data_type: options`, two or more.", ["space", "catering"]),
+    ] = ()
+    description: Annotated[Text, Field(), doc("What the attribute means.", "What the company does")] = ""
+    messenger_writable: Annotated[Flag, Field(), doc("Whether the Messenger may write it from a web page.", True)] = False
+    state: Annotated[
+        Literal["present", "archived"] | None, NotNull, doc("`archived` archives it: Intercom deletes no attribute.", "archived")
+    ] = None
 
     @model_validator(mode="before")
     @classmethod

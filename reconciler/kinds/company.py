@@ -8,7 +8,7 @@ from pydantic import ConfigDict, PlainValidator, model_validator
 from reconciler.core.address import LinkName
 from reconciler.core.entry import DECIMAL, HEX, Attributes, Entry, LinkItem, LiveName, id_of, id_schema, link_schema, link_to, unwritten
 from reconciler.core.kind import Body, Bulk, Count, Field, Identity, Kind, LinkKind, Listing, Members, Write
-from reconciler.core.values import NotNull, Text, Time, Whole
+from reconciler.core.values import NotNull, Text, Time, Whole, doc
 
 
 def _plan_name(value: Any) -> Any:
@@ -22,23 +22,42 @@ def _tags(body: Body) -> tuple[Iterable[Any], bool]:
     return ({} if part is None else part).get("tags", ()), True
 
 
+TagLink = Annotated[LinkItem, PlainValidator(link_to("tag", DECIMAL)), link_schema("tag", DECIMAL, "vip")]
+
+
 class CompanyEntry(Entry):
-    """A company as people write it. `id` means one live company, whatever its company_id."""
+    """A company. `company_id` or `id` is required."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["company_id"]}, {"required": ["id"]}]})
 
-    id: Annotated[str, PlainValidator(id_of("company", HEX)), id_schema(HEX)] = ""
-    company_id: Annotated[LiveName, Field()] = unwritten()
-    state: Annotated[Literal["present", "absent"] | None, NotNull] = None
-    name: Annotated[Text, Field(telling=True)] = ""
-    plan: Annotated[Text, Field(read=_plan_name)] = ""
-    size: Annotated[Whole, Field()] = 0
-    website: Annotated[Text, Field()] = ""
-    industry: Annotated[Text, Field()] = ""
-    monthly_spend: Annotated[Whole, Field()] = 0
-    remote_created_at: Annotated[Time, Field(time=True)] = 0
-    custom_attributes: Annotated[Attributes, Field(merged=True, typed_by="attribute")] = {}
-    tags: tuple[Annotated[LinkItem, PlainValidator(link_to("tag", DECIMAL)), link_schema("tag", DECIMAL)], ...] = ()
+    id: Annotated[
+        str,
+        PlainValidator(id_of("company", HEX)),
+        id_schema(HEX),
+        doc("The live company with this Intercom id alone, whatever its company_id.", "6762f0dd1bb69f9f00000007"),
+    ] = ""
+    company_id: Annotated[LiveName, Field(), doc("Your own key of the company. It never changes.", "6")] = unwritten()
+    state: Annotated[
+        Literal["present", "absent"] | None, NotNull, doc("`absent` is a tombstone: the company is deleted if it is there.", "absent")
+    ] = None
+    name: Annotated[Text, Field(telling=True), doc("The name that people see.", "Blue Sun")] = ""
+    plan: Annotated[Text, Field(read=_plan_name), doc("The name of the plan that the company is on.", "Enterprise")] = ""
+    size: Annotated[Whole, Field(), doc("How many people work there.", 85)] = 0
+    website: Annotated[Text, Field(), doc("The address of the web site.", "https://bluesun.example")] = ""
+    industry: Annotated[Text, Field(), doc("The industry.", "Manufacturing")] = ""
+    monthly_spend: Annotated[Whole, Field(), doc("What the company pays a month, a whole number.", 49)] = 0
+    remote_created_at: Annotated[
+        Time, Field(time=True), doc("When the company came to you: ISO 8601, or Unix seconds.", "2014-03-11T09:49:18Z")
+    ] = 0
+    custom_attributes: Annotated[
+        Attributes,
+        Field(merged=True, typed_by="attribute"),
+        doc("Values of custom attributes. Only those that are written are compared; `null` clears one.", {"paid": True, "sector": None}),
+    ] = {}
+    tags: Annotated[
+        tuple[TagLink, ...],
+        doc("The tags of the company. `[]`: none of those that `policy: links` governs.", ["vip", {"tag": "trial", "state": "absent"}]),
+    ] = ()
 
     @model_validator(mode="before")
     @classmethod

@@ -24,9 +24,11 @@ from reconciler.core.entry import (
 from reconciler.core.kind import Body, Bulk, Field, Identity, Kind, LinkKind, Listing, Searched, Write
 from reconciler.core.policy import Written
 from reconciler.core.resource import Live
-from reconciler.core.values import Email, Flag, Key, NotNull, fold
+from reconciler.core.values import Email, Flag, Key, NotNull, doc, fold
 
 ContactId = Annotated[str, PlainValidator(id_of("contact", HEX)), id_schema(HEX)]
+TagLink = Annotated[LinkItem, PlainValidator(link_to("tag", DECIMAL)), link_schema("tag", DECIMAL, "vip")]
+CompanyLink = Annotated[LinkItem, PlainValidator(link_to("company", HEX)), link_schema("company", HEX, "6")]
 
 
 def _admin_id(value: str | None) -> str | None:
@@ -69,11 +71,11 @@ def _may_share(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 class Was(Written):
-    """Who a contact was before its identity moved."""
+    """The former identity of a contact, one of these keys. The contact is updated; none is created."""
 
-    external_id: Key = ""
-    email: Email = ""
-    id: ContactId = ""
+    external_id: Annotated[Key, doc("The former `external_id`.", "24")] = ""
+    email: Annotated[Email, doc("The former e-mail.", "old@serenity.example")] = ""
+    id: Annotated[ContactId, doc("The Intercom id, of somebody who had no other name.", "6762f0dd1bb69f9f00000002")] = ""
 
     @model_validator(mode="after")
     def _one(self) -> "Was":
@@ -83,27 +85,60 @@ class Was(Written):
 
 
 class ContactEntry(Entry):
-    """A contact as people write it. `external_id`, else `email`, else `id` says who it is."""
+    """A contact. `external_id` says who it is, else `email`, else `id`."""
 
-    external_id: Annotated[Key, Field(moves=True)] = ""
-    email: Annotated[Email, Field(form=_mailbox, personal=True, moves=True, shared=_may_share)] = ""
-    id: ContactId = ""
-    was: Annotated[Was | None, NotNull] = None
-    state: Annotated[Literal["present", "archived", "absent"] | None, NotNull] = None
-    missing: Annotated[Literal["skip", "error", "create"] | None, NotNull] = None
-    recreate: Flag = False
-    role: Annotated[Literal["user", "lead"], Field(refuses=_one_way)] = "user"
-    name: Annotated[NullableText, Field(personal=True)] = None
-    phone: Annotated[NullableText, Field(personal=True)] = None
-    avatar: Annotated[NullableText, Field(read=_image, personal=True)] = None
-    signed_up_at: Annotated[NullableTime, Field(time=True)] = None
-    last_seen_at: Annotated[NullableTime, Field(time=True)] = None
-    owner_id: Annotated[NullableText, AfterValidator(_admin_id), Field(read=_text, older=("2.16", _number))] = None
+    external_id: Annotated[Key, Field(moves=True), doc("Your own key of the person. Where it is written, it alone says who.", "25")] = ""
+    email: Annotated[
+        Email,
+        Field(form=_mailbox, personal=True, moves=True, shared=_may_share),
+        doc("The e-mail. It says who is meant where no `external_id` is written.", "wash@serenity.example"),
+    ] = ""
+    id: Annotated[ContactId, doc("The Intercom id, for somebody whom nothing else names.", "6762f0dd1bb69f9f00000003")] = ""
+    was: Annotated[
+        Was | None, NotNull, doc("The former identity of a contact that gets another one.", {"email": "old@serenity.example"})
+    ] = None
+    state: Annotated[
+        Literal["present", "archived", "absent"] | None,
+        NotNull,
+        doc("`present` creates it or brings it back, `archived` archives it, `absent` deletes it for ever.", "archived"),
+    ] = None
+    missing: Annotated[
+        Literal["skip", "error", "create"] | None,
+        NotNull,
+        doc("What to do if the contact is not found. It wins over `policy: missing_contacts`.", "create"),
+    ] = None
+    recreate: Annotated[Flag, doc("Create the contact again after somebody deleted it for ever.", True)] = False
+    role: Annotated[Literal["user", "lead"], Field(refuses=_one_way), doc("A lead can become a user, a user no lead.", "lead")] = "user"
+    name: Annotated[NullableText, Field(personal=True), doc("The name of the person.", "Hoban Washburne")] = None
+    phone: Annotated[NullableText, Field(personal=True), doc("The phone number.", "+15550107")] = None
+    avatar: Annotated[
+        NullableText, Field(read=_image, personal=True), doc("The address of a picture.", "https://serenity.example/wash.png")
+    ] = None
+    signed_up_at: Annotated[
+        NullableTime, Field(time=True), doc("When the person signed up: ISO 8601, or Unix seconds.", "2026-03-11T09:49:18Z")
+    ] = None
+    last_seen_at: Annotated[NullableTime, Field(time=True), doc("When the person was last seen.", "2026-11-25T03:02:13Z")] = None
+    owner_id: Annotated[
+        NullableText,
+        AfterValidator(_admin_id),
+        Field(read=_text, older=("2.16", _number)),
+        doc("The id of the admin who owns the contact.", "127"),
+    ] = None
     # A choice that was cleared is read as false.
-    unsubscribed_from_emails: Annotated[NullableFlag, Field(form=bool)] = None
-    custom_attributes: Annotated[Attributes, Field(merged=True, typed_by="attribute")] = {}
-    tags: tuple[Annotated[LinkItem, PlainValidator(link_to("tag", DECIMAL)), link_schema("tag", DECIMAL)], ...] = ()
-    companies: tuple[Annotated[LinkItem, PlainValidator(link_to("company", HEX)), link_schema("company", HEX)], ...] = ()
+    unsubscribed_from_emails: Annotated[NullableFlag, Field(form=bool), doc("Whether the person gets no e-mails.", True)] = None
+    custom_attributes: Annotated[
+        Attributes,
+        Field(merged=True, typed_by="attribute"),
+        doc("Values of custom attributes. Only those that are written are compared; `null` clears one.", {"seats": 5, "shoe_size": None}),
+    ] = {}
+    tags: Annotated[
+        tuple[TagLink, ...],
+        doc("The tags of the contact. `[]`: none of those that `policy: links` governs.", ["vip", {"tag": "trial", "state": "absent"}]),
+    ] = ()
+    companies: Annotated[
+        tuple[CompanyLink, ...],
+        doc("The companies of the contact, by `company_id`. `[]`: none of those that `policy: links` governs.", ["6"]),
+    ] = ()
 
     @model_validator(mode="after")
     def _named_once(self) -> "ContactEntry":

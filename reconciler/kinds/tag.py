@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
 from reconciler.core.address import LinkName
 from reconciler.core.entry import DECIMAL, Entry, LiveName, id_of, id_schema, unwritten
 from reconciler.core.kind import Body, Count, Field, Identity, Kind, Listing, Members, Trace, Write
-from reconciler.core.values import NotNull, Text, fold, skeleton
+from reconciler.core.values import NotNull, Text, doc, fold, skeleton
 
 
 def _names(value: Any) -> Any:
@@ -19,17 +19,23 @@ Names = Annotated[tuple[LiveName, ...], BeforeValidator(_names), WithJsonSchema(
 
 
 class TagEntry(Entry):
-    """A tag as people write it: a name, or this. `id` means one live tag, whatever its name."""
+    """A tag: its name alone, or a map of these keys. `name` or `id` is required."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["name"]}, {"required": ["id"]}]})
 
-    id: Annotated[str, PlainValidator(id_of("tag", DECIMAL)), id_schema(DECIMAL)] = ""
-    name: Annotated[LiveName, Field()] = unwritten()
-    state: Annotated[Literal["present", "absent"] | None, NotNull] = None
-    renamed_from: Names = ()
-    members: Annotated[Literal["free"] | None, NotNull] = None
-    owner: Text = ""
-    description: Text = ""
+    id: Annotated[
+        str, PlainValidator(id_of("tag", DECIMAL)), id_schema(DECIMAL), doc("The live tag with this id alone, whatever its name.", "5")
+    ] = ""
+    name: Annotated[LiveName, Field(), doc("The name. Two names that differ only in case are one tag.", "vip")] = unwritten()
+    state: Annotated[
+        Literal["present", "absent"] | None, NotNull, doc("`absent` is a tombstone: the tag is deleted if it is there.", "absent")
+    ] = None
+    renamed_from: Annotated[Names, doc("Its former name, or a list of them. The first one that is live is renamed.", "Beta")] = ()
+    members: Annotated[
+        Literal["free"] | None, NotNull, doc("`free`: only the name is managed, who has the tag is left alone.", "free")
+    ] = None
+    owner: Annotated[Text, doc("Who answers for the tag. Kept in the manifest, not in Intercom.", "growth")] = ""
+    description: Annotated[Text, doc("What the tag means. Kept in the manifest, not in Intercom.", "In the beta")] = ""
 
 
 def _query(field: str) -> Body:

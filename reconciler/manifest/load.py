@@ -21,7 +21,7 @@ from reconciler.core.kind import Field, Identity, Kind
 from reconciler.core.policy import ApprovalEntry, Policy, Written
 from reconciler.core.privacy import shown
 from reconciler.core.resource import Manifest, Pin, Resource, WrittenLinks
-from reconciler.core.values import Name, NotNull, is_null, quoted, typed, unquoted
+from reconciler.core.values import Name, NotNull, doc, is_null, quoted, typed, unquoted
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.manifest import files
 from reconciler.manifest.reader import Document
@@ -35,19 +35,29 @@ Loc = tuple[str | int, ...]
 
 
 class PinEntry(Written):
-    """The workspace block as people write it."""
+    """The pin: a token for any other workspace is refused. A plan without a pin warns."""
 
-    app_id: Annotated[Name | None, NotNull] = None
-    region: Annotated[Literal["us", "eu", "au"] | None, NotNull] = None
+    app_id: Annotated[Name | None, NotNull, doc("The id of the workspace, as `reconciler auth status` prints it.", "ecahpwf5")] = None
+    region: Annotated[Literal["us", "eu", "au"] | None, NotNull, doc("Where Intercom hosts the workspace.", "eu")] = None
 
 
 class Head(Written):
     """What a manifest says beside its sections."""
 
-    name: Name = "default"
-    workspace: PinEntry = PinEntry()
-    policy: Policy = Policy()
-    approvals: tuple[ApprovalEntry, ...] = ()
+    name: Annotated[
+        Name, doc("Whose manifest this is: the ledger keeps what is ours under it. Required where several can reach the ledger.", "growth")
+    ] = "default"
+    workspace: Annotated[
+        PinEntry, doc("The pin: the one workspace that the manifest is for.", {"app_id": "ecahpwf5", "region": "eu"})
+    ] = PinEntry()
+    policy: Annotated[Policy, doc("What a plan may do.", {"links": "additive", "limits": {"deletes": 2}})] = Policy()
+    approvals: Annotated[
+        tuple[ApprovalEntry, ...],
+        doc(
+            "Approvals of changes that a gate refused.",
+            [{"hash": "40ad9ed865cf", "people": 2, "reason": "The trials are over", "by": "Inara Serra", "expires": "2026-12-31"}],
+        ),
+    ] = ()
 
 
 class PolicyFile(Written):

@@ -8,6 +8,8 @@ from typing import Any
 from reconciler.core.kind import Kind
 from reconciler.manifest.load import Head
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
 
 def schema(kinds: Sequence[Kind]) -> dict[str, Any]:
     """A schema for one manifest file: the head's keys, and a list for each kind's section."""
@@ -17,8 +19,19 @@ def schema(kinds: Sequence[Kind]) -> dict[str, Any]:
         entry = kind.entry.model_json_schema(ref_template="#/$defs/{model}")
         definitions.update(entry.pop("$defs", {}))
         definitions[kind.entry.__name__] = entry
-        item: dict[str, Any] = {"$ref": f"#/$defs/{kind.entry.__name__}"}
-        if kind.short:
-            item = {"anyOf": [{"type": ["string", "number", "boolean"]}, item]}
-        found["properties"][kind.section] = {"type": "array", "items": item}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": "reconciler manifest", "$defs": definitions}
+        found["properties"][kind.section] = _section(kind, entry)
+    head = {"$schema": DIALECT, **found, "title": "reconciler manifest"}
+    return head | {"description": "What an Intercom workspace should have, and what a plan may do.", "$defs": definitions}
+
+
+def _section(kind: Kind, entry: dict[str, Any]) -> dict[str, Any]:
+    properties = entry["properties"]
+    for name in (*kind.fields, *(link.field for link in kind.links)):
+        # What is not written is left alone. Editors would offer the model's default as a value.
+        properties[name].pop("default", None)
+    required = entry.get("required") or [kind.identities[0].field]
+    example = {name: properties[name]["examples"][0] for name in required if "examples" in properties[name]}
+    item: dict[str, Any] = {"$ref": f"#/$defs/{kind.entry.__name__}"}
+    if kind.short:
+        item = {"anyOf": [{"type": ["string", "number", "boolean"]}, item]}
+    return {"type": "array", "items": item, "description": entry["description"], "examples": [[example]]}
