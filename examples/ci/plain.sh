@@ -1,5 +1,5 @@
 #!/bin/sh
-# reconciler in any pipeline. Copy it as ci/intercom.sh; the workflows beside it call it too.
+# reconciler in any pipeline. Copy it as ci/intercom.sh; the action for GitHub brings its own.
 #
 #   intercom.sh plan      on a change request: plans, and leaves the plan and its reports in $OUT; writes nothing to Intercom
 #   intercom.sh apply     on the main branch, after the merge: carries out the very plan that was reviewed, or nothing

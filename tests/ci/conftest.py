@@ -20,6 +20,7 @@ from tests.forkserver import Process, programs
 
 ROOT = Path(__file__).parents[2]
 CI = ROOT / "examples/ci"
+ACTION = ROOT / "action.yml"
 BIN = Path(sys.executable).parent
 
 KEY = "0f" * 32

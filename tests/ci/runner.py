@@ -1,5 +1,5 @@
-"""A runner in small: the steps of a workflow one after the other in a fresh checkout, with the rights that it asks for; artifacts kept,
-expressions from a table, GitHub's caps held."""
+"""A runner in small: the steps of a workflow and of our action one after the other in a fresh checkout, with the rights that the workflow
+asks for; artifacts kept, expressions from a table, GitHub's caps held."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.ci.conftest import CI, Repository
+from tests.ci.conftest import ACTION, CI, ROOT, Repository
 from tests.ci.hub import Hub
 from tests.ci.test_lint import loaded
 
@@ -28,6 +28,20 @@ esac
 """
 
 
+def _is_ours(step: dict[str, Any]) -> bool:
+    return bool(step.get("uses", "").startswith("OWNER/reconciler@"))
+
+
+@dataclass
+class Scope:
+    """What the expressions of some steps can see beside the event."""
+
+    # The inputs of the action, as `inputs.NAME`; none in a workflow.
+    inputs: dict[str, str] = field(default_factory=dict)
+    # What earlier steps said, as `steps.ID.outputs.NAME`.
+    outputs: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass
 class GitHub:
     """What lies on GitHub's side, and what an event says. `tree` is what the last job had checked out."""
@@ -39,61 +53,82 @@ class GitHub:
     run: int = 0
     log: str = ""
     summary: str = ""
-    outputs: dict[str, str] = field(default_factory=dict)
     tree: Repository = field(init=False)
-    around: dict[str, str] = field(default_factory=dict)
 
-    def workflow(self, name: str) -> bool:
-        """Run the one job of a workflow; whether it succeeded."""
+    def workflow(self, name: str, **more: str) -> bool:
+        """Run the one job of a workflow, whose step with our action gets `more` inputs; whether it succeeded."""
         self.run += 1
-        self.log, self.summary, self.outputs = "", "", {}
+        self.log, self.summary = "", ""
         found = loaded(CI / "github" / f"{name}.yml")
-        self.around = {name: str(value) for name, value in found["env"].items()}
+        assert "env" not in found, "the action brings what it needs"
         self.hub.rights["github-token"] = found["permissions"]["contents"]
         (job,) = found["jobs"].values()
+        ours = [step | {"with": step["with"] | more} if _is_ours(step) else step for step in job["steps"]]
+        return self._steps(ours, Scope())
+
+    def _steps(self, steps: list[dict[str, Any]], scope: Scope) -> bool:
+        """Run steps; whether all succeeded. After one that failed, only those run that ask for it: also inside of an action, since 2021."""
         good = True
-        for step in job["steps"]:
-            if good or "cancelled()" in step.get("if", ""):
-                good = self._step(step) and good
+        for step in steps:
+            terms = re.sub(r"^\$\{\{ | \}\}$", "", step.get("if", "")).split(" && ")
+            if (good or "!cancelled()" in terms) and all(self._holds(term, scope) for term in terms):
+                good = self._step(step, scope) and good
         return good
 
-    def _step(self, step: dict[str, Any]) -> bool:
-        if not self._wanted(step.get("if", "")):
-            return True
+    def _step(self, step: dict[str, Any], scope: Scope) -> bool:
+        if _is_ours(step):
+            return self._action(step, scope)
         if "uses" in step:
-            self._used(step)
+            self._used(step, scope)
             return True
-        return step["name"] == "Install" or self._ran(step)
+        return step["name"] == "Install" or self._ran(step, scope)
 
-    def _wanted(self, condition: str) -> bool:
-        terms = condition.removeprefix("${{ ").removesuffix(" }}").split(" && ") if condition else []
-        return all(term == "!cancelled()" or self.said[term] == "true" for term in terms)
+    def _action(self, step: dict[str, Any], outer: Scope) -> bool:
+        """Run the steps of our action, which see its inputs and one another."""
+        action = loaded(ACTION)
+        inputs = {name: self._filled(told.get("default", ""), outer) for name, told in action["inputs"].items()}
+        given = {name: self._filled(value, outer) for name, value in step["with"].items()}
+        assert set(given) <= set(inputs), "GitHub only warns of an input that the action does not have"
+        scope = Scope(inputs | given)
+        good = self._steps(action["runs"]["steps"], scope)
+        for name, told in action["outputs"].items():
+            outer.outputs[f"steps.{step.get('id')}.outputs.{name}"] = self._filled(told["value"], scope)
+        return good
 
-    def _used(self, step: dict[str, Any]) -> None:
+    def _holds(self, term: str, scope: Scope) -> bool:
+        """Whether one term of a condition is true: a comparison with a text, or what the event says of it."""
+        if compared := re.fullmatch(r"(\S+) (==|!=) '(.*)'", term):
+            return (self._value(compared[1], scope) == compared[3]) == (compared[2] == "==")
+        return term in ("", "!cancelled()") or self.said[term] == "true"
+
+    def _used(self, step: dict[str, Any], scope: Scope) -> None:
         if "checkout" in step["uses"]:
             self.tree = self.repository.checkout(f"{self.hub.url}/remote.git", int(step["with"].get("fetch-depth", 1)))
         elif "upload-artifact" in step["uses"]:
-            path = self.tree.path / self._filled(step["with"]["path"])
+            path = self.tree.path / self._filled(step["with"]["path"], scope)
             if path.exists():
-                folder = self.state / "artifacts" / str(self.run) / self._filled(step["with"]["name"])
+                folder = self.state / "artifacts" / str(self.run) / self._filled(step["with"]["name"], scope)
                 folder.mkdir(parents=True, exist_ok=True)
                 shutil.copy(path, folder)
 
-    def _filled(self, text: str) -> str:
-        return re.sub(r"\$\{\{ (.*?) \}\}", lambda found: self._value(found[1]), text)
+    def _filled(self, text: str, scope: Scope) -> str:
+        return re.sub(r"\$\{\{ (.*?) \}\}", lambda found: self._value(found[1], scope), text)
 
-    def _value(self, expression: str) -> str:
+    def _value(self, expression: str, scope: Scope) -> str:
+        if expression.startswith("inputs."):
+            return scope.inputs[expression.removeprefix("inputs.")]
         if expression.startswith("steps."):
-            return self.outputs.get(expression, "")
+            return scope.outputs.get(expression, "")
         return self.said[expression]
 
-    def _ran(self, step: dict[str, Any]) -> bool:
+    def _ran(self, step: dict[str, Any], scope: Scope) -> bool:
         files = {name: self.state / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
         for path in files.values():
             path.write_text("", encoding="utf-8")
         env = {name: value for name, value in self.repository.env.items() if name not in SECRETS}
-        env |= {"GITHUB_ACTIONS": "true", "GH_STATE": str(self.state), "PATH": self._path()} | self.around
-        env |= {name: str(path) for name, path in files.items()} | {n: self._filled(v) for n, v in step.get("env", {}).items()}
+        env |= {"GITHUB_ACTIONS": "true", "GH_STATE": str(self.state), "PATH": self._path(), "GITHUB_ACTION_PATH": str(ROOT)}
+        env |= {name: str(path) for name, path in files.items()}
+        env |= {name: self._filled(value, scope) for name, value in step.get("env", {}).items()}
         command = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]]
         done = subprocess.run(command, cwd=self.tree.path, env=env, capture_output=True, text=True, timeout=180)
         self.log += done.stdout + done.stderr
@@ -102,7 +137,7 @@ class GitHub:
         self.summary += summary.decode("utf-8")
         for line in files["GITHUB_OUTPUT"].read_text(encoding="utf-8").splitlines():
             name, _, value = line.partition("=")
-            self.outputs[f"steps.{step['id']}.outputs.{name}"] = value
+            scope.outputs[f"steps.{step['id']}.outputs.{name}"] = value
         return done.returncode == 0
 
     def _path(self) -> str:

@@ -121,6 +121,24 @@ def test_a_fork_gets_a_check_and_a_sentence_in_the_summary(github: GitHub, pipel
     assert stored(github, "comments") == []
 
 
+def test_no_comment_is_written_where_none_is_wanted(github: GitHub, pipeline: Pipeline) -> None:
+    repository, _ = pipeline
+    opened(repository, NEXT)
+    assert github.workflow("intercom-plan", comment="false"), github.log
+    assert "tag/old" in github.summary.replace("<!-- -->", "")
+    assert stored(github, "comments") == []
+
+
+def test_a_command_that_the_action_does_not_have_fails_the_job(github: GitHub, pipeline: Pipeline) -> None:
+    """Whatever it holds: it never becomes a part of a script."""
+    repository, served = pipeline
+    opened(repository, NEXT)
+    assert not github.workflow("intercom-apply", command='plan"; touch pasted; "')
+    assert "usage:" in github.log
+    assert not (github.tree.path / "pasted").exists()
+    assert served.writes() == []
+
+
 def test_one_issue_is_opened_kept_up_to_date_and_closed(github: GitHub, pipeline: Pipeline) -> None:
     repository, served = pipeline
     repository.commit(m=NAMED)

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from reconciler import __version__
 from reconciler.manifest.load import load_policy
-from tests.ci.conftest import BIN, CI
+from tests.ci.conftest import ACTION, BIN, CI
 
 WORKFLOWS = sorted((CI / "github").glob("*.yml"))
 GITLAB = CI / "gitlab/.gitlab-ci.yml"
@@ -32,15 +33,21 @@ def loaded(path: Path) -> Any:
     return yaml.load(path.read_text(encoding="utf-8"), Loader)
 
 
-def steps(path: Path) -> Iterator[dict[str, Any]]:
-    for job in loaded(path)["jobs"].values():
-        yield from job["steps"]
+def steps(path: Path) -> list[dict[str, Any]]:
+    """The steps of a workflow or of an action."""
+    found = loaded(path)
+    jobs = found["jobs"].values() if "jobs" in found else [found["runs"]]
+    return [step for job in jobs for step in job["steps"]]
+
+
+STEPS = [*WORKFLOWS, ACTION]
 
 
 @pytest.mark.parametrize(
     ("path", "how"),
     [
         *((path, ["vendor.github-workflows"]) for path in WORKFLOWS),
+        (ACTION, ["vendor.github-actions"]),
         (GITLAB, ["vendor.gitlab-ci", "--data-transform", "gitlab-ci"]),
     ],
     ids=lambda value: value.name if isinstance(value, Path) else "",
@@ -54,7 +61,7 @@ def test_it_is_valid_by_the_schema_of_its_host(path: Path, how: list[str]) -> No
 def scripts() -> Iterator[tuple[str, str, str]]:
     """Name, dialect and text of everything that a shell runs."""
     yield "plain.sh", "sh", (CI / "plain.sh").read_text(encoding="utf-8")
-    for path in WORKFLOWS:
+    for path in STEPS:
         for number, step in enumerate(steps(path)):
             if "run" in step:
                 yield f"{path.stem}-{number}", "bash", step["run"]
@@ -75,17 +82,31 @@ def test_the_plain_one_is_posix() -> None:
     assert subprocess.run(["dash", "-n", CI / "plain.sh"], capture_output=True, timeout=60).returncode == 0
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_actions_are_pinned_by_their_major_version(path: Path) -> None:
+@pytest.mark.parametrize("path", STEPS, ids=lambda path: path.stem)
+def test_actions_are_pinned_ours_by_its_version_others_by_their_major(path: Path) -> None:
     used = [step["uses"] for step in steps(path) if "uses" in step]
     assert used
-    assert [one for one in used if not re.fullmatch(r"actions/[a-z-]+@v\d+", one)] == []
+    assert [one for one in used if not re.fullmatch(rf"actions/[a-z-]+@v\d+|OWNER/reconciler@v{re.escape(__version__)}", one)] == []
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", STEPS, ids=lambda path: path.stem)
 def test_no_expression_is_pasted_into_a_script(path: Path) -> None:
     """What a fork can choose (titles, branch names) would run as code; values come in by the environment."""
     assert [step["name"] for step in steps(path) if "${{" in step.get("run", "")] == []
+
+
+def test_the_action_tells_of_its_inputs_and_uses_them_all() -> None:
+    text, inputs = ACTION.read_text(encoding="utf-8"), loaded(ACTION)["inputs"]
+    assert set(re.findall(r"\binputs\.([\w-]+)", text)) == set(inputs)
+    assert [name for name, told in inputs.items() if not told["description"] or ("default" in told) == ("required" in told)] == []
+    given = {name for path in WORKFLOWS for step in steps(path) for name in step.get("with", {}) if "reconciler" in step["uses"]}
+    assert given <= set(inputs)
+
+
+def test_the_action_installs_itself_so_that_its_ref_is_the_version() -> None:
+    (install,) = [step for step in steps(ACTION) if step.get("name") == "Install"]
+    assert install["run"] == 'pip install --quiet "$GITHUB_ACTION_PATH"'
+    assert set(install) == {"name", "shell", "run"}
 
 
 PERMISSIONS = {
@@ -104,28 +125,38 @@ def test_it_may_no_more_than_it_needs(path: Path) -> None:
     assert [step for step in steps(path) if "checkout" in step.get("uses", "") and step["with"]["persist-credentials"] != "false"] == []
 
 
-READS = {"secrets.INTERCOM_READ_TOKEN", "secrets.RECONCILER_LEDGER_KEY", "github.token"}
-WRITES = {"secrets.INTERCOM_ACCESS_TOKEN", "secrets.RECONCILER_LEDGER_KEY", "github.token"}
+READS = {"secrets.INTERCOM_READ_TOKEN", "secrets.RECONCILER_LEDGER_KEY"}
+WRITES = {"secrets.INTERCOM_ACCESS_TOKEN", "secrets.RECONCILER_LEDGER_KEY"}
+OURS = f"OWNER/reconciler@v{__version__}"
 SECRETS = {
-    "intercom-plan": {"Plan": READS, "Comment": {"github.token"}},
-    "intercom-apply": {"Fetch the reviewed plan": {"github.token"}, "Apply": WRITES},
-    "intercom-nightly": {"Look": READS, "One issue": {"github.token"}},
+    "intercom-plan": {OURS: READS},
+    "intercom-apply": {OURS: WRITES},
+    "intercom-nightly": {OURS: READS, "One issue": {"github.token"}},
+    "action": {
+        "Fetch the reviewed plan": {"inputs.github-token"},
+        "Run": {"inputs.token", "inputs.ledger-key", "inputs.github-token"},
+        "Comment": {"inputs.github-token"},
+    },
 }
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", STEPS, ids=lambda path: path.stem)
 def test_a_secret_is_given_to_the_steps_that_need_it(path: Path) -> None:
-    secret = re.compile(r"\b(?:secrets\.\w+|github\.token)\b")
-    given = {step.get("name", ""): set(secret.findall(" ".join(step.get("env", {}).values()))) for step in steps(path)}
+    """To our action as an input, and in it by the environment of one step alone: what it installs and others' actions see none."""
+    secret = re.compile(r"\b(?:secrets\.\w+|github\.token|inputs\.(?:github-)?token|inputs\.ledger-key)\b")
+    values = {step.get("name") or step["uses"]: [*step.get("env", {}).values(), *step.get("with", {}).values()] for step in steps(path)}
+    given = {name: set(secret.findall(" ".join(map(str, found)))) for name, found in values.items()}
     assert {name: found for name, found in given.items() if found} == SECRETS[path.stem]
-    assert len(secret.findall(path.read_text(encoding="utf-8"))) == sum(len(found) for found in given.values())
-    assert all("env" not in job for job in loaded(path)["jobs"].values())
+    defaults = 1 if path == ACTION else 0
+    assert len(secret.findall(path.read_text(encoding="utf-8"))) == sum(len(found) for found in given.values()) + defaults
+    assert "env" not in loaded(path)
+    assert all("env" not in job for job in loaded(path).get("jobs", {}).values())
 
 
 def test_the_ledger_is_the_same_one_in_every_job() -> None:
     """And only the apply may push it: the rest reads."""
-    around = [*(loaded(path)["env"] for path in WORKFLOWS), loaded(GITLAB)["variables"]]
-    assert {found["RECONCILER_LEDGER"] for found in around} == {"git"}
+    assert {loaded(ACTION)["inputs"]["ledger"]["default"], loaded(GITLAB)["variables"]["RECONCILER_LEDGER"]} == {"git"}
+    assert [path.stem for path in WORKFLOWS for step in steps(path) if "ledger" in step.get("with", {})] == []
     assert [name for name, may in PERMISSIONS.items() if may["contents"] == "write"] == ["intercom-apply"]
     assert [name for name, _, text in scripts() if "$LEDGER_TOKEN" in text] == ["gitlab-apply"]
     assert [name for name, _, text in scripts() if re.search(r"--ledger\b|\$\{?RECONCILER_LEDGER_KEY", text)] == []
