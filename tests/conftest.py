@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -26,6 +27,9 @@ settings.load_profile("the same in every run")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell starts a job in the background with Ctrl-C ignored, and all that the job starts inherits this; some tests press it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(Referee(), "referee")
 
 
