@@ -165,3 +165,19 @@ for words in found:
     answer = CliRunner().invoke(cli, [*words, "--help"])
     assert (answer.exit_code, answer.output[:6]) == (0, "Usage:"), words
 """
+
+
+DECISIONS = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_is_one_page_with_its_reason_and_its_price(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ["Context", "Decision", "What follows"]
+    assert len(text.splitlines()) <= 40
+    assert [link for link in re.findall(r"\]\(([^)#:]+)\)", text) if not (path.parent / link).exists()] == []
+
+
+def test_every_decision_stands_in_the_list_under_its_title() -> None:
+    listed = re.findall(r"^\| \[(.+?)\]\((.+?)\) \|", read("docs/decisions/index.md"), re.MULTILINE)
+    assert listed == [(path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# "), path.name) for path in DECISIONS]
