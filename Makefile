@@ -1,6 +1,6 @@
 # `make demo` shows the product; `make quick` and `make test` check it; `make soak` tries twenty times as much by chance (hours; no
 # pipeline runs it); `make bench` shows how the route grows. All make .venv first. Nothing is written outside this folder.
-.PHONY: demo quick test format soak bench clean
+.PHONY: demo quick test format docs soak bench clean
 PYTHON ?= python3
 VENV := .venv
 # The tests start some hundred processes, and a process that has to compile all of it first takes half as long again.
@@ -38,6 +38,17 @@ test: $(VENV)/ready
 	@echo "== pytest: behaviour (three workers, for many tests wait; warnings are errors, no socket but loopback)"
 	@$(VENV)/bin/python -m pytest -n 3 --dist worksteal
 
+$(VENV)/docs: $(VENV)/ready
+	@echo "== installing mkdocs-material into $(VENV), pinned by .ci/constraints.txt"
+	@$(PIP) --no-build-isolation --editable '.[docs]'
+	@touch $@
+
+# mkdocs-material tells of its successor at every start.
+docs: $(VENV)/docs
+	@echo "== docs/ → site/; a link that leads nowhere is an error"
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --clean
+	@echo "open site/index.html"
+
 soak: $(VENV)/ready
 	@echo "== soak: what is tried by chance or repeated, twenty times as often"
 	@RECONCILER_SOAK=1 $(VENV)/bin/python -m pytest -n 3 --dist worksteal --timeout 7200
@@ -47,5 +58,5 @@ bench: $(VENV)/ready
 	@$(VENV)/bin/python -m tests.bench
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Each of the nineteen actions that people know of Intercom, and the two ways to connect: the README's own lines, carried out."""
+"""Each of the nineteen actions that people know of Intercom, and the two ways to connect: the lines of docs/actions.md, carried out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from reconciler.intercom import oauth
 from reconciler.sandbox import Sandbox, serve
 from tests.sandbox.calling import Caller
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs/actions.md"
 
 TOKEN = "dG9rOjEyMw=="
 LOGGED_IN = "logged in to sandbox1 (Sandbox), region us, as Ciaran1 Lee; the token is kept in the file "
@@ -117,13 +117,13 @@ CONNECTIONS = {
     "connect by OAuth 2.0": Action("POST /auth/eagle/token", lambda live, out: out.startswith(LOGGED_IN)),
 }
 
-# ---- the README's table
+# ---- the table of docs/actions.md
 
 
 def rows() -> dict[str, list[str]]:
     """The table of actions: what each is, and the pieces of code beside it."""
-    table = re.search(r"^\| action \|.*\n\| --- \|.*\n((?:\|.*\n)+)", README.read_text(encoding="utf-8"), re.MULTILINE)
-    assert table, "the README has no table of actions"
+    table = re.search(r"^\| action \|.*\n\| --- \|.*\n((?:\|.*\n)+)", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert table, "docs/actions.md has no table of actions"
     cells = [line.strip("|\n ").split(" | ", 1) for line in table[1].splitlines()]
     return {action: re.findall(r"`([^`]+)`", how) for action, how in cells}
 
@@ -153,7 +153,7 @@ class Desk:
         return code, told.out
 
     def verb(self, line: str, given: str) -> str:
-        """A command as the README writes it; what is typed or piped into it comes from here."""
+        """A command as the page writes it; what is typed or piped into it comes from here."""
         command, _, piped = line.partition(" < ")
         name, *arguments = shlex.split(command)
         assert name == "reconciler"

@@ -55,4 +55,4 @@ shows edited.txt '"Firefly" → "Serenity Freight"'
 shows edited.txt "attach    tag/beta-2026"
 run 0 reconciler apply fix.json --sandbox
 
-say "That was the main job. README.md goes through it step by step."
+say "That was the main job. docs/tour.md goes through it step by step."
