@@ -1,6 +1,6 @@
 # reconciler in a container, without root. Build it, and run it on the folder with the manifest, as whoever owns that folder:
 #   docker build --tag reconciler .
-#   docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD:/work" --env INTERCOM_ACCESS_TOKEN reconciler plan intercom/
+#   docker run --rm --user "$(id -u)" --volume "$PWD:/work" --env INTERCOM_ACCESS_TOKEN reconciler plan intercom/
 FROM python:3.12-slim-bookworm AS build
 COPY pyproject.toml README.md LICENSE /source/
 COPY reconciler /source/reconciler
