@@ -13,7 +13,9 @@ import pytest
 from reconciler import workflow
 from reconciler.cli import VERBS, cli
 from reconciler.errors import ReconcilerError
-from tests.docs.pages import BIN, NOT_RUN, PAGES, README, ROOT, Page, agrees, commands, page
+from reconciler.sandbox import load_seed
+from tests.conftest import MakeRoute
+from tests.docs.pages import BIN, EXAMPLES, NOT_RUN, PAGES, README, ROOT, Page, agrees, commands, page
 from tests.docs.picture import PICTURE, drawn, words
 
 pytestmark = pytest.mark.timeout(400)
@@ -109,6 +111,14 @@ def test_every_exit_code_of_an_error_stands_in_the_table() -> None:
     rows = re.findall(r"^\| ([\d, ]+) \|", page("exit-codes").text, re.MULTILINE)
     listed = {int(code) for row in rows for code in row.split(",")}
     assert {error.exit_code for error in below(ReconcilerError)} <= listed
+
+
+def test_every_key_of_a_plan_stands_in_its_table(route: MakeRoute) -> None:
+    told = route(load_seed(EXAMPLES / "quickstart/live.yaml"))
+    plan = told.document(EXAMPLES / "quickstart/intercom")
+    rows = re.findall(r"^\| (`.*?) \|", page("programs").text, re.MULTILINE)
+    listed = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+    assert {*plan, *(key for change in plan["changes"] for key in change)} - {"format_version"} <= listed
 
 
 # ---- the manifests in them
