@@ -1,14 +1,14 @@
 """Everything that can end a run, as one tree; each class owns its exit code.
 
-    ReconcilerError            1    network, API, token, our own bug
-    ├── IntercomError          1    Intercom answered, or failed to, in a way that ends the run
-    ├── Refused                3    a gate, or what only the live workspace shows; nothing written
-    ├── Stale                  4    the saved plan no longer fits the workspace or the manifest; nothing written
-    ├── Incomplete             5    applied in part; run again to finish
-    ├── Locked                 6    another run holds the lock
-    ├── Usage                 64    wrong usage of the command line
-    ├── Invalid               65    the manifest or a plan file, whatever can be seen offline
-    └── Interrupted     130, 143    after a clean stop
+ReconcilerError            1    network, API, token, our own bug
+├── IntercomError          1    Intercom answered, or failed to, in a way that ends the run
+├── Refused                3    a gate, or what only the live workspace shows; nothing written
+├── Stale                  4    the saved plan no longer fits the workspace or the manifest; nothing written
+├── Incomplete             5    applied in part; run again to finish
+├── Locked                 6    another run holds the lock
+├── Usage                 64    wrong usage of the command line
+├── Invalid               65    the manifest or a plan file, whatever can be seen offline
+└── Interrupted     130, 143    after a clean stop
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from reconciler.core.address import Address
-from reconciler.core.calls import Job
-from reconciler.core.order import Step
-from reconciler.core.outcome import Outcome, Status
+from reconciler.core.model.address import Address
+from reconciler.core.model.outcome import Outcome, Status
+from reconciler.core.plan.calls import Job
+from reconciler.core.plan.order import Step
 from reconciler.errors import Interrupted, unforeseen
 
 Perform = Callable[[Job, Mapping[Address, str]], Sequence[Outcome]]

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from reconciler.ledger import Ledger
-from reconciler.sandbox import Sandbox
+from reconciler.ledger.ledger import Ledger
+from reconciler.sandbox.app import Sandbox
 from tests.referee.plugin import Referee
 from tests.route import Clock, Route
 from tests.soak import SOAKS

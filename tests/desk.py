@@ -14,7 +14,8 @@ import yaml
 
 from reconciler.cli import cli
 from reconciler.cli.running import run
-from reconciler.sandbox import Sandbox, serve
+from reconciler.sandbox.app import Sandbox
+from reconciler.sandbox.server import serve
 
 
 @dataclass

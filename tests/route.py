@@ -13,24 +13,30 @@ from wsgiref.types import WSGIApplication
 
 import yaml
 
-from reconciler import workflow
-from reconciler.core.address import Address, LinkName
-from reconciler.core.change import Action, Change, FieldChange, LinkChange, ThingChange
-from reconciler.core.document import Document, Enclosed, document, saved
-from reconciler.core.kind import Kind
-from reconciler.core.memory import Record
-from reconciler.core.outcome import Outcome
-from reconciler.core.plan import Scope
-from reconciler.core.rules import NO_RULES, Rules
-from reconciler.core.shape import is_plan
+from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.change import Action, Change, FieldChange, LinkChange, ThingChange
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.outcome import Outcome
+from reconciler.core.model.recorded import Record
+from reconciler.core.plan.approvals import NO_RULES, Rules
+from reconciler.core.plan.document import Document, document
+from reconciler.core.plan.saved import Enclosed, saved
+from reconciler.core.plan.scope import EVERYTHING, Scope
+from reconciler.core.plan.shape import is_plan
 from reconciler.errors import Mark
-from reconciler.intercom.http import Client
-from reconciler.intercom.token import Token
-from reconciler.intercom.wsgi import WsgiAdapter
+from reconciler.intercom.http.client import Client
+from reconciler.intercom.http.token import Token
+from reconciler.intercom.http.wsgi import WsgiAdapter
 from reconciler.kinds import KINDS
-from reconciler.ledger import Ledger, Planned, RunHead, Settlement
-from reconciler.sandbox import Sandbox
+from reconciler.ledger.ledger import Ledger, PlannedWrite, RunHead, Settlement
+from reconciler.manifest.read import read_manifest
+from reconciler.sandbox.app import Sandbox
+from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.ground import Ground
+from reconciler.workflow.lookup import look_up
+from reconciler.workflow.plan import propose
+from reconciler.workflow.planfile import planned_manifest
+from reconciler.workflow.session import Proposal, Session, connect
 
 WIDE = {"limits": {"creates": 100000, "attaches": 1000000, "deletes": 1000, "archives": 1000, "detaches": 100000, "people": 100000}}
 
@@ -65,7 +71,7 @@ class Route:
     between: Callable[[WSGIApplication], WSGIApplication] = lambda app: app
 
     @contextmanager
-    def session(self) -> Iterator[workflow.Session]:
+    def session(self) -> Iterator[Session]:
         client = Client(
             "http://127.0.0.1",
             Token("sandbox"),
@@ -76,7 +82,7 @@ class Route:
             rand=lambda: 0.5,
         )
         with client:
-            yield workflow.connect(client, self.ledger, kinds=self.kinds, now=self.clock, sleep=self.clock.sleep, who="a test")
+            yield connect(client, self.ledger, kinds=self.kinds, now=self.clock, sleep=self.clock.sleep, who="a test")
 
     def app_id(self) -> str:
         with self.session() as session:
@@ -86,7 +92,7 @@ class Route:
         """The live id that an address has now."""
         kind = next(kind for kind in self.kinds if kind.name == address.kind)
         with self.session() as session:
-            (found,) = workflow.look_up(session, kind.section, [address.key]).things
+            (found,) = look_up(session, kind.section, [address.key]).things
         return found.id
 
     def manifest(self, written: str | dict[str, Any], name: str = "intercom.yaml") -> Path:
@@ -96,14 +102,14 @@ class Route:
         path.write_text(text, encoding="utf-8", newline="")
         return path
 
-    def planned(self, *paths: Path, scope: Scope = workflow.EVERYTHING) -> workflow.Planned:
+    def planned(self, *paths: Path, scope: Scope = EVERYTHING) -> Proposal:
         with self.session() as session:
-            return workflow.plan(session, workflow.read_manifest([str(path) for path in paths], self.kinds), scope, self.rules)
+            return propose(session, read_manifest([str(path) for path in paths], self.kinds), scope, self.rules)
 
-    def document(self, *paths: Path, scope: Scope = workflow.EVERYTHING) -> Document:
+    def document(self, *paths: Path, scope: Scope = EVERYTHING) -> Document:
         return document(self.kinds, self.planned(*paths, scope=scope).plan)
 
-    def saved(self, *paths: Path, scope: Scope = workflow.EVERYTHING) -> Document:
+    def saved(self, *paths: Path, scope: Scope = EVERYTHING) -> Document:
         planned = self.planned(*paths, scope=scope)
         found = saved(self.kinds, planned.plan, "salt", Enclosed(found=planned.found, doubts=planned.doubts))
         # As it comes out of a file.
@@ -113,10 +119,10 @@ class Route:
 
     def apply(self, found: Document, stop: threading.Event | None = None) -> list[Outcome]:
         """Carry out a saved plan."""
-        manifest = workflow.planned_manifest(found, self.kinds)
+        manifest = planned_manifest(found, self.kinds)
         with self.session() as session:
-            work = workflow.ready(session, found, manifest, self.rules)
-            return list(workflow.carry_out(session, work, stop or threading.Event()))
+            work = prepare(session, found, manifest, self.rules)
+            return list(carry_out(session, work, stop or threading.Event()))
 
     def converge(self, *paths: Path) -> list[Outcome]:
         return self.apply(self.saved(*paths))
@@ -191,7 +197,7 @@ def _attempt(route: Route, run: str, written: dict[str, Any]) -> None:
     else:
         fields = tuple(FieldChange(path, None, value) for path, value in written.get("fields", {}).items())
         change = ThingChange(action, address, Mark("desired.yaml"), fields=fields)
-    (number,) = route.ledger.plan(run, [Planned(change, written.get("proof", False))])
+    (number,) = route.ledger.plan(run, [PlannedWrite(change, written.get("proof", False))])
     if written.get("sent", True):
         route.ledger.intend({number: change})
     if "outcome" in written:

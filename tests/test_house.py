@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,19 +19,30 @@ WORLD = {
 }  # fmt: skip
 CALLS_OF_THE_WORLD = {"open", "print", "input"}
 
-# From the bottom to the top; a package may import what stands in its row.
-MAY_IMPORT = {
+# From the bottom to the top; a room may import what stands in its row.
+MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "core": {"errors"},
     "kinds": {"core"},
-    "manifest": {"core", "errors"},
+    "manifest": {"kinds", "core", "errors"},
     "intercom": {"core", "errors"},
     "ledger": {"core", "errors"},
     "execute": {"core", "errors"},
     "report": {"core", "errors"},
     "sandbox": set(),
     "workflow": {"core", "errors", "kinds", "manifest", "intercom", "ledger", "execute"},
-    "cli": {"workflow", "core", "errors", "report", "intercom", "ledger", "sandbox"},
+    "cli": {"workflow", "manifest", "kinds", "core", "errors", "report", "intercom", "ledger", "sandbox"},
+}
+
+# Within a room: what stands upon what.
+WITHIN: dict[str, set[str]] = {
+    "core.model": set(),
+    "core.compare": {"core.model"},
+    "core.plan": {"core.model", "core.compare"},
+    "core.record": {"core.model", "core.compare"},
+    "core.undo": {"core.model", "core.compare", "core.plan", "core.record"},
+    "intercom.http": set(),
+    "intercom.login": {"intercom.http"},
 }
 
 
@@ -69,6 +81,32 @@ def test_the_sandbox_imports_nothing_of_ours(path: Path) -> None:
 def test_imports_point_one_way(path: Path) -> None:
     ours = {name.split(".")[1] for name in imports(path) if name.startswith("reconciler.")}
     assert ours - {room(path), "__version__"} <= MAY_IMPORT[room(path)]
+
+
+@pytest.mark.parametrize("inner", sorted(WITHIN))
+def test_imports_point_one_way_within_a_room(inner: str) -> None:
+    outer = inner.partition(".")[0]
+    for path in sorted((HOUSE / inner.replace(".", "/")).rglob("*.py")):
+        ours = {".".join(name.split(".")[1:3]) for name in imports(path) if name.startswith(f"reconciler.{outer}.")}
+        assert ours - {inner} <= WITHIN[inner], name_of(path)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    names = {".".join(("reconciler", *path.relative_to(HOUSE).with_suffix("").parts)).removesuffix(".__init__"): path for path in FILES}
+    # Whoever imports a name of a module names both; a package counts only where its own file is meant.
+    graph = {name: {target for target in imports(path) if target in names and target != name} for name, path in names.items()}
+    packages = {name for name, path in names.items() if path.name == "__init__.py"}
+    graph = {
+        name: {t for t in targets if t not in packages or not any(o.startswith(f"{t}.") for o in targets)}
+        for name, targets in graph.items()
+    }
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+def test_no_room_is_a_face_of_others() -> None:
+    faces = [name_of(p) for p in FILES if p.name == "__init__.py" and any(name.startswith("reconciler.") for name in imports(p))]
+    # The list of kinds, the table of formats, the verbs and the package that the sandbox is for others.
+    assert faces == ["cli/__init__.py", "kinds/__init__.py", "report/__init__.py", "sandbox/__init__.py"]
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if room(p) in ("core", "execute", "workflow", "report", "ledger")], ids=name_of)

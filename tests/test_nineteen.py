@@ -18,8 +18,9 @@ import pytest
 
 from reconciler.cli import cli
 from reconciler.cli.running import run
-from reconciler.intercom import oauth
-from reconciler.sandbox import Sandbox, serve
+from reconciler.intercom.login import oauth
+from reconciler.sandbox.app import Sandbox
+from reconciler.sandbox.server import serve
 from tests.sandbox.calling import Caller
 
 PAGE = Path(__file__).parents[1] / "docs/actions.md"
@@ -38,9 +39,8 @@ SEED: dict[str, Any] = {
     "oauth_apps": [{"client_id": "7ab0c", "client_secret": "s3cret", "redirect_uris": [BACK]}],
 }
 
+
 # ---- the workspace, asked directly
-
-
 @dataclass
 class Live:
     """What the sandbox holds, past our own client."""
@@ -134,8 +134,6 @@ def test_the_table_has_the_nineteen_actions_and_both_connections() -> None:
 
 
 # ---- each row
-
-
 @dataclass
 class Desk:
     """A command line in an empty folder, before a sandbox over HTTP."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from reconciler.core.entry import Entry
-from reconciler.core.kind import Field, Identity, Kind, Listing, Write, in_order
-from reconciler.core.values import Name, NotNull, Text, Whole, doc, fold
+from reconciler.core.model.entry import Entry
+from reconciler.core.model.kind import Field, Identity, Kind, Listing, Write, in_order
+from reconciler.core.model.scalars import Name, NotNull, Text, Whole, doc
+from reconciler.core.model.spelling import fold
 from reconciler.kinds import KINDS
 from tests.conftest import MakeRoute
 from tests.route import changes
 
+
 # ---- all of reconciler/kinds/topic.py
-
-
 class TopicEntry(Entry):
     """A topic as people write it."""
 
@@ -37,9 +37,8 @@ TOPIC = Kind(
     delete=Write("DELETE /topics/{id}"),
 )
 
+
 # ---- and its name in the list
-
-
 def test_a_kind_declared_here_is_planned_applied_and_converges(route: MakeRoute) -> None:
     told = route({"tags": ["vip"]})
     told.kinds = in_order((*KINDS, TOPIC))

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler import workflow
-from reconciler.core.policy import Policy, Prune
-from reconciler.core.rules import NO_RULES
+from reconciler.core.model.policy import Policy, Prune
+from reconciler.core.plan.approvals import NO_RULES
 from reconciler.errors import Refused
+from reconciler.manifest.read import read_manifest
 from reconciler.report import RENDERERS
+from reconciler.workflow.plan import propose
 from tests.conftest import MakeRoute
 from tests.gates.conftest import Bench, bench
 from tests.gates.test_saved_plans import apply, approving, plan
@@ -38,9 +39,9 @@ def test_a_section_written_empty_is_refused_where_prune_could_take_all_of_it(
     told = route({"tags": ["vip"], "companies": [{"company_id": "6"}]})
     # No manifest can write it yet: prune rests on the ledger.
     allowing = Policy.model_construct(**{**dict(Policy()), "prune": Prune.model_construct(tags=prune, companies="never")})
-    manifest = replace(workflow.read_manifest([str(told.manifest(text))]), policy=allowing)
+    manifest = replace(read_manifest([str(told.manifest(text))]), policy=allowing)
     with told.session() as session:
-        planned = workflow.plan(session, manifest)
+        planned = propose(session, manifest)
     assert [refusal.gate for refusal in planned.plan.refused] == gates
 
 

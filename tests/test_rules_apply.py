@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.outcome import Outcome, Status
+from reconciler.core.model.outcome import Outcome, Status
 from reconciler.report import json as as_json
 from tests.conftest import MakeRoute
 from tests.route import Route, changes, lines
@@ -30,8 +30,6 @@ def people(told: Route) -> list[Doc]:
 
 
 # ---- archived
-
-
 def test_an_archived_contact_declared_present_is_brought_back_and_made_as_declared(route: MakeRoute) -> None:
     told = route({"tags": ["vip"], "contacts": [{"external_id": "9", "name": "Old", "archived": True}]})
     manifest = told.manifest("tags: [vip]\ncontacts: [{external_id: '9', state: present, name: New, tags: [vip]}]\n")
@@ -113,8 +111,6 @@ def test_whoever_was_merged_is_followed_and_never_created(version: str, route: M
 
 
 # ---- already there, already gone
-
-
 def test_a_create_that_meets_the_one_whom_search_did_not_show_takes_him(route: MakeRoute) -> None:
     told = route({"tags": ["vip"], "contacts": [{"email": "Hoban@s.example", "hidden_from_search": 600}]})
     manifest = told.manifest("tags: [vip]\ncontacts: [{email: hoban@s.example, name: Hoban, missing: create, tags: [vip]}]\n")
@@ -205,8 +201,6 @@ def test_the_create_of_a_lead_whose_answer_was_lost_is_not_repeated(role: str, s
 
 
 # ---- failures
-
-
 def test_what_depends_on_a_failure_is_skipped_and_the_rest_goes_on(route: MakeRoute) -> None:
     told = route()
     manifest = told.manifest(
@@ -259,10 +253,11 @@ def test_a_company_that_is_still_there_is_named_and_only_the_next_plan_shows_it_
     told = route({"companies": [{"company_id": "6"}], "contacts": [{"external_id": "25", "companies": ["6"]}]}, archive_delay=100)
     manifest = told.manifest("companies: [{company_id: '6', state: absent}]\n")
     with told.session() as session:
-        from reconciler import workflow
         from reconciler.intercom.perform import Performer
+        from reconciler.manifest.read import read_manifest
+        from reconciler.workflow.apply import prepare
 
-        work = workflow.ready(session, told.saved(manifest), workflow.read_manifest([str(manifest)]))
+        work = prepare(session, told.saved(manifest), read_manifest([str(manifest)]))
         steps, resources = work.planned.plan.steps, work.planned.manifest.resources
         performer = Performer(session.client, told.kinds, steps, resources, work.ids, told.clock.sleep, told.clock)
         [outcome] = performer.perform(work.jobs[0], work.ids)
@@ -320,8 +315,6 @@ def test_a_second_apply_of_everything_sends_no_write(route: MakeRoute) -> None:
 
 
 # ---- values through the whole route
-
-
 @pytest.mark.parametrize("value", ["9007199254740993", "12345678901234567890", "0", "-1"])
 def test_a_whole_number_keeps_every_digit_into_the_call_and_the_document(value: str, route: MakeRoute) -> None:
     told = route({"attributes": [{"name": "serial", "model": "company", "data_type": "integer"}], "companies": [{"company_id": "6"}]})

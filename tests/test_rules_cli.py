@@ -10,7 +10,8 @@ import pytest
 
 from reconciler.cli import cli
 from reconciler.cli.running import run
-from reconciler.sandbox import Sandbox, serve
+from reconciler.sandbox.app import Sandbox
+from reconciler.sandbox.server import serve
 
 SEED = "tags: [vip, old]\ncompanies: [{company_id: '6'}]\ncontacts: [{external_id: '25', name: Wash, tags: [vip]}]\n"
 MANIFEST = "tags: [vip]\ncontacts: [{external_id: '25', name: Wash}]\n"

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from reconciler.errors import Invalid
-from reconciler.workflow import read_manifest
+from reconciler.manifest.read import read_manifest
 
 WRONG = yaml.safe_load((Path(__file__).parent / "cases" / "invalid.yaml").read_text(encoding="utf-8"))
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(

@@ -8,15 +8,21 @@ from typing import Any
 
 import pytest
 
-from reconciler import workflow
-from reconciler.core.address import Address
-from reconciler.core.document import Document, Enclosed, saved
-from reconciler.core.memory import Record
-from reconciler.core.outcome import Outcome
-from reconciler.core.plan import Scope
+from reconciler.core.model.address import Address
+from reconciler.core.model.outcome import Outcome
+from reconciler.core.model.recorded import Record
+from reconciler.core.plan.document import Document
+from reconciler.core.plan.saved import Enclosed, saved
+from reconciler.core.plan.scope import Scope
 from reconciler.errors import Stale
-from reconciler.ledger import Ledger, LockLost
-from reconciler.workflow.keeping import head_of
+from reconciler.ledger.homes.home import LockLost
+from reconciler.ledger.ledger import Ledger
+from reconciler.manifest.read import read_manifest
+from reconciler.workflow.apply import carry_out, prepare
+from reconciler.workflow.lookup import raw_answers, raw_request
+from reconciler.workflow.planfile import planned_manifest
+from reconciler.workflow.recall import locked
+from reconciler.workflow.record import head_of
 from tests.conftest import MakeRoute
 from tests.route import Route, changes, lines
 
@@ -40,8 +46,6 @@ def one(outcomes: list[Outcome]) -> Outcome:
 
 
 # ── which files speak ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def two_files(told: Route) -> tuple[Path, Path]:
     """Two manifests of one name, both applied."""
     a, b = told.manifest(PRUNING + "tags: [vip, trial]\n", "a.yaml"), told.manifest("tags: [beta]\n", "b.yaml")
@@ -150,8 +154,6 @@ def test_a_company_whose_own_read_fails_is_never_pruned(route: MakeRoute) -> Non
 
 
 # ── whose it is ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_what_was_there_is_recorded_and_not_owned(route: MakeRoute) -> None:
     told = route({"tags": ["vip"], "contacts": [{"external_id": "25", "tags": ["vip"]}]}, ledger=True)
     told.converge(told.manifest("tags: [vip, new]\ncontacts: [{external_id: '25', tags: [vip, new]}]\n"))
@@ -242,7 +244,7 @@ def test_a_ledger_that_is_lost_owns_nothing_and_tombstones_go_on(route: MakeRout
 
 
 def test_a_policy_file_that_never_prunes_cannot_be_loosened(route: MakeRoute) -> None:
-    from reconciler.core.policy import Policy, Prune, Reach, tightened
+    from reconciler.core.model.policy import Policy, Prune, Reach, tightened
 
     _, refused = tightened(Policy(), Policy(prune=Prune(tags="owned")))
     assert refused == ("prune.tags: owned (allowed: never)",)
@@ -253,8 +255,6 @@ def test_a_policy_file_that_never_prunes_cannot_be_loosened(route: MakeRoute) ->
 
 
 # ── protected, emptied, renamed ────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_a_protection_ends_only_by_an_apply_of_its_own(route: MakeRoute) -> None:
     told = route(ledger=True)
     path = told.manifest("tags: [{name: gold, protect: true}]\n")
@@ -316,8 +316,6 @@ def test_somebody_new_who_looks_like_somebody_who_left_is_told(route: MakeRoute)
 
 
 # ── gone and back ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def archived(told: Route, key: str) -> None:
     contact = next(c for c in told.box.ws.store.table("contact").in_order() if c.get("external_id") == key)
     told.box.seed({"contacts": [{"id": contact["id"], "external_id": key, "archived": True}]})
@@ -366,8 +364,6 @@ def test_who_has_another_email_by_now_is_told_and_left_alone(route: MakeRoute) -
 
 
 # ── drift ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def drifting(told: Route) -> Path:
     path = told.manifest("companies: [{company_id: '6', name: Blue Sun, plan: p1}]\n")
     told.converge(path)
@@ -420,8 +416,8 @@ def test_an_undeclared_tag_is_drift_when_the_policy_says_so_with_who_applied_it(
         for method, where, body in (("POST", "/tags", {"name": "by hand"}), ("POST", "/contacts/%s/tags", None)):
             contact = told.box.ws.store.table("contact").in_order()[0]["id"]
             tag = told.box.ws.store.table("tag").in_order()[-1]["id"]
-            asked = workflow.raw_request(method, where % contact if "%" in where else where, [], body or {"id": tag})
-            list(workflow.raw_answers(session, asked, all_pages=False))
+            asked = raw_request(method, where % contact if "%" in where else where, [], body or {"id": tag})
+            list(raw_answers(session, asked, all_pages=False))
     found = told.document(path, scope=MOVED)
     assert found["drift"] == {"moved": 0, "pending": 0, "undeclared": 1, "recorded": True}
     assert "seen applied last on 2026-09-21 by " in topics(found, "undeclared")[0]
@@ -433,7 +429,7 @@ def test_a_tag_deleted_by_hand_is_drift_with_all_its_links(route: MakeRoute) -> 
     told.converge(path)
     with told.session() as session:
         tag = told.box.ws.store.table("tag").in_order()[0]["id"]
-        list(workflow.raw_answers(session, workflow.raw_request("DELETE", f"/tags/{tag}", [], None), all_pages=False))
+        list(raw_answers(session, raw_request("DELETE", f"/tags/{tag}", [], None), all_pages=False))
     found = told.document(path, scope=MOVED)
     assert lines(found) == ["create tag/vip (drift)", "attach contact/25 tag/vip (drift)"]
 
@@ -447,8 +443,6 @@ def test_under_exact_a_tag_that_somebody_attached_is_drift(route: MakeRoute) -> 
 
 
 # ── runs ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_an_apply_with_nothing_to_do_is_a_run_and_records_what_it_found(route: MakeRoute) -> None:
     told = route({"tags": ["vip"]}, ledger=True)
     assert told.converge(told.manifest("tags: [vip]\n")) == []
@@ -480,14 +474,13 @@ def test_a_failed_field_is_unapplied_until_the_manifest_wants_another(route: Mak
 
 
 # ── found by attack ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
 ALL = 'policy: {prune: {tags: all}, scope: {tags: ["growth/*"]}}\n'
 
 
 def by_hand(told: Route, method: str, path: str, body: Any = None) -> None:
     """Somebody edits the workspace."""
     with told.session() as session:
-        list(workflow.raw_answers(session, workflow.raw_request(method, path, [], body), all_pages=False))
+        list(raw_answers(session, raw_request(method, path, [], body), all_pages=False))
 
 
 def tag_id(told: Route, name: str) -> str:
@@ -586,7 +579,7 @@ def test_an_apply_that_wrote_nothing_is_no_first_run(route: MakeRoute) -> None:
     path = told.manifest(text)
     assert told.ledger
     with told.session() as session:
-        run = told.ledger.begin(head_of(session, workflow.read_manifest([str(path)]), "apply"))
+        run = told.ledger.begin(head_of(session, read_manifest([str(path)]), "apply"))
     told.ledger.end(run, 3, {})
     assert changes(told.document(path)) == ["create tag/new"]
     told.converge(path)
@@ -616,8 +609,8 @@ def test_no_try_of_a_call_goes_out_without_the_lock(route: MakeRoute) -> None:
 
     told.ledger.check = check  # type: ignore[method-assign]  # the lock is lost once the first try was answered
     told.box.forget_requests()
-    with told.session() as session, workflow.locked(session, 1.0), pytest.raises(LockLost):
-        list(workflow.carry_out(session, workflow.ready(session, found, workflow.planned_manifest(found)), threading.Event()))
+    with told.session() as session, locked(session, 1.0), pytest.raises(LockLost):
+        list(carry_out(session, prepare(session, found, planned_manifest(found)), threading.Event()))
     assert len(told.box.writes) == 1
 
 
@@ -765,7 +758,7 @@ def test_a_file_of_another_repository_speaks_for_itself_alone(route: MakeRoute, 
 def test_a_repository_is_one_however_it_is_reached(one: str, other: str, tmp_path: Path) -> None:
     import subprocess
 
-    from reconciler.manifest.revision import origin
+    from reconciler.manifest.repository import origin
 
     told = []
     for n, url in enumerate((one, other)):
@@ -921,7 +914,7 @@ def test_under_a_target_nobody_who_was_not_looked_at_is_called_an_orphan(route: 
 
 
 def test_an_empty_scope_under_prune_all_is_a_refusal_and_no_crash() -> None:
-    from reconciler.core.policy import Policy, Prune, Reach, tightened
+    from reconciler.core.model.policy import Policy, Prune, Reach, tightened
 
     base = Policy(prune=Prune(tags="all"), scope=Reach(tags=("growth/*",)))
     assert tightened(base, Policy(scope=Reach(tags=())))[1] == ("scope.tags: none (allowed: growth/*)",)

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
-from reconciler import workflow
-from reconciler.core.address import Address
-from reconciler.core.document import Document, document, saved
-from reconciler.core.plan import Scope
-from reconciler.core.privacy import shown
+from reconciler.core.model.address import Address
+from reconciler.core.model.privacy import shown
+from reconciler.core.plan.document import Document, document
+from reconciler.core.plan.saved import saved
+from reconciler.core.plan.scope import Scope
 from reconciler.errors import Invalid, ReconcilerError, Refused, Stale
+from reconciler.workflow.lookup import raw_request
+from reconciler.workflow.planfile import applicable, read_plan, save
 from tests.conftest import MakeRoute
 from tests.route import Route, changes, lines
 
@@ -35,7 +37,6 @@ def refused_to_apply(told: Route, manifest: Path) -> None:
 
 
 # ---- limits
-
 NO_TRIAL = "tags: [{tag: trial, state: absent}]"
 OVER: tuple[tuple[str, str], ...] = (
     ("creates", "tags: [a, b]\n"),
@@ -136,8 +137,6 @@ def test_a_percentage_is_of_what_is_live_and_not_applied_below_ten(
 
 
 # ---- pin
-
-
 @pytest.mark.parametrize("pin", ["{app_id: other}", "{app_id: sandbox1, region: eu}", "{region: au}"])
 def test_a_pin_refuses_every_other_workspace(pin: str, route: MakeRoute) -> None:
     told = route()
@@ -155,8 +154,6 @@ def test_a_plan_without_a_pin_warns_and_says_what_to_write(route: MakeRoute) -> 
 
 
 # ---- what a refusal says
-
-
 def test_every_refusal_of_a_run_is_listed_with_its_place(route: MakeRoute) -> None:
     told = route({"contacts": [{"external_id": "a", "email": "h@s.example"}, {"external_id": "b", "email": "h@s.example"}]})
     manifest = told.manifest(
@@ -175,7 +172,6 @@ def test_every_refusal_of_a_run_is_listed_with_its_place(route: MakeRoute) -> No
 
 
 # ---- scopes
-
 SCOPED = (
     "tags: [vip, {name: beta, renamed_from: Old}, lone]\ncompanies: [{company_id: '6', tags: [vip]}, {company_id: '7'}]\n"
     "contacts:\n- {external_id: '25', tags: [vip, beta], companies: ['6'], missing: create}\n- {external_id: '26', tags: [vip], name: X}\n"
@@ -287,8 +283,6 @@ def test_a_target_is_compared_as_in_the_whole_plan(policy: str, route: MakeRoute
 
 
 # ---- determinism
-
-
 def test_a_plan_does_not_depend_on_the_order_of_files_and_entries(route: MakeRoute) -> None:
     told = route({"tags": ["trial", "x"], "contacts": [{"external_id": "1", "tags": ["x"]}, {"external_id": "2"}]})
     entries = {
@@ -320,7 +314,6 @@ def test_line_ends_comments_and_a_byte_order_mark_do_not_count(route: MakeRoute)
 
 
 # ---- saved plans
-
 LIVE: Doc = {
     "tags": ["vip", "trial", "old"],
     "companies": [{"company_id": "6", "name": "Blue Sun", "plan": "free"}, {"company_id": "7"}],
@@ -345,7 +338,7 @@ def live_id(told: Route, kind: str, field: str, value: str) -> str:
 def by_hand(told: Route, method: str, path: str, body: Any = None) -> None:
     """Somebody else's write."""
     with told.session() as session:
-        session.client.send(workflow.raw_request(method, path, [], body))
+        session.client.send(raw_request(method, path, [], body))
     told.box.forget_requests()
 
 
@@ -495,13 +488,13 @@ EDITS: tuple[tuple[str, Callable[[Doc], object]], ...] = (
 def test_an_edited_plan_is_refused(what: str, edit: Callable[[Doc], object], route: MakeRoute, tmp_path: Path) -> None:
     told = route(LIVE)
     path = tmp_path / "plan.json"
-    workflow.save(told.planned(told.manifest("policy: {limits: {creates: 0}}\n" + PLANNED)), path)
+    save(told.planned(told.manifest("policy: {limits: {creates: 0}}\n" + PLANNED)), path)
     assert path.stat().st_mode & 0o777 == 0o600
     found = json.loads(path.read_bytes())
     edit(found)
     path.write_text(json.dumps(found), encoding="utf-8")
     with pytest.raises(Invalid, match="edited"):
-        workflow.read_plan(path)
+        read_plan(path)
 
 
 def test_a_plan_to_look_at_is_not_applied_and_holds_no_digest(route: MakeRoute, tmp_path: Path) -> None:
@@ -512,7 +505,7 @@ def test_a_plan_to_look_at_is_not_applied_and_holds_no_digest(route: MakeRoute, 
     path = tmp_path / "look.json"
     path.write_text(json.dumps(found), encoding="utf-8")
     with pytest.raises(Invalid, match="not one to apply"):
-        workflow.applicable(workflow.read_plan(path), path)
+        applicable(read_plan(path), path)
 
 
 def test_a_saved_plan_holds_no_values_and_is_salted_anew(route: MakeRoute, tmp_path: Path) -> None:
@@ -530,7 +523,7 @@ def test_what_is_no_plan_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(Invalid):
-        workflow.applicable(workflow.read_plan(path), path)
+        applicable(read_plan(path), path)
 
 
 def test_a_refused_plan_is_refused_again_when_applied(route: MakeRoute) -> None:
@@ -540,7 +533,6 @@ def test_a_refused_plan_is_refused_again_when_applied(route: MakeRoute) -> None:
 
 
 # ---- reads
-
 FLAWS: tuple[tuple[str, Doc], ...] = (
     ("a page of HTML", {"body": b"<html>busy</html>", "headers": {"Content-Type": "text/html"}}),
     ("an empty body", {"body": b""}),

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from reconciler import workflow
-from reconciler.core.document import Document, saved
-from reconciler.core.plan import Scope
+from reconciler.core.plan.document import Document
+from reconciler.core.plan.saved import saved
+from reconciler.core.plan.scope import Scope
 from reconciler.errors import Refused, Stale
 from reconciler.kinds import KINDS
 from reconciler.manifest.schema import schema
+from reconciler.workflow.undo import prepare_undo, propose_undo
 from tests.conftest import MakeRoute
 from tests.desk import Desk, desk_at
 from tests.route import Route, changes
@@ -40,8 +41,6 @@ def messages(found: Document) -> str:
 
 
 # ── whatever is wanted of the name ─────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_a_tombstone_takes_neither_of_two_however_often_it_is_applied(desk: Desk) -> None:
     desk.box.seed({"tags": [VIP, TWIN], "contacts": PEOPLE})
     desk.write("m.yaml", "tags: [{name: vip, state: absent}]\n")
@@ -85,8 +84,6 @@ def test_members_that_cannot_be_read_are_unknown(route: MakeRoute) -> None:
 
 
 # ── in every verb ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 @pytest.mark.parametrize(
     "written",
     [
@@ -121,20 +118,18 @@ def test_an_undo_does_nothing_by_a_name_that_has_a_twin_by_now(route: MakeRoute)
     assert told.ledger
     run = told.ledger.runs()[0].run
     with told.session() as session:
-        before = workflow.undo(session, run).plan
+        before = propose_undo(session, run).plan
         found = saved(KINDS, before, "salt")
         told.box.seed({"tags": [TWIN]})
-        after = workflow.undo(session, run).plan
+        after = propose_undo(session, run).plan
         with pytest.raises(Refused, match="id 9"):
-            workflow.ready_undo(session, found)
+            prepare_undo(session, found)
     assert len(before.changes) == 2
     assert (after.changes, [refusal.gate for refusal in after.refused]) == ((), ["twins"])
     assert "'vip' (id 5, 1 person) and 'VIP' (id 9, 0 people)" in after.refused[0].message
 
 
 # ── the way on ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_each_of_two_is_renamed_tagged_and_retired_by_its_id_alone(route: MakeRoute) -> None:
     told = route({"tags": [VIP, TWIN], "contacts": PEOPLE}, ledger=True)
     entries = [{"external_id": "25", "tags": [{"id": "9"}]}, {"external_id": "26", "tags": [{"id": "9"}]}]
@@ -178,7 +173,7 @@ def test_a_deletion_by_id_is_undone_under_the_name_that_it_had(route: MakeRoute)
     settles(told, {"tags": [{"id": "5", "name": "gold ", "state": "absent"}]})
     assert told.ledger
     with told.session() as session:
-        found = workflow.undo(session, told.ledger.runs()[0].run).plan
+        found = propose_undo(session, told.ledger.runs()[0].run).plan
     assert [f"{change.action} {change.address.kind}" for change in found.changes] == ["create tag", "attach contact"]
 
 
@@ -216,7 +211,6 @@ def test_what_an_id_was_called_when_it_was_reviewed_is_what_its_apply_is_held_to
 
 
 # ── as written ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
 HEX = "5f0000000000000000000001"
 
 

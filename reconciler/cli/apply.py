@@ -13,24 +13,30 @@ from typing import Any
 
 import click
 
-from reconciler import workflow
-from reconciler.cli.connection import Intercom, connected, intercom_options
-from reconciler.cli.manifest import PATHS
-from reconciler.cli.memory import Memory, lock_options, locked
-from reconciler.cli.plan import in_folder, left_open, make, render, ruled, scoped
+from reconciler.cli.connection import connected
+from reconciler.cli.ledger_choice import LedgerChoice, locked
+from reconciler.cli.options import PATHS, Intercom, intercom_options, lock_options, ruled, scoped
+from reconciler.cli.output import in_folder, left_open, make, render
 from reconciler.cli.running import DECLINED, Stop, agreed, annotate, stoppable
-from reconciler.core.change import Change
-from reconciler.core.document import Enclosed, saved
-from reconciler.core.outcome import Outcome, Status
-from reconciler.core.plan import Scope
-from reconciler.core.privacy import hidden, shown
-from reconciler.core.resource import WAITING, Note
-from reconciler.core.rules import Rules
+from reconciler.core.model.change import Change
+from reconciler.core.model.live import WAITING
+from reconciler.core.model.note import Note
+from reconciler.core.model.outcome import Outcome, Status
+from reconciler.core.model.privacy import hidden, shown
+from reconciler.core.plan.approvals import Rules
+from reconciler.core.plan.saved import Enclosed, saved
+from reconciler.core.plan.scope import Scope
 from reconciler.errors import Incomplete, ReconcilerError, Usage
+from reconciler.manifest.read import read_manifest, read_rules
 from reconciler.report import outcomes
 from reconciler.report.events import Events
 from reconciler.report.progress import Progress, progress
 from reconciler.report.terminal import Terminal
+from reconciler.workflow.apply import carry_out, prepare, refuse_whole
+from reconciler.workflow.plan import document_of
+from reconciler.workflow.planfile import applicable, planned_manifest, planned_pin, read_plan
+from reconciler.workflow.session import Session, Work, watched
+from reconciler.workflow.undo import prepare_undo
 
 
 @click.command()
@@ -50,7 +56,7 @@ def apply(paths: tuple[str, ...], auto_approve: bool, events: Path | None, **how
       reconciler apply plan.json
       reconciler apply intercom/ --auto-approve
     """
-    rules = workflow.read_rules(how["policy"], how["approve"], how["max_calls"])
+    rules = read_rules(how["policy"], how["approve"], how["max_calls"])
     scope = Scope(how["target"], how["exclude"], retry=how["retry"])
     wanted = Wanted(how["intercom"], how["memory"], scope, rules, auto_approve, bool(how["fail_on"]))
     wanted.memory.check_pipeline()
@@ -82,7 +88,7 @@ class Wanted:
     """What an apply is to work on, and under which rules."""
 
     intercom: Intercom
-    memory: Memory
+    memory: LedgerChoice
     scope: Scope
     rules: Rules
     auto_approve: bool
@@ -93,26 +99,26 @@ class Wanted:
 def _apply_saved(path: Path, wanted: Wanted, events: Events) -> int:
     if not wanted.scope.whole or wanted.scope.retry:
         raise Usage("a saved plan is applied whole, as it is; give --target, --exclude and --retry-ineffective to `plan`")
-    found = workflow.applicable(workflow.read_plan(path), path)
-    held = partial(workflow.ready_undo, found=found, rules=wanted.rules)
+    found = applicable(read_plan(path), path)
+    held = partial(prepare_undo, found=found, rules=wanted.rules)
     if "run" not in found:
-        manifest = workflow.planned_manifest(found)
+        manifest = planned_manifest(found)
         wanted.memory.check_name(manifest)
-        held = partial(workflow.ready, found=found, manifest=manifest, rules=wanted.rules)
-    pin = workflow.planned_pin(found)
+        held = partial(prepare, found=found, manifest=manifest, rules=wanted.rules)
+    pin = planned_pin(found)
     with connected(wanted.intercom, pin, writes=True, memory=wanted.memory) as session, locked(session, wanted.memory):
         with progress(sys.stderr, label="reading") as bar:
-            work = held(workflow.watched(session, lambda what: bar.advance(label=what)))
+            work = held(watched(session, lambda what: bar.advance(label=what)))
         return _carry_out(session, work, events, wanted.strict)
 
 
 def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, events: Events) -> int:
     if not wanted.auto_approve and not (sys.stdin and sys.stdin.isatty()):
         raise Usage("there is no terminal to ask at; use --auto-approve, or save a plan and apply that")
-    manifest = workflow.read_manifest(paths)
+    manifest = read_manifest(paths)
     planned = make(manifest, wanted.intercom, wanted.memory, wanted.scope, wanted.rules)
-    render(workflow.documented(planned.plan), "text")
-    workflow.refuse_whole(planned)
+    render(document_of(planned.plan), "text")
+    refuse_whole(planned)
     if planned.plan.steps and not wanted.auto_approve and not agreed("Apply this plan?"):
         Terminal(sys.stderr).say("Not applied; nothing was written.")
         return DECLINED
@@ -120,13 +126,13 @@ def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, events: Events) -> i
         # Without a change there is still something to remember: what was found as declared.
         if planned.plan.steps or session.ledger:
             found = saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found, doubts=planned.doubts))
-            return _carry_out(session, workflow.ready(session, found, manifest, wanted.rules), events, wanted.strict)
+            return _carry_out(session, prepare(session, found, manifest, wanted.rules), events, wanted.strict)
     annotate(left_open(planned.plan))
     late = wanted.strict and planned.plan.waiting
     return Incomplete.exit_code if planned.plan.refused or planned.plan.unproven or late else 0
 
 
-def _carry_out(session: workflow.Session, work: workflow.Ready, events: Events, strict: bool) -> int:
+def _carry_out(session: Session, work: Work, events: Events, strict: bool) -> int:
     """Carry it out, telling on stdout and in the events; last what was planned against what it took."""
     stop = session.client.stop
     assert isinstance(stop, Stop)
@@ -145,16 +151,16 @@ def _carry_out(session: workflow.Session, work: workflow.Ready, events: Events, 
 class _Show:
     """What is told of an apply while it goes on, and at its end."""
 
-    def __init__(self, session: workflow.Session, events: Events, out: Terminal) -> None:
+    def __init__(self, session: Session, events: Events, out: Terminal) -> None:
         self.session, self.events, self.out = session, events, out
         self.began, self.told = time.monotonic(), list[outcomes.Outcome]()
         self.unrecorded: Incomplete | None = None
 
-    def perform(self, work: workflow.Ready, stop: Stop) -> None:
+    def perform(self, work: Work, stop: Stop) -> None:
         with progress(sys.stderr, label="applying") as bar:
             bar.advance(0, total=len(work.planned.plan.steps))
             try:
-                for outcome in workflow.carry_out(self.session, work, stop, self._started):
+                for outcome in carry_out(self.session, work, stop, self._started):
                     bar.advance()
                     self._ended(outcome, bar)
             except Incomplete as error:
@@ -174,7 +180,7 @@ class _Show:
             with bar.aside():
                 self.out.lines([outcomes.outcome_line(self.told[-1], color=self.out.color)])
 
-    def end(self, work: workflow.Ready) -> None:
+    def end(self, work: Work) -> None:
         for heading, reasons in (
             ("Refused, and left out", [str(refusal) for refusal in work.refused]),
             ("Unproven, or not done now", [self._noted(note) for note in work.unproven]),

@@ -14,15 +14,17 @@ from typing import BinaryIO
 
 import click
 
-from reconciler.cli.connection import Intercom, intercom_options, opened, pin_of_folder, refuse_other
-from reconciler.cli.lookup import APP_ID, REGION
+from reconciler.cli.connection import opened, pin_of_folder, refuse_other
+from reconciler.cli.options import APP_ID, REGION, Intercom, intercom_options
 from reconciler.cli.tokens import VARIABLE, Credential, bound_to, given, keep, named, stored, taken
-from reconciler.core.resource import Pin
+from reconciler.core.model.desired import Pin
 from reconciler.errors import IntercomError, ReconcilerError, Usage
-from reconciler.intercom import me, oauth
-from reconciler.intercom.http import HttpError, checked
-from reconciler.intercom.keep import Kept
-from reconciler.intercom.token import Token, parse
+from reconciler.intercom import me
+from reconciler.intercom.http.errors import HttpError
+from reconciler.intercom.http.host import checked
+from reconciler.intercom.http.token import Token, parse
+from reconciler.intercom.login import oauth
+from reconciler.intercom.login.store import StoredToken
 from reconciler.report.terminal import Terminal, clean
 
 SECRET = "INTERCOM_CLIENT_SECRET"
@@ -111,7 +113,7 @@ def _accepted(intercom: Intercom, token: Token, pin: Pin) -> me.Me:
 
 def _keep(intercom: Intercom, found: me.Me, token: Token) -> None:
     store, out = keep(), Terminal(sys.stdout)
-    kept = store.put(Kept(found.here.app_id, found.here.region, bound_to(intercom)), token)
+    kept = store.put(StoredToken(found.here.app_id, found.here.region, bound_to(intercom)), token)
     where = f"the token is kept in the {store.place(kept)}"
     out.line(clean(f"logged in to {_workspace(found)}, region {found.here.region}, as {found.admin or 'an unnamed admin'}; {where}"))
     if os.environ.get(VARIABLE):

@@ -2,68 +2,40 @@
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import click
-
+from reconciler.cli.options import Intercom
 from reconciler.cli.running import HOME, SANDBOX, Stop, whoever
-from reconciler.core.gates import pinned
-from reconciler.core.resource import Pin, Workspace
+from reconciler.core.model.desired import Pin
+from reconciler.core.model.live import Workspace
+from reconciler.core.plan.gates import pinned
 from reconciler.errors import Refused
 from reconciler.report.terminal import Terminal
 
 if TYPE_CHECKING:
-    from reconciler.cli.memory import Memory
-    from reconciler.intercom.http import Client
-    from reconciler.intercom.token import Token
-    from reconciler.workflow import Session
-
-Verb = TypeVar("Verb", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True)
-class Intercom:
-    """Which Intercom, as the command line says it."""
-
-    base_url: str | None
-    sandbox: bool
-    api_version: str
-    share: float = 1.0
-
-
-def intercom_options(verb: Verb) -> Verb:
-    """Adds `--base-url`, `--sandbox` and `--api-version`; the verb gets them as one `intercom`."""
-
-    @click.option("--base-url", metavar="URL", envvar="INTERCOM_BASE_URL", help="Instead of the region's host.", show_envvar=True)
-    @click.option("--sandbox", is_flag=True, help="Use the local workspace in .reconciler/sandbox.db instead of Intercom.")
-    @click.option("--api-version", default="2.16", show_default=True, type=click.Choice(["2.14", "2.15", "2.16"]), help="Intercom's.")
-    @click.option("--rate-share", default=1.0, show_default=True, type=click.FloatRange(0.01, 1), help="Our part of the rate limit.")
-    @functools.wraps(verb)
-    def wrapped(*args: Any, base_url: str | None, sandbox: bool, api_version: str, rate_share: float, **kwargs: Any) -> Any:
-        return verb(*args, intercom=Intercom(base_url, sandbox, api_version, rate_share), **kwargs)
-
-    return wrapped  # type: ignore[return-value]  # click decorates a callable and keeps its shape
+    from reconciler.cli.ledger_choice import LedgerChoice
+    from reconciler.intercom.http.client import Client
+    from reconciler.intercom.http.token import Token
+    from reconciler.workflow.session import Session
 
 
 @contextmanager
-def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, memory: Memory | None = None, **rest: Any) -> Iterator[Session]:
+def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, memory: LedgerChoice | None = None, **rest: Any) -> Iterator[Session]:
     """A session with the workspace that is meant; closed afterwards. `memory` is the ledger to use, if any; `writes` makes one where
     there is none yet."""
-    from reconciler import workflow
     from reconciler.cli.tokens import credential, named
+    from reconciler.workflow.session import connect
 
     found = credential(intercom, pin)
     region = (pin.region if pin else None) or found.region
     with named(found.source), opened(intercom, found.token, region, writes=writes) as client:
         ledger = memory.open(create=writes) if memory else None
         try:
-            yield workflow.connect(client, ledger, who=whoever(), images=memory.images() if memory else None, **rest)
+            yield connect(client, ledger, who=whoever(), images=memory.images() if memory else None, **rest)
         finally:
             if ledger:
                 ledger.close()
@@ -72,11 +44,12 @@ def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, memory: Memo
 @contextmanager
 def opened(intercom: Intercom, token: Token | None, region: str | None, *, writes: bool = False) -> Iterator[Client]:
     """A client of the Intercom that is meant, with this token or none."""
-    from reconciler.intercom.http import REGIONS, Client
+    from reconciler.intercom.http.client import Client
+    from reconciler.intercom.http.host import REGIONS
 
     how: dict[str, Any] = {"version": intercom.api_version, "share": intercom.share, "stop": Stop(), "notice": Terminal(sys.stderr).say}
     if intercom.sandbox:
-        from reconciler.intercom.wsgi import WsgiAdapter
+        from reconciler.intercom.http.wsgi import WsgiAdapter
 
         with _sandbox(writes) as box, Client("http://127.0.0.1", token, adapter=WsgiAdapter(box), **how) as client:
             yield client
@@ -87,7 +60,7 @@ def opened(intercom: Intercom, token: Token | None, region: str | None, *, write
 
 @contextmanager
 def _sandbox(writes: bool) -> Iterator[Any]:
-    from reconciler.sandbox import Sandbox
+    from reconciler.sandbox.app import Sandbox
 
     kept = writes or SANDBOX.exists()
     if kept:
@@ -98,11 +71,11 @@ def _sandbox(writes: bool) -> Iterator[Any]:
 
 def pin_of_folder(region: str | None, app_id: str | None) -> Pin:
     """Which workspace a verb without PATH means: its options, else the manifest in the current folder."""
-    from reconciler import workflow
+    from reconciler.manifest.read import pin_in
 
     found = None
     if region is None or app_id is None:
-        found = workflow.pin_in(_of_folder())
+        found = pin_in(_of_folder())
     if found and app_id not in (None, found.app_id):
         found = None  # the region of another workspace says nothing
     return Pin(app_id or (found.app_id if found else None), region or (found.region if found else None))
@@ -110,9 +83,9 @@ def pin_of_folder(region: str | None, app_id: str | None) -> Pin:
 
 def name_in_folder() -> str | None:
     """The `name:` of the manifest in the current folder, if there is one that has it."""
-    from reconciler import workflow
+    from reconciler.manifest.read import name_in
 
-    return workflow.name_in(_of_folder())
+    return name_in(_of_folder())
 
 
 def _of_folder() -> list[str]:

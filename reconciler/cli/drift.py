@@ -8,15 +8,13 @@ from typing import Any
 
 import click
 
-from reconciler import workflow
-from reconciler.cli.connection import intercom_options
-from reconciler.cli.manifest import PATHS
-from reconciler.cli.memory import ledger_options
-from reconciler.cli.plan import FORMAT, in_folder, leave, left_open, make, refusals, wanted_reports
+from reconciler.cli.options import FORMAT, PATHS, intercom_options, ledger_options
+from reconciler.cli.output import in_folder, leave, left_open, make, refusals, wanted_reports
 from reconciler.cli.running import annotate
-from reconciler.core.plan import Scope
-from reconciler.core.resource import WAITING
+from reconciler.core.model.live import WAITING
+from reconciler.core.plan.scope import Scope
 from reconciler.errors import Usage
+from reconciler.manifest.read import read_manifest, read_rules
 
 
 @click.command()
@@ -47,10 +45,10 @@ def drift(
     if out:
         in_folder("-o", out)
     wanted = wanted_reports(form, out, reports)
-    manifest = workflow.read_manifest(paths)
+    manifest = read_manifest(paths)
     # Without the ledger of a team nobody can say what drifted: that is an error, and no difference.
     memory = replace(how["memory"], must=True)
-    planned = make(manifest, how["intercom"], memory, Scope(moved=True), workflow.read_rules(how["policy"], (), None))
+    planned = make(manifest, how["intercom"], memory, Scope(moved=True), read_rules(how["policy"], (), None))
     leave(planned, wanted, ())
     annotate([*refusals(planned), *left_open(planned.plan)])
     seen = planned.plan.drift

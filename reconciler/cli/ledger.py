@@ -11,26 +11,28 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler import workflow
-from reconciler.cli.connection import Intercom, connected, intercom_options, name_in_folder, pin_of_folder, refuse_other
-from reconciler.cli.lookup import APP_ID, pinned
-from reconciler.cli.memory import Memory, ledger_options, lock_options, locked, say_taken_over
+from reconciler.cli.connection import connected, name_in_folder, pin_of_folder, refuse_other
+from reconciler.cli.ledger_choice import LedgerChoice, locked, say_taken_over
+from reconciler.cli.lookup import pinned
+from reconciler.cli.options import APP_ID, NAME, Intercom, intercom_options, ledger_options, lock_options
 from reconciler.cli.running import DECLINED, agreed, whoever
-from reconciler.core.address import Address
-from reconciler.core.adoption import Adoption, Standing
-from reconciler.core.privacy import shown
-from reconciler.core.resource import Workspace
+from reconciler.core.model.address import Address
+from reconciler.core.model.live import Workspace
+from reconciler.core.model.privacy import shown
+from reconciler.core.record.adoption import Adoption, Standing
 from reconciler.errors import ReconcilerError, Refused, Usage
+from reconciler.manifest.read import read_manifest
 from reconciler.report import adopting
 from reconciler.report import history as past
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
+from reconciler.workflow.adopt import Sought, judge, let_go, other_names, read_addresses, recorded, seek_declared, seek_named, take_in
+from reconciler.workflow.recall import waiting
+from reconciler.workflow.session import Session, watched
 
 if TYPE_CHECKING:
-    from reconciler.core.past import Done, Run
-    from reconciler.ledger import Ledger
-
-NAME = click.option("--name", metavar="NAME", help="Whose it is. Default: `name:` of the manifest in this folder, else default.")
+    from reconciler.core.model.past import Done, Run
+    from reconciler.ledger.ledger import Ledger
 
 
 @click.command()
@@ -41,7 +43,9 @@ NAME = click.option("--name", metavar="NAME", help="Whose it is. Default: `name:
 @pinned
 @lock_options
 @intercom_options
-def adopt(what: tuple[str, ...], everything: bool, auto_approve: bool, memory: Memory, intercom: Intercom, **whose: str | None) -> int:
+def adopt(
+    what: tuple[str, ...], everything: bool, auto_approve: bool, memory: LedgerChoice, intercom: Intercom, **whose: str | None
+) -> int:
     """Take live things into the ledger as ours; nothing is changed in Intercom.
 
     With --all, what is declared there and is live, with its declared links; it is listed, and asked for. What another name owns is
@@ -64,13 +68,13 @@ def adopt(what: tuple[str, ...], everything: bool, auto_approve: bool, memory: M
     return _adopt_named(what, intercom, memory, **whose)
 
 
-def _adopt_declared(paths: tuple[str, ...], intercom: Intercom, memory: Memory, auto_approve: bool) -> int:
-    manifest = workflow.read_manifest(paths)
+def _adopt_declared(paths: tuple[str, ...], intercom: Intercom, memory: LedgerChoice, auto_approve: bool) -> int:
+    manifest = read_manifest(paths)
     memory.check_name(manifest)
     with connected(intercom, manifest.pin, writes=False) as session, _remembering(session, memory) as books:
         with progress(sys.stderr, label="reading") as bar:
-            sought = workflow.seek_declared(workflow.watched(books.session, lambda what: bar.advance(label=what)), manifest)
-        found = workflow.judged(books.session, sought)
+            sought = seek_declared(watched(books.session, lambda what: bar.advance(label=what)), manifest)
+        found = judge(books.session, sought)
         _list(found, books)
         if found.left:
             Terminal(sys.stderr).say(f"not listed: {adopting.left_out(found)}")
@@ -83,17 +87,17 @@ def _adopt_declared(paths: tuple[str, ...], intercom: Intercom, memory: Memory, 
 
 
 def _adopt_named(
-    written: tuple[str, ...], intercom: Intercom, memory: Memory, name: str | None, region: str | None, app_id: str | None
+    written: tuple[str, ...], intercom: Intercom, memory: LedgerChoice, name: str | None, region: str | None, app_id: str | None
 ) -> int:
-    addresses = workflow.read_addresses(written)
+    addresses = read_addresses(written)
     pin, name = pin_of_folder(region, app_id), memory.whose(name or name_in_folder())
     with connected(intercom, pin, writes=False) as session, _remembering(session, memory) as books:
         refuse_other(pin, session.here)
-        sought = workflow.seek_named(books.session, addresses, name)
-        found = workflow.judged(books.session, sought)
+        sought = seek_named(books.session, addresses, name)
+        found = judge(books.session, sought)
         if foreign := [find for find in found.finds if find.standing is Standing.FOREIGN]:
             raise Refused(f"owner: {shown(find.address, session.here.app_id)} {adopting.says(find)}" for find in foreign)
-        others = workflow.other_names(books.session.ledger, session.here.app_id, name)
+        others = other_names(books.session.ledger, session.here.app_id, name)
         _take(books, sought, found)
         _list(found, books)
     if others:
@@ -106,19 +110,19 @@ def _adopt_named(
 class _Books:
     """A session with the ledger that is there, which may be none yet."""
 
-    session: workflow.Session
-    memory: Memory
+    session: Session
+    memory: LedgerChoice
     stack: ExitStack
 
     def begin(self) -> None:
         """Have a ledger in any case."""
         if self.session.ledger is None:
-            ledger = self.memory.begun("reconciler adopt", workflow.waiting(self.session, self.memory.timeout))
+            ledger = self.memory.begun("reconciler adopt", waiting(self.session, self.memory.timeout))
             self.session = replace(self.session, ledger=self.stack.enter_context(ledger))
 
 
 @contextmanager
-def _remembering(session: workflow.Session, memory: Memory) -> Iterator[_Books]:
+def _remembering(session: Session, memory: LedgerChoice) -> Iterator[_Books]:
     with ExitStack() as stack:
         ledger = memory.usable()
         yield _Books(replace(session, ledger=stack.enter_context(ledger) if ledger else None), memory, stack)
@@ -130,12 +134,12 @@ def _list(found: Adoption, books: _Books) -> None:
     out.check()
 
 
-def _take(books: _Books, sought: workflow.Sought, found: Adoption) -> None:
+def _take(books: _Books, sought: Sought, found: Adoption) -> None:
     whose = f"name: {sought.manifest.name} in {books.session.here.app_id}"
     if found.taken:
         books.begin()
         with locked(books.session, books.memory):
-            workflow.adopt(books.session, sought, found)
+            take_in(books.session, sought, found)
     Terminal(sys.stderr).say(f"adopted: {found.taken}, as {whose}" if found.taken else f"nothing to adopt, as {whose}")
 
 
@@ -144,7 +148,7 @@ def _take(books: _Books, sought: workflow.Sought, found: Adoption) -> None:
 @NAME
 @APP_ID
 @lock_options
-def forget(written: tuple[str, ...], memory: Memory, name: str | None, app_id: str | None) -> None:
+def forget(written: tuple[str, ...], memory: LedgerChoice, name: str | None, app_id: str | None) -> None:
     """Let things go: they are no longer ours; nothing is changed in Intercom.
 
     An ADDRESS is that of a manifest, or KIND/id:ID with the id that Intercom gave. Either all of them are let go, or none.
@@ -154,7 +158,7 @@ def forget(written: tuple[str, ...], memory: Memory, name: str | None, app_id: s
       reconciler forget tag/vip contact/25
     """
     memory.needed("forget")
-    addresses = workflow.read_addresses(written)
+    addresses = read_addresses(written)
     memory.check_pipeline(without=False)
     name = memory.whose(name or name_in_folder())
     ledger = memory.opened(create=False)
@@ -163,8 +167,8 @@ def forget(written: tuple[str, ...], memory: Memory, name: str | None, app_id: s
     with ledger:
         here = _workspace(ledger, app_id)
         with _locked(ledger, here, memory):
-            found = workflow.recorded(ledger, here.app_id, name, addresses)
-            workflow.forget(ledger, here, name, whoever(), [record for records in found.values() for record in records])
+            found = recorded(ledger, here.app_id, name, addresses)
+            let_go(ledger, here, name, whoever(), [record for records in found.values() for record in records])
         _say_forgotten(found, here)
 
 
@@ -179,8 +183,8 @@ def _workspace(ledger: Ledger, app_id: str | None) -> Workspace:
 
 
 @contextmanager
-def _locked(ledger: Ledger, here: Workspace, memory: Memory) -> Iterator[None]:
-    from reconciler.ledger import Waiting
+def _locked(ledger: Ledger, here: Workspace, memory: LedgerChoice) -> Iterator[None]:
+    from reconciler.ledger.homes.home import Waiting
 
     with ledger.locked(here.app_id, whoever(), Waiting(memory.timeout, time.sleep, time.monotonic, time.time)) as lock:
         say_taken_over(lock)
@@ -198,7 +202,7 @@ def _say_forgotten(addresses: Iterable[Address], here: Workspace) -> None:
 @click.argument("run", metavar="[RUN]", required=False)
 @click.option("--format", "form", type=click.Choice(["json", "text"]), default="text", show_default=True)
 @ledger_options
-def history(run: str | None, form: str, memory: Memory) -> None:
+def history(run: str | None, form: str, memory: LedgerChoice) -> None:
     """What was done: all runs, newest first, or one of them with its changes; no network.
 
     RUN is what the list shows first in a line, or `last`. The list of runs is kept for ever, what each of them did for thirty days.
@@ -236,7 +240,7 @@ def _show(runs: list[Run], one: Run | None, changes: list[Done], form: str) -> N
 
 
 def _say_dropped(run: Run | None) -> None:
-    from reconciler.ledger import KEPT
+    from reconciler.ledger.ledger import KEPT
 
     if run and run.started < time.time() - KEPT:
         Terminal(sys.stderr).say("what was done more than thirty days ago is not kept: only what was not done is listed")

@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler import workflow
-from reconciler.cli.connection import Intercom, check_pin, connected, intercom_options, pin_of_folder
+from reconciler.cli.connection import check_pin, connected, pin_of_folder
 from reconciler.cli.fields import as_query, read_fields
+from reconciler.cli.options import APP_ID, REGION, Intercom, intercom_options
 from reconciler.cli.running import in_ci
-from reconciler.core.jsons import parsed
-from reconciler.core.privacy import hidden
-from reconciler.core.resource import Live
+from reconciler.core.model.jsons import parsed
+from reconciler.core.model.live import Live
+from reconciler.core.model.privacy import hidden
 from reconciler.errors import ReconcilerError, Usage
 from reconciler.report.terminal import Terminal, clean
+from reconciler.workflow.lookup import blind_spots, kind_of, list_all, look_up, raw_answers, raw_request, read_where, search
+from reconciler.workflow.session import Session, watched
 
 if TYPE_CHECKING:
-    from reconciler.core.where import Expression
-    from reconciler.intercom.http import Reply, Request
-
-REGION = click.option("--region", type=click.Choice(["us", "eu", "au"]), help="Default: of the manifest in this folder, else us.")
-APP_ID = click.option("--app-id", metavar="ID", help="Refuse any other workspace. Default: of the manifest in this folder.")
+    from reconciler.intercom.http.request import Reply, Request
+    from reconciler.intercom.search.language import Expression
 
 
 def pinned(verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -63,12 +62,12 @@ def get(
     """
     if keys and condition is not None:
         raise Usage("give keys or --where, not both")
-    wanted = workflow.read_where(section, condition, intercom.api_version) if condition is not None else None
+    wanted = read_where(section, condition, intercom.api_version) if condition is not None else None
     pin, out = pin_of_folder(region, app_id), Terminal(sys.stdout)
     with connected(intercom, pin, writes=False) as session:
         check_pin(pin, session)
         # What is there is shown before more is asked for.
-        session = workflow.watched(session, lambda _: out.flush())
+        session = watched(session, lambda _: out.flush())
         if keys:
             _get_named(session, section, keys, form, out)
         else:
@@ -77,24 +76,24 @@ def get(
     return 0
 
 
-def _get_listed(session: workflow.Session, section: str, wanted: Expression | None, form: str, out: Terminal) -> None:
-    found, notes = (workflow.list_all(session, section), ()) if wanted is None else workflow.search(session, section, wanted)
+def _get_listed(session: Session, section: str, wanted: Expression | None, form: str, out: Terminal) -> None:
+    found, notes = (list_all(session, section), ()) if wanted is None else search(session, section, wanted)
     told = Terminal(sys.stderr)
     for note in notes:
         told.say(note)
     _show(found, form, out)
-    for note in workflow.blind_spots(session, section):
+    for note in blind_spots(session, section):
         told.say(note)
 
 
-def _get_named(session: workflow.Session, section: str, keys: Sequence[str], form: str, out: Terminal) -> None:
-    found = workflow.look_up(session, section, keys)
+def _get_named(session: Session, section: str, keys: Sequence[str], form: str, out: Terminal) -> None:
+    found = look_up(session, section, keys)
     _show(iter(found.things), form, out)
     for key, live_id in found.merged.items():
         Terminal(sys.stderr).say(f"{hidden(key, False)} was merged into {live_id}, which is shown")
     if found.missing:
         out.check()
-        unseen = "; archived contacts cannot be seen" if workflow.kind_of(section, session.kinds).person else ""
+        unseen = "; archived contacts cannot be seen" if kind_of(section, session.kinds).person else ""
         raise ReconcilerError(f"not found: {', '.join(hidden(key, False) for key in found.missing)}{unseen}")
 
 
@@ -132,7 +131,7 @@ def api(method: str, path: str, intercom: Intercom, **options: Any) -> int:
     pin, out = pin_of_folder(options["region"], options["app_id"]), Terminal(sys.stdout)
     with connected(intercom, pin, writes=not asked.reads_only) as session:
         check_pin(pin, session)
-        for reply, error in workflow.raw_answers(session, asked, all_pages=options["paginate"]):
+        for reply, error in raw_answers(session, asked, all_pages=options["paginate"]):
             out.write(_answer(session, reply, options["include"]))
             out.flush()
             if error:
@@ -149,7 +148,7 @@ def _request(method: str, path: str, fields: Mapping[str, Any], source: Any) -> 
         raise Usage(f"--input: {method} has no body; use -f for its query")
     in_query = method in ("GET", "HEAD") or source is not None
     body = _body(source) if source else None if in_query else dict(fields) or None
-    return workflow.raw_request(method, path, as_query(dict(fields)) if in_query else [], body)
+    return raw_request(method, path, as_query(dict(fields)) if in_query else [], body)
 
 
 def _body(source: Any) -> Any:
@@ -168,9 +167,9 @@ def _check_allowed(asked: Request, paginate: bool, allow_write: bool, environ: M
         raise Usage(f"{asked.method} may change something, and CI is set: give --allow-write if that is meant")
 
 
-def _answer(session: workflow.Session, reply: Reply, include: bool) -> str:
+def _answer(session: Session, reply: Reply, include: bool) -> str:
     """An answer as it is printed; our own token is in none."""
-    from reconciler.intercom.http import phrase
+    from reconciler.intercom.http.errors import phrase
     from reconciler.report.things import pretty
 
     head = ""

@@ -6,9 +6,8 @@ import json
 
 import click
 
-from reconciler import workflow
-
-PATHS = click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+from reconciler.cli.options import PATHS
+from reconciler.manifest.read import count_declared, manifest_schema, read_manifest
 
 
 @click.command()
@@ -20,8 +19,8 @@ def validate(paths: tuple[str, ...]) -> None:
     Example:
       reconciler validate intercom/
     """
-    manifest = workflow.read_manifest(paths)
-    counts = workflow.declared(manifest)
+    manifest = read_manifest(paths)
+    counts = count_declared(manifest)
     click.echo(f"valid: {', '.join(f'{section} {n}' for section, n in counts.items()) or 'nothing declared'}", err=True)
 
 
@@ -44,4 +43,4 @@ def schema() -> None:
     Example:
       reconciler schema > intercom.schema.json
     """
-    click.echo(json.dumps(workflow.manifest_schema(), indent=2))
+    click.echo(json.dumps(manifest_schema(), indent=2))

@@ -113,7 +113,7 @@ def _way_on(error: click.ClickException) -> str:
 
 def _say(text: str, code: int) -> int:
     """One message on stderr, and the code to end with."""
-    from reconciler.core.privacy import hidden
+    from reconciler.core.model.privacy import hidden
     from reconciler.report.terminal import Terminal
 
     Terminal(sys.stderr).say(f"error: {hidden(text, False)}")

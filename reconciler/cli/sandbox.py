@@ -47,7 +47,8 @@ def serve(
     Example:
       reconciler sandbox serve --port 0
     """
-    from reconciler.sandbox import Sandbox, serve_forever
+    from reconciler.sandbox.app import Sandbox
+    from reconciler.sandbox.server import serve_forever
 
     _folder_of(data)
     with Sandbox(data, token=token, search_delay=search_delay, rate_limit=rate_limit) as box:
@@ -67,7 +68,8 @@ def seed(file: Path, data: Path) -> None:
     Example:
       reconciler sandbox seed live.yaml
     """
-    from reconciler.sandbox import Sandbox, load_seed
+    from reconciler.sandbox.app import Sandbox
+    from reconciler.sandbox.seed import load_seed
 
     _folder_of(data)
     with Sandbox(data) as box:
@@ -87,7 +89,7 @@ def reset(data: Path) -> None:
     Example:
       reconciler sandbox reset
     """
-    from reconciler.sandbox import Sandbox
+    from reconciler.sandbox.app import Sandbox
 
     if data.exists():
         with Sandbox(data) as box:
@@ -99,7 +101,8 @@ def reset(data: Path) -> None:
 
 
 def _let_go(app_id: str) -> None:
-    from reconciler.ledger import Ledger, LedgerUnusable
+    from reconciler.ledger.errors import LedgerUnusable
+    from reconciler.ledger.ledger import Ledger
 
     with suppress(LedgerUnusable):
         ledger = Ledger.open(HOME, create=False)

@@ -8,15 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler import workflow
-from reconciler.core.resource import Pin
+from reconciler.core.model.desired import Pin
 from reconciler.errors import ReconcilerError
-from reconciler.intercom.http import REGIONS, HttpError
-from reconciler.intercom.keep import Keep, Kept, config_folder
-from reconciler.intercom.token import Token, parse
+from reconciler.intercom.http.errors import HttpError
+from reconciler.intercom.http.host import REGIONS
+from reconciler.intercom.http.token import Token, parse
+from reconciler.intercom.login.store import StoredToken, TokenStore, config_folder
+from reconciler.workflow.planfile import write_whole
 
 if TYPE_CHECKING:
-    from reconciler.cli.connection import Intercom
+    from reconciler.cli.options import Intercom
 
 VARIABLE = "INTERCOM_ACCESS_TOKEN"
 
@@ -34,9 +35,9 @@ class NoToken(ReconcilerError):
     """There is nothing to authenticate with, or no telling which of several tokens is meant."""
 
 
-def keep() -> Keep:
+def keep() -> TokenStore:
     """The stored tokens of whoever runs this."""
-    return Keep(config_folder(os.environ), workflow.write_whole)
+    return TokenStore(config_folder(os.environ), write_whole)
 
 
 def credential(intercom: Intercom, pin: Pin | None) -> Credential:
@@ -59,7 +60,7 @@ def given(intercom: Intercom) -> Credential | None:
     return None
 
 
-def stored(intercom: Intercom, pin: Pin | None) -> list[Kept]:
+def stored(intercom: Intercom, pin: Pin | None) -> list[StoredToken]:
     """What is stored for the workspace that is meant, or for any if none is; at least one. Raises NoToken."""
     every, pin = keep().all(), pin or Pin()
     fits = [kept for kept in every if kept.base_url == bound_to(intercom) and _is_meant(kept, pin)]
@@ -72,7 +73,7 @@ def stored(intercom: Intercom, pin: Pin | None) -> list[Kept]:
     raise NoToken(f"{text}: run `reconciler auth login` with the token that is meant, or set {VARIABLE}")
 
 
-def _is_meant(kept: Kept, pin: Pin) -> bool:
+def _is_meant(kept: StoredToken, pin: Pin) -> bool:
     """An app id says it all: where the region that is written is another one, Intercom's own answer tells."""
     return kept.app_id == pin.app_id if pin.app_id else pin.region in (None, kept.region)
 
@@ -83,13 +84,13 @@ def bound_to(intercom: Intercom) -> str | None:
     return None if base_url in REGIONS.values() else base_url
 
 
-def taken(kept: Kept) -> Credential:
+def taken(kept: StoredToken) -> Credential:
     """A stored token as one to use."""
     store = keep()
     return Credential(store.token(kept), store.place(kept), kept.region)
 
 
-def _names(kept: Sequence[Kept]) -> str:
+def _names(kept: Sequence[StoredToken]) -> str:
     return ", ".join(f"{one.app_id} in {one.region}" + (f" at {one.base_url}" if one.base_url else "") for one in kept)
 
 

@@ -8,14 +8,16 @@ from typing import Any
 
 import click
 
-from reconciler import workflow
-from reconciler.cli.connection import check_pin, connected, intercom_options, name_in_folder, pin_of_folder
+from reconciler.cli.connection import check_pin, connected, name_in_folder, pin_of_folder
 from reconciler.cli.lookup import pinned
-from reconciler.cli.memory import ledger_options
-from reconciler.cli.plan import FORMAT, in_folder, leave, refusals, ruled, wanted_reports
+from reconciler.cli.options import FORMAT, intercom_options, ledger_options, ruled
+from reconciler.cli.output import in_folder, leave, refusals, wanted_reports
 from reconciler.cli.running import annotate
+from reconciler.manifest.read import read_rules
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
+from reconciler.workflow.session import watched
+from reconciler.workflow.undo import LAST, propose_undo, run_meant
 
 
 @click.command()
@@ -42,12 +44,12 @@ def undo(run: str, out: Path | None, form: str, reports: tuple[str, ...], **how:
     if out:
         in_folder("-o", out)
     wanted = wanted_reports(form, out, reports)
-    rules = workflow.read_rules(how["policy"], how["approve"], how["max_calls"])
+    rules = read_rules(how["policy"], how["approve"], how["max_calls"])
     pin = pin_of_folder(how["region"], how["app_id"])
     with progress(sys.stderr, label="reading") as bar, connected(how["intercom"], pin, writes=False, memory=how["memory"]) as session:
         check_pin(pin, session)
-        meant = workflow.run_meant(session, run, name_in_folder() if run == workflow.LAST else None)
-        planned = workflow.undo(workflow.watched(session, lambda what: bar.advance(label=what)), meant, rules)
+        meant = run_meant(session, run, name_in_folder() if run == LAST else None)
+        planned = propose_undo(watched(session, lambda what: bar.advance(label=what)), meant, rules)
     if out:
         Terminal(sys.stderr).say(f"{out} takes back the run {meant}")
     leave(planned, wanted, ())

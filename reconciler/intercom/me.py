@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.core.resource import Workspace
+from reconciler.core.model.live import Workspace
 from reconciler.intercom import routes
-from reconciler.intercom.http import Client
-from reconciler.intercom.limiter import Heard
+from reconciler.intercom.http.client import Client
+from reconciler.intercom.http.limiter import Heard
 
 ASK = "GET /me"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from reconciler.core.address import LinkName
-from reconciler.core.kind import Kind, Members, fill
-from reconciler.core.memory import Thing
+from reconciler.core.model.address import LinkName
+from reconciler.core.model.kind import Kind, Members, fill
+from reconciler.core.model.recorded import Thing
 from reconciler.intercom import routes
-from reconciler.intercom.http import Client
-from reconciler.intercom.pool import reading
+from reconciler.intercom.http.client import Client
+from reconciler.intercom.http.pool import reading
 
 
 def carriers(client: Client, kinds: Sequence[Kind], things: Sequence[Thing]) -> Mapping[Thing, Mapping[LinkName, frozenset[str]]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from reconciler.core.change import Use
-from reconciler.core.kind import Count, Kind, fill
+from reconciler.core.model.change import Use
+from reconciler.core.model.kind import Count, Kind, fill
 from reconciler.intercom import routes, totals
-from reconciler.intercom.http import Client, HttpError
-from reconciler.intercom.pool import reading
+from reconciler.intercom.http.client import Client
+from reconciler.intercom.http.errors import HttpError
+from reconciler.intercom.http.pool import reading
 
 # What the token, the plan of the workspace or the API version does not let us read: unknown, which is never zero.
 UNREADABLE = (400, 403, 404)

@@ -9,19 +9,24 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from reconciler.core import match
-from reconciler.core.address import Address, LinkName
-from reconciler.core.kind import Kind, LinkKind, Listing
-from reconciler.core.policy import is_share
-from reconciler.core.reads import BATCH, NO_HINTS, Hints, How, Read, Seen, next_reads, spellings
-from reconciler.core.reads import needed as wants
-from reconciler.core.resource import Live, Manifest, Note, Resource, Snapshot, Workspace
+from reconciler.core.compare import match
+from reconciler.core.compare.hints import NO_HINTS, Hints
+from reconciler.core.compare.reads import BATCH, How, Read, Seen, next_reads, spellings
+from reconciler.core.compare.reads import needed as wants
+from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.kind import Kind, LinkKind, Listing
+from reconciler.core.model.live import Live, Snapshot, Workspace
+from reconciler.core.model.note import Note
+from reconciler.core.model.policy import is_share
 from reconciler.errors import IntercomError
 from reconciler.intercom import me, routes, totals
-from reconciler.intercom.http import Client, HttpError, Reply, Request, UnsafeSegment
+from reconciler.intercom.http.client import Client
+from reconciler.intercom.http.errors import HttpError
+from reconciler.intercom.http.pool import reading
+from reconciler.intercom.http.request import Reply, Request, UnsafeSegment
 from reconciler.intercom.number import members
 from reconciler.intercom.people import People
-from reconciler.intercom.pool import reading
 from reconciler.intercom.scroll import scroll
 from reconciler.intercom.totals import Tally
 

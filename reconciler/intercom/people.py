@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.core.address import Address
-from reconciler.core.kind import Kind
-from reconciler.core.reads import Seen
-from reconciler.core.resource import Live, Resource
+from reconciler.core.compare.reads import Seen
+from reconciler.core.model.address import Address
+from reconciler.core.model.desired import Resource
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Live
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from reconciler.core.address import Address, LinkName
-from reconciler.core.calls import Call, Job, Ref, rewrites
-from reconciler.core.change import Action, LinkChange, ThingChange
-from reconciler.core.diff import live_value
-from reconciler.core.kind import Kind, LinkKind, Listing
-from reconciler.core.order import Step
-from reconciler.core.outcome import Outcome, Status
-from reconciler.core.resource import Live, Resource
+from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.change import Action, LinkChange, ThingChange
+from reconciler.core.model.desired import Resource
+from reconciler.core.model.kind import Kind, LinkKind, Listing
+from reconciler.core.model.live import Live
+from reconciler.core.model.outcome import Outcome, Status
+from reconciler.core.model.paths import live_value
+from reconciler.core.plan.calls import Call, Job, Ref, rewrites
+from reconciler.core.plan.order import Step
 from reconciler.errors import IntercomError, unforeseen
 from reconciler.intercom import routes
-from reconciler.intercom.http import CallError, Client, HttpError, NoAnswer, Reply, Request
-from reconciler.intercom.limiter import seconds
+from reconciler.intercom.http.client import Client
+from reconciler.intercom.http.errors import CallError, HttpError, NoAnswer
+from reconciler.intercom.http.limiter import seconds
+from reconciler.intercom.http.request import Reply, Request
 from reconciler.intercom.people import of_one
 from reconciler.intercom.prove import Another, Bearers, Ids, Names, called
 

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from reconciler.core.address import Address
-from reconciler.core.kind import Kind
-from reconciler.core.memory import Thing
-from reconciler.core.resource import Live
+from reconciler.core.model.address import Address
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Live
+from reconciler.core.model.recorded import Thing
 
 Ids = Mapping[Address, str]
 

@@ -7,12 +7,14 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from reconciler.core import door
-from reconciler.core.address import LinkName
-from reconciler.core.kind import Kind, Listing
-from reconciler.core.resource import Live
+from reconciler.core.model import body as door
+from reconciler.core.model.address import LinkName
+from reconciler.core.model.kind import Kind, Listing
+from reconciler.core.model.live import Live
 from reconciler.intercom import totals
-from reconciler.intercom.http import BadAnswer, Call, Client, Reply, Request, path
+from reconciler.intercom.http.client import Client
+from reconciler.intercom.http.errors import BadAnswer
+from reconciler.intercom.http.request import Reply, Request, Sent, path
 from reconciler.intercom.totals import Implausible, Tally
 
 Query = tuple[tuple[str, str], ...]
@@ -35,7 +37,7 @@ def request(route: str, values: Mapping[str, str], body: Any = None, query: Quer
 
 def bad(client: Client, asked: Request, why: str) -> BadAnswer:
     """The error of an answer that is not what was asked for."""
-    return BadAnswer(Call(asked.method, client.host, asked.path), why, not asked.reads_only)
+    return BadAnswer(Sent(asked.method, client.host, asked.path), why, not asked.reads_only)
 
 
 def items(client: Client, asked: Request, listing: Listing, reply: Reply) -> list[dict[str, Any]]:
@@ -166,9 +168,7 @@ def pages(
                 raise
 
 
-def _look(
-    client: Client, listing: Listing, make: Make, first: Sequence[Body], answer: Reply | None
-) -> Iterator[tuple[Reply, list[Body]]]:
+def _look(client: Client, listing: Listing, make: Make, first: Sequence[Body], answer: Reply | None) -> Iterator[tuple[Reply, list[Body]]]:
     """One look at a listing, from its start, from its first answer, or after a first page with these items."""
     tally, page = Tally(), 1
     following: dict[str, str] = {}
@@ -195,7 +195,7 @@ class Contradicted(BadAnswer):
 
 def contradicted(client: Client, asked: Request, why: str) -> Contradicted:
     """The error of a list that does not add up."""
-    return Contradicted(Call(asked.method, client.host, asked.path), f"{why}; nothing can be said of what is not in it")
+    return Contradicted(Sent(asked.method, client.host, asked.path), f"{why}; nothing can be said of what is not in it")
 
 
 def counted(client: Client, asked: Request, body: Mapping[str, Any], found: Sequence[Body], tally: Tally, *, last_page: bool) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from reconciler.core.kind import Listing
+from reconciler.core.model.kind import Listing
 from reconciler.errors import IntercomError
 from reconciler.intercom import routes
-from reconciler.intercom.http import Client, HttpError, NoAnswer, Request
+from reconciler.intercom.http.client import Client
+from reconciler.intercom.http.errors import HttpError, NoAnswer
+from reconciler.intercom.http.request import Request
 from reconciler.intercom.totals import Tally
 
 Body = dict[str, Any]

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.core.kind import Kind, LinkKind, Trace, fill
-from reconciler.core.since import Ends, Made
+from reconciler.core.compare.since import Ends, Made
+from reconciler.core.model.kind import Kind, LinkKind, Trace, fill
 from reconciler.intercom import routes
-from reconciler.intercom.http import Client, HttpError
-from reconciler.intercom.pool import reading
+from reconciler.intercom.http.client import Client
+from reconciler.intercom.http.errors import HttpError
+from reconciler.intercom.http.pool import reading
 
 # No time is later, and a larger whole number may be no float.
 LATEST = 2**53

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import model_validator
 
-from reconciler.core.entry import Entry
-from reconciler.core.kind import Body, Field, Identity, Kind, Listing, Write
-from reconciler.core.values import AttributeName, Flag, NotNull, Text, doc
+from reconciler.core.model.entry import Entry
+from reconciler.core.model.kind import Body, Field, Identity, Kind, Listing, Write
+from reconciler.core.model.scalars import AttributeName, Flag, NotNull, Text, doc
 
 _FIXED = "Intercom lets nobody change it; archive this attribute and declare another name"
 

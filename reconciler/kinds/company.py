@@ -5,10 +5,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, PlainValidator, model_validator
 
-from reconciler.core.address import LinkName
-from reconciler.core.entry import DECIMAL, HEX, Attributes, Entry, LinkItem, LiveName, id_of, id_schema, link_schema, link_to, unwritten
-from reconciler.core.kind import Body, Bulk, Count, Field, Identity, Kind, LinkKind, Listing, Members, Write
-from reconciler.core.values import NotNull, Text, Time, Whole, doc
+from reconciler.core.model.address import LinkName
+from reconciler.core.model.entry import (
+    DECIMAL,
+    HEX,
+    Attributes,
+    Entry,
+    LinkItem,
+    LiveName,
+    id_of,
+    id_schema,
+    link_schema,
+    link_to,
+    unwritten,
+)
+from reconciler.core.model.kind import Body, Bulk, Count, Field, Identity, Kind, LinkKind, Listing, Members, Write
+from reconciler.core.model.scalars import NotNull, Text, Time, Whole, doc
 
 
 def _plan_name(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, PlainValidator, model_validator
 
-from reconciler.core.entry import (
+from reconciler.core.model.entry import (
     DECIMAL,
     HEX,
     Attributes,
@@ -21,10 +21,11 @@ from reconciler.core.entry import (
     link_schema,
     link_to,
 )
-from reconciler.core.kind import Body, Bulk, Field, Identity, Kind, LinkKind, Listing, Searched, Write
-from reconciler.core.policy import Written
-from reconciler.core.resource import Live
-from reconciler.core.values import Email, Flag, Key, NotNull, doc, fold
+from reconciler.core.model.kind import Body, Bulk, Field, Identity, Kind, LinkKind, Listing, Searched, Write
+from reconciler.core.model.live import Live
+from reconciler.core.model.policy import Written
+from reconciler.core.model.scalars import Email, Flag, Key, NotNull, doc
+from reconciler.core.model.spelling import fold
 
 ContactId = Annotated[str, PlainValidator(id_of("contact", HEX)), id_schema(HEX)]
 TagLink = Annotated[LinkItem, PlainValidator(link_to("tag", DECIMAL)), link_schema("tag", DECIMAL, "vip")]

@@ -4,10 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
 
-from reconciler.core.address import LinkName
-from reconciler.core.entry import DECIMAL, Entry, LiveName, id_of, id_schema, unwritten
-from reconciler.core.kind import Body, Count, Field, Identity, Kind, Listing, Members, Trace, Write
-from reconciler.core.values import NotNull, Text, doc, fold, skeleton
+from reconciler.core.model.address import LinkName
+from reconciler.core.model.entry import DECIMAL, Entry, LiveName, id_of, id_schema, unwritten
+from reconciler.core.model.kind import Body, Count, Field, Identity, Kind, Listing, Members, Trace, Write
+from reconciler.core.model.scalars import NotNull, Text, doc
+from reconciler.core.model.spelling import fold, skeleton
 
 
 def _names(value: Any) -> Any:
@@ -31,9 +32,9 @@ class TagEntry(Entry):
         Literal["present", "absent"] | None, NotNull, doc("`absent` is a tombstone: the tag is deleted if it is there.", "absent")
     ] = None
     renamed_from: Annotated[Names, doc("Its former name, or a list of them. The first one that is live is renamed.", "Beta")] = ()
-    members: Annotated[
-        Literal["free"] | None, NotNull, doc("`free`: only the name is managed, who has the tag is left alone.", "free")
-    ] = None
+    members: Annotated[Literal["free"] | None, NotNull, doc("`free`: only the name is managed, who has the tag is left alone.", "free")] = (
+        None
+    )
     owner: Annotated[Text, doc("Who answers for the tag. Kept in the manifest, not in Intercom.", "growth")] = ""
     description: Annotated[Text, doc("What the tag means. Kept in the manifest, not in Intercom.", "In the beta")] = ""
 

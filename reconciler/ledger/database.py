@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
-from reconciler.core.jsons import parsed
+from reconciler.core.model.jsons import parsed
 
 # Seconds for which a write waits for another process.
 _BUSY = 30

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from reconciler.core.address import Address
+from reconciler.core.model.address import Address
 
 # 128 bits of HMAC-SHA256: a billion addresses collide with a chance below 10^-20, in half the space.
 _HEX = 32

@@ -16,21 +16,22 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
 
-from reconciler.core.address import Address
-from reconciler.core.change import Change, LinkChange
-from reconciler.core.memory import Deaf, Memory, Record, Thing, disowned
-from reconciler.core.memory import Place as MemoryPlace
-from reconciler.core.past import Done, Run
-from reconciler.ledger import door, mend, past
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import Change, LinkChange
+from reconciler.core.model.past import Done, Run
+from reconciler.core.model.recorded import Deaf, Record, Recorded, Thing, disowned
+from reconciler.core.model.recorded import Place as MemoryPlace
+from reconciler.ledger import door, past
 from reconciler.ledger import key as keys
-from reconciler.ledger.address import home_of
 from reconciler.ledger.database import keep_log, reading
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import unusable
-from reconciler.ledger.file import FileHome
-from reconciler.ledger.home import Home, Lock, Waiting
-from reconciler.ledger.images import Images
-from reconciler.ledger.recall import recall, replace_records
+from reconciler.ledger.homes import mend
+from reconciler.ledger.homes.choice import home_of
+from reconciler.ledger.homes.file import FileHome
+from reconciler.ledger.homes.home import Home, Lock, Waiting
+from reconciler.ledger.homes.images import Images
+from reconciler.ledger.rows import recall, replace_records
 from reconciler.ledger.tables import INEFFECTIVE, KEYS, RUNS, THINGS, WRITES, is_current, unless_there, upgrade
 
 OUTCOMES = frozenset({"applied", "ineffective", "failed", "skipped"})
@@ -94,7 +95,7 @@ class Settlement(NamedTuple):
     status: int | None = None
 
 
-class Planned(NamedTuple):
+class PlannedWrite(NamedTuple):
     """A change that a run has in its plan; `proof`: what it makes was proved not to be there, in the same run."""
 
     change: Change
@@ -208,7 +209,7 @@ class Ledger:
 
     # ── what is known ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def memory(self, app_id: str, name: str = "default") -> Memory:
+    def memory(self, app_id: str, name: str = "default") -> Recorded:
         """What is remembered of a workspace for a manifest's name."""
         with self._looking() as connection:
             found = recall(connection, self._digests, app_id, self._digests.plain(name), self.place)
@@ -304,7 +305,7 @@ class Ledger:
             self.home.mark(run)
         return run
 
-    def plan(self, run: str, planned: Sequence[Planned]) -> list[int]:
+    def plan(self, run: str, planned: Sequence[PlannedWrite]) -> list[int]:
         """Record all that a run has in its plan; the answer is a number for each, to intend and to settle it by.
 
         Whatever is never settled was not done, or its answer was lost.

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, tuple_, update
 
-from reconciler.core.memory import Thing
-from reconciler.core.past import Done, Run
+from reconciler.core.model.past import Done, Run
+from reconciler.core.model.recorded import Thing
 from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.tables import MET, RUNS, STRANGER, THINGS, WRITES
 

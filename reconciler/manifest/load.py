@@ -14,14 +14,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from reconciler.core.address import Address, address_by
-from reconciler.core.choices import among, outside
-from reconciler.core.entry import Entry, LinkItem
-from reconciler.core.kind import Field, Identity, Kind
-from reconciler.core.policy import ApprovalEntry, Policy, Written
-from reconciler.core.privacy import shown
-from reconciler.core.resource import Manifest, Pin, Resource, WrittenLinks
-from reconciler.core.values import Name, NotNull, doc, is_null, quoted, typed, unquoted
+from reconciler.core.compare.choices import among, outside
+from reconciler.core.model.address import Address, address_by
+from reconciler.core.model.desired import Manifest, Pin, Resource, WrittenLinks
+from reconciler.core.model.entry import Entry, LinkItem
+from reconciler.core.model.kind import Field, Identity, Kind
+from reconciler.core.model.policy import ApprovalEntry, Policy, Written
+from reconciler.core.model.privacy import shown
+from reconciler.core.model.scalars import Name, NotNull, doc, is_null, quoted, typed, unquoted
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.manifest import files
 from reconciler.manifest.reader import Document
@@ -47,9 +47,9 @@ class Head(Written):
     name: Annotated[
         Name, doc("Whose manifest this is: the ledger keeps what is ours under it. Required where several can reach the ledger.", "growth")
     ] = "default"
-    workspace: Annotated[
-        PinEntry, doc("The pin: the one workspace that the manifest is for.", {"app_id": "ecahpwf5", "region": "eu"})
-    ] = PinEntry()
+    workspace: Annotated[PinEntry, doc("The pin: the one workspace that the manifest is for.", {"app_id": "ecahpwf5", "region": "eu"})] = (
+        PinEntry()
+    )
     policy: Annotated[Policy, doc("What a plan may do.", {"links": "additive", "limits": {"deletes": 2}})] = Policy()
     approvals: Annotated[
         tuple[ApprovalEntry, ...],

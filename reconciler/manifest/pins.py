@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from reconciler.core.resource import Pin
+from reconciler.core.model.desired import Pin
 from reconciler.errors import Invalid, Usage
 from reconciler.manifest import files
 from reconciler.manifest.load import Head, PinEntry

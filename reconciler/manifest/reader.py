@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 
 import yaml
 
-from reconciler.core.values import Plain, is_null, shown
+from reconciler.core.model.scalars import Plain, is_null, shown
 from reconciler.errors import Invalid, Mark, Problem
 
 Loc = Sequence[str | int]

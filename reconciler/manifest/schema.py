@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from reconciler.core.kind import Kind
+from reconciler.core.model.kind import Kind
 from reconciler.manifest.load import Head
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from reconciler.core.document import Document
+from reconciler.core.plan.document import Document
 from reconciler.report import html, json, markdown, text
 
 RENDERERS: Mapping[str, Callable[[Document], str]] = MappingProxyType(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.core.adoption import Adoption, Find, Standing
-from reconciler.core.privacy import shown
+from reconciler.core.model.privacy import shown
+from reconciler.core.record.adoption import Adoption, Find, Standing
 from reconciler.report.signs import cells, count
 from reconciler.report.terminal import clean, guarded
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.privacy import hidden
+from reconciler.core.model.privacy import hidden
 from reconciler.errors import Mark
 from reconciler.report.terminal import clean
 

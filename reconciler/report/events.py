@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, TextIO
 
-from reconciler.core.document import FORMAT
-from reconciler.core.privacy import hidden
+from reconciler.core.model.privacy import hidden
+from reconciler.core.plan.document import FORMAT
 from reconciler.report.json import one_line
 from reconciler.report.outcomes import Outcome
 from reconciler.report.terminal import Terminal

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from reconciler.core.past import Done, Run
+from reconciler.core.model.past import Done, Run
 from reconciler.report.json import render
 from reconciler.report.outcomes import Outcome, outcome_line
 from reconciler.report.signs import DIM, cells, paint

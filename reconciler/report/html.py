@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core.change import LOSING, Action
-from reconciler.core.document import Document
+from reconciler.core.model.change import LOSING, Action
+from reconciler.core.plan.document import Document
 from reconciler.report import text
 from reconciler.report.sentences import approvals, by_gate, cost, losing, page, sum_of, title, topic
 from reconciler.report.signs import SIGNS, UNKNOWN, count

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reconciler.core.document import Document
-from reconciler.core.values import differs_invisibly
+from reconciler.core.model.spelling import differs_invisibly
+from reconciler.core.plan.document import Document
 from reconciler.report.terminal import COMMAND, HARMFUL
 
 # Outside of strings none of these occur in JSON; C0 is escaped by the encoder itself.

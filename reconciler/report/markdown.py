@@ -10,8 +10,8 @@ from functools import partial
 from html import escape
 from itertools import chain
 
-from reconciler.core.change import Action
-from reconciler.core.document import Document
+from reconciler.core.model.change import Action
+from reconciler.core.plan.document import Document
 from reconciler.report import text
 from reconciler.report.sentences import approvals, by_gate, cost, cut, losing, page, sum_of, title, topic
 from reconciler.report.signs import count, signed
@@ -114,8 +114,6 @@ def _size(line: str) -> int:
 
 
 # ── foreign text ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def raw(found: str) -> str:
     """Cleaned text inside raw HTML."""
     return escape(found, quote=False).translate(_INERT)
@@ -143,8 +141,6 @@ def _cell(name: str) -> str:
 
 
 # ── the parts ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def _top(document: Document, left: int) -> str:
     policy = [f"> **policy:** {prose(cut(n['message']))}\n" for n in text.topics(document).get(text.POLICY, ())[:5]]
     parts = [f"{MARKER}\n### {prose(title(document))}\n", "\n".join(policy), _outcome(document), _table(document), _facts(document, left)]

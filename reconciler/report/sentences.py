@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from reconciler.core.document import Document
+from reconciler.core.plan.document import Document
 from reconciler.report.signs import duration
 from reconciler.report.terminal import clean
 from reconciler.report.text import LONG, TOPICS, headed

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from rich.cells import cell_len
 
-from reconciler.core.change import Action
+from reconciler.core.model.change import Action
 
 # Select Graphic Rendition, ECMA-48 8.3.117.
 GREEN, YELLOW, RED, BOLD, DIM = "32", "33", "31", "1", "2"

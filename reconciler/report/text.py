@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.core.change import Action
-from reconciler.core.document import Document
-from reconciler.core.values import differs_invisibly, is_mask
+from reconciler.core.model.change import Action
+from reconciler.core.model.scalars import is_mask
+from reconciler.core.model.spelling import differs_invisibly
+from reconciler.core.plan.document import Document
 from reconciler.report.signs import BOLD, DIM, RED, YELLOW, cells, count, duration, paint, signed
 from reconciler.report.terminal import clean, guarded
 

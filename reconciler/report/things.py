@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from reconciler.core.resource import Live
+from reconciler.core.model.live import Live
 from reconciler.report.terminal import COMMAND, clean, guarded
 
 # How many rows decide on the width of the first column.

@@ -10,14 +10,16 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar
 
-from reconciler.sandbox import companies, control, oauth, seed
+from reconciler.sandbox import control, seed
+from reconciler.sandbox.api import companies, oauth
+from reconciler.sandbox.api.collection import Collection
+from reconciler.sandbox.api.versions import unavailable, version_of
 from reconciler.sandbox.call import Call, Recorded, Reply, from_environ
-from reconciler.sandbox.collection import Collection
 from reconciler.sandbox.faults import ConnectionDropped, Fault, Faults
 from reconciler.sandbox.limits import Limits
-from reconciler.sandbox.request import Doc, Refusal, Request, not_found
+from reconciler.sandbox.request import Refusal, Request, not_found
 from reconciler.sandbox.routes import SCOPES, TABLE, Answer, Route, Routes
-from reconciler.sandbox.versions import unavailable, version_of
+from reconciler.sandbox.store import Doc
 from reconciler.sandbox.workspace import Settings, Workspace
 
 StartResponse = Callable[..., Any]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from reconciler.sandbox.request import Doc, invalid
+from reconciler.sandbox.request import invalid
+from reconciler.sandbox.store import Doc
 
 
 def _refuse_constant(name: str) -> None:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
-from reconciler.sandbox.call import Call, Reply
-from reconciler.sandbox.request import Doc, invalid, not_found
+from reconciler.sandbox.call import Call, Recorded, Reply
+from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.request import invalid, not_found
+from reconciler.sandbox.store import Doc
+from reconciler.sandbox.workspace import Settings
 
-if TYPE_CHECKING:
-    from reconciler.sandbox.app import Sandbox
+
+class Sandbox(Protocol):
+    """What the knobs turn."""
+
+    faults: Faults
+    settings: Settings
+
+    @property
+    def requests(self) -> list[Recorded]: ...
+    @property
+    def writes(self) -> list[Recorded]: ...
+    def forget_requests(self) -> None: ...
+    def seed(self, mapping: Mapping[str, Any]) -> None: ...
+    def reset(self) -> None: ...
+    def revoke(self, token: str) -> None: ...
 
 
 def answer(box: Sandbox, call: Call) -> Reply:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from reconciler.sandbox.store import Doc
 
 if TYPE_CHECKING:
     from reconciler.sandbox.workspace import Workspace
-
-Doc = dict[str, Any]  # one JSON object
 
 
 class Refusal(Exception):

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
-from reconciler.sandbox import around, attributes, companies, contacts, oauth, search, tags
-from reconciler.sandbox.request import Doc
-from reconciler.sandbox.versions import PREVIEW, V2_14, V2_15, V2_16
+from reconciler.sandbox.api import around, attributes, companies, contacts, oauth, search, tags
+from reconciler.sandbox.api.versions import PREVIEW, V2_14, V2_15, V2_16
+from reconciler.sandbox.store import Doc
 
 Answer = Doc | tuple[int, Any]  # a body, answered 200; or a status with its body
 Answering = Callable[..., Answer]  # (Request) → Answer

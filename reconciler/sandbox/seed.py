@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from reconciler.sandbox import attributes, companies, oauth, people, tags
-from reconciler.sandbox.request import Doc
+from reconciler.sandbox.api import attributes, companies, oauth, people, tags
+from reconciler.sandbox.store import Doc
 from reconciler.sandbox.workspace import Workspace
 
 

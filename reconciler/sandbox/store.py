@@ -11,8 +11,9 @@ import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from reconciler.sandbox.request import Doc
+Doc = dict[str, Any]  # one JSON object
 
 KeysOf = Callable[[Doc], Iterable[Hashable]]
 

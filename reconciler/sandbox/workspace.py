@@ -7,8 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from reconciler.sandbox.request import Doc
-from reconciler.sandbox.store import KeysOf, Store
+from reconciler.sandbox.store import Doc, KeysOf, Store
 
 FIRST_ADMIN = "991267459"
 

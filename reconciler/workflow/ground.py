@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.core.gates import Approval, handed_over, standing
-from reconciler.core.memory import WITHIN, Files, Handover, Memory, path_of
-from reconciler.core.repository import Repository, identity
-from reconciler.core.resource import Manifest
+from reconciler.core.model.desired import Manifest
+from reconciler.core.model.recorded import WITHIN, Files, Handover, Recorded, path_of
+from reconciler.core.model.repository import Repository, identity
+from reconciler.core.plan.gates import Approval, handed_over, standing
 from reconciler.errors import Invalid, Mark, Problem
 
 if TYPE_CHECKING:
-    from reconciler.ledger import Ledger
+    from reconciler.ledger.ledger import Ledger
 
 # What stands before the path of a file where the ledger belongs to a folder, or to the repository itself: no identity has a dot.
 _HERE = "./"
@@ -35,7 +35,7 @@ class Ground:
     @classmethod
     def of(cls, ledger: Ledger) -> Ground:
         """The ground of this process, as a ledger sees it."""
-        from reconciler.manifest.revision import repository
+        from reconciler.manifest.repository import repository
 
         root = _root()
         if not ledger.home.shared:
@@ -62,7 +62,7 @@ def check_name(manifest: Manifest, place: str) -> None:
         raise Invalid([Problem(Mark(manifest.files[0]), text, now)])
 
 
-def settled(memory: Memory, manifest: Manifest, ground: Ground, approvals: Sequence[Approval]) -> Memory:
+def settled(memory: Recorded, manifest: Manifest, ground: Ground, approvals: Sequence[Approval]) -> Recorded:
     """The memory, which knows whether its name passes to another repository, and which files speak in this run."""
     passing = _handover(memory, manifest, ground)
     memory = replace(memory, handover=passing)
@@ -71,7 +71,7 @@ def settled(memory: Memory, manifest: Manifest, ground: Ground, approvals: Seque
     return replace(memory, files=_files(memory, manifest, ground, _known(memory, ground) if ours else _mine(ground)))
 
 
-def _handover(memory: Memory, manifest: Manifest, ground: Ground) -> Handover | None:
+def _handover(memory: Recorded, manifest: Manifest, ground: Ground) -> Handover | None:
     """Whether the name was last applied from what is not known to be this repository."""
     here = ground.repository
     if here is None or not memory.origins or not manifest.files:
@@ -92,13 +92,13 @@ def _mine(ground: Ground) -> frozenset[str]:
     return frozenset(here.identities) | (frozenset() if here.address else frozenset({identity(str(ground.root))}))
 
 
-def _known(memory: Memory, ground: Ground) -> frozenset[str]:
+def _known(memory: Recorded, ground: Ground) -> frozenset[str]:
     """What the repositories were called from which the name came here, one after the other, and this one."""
     before = (name for origin in memory.origins if origin for name in origin.identities)
     return _mine(ground) | frozenset(before)
 
 
-def _files(memory: Memory, manifest: Manifest, ground: Ground, ours: frozenset[str]) -> Files:
+def _files(memory: Recorded, manifest: Manifest, ground: Ground, ours: frozenset[str]) -> Files:
     """Which files speak in this run. A file of former runs that is not there counts as removed only if another one of those runs is
     read now: else this is another folder than theirs."""
     if not (memory.records or memory.attempts):

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core import where
-from reconciler.core.kind import Kind, Searched
-from reconciler.core.resource import Live
-from reconciler.core.where import Expression
+from reconciler.core.model.kind import Kind, Searched
+from reconciler.core.model.live import Live
 from reconciler.errors import Usage
+from reconciler.intercom.search import query as where
+from reconciler.intercom.search.language import Expression, conditions, parse
 from reconciler.kinds import KINDS
 from reconciler.workflow.session import Session
 
 if TYPE_CHECKING:
-    from reconciler.intercom.http import HttpError, Reply, Request
-    from reconciler.intercom.lookup import Named
+    from reconciler.intercom.http.errors import HttpError
+    from reconciler.intercom.http.request import Reply, Request
+    from reconciler.intercom.search.lookup import Named
 
 
 def kind_of(section: str, kinds: Sequence[Kind] = KINDS) -> Kind:
@@ -25,15 +26,15 @@ def kind_of(section: str, kinds: Sequence[Kind] = KINDS) -> Kind:
 
 def list_all(session: Session, section: str) -> Iterator[Live]:
     """All that a listing of a section shows, page by page."""
-    from reconciler.intercom import lookup
+    from reconciler.intercom.search import lookup
 
     return lookup.everything(session.client, kind_of(section, session.kinds), session.tick)
 
 
 def look_up(session: Session, section: str, keys: Sequence[str]) -> Named:
     """The live things of a section that have these keys, and the keys that nothing has."""
-    from reconciler.intercom import lookup
     from reconciler.intercom.observe import Observer
+    from reconciler.intercom.search import lookup
 
     observer = Observer(session.client, session.kinds, session.tick)
     return lookup.named(observer, kind_of(section, session.kinds), keys, session.here)
@@ -44,20 +45,20 @@ def read_where(section: str, text: str, version: str, kinds: Sequence[Kind] = KI
     kind = kind_of(section, kinds)
     if kind.search is None:
         raise Usage(f"--where: Intercom has no search for {section}; list all and filter, as in `reconciler get {section} -o json | jq`")
-    wanted = where.parse(text)
+    wanted = parse(text)
     prefixes = tuple(where.typed_by_others(kind))
-    unknown = {c.field: Searched("") for c in where.conditions(wanted) if c.field.startswith(prefixes)}
+    unknown = {c.field: Searched("") for c in conditions(wanted) if c.field.startswith(prefixes)}
     where.compiled(wanted, {**unknown, **kind.searchable}, version)
     return wanted
 
 
 def search(session: Session, section: str, wanted: Expression) -> tuple[Iterator[Live], tuple[str, ...]]:
     """The live things of a section for which a condition holds, page by page; and what to know of how Intercom reads it."""
-    from reconciler.intercom import lookup
+    from reconciler.intercom.search import lookup
 
     kind, client = kind_of(section, session.kinds), session.client
     prefixes = tuple(where.typed_by_others(kind))
-    typed = any(c.field.startswith(prefixes) for c in where.conditions(wanted))
+    typed = any(c.field.startswith(prefixes) for c in conditions(wanted))
     fields = lookup.searchable(client, session.kinds, kind) if typed else kind.searchable
     if not where.asks_for_dates(wanted, fields):
         return lookup.matching(client, kind, where.compiled(wanted, fields, client.version), session.tick), ()
@@ -75,7 +76,7 @@ def raw_request(method: str, path: str, fields: Sequence[tuple[str, str]], body:
     """A request as people write it on the command line; `fields` go into its query. Raises Usage where it cannot be one."""
     from urllib.parse import parse_qsl
 
-    from reconciler.intercom.http import Request, UnsafeSegment
+    from reconciler.intercom.http.request import Request, UnsafeSegment
 
     if "://" in path.partition("?")[0] or path.startswith("//"):
         raise Usage("write the path only, as in /me: the token goes to no other host")
@@ -88,6 +89,6 @@ def raw_request(method: str, path: str, fields: Sequence[tuple[str, str]], body:
 
 def raw_answers(session: Session, asked: Request, *, all_pages: bool) -> Iterator[tuple[Reply, HttpError | None]]:
     """The answer to a raw call, or those for all its pages; with the error where Intercom said no, which is then the last."""
-    from reconciler.intercom.lookup import answers
+    from reconciler.intercom.search.lookup import answers
 
     return answers(session.client, asked, all_pages=all_pages)

@@ -7,20 +7,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core.address import Address
-from reconciler.core.calls import Job
-from reconciler.core.doubt import Doubts
-from reconciler.core.gates import Approval, Case
-from reconciler.core.kind import Kind
-from reconciler.core.plan import Plan
-from reconciler.core.refusal import Refusal
-from reconciler.core.resource import Manifest, Note, Snapshot, Workspace
-from reconciler.core.undo import Ownership
+from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.doubt import Doubts
+from reconciler.core.model.address import Address
+from reconciler.core.model.desired import Manifest
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Snapshot, Workspace
+from reconciler.core.model.note import Note
+from reconciler.core.model.refusal import Refusal
+from reconciler.core.plan.calls import Job
+from reconciler.core.plan.gates import Approval
+from reconciler.core.plan.plan import Plan
+from reconciler.core.record.restorer import Ownership
 from reconciler.kinds import KINDS
 
 if TYPE_CHECKING:
-    from reconciler.intercom.http import Client
-    from reconciler.ledger import Images, Ledger
+    from reconciler.intercom.http.client import Client
+    from reconciler.ledger.homes.images import Images
+    from reconciler.ledger.ledger import Ledger
 
 
 Tick = Callable[[str], None]
@@ -45,11 +49,11 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Planned:
+class Proposal:
     """A plan with what it came from. `found`: the live ids of all that is as it is declared; `doubts`: what the ledger is wrong about."""
 
     plan: Plan
-    case: Case
+    case: Comparison
     found: Mapping[Address, str] = field(default_factory=dict)
     doubts: Doubts = Doubts()
 
@@ -63,14 +67,14 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Ready:
+class Work:
     """What is about to be carried out: steps in order with their jobs, and creates that were planned and cannot be made now.
 
     `whole` is the manifest of which the plan may touch a part, `digest` the plan's own. `ownership` is what an undo brings back that
     was ours. `approved` is what people approved of it.
     """
 
-    planned: Planned
+    planned: Proposal
     jobs: tuple[Job, ...]
     whole: Manifest
     unmade: tuple[str, ...] = ()

@@ -6,15 +6,17 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cache
 
-from reconciler.core.change import Change, LinkChange
-from reconciler.core.diff import Difference
-from reconciler.core.gates import Approval, affected, fingerprint, standing
-from reconciler.core.memory import Memory
-from reconciler.core.privacy import shown
-from reconciler.core.refusal import Refusal
-from reconciler.core.resource import Manifest, Note, Snapshot
-from reconciler.core.since import Ends, Made, by_ownership, came_later
-from reconciler.core.values import moment
+from reconciler.core.compare.diff import Difference
+from reconciler.core.compare.since import Ends, Made, by_ownership, came_later
+from reconciler.core.model.change import Change, LinkChange
+from reconciler.core.model.desired import Manifest
+from reconciler.core.model.live import Snapshot
+from reconciler.core.model.note import Note
+from reconciler.core.model.privacy import shown
+from reconciler.core.model.recorded import Recorded
+from reconciler.core.model.refusal import Refusal
+from reconciler.core.model.scalars import moment
+from reconciler.core.plan.gates import Approval, affected, fingerprint, standing
 from reconciler.workflow.session import Session
 
 
@@ -26,7 +28,7 @@ class Agreed:
     planned: Set[tuple[str, str, str | None]] = frozenset()
 
 
-def untouched(session: Session, manifest: Manifest, memory: Memory, live: Snapshot, found: Difference, agreed: Agreed) -> Difference:
+def untouched(session: Session, manifest: Manifest, memory: Recorded, live: Snapshot, found: Difference, agreed: Agreed) -> Difference:
     """The difference without the links that were made after they were recorded: these stay, and are told, until somebody agrees."""
     if session.ledger is None or session.ledger.remembered:
         return found

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.outcome import Status
+from reconciler.core.model.outcome import Status
 from reconciler.errors import ReconcilerError
-from reconciler.ledger import Ledger
-from reconciler.sandbox import Sandbox
+from reconciler.ledger.ledger import Ledger
+from reconciler.sandbox.app import Sandbox
 from tests.answers.liar import Liar
 from tests.route import WIDE, Clock, Route
 
@@ -147,8 +147,6 @@ def end_of(told: Route) -> int:
 
 
 # ---- what is live
-
-
 def state(box: Sandbox) -> State:
     """All that is live, by names: ids differ from run to run."""
     docs: dict[str, Mapping[str, Doc]] = {kind: box.ws.store.table(kind).docs for kind in ("tag", "company", "contact", "attribute")}
@@ -203,7 +201,6 @@ def _half_made(name: tuple[str, str], thing: Doc, path: str, before: State) -> b
 
 
 # ---- lies
-
 OTHERS: tuple[Any, ...] = (None, True, False, 0, -1, 7, 2.5, 10**30, "", "x", "7", "None", [], [1], [None], {}, {"a": 1}, [{}], [[]])
 _LIES: dict[str, tuple[Any, ...]] = {
     "total_count": (0, 1, 3, 10**6, -1, None, True, "2", 1.5),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from reconciler.intercom.wsgi import call
+from reconciler.intercom.http.wsgi import call
 
 Edit = Callable[[str, Any], Any]
 """What is asked, as `GET /tags?a=b`, and the honest body, to what is answered."""

@@ -10,10 +10,13 @@ from wsgiref.types import WSGIApplication
 
 import pytest
 
-from reconciler import workflow
-from reconciler.core.outcome import Status
-from reconciler.core.rules import NO_RULES
+from reconciler.core.model.outcome import Status
+from reconciler.core.plan.approvals import NO_RULES
 from reconciler.errors import Refused
+from reconciler.manifest.read import read_rules
+from reconciler.workflow.apply import carry_out, prepare
+from reconciler.workflow.planfile import planned_manifest
+from reconciler.workflow.session import Proposal
 from tests.answers.liar import Liar
 from tests.conftest import MakeRoute
 from tests.route import Route
@@ -30,17 +33,17 @@ GONE: dict[str, dict[str, Any]] = {
 FEW = {"limits": {"people": 3}}
 
 
-def gone(told: Route, kind: str, **rest: Any) -> workflow.Planned:
+def gone(told: Route, kind: str, **rest: Any) -> Proposal:
     """The plan that deletes the tag or the company, where at most three people may lose something."""
     return told.planned(told.manifest({"policy": FEW, **GONE[kind], **rest}))
 
 
 def apply(told: Route, kind: str, approve: Sequence[str] = ()) -> list[Status]:
-    rules = workflow.read_rules(None, tuple(approve), None)
+    rules = read_rules(None, tuple(approve), None)
     found = told.saved(told.manifest({"policy": FEW, **GONE[kind]}))
     with told.session() as session:
-        work = workflow.ready(session, found, workflow.planned_manifest(found), rules if approve else NO_RULES)
-        return [outcome.status for outcome in workflow.carry_out(session, work, threading.Event())]
+        work = prepare(session, found, planned_manifest(found), rules if approve else NO_RULES)
+        return [outcome.status for outcome in carry_out(session, work, threading.Event())]
 
 
 def counting(rows: int | None = None, **what: Any) -> Callable[[WSGIApplication], Liar]:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from reconciler import workflow
-from reconciler.core.address import Address
-from reconciler.core.plan import Scope
+from reconciler.core.model.address import Address
+from reconciler.core.plan.scope import Scope
 from reconciler.errors import IntercomError
+from reconciler.workflow.lookup import list_all
 from tests.answers.liar import Instead, Liar, says
 from tests.conftest import MakeRoute
 from tests.route import WIDE, Route, changes
@@ -95,8 +95,6 @@ def test_what_would_be_kept_is_read_whole_or_nothing_is_written(route: MakeRoute
 
 
 # ---- companies past the cap of their list
-
-
 def test_a_count_at_the_cap_is_no_count(route: MakeRoute) -> None:
     """API 2.16, POST /companies/list: at most 10,000 companies are reached."""
     total = 130
@@ -104,7 +102,7 @@ def test_a_count_at_the_cap_is_no_count(route: MakeRoute) -> None:
     told = route({"companies": [{"company_id": f"c{n}"} for n in range(total)], "contacts": people})
     told.between = says("/companies/list", total_count=10_000)
     with told.session() as session:
-        assert len({thing.id for thing in workflow.list_all(session, "companies")}) == total
+        assert len({thing.id for thing in list_all(session, "companies")}) == total
     told.clock.now += 61
     told.box.forget_requests()
     keys = [f"c{n}" for n in range(total)]
@@ -116,8 +114,6 @@ def test_a_count_at_the_cap_is_no_count(route: MakeRoute) -> None:
 
 
 # ---- lists without an end
-
-
 Rows = Callable[[int], list[dict[str, Any]]]
 
 
@@ -155,7 +151,7 @@ def scroll(told: Route) -> None:
 
 def list_contacts(told: Route) -> None:
     with told.session() as session:
-        list(workflow.list_all(session, "contacts"))
+        list(list_all(session, "contacts"))
 
 
 LISTS: dict[str, tuple[str, Callable[[Route], None]]] = {
@@ -188,8 +184,8 @@ def test_a_scroll_that_never_ends_is_ended(route: MakeRoute, rows: Rows) -> None
 
 
 def test_a_raw_list_that_never_ends_is_ended(route: MakeRoute) -> None:
-    from reconciler.intercom.http import Request
-    from reconciler.intercom.lookup import answers
+    from reconciler.intercom.http.request import Request
+    from reconciler.intercom.search.lookup import answers
 
     told = route()
     told.between = endless("/contacts", ROWS["new items"], 3)
@@ -198,8 +194,6 @@ def test_a_raw_list_that_never_ends_is_ended(route: MakeRoute) -> None:
 
 
 # ---- what is read only to be told
-
-
 TRACES: list[tuple[Any, Any]] = [(7, 1), (None, 1), ("x", 1), ({}, 1), ([7], 1), ([{"id": None}], 1), ([{}], 1e30), ([{}], "x")]
 
 

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.core import gates
-from reconciler.core.address import Address, LinkName
-from reconciler.core.calls import compile_steps
-from reconciler.core.diff import diff
-from reconciler.core.plan import make_plan
-from reconciler.core.policy import Policy
-from reconciler.core.resource import Live, Manifest, Resource, Snapshot, Workspace, WrittenLinks
+from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.diff import diff
+from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.desired import Manifest, Resource, WrittenLinks
+from reconciler.core.model.live import Live, Snapshot, Workspace
+from reconciler.core.model.policy import Policy
+from reconciler.core.plan.calls import compile_steps
+from reconciler.core.plan.plan import make_plan
 from reconciler.errors import Mark
 from reconciler.kinds import KINDS
 from reconciler.manifest.load import load
-from reconciler.sandbox import Sandbox
+from reconciler.sandbox.app import Sandbox
 from tests.bench.together import on_git, on_postgres
 from tests.route import Clock, Route
 from tests.together.rounds import Tally
@@ -142,7 +143,7 @@ def compared(size: int) -> Measured:
     manifest, live = sides(size)
 
     def work() -> None:
-        made = make_plan(gates.Case(KINDS, manifest, live, diff(KINDS, manifest, live)))
+        made = make_plan(Comparison(KINDS, manifest, live, diff(KINDS, manifest, live)))
         compile_steps(KINDS, made.steps)
 
     return timed(work)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reconciler.cli import GARBAGE
-from reconciler.ledger import Ledger
+from reconciler.ledger.ledger import Ledger
 from tests.bench.cases import Case, Measured, peak, route
 
 

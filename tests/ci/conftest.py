@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.sandbox import Sandbox, serve
+from reconciler.sandbox.app import Sandbox
+from reconciler.sandbox.server import serve
 from tests.forkserver import Process, programs
 
 ROOT = Path(__file__).parents[2]

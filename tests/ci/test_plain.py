@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from reconciler.ledger.git import GitHome
-from reconciler.ledger.home import Waiting
+from reconciler.ledger.homes.git import GitHome
+from reconciler.ledger.homes.home import Waiting
 from tests.ci.conftest import FIRST, NEXT, Repository, Served
 
 Pipeline = tuple[Repository, Served]

@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import keyring
-import keyring.backend
 import keyring.backends.null
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.cli import cli
-from reconciler.cli.connection import Intercom, opened
+from reconciler.cli.connection import opened
+from reconciler.cli.options import Intercom
 from reconciler.cli.running import run
-from reconciler.sandbox import Sandbox, serve
+from reconciler.sandbox.app import Sandbox
+from reconciler.sandbox.server import serve
 from tests.soak import times
 
 TOKEN = "dG9rOmFiY2RlZi1vZi1hLXRlc3Q="
@@ -123,8 +123,6 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 
 # ── login ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 @pytest.mark.parametrize("given", [TOKEN, f"  {TOKEN}\r\n", f"\ufeff{TOKEN}\n\n"])
 def test_a_token_from_standard_input_is_checked_kept_and_used_by_every_verb(desk: Desk, given: str) -> None:
     ended = desk("auth", "login", given=given)
@@ -205,8 +203,6 @@ def test_each_region_has_its_host() -> None:
 
 
 # ── tokens that do not work ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 @dataclass(frozen=True)
 class Bad:
     """A token that does not work, what the sandbox is told, and what people are told."""
@@ -282,8 +278,6 @@ def test_a_pin_of_another_workspace_is_listed_by_plan_and_refused_by_apply(desk:
 
 
 # ── which token ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def two_workspaces(desk: Desk) -> None:
     for app_id, region in (("one", "us"), ("two", "eu")):
         desk.box.settings.change({"app_id": app_id, "region": region.upper()})
@@ -341,8 +335,6 @@ def test_without_any_token_the_ways_to_get_one_are_named(desk: Desk) -> None:
 
 
 # ── status and logout ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_status_shows_whose_token_it_is_where_it_lies_and_what_is_left(desk: Desk) -> None:
     desk.login()
     ended = desk("auth", "status")
@@ -395,8 +387,6 @@ def test_logout_removes_one_or_all_and_says_what(desk: Desk) -> None:
 
 
 # ── OAuth ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def browse(url: str) -> str:
     """Where the browser of somebody who allows the app ends."""
     asked = urlsplit(url)
@@ -492,8 +482,6 @@ def test_intercoms_own_address_is_opened_without_a_base_url(desk: Desk) -> None:
 
 
 # ── a terminal ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def typed(desk: Desk, keys: list[str], *arguments: str) -> Ended:
     """A verb on a terminal where somebody types, "" for the address that the browser ends at; gives what the terminal showed."""
     pid, screen = pty.fork()
@@ -532,7 +520,6 @@ def test_nothing_typed_and_ctrl_c_end_in_one_sentence(desk: Desk) -> None:
 
 
 # ── secrets stay secret ────────────────────────────────────────────────────────────────────────────────────────────────────
-
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=16, max_size=60).filter(
     lambda text: text[0] not in "\"'`" and text[-1] not in "\"'`" and not text.lower().startswith("bearer")
 )

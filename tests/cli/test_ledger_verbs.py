@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action, ThingChange
-from reconciler.core.memory import Record, Tie
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import Action, ThingChange
+from reconciler.core.model.recorded import Record, Tie
 from reconciler.errors import Mark
-from reconciler.ledger import KEPT, Ledger, Planned, RunHead, Waiting, set_aside
+from reconciler.ledger.homes.home import Waiting
+from reconciler.ledger.homes.mend import set_aside
+from reconciler.ledger.ledger import KEPT, Ledger, PlannedWrite, RunHead
 from tests.desk import Desk, desk_at
 
 APP = "sandbox1"
@@ -102,8 +104,6 @@ def answer(desk: Keeping, text: str, meanwhile: Callable[[], object] = lambda: N
 
 
 # ── adopt --all ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_all_lists_what_is_declared_and_live_and_takes_that_and_nothing_else(desk: Keeping) -> None:
     assert desk("adopt", "--all", "m.yaml", "--auto-approve", m=ALL) == 0
     ids = {name: desk.id("tag", name=name) for name in ("vip", "trial")}
@@ -268,8 +268,6 @@ def test_names_are_harmless_in_every_list(desk: Keeping) -> None:
 
 
 # ── adopt ADDRESS ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_an_address_takes_the_thing_alone(desk: Keeping) -> None:
     assert desk("adopt", "tag/VIP", "company/6", "contact/25", f"contact/{MAIL.upper()}") == 0
     assert [line.split(" | ")[2] for line in desk.lines] == ["not recorded"] * 4
@@ -389,8 +387,6 @@ def test_a_ledger_in_git_is_adopted_into_forgotten_from_and_told_of_in_a_pipelin
 
 
 # ── a lost ledger ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_a_ledger_that_is_gone_is_rebuilt(desk: Keeping) -> None:
     desk("adopt", "--all", "m.yaml", "--auto-approve", m=ALL)
     for path in desk.home.iterdir():
@@ -533,8 +529,6 @@ def test_a_database_of_something_else_is_never_moved(desk: Keeping) -> None:
 
 
 # ── forget ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_what_was_forgotten_is_no_longer_ours_and_a_plan_lists_nothing_of_it(desk: Keeping) -> None:
     text = "policy: {prune: {tags: owned}}\ntags: [%s]\n"
     assert desk("apply", "m.yaml", "--auto-approve", m=text % "vip, trial, new") == 0
@@ -612,7 +606,7 @@ def test_a_create_whose_answer_was_lost_does_not_make_ours_again_what_was_forgot
     vip, change = Address("tag", "vip"), ThingChange(Action.CREATE, Address("tag", "vip"), Mark("m.yaml"))
     with desk.ledger() as ledger:
         started = ledger.begin(RunHead(APP, "us", "default", "", ""))
-        ledger.intend(dict.fromkeys(ledger.plan(started, [Planned(change, proof=True)]), change))
+        ledger.intend(dict.fromkeys(ledger.plan(started, [PlannedWrite(change, proof=True)]), change))
         assert ledger.memory(APP).created(vip)
     desk("apply", "m.yaml", "--auto-approve", m="tags: [vip]\n")
     assert len(desk.ours()) == 1
@@ -622,7 +616,6 @@ def test_a_create_whose_answer_was_lost_does_not_make_ours_again_what_was_forgot
 
 
 # ── history ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
 RUN = [
     "run", "verb", "workspace", "name", "who", "started", "ended", "exit_code", "counts", "revision", "manifest_digest", "plan_digest",
     "files",
@@ -677,7 +670,7 @@ def test_a_killed_run_has_no_end_and_its_writes_are_unanswered_or_were_never_sta
     changes = [ThingChange(Action.CREATE, Address("contact", name), Mark("m.yaml")) for name in (MAIL, "26")]
     with desk.ledger() as ledger:
         started = ledger.begin(RunHead(APP, "us", "default", "m", "p", who=f"{MAIL} on serenity", files=[f"{MAIL}.yaml"]))
-        numbers = ledger.plan(started, [Planned(change) for change in changes])
+        numbers = ledger.plan(started, [PlannedWrite(change) for change in changes])
         ledger.intend({numbers[0]: changes[0]})
     found = desk.json("history", started)
     assert (found["ended"], found["exit_code"], found["counts"]) == (None, None, {})
@@ -710,7 +703,7 @@ def test_the_text_is_a_line_a_run_in_columns(desk: Keeping) -> None:
 def test_no_text_of_a_ledger_is_obeyed_by_a_terminal(desk: Keeping) -> None:
     with desk.ledger() as ledger:
         started = ledger.begin(RunHead(APP, "us", NASTY, NASTY, NASTY, who=NASTY, files=[NASTY], revision=NASTY))
-        ledger.plan(started, [Planned(ThingChange(Action.CREATE, Address("tag", NASTY), Mark("m.yaml")))])
+        ledger.plan(started, [PlannedWrite(ThingChange(Action.CREATE, Address("tag", NASTY), Mark("m.yaml")))])
     for form in ("text", "json"):
         for which in ((), (started,)):
             assert desk("history", *which, "--format", form) == 0

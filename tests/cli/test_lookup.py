@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler import workflow
 from reconciler.cli import cli
 from reconciler.cli.fields import as_query, read_fields
 from reconciler.cli.running import run
 from reconciler.errors import Usage
-from reconciler.sandbox import Sandbox, serve
+from reconciler.sandbox.app import Sandbox
+from reconciler.sandbox.server import serve
+from reconciler.workflow.lookup import kind_of, list_all, read_where, search
 from tests.conftest import MakeRoute
 
 TOKEN = "dG9rOmFiY2RlZi1vZi1hLXRlc3Q="
@@ -90,8 +91,6 @@ def contact(desk: Desk, **fields: Any) -> str:
 
 
 # ── get ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_all_of_a_section_is_listed_and_its_blind_spots_are_told(desk: Desk) -> None:
     ended = desk("get", "tags")
     assert (ended.code, [line.split()[0] for line in ended.out.splitlines()], ended.err) == (0, ["VIP", "trial"], "")
@@ -215,8 +214,8 @@ def test_rows_come_before_the_last_page_is_read(route: MakeRoute) -> None:
     here = route({"contacts": [{"external_id": f"u{n}"} for n in range(400)]})
     with here.session() as session:
         here.box.forget_requests()
-        for section, wanted in (("contacts", None), ("contacts", workflow.read_where("contacts", "role = user", "2.16"))):
-            found = workflow.search(session, section, wanted)[0] if wanted else workflow.list_all(session, section)
+        for section, wanted in (("contacts", None), ("contacts", read_where("contacts", "role = user", "2.16"))):
+            found = search(session, section, wanted)[0] if wanted else list_all(session, section)
             next(found)
             assert len(here.box.requests) == 1
             assert sum(1 for _ in found) == 399
@@ -240,11 +239,11 @@ def test_what_was_read_is_flushed_before_the_next_page(desk: Desk, monkeypatch: 
 def test_more_companies_than_the_listing_reaches_are_scrolled(route: MakeRoute) -> None:
     companies = [{"company_id": f"c{n}"} for n in range(250)]
     here = route({"companies": companies, "contacts": [{"external_id": "u", "companies": [c["company_id"] for c in companies]}]})
-    kind = workflow.kind_of("companies")
+    kind = kind_of("companies")
     assert kind.listing
     here.kinds = [replace(k, listing=replace(kind.listing, most=200)) if k is kind else k for k in here.kinds]
     with here.session() as session:
-        assert len([thing.id for thing in workflow.list_all(session, "companies")]) == 250
+        assert len([thing.id for thing in list_all(session, "companies")]) == 250
     assert sum(r.path == "/companies/scroll" for r in here.box.requests) == 4
 
 
@@ -266,8 +265,6 @@ def test_a_list_that_cannot_be_read_leaves_nothing_behind(desk: Desk, form: str)
 
 
 # ── api ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_fields_are_the_query_of_a_get_and_the_body_of_a_post(desk: Desk) -> None:
     assert desk("api", "GET", "/companies", "-f", "company_id=6").documents()[0]["name"] == "Blue Sun"
     assert desk("api", "get", "companies?company_id=6").documents()[0]["name"] == "Blue Sun"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.privacy import Known
+from reconciler.core.model.privacy import Known
 
 ID = "5ba682d23d7cf92bef87bfd4"
 PEOPLE = ["Zoë Alleyne", "Al", "王小明", "+1 555 0107", "12345", "zoe@serenity.example", "O'Hara & <Sons>", "Hoban"]

@@ -12,26 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
-from reconciler.core import values
-from reconciler.core.privacy import hidden
-from reconciler.core.values import (
-    Email,
-    Flag,
-    Key,
-    Name,
-    Plain,
-    Scalar,
-    Text,
-    Time,
-    Whole,
-    fold,
-    is_mask,
-    mask,
-    refuse_mask,
-    same,
-    shown,
-    skeleton,
-)
+from reconciler.core.model import scalars as values
+from reconciler.core.model.privacy import hidden
+from reconciler.core.model.scalars import Email, Flag, Key, Name, Plain, Scalar, Text, Time, Whole, is_mask, mask, refuse_mask, same, shown
+from reconciler.core.model.spelling import fold, skeleton
 
 LIKE_NUMBERS = ["007", "1.10", "no", "NO", "on", "yes", "+15551234567", "2014-03-11", "0x1F", "0o17", "1_000", "12:30:45", ".inf", ".nan"]
 LIKE_NUMBERS += ["72225e2", "01443e5", "0e1234", "2026", "true", "=", "nullish", "-"]
@@ -451,7 +435,7 @@ def test_what_is_shown_prints(text: str) -> None:
 
 
 def test_a_long_text_is_cut_and_its_end_is_seen() -> None:
-    assert shown("x" * 500 + " ").endswith("xx␠\"")
+    assert shown("x" * 500 + " ").endswith('xx␠"')
 
 
 def test_editors_are_told_what_can_be_written() -> None:

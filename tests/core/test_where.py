@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core import where
-from reconciler.core.kind import Searched
+from reconciler.core.model.kind import Searched
 from reconciler.errors import Usage
+from reconciler.intercom.search import query as where
+from reconciler.intercom.search.language import KNOWN, parse
 from reconciler.kinds.contact import CONTACT
-from reconciler.sandbox import Sandbox
+from reconciler.sandbox.app import Sandbox
 from tests.sandbox.calling import Caller
 from tests.soak import times
 
@@ -25,7 +26,7 @@ FIELDS = {**CONTACT.searchable, **{f"custom_attributes.{name}": Searched(kind) f
 
 
 def compiled(text: str, version: str = "2.16", fields: where.Fields = FIELDS) -> where.Query:
-    return where.compiled(where.parse(text), fields, version)
+    return where.compiled(parse(text), fields, version)
 
 
 def refusal(text: str) -> str | None:
@@ -92,7 +93,7 @@ def test_parentheses_that_change_nothing_vanish() -> None:
 
 def test_a_date_is_a_day_of_the_workspaces_calendar() -> None:
     """Midnight UTC would be the day before in New York, and noon UTC the day after in Auckland."""
-    asked = where.parse("created_at = 2025-11-24")
+    asked = parse("created_at = 2025-11-24")
     for name in ("America/New_York", "UTC", "Pacific/Auckland", "Pacific/Kiritimati"):
         value = where.compiled(asked, FIELDS, zone=ZoneInfo(name))["value"]
         assert datetime.fromtimestamp(value, ZoneInfo(name)).date().isoformat() == "2025-11-24"
@@ -198,12 +199,11 @@ def test_a_type_that_nobody_knows_yet_admits_every_operator() -> None:
 
 
 def test_conditions_about_times_are_known() -> None:
-    assert where.asks_for_dates(where.parse("role = user or (name = a and custom_attributes.renewal = 2020-01-01)"), FIELDS)
-    assert not where.asks_for_dates(where.parse("role = user"), FIELDS)
+    assert where.asks_for_dates(parse("role = user or (name = a and custom_attributes.renewal = 2020-01-01)"), FIELDS)
+    assert not where.asks_for_dates(parse("role = user"), FIELDS)
 
 
 # ── the sandbox as judge ───────────────────────────────────────────────────────────────────────────────────────────────────
-
 DAYS = [1_577_836_800 + 43_200 * n for n in range(6)]
 TEXTS = ["Wash", "wash", "zoe", "Zoë W", "o'neil", 'a "b"', r"back\slash", "and", "null", ""]
 CREW: list[dict[str, Any]] = [
@@ -385,7 +385,7 @@ def test_what_compiles_is_accepted_and_finds_what_a_plain_filter_finds(search: C
 
 
 def _wrong_operators(field: str) -> list[str]:
-    return [operator for operator in where.KNOWN if operator not in where.OPERATORS[FIELDS[field].type]]
+    return [operator for operator in KNOWN if operator not in where.OPERATORS[FIELDS[field].type]]
 
 
 WRONG_OPERATOR = st.sampled_from([n for n in [*NAMES, "tag_id"] if _wrong_operators(n)]).flatmap(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import workflow
+from reconciler.manifest.read import read_manifest
 from tests.conftest import MakeRoute
 from tests.docs.pages import EXAMPLES, ROOT, surroundings
 from tests.route import Route
@@ -26,7 +26,7 @@ def test_an_example_is_planned_on_an_empty_workspace_and_converges(name: str, ro
 
 def test_an_example_has_every_kind_and_most_words(route: MakeRoute) -> None:
     told: Route = route()
-    manifest = workflow.read_manifest([str(EXAMPLES / "agency")])
+    manifest = read_manifest([str(EXAMPLES / "agency")])
     assert manifest.sections == {kind.section for kind in told.kinds}
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 import pytest
 
-from reconciler import workflow
 from reconciler.cli import VERBS, cli
 from reconciler.errors import ReconcilerError
+from reconciler.manifest.read import read_manifest
 from reconciler.sandbox import load_seed
 from tests.conftest import MakeRoute
 from tests.docs.pages import BIN, EXAMPLES, NOT_RUN, PAGES, README, ROOT, Page, agrees, commands, page
@@ -128,7 +128,7 @@ def test_every_key_of_a_plan_stands_in_its_table(route: MakeRoute) -> None:
 def test_a_manifest_in_a_page_is_valid(text: str, tmp_path: Path) -> None:
     path = tmp_path / "page.yaml"
     path.write_text(text, encoding="utf-8")
-    manifest = workflow.read_manifest([str(path)])
+    manifest = read_manifest([str(path)])
     assert manifest.resources or manifest.policy.model_fields_set or manifest.pin or manifest.approvals
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import VERBS
-from reconciler.ledger import Waiting
-from reconciler.ledger.file import FileHome
+from reconciler.ledger.homes.file import FileHome
+from reconciler.ledger.homes.home import Waiting
 from tests.gates.conftest import Bench
 
 SEED = {

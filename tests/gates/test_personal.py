@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 
 from reconciler.cli import cli
 from reconciler.cli.running import run
-from reconciler.ledger import Ledger
-from reconciler.sandbox import Sandbox, serve
+from reconciler.ledger.ledger import Ledger
+from reconciler.sandbox.app import Sandbox
+from reconciler.sandbox.server import serve
 from tests.gates.conftest import Bench
 from tests.soak import times
 
@@ -37,8 +38,6 @@ def told(text: str) -> list[str]:
 
 
 # ---- when somebody asks
-
-
 def test_values_are_masked_unless_they_are_asked_for(bench: Bench) -> None:
     bench.seed(**LIVE)
     reports = [f"--report={form}={form}.out" for form in ("text", "json", "markdown", "html")]
@@ -100,7 +99,6 @@ def test_a_plan_with_its_values_is_held_to_the_same_rules(bench: Bench) -> None:
 
 
 # ---- when nobody does
-
 LETTERS = "bcdfghjklmnpqrstvwxz"
 WORDS = st.text(LETTERS, min_size=7, max_size=9)
 PEOPLE = st.builds(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.address import Address
+from reconciler.core.model.address import Address
 from tests.conftest import MakeRoute
 from tests.gates.conftest import Bench
 
@@ -32,8 +32,6 @@ def tags(bench: Bench) -> set[str]:
 
 
 # ---- apply: stop, and hold
-
-
 @pytest.mark.parametrize("policy", ["stop", None])
 def test_one_refused_entry_stops_all_unless_the_policy_says_otherwise(bench: Bench, policy: str | None) -> None:
     bench.seed(**TWO)
@@ -165,8 +163,6 @@ def test_a_manifest_may_not_hold_where_the_policy_file_stops(bench: Bench) -> No
 
 
 # ---- missing
-
-
 @pytest.mark.parametrize(("declared", "missing", "refused"), [(100, 10, False), (560, 11, False), (560, 12, True)])
 def test_ten_or_two_percent_of_the_declared_may_be_missing(bench: Bench, declared: int, missing: int, refused: bool) -> None:
     bench.seed(contacts=[{"external_id": f"c{n}"} for n in range(declared - missing)])
@@ -189,8 +185,6 @@ def test_a_policy_file_of_the_default_may_be_tightened(bench: Bench, written: st
 
 
 # ---- drift
-
-
 def test_drift_says_the_rest_where_single_entries_cannot_be_told(bench: Bench) -> None:
     bench.seed(tags=["vip", "old"], contacts=[{"external_id": "1", "email": "wash@s.example"}, {"external_id": "2", "tags": ["vip"]}])
     good = "tags: [vip, old]\ncontacts:\n- {external_id: '1'}\n- {external_id: '2', tags: [vip]}\n"
@@ -234,8 +228,6 @@ def test_drift_in_another_workspace_says_nothing_at_all(bench: Bench) -> None:
 
 
 # ---- one cause, one message
-
-
 def test_one_mistake_in_many_entries_is_one_refusal_with_its_first_places(bench: Bench) -> None:
     entries = "".join(f"- {{external_id: '{n}', missing: error, tags: [vip]}}\n" for n in range(1, 121))
     assert bench("plan", "m.yaml", "--format", "json", m=f"tags: [vip]\ncontacts:\n{entries}") == 0

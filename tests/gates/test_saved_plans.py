@@ -13,14 +13,18 @@ from typing import Any
 
 import pytest
 
-from reconciler import workflow
-from reconciler.core.document import Document, saved, seal
-from reconciler.core.gates import Approval
-from reconciler.core.outcome import Outcome
-from reconciler.core.rules import NO_RULES, Rules
+from reconciler.core.model.outcome import Outcome
+from reconciler.core.plan.approvals import NO_RULES, Rules
+from reconciler.core.plan.document import Document
+from reconciler.core.plan.gates import Approval
+from reconciler.core.plan.saved import saved, seal
 from reconciler.errors import Invalid, Refused
-from reconciler.sandbox import Sandbox
+from reconciler.manifest.read import read_manifest
+from reconciler.sandbox.app import Sandbox
 from reconciler.sandbox.call import Call, Reply
+from reconciler.workflow.apply import carry_out, prepare
+from reconciler.workflow.plan import propose
+from reconciler.workflow.planfile import planned_manifest, read_plan
 from tests.conftest import MakeRoute
 from tests.gates.conftest import Bench
 from tests.route import Route, changes
@@ -60,14 +64,14 @@ def approving(found: Document) -> Rules:
 
 
 def apply(told: Route, found: Document, rules: Rules) -> list[Outcome]:
-    manifest = workflow.planned_manifest(found)
+    manifest = planned_manifest(found)
     with told.session() as session:
-        return list(workflow.carry_out(session, workflow.ready(session, found, manifest, rules), threading.Event()))
+        return list(carry_out(session, prepare(session, found, manifest, rules), threading.Event()))
 
 
 def plan(told: Route, path: Path, rules: Rules = NO_RULES) -> Document:
     with told.session() as session:
-        planned = workflow.plan(session, workflow.read_manifest([str(path)]), rules=rules)
+        planned = propose(session, read_manifest([str(path)]), rules=rules)
     return saved(told.kinds, planned.plan, "salt")
 
 
@@ -216,7 +220,7 @@ def test_an_edit_anywhere_is_refused(bench: Bench) -> None:
     for path in paths:
         bench.write("edited.json", json.dumps(edited(found, path)))
         with pytest.raises(Invalid):
-            workflow.read_plan(bench.folder / "edited.json")
+            read_plan(bench.folder / "edited.json")
     without = {key: value for key, value in found.items() if key not in ("applicable", "seal")}
     for text in (json.dumps(without), json.dumps({**found, "applicable": False}), json.dumps(found)[:-10], "[]", "null", "", "{"):
         bench.write("edited.json", text)

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from reconciler import workflow
+from reconciler.manifest.read import read_manifest
+from reconciler.workflow.apply import prepare
+from reconciler.workflow.planfile import planned_manifest
 from tests.conftest import MakeRoute
 from tests.gates.conftest import Bench
 
@@ -67,7 +69,7 @@ def test_what_is_proved_since_the_plan_was_made_is_not_unproven_any_more(route: 
     for wait, number in ((0, 1), (130, 0)):
         told.clock.now += wait
         with told.session() as session:
-            assert len(workflow.ready(session, kept, workflow.planned_manifest(kept)).unproven) == number
+            assert len(prepare(session, kept, planned_manifest(kept)).unproven) == number
 
 
 ARCHIVED = "contacts: [{external_id: '1', state: archived}, {email: wash@s.example, state: archived}]\n"
@@ -89,7 +91,7 @@ def test_who_is_to_be_gone_is_unproven_for_a_while_where_our_last_write_was_not_
     [unproven] = told.document(path)["unproven"]
     assert unproven["address"].startswith("contact/w***@s.example#")
     with told.session() as session:
-        ready = workflow.ready(session, told.saved(path), workflow.read_manifest([str(path)]))
+        ready = prepare(session, told.saved(path), read_manifest([str(path)]))
         assert [note.until for note in ready.unproven] == [pytest.approx(told.clock.now + 15 * 60, abs=600)]
     told.clock.now += 15 * 60 + 1
     assert told.document(path)["unproven"] == []

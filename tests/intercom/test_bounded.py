@@ -10,8 +10,8 @@ from contextlib import suppress
 
 import pytest
 
-from reconciler.intercom import http
-from reconciler.intercom.http import BadAnswer, CallError, NoAnswer
+from reconciler.intercom.http import client as http
+from reconciler.intercom.http.errors import BadAnswer, CallError, NoAnswer
 from tests.intercom.test_http import JSON, ONCE, READ, App, Said, client, failure, over, says, wire
 
 START = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

@@ -25,10 +25,13 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NameResolutionError
 
 from reconciler.errors import Usage
-from reconciler.intercom import http
-from reconciler.intercom.http import BadAnswer, CallError, Client, HttpError, NoAnswer, Reply, Request, UnsafeSegment, path
-from reconciler.intercom.token import Token
-from reconciler.intercom.wsgi import WsgiAdapter
+from reconciler.intercom.http import client as http
+from reconciler.intercom.http.client import Client
+from reconciler.intercom.http.errors import BadAnswer, CallError, HttpError, NoAnswer, account_of
+from reconciler.intercom.http.host import REGIONS, authorities, proxies_for
+from reconciler.intercom.http.request import Reply, Request, UnsafeSegment, path
+from reconciler.intercom.http.token import Token
+from reconciler.intercom.http.wsgi import WsgiAdapter
 from tests.soak import times
 
 SECRET = "dG9rOmFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6MDE="
@@ -146,8 +149,6 @@ HALF_CHUNK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Enc
 
 
 # What is sent
-
-
 def test_a_call_carries_the_token_the_version_and_who_we_are() -> None:
     app = App(Said(body={"id": "42"}))
     reply = client(app).send(Request("PUT", "/tags/1", (("a b", "c&d=é"),), {"name": "é"}))
@@ -257,10 +258,8 @@ def test_8_threads_share_one_client() -> None:
 
 
 # The address
-
-
 @pytest.mark.parametrize(
-    "url", [*http.REGIONS.values(), "https://proxy.example:8443/intercom/", "http://localhost:8080", "http://127.0.0.2", "http://[::1]:80/"]
+    "url", [*REGIONS.values(), "https://proxy.example:8443/intercom/", "http://localhost:8080", "http://127.0.0.2", "http://[::1]:80/"]
 )
 def test_https_and_this_machine_are_allowed(url: str) -> None:
     with Client(url, TOKEN, environ={}) as allowed:
@@ -313,14 +312,14 @@ def test_a_path_of_the_address_stands_before_that_of_the_call() -> None:
     ],
 )
 def test_proxies_come_from_the_environment(environ: dict[str, str], proxies: dict[str, str]) -> None:
-    assert http.proxies_for(http.REGIONS["us"], environ) == proxies
+    assert proxies_for(REGIONS["us"], environ) == proxies
 
 
 def test_authorities_come_from_the_environment(tmp_path: Path) -> None:
-    assert http.authorities({}) is True
-    assert http.authorities({"SSL_CERT_FILE": str(tmp_path)}) == str(tmp_path)
+    assert authorities({}) is True
+    assert authorities({"SSL_CERT_FILE": str(tmp_path)}) == str(tmp_path)
     with pytest.raises(Usage, match="REQUESTS_CA_BUNDLE names no file"):
-        http.authorities({"REQUESTS_CA_BUNDLE": str(tmp_path / "none")})
+        authorities({"REQUESTS_CA_BUNDLE": str(tmp_path / "none")})
 
 
 def test_a_version_is_no_header() -> None:
@@ -329,8 +328,6 @@ def test_a_version_is_no_header() -> None:
 
 
 # What is sent again
-
-
 PASSING = [Said(500), Said(502, HTML.encode()), Said(503), Said(504), Said(408), Said(524), ConnectionResetError(), TimeoutError()]
 
 
@@ -438,8 +435,6 @@ def test_every_tenth_answer_without_headers_changes_nothing() -> None:
 
 
 # Over a real wire
-
-
 def test_a_refused_connection_was_not_carried_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -518,12 +513,10 @@ def unnamed() -> requests.ConnectionError:
     ],
 )
 def test_what_the_network_can_do_is_told_in_our_words(error: Exception, why: str, cure: str) -> None:
-    assert http.account_of(error, (10, 60)) == (why, False, cure)
+    assert account_of(error, (10, 60)) == (why, False, cure)
 
 
 # What is no answer
-
-
 @pytest.mark.parametrize(
     ("said", "why"),
     [
@@ -577,8 +570,6 @@ def test_gzip_is_undone() -> None:
 
 
 # What people read
-
-
 def test_an_error_is_one_sentence_of_intercoms_words() -> None:
     failed = failure(App(refusal(404, "not_found", "User Not Found")))
     assert str(failed) == "GET 127.0.0.1:9/contacts/1: 404 not_found: User Not Found (request r-1)"
@@ -641,8 +632,6 @@ def test_no_error_shows_the_token_even_if_it_was_echoed(answer: Said | Exception
 
 
 # The app in place of a network
-
-
 def test_an_app_under_the_adapter_sees_what_a_server_would() -> None:
     app = App(Said())
     client(app).send(Request("GET", path("/contacts/{id}", id="é/a%2Fb"), (("q", "x y"),)))

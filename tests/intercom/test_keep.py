@@ -8,16 +8,15 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import keyring.backends.fail
 import keyring.backends.null
 import pytest
 
-from reconciler.intercom.keep import SERVICE, Keep, KeepError, Kept, Vault, config_folder
-from reconciler.intercom.token import Token
-from reconciler.workflow import write_whole
+from reconciler.intercom.http.token import Token
+from reconciler.intercom.login.store import SERVICE, KeepError, StoredToken, TokenStore, Vault, config_folder
+from reconciler.workflow.planfile import write_whole
 
 TOKEN, OTHER = Token("dG9rOmFiY2RlZmdoaWprbG1u"), Token("dG9rOm90aGVyLW90aGVyLW90")
-US, EU = Kept("w1", "us"), Kept("w2", "eu")
+US, EU = StoredToken("w1", "us"), StoredToken("w2", "eu")
 
 
 class Memory:
@@ -66,8 +65,8 @@ def locked() -> Vault:
     return memory
 
 
-def a_keep(folder: Path, vault: Vault | None = None, ask: Callable[[], Vault | None] | None = None) -> Keep:
-    return Keep(folder / "reconciler", write_whole, ask or (lambda: vault), patience=0.2)
+def a_keep(folder: Path, vault: Vault | None = None, ask: Callable[[], Vault | None] | None = None) -> TokenStore:
+    return TokenStore(folder / "reconciler", write_whole, ask or (lambda: vault), patience=0.2)
 
 
 def test_a_keyring_keeps_the_token_and_the_file_only_says_so(tmp_path: Path) -> None:
@@ -158,7 +157,7 @@ def test_a_token_that_could_not_be_noted_stays_nowhere(tmp_path: Path) -> None:
 
     memory = Memory()
     with pytest.raises(OSError, match="No space"):
-        Keep(tmp_path, full, lambda: memory).put(US, TOKEN)
+        TokenStore(tmp_path, full, lambda: memory).put(US, TOKEN)
     assert memory.held == {}
 
 

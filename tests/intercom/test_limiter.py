@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import Usage
-from reconciler.intercom.limiter import DOCUMENTED_LIMIT, JITTER, WINDOW, Limiter, NotAdmitted
+from reconciler.intercom.http.limiter import DOCUMENTED_LIMIT, JITTER, WINDOW, Limiter, NotAdmitted
 
 EPOCH = 1_800_000_000
 

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import IntercomError, Usage
-from reconciler.intercom import me, oauth
-from reconciler.intercom.http import Client
-from reconciler.intercom.token import Token
-from reconciler.intercom.wsgi import WsgiAdapter
-from reconciler.sandbox import Sandbox
+from reconciler.intercom import me
+from reconciler.intercom.http.client import Client
+from reconciler.intercom.http.token import Token
+from reconciler.intercom.http.wsgi import WsgiAdapter
+from reconciler.intercom.login import oauth
+from reconciler.sandbox.app import Sandbox
 from tests.sandbox.calling import Caller
 from tests.sandbox.conftest import Clock
 
@@ -40,8 +41,6 @@ def ended_at(box: Sandbox, url: str) -> str:
 
 
 # ── the authorize address ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_the_authorize_address_names_app_state_and_redirect_and_no_scope() -> None:
     url = urlsplit(oauth.authorize_url("c 1", "s&t", "https://a.example/back?x=1"))
     assert (url.scheme, url.netloc, url.path) == ("https", "app.intercom.com", "/oauth")
@@ -63,8 +62,6 @@ def test_only_https_redirect_addresses_are_registered(uri: str) -> None:
 
 
 # ── the pasted address ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 QUERIES = ["code={}&state=s", "state=s&code={}", "x=1&code={}&state=s#_=_"]
 
 
@@ -103,8 +100,6 @@ def test_an_address_that_is_not_of_this_login_is_one_sentence(address: str, why:
 
 
 # ── the exchange ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def granted(box: Sandbox, redirect_uri: str | None = None) -> str:
     return oauth.code_of(ended_at(box, oauth.authorize_url("c1", "s", redirect_uri)), "s")
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import ReconcilerError
-from reconciler.intercom.token import BadToken, Token, flaw_of, parse
+from reconciler.intercom.http.token import BadToken, Token, flaw_of, parse
 
 WHOLE = "dG9rOmFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6MDE="
 

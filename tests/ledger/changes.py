@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.core.address import Address, LinkName
-from reconciler.core.change import Action, Change, FieldChange, LinkChange, ThingChange
-from reconciler.core.memory import Record
+from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.change import Action, Change, FieldChange, LinkChange, ThingChange
+from reconciler.core.model.recorded import Record
 from reconciler.errors import Mark
-from reconciler.ledger import Ledger, Planned, RunHead, Settlement
 from reconciler.ledger.digests import Digests
+from reconciler.ledger.ledger import Ledger, PlannedWrite, RunHead, Settlement
 
 APP = "ecahpwf5"
 HEAD = RunHead(APP, "us", "default", "manifest-digest", "plan-digest")
@@ -45,7 +45,7 @@ def a_record(
 def attempt(ledger: Ledger, change: Change, outcome: str | None = "failed", proof: bool = False, head: RunHead = HEAD) -> int:
     """One run with one write that is sent; without an outcome its answer was lost."""
     run = ledger.begin(head)
-    [number] = ledger.plan(run, [Planned(change, proof)])
+    [number] = ledger.plan(run, [PlannedWrite(change, proof)])
     ledger.intend({number: change})
     if outcome is not None:
         ledger.settle(run, [Settlement(number, outcome, None, 200)])
@@ -55,7 +55,7 @@ def attempt(ledger: Ledger, change: Change, outcome: str | None = "failed", proo
 def write(ledger: Ledger, address: Address = HOBAN, live_id: str = "c-1", head: RunHead = HEAD) -> None:
     """One run with one create that is done, and what is known since."""
     run, change = ledger.begin(head), a_change(address=address)
-    [number] = ledger.plan(run, [Planned(change)])
+    [number] = ledger.plan(run, [PlannedWrite(change)])
     ledger.intend({number: change})
     record = a_record(ledger.digests, address, live_id, app_id=head.app_id)
     ledger.settle(run, [Settlement(number, "applied", live_id, 200)], [record])

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.ledger import Ledger, Waiting
+from reconciler.ledger.homes.home import Waiting
+from reconciler.ledger.ledger import Ledger
 
 
 class Clock:

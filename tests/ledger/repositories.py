@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.ledger import Ledger
-from reconciler.ledger.git import LEDGER, GitHome
+from reconciler.ledger.homes.git import LEDGER, GitHome
+from reconciler.ledger.ledger import Ledger
 from tests.ledger.conftest import Clock
 
 KEY = "0f" * 32

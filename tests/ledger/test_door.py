@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.ledger import Ledger, NotAFile
 from reconciler.ledger.door import FILES, FOLDERS
-from reconciler.ledger.file import FileHome
+from reconciler.ledger.errors import NotAFile
+from reconciler.ledger.homes.file import FileHome
+from reconciler.ledger.ledger import Ledger
 from tests.desk import Desk, desk_at
 from tests.ledger.conftest import Clock
 
@@ -92,7 +93,7 @@ def test_what_is_no_file_of_ours_ends_every_verb_in_one_sentence_and_stays_as_it
 
 
 def test_there_is_no_other_door() -> None:
-    sources = (Path(__file__).parents[2] / "reconciler" / "ledger").glob("*.py")
+    sources = (Path(__file__).parents[2] / "reconciler" / "ledger").rglob("*.py")
     opens = re.compile(r"os\.open|\.(read|write)_(text|bytes)|\.touch\(|[^\w.]open\(")
     # The one of a git remote is in a temporary folder of this process.
     assert {path.name for path in sources if opens.search(path.read_text().replace("def open(", ""))} == {"door.py", "git.py"}

@@ -11,23 +11,24 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import Action
 from reconciler.errors import Locked
-from reconciler.ledger import Ledger, Planned, Settlement, Waiting
+from reconciler.ledger.homes.home import Waiting
+from reconciler.ledger.ledger import Ledger, PlannedWrite, Settlement
 from tests.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, known, lost
 from tests.ledger.conftest import Clock
 
 DIES = """
 import sys
 from pathlib import Path
-from reconciler.ledger import Ledger, Planned, Settlement
+from reconciler.ledger.ledger import Ledger, PlannedWrite, Settlement
 from tests.ledger.changes import APP, HEAD, VIP, a_change, a_record
 from tests.ledger.conftest import Clock
 ledger = Ledger.open(Path(sys.argv[1]), create=True, now=lambda: 5.0, environ={})
 with ledger.locked(APP, "wash on serenity", Clock().waits()):
     run, changes = ledger.begin(HEAD), [a_change(address=VIP), a_change(), a_change(address=VIP)]
-    numbers = ledger.plan(run, [Planned(change, proof=True) for change in changes])
+    numbers = ledger.plan(run, [PlannedWrite(change, proof=True) for change in changes])
     ledger.intend({numbers[0]: changes[0]})
     ledger.settle(run, [Settlement(numbers[0], "applied", "t-1", 200)], [a_record(ledger.digests, VIP, "t-1")])
     ledger.intend({numbers[1]: changes[1]})
@@ -38,14 +39,14 @@ with ledger.locked(APP, "wash on serenity", Clock().waits()):
 WRITES = """
 import sys
 from pathlib import Path
-from reconciler.core.address import Address
-from reconciler.ledger import Ledger, Planned, Settlement
+from reconciler.core.model.address import Address
+from reconciler.ledger.ledger import Ledger, PlannedWrite, Settlement
 from tests.ledger.changes import HEAD, a_change, a_record
 with Ledger.open(Path(sys.argv[1]), create=True, environ={"RECONCILER_LEDGER_KEY": "0f" * 32}) as ledger:
     run = ledger.begin(HEAD)
     for n in range(150):
         change = a_change(address=Address("contact", f"{sys.argv[2]}-{n}"))
-        [number] = ledger.plan(run, [Planned(change)])
+        [number] = ledger.plan(run, [PlannedWrite(change)])
         ledger.intend({number: change})
         record = a_record(ledger.digests, change.address, f"c-{change.address.key}")
         ledger.settle(run, [Settlement(number, "applied", record.id, 200)], [record])
@@ -121,7 +122,7 @@ def test_eight_threads_share_a_ledger(ledger: Ledger) -> None:
         done = []
         for n in range(40):
             change, other = a_change(address=Address("contact", f"{worker}-{n}")), a_change(Action.UPDATE, id="c-9")
-            writes = ledger.plan(run, [Planned(change), Planned(other)])
+            writes = ledger.plan(run, [PlannedWrite(change), PlannedWrite(other)])
             ledger.intend({writes[0]: change})
             record = a_record(ledger.digests, change.address, f"c-{worker}-{n}")
             ledger.settle(run, [Settlement(writes[0], "applied", record.id, 200)], [record])

@@ -15,14 +15,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.address import Address
+from reconciler.core.model.address import Address
 from reconciler.errors import Locked
-from reconciler.ledger import Ledger, LedgerUnusable, LockLost, Planned, Settlement, Waiting
-from reconciler.ledger.file import FileHome
-from reconciler.ledger.git import IMAGES, LEDGER, GitHome, GitLock
-from reconciler.ledger.home import Lock
-from reconciler.ledger.lines import COLUMNS, Damaged, changed, file_of, load
-from reconciler.ledger.remote import Remote
+from reconciler.ledger.errors import LedgerUnusable
+from reconciler.ledger.homes.file import FileHome
+from reconciler.ledger.homes.git import IMAGES, LEDGER, GitHome, GitLock
+from reconciler.ledger.homes.home import Lock, LockLost, Waiting
+from reconciler.ledger.homes.lines import COLUMNS, Damaged, changed, file_of, load
+from reconciler.ledger.homes.remote import Remote
+from reconciler.ledger.ledger import Ledger, PlannedWrite, Settlement
 from tests.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, known, lost, write
 from tests.ledger.conftest import Clock
 from tests.ledger.repositories import KEY, a_clone, a_copy, a_home, a_ledger, around, git, log
@@ -66,8 +67,6 @@ def tick(ledger: Ledger) -> None:
 
 
 # ── what is touched ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def seen(clone: Path) -> Mapping[str, object]:
     """All that a user of a clone can see of it, but our own refs."""
     refs = [line for line in git(clone, "for-each-ref").splitlines() if "refs/reconciler/" not in line]
@@ -163,8 +162,6 @@ def test_its_copy_is_readable_by_nobody_else_and_goes_with_it(
 
 
 # ── what is kept ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_looking_makes_and_pushes_nothing(clone: Path, remote: Path, opened: Opened, clock: Clock) -> None:
     assert not a_home(clone).there()
     with opened() as ledger:
@@ -243,8 +240,6 @@ def test_every_record_comes_back_as_it_was(names: list[str], values: Mapping[str
 
 
 # ── the lease ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_a_lease_that_was_not_renewed_for_a_minute_is_taken_over_and_its_holder_told(opened: Opened, clock: Clock) -> None:
     first = opened()
     with first.locked(APP, WASH, clock.waits()):
@@ -311,7 +306,7 @@ def test_an_outcome_that_comes_after_a_push_goes_with_the_next(opened: Opened, c
     ledger = opened()
     with ledger.locked(APP, WASH, clock.waits()):
         run, change = ledger.begin(HEAD), a_change()
-        [number] = ledger.plan(run, [Planned(change, proof=True)])
+        [number] = ledger.plan(run, [PlannedWrite(change, proof=True)])
         ledger.intend({number: change})
         tick(ledger)
         assert lost(opened())
@@ -424,8 +419,6 @@ def test_a_ref_that_was_deleted_under_a_holder_is_a_lock_that_is_lost(remote: Pa
 
 
 # ── damage ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def tamper(clone: Path, changes: Mapping[str, bytes | None]) -> None:
     """Let somebody else push a ledger in which these files are others, or gone."""
     there = Remote("origin", around(clone), "there")
@@ -574,8 +567,6 @@ def test_the_schema_before_this_one_is_taken_forward(remote: Path, clone: Path, 
 
 
 # ── what git says ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def sentence(home: GitHome) -> str:
     with pytest.raises(LedgerUnusable) as said:
         home.there()
@@ -687,8 +678,6 @@ def test_who_commits_is_whom_git_is_told_of(
 
 
 # ── pre-images ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_images_are_kept_for_thirty_days_in_a_commit_without_history(remote: Path, clone: Path, clock: Clock) -> None:
     home, other = a_home(clone), a_home(a_clone(remote, "other"))
     assert home.image("r-1") is None

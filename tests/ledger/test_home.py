@@ -16,11 +16,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event
 
-from reconciler.core.memory import Tie, with_tie
+from reconciler.core.model.recorded import Tie, with_tie
 from reconciler.errors import Locked, ReconcilerError, Usage
-from reconciler.ledger import Ledger, LedgerUnusable, Planned
 from reconciler.ledger.database import engine_for
-from reconciler.ledger.file import FileHome, FileLock
+from reconciler.ledger.errors import LedgerUnusable
+from reconciler.ledger.homes.file import FileHome, FileLock
+from reconciler.ledger.ledger import Ledger, PlannedWrite
 from reconciler.ledger.tables import MIGRATIONS, is_current, upgrade
 from tests.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, an_attach, attempt, known, write
 from tests.ledger.conftest import Clock
@@ -138,8 +139,8 @@ def test_schema_2_had_one_record_of_a_thing_for_all_keys(folder: Path) -> None:
     a_written_folder(folder)
     with sqlite3.connect(folder / "ledger.db") as database:
         (sql,) = database.execute("SELECT sql FROM sqlite_master WHERE name = 'things'").fetchone()
-        assert "kind, id, \"key\")" in sql
-        older = sql.replace("kind, id, \"key\")", "kind, id)").replace("CREATE TABLE things", "CREATE TABLE older")
+        assert 'kind, id, "key")' in sql
+        older = sql.replace('kind, id, "key")', "kind, id)").replace("CREATE TABLE things", "CREATE TABLE older")
         database.execute(older)
         for statement in ("INSERT INTO older SELECT * FROM things", "DROP TABLE things", "ALTER TABLE older RENAME TO things"):
             database.execute(statement)
@@ -187,7 +188,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with opened(folder) as ledger:
         record = with_tie(a_record(ledger.digests, values={"name": "Hoban"}), "tags", "t-1", Tie.OWNED)
         ledger.record(APP, "default", [record, *(a_record(ledger.digests, VIP, f"t-{n}") for n in range(100))])
-        ledger.plan(ledger.begin(HEAD), [Planned(a_change(name="Hoban")), *[Planned(an_attach())] * 300])
+        ledger.plan(ledger.begin(HEAD), [PlannedWrite(a_change(name="Hoban")), *[PlannedWrite(an_attach())] * 300])
     return folder
 
 
@@ -293,7 +294,7 @@ def test_a_full_disk_is_one_sentence_and_what_was_written_stays(folder: Path) ->
     with limited(folder, "max_page_count = 40") as ledger:
         run = ledger.begin(HEAD)
         with pytest.raises(ReconcilerError, match=r"ledger.db cannot be used: the disk is full; free some space and run again"):
-            ledger.plan(run, [Planned(an_attach())] * 2000)
+            ledger.plan(run, [PlannedWrite(an_attach())] * 2000)
         assert known(ledger) == "c-1"
         assert not ledger.memory(APP).attempts
 
@@ -338,8 +339,6 @@ def test_a_database_that_is_a_folder_is_one_sentence(folder: Path) -> None:
 
 
 # ── the lock ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_the_lock_is_held_by_one_who_is_named_and_free_again_after_him(folder: Path, ledger: Ledger, clock: Clock) -> None:
     with opened(folder) as other:
         with ledger.locked(APP, "wash on serenity", clock.waits()) as lock:
@@ -393,8 +392,6 @@ def test_a_lock_is_let_go_also_where_its_file_cannot_be_cut() -> None:
 
 
 # ── what was destroyed ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_what_a_run_destroys_is_kept_in_a_file_of_its_own(ledger: Ledger, folder: Path) -> None:
     for run, image in [("one", '{"name": "é"}'), ("two", '{"name": 1}'), ("two", "[]")]:
         ledger.home.put_image(run, image, 0.0)

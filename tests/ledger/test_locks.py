@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.memory import LOCK_TIMEOUT
-from reconciler.core.change import Action
+from reconciler.cli.ledger_choice import LOCK_TIMEOUT
+from reconciler.core.model.change import Action
 from reconciler.errors import Locked
-from reconciler.ledger import Ledger, LockLost, Planned, Waiting
-from reconciler.ledger.address import home_of
-from reconciler.ledger.git import LEASE
-from reconciler.ledger.home import Home
+from reconciler.ledger.homes.choice import home_of
+from reconciler.ledger.homes.git import LEASE
+from reconciler.ledger.homes.home import Home, LockLost, Waiting
+from reconciler.ledger.ledger import Ledger, PlannedWrite
 from tests.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, an_attach, attempt, known, lost, write
 from tests.ledger.conftest import Clock
 from tests.ledger.repositories import KEY, a_copy, around
@@ -32,7 +32,8 @@ WASH, ZOE = "wash on serenity", "zoe on serenity"
 HOLDS = """
 import os, sys, time
 from pathlib import Path
-from reconciler.ledger import Ledger, Waiting
+from reconciler.ledger.homes.home import Waiting
+from reconciler.ledger.ledger import Ledger
 from tests.ledger.changes import APP, write
 with Ledger.open(Path(sys.argv[2]), create=True, address=sys.argv[1]) as ledger:
     with ledger.locked(APP, "wash on serenity", Waiting(0, time.sleep, time.monotonic, time.time)):
@@ -164,7 +165,7 @@ def test_what_is_written_under_it_is_read_by_whoever_comes_next(there: There, cl
         write(first, HOBAN, "c-1")
         attempt(first, a_change(address=VIP), outcome=None, proof=True)
         attempt(first, an_attach(), outcome="failed")
-        first.plan(run, [Planned(a_change(Action.UPDATE, HOBAN, "c-1", name="Wash"))])
+        first.plan(run, [PlannedWrite(a_change(Action.UPDATE, HOBAN, "c-1", name="Wash"))])
         first.note_ineffective(APP, HOBAN, "phone", "+1")
         first.record(APP, "other", [a_record(first.digests, HOBAN, "c-1", {"name": "Wash"})])
         first.end(run, 5, {"create": 1})

@@ -14,13 +14,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Row, Table, select
 
-from reconciler.core.address import Address, LinkName
-from reconciler.core.change import LOSING, Action, Change
-from reconciler.core.memory import GOVERNED, Attempt, Deaf, Memory, Other, Record, Tie, with_tie
-from reconciler.core.values import same
-from reconciler.ledger import Ledger, Planned, Settlement
+from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.change import LOSING, Action, Change
+from reconciler.core.model.recorded import GOVERNED, Attempt, Deaf, Other, Record, Recorded, Tie, with_tie
+from reconciler.core.model.scalars import same
 from reconciler.ledger.database import engine_for
 from reconciler.ledger.digests import Digests
+from reconciler.ledger.ledger import Ledger, PlannedWrite, Settlement
 from reconciler.ledger.tables import RUNS, WRITES
 from tests.ledger.changes import APP, HEAD, HOBAN, TAGS, VIP, a_change, a_record, an_attach, attempt, known, lost, write
 from tests.ledger.conftest import Clock
@@ -40,8 +40,6 @@ def kept(folder: Path, table: Table) -> Sequence[Row[Any]]:
 
 
 # ── records ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_a_created_contact_is_recorded_by_its_address_and_by_its_id(ledger: Ledger) -> None:
     write(ledger, live_id="c-1")
     memory = ledger.memory(APP)
@@ -50,19 +48,19 @@ def test_a_created_contact_is_recorded_by_its_address_and_by_its_id(ledger: Ledg
 
 
 def test_an_empty_ledger_is_there_and_remembers_nothing(ledger: Ledger) -> None:
-    assert ledger.memory(APP) == Memory(APP, ledger.digests, there=True)
+    assert ledger.memory(APP) == Recorded(APP, ledger.digests, there=True)
 
 
 def test_another_workspace_knows_nothing_of_it(ledger: Ledger) -> None:
     write(ledger)
     attempt(ledger, a_change(address=VIP), proof=True)
-    assert ledger.memory("another") == Memory("another", ledger.digests, there=True)
+    assert ledger.memory("another") == Recorded("another", ledger.digests, there=True)
 
 
 def test_what_another_name_recorded_is_only_said_to_be_its_own(ledger: Ledger) -> None:
     write(ledger, live_id="c-1")
     attempt(ledger, a_change(address=VIP), None, proof=True)
-    assert ledger.memory(APP, "beside") == Memory(APP, ledger.digests, others={("contact", "c-1"): Other("default")}, there=True)
+    assert ledger.memory(APP, "beside") == Recorded(APP, ledger.digests, others={("contact", "c-1"): Other("default")}, there=True)
 
 
 def test_of_several_names_that_recorded_a_thing_the_one_that_owns_it_is_named(ledger: Ledger) -> None:
@@ -80,7 +78,7 @@ def test_of_what_another_key_wrote_no_more_is_known_than_which_other_name_has_it
     other = Ledger.open(folder, create=False, environ={"RECONCILER_LEDGER_KEY": "0f" * 32})
     assert other
     with other:
-        assert other.memory(APP) == Memory(APP, other.digests, others={("contact", "c-1"): Other("beside")}, there=True)
+        assert other.memory(APP) == Recorded(APP, other.digests, others={("contact", "c-1"): Other("beside")}, there=True)
 
 
 def test_a_record_takes_the_place_of_the_one_before(ledger: Ledger) -> None:
@@ -117,7 +115,7 @@ def test_of_two_things_of_one_address_the_one_that_is_not_deleted_is_meant(ledge
 def test_records_come_with_what_became_of_the_writes(ledger: Ledger) -> None:
     ledger.record(APP, "default", [a_record(ledger.digests, VIP, "t-1")])
     run = ledger.begin(HEAD)
-    [number] = ledger.plan(run, [Planned(a_change())])
+    [number] = ledger.plan(run, [PlannedWrite(a_change())])
     ledger.settle(run, [Settlement(number, "applied", "c-1", 200)], [a_record(ledger.digests)], [("tag", "t-1")])
     assert list(ledger.memory(APP).records) == [("contact", "c-1")]
     ledger.settle(run, [], gone=[("contact", "c-1")])
@@ -127,7 +125,7 @@ def test_records_come_with_what_became_of_the_writes(ledger: Ledger) -> None:
 def test_more_things_than_a_statement_takes_parameters(ledger: Ledger) -> None:
     addresses = [Address("contact", str(n)) for n in range(1234)]
     run = ledger.begin(HEAD)
-    numbers = ledger.plan(run, [Planned(a_change(address=a), proof=True) for a in addresses])
+    numbers = ledger.plan(run, [PlannedWrite(a_change(address=a), proof=True) for a in addresses])
     ledger.intend({n: a_change(address=a) for n, a in zip(numbers, addresses, strict=True)})
     records = [a_record(ledger.digests, a, f"c-{a.key}") for a in addresses[:-1]]
     ledger.settle(run, [Settlement(n, "applied") for n in numbers[:-1]], records)
@@ -181,11 +179,9 @@ def test_every_record_comes_back_as_it_was(shared: Ledger, records: list[Record]
 
 
 # ── attempts ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_what_was_planned_and_never_sent_is_an_attempt_of_no_time(ledger: Ledger) -> None:
     change = a_change(name="Hoban")
-    ledger.plan(ledger.begin(HEAD), [Planned(change, proof=True)])
+    ledger.plan(ledger.begin(HEAD), [PlannedWrite(change, proof=True)])
     claim = ledger.digests.claim(ledger.digests.thing(APP, HOBAN), "name", "Hoban")
     assert ledger.memory(APP).attempt(HOBAN) == Attempt("create", 0.0, True, False, {"name": claim}, "contact")
     assert not lost(ledger)
@@ -244,7 +240,7 @@ def test_what_is_done_elsewhere_settles_no_lost_create(ledger: Ledger) -> None:
 
 def test_what_was_done_before_settles_no_lost_create(ledger: Ledger) -> None:
     run = ledger.begin(HEAD)
-    first, second = ledger.plan(run, [Planned(a_change(Action.DELETE)), Planned(a_change(), proof=True)])
+    first, second = ledger.plan(run, [PlannedWrite(a_change(Action.DELETE)), PlannedWrite(a_change(), proof=True)])
     ledger.intend({second: a_change()})
     ledger.settle(run, [Settlement(first, "applied")])
     assert lost(ledger)
@@ -266,7 +262,7 @@ def test_a_delete_that_may_have_been_done_takes_a_lost_create_back(ledger: Ledge
 @pytest.mark.parametrize(("outcome", "proof"), [(None, False), ("failed", True), ("unsent", True)])
 def test_what_was_last_tried_is_told_where_nothing_before_it_may_be_ours(ledger: Ledger, outcome: str | None, proof: bool) -> None:
     if outcome == "unsent":
-        ledger.plan(ledger.begin(HEAD), [Planned(a_change(), proof)])
+        ledger.plan(ledger.begin(HEAD), [PlannedWrite(a_change(), proof)])
     else:
         attempt(ledger, a_change(), outcome, proof)
     attempt(ledger, a_change(Action.UPDATE, id="c-1"), "failed")
@@ -277,7 +273,7 @@ def test_what_was_last_tried_is_told_where_nothing_before_it_may_be_ours(ledger:
 
 def test_a_lost_create_and_what_was_tried_since_are_one_attempt_with_all_its_values(ledger: Ledger) -> None:
     attempt(ledger, a_change(name="Hoban", phone="+1555"), None, proof=True)
-    ledger.plan(ledger.begin(HEAD), [Planned(a_change(Action.UPDATE, id="c-1", name="Wash"))])
+    ledger.plan(ledger.begin(HEAD), [PlannedWrite(a_change(Action.UPDATE, id="c-1", name="Wash"))])
     found, thing = ledger.memory(APP).attempt(HOBAN), ledger.digests.thing(APP, HOBAN)
     assert found
     assert found.fields == {path: ledger.digests.claim(thing, path, value) for path, value in [("name", "Wash"), ("phone", "+1555")]}
@@ -308,7 +304,7 @@ def test_a_detach_takes_a_lost_attach_back_unless_it_was_not_done(ledger: Ledger
 
 def test_a_detach_that_was_only_planned_leaves_a_lost_attach_ours(ledger: Ledger) -> None:
     attempt(ledger, an_attach(), None, proof=True)
-    ledger.plan(ledger.begin(HEAD), [Planned(an_attach(action=Action.DETACH))])
+    ledger.plan(ledger.begin(HEAD), [PlannedWrite(an_attach(action=Action.DETACH))])
     assert tie(ledger) == Tie.OWNED
 
 
@@ -373,7 +369,7 @@ def test_what_may_be_ours_follows_from_the_order_of_writes(shared: Ledger, event
     for name, address, action, outcome, proof in events:
         linking = action in (Action.ATTACH, Action.DETACH)
         change: Change = an_attach(address, action=action) if linking else a_change(action, address, "c-1")
-        [number] = shared.plan(runs[name], [Planned(change, proof)])
+        [number] = shared.plan(runs[name], [PlannedWrite(change, proof)])
         if outcome != "unsent":
             shared.intend({number: change})
         if outcome not in ("unsent", None):
@@ -386,12 +382,10 @@ def test_what_may_be_ours_follows_from_the_order_of_writes(shared: Ledger, event
 
 
 # ── runs ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_writes_are_numbered_in_the_order_of_the_changes(ledger: Ledger) -> None:
     run, other = ledger.begin(HEAD), ledger.begin(HEAD)
-    first, second = ledger.plan(run, [Planned(a_change()), Planned(an_attach())]), ledger.plan(other, [Planned(a_change())])
-    third = ledger.plan(run, [Planned(an_attach())])
+    first, second = ledger.plan(run, [PlannedWrite(a_change()), PlannedWrite(an_attach())]), ledger.plan(other, [PlannedWrite(a_change())])
+    third = ledger.plan(run, [PlannedWrite(an_attach())])
     assert [*first, *second, *third] == sorted({*first, *second, *third})
     assert ledger.plan(run, []) == []
 
@@ -443,7 +437,7 @@ def test_a_planned_write_is_kept_with_ids_places_and_digests_and_its_outcome_wit
 ) -> None:
     run = ledger.begin(HEAD)
     changes: list[Change] = [a_change(Action.UPDATE, id="c-1", name="Hoban"), replace(an_attach(), id=None, target_id=None)]
-    numbers = ledger.plan(run, [Planned(change) for change in changes])
+    numbers = ledger.plan(run, [PlannedWrite(change) for change in changes])
     clock.at += 1
     ledger.intend({numbers[0]: changes[0], numbers[1]: an_attach()})
     clock.at += 1
@@ -475,7 +469,7 @@ def test_what_was_never_done_stays_until_something_else_is_done_there(
     ledger: Ledger, folder: Path, clock: Clock, outcome: str | None
 ) -> None:
     attempt(ledger, a_change(), outcome)
-    ledger.plan(ledger.begin(HEAD), [Planned(a_change())])
+    ledger.plan(ledger.begin(HEAD), [PlannedWrite(a_change())])
     clock.at += 99 * DAY
     attempt(ledger, a_change(), "applied")
     assert len(kept(folder, WRITES)) == 3
@@ -485,7 +479,7 @@ def test_what_was_never_done_stays_until_something_else_is_done_there(
 
 def test_a_word_that_is_no_outcome_is_refused_and_not_repeated(ledger: Ledger) -> None:
     run = ledger.begin(HEAD)
-    [number] = ledger.plan(run, [Planned(a_change(), proof=True)])
+    [number] = ledger.plan(run, [PlannedWrite(a_change(), proof=True)])
     ledger.intend({number: a_change()})
     with pytest.raises(ValueError, match="no outcomes: 1 of 1") as refused:
         ledger.settle(run, [Settlement(number, "hoban@serenity.example is taken")], [a_record(ledger.digests)])
@@ -495,8 +489,6 @@ def test_a_word_that_is_no_outcome_is_refused_and_not_repeated(ledger: Ledger) -
 
 
 # ── what Intercom does not take ────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_an_ineffective_value_is_remembered_until_the_field_is_reached(ledger: Ledger) -> None:
     ledger.note_ineffective(APP, HOBAN, "phone", "+1555")
     claims = [(HOBAN, "phone", "+1555", "1"), (HOBAN, "name", "+1555", "1"), (VIP, "phone", "+1555", "1")]

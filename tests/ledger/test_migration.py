@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.address import Address
-from reconciler.core.memory import Attempt
-from reconciler.ledger import Ledger, LedgerUnusable
+from reconciler.core.model.address import Address
+from reconciler.core.model.recorded import Attempt
 from reconciler.ledger.digests import Digests
+from reconciler.ledger.errors import LedgerUnusable
+from reconciler.ledger.ledger import Ledger
 from tests.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, attempt, known, lost, write
 
 # As SQLAlchemy wrote them for the first release.

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.document import Document
-from reconciler.core.rules import NO_RULES, Rules, parse_approval
+from reconciler.core.plan.approvals import NO_RULES, Rules, parse_approval
+from reconciler.core.plan.document import Document
 from reconciler.errors import Invalid, Refused
-from reconciler.ledger import Ledger
+from reconciler.ledger.ledger import Ledger
 from tests.conftest import MakeRoute
 from tests.ledger.repositories import KEY, a_clone, a_copy, a_remote, around, git
 from tests.postgres import Cluster

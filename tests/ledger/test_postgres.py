@@ -11,11 +11,13 @@ from contextlib import ExitStack
 import pytest
 from sqlalchemy import func, select
 
-from reconciler.core.address import Address
+from reconciler.core.model.address import Address
 from reconciler.errors import ReconcilerError, Usage
-from reconciler.ledger import Ledger, LedgerUnusable, Waiting
 from reconciler.ledger.database import reading
-from reconciler.ledger.postgres import PostgresHome
+from reconciler.ledger.errors import LedgerUnusable
+from reconciler.ledger.homes.home import Waiting
+from reconciler.ledger.homes.postgres import PostgresHome
+from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.tables import RUNS
 from tests.ledger.changes import APP, HEAD, VIP, a_record, known, write
 from tests.ledger.conftest import Clock
@@ -150,8 +152,6 @@ def test_a_connection_that_is_gone_in_a_run_is_one_sentence(postgres: Cluster, a
 
 
 # ── what the server says ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def test_a_server_that_is_not_there_is_one_sentence(postgres: Cluster) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.address import Address
-from reconciler.core.change import Action, Change
-from reconciler.core.memory import Tie, with_tie
-from reconciler.ledger import Ledger, Planned, RunHead, Settlement
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import Action, Change
+from reconciler.core.model.recorded import Tie, with_tie
 from reconciler.ledger.digests import Digests
+from reconciler.ledger.ledger import Ledger, PlannedWrite, RunHead, Settlement
 from tests.ledger.changes import APP, HEAD, a_change, a_record, an_attach
 from tests.ledger.conftest import Clock
 from tests.soak import times
@@ -37,7 +37,7 @@ def write_everything(ledger: Ledger, email: str, secret: str) -> Iterator[None]:
         run = ledger.begin(replace(head, policy={"protect": [f"contact/{email}"], email: {email: (email,)}}))
         changes: list[Change] = [a_change(address=contact, name=secret), a_change(Action.UPDATE, contact, "c-1", **{path: secret})]
         changes += [a_change(address=contact, note={secret: [secret, email]}), an_attach(contact, Address("tag", email))]
-        numbers = ledger.plan(run, [Planned(change, proof=True) for change in changes])
+        numbers = ledger.plan(run, [PlannedWrite(change, proof=True) for change in changes])
         ledger.intend(dict(zip(numbers, changes, strict=True)))
         values = {"name": secret, path: email, "phone": [secret, {secret: email}]}
         record = replace(with_tie(a_record(ledger.digests, contact, values=values), "tags", "t-1", Tie.OWNED), file=f"{email}.yaml")
@@ -115,7 +115,7 @@ def test_names_that_are_no_unicode_are_kept(ledger: Ledger) -> None:
     record = replace(a_record(ledger.digests, broken, "t-1"), address=f"{broken}", file="crew\udcff.yaml")
     ledger.record(APP, "default", [record])
     run = ledger.begin(replace(HEAD, who="wash \ud800", files=["crew\udcff.yaml"]))
-    ledger.plan(run, [Planned(a_change(address=broken))])
+    ledger.plan(run, [PlannedWrite(a_change(address=broken))])
     memory = ledger.memory(APP)
     found = memory.at(broken)
     assert found

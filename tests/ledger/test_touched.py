@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import workflow
-from reconciler.core.address import Address
-from reconciler.core.document import Document
-from reconciler.core.rules import NO_RULES, Rules, parse_approval
-from reconciler.ledger import Ledger
+from reconciler.core.model.address import Address
+from reconciler.core.plan.approvals import NO_RULES, Rules, parse_approval
+from reconciler.core.plan.document import Document
+from reconciler.ledger.ledger import Ledger
+from reconciler.workflow.adopt import judge, seek_named, take_in
+from reconciler.workflow.lookup import raw_answers, raw_request
 from tests.conftest import MakeRoute
 from tests.ledger.repositories import KEY
 from tests.postgres import Cluster
@@ -44,7 +45,7 @@ def told(route: MakeRoute, tmp_path: Path, postgres: Cluster, monkeypatch: pytes
 
 def by_hand(told: Route, method: str, path: str, body: object = None) -> None:
     with told.session() as session:
-        list(workflow.raw_answers(session, workflow.raw_request(method, path, [], body), all_pages=False))
+        list(raw_answers(session, raw_request(method, path, [], body), all_pages=False))
 
 
 def touch(told: Route) -> None:
@@ -114,8 +115,8 @@ def test_who_touched_many_is_asked_for_once(told: Route) -> None:
 def test_adopting_says_that_it_is_ours_all_the_same(told: Route) -> None:
     touch(told)
     with told.session() as session:
-        sought = workflow.seek_named(session, [Address("contact", "25")], "growth")
-        workflow.adopt(session, sought, workflow.judged(session, sought))
+        sought = seek_named(session, [Address("contact", "25")], "growth")
+        take_in(session, sought, judge(session, sought))
     assert changes(told.document(told.manifest(ONE))) == GOING
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.core.values import fold, skeleton
+from reconciler.core.model.spelling import fold, skeleton
 from reconciler.errors import Invalid
+from reconciler.manifest.read import read_manifest
 from reconciler.manifest.reader import Document, Events, read, read_far
-from reconciler.workflow import read_manifest
 
 
 def told(folder: Path, text: str) -> list[str]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import event, given
 
-from reconciler.core.document import Document
-from reconciler.core.outcome import Outcome
+from reconciler.core.model.outcome import Outcome
+from reconciler.core.plan.document import Document
 from tests.properties.worlds import World, on_route, worlds
 from tests.route import Route, changes
 

@@ -7,11 +7,12 @@ from typing import Any
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from reconciler import workflow
-from reconciler.core.address import LinkName
-from reconciler.core.change import Action, LinkChange
-from reconciler.core.order import Step
-from reconciler.core.values import fold
+from reconciler.core.model.address import LinkName
+from reconciler.core.model.change import Action, LinkChange
+from reconciler.core.model.spelling import fold
+from reconciler.core.plan.order import Step
+from reconciler.workflow.apply import carry_out, prepare
+from reconciler.workflow.planfile import planned_manifest
 from tests.properties.worlds import LIMITS, Doc, World, on_route, some
 from tests.route import Route
 from tests.soak import times
@@ -85,8 +86,8 @@ def _carried_out(told: Route, manifest: Doc) -> tuple[Step, ...]:
         event(f"refused {found['refused'][0]['gate']}")
         return ()
     with told.session() as session:
-        work = workflow.ready(session, found, workflow.planned_manifest(found))
-        for outcome in workflow.carry_out(session, work, told.clock.stopped):
+        work = prepare(session, found, planned_manifest(found))
+        for outcome in carry_out(session, work, told.clock.stopped):
             event(f"{outcome.status} {outcome.change.action}: {outcome.reason[:30]}")
         return work.planned.plan.steps
 

@@ -10,10 +10,10 @@ from typing import Any
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from reconciler.core.address import LinkName
-from reconciler.core.change import Action
-from reconciler.core.memory import GOVERNED, Memory, Tie
-from reconciler.ledger import Ledger
+from reconciler.core.model.address import LinkName
+from reconciler.core.model.change import Action
+from reconciler.core.model.recorded import GOVERNED, Recorded, Tie
+from reconciler.ledger.ledger import Ledger
 from tests.gates.test_saved_plans import Killed, killed_after, killed_before
 from tests.properties.test_convergence import carried_along
 from tests.properties.worlds import LIMITS, Doc, World, manifests, on_route, seeds
@@ -39,12 +39,12 @@ def live(told: Route) -> tuple[Ids, Ties]:
     return ids, ties | {(LinkName("company", "tags"), id, end) for id, doc in companies.items() for end in doc["tags"]}
 
 
-def memory(told: Route) -> Memory:
+def memory(told: Route) -> Recorded:
     assert told.ledger
     return told.ledger.memory(told.app_id())
 
 
-def owned(found: Memory) -> tuple[Ids, Ties]:
+def owned(found: Recorded) -> tuple[Ids, Ties]:
     """What the ledger calls ours."""
     ties = {
         (LinkName(record.kind, field), record.id, end)
@@ -205,7 +205,7 @@ def test_after_a_crash_between_any_two_calls_an_apply_ends_as_declared_with_a_le
         told.ledger.close()
 
 
-def _check_ledger(told: Route, found: Memory, before_ids: Ids, before_ties: Ties) -> None:
+def _check_ledger(told: Route, found: Recorded, before_ids: Ids, before_ties: Ties) -> None:
     ids, ties = live(told)
     mine, made = owned(found)
     assert mine & before_ids == set()

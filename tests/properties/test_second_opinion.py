@@ -8,10 +8,11 @@ from deepdiff import DeepDiff
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.address import Address
-from reconciler.core.diff import diff
-from reconciler.core.policy import Policy
-from reconciler.core.resource import Fields, Live, Manifest, Resource, Snapshot, Workspace
+from reconciler.core.compare.diff import diff
+from reconciler.core.model.address import Address
+from reconciler.core.model.desired import Fields, Manifest, Resource
+from reconciler.core.model.live import Live, Snapshot, Workspace
+from reconciler.core.model.policy import Policy
 from reconciler.errors import Mark
 from reconciler.kinds import KINDS
 from tests.soak import times

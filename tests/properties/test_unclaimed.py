@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from reconciler.workflow import Planned
+from reconciler.workflow.session import Proposal
 from tests.properties.worlds import Doc, World, on_route, worlds
 from tests.route import Route
 
@@ -20,7 +20,7 @@ def state(told: Route, kind: str) -> dict[str, Doc]:
     return copy.deepcopy(told.box.ws.store.table(kind).docs)
 
 
-def entries(world: World, planned: Planned, section: str, kind: str) -> dict[str, Doc]:
+def entries(world: World, planned: Proposal, section: str, kind: str) -> dict[str, Doc]:
     """The entry that each live thing is, by the order in which both were read."""
     resources = {a: r for a, r in planned.manifest.resources.items() if a.kind == kind}
     by_name = {(r.by, r.key.lower()): a for a, r in resources.items()}

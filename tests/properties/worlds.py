@@ -11,8 +11,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reconciler.ledger import Ledger
-from reconciler.sandbox import Sandbox
+from reconciler.ledger.ledger import Ledger
+from reconciler.sandbox.app import Sandbox
 from tests.route import WIDE, Clock, Route
 
 Doc = dict[str, Any]

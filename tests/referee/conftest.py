@@ -10,7 +10,8 @@ import httpx
 import pytest
 from intercom import Intercom
 
-from reconciler.sandbox import Sandbox, serve
+from reconciler.sandbox.app import Sandbox
+from reconciler.sandbox.server import serve
 
 APP = {"client_id": "c1", "client_secret": "s1", "redirect_uris": ["https://a.example/back"]}
 MakeSdk = Callable[..., Intercom]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.sandbox import Sandbox
+from reconciler.sandbox.app import Sandbox
 from tests.referee.description import DESCRIPTION, VERSION, Description, absent
 from tests.referee.recording import FOLDER, Exchange, read, record
 

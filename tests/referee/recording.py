@@ -9,8 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.sandbox.app import Sandbox
+from reconciler.sandbox.call import Call, Reply
+
 if TYPE_CHECKING:
-    from reconciler.sandbox import Sandbox
+    from reconciler.sandbox.app import Sandbox
     from reconciler.sandbox.call import Call, Reply
 
 FOLDER = "RECONCILER_REFEREE"  # the environment variable that names where to record; processes that tests start inherit it

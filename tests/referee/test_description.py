@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.sandbox import Sandbox
+from reconciler.sandbox.app import Sandbox
 from tests.referee.description import DESCRIPTION, Description, absent, beside, needs_description
 from tests.referee.recording import LISTED, Exchange, heard, shape, slim
 from tests.sandbox.calling import Caller

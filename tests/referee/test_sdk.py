@@ -29,7 +29,7 @@ from intercom.core import ApiError
 from intercom.errors import BadRequestError, NotFoundError, UnauthorizedError, UnprocessableEntityError
 from intercom.types import TagCompanyRequestCompaniesItem, TagMultipleUsersRequestUsersItem
 
-from reconciler.sandbox import Sandbox
+from reconciler.sandbox.app import Sandbox
 from tests.referee.conftest import MakeSdk
 
 Raw = Callable[..., httpx.Response]
@@ -56,8 +56,6 @@ def code_of(error: ApiError) -> str:
 
 
 # the nineteen actions
-
-
 def test_01_archive_contact(sdk: Intercom) -> None:
     id = a_contact(sdk)
     archived = sdk.contacts.archive(id)
@@ -203,8 +201,6 @@ def test_oauth_exchange_gives_a_token_that_works(raw: Raw, make_sdk: MakeSdk) ->
 
 
 # what needs more than one call
-
-
 @pytest.fixture
 def crowd(box: Sandbox) -> None:
     """1,000 contacts, each alone in one of 1,000 companies."""
@@ -281,8 +277,6 @@ def test_an_archived_contact_is_out_of_sight_and_keeps_its_external_id(sdk: Inte
 
 
 # errors are the SDK's own
-
-
 def test_401_is_unauthorized(make_sdk: MakeSdk) -> None:
     with pytest.raises(UnauthorizedError) as refused:
         make_sdk("wrong").contacts.find(NOBODY)

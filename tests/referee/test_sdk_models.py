@@ -25,7 +25,7 @@ from intercom import (
     TagList,
 )
 
-from reconciler.sandbox import Sandbox
+from reconciler.sandbox.app import Sandbox
 from tests.sandbox.calling import Caller, filled
 
 SEED = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.core.document import Document
+from reconciler.core.plan.document import Document
 from tests.report.plans import a_change, a_field, a_note, a_plan
 
 PAGE = "https://app.intercom.com/a/apps/ecahpwf5/"

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from reconciler.core.change import Action
-from reconciler.core.document import Document
+from reconciler.core.model.change import Action
+from reconciler.core.plan.document import Document
 
 
 def a_field(path: str, before: Any, after: Any, cause: str | None = None) -> Document:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.document import Document
+from reconciler.core.plan.document import Document
 from reconciler.report import text
 from reconciler.report.html import render
 from tests.report.big import HOSTILE, PAGE, a_hostile_plan, a_large_plan

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from reconciler.core.document import Document
+from reconciler.core.plan.document import Document
 from reconciler.report.markdown import LONGEST, MARKER, prose, render
 from tests.report.big import HOSTILE, PAGE, a_hostile_plan, a_large_plan
 from tests.report.plans import a_change, a_field, a_note, a_plan

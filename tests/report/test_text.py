@@ -8,7 +8,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.change import Action
+from reconciler.core.model.change import Action
 from reconciler.report import text
 from reconciler.report.signs import SIGNS, cells
 from tests.report.plans import a_change, a_field, a_note, a_plan

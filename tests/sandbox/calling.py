@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from reconciler.sandbox import Sandbox
+from reconciler.sandbox.app import Sandbox
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from reconciler.sandbox import Sandbox
+from reconciler.sandbox.app import Sandbox
 from tests.sandbox.calling import Caller
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import reconciler.sandbox
 
-FILES = sorted(Path(reconciler.sandbox.__file__).parent.glob("*.py"))
+FILES = sorted(Path(reconciler.sandbox.__file__).parent.rglob("*.py"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.sandbox import Sandbox
+from reconciler.sandbox.app import Sandbox
 from tests.sandbox.calling import Caller
 
 

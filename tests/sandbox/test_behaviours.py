@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from reconciler.sandbox import Sandbox
+from reconciler.sandbox.app import Sandbox
 from reconciler.sandbox.routes import TABLE
 from tests.sandbox.calling import Caller
 from tests.sandbox.conftest import Clock

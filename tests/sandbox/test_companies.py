@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.sandbox import Sandbox
+from reconciler.sandbox.app import Sandbox
 from tests.sandbox.calling import Caller
 from tests.sandbox.conftest import Clock
 

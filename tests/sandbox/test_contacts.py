@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from reconciler.sandbox import Sandbox
+from reconciler.sandbox.app import Sandbox
 from tests.sandbox.calling import Caller
 from tests.sandbox.conftest import Clock
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.sandbox import ConnectionDropped, Sandbox
+from reconciler.sandbox.app import Sandbox
+from reconciler.sandbox.faults import ConnectionDropped
 from tests.sandbox.calling import Caller
 
 

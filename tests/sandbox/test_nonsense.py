@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from reconciler.sandbox import Sandbox
+from reconciler.sandbox.app import Sandbox
 from reconciler.sandbox.routes import TABLE, Route
 from tests.sandbox.calling import Caller
 

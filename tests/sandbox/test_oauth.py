@@ -7,11 +7,15 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 
-from reconciler.sandbox import Sandbox
+from reconciler.sandbox.app import Sandbox
 from tests.sandbox.calling import Caller
 from tests.sandbox.conftest import Clock
 
-APP = {"client_id": "c1", "client_secret": "s1", "redirect_uris": ["https://a.example/back", "https://b.example/back?x=1", "http://c.example"]}
+APP = {
+    "client_id": "c1",
+    "client_secret": "s1",
+    "redirect_uris": ["https://a.example/back", "https://b.example/back?x=1", "http://c.example"],
+}
 
 
 @pytest.fixture
@@ -34,7 +38,9 @@ def test_the_browser_is_sent_back_with_code_and_state(browser: Caller) -> None:
     assert second.headers["Location"].startswith("https://b.example/back?x=1&code=")
 
 
-@pytest.mark.parametrize("query", ["client_id=c2", "client_id=c1&redirect_uri=https://evil.example", "client_id=c1&redirect_uri=http://c.example"])
+@pytest.mark.parametrize(
+    "query", ["client_id=c2", "client_id=c1&redirect_uri=https://evil.example", "client_id=c1&redirect_uri=http://c.example"]
+)
 def test_an_unregistered_address_gets_a_page_and_no_code(browser: Caller, query: str) -> None:
     answered = browser("GET", f"/oauth?{query}")
     assert (answered.status, "Location" in answered.headers) == (400, False)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.sandbox import Sandbox, load_seed
+from reconciler.sandbox.app import Sandbox
+from reconciler.sandbox.seed import load_seed
 from tests.sandbox.calling import Caller
 
 YAML = """

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from reconciler.sandbox import Sandbox, serve
+from reconciler.sandbox.app import Sandbox
+from reconciler.sandbox.server import serve
 
 
 @pytest.fixture

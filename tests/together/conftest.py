@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.memory import Memory
-from reconciler.ledger import Ledger
+from reconciler.core.model.recorded import Recorded
+from reconciler.ledger.ledger import Ledger
 from tests.desk import desk_at
 from tests.gates.conftest import Bench
 from tests.ledger.repositories import KEY, a_copy
@@ -36,7 +36,7 @@ class Desk(Bench):
     def opens(self, create: bool) -> Ledger | None:
         return Ledger.open(Path(".reconciler"), create=create, address=self.address)
 
-    def memory(self) -> Memory:
+    def memory(self) -> Recorded:
         """What the ledger holds now."""
         ledger = self.opens(False)
         assert ledger

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from reconciler.core.address import LinkName
-from reconciler.core.memory import GOVERNED, Memory, Tie
-from reconciler.core.past import Run
-from reconciler.ledger import Ledger
-from reconciler.sandbox import Sandbox
+from reconciler.core.model.address import LinkName
+from reconciler.core.model.past import Run
+from reconciler.core.model.recorded import GOVERNED, Recorded, Tie
+from reconciler.ledger.ledger import Ledger
+from reconciler.sandbox.app import Sandbox
 
 Doc = dict[str, Any]
 Ids = frozenset[tuple[str, str]]
@@ -57,14 +57,14 @@ def live_behind(box: Asked, companies: Iterable[str], people: Iterable[str]) -> 
     return Live(frozenset(ids), frozenset(ties))
 
 
-def assert_ledger_equals_live(memory: Memory, before: Live, now: Live) -> None:
+def assert_ledger_equals_live(memory: Recorded, before: Live, now: Live) -> None:
     """Ours is exactly what came up since, things and links; all that is recorded is there."""
     ours = assert_ledger_is_true(memory, before, now)
     assert ours.ids == now.ids - before.ids
     assert ours.ties == now.ties - before.ties
 
 
-def assert_ledger_is_true(memory: Memory, before: Live, now: Live) -> Live:
+def assert_ledger_is_true(memory: Recorded, before: Live, now: Live) -> Live:
     """What is recorded is there, and nothing is called ours that was there before us; the answer is what is called so."""
     records = [record for record in memory.records.values() if not record.deleted]
     held = {

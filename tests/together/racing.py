@@ -11,16 +11,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from reconciler import workflow
-from reconciler.core.document import Enclosed, saved
-from reconciler.core.outcome import Outcome, Status
-from reconciler.core.resource import Manifest
+from reconciler.core.model.desired import Manifest
+from reconciler.core.model.outcome import Outcome, Status
+from reconciler.core.plan.saved import Enclosed, saved
 from reconciler.errors import Incomplete, ReconcilerError
-from reconciler.intercom.http import Client
-from reconciler.intercom.token import Token
-from reconciler.intercom.wsgi import WsgiAdapter
-from reconciler.ledger import Ledger
-from reconciler.sandbox import Sandbox
+from reconciler.intercom.http.client import Client
+from reconciler.intercom.http.token import Token
+from reconciler.intercom.http.wsgi import WsgiAdapter
+from reconciler.ledger.ledger import Ledger
+from reconciler.manifest.read import read_manifest
+from reconciler.sandbox.app import Sandbox
+from reconciler.workflow.apply import carry_out, prepare, refuse
+from reconciler.workflow.plan import propose
+from reconciler.workflow.recall import locked
+from reconciler.workflow.session import Proposal, Session, connect
 
 # How long one waits for the other before it counts as hung, in seconds.
 PATIENCE = 20.0
@@ -54,26 +58,26 @@ class Side:
     def client(self) -> Client:
         return self.stack.enter_context(Client("http://127.0.0.1", Token(self.box.token), adapter=WsgiAdapter(self.box)))
 
-    def session(self, *, writes: bool) -> workflow.Session:
+    def session(self, *, writes: bool) -> Session:
         if self.ledger is None and (opened := self.opens(writes)):
             self.ledger = self.stack.enter_context(opened)
-        return workflow.connect(self.client, self.ledger, now=self.now, sleep=self.sleep, who=self.who)
+        return connect(self.client, self.ledger, now=self.now, sleep=self.sleep, who=self.who)
 
-    def planned(self, manifest: Manifest) -> workflow.Planned:
-        return workflow.plan(self.session(writes=False), manifest)
+    def planned(self, manifest: Manifest) -> Proposal:
+        return propose(self.session(writes=False), manifest)
 
     def apply(self, manifest: Manifest, ready: Callable[[], object] = lambda: None) -> Ended:
         """Plan, say that it is `ready`, then take the lock and carry it out."""
         ended = Ended()
         try:
             planned = self.planned(manifest)
-            workflow.refuse(planned.plan.refused)
+            refuse(planned.plan.refused)
             ready()
             session = self.session(writes=True)
-            with workflow.locked(session, self.timeout):
+            with locked(session, self.timeout):
                 found = saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found))
-                work = workflow.ready(session, found, manifest)
-                for outcome in workflow.carry_out(session, work, threading.Event()):
+                work = prepare(session, found, manifest)
+                for outcome in carry_out(session, work, threading.Event()):
                     ended.outcomes.append(outcome)
         except ReconcilerError as error:
             return Ended(error.exit_code, str(error), ended.outcomes)
@@ -85,7 +89,7 @@ def read(folder: Path, name: str, text: str) -> Manifest:
     """A manifest as it stands in a file now; what is written there later does not change it."""
     path = folder / name
     path.write_text(text, encoding="utf-8")
-    return workflow.read_manifest([str(path)])
+    return read_manifest([str(path)])
 
 
 def race(sides: tuple[Side, Side], manifests: tuple[Manifest, Manifest], timeout: float, *, held: bool) -> tuple[Ended, Ended]:

@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler import workflow
 from reconciler.cli.running import whoever
-from reconciler.core.past import Run
-from reconciler.intercom.http import Client
-from reconciler.intercom.token import Token
-from reconciler.ledger import Ledger
+from reconciler.core.model.past import Run
+from reconciler.intercom.http.client import Client
+from reconciler.intercom.http.token import Token
+from reconciler.ledger.ledger import Ledger
+from reconciler.manifest.read import read_manifest
+from reconciler.workflow.plan import propose
+from reconciler.workflow.session import connect
 from tests.ledger.repositories import KEY, a_clone, a_copy, around
 from tests.process.driving import TOKEN, Box, Ended, Shell, ended, served
 from tests.together.oracle import Live, assert_ledger_equals_live, assert_once, assert_runs, deeds, live_behind
@@ -120,7 +122,7 @@ class Arena:
     def _left(self, path: Path) -> tuple[object, ...]:
         """What a manifest still wants."""
         with Client(self.box.url, Token(TOKEN)) as client:
-            return workflow.plan(workflow.connect(client), workflow.read_manifest([str(path)])).plan.steps
+            return propose(connect(client), read_manifest([str(path)])).plan.steps
 
     def check_ledger(self) -> None:
         """After all rounds."""

@@ -15,8 +15,8 @@ from typing import IO
 
 import pytest
 
-from reconciler import workflow
-from reconciler.core.past import Run
+from reconciler.core.model.past import Run
+from reconciler.manifest.read import read_manifest
 from tests.process.driving import Running, ended, until
 from tests.together.conftest import AT_ONCE, Desk
 from tests.together.oracle import assert_ledger_is_true, live_in
@@ -182,7 +182,7 @@ def test_a_process_that_is_killed_leaves_a_lease_of_a_minute(desk: Desk) -> None
     assert "holds the lock of this ledger" in desk.err
     with ExitStack() as stack:
         later = Side("zoe on serenity", desk.box, desk.opens, stack, now=lambda: time.time() + 61)
-        assert later.apply(workflow.read_manifest(["m.yaml"])).code == 0
+        assert later.apply(read_manifest(["m.yaml"])).code == 0
     assert desk("apply", "m.yaml", *AT_ONCE) == 0, desk.err
     # What it had in its plan was where the next run looks before its first call, and what it made is ours.
     assert [run.exit_code for run in known_runs(desk)] == [0, 0, None]
@@ -216,7 +216,7 @@ def test_a_killed_create_of_a_lead_is_not_made_again(desk: Desk) -> None:
     assert made > 0
     with ExitStack() as stack:
         later = Side("zoe on serenity", desk.box, desk.opens, stack, now=lambda: time.time() + 61)
-        later.apply(workflow.read_manifest(["m.yaml"]))
+        later.apply(read_manifest(["m.yaml"]))
     assert len(desk.box.ws.store.table("contact").docs) == made
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.past import Run
-from reconciler.core.resource import Manifest
-from reconciler.ledger import Ledger
-from reconciler.sandbox import Sandbox
+from reconciler.core.model.desired import Manifest
+from reconciler.core.model.past import Run
+from reconciler.ledger.ledger import Ledger
+from reconciler.sandbox.app import Sandbox
 from tests.soak import times
 from tests.together.oracle import assert_ledger_equals_live, assert_once, assert_runs, deeds, live_in
 from tests.together.racing import Ended, Side, race, read

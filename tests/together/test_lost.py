@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.ledger import Ledger
-from reconciler.ledger.git import GitLock
+from reconciler.ledger.homes.git import GitLock
+from reconciler.ledger.ledger import Ledger
 from tests.ledger.repositories import KEY, a_clone, a_home
 from tests.postgres import Cluster
 from tests.together.conftest import AT_ONCE, Desk

@@ -6,10 +6,13 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler import workflow
-from reconciler.core.document import Document, document, saved
-from reconciler.core.outcome import Outcome
-from reconciler.core.rules import NO_RULES, Rules
+from reconciler.core.model.outcome import Outcome
+from reconciler.core.plan.approvals import NO_RULES, Rules
+from reconciler.core.plan.document import Document, document
+from reconciler.core.plan.saved import saved
+from reconciler.workflow.apply import carry_out
+from reconciler.workflow.session import Proposal
+from reconciler.workflow.undo import prepare_undo, propose_undo, run_meant
 from tests.route import WIDE, Clock, Route
 
 Doc = dict[str, Any]
@@ -28,10 +31,10 @@ class Patient(threading.Event):
         return self.clock.sleep(timeout or 0.0)
 
 
-def undone(told: Route, run: str = "last", rules: Rules = NO_RULES) -> workflow.Planned:
+def undone(told: Route, run: str = "last", rules: Rules = NO_RULES) -> Proposal:
     """The plan that takes a run back."""
     with told.session() as session:
-        return workflow.undo(session, workflow.run_meant(session, run, None), rules)
+        return propose_undo(session, run_meant(session, run, None), rules)
 
 
 def told_of(told: Route, run: str = "last") -> Document:
@@ -51,14 +54,14 @@ def run(told: Route, **manifest: Any) -> str:
     return runs(told)[0]
 
 
-def carry_out(told: Route, found: Document, rules: Rules = NO_RULES) -> list[Outcome]:
+def carry_out_plan(told: Route, found: Document, rules: Rules = NO_RULES) -> list[Outcome]:
     told.clock.now += 60
     with told.session() as session:
-        return list(workflow.carry_out(session, workflow.ready_undo(session, found, rules), threading.Event()))
+        return list(carry_out(session, prepare_undo(session, found, rules), threading.Event()))
 
 
 def take_back(told: Route, run: str = "last") -> list[Outcome]:
-    return carry_out(told, undo_plan(told, run))
+    return carry_out_plan(told, undo_plan(told, run))
 
 
 def runs(told: Route) -> list[str]:

@@ -9,11 +9,12 @@ from typing import Any
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.document import Document, document, saved
-from reconciler.core.outcome import Outcome
+from reconciler.core.model.outcome import Outcome
+from reconciler.core.plan.document import Document, document
+from reconciler.core.plan.saved import saved
 from tests.properties.worlds import IDS, LIMITS, World, on_route, worlds
 from tests.route import Route
-from tests.undo.back import Doc, carry_out, notes, take_back, undone, workspace
+from tests.undo.back import Doc, carry_out_plan, notes, take_back, undone, workspace
 
 State = dict[str, dict[str, Doc]]
 
@@ -103,7 +104,7 @@ def _taken_back(told: Route) -> Document | None:
     if planned.plan.refused:
         event(f"undo refused: {planned.plan.refused[0].gate}")
         return None
-    outcomes = carry_out(told, saved(told.kinds, planned.plan, "salt"))
+    outcomes = carry_out_plan(told, saved(told.kinds, planned.plan, "salt"))
     for outcome in outcomes:
         event(f"undo: {outcome.change.action} {outcome.change.address.kind} {outcome.status}")
     if any(o.status != "applied" for o in outcomes):

@@ -12,11 +12,16 @@ from typing import Any
 
 import pytest
 
-from reconciler import workflow
-from reconciler.core.image import deeds, destroys, joined, parted
+from reconciler.core.undo.preimage import deeds, destroys
+from reconciler.core.undo.stored import joined, parted
 from reconciler.errors import ReconcilerError, Refused, Usage
 from reconciler.kinds import KINDS
-from reconciler.ledger import Images, Ledger
+from reconciler.ledger.homes.images import Images
+from reconciler.ledger.ledger import Ledger
+from reconciler.workflow.apply import carry_out, prepare
+from reconciler.workflow.planfile import planned_manifest
+from reconciler.workflow.session import Session
+from reconciler.workflow.undo import propose_undo
 from tests.conftest import MakeRoute
 from tests.ledger.repositories import KEY, a_copy, around, git
 from tests.postgres import Cluster
@@ -98,8 +103,8 @@ def test_an_image_reads_back_as_it_was(told: Route) -> None:
     planned = told.planned(told.manifest(PLAN))
     whole = deeds(planned.case, planned.plan.steps, {})
     with told.session() as session:
-        work = workflow.ready(session, told.saved(told.manifest(PLAN)), planned.manifest)
-        list(workflow.carry_out(session, work, Patient(told.clock)))
+        work = prepare(session, told.saved(told.manifest(PLAN)), planned.manifest)
+        list(carry_out(session, work, Patient(told.clock)))
     shared, private = (json.loads(kept(told, suffix).read_text()) for suffix in ("", ".private"))
     image = joined(shared, private, KINDS)
     assert joined(*parted(KINDS, image), KINDS) == image
@@ -118,8 +123,6 @@ def test_a_damaged_image_is_one_sentence(told: Route, text: str) -> None:
 
 
 # ---- when it cannot be kept
-
-
 def blocked(told: Route) -> None:
     """A file where the folder of the images belongs."""
     folder = told.folder / ".reconciler" / "images"
@@ -200,7 +203,7 @@ def test_members_are_read_whole_before_the_first_write(route: MakeRoute) -> None
     first = next(i for i, record in enumerate(told.box.requests) if record.method == "DELETE")
     assert not [r for r in told.box.requests[first:] if r.path.startswith(("/contacts/search", "/companies?tag_id"))]
     with told.session() as session:
-        plan = workflow.undo(session, runs(told)[0])
+        plan = propose_undo(session, runs(told)[0])
         assert len(plan.plan.changes) == 322
     assert before.keys()
 
@@ -214,8 +217,6 @@ def test_what_destroys_and_what_does_not(told: Route) -> None:
 
 
 # ---- homes
-
-
 def test_in_the_git_home_lies_the_shared_part_alone(told: Route, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clone = a_copy(tmp_path / "repositories")
     monkeypatch.chdir(clone)
@@ -260,9 +261,9 @@ def test_where_the_ledger_cannot_be_used_they_go_to_the_folder(told: Route, tmp_
     before = workspace(told)
     with told.session() as session:
         alone = _with(session, images)
-        list(workflow.carry_out(alone, workflow.ready(alone, plan, workflow.planned_manifest(plan)), Patient(told.clock)))
+        list(carry_out(alone, prepare(alone, plan, planned_manifest(plan)), Patient(told.clock)))
         (name,) = {path.name.partition(".")[0] for path in (tmp_path / "spare" / "images").iterdir()}
-        found = workflow.undo(alone, name)
+        found = propose_undo(alone, name)
         assert [str(c.address) for c in found.plan.changes][0] == "company/6"
     assert workspace(told) != before
     assert ledger
@@ -274,11 +275,11 @@ def test_where_neither_can_be_used_nothing_is_destroyed(told: Route, tmp_path: P
     told.ledger = None
     with told.session() as session:
         alone = _with(session, Images.here(tmp_path / "spare"))
-        work = workflow.ready(alone, plan, workflow.planned_manifest(plan))
+        work = prepare(alone, plan, planned_manifest(plan))
         with pytest.raises(Refused, match="pre-images"):
-            list(workflow.carry_out(alone, work, Patient(told.clock)))
+            list(carry_out(alone, work, Patient(told.clock)))
     assert not told.box.writes
 
 
-def _with(session: workflow.Session, images: Images) -> workflow.Session:
+def _with(session: Session, images: Images) -> Session:
     return replace(session, images=images)

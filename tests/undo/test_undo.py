@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
-from reconciler import workflow
-from reconciler.core.outcome import Outcome
-from reconciler.core.policy import Limits, Policy
-from reconciler.core.rules import Rules, parse_approval
+from reconciler.core.model.outcome import Outcome
+from reconciler.core.model.policy import Limits, Policy
+from reconciler.core.plan.approvals import Rules, parse_approval
 from reconciler.errors import Refused, Stale, Usage
+from reconciler.workflow.apply import carry_out, prepare
+from reconciler.workflow.planfile import planned_manifest
+from reconciler.workflow.undo import prepare_undo, run_meant
 from tests.conftest import MakeRoute
 from tests.route import Route, changes
 from tests.sandbox.calling import Caller
-from tests.undo.back import carry_out, notes, run, runs, take_back, told_of, undo_plan, undone, workspace
+from tests.undo.back import carry_out_plan, notes, run, runs, take_back, told_of, undo_plan, undone, workspace
 from tests.undo.conftest import MAL, SEED, WASH, ZOE
 
 DAY = 86400.0
@@ -34,8 +36,6 @@ def by_hand(told: Route, method: str, target: str, body: object = None) -> Any:
 
 
 # ---- what others use by now
-
-
 def test_a_tag_that_others_carry_by_now_stays(told: Route) -> None:
     first = run(told, tags=["new"])
     run(told, tags=["new"], contacts=[{"external_id": "25", "tags": ["new"]}, {"external_id": "26", "tags": ["new"]}])
@@ -77,8 +77,6 @@ def test_a_link_that_another_name_has_too_stays(told: Route) -> None:
 
 
 # ---- what comes back
-
-
 def test_everything_that_can_comes_back(told: Route) -> None:
     before = workspace(told)
     run(
@@ -182,8 +180,6 @@ def test_right_after_the_run_it_is_seen_though_search_lags(route: MakeRoute) -> 
 
 
 # ---- which run
-
-
 def test_a_run_that_did_nothing_is_not_the_last_one(told: Route) -> None:
     wrote = run(told, tags=["vip", "new"])
     assert run(told, tags=["vip", "new"]) != wrote
@@ -194,9 +190,9 @@ def test_the_last_run_may_be_that_of_one_name(told: Route) -> None:
     ours = run(told, tags=["ours"], name="growth")
     theirs = run(told, tags=["theirs"], name="sales")
     with told.session() as session:
-        assert [workflow.run_meant(session, "last", name) for name in ("growth", "sales", None)] == [ours, theirs, theirs]
+        assert [run_meant(session, "last", name) for name in ("growth", "sales", None)] == [ours, theirs, theirs]
         with pytest.raises(Usage, match="under `name: other` yet"):
-            workflow.run_meant(session, "last", "other")
+            run_meant(session, "last", "other")
 
 
 def test_an_older_run_is_taken_back_as_far_as_it_still_stands(told: Route) -> None:
@@ -228,7 +224,7 @@ def test_after_thirty_days_it_is_gone(told: Route) -> None:
     with pytest.raises(Usage, match="thirty days"):
         undone(told, name)
     with pytest.raises(Stale, match="thirty days"):
-        carry_out(told, found)
+        carry_out_plan(told, found)
 
 
 def test_a_run_in_another_workspace_is_refused(told: Route, route: MakeRoute, tmp_path: Path) -> None:
@@ -238,7 +234,7 @@ def test_a_run_in_another_workspace_is_refused(told: Route, route: MakeRoute, tm
     with pytest.raises(Refused, match="workspace"):
         undone(other, name)
     with pytest.raises(Refused, match="workspace"):
-        carry_out(other, found)
+        carry_out_plan(other, found)
     assert not other.box.writes
 
 
@@ -247,8 +243,8 @@ def test_only_what_was_done_is_taken_back(told: Route) -> None:
     contact = {"external_id": "25", "name": "Hoban", "tags": [{"tag": "vip", "state": "absent"}]}
     plan, stop = told.saved(told.manifest({"tags": ["vip"], "contacts": [contact]})), threading.Event()
     with told.session() as session:
-        work = workflow.ready(session, plan, workflow.planned_manifest(plan))
-        for _ in workflow.carry_out(session, work, stop):
+        work = prepare(session, plan, planned_manifest(plan))
+        for _ in carry_out(session, work, stop):
             stop.set()
     (first,) = runs(told)
     told.clock.now += 60
@@ -267,8 +263,6 @@ def test_of_a_lost_answer_what_is_live_says_whether_it_was_done(told: Route) -> 
 
 
 # ---- what changed since
-
-
 def test_a_field_that_changed_since_is_listed_and_left_alone(told: Route) -> None:
     run(told, contacts=[{"external_id": "25", "name": "Hoban", "phone": "+15550108"}, {"external_id": "26", "name": "Z"}])
     by_hand(told, "PUT", f"/contacts/{WASH}", {"name": "Somebody"})
@@ -351,8 +345,6 @@ def test_a_company_that_is_still_going_is_not_made_anew(route: MakeRoute) -> Non
 
 
 # ---- what cannot come back
-
-
 def test_a_new_id_and_what_hangs_on_the_old_one_are_said(told: Route) -> None:
     run(told, tags=[{"name": "vip", "state": "absent"}], companies=[{"company_id": "7", "state": "absent"}])
     said = notes(told_of(told), LOST)
@@ -415,8 +407,6 @@ def test_what_a_create_found_in_place_stays(told: Route) -> None:
 
 
 # ---- gates, and the plan as a file
-
-
 def test_the_limits_are_those_of_the_run(told: Route) -> None:
     tags = [f"t{i}" for i in range(12)]
     name = run(told, tags=tags, policy={"limits": {"creates": 12, "deletes": 11}})
@@ -424,11 +414,11 @@ def test_the_limits_are_those_of_the_run(told: Route) -> None:
     assert (refusal.gate, "12 tags and companies deleted, the limit is 11" in refusal.message) == ("limits.deletes", True)
     plan = undo_plan(told, name)
     with pytest.raises(Refused, match="--approve"):
-        carry_out(told, plan)
+        carry_out_plan(told, plan)
     assert refusal.approve
     rules = Rules(given=(parse_approval(refusal.approve),))
     assert undone(told, name, rules).plan.refused == ()
-    assert statuses(carry_out(told, plan, rules)) == {"applied"}
+    assert statuses(carry_out_plan(told, plan, rules)) == {"applied"}
 
 
 @pytest.mark.parametrize(("ruling", "limit"), [(5, 5), (50, 11)])
@@ -459,9 +449,9 @@ def test_a_saved_undo_that_was_applied_writes_nothing_again(told: Route) -> None
     plan = undo_plan(told)
     assert plan["run"] == runs(told)[0]
     assert "manifest" not in plan
-    assert statuses(carry_out(told, plan)) == {"applied"}
+    assert statuses(carry_out_plan(told, plan)) == {"applied"}
     told.box.forget_requests()
-    assert carry_out(told, plan) == []
+    assert carry_out_plan(told, plan) == []
     assert not told.box.writes
 
 
@@ -470,10 +460,10 @@ def test_a_saved_undo_that_ended_on_the_way_is_finished_by_the_same_file(told: R
     run(told, tags=[{"name": "vip", "state": "absent"}], companies=[{"company_id": "6", "state": "absent"}])
     plan, stop = undo_plan(told), threading.Event()
     with told.session() as session:
-        for _ in workflow.carry_out(session, workflow.ready_undo(session, plan), stop):
+        for _ in carry_out(session, prepare_undo(session, plan), stop):
             stop.set()
     assert workspace(told) != before
-    carry_out(told, plan)
+    carry_out_plan(told, plan)
     assert workspace(told) == before
 
 
@@ -497,13 +487,11 @@ def test_what_changed_after_it_was_planned_makes_it_stale(told: Route, change: C
     change(told)
     told.box.forget_requests()
     with pytest.raises(Stale):
-        carry_out(told, plan)
+        carry_out_plan(told, plan)
     assert not told.box.writes
 
 
 # ---- what the ledger knows then
-
-
 def test_who_owned_what_is_as_before(told: Route) -> None:
     """What comes back is ours if it was; nothing that was somebody else's is pruned or detached later."""
     assert told.ledger
@@ -546,8 +534,6 @@ def test_a_contact_that_an_undo_archived_is_known_under_its_name(told: Route) ->
 
 
 # ---- what an undo plan shows
-
-
 def test_no_e_mail_stands_in_an_undo_plan(told: Route) -> None:
     pilot = {"external_id": "25", "name": "Hoban", "email": "pilot@serenity.example"}
     run(told, contacts=[pilot, {"email": "zoe@serenity.example", "name": "Z"}])

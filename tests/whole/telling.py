@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from reconciler import workflow
-from reconciler.core.document import Document
-from reconciler.core.outcome import Outcome, Status
+from reconciler.core.model.outcome import Outcome, Status
+from reconciler.core.plan.document import Document
 from reconciler.errors import Invalid
-from reconciler.sandbox import Sandbox
+from reconciler.manifest.read import read_manifest
+from reconciler.sandbox.app import Sandbox
 from tests.route import Route, changes
 
 
@@ -56,7 +56,7 @@ def settles(told: Route, written: str | dict[str, Any]) -> list[Outcome]:
 def invalid(told: Route, written: str | dict[str, Any]) -> str:
     """Every problem that the reader finds, as people see them."""
     with pytest.raises(Invalid) as caught:
-        workflow.read_manifest([str(told.manifest(written))])
+        read_manifest([str(told.manifest(written))])
     assert caught.value.exit_code == 65
     return str(caught.value)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.change import Action
-from reconciler.core.outcome import Outcome, Status
+from reconciler.core.model.change import Action
+from reconciler.core.model.outcome import Outcome, Status
 from tests.conftest import MakeRoute
 from tests.route import WIDE, Route, changes, lines
 from tests.whole.telling import company, contact, one, statuses
@@ -39,8 +39,6 @@ def _renamed_by_hand(told: Route, tag_id: str, *, before: str) -> None:
 
 
 # ---- by name
-
-
 def test_a_tag_that_was_renamed_meanwhile_is_not_written_to_under_its_old_name_again(route: MakeRoute) -> None:
     told = route({"tags": [{"name": "vip", "id": "5"}], "contacts": [{"external_id": str(n)} for n in range(120)]}, ledger=True)
     path = told.manifest({"tags": ["vip"], "contacts": _people(120, ["vip"]), "policy": WIDE})
@@ -121,8 +119,6 @@ def test_names_alike_cost_nothing_where_nothing_goes_by_them(route: MakeRoute) -
 
 
 # ---- what the reply says
-
-
 @pytest.mark.parametrize("body", [b'{"type":"tag","id":"999","name":"other"}', b'{"type":"tag","id":null}', b'{"type":"tag","name":"vip"}'])
 def test_a_reply_about_another_target_or_none_is_no_link(route: MakeRoute, body: bytes) -> None:
     told = route({"tags": ["vip"], "contacts": [{"external_id": "25"}]}, ledger=True)
@@ -176,8 +172,6 @@ def test_an_end_whose_answer_says_that_it_is_none_is_no_success(
 
 
 # ---- what a create is answered with
-
-
 def test_a_create_that_is_answered_with_another_declared_thing_is_failed_and_what_needs_it_is_not_done(route: MakeRoute) -> None:
     told = route({"contacts": [{"external_id": str(n)} for n in range(4)]}, ledger=True, rewrites="cut")
     entries = [{"external_id": str(n), "tags": [LONG + "aabb"[n]]} for n in range(4)]

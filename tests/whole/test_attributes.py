@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.outcome import Status
+from reconciler.core.model.outcome import Status
 from tests.conftest import MakeRoute
 from tests.route import Route, changes, lines
 from tests.undo.back import take_back
@@ -24,8 +24,6 @@ def attribute(told: Route, name: str, model: str = "contact") -> dict[str, Any]:
 
 
 # ---- create
-
-
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("model", ["contact", "company"])
 @pytest.mark.parametrize("data_type", TYPES)
@@ -56,8 +54,6 @@ def test_a_list_is_created_from_options_that_are_objects_and_read_as_texts(route
 
 
 # ---- update
-
-
 @pytest.mark.parametrize(
     ("field", "value"),
     [("description", "New"), ("description", ""), ("messenger_writable", True), ("options", ["a", "b", "c"]), ("options", ["b", "a"])],
@@ -109,8 +105,6 @@ def test_an_attribute_of_another_model_or_type_is_not_archived_for_the_declared_
 
 
 # ---- archive and bring back
-
-
 def test_an_attribute_is_archived_and_stays_so(route: MakeRoute) -> None:
     told = route({"attributes": [{"name": "tier"}]})
     written = {"attributes": [{"name": "tier", "model": "contact", "data_type": "string", "state": "archived"}]}
@@ -146,8 +140,6 @@ def test_archiving_one_in_use_fails_with_what_intercom_says(route: MakeRoute) ->
 
 
 # ---- what the reader refuses
-
-
 def test_renamed_from_explains_that_an_attribute_keeps_its_name(route: MakeRoute) -> None:
     said = invalid(route(), {"attributes": [{"name": "tier", "model": "contact", "data_type": "string", "renamed_from": "level"}]})
     assert "keeps its name in Intercom" in said
@@ -180,8 +172,6 @@ def test_the_standard_attributes_are_not_ours(route: MakeRoute) -> None:
 
 
 # ---- who uses them
-
-
 @pytest.mark.parametrize(
     ("section", "entry", "model", "other"),
     [("contacts", {"external_id": "25"}, "contact", "company"), ("companies", {"company_id": "6"}, "company", "contact")],

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.outcome import Status
+from reconciler.core.model.outcome import Status
 from reconciler.errors import IntercomError
 from tests.conftest import MakeRoute
 from tests.route import Route, changes, lines
@@ -28,8 +28,6 @@ PAID = {"name": "paid_subscriber", "model": "company", "data_type": "boolean"}
 
 
 # ---- fields
-
-
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_company_with_every_writable_field_is_created_and_converges(route: MakeRoute, version: str) -> None:
     told = route({"attributes": [PAID]}, version=version)
@@ -109,8 +107,6 @@ def test_a_plan_is_taken_away_by_an_empty_text(route: MakeRoute) -> None:
 
 
 # ---- deletion takes its time
-
-
 class Patience:
     """Something to wait with that lets the sandbox's time pass."""
 
@@ -196,8 +192,6 @@ def test_a_company_written_again_while_it_goes_stays(route: MakeRoute) -> None:
 
 
 # ---- no more than 1,000 for one contact
-
-
 def _of_many(route: MakeRoute, count: int) -> Route:
     ids = [f"c{n}" for n in range(count)]
     return route(
@@ -236,8 +230,6 @@ def test_the_limit_that_only_an_apply_meets_fails_with_the_message(route: MakeRo
 
 
 # ---- how they are read
-
-
 def _many(route: MakeRoute, count: int, **how: Any) -> Route:
     """So many companies, all of which have a user."""
     ids = [f"c{n}" for n in range(count)]

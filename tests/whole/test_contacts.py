@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.outcome import Status
+from reconciler.core.model.outcome import Status
 from reconciler.errors import Stale
 from tests.conftest import MakeRoute
 from tests.route import Route, changes, lines
@@ -38,8 +38,6 @@ WORLD = {
 
 
 # ---- fields
-
-
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_contact_with_every_writable_field_is_created_and_converges(route: MakeRoute, version: str) -> None:
     told = route(WORLD, version=version)
@@ -138,8 +136,6 @@ def test_what_cannot_be_written_or_read_back_cannot_be_declared(route: MakeRoute
 
 
 # ---- role
-
-
 def test_a_lead_becomes_a_user(route: MakeRoute) -> None:
     told = route({"contacts": [{"email": "l@x.example", "role": "lead"}]})
     settles(told, {"contacts": [{"email": "l@x.example", "role": "user"}]})
@@ -157,8 +153,6 @@ def test_a_user_does_not_become_a_lead_and_the_plan_says_so(route: MakeRoute) ->
 
 
 # ---- who is who
-
-
 @pytest.mark.parametrize(
     ("live", "entry", "written"),
     [
@@ -232,8 +226,6 @@ def test_several_leads_with_one_e_mail_are_refused_with_their_ids(route: MakeRou
 
 
 # ---- archive, bring back, delete
-
-
 def test_a_contact_is_archived_once(route: MakeRoute) -> None:
     told = route({"contacts": [{"external_id": "31"}]})
     path = told.manifest({"contacts": [{"external_id": "31", "state": "archived"}]})
@@ -294,8 +286,6 @@ def test_a_contact_that_went_before_us_is_deleted(route: MakeRoute) -> None:
 
 
 # ---- 409 in all its forms
-
-
 def _blind(route: MakeRoute, seed: dict[str, Any], **how: Any) -> Route:
     """A workspace whose search has not seen anybody yet."""
     for entry in seed["contacts"]:
@@ -531,8 +521,6 @@ def test_a_contact_known_only_by_external_id_is_found_while_search_is_blind(rout
 
 
 # ---- merged
-
-
 MERGED = {
     "tags": ["vip"],
     "contacts": [
@@ -679,8 +667,6 @@ def test_merged_while_it_is_created_is_no_success_and_no_twin(route: MakeRoute) 
 
 
 # ---- what a listing of a contact's links does not show
-
-
 def test_a_contact_with_more_than_ten_links_is_read_whole(route: MakeRoute) -> None:
     tags = [f"t{n}" for n in range(31)]
     companies = [f"c{n}" for n in range(31)]

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from reconciler import workflow
-from reconciler.core.address import LinkName
-from reconciler.core.door import Misshapen, links, read_id, thing
-from reconciler.core.outcome import Status
+from reconciler.core.model.address import LinkName
+from reconciler.core.model.body import Misshapen, links, read_id, thing
+from reconciler.core.model.outcome import Status
 from reconciler.errors import IntercomError
 from reconciler.kinds import KINDS
-from reconciler.sandbox import Sandbox
+from reconciler.sandbox.app import Sandbox
+from reconciler.workflow.apply import carry_out, prepare
+from reconciler.workflow.planfile import planned_manifest
 from tests.conftest import MakeRoute
 from tests.route import Route
 
@@ -119,8 +120,6 @@ def test_what_is_unset_or_written_in_another_number_is_a_value() -> None:
 
 
 # ---- on reads: exit 1, in one sentence
-
-
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -143,8 +142,6 @@ def test_a_read_that_holds_something_else_is_a_failed_read(route: MakeRoute, pat
 
 
 # ---- on writes: `failed`, and the run is closed
-
-
 @pytest.mark.parametrize("section", ["companies", "contacts"])
 @pytest.mark.parametrize("part", [{"custom_attributes": [1]}, {"name": {"a": 1}}, {"id": None}, {"id": [5]}])
 def test_a_reply_that_holds_something_else_proves_nothing(route: MakeRoute, section: str, part: dict[str, Any]) -> None:
@@ -179,9 +176,9 @@ def test_what_nobody_foresaw_is_an_outcome_and_the_rest_is_done(route: MakeRoute
     path = told.manifest(MANIFEST)
     found = told.saved(path)
     with told.session() as session:
-        work = workflow.ready(session, found, workflow.planned_manifest(found))
+        work = prepare(session, found, planned_manifest(found))
         _unforeseen(told, where)
-        outcomes = list(workflow.carry_out(session, work, told.clock.stopped))
+        outcomes = list(carry_out(session, work, told.clock.stopped))
     assert sorted(o.status for o in outcomes) == [Status.APPLIED, Status.FAILED]
     (failed,) = [o for o in outcomes if o.status is Status.FAILED]
     assert "unforeseen (KeyError in " in failed.reason
@@ -209,9 +206,9 @@ def test_what_nobody_foresaw_beside_the_calls_is_the_last_outcome(route: MakeRou
 
 def _carried_out(told: Route, found: Any, started: Callable[[Any], None]) -> list[Any]:
     with told.session() as session:
-        work = workflow.ready(session, found, workflow.planned_manifest(found))
+        work = prepare(session, found, planned_manifest(found))
         told.box.forget_requests()
-        return list(workflow.carry_out(session, work, told.clock.stopped, started))
+        return list(carry_out(session, work, told.clock.stopped, started))
 
 
 def test_a_run_whose_outcomes_nobody_takes_any_more_is_closed(route: MakeRoute) -> None:
@@ -219,7 +216,7 @@ def test_a_run_whose_outcomes_nobody_takes_any_more_is_closed(route: MakeRoute) 
     told = route(SEED, ledger=True)
     found = told.saved(told.manifest(MANIFEST))
     with told.session() as session:
-        outcomes = workflow.carry_out(session, workflow.ready(session, found, workflow.planned_manifest(found)), told.clock.stopped)
+        outcomes = carry_out(session, prepare(session, found, planned_manifest(found)), told.clock.stopped)
         next(outcomes)
         outcomes.close()  # type: ignore[attr-defined]  # a generator
     assert told.ledger
@@ -232,7 +229,7 @@ def test_a_look_back_that_nobody_foresaw_leaves_the_deletion_done(route: MakeRou
     told = route({"companies": [{"company_id": "6"}]}, ledger=True, archive_delay=120.0)
     found = told.saved(told.manifest("companies: [{company_id: '6', state: absent}]\n"))
     with told.session() as session:
-        work = workflow.ready(session, found, workflow.planned_manifest(found))
+        work = prepare(session, found, planned_manifest(found))
         resources, steps = work.planned.manifest.resources, work.planned.plan.steps
         performer = Performer(session.client, told.kinds, steps, resources, work.ids, told.clock.sleep, told.clock)
         [outcome] = performer.perform(work.jobs[0], work.ids)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.outcome import Status
-from reconciler.core.plan import Scope
+from reconciler.core.model.outcome import Status
+from reconciler.core.plan.scope import Scope
 from reconciler.kinds import KINDS
-from reconciler.sandbox import contacts as sandbox_contacts
+from reconciler.sandbox.api import contacts as sandbox_contacts
 from reconciler.sandbox.request import Request
 from reconciler.sandbox.routes import Answer
 from reconciler.sandbox.routes import Route as SandboxRoute
@@ -134,8 +134,6 @@ def test_the_matrix_holds_every_field_that_can_be_written() -> None:
 
 
 # ---- what Intercom answers 200 for and does not take
-
-
 def deaf(told: Route, method: str, path: str, answering: Callable[[Request], Answer], *fields: str) -> Callable[[], None]:
     """An endpoint that does not hear some fields any more; what comes back makes it hear again."""
 
@@ -215,7 +213,7 @@ def test_live_showing_another_value_than_it_showed_then_is_drift_and_is_tried_ag
 
 
 def test_the_order_of_a_list_that_live_shows_otherwise_is_held_to_what_it_showed(route: MakeRoute) -> None:
-    from reconciler.sandbox import attributes
+    from reconciler.sandbox.api import attributes
 
     options = [{"value": "a"}, {"value": "b"}]
     told = route({"attributes": [{"name": "meal", "options": options}]}, ledger=True)
@@ -291,7 +289,7 @@ def test_a_thing_that_must_be_made_again_is_made_with_all_that_is_declared(route
 
 
 def test_a_thing_whose_field_is_ineffective_is_still_brought_back(route: MakeRoute) -> None:
-    from reconciler.sandbox import attributes
+    from reconciler.sandbox.api import attributes
 
     told = route({"attributes": [{"name": "tier", "description": "Old"}]}, ledger=True)
     deaf(told, "PUT", "/data_attributes/{id}", attributes.update, "description")
@@ -306,7 +304,7 @@ def test_a_thing_whose_field_is_ineffective_is_still_brought_back(route: MakeRou
 
 def test_one_key_of_the_custom_attributes_is_named_alone(route: MakeRoute) -> None:
     told = route({"companies": [{"company_id": "6", "custom_attributes": {"tier": "a", "seats": 1}}]}, ledger=True)
-    from reconciler.sandbox import companies
+    from reconciler.sandbox.api import companies
 
     def update(request: Request) -> Answer:
         custom = {key: value for key, value in request.body["custom_attributes"].items() if key != "tier"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.outcome import Status
+from reconciler.core.model.outcome import Status
 from tests.conftest import MakeRoute
 from tests.route import Route, changes, lines
 from tests.whole.telling import asked, company, contact, people, settles, statuses
@@ -75,8 +75,6 @@ def test_the_plan_is_the_same_under_every_version(route: MakeRoute) -> None:
 
 
 # ---- POST /tags: skipped and listed from 2.16, one 404 for all before
-
-
 def _many(route: MakeRoute, version: str, count: int, **how: Any) -> tuple[Route, Any]:
     told = route(
         {"contacts": [{"external_id": f"c{n:03}"} for n in range(count)], "companies": [{"company_id": f"k{n:03}"} for n in range(count)]},
@@ -153,8 +151,6 @@ def test_a_bulk_call_is_trusted_only_for_the_ids_that_it_lists(route: MakeRoute,
 
 
 # ---- who was merged: 404 before 2.16, 410 since (the rest is in test_contacts)
-
-
 @pytest.mark.parametrize(("version", "looks"), [("2.14", ["404", "410", "200"]), ("2.15", ["404", "410", "200"]), ("2.16", ["410", "200"])])
 def test_who_was_merged_is_told_by_as_few_reads_as_the_version_allows(route: MakeRoute, version: str, looks: list[str]) -> None:
     told = route({"contacts": [{"external_id": "25"}, {"external_id": "9", "merged_into": "25"}]}, version=version)

@@ -1,0 +1,227 @@
+"""The options that say which ledger is meant, and the rules for pipelines, whose machines are gone when they end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reconciler.cli.running import HOME, in_ci
+from reconciler.errors import Refused, Usage
+from reconciler.report.terminal import Terminal
+
+if TYPE_CHECKING:
+    from reconciler.core.model.desired import Manifest
+    from reconciler.ledger.homes.home import Waiting
+    from reconciler.ledger.homes.images import Images
+    from reconciler.ledger.ledger import Ledger
+    from reconciler.workflow.session import Session
+
+VARIABLE = "RECONCILER_LEDGER"
+# Longer than the lease of a run that was killed, in seconds: who waits so long needs nobody who looks after it.
+LOCK_TIMEOUT = 90.0
+
+
+@dataclass(frozen=True)
+class LedgerChoice:
+    """Which ledger, as the command line says it: "" is the file in `.reconciler/`. `timeout` is how long to wait for its lock, in
+    seconds; `must`: its verb says nothing, and does nothing, without the ledger of a team."""
+
+    address: str = ""
+    timeout: float = LOCK_TIMEOUT
+    must: bool = False
+    told: set[str] = field(default_factory=set, compare=False)
+
+    @property
+    def none(self) -> bool:
+        return self.address == "none"
+
+    def open(self, *, create: bool) -> Ledger | None:
+        """The ledger; None where there is none. One that cannot be used is told of, and does not stop the work; but for one that holds
+        the lock of all who write, or a folder in which something lies that is no file of ours. Raises LedgerUnusable, Usage."""
+        from reconciler.ledger.errors import LedgerUnusable, NotAFile
+
+        if self.none:
+            if create:
+                self._warn(f"--ledger none: {LOST}")
+            return None
+        try:
+            news = self._news(create)
+            ledger = self.sound(create=create)
+        except LedgerUnusable as error:
+            if (self.must and self.address) or isinstance(error, NotAFile):
+                raise
+            self._warn(f"{error}; going on without it: {LOST}")
+            return None
+        if ledger is None and (missed := self._missed()):
+            self._warn(missed)
+        elif news and not (ledger and ledger.warning):
+            Terminal(sys.stderr).say(news)
+        return ledger
+
+    def _news(self, create: bool) -> str:
+        """What there is to say of a ledger that is about to be used for the first time, or is missed. Raises LedgerUnusable."""
+        from reconciler.ledger import key
+
+        path = HOME / "ledger.db"
+        if self.address:
+            if not create or key.key(HOME, os.environ):
+                return ""
+            return f"the digests of this ledger have a new key, {HOME / 'key'}; who shares it needs the key as {key.KEY_VARIABLE}"
+        if path.exists():
+            return ""
+        text = "is a new one, which knows nothing of what was applied from another folder"
+        return f"no ledger here yet: {path} {text}" if create else ""
+
+    def _missed(self) -> str:
+        """What to say where there is no ledger, and something shows that there was one; else nothing."""
+        from reconciler.ledger.errors import LedgerUnusable
+        from reconciler.ledger.homes.choice import home_of
+        from reconciler.ledger.ledger import LOST as COUNTS_AS_LOST
+
+        home = home_of(self.address, HOME, os.environ)
+        try:
+            text = home.missed()
+        except LedgerUnusable:
+            return ""
+        else:
+            return f"the ledger {home.place} {text}: {COUNTS_AS_LOST}" if text else ""
+        finally:
+            home.close()
+
+    def _warn(self, text: str) -> None:
+        """Say it, once a run."""
+        if text not in self.told:
+            self.told.add(text)
+            Terminal(sys.stderr).say(f"warning: {text}")
+
+    def opened(self, *, create: bool) -> Ledger | None:
+        """The ledger; None where there is none. Raises LedgerUnusable, Usage."""
+        from reconciler.ledger.ledger import Ledger
+
+        ledger = Ledger.open(HOME, create=create, address=self.address)
+        if ledger and ledger.warning:
+            self._warn(ledger.warning)
+        return ledger
+
+    def check_name(self, manifest: Manifest) -> None:
+        """Raises Invalid (65) for a manifest without a name where several repositories can reach the ledger."""
+        from reconciler.workflow.ground import check_name
+
+        if place := self._shared():
+            check_name(manifest, place)
+
+    def whose(self, name: str | None) -> str:
+        """The name under which a verb without PATH works. Raises Usage where none is written and the ledger is shared."""
+        if name is None and (place := self._shared()):
+            raise Usage(f"several repositories can reach the ledger {place}, and no `name:` is written here: say whose it is with --name")
+        return name or "default"
+
+    def _shared(self) -> str:
+        """What the ledger is called where several repositories can reach it, else nothing."""
+        from reconciler.ledger.errors import LedgerUnusable
+        from reconciler.ledger.homes.choice import home_of
+
+        if self.none or not self.address:
+            return ""
+        home = home_of(self.address, HOME, os.environ)
+        try:
+            return home.place if home.shared else ""
+        except LedgerUnusable:
+            # Whoever opens it says so.
+            return ""
+        finally:
+            home.close()
+
+    def needed(self, verb: str) -> None:
+        """Raises Usage where a verb that is about the ledger alone is told to use none."""
+        if self.none:
+            raise Usage(f"{verb} needs a ledger; run it without --ledger none, which {VARIABLE} may say too")
+
+    def sound(self, *, create: bool) -> Ledger | None:
+        """The ledger, all of which can be read where it is a file; None where there is none. Raises LedgerUnusable, Usage."""
+        ledger = self.opened(create=create)
+        try:
+            if ledger and not self.address:
+                ledger.examine()
+        except BaseException:
+            if ledger:
+                ledger.close()
+            raise
+        return ledger
+
+    def usable(self) -> Ledger | None:
+        """The ledger; None where there is none, or a file that is damaged, for a verb that may begin a new one. Raises LedgerUnusable."""
+        from reconciler.ledger.errors import LedgerUnusable
+
+        try:
+            return self.sound(create=False)
+        except LedgerUnusable as error:
+            if self.address or not error.damaged:
+                raise
+            Terminal(sys.stderr).say(f"warning: the ledger {error.place} counts as lost, and will be moved aside: {error.what}")
+            return None
+
+    def begun(self, who: str, waiting: Waiting) -> Ledger:
+        """The ledger, a new one where there is none; a file that is damaged is moved aside first. Raises LedgerUnusable, Locked."""
+        from reconciler.ledger.homes.mend import set_aside
+
+        if not self.address and (aside := set_aside(HOME, who, waiting, self._damaged)):
+            Terminal(sys.stderr).say(f"warning: what was {HOME / 'ledger.db'} is {aside} now; a new ledger begins")
+        ledger = self.sound(create=True)
+        assert ledger is not None
+        return ledger
+
+    def _damaged(self) -> bool:
+        from reconciler.ledger.errors import LedgerUnusable
+
+        try:
+            if ledger := self.sound(create=False):
+                ledger.close()
+        except LedgerUnusable as error:
+            return error.damaged
+        return False
+
+    def images(self) -> Images | None:
+        """Where pre-images go when the ledger cannot be used: a folder of this machine, unless no memory is wanted at all."""
+        from reconciler.ledger.homes.images import Images
+
+        return None if self.none else Images.here(HOME)
+
+    def check_pipeline(self, *, without: bool = True) -> None:
+        """Raises Refused (3) in a pipeline whose ledger would be lost with the machine, or could not be read by the next one.
+        `without`: its verb may do without any."""
+        if not in_ci() or self.none:
+            return
+        from reconciler.ledger import key
+
+        if not self.address and not (HOME / "ledger.db").exists():
+            text = f"ledger: CI is set and {HOME / 'ledger.db'} is not there: what is applied would be forgotten with this machine"
+            now = f"give --ledger git or --ledger postgresql://HOST/DATABASE ({VARIABLE})"
+            raise Refused([f"{text}; {now}{', or --ledger none if that is wanted' if without else ''}"])
+        if self.address and not key.key(HOME, os.environ):
+            text = f"ledger: CI is set and the key of its digests is not there; give it as the secret {key.KEY_VARIABLE}"
+            now = f"where somebody applied before, it lies in their {HOME / 'key'}; for the first apply, {key.MAKE_ONE}"
+            raise Refused([f"{text}: {now}"])
+
+
+LOST = "nothing is owned or pruned, there is no drift, no undo and no history, and links that we made are not known"
+
+
+@contextmanager
+def locked(session: Session, memory: LedgerChoice) -> Iterator[None]:
+    """The right to write to the workspace of a session; says so where it was taken over from a holder whose time ran out."""
+    from reconciler.workflow.recall import locked
+
+    with locked(session, memory.timeout) as lock:
+        say_taken_over(lock)
+        yield
+
+
+def say_taken_over(lock: object) -> None:
+    """A warning where a lock was taken over from a holder whose time ran out."""
+    if taken := getattr(lock, "taken_over", ""):
+        Terminal(sys.stderr).say(f"warning: {taken}")

@@ -1,0 +1,149 @@
+"""Cause: why a change is needed, field by field, from what is declared, what was applied and what is live. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.core.model.change import Action, Cause, Change, FieldChange, LinkChange, ThingChange
+from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.kind import Field, Kind
+from reconciler.core.model.recorded import GOVERNED, STATE, Attempt, Record, Recorded, Tie
+
+_GRAVEST = tuple(Cause)
+_GOING = (Action.DELETE, Action.ARCHIVE)
+
+
+def gravest(causes: Iterable[Cause]) -> Cause:
+    """The gravest of some causes."""
+    return min(causes, key=_GRAVEST.index)
+
+
+def explained(kinds: Sequence[Kind], manifest: Manifest, memory: Recorded, changes: Sequence[Change]) -> tuple[Change, ...]:
+    """The changes with their causes; without a ledger they have none."""
+    if not memory.there:
+        return tuple(changes)
+    by_name = {kind.name: kind for kind in kinds}
+    return tuple(_explained(by_name, manifest, memory, change) for change in changes)
+
+
+def _explained(by_name: Mapping[str, Kind], manifest: Manifest, memory: Recorded, change: Change) -> Change:
+    if isinstance(change, LinkChange):
+        return replace(change, cause=_of_link(manifest, memory, change))
+    sides = _Sides(by_name[change.address.kind], memory, change, _record(memory, change), memory.attempt(change.address))
+    if not change.fields:
+        return replace(change, cause=sides.whole())
+    fields = tuple(replace(moved, cause=sides.field(moved)) for moved in change.fields)
+    return replace(change, fields=fields, cause=gravest(f.cause for f in fields if f.cause))
+
+
+def _record(memory: Recorded, change: ThingChange) -> Record | None:
+    """What is recorded of the live thing; of one that is to be made, or took the place of another, what was applied under its address."""
+    found = memory.of(change.address.kind, change.id)
+    then = memory.at(change.address) if found is None and change.action not in _GOING else None
+    return found or (None if then is None or then.buried else then)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """The three sides of one change of a thing, and what was last tried there."""
+
+    kind: Kind
+    memory: Recorded
+    change: ThingChange
+    record: Record | None
+    attempt: Attempt | None
+
+    def whole(self) -> Cause:
+        """The cause of a change that has no fields."""
+        if self.attempt and self.attempt.action == self.change.action:
+            return Cause.UNAPPLIED
+        if self._ended():
+            return Cause.DRIFT
+        if self.record is None and self.memory.created(self.change.address):
+            # A create of ours made it whose answer was lost.
+            return Cause.CONFIG
+        if self.record is None or self.record.deleted:
+            return Cause.FOREIGN if self.change.action in _GOING else Cause.CONFIG
+        return Cause.CONFIG if self.change.action in _GOING else Cause.DRIFT
+
+    def _ended(self) -> bool:
+        """Whether the thing was declared to be gone, and was, and is there again."""
+        if self.change.action not in _GOING:
+            return False
+        then = self.record or self.memory.at(self.change.address)
+        return then is not None and STATE in then.fields
+
+    def field(self, moved: FieldChange) -> Cause:
+        """The cause of one field."""
+        if self.record is None:
+            return self._of_a_stranger(moved)
+        applied = self.record.fields.get(self.memory.digests.plain(moved.path))
+        if applied is None:
+            return self._gone() or (Cause.UNAPPLIED if self._tried(moved) else Cause.CONFIG)
+        if applied == self._claim(moved.path, moved.after):
+            return Cause.DRIFT
+        if not self._gone() and applied == self._claim(moved.path, moved.before):
+            return Cause.UNAPPLIED if self._tried(moved) else Cause.CONFIG
+        return Cause.CONFLICT
+
+    def _of_a_stranger(self, moved: FieldChange) -> Cause:
+        if self._tried(moved):
+            return Cause.UNAPPLIED
+        return Cause.CONFIG if self.change.action in (Action.CREATE, Action.UNARCHIVE) else Cause.FOREIGN
+
+    def _gone(self) -> Cause | None:
+        """A thing that was applied and is not there any more."""
+        return Cause.DRIFT if self.change.action in (Action.CREATE, Action.UNARCHIVE) else None
+
+    def _claim(self, path: str, value: object) -> str:
+        assert self.record is not None
+        return self.memory.digests.claim(self.record.salt, path, _field(self.kind, path).form(value))
+
+    def _tried(self, moved: FieldChange) -> bool:
+        """Whether an earlier apply had this value in its plan, and it was not done."""
+        if self.attempt is None:
+            return False
+        thing = self.memory.digests.thing(self.memory.app_id, self.change.address)
+        wanted = self.memory.digests.claim(thing, moved.path, moved.after)
+        return self.attempt.fields.get(self.memory.digests.plain(moved.path)) == wanted
+
+
+def _field(kind: Kind, path: str) -> Field:
+    return kind.fields.get(path) or kind.fields[path.partition(".")[0]]
+
+
+def _of_link(manifest: Manifest, memory: Recorded, change: LinkChange) -> Cause:
+    record = memory.of(change.address.kind, change.id) or memory.at(change.address)
+    tie = _tie(memory, record, change)
+    attempt = memory.attempt(change.address, change.link.field, change.target)
+    tried = attempt is not None and attempt.action == change.action
+    if change.action is Action.ATTACH:
+        if tie in (Tie.OWNED, Tie.FOUND):
+            return Cause.DRIFT
+        return Cause.UNAPPLIED if tried else Cause.CONFIG
+    if tie == Tie.ABSENT:
+        return Cause.DRIFT
+    if tried:
+        return Cause.UNAPPLIED
+    if tie or memory.tie(change.link, change.address, change.id or "", change.target, change.target_id or ""):
+        return Cause.CONFIG
+    return Cause.DRIFT if _came_later(manifest, record, change) else Cause.FOREIGN
+
+
+def _tie(memory: Recorded, record: Record | None, change: LinkChange) -> str | None:
+    """What is recorded of a link, whose other end may be another live thing by now."""
+    if record is None:
+        return None
+    then = memory.at(change.target)
+    ids = (change.target_id, then.id if then else None)
+    return next((tie for end in ids if end and (tie := record.tie(change.link.field, end))), None)
+
+
+def _came_later(manifest: Manifest, record: Record | None, change: LinkChange) -> bool:
+    """Whether a link that nobody declares came after the list had been the authority over it: the list did not have it then."""
+    resource: Resource | None = manifest.resources.get(change.address)
+    written = resource.links.get(change.link.field) if resource else None
+    named = written is not None and change.target in written.absent
+    governed = record.tie(change.link.field, GOVERNED) if record else None
+    return not named and governed is not None and governed == manifest.policy.links

@@ -1,0 +1,72 @@
+"""Doubt: what the ledger believes of us and a look at the workspace shows to be otherwise. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.change import Action
+from reconciler.core.model.desired import Manifest
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Live, Snapshot
+from reconciler.core.model.recorded import GOVERNED, Attempt, Place, Recorded, Tie
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What is no longer believed. `disproved` are writes whose answer was lost and that a strong read shows to be undone, each as its
+    place and when it was sent; `undone` are links that we made and somebody took away, as (kind, id, list, id of the other end)."""
+
+    disproved: tuple[tuple[Place, float], ...] = ()
+    undone: tuple[tuple[str, str, str, str], ...] = ()
+
+
+def doubts(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Recorded) -> Doubts:
+    """Hold what is remembered against what was seen."""
+    return Doubts(tuple(_disproved(kinds, manifest, live, memory)), tuple(_undone(live, memory)))
+
+
+def _undone(live: Snapshot, memory: Recorded) -> Iterator[tuple[str, str, str, str]]:
+    """Links of ours that the whole list of their source does not show."""
+    for (kind, live_id), record in memory.records.items():
+        if not record.tied:
+            continue
+        for field, held in record.links.items():
+            link = LinkName(kind, field)
+            seen = live.links.get(link, {}).get(live_id)
+            if seen is not None and (link, live_id) not in live.cut:
+                gone = (end for end, tie in held.items() if tie == Tie.OWNED and end != GOVERNED and end not in seen)
+                yield from ((kind, live_id, field, end) for end in gone)
+
+
+def _disproved(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Recorded) -> Iterator[tuple[Place, float]]:
+    lost = {place: attempt for place, attempt in memory.attempts.items() if attempt.lost}
+    if not lost:
+        return
+    seen = (thing.address for name in live.listed for thing in live.things.get(name, {}).values())
+    named = {memory.digests.thing(memory.app_id, address): address for address in (*seen, *manifest.resources)}
+    for place, attempt in lost.items():
+        if _absent(manifest, live, named, place, attempt):
+            yield place, attempt.intended
+
+
+def _absent(manifest: Manifest, live: Snapshot, named: Mapping[str, Address], place: Place, attempt: Attempt) -> bool:
+    """Whether what a write would have made is known not to be there."""
+    address = named.get(place.thing)
+    if attempt.action == Action.CREATE:
+        return attempt.kind in live.listed if address is None else _found(live, address) is None and address not in live.withheld
+    source = _found(live, address) if address else None
+    link = LinkName(attempt.kind, place.link)
+    ends = live.links.get(link, {}).get(source.id) if source else None
+    if attempt.action != Action.ATTACH or source is None or ends is None or (link, source.id) in live.cut:
+        return False
+    target = named.get(place.target)
+    end = _found(live, target) if target else None
+    return end is None or end.id not in ends
+
+
+def _found(live: Snapshot, address: Address) -> Live | None:
+    """The live thing of an address, declared or not."""
+    things = live.things.get(address.kind, {})
+    return live.of(address) or next((thing for thing in things.values() if thing.address == address), None)

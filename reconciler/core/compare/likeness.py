@@ -1,0 +1,298 @@
+"""Renames that nobody declared: something is new, and something like it goes or is left behind. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from enum import IntEnum
+from typing import Any
+
+from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.change import Action, Change, LinkChange, ThingChange, Use
+from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Live, Snapshot
+from reconciler.core.model.note import Note
+from reconciler.core.model.paths import live_value
+from reconciler.core.model.recorded import FORMER, Record, Recorded
+from reconciler.core.model.refusal import Refusal
+
+# From so much likeness on two names are more often one thing than two; and so many of those who get the new one have the old one.
+LIKE, SHARED = 0.6, 0.5
+# Names are compared letter by letter only where there are so few pairs of them; else by their form alone.
+PAIRS = 20_000
+# So many claims are held against recorded ones, each by a digest.
+CLAIMS = 200_000
+# So many things of the past are looked at for a rename, of a kind whose things are read one by one.
+LOOKS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Something new and something that goes, or is left behind, that may be one thing under two names."""
+
+    kind: Kind
+    old: Live
+    new: ThingChange
+    # The deletion of the old one, where the plan has it.
+    gone: ThingChange | None
+    # How many get the new one, and how many of these have the old one.
+    getting: int
+    shared: int
+    # Whether the ledger knows the new name as one that the old thing had.
+    once: bool
+
+    def used(self, uses: Sequence[Use]) -> bool:
+        """Whether somebody has the old one, or nobody can say that nobody has."""
+        return not uses or any(use.number is None or use.number > 0 for use in uses)
+
+
+def pairs(
+    kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Recorded, changes: Sequence[Change], arriving: Sequence[Change]
+) -> Iterator[Pair]:
+    """What may be one thing under two names, though nobody wrote that down. A tombstone is an answer: what it takes is no question.
+
+    `arriving` are all changes, also those that the plan leaves out: what comes later is no less the new name of what goes now.
+    """
+    coming = [c for c in arriving if isinstance(c, ThingChange) and c.action is Action.CREATE]
+    getting = _getting(arriving) if coming else {}
+    for kind in (kind for kind in kinds if not kind.lenient):
+        gone = {c.id: c for c in changes if isinstance(c, ThingChange) and _pruned(kind, c, manifest)}
+        new = [change for change in coming if change.address.kind == kind.name]
+        left = _left(kind, manifest, live, memory, gone) if new else []
+        closely = len(new) * len(left) <= PAIRS
+        things, traits = {old.id: old for old in left}, {} if closely else _traits(kind, left, memory)
+        for change in new:
+            getters = getting.get(change.address, frozenset())
+            shared = Counter(end for link, source in getters for end in live.links.get(link, {}).get(source, ()))
+            near = things.keys() if closely else things.keys() & (shared.keys() | _in_common(kind, change, traits, memory))
+            asked = [(_likeness(kind, things[live_id], change, memory, closely), things[live_id]) for live_id in sorted(near)]
+            asked = [(max(how, Likeness.SHARED if getters and shared[old.id] >= SHARED * len(getters) else 0), old) for how, old in asked]
+            best = max((how for how, _ in asked), default=0)
+            # What is surely like one is not asked of all that have some members in common with it.
+            for how, old in asked:
+                if how and (how == best or best <= Likeness.SHARED):
+                    yield Pair(kind, old, change, gone.get(old.id), len(getters), shared[old.id], how is Likeness.ONCE)
+
+
+def _pruned(kind: Kind, change: ThingChange, manifest: Manifest) -> bool:
+    return change.action is Action.DELETE and change.address.kind == kind.name and change.address not in manifest.resources
+
+
+def _left(kind: Kind, manifest: Manifest, live: Snapshot, memory: Recorded, gone: Mapping[str | None, ThingChange]) -> list[Live]:
+    """The live things that the plan deletes, or that an earlier one knew and nobody declares any more."""
+    things, paired = live.things.get(kind.name, {}), set(live.pairs.values())
+    known = {record.id for record in undeclared(kind, manifest, memory) if not memory.files.unread(record)}
+    ids = {live_id for live_id in (*gone, *known) if live_id in things and live_id not in paired}
+    return [things[live_id] for live_id in sorted(filter(None, ids)) if not kind.dormant(things[live_id])]
+
+
+def undeclared(kind: Kind, manifest: Manifest, memory: Recorded) -> list[Record]:
+    """What is recorded of a kind, and has no address of the manifest."""
+    records = [r for r in memory.records.values() if r.kind == kind.name and not r.deleted]
+    if not records:
+        return []
+    addresses = (a for a in (*manifest.resources, *manifest.beside) if a.kind == kind.name)
+    declared = {memory.digests.thing(memory.app_id, address) for address in addresses}
+    return [record for record in records if record.thing not in declared]
+
+
+def _getting(changes: Sequence[Change]) -> Mapping[Address, Set[tuple[LinkName, str]]]:
+    """Who gets which thing, by the kind of link and live id."""
+    found: dict[Address, set[tuple[LinkName, str]]] = defaultdict(set)
+    for change in changes:
+        if isinstance(change, LinkChange) and change.action is Action.ATTACH and change.id:
+            found[change.target].add((change.link, change.id))
+    return found
+
+
+class Likeness(IntEnum):
+    """Why two things may be one; the surest last."""
+
+    # Their names are alike.
+    NAME = 1
+    # Many of those who get the new one have the old one.
+    SHARED = 2
+    # Their names are one but for signs and zeros, or people call them the same.
+    SAME = 3
+    # The old one had the new name before.
+    ONCE = 4
+
+
+Trait = tuple[str, Any]
+"""Something by which a new thing may be known as an old one: where it stands, and what."""
+
+
+def _traits(kind: Kind, left: Sequence[Live], memory: Recorded) -> Mapping[Trait, Set[str]]:
+    """The ids of what is left by each trait, so that of many things not each is compared with each."""
+    found: dict[Trait, set[str]] = defaultdict(set)
+    for old in left:
+        record = memory.of(old.kind, old.id)
+        former = [path for path in record.fields if path.startswith(FORMER)] if record else []
+        told = ((name, kind.fields[name].form(old.fields.get(name))) for name in _telling(kind))
+        for trait in (("", form(old.key)), *((FORMER, path) for path in former), *told):
+            found[trait].add(old.id)
+    return found
+
+
+def _in_common(kind: Kind, new: ThingChange, traits: Mapping[Trait, Set[str]], memory: Recorded) -> Set[str]:
+    """The ids of what is left that has a trait in common with what is new."""
+    former = FORMER + memory.digests.thing(memory.app_id, new.address)
+    told = ((field.path, kind.fields[field.path].form(field.after)) for field in new.fields if field.path in _telling(kind) and field.after)
+    return set[str]().union(*(traits.get(trait, ()) for trait in (("", form(new.address.key)), (FORMER, former), *told)))
+
+
+def _telling(kind: Kind) -> Sequence[str]:
+    return [name for name, field in kind.fields.items() if field.telling]
+
+
+def _likeness(kind: Kind, old: Live, new: ThingChange, memory: Recorded, closely: bool) -> int:
+    if memory.had(old.kind, old.id, new.address):
+        return Likeness.ONCE
+    told = [field for field in new.fields if field.path in _telling(kind) and field.after]
+    if form(old.key) == form(new.address.key):
+        return Likeness.SAME
+    if told and all(kind.fields[field.path].same(old.fields.get(field.path), field.after) for field in told):
+        return Likeness.SAME
+    return Likeness.NAME if alike(old.key, new.address.key, closely=closely) else 0
+
+
+_RUN = re.compile(r"0*([0-9]+)|[^\W\d_]+")
+
+
+def form(name: str) -> str:
+    """A name without what people write one time and leave out another: case, zeros in front, blanks and signs between."""
+    return " ".join(run[1] or run[0] for run in _RUN.finditer(name.casefold())) or name.casefold()
+
+
+def alike(one: str, other: str, *, closely: bool = True) -> bool:
+    """Whether two names are more often one thing than two. Numbers are so only where they are the same: 1001 is not like 1002."""
+    if form(one) == form(other):
+        return True
+    if not closely or not all(any(char.isalpha() for char in name) for name in (one, other)):
+        return False
+    return SequenceMatcher(None, one.casefold(), other.casefold()).ratio() >= LIKE
+
+
+def likely(kind: Kind, manifest: Manifest, memory: Recorded) -> Sequence[str]:
+    """The live ids of what left the manifest and may be what is new in it, as far as the ledger can tell before anything is read."""
+    if kind.lenient or not memory.runs:
+        return ()
+    new = [r for a, r in manifest.resources.items() if a.kind == kind.name and not r.gone and memory.at(a) is None]
+    left = undeclared(kind, manifest, memory) if new else []
+    members = _members(kind, {r.address for r in new}, manifest, memory) if left else Counter()
+    coming = _Coming.of(new, len(left), memory)
+    found = (record for record in left if members[record.id] or _may_be(kind, record, coming, memory))
+    return [record.id for record in sorted(found, key=lambda r: (-members[r.id], r.address))][:LOOKS]
+
+
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """What is new of a kind, by what a record may tell of it."""
+
+    # Its names by their form, and its addresses as records keep former ones.
+    forms: Set[str]
+    former: Set[str]
+    # What is compared claim by claim with each record, and name by name: of many things not all.
+    claimed: Sequence[Resource]
+    named: Sequence[Resource]
+
+    @classmethod
+    def of(cls, new: Sequence[Resource], left: int, memory: Recorded) -> _Coming:
+        """What is new, beside so many records that are left."""
+        former = {FORMER + memory.digests.thing(memory.app_id, resource.address) for resource in new}
+        few = len(new) * left <= PAIRS
+        return cls({form(resource.key) for resource in new}, former, new[: CLAIMS // max(left, 1)], new if few else ())
+
+
+def _may_be(kind: Kind, record: Record, coming: _Coming, memory: Recorded) -> bool:
+    name = record.address.partition("/")[2]
+    if form(name) in coming.forms or not coming.former.isdisjoint(record.fields):
+        return True
+    return any(_claims(kind, record, new, memory) for new in coming.claimed) or any(alike(name, new.key) for new in coming.named)
+
+
+def _claims(kind: Kind, record: Record, new: Resource, memory: Recorded) -> bool:
+    """Whether what people call it by is what was recorded."""
+    told = [name for name in _telling(kind) if new.fields.get(name)]
+    claims = (memory.digests.claim(record.salt, name, kind.fields[name].form(new.fields[name])) == record.fields.get(name) for name in told)
+    return bool(told) and all(claims)
+
+
+def _members(kind: Kind, new: Set[Address], manifest: Manifest, memory: Recorded) -> Counter[str]:
+    """The ids that are recorded at the other ends of the links of those who are to get something new: how often each."""
+    found: Counter[str] = Counter()
+    for resource in manifest.resources.values():
+        fields = [field for field, written in resource.links.items() if not new.isdisjoint(written.present)]
+        record = memory.at(resource.address) if fields else None
+        if record:
+            found.update(end for field in fields for end in record.links.get(field, ()))
+    return found
+
+
+# ── what is said of it ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def refusals(found: Sequence[Pair]) -> Iterator[Refusal]:
+    """The gate `rename`: a deletion beside something new that it may be, where somebody loses something by it."""
+    for pair in found:
+        if pair.gone and (pair.shared or pair.used(pair.gone.uses)):
+            text = f"{pair.new.mark}: {question(pair, pair.gone.uses)}; if it is meant as it stands, approve"
+            yield Refusal("rename", text, changes=(pair.gone, pair.new), entries=(pair.new.address, pair.gone.address))
+
+
+def notes(found: Sequence[Pair], uses: Mapping[str, Sequence[Use]]) -> Iterator[Note]:
+    """What may have been a rename and stops nothing: nothing of it is lost in this plan. `uses` say who has an old one, by its id."""
+    for pair in found:
+        told = pair.gone.uses if pair.gone else uses.get(pair.old.id, ())
+        if not pair.gone or not (pair.shared or pair.used(told)):
+            yield Note("renamed", question(pair, told), pair.new.address, pair.new.mark)
+
+
+def question(pair: Pair, uses: Sequence[Use]) -> str:
+    """The question, why it is asked, and the ways to answer it."""
+    old, by = pair.old.key, pair.kind.identities[0].field
+    state = "goes" if pair.gone else "is no longer declared"
+    text = f"{pair.new.address.key!r} is new and {old!r} (id {pair.old.id}) {state}: this looks like a rename"
+    why = [f"{pair.old.kind} {old!r} had that name before"] if pair.once else []
+    why += [f"{pair.shared} of the {pair.getting} who get the new one have the old one"] if pair.shared else []
+    text = f"{text} ({'; '.join(why)})" if why else text
+    end = "archived" if pair.kind.delete is None else "absent"
+    tombstone = f"`{{{by}: {old}, state: {end}}}`"
+    told = _told(uses)
+    if pair.kind.rename:
+        lost = f", or its {told} {'lose it' if pair.gone else 'stay with the old one'}" if told else ""
+        return f"{text}; write `renamed_from: {old}` on the new one{lost}; if they are two, write the tombstone {tombstone}"
+    text = f"{text}, and no {pair.kind.name} can be renamed: its {by} never changes in Intercom"
+    if told:
+        text += f"; its {told} {'lose it' if pair.gone else 'stay with the old one, but for those that are moved'}"
+    if pair.kind.bound:
+        text += f"; {pair.kind.bound} {'are lost with it' if pair.gone else 'stay with it'}"
+    return f"{text}; keep the old {by}, or, if a second one is meant, write the tombstone {tombstone} once all have moved"
+
+
+def _told(uses: Sequence[Use]) -> str:
+    """Who has the old one; empty where nobody does."""
+    told = [f"{use.where} ({'nobody can say how many' if use.number is None else use.number})" for use in uses if use.number != 0]
+    return " and ".join(told)
+
+
+def same_person(kinds: Sequence[Kind], changes: Sequence[Change], left: Sequence[Live]) -> Iterator[Note]:
+    """Notes for creates that look like somebody of ours who left the manifest: the same name, another identity."""
+    by_name = {kind.name: kind for kind in kinds}
+    for change in changes:
+        if isinstance(change, ThingChange) and change.action is Action.CREATE and by_name[change.address.kind].lenient:
+            for thing in left:
+                if thing.kind == change.address.kind and _alike(by_name[thing.kind], change, thing):
+                    text = f"looks like {thing.kind} {thing.key} (id {thing.id}), which is ours and left the manifest: if so, write"
+                    by = next(i.field for i in by_name[thing.kind].identities if i.field == "id" or thing.fields.get(i.field))
+                    was = thing.id if by == "id" else thing.fields[by]
+                    yield Note("renamed", f"{text} `was: {{{by}: {was}}}`", change.address, change.mark)
+
+
+def _alike(kind: Kind, change: ThingChange, thing: Live) -> bool:
+    """Whether all that is claimed besides identities is live there, and that is something personal."""
+    moved = [field for field in change.fields if field.path not in kind.identity and field.path in kind.fields]
+    personal = [field for field in moved if kind.fields[field.path].personal]
+    return bool(personal) and all(kind.fields[f.path].same(live_value(thing, f.path), f.after) for f in personal)

@@ -1,0 +1,63 @@
+"""Named by an id: what an entry may say of the name of the very thing that it means, and what new names may be. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from reconciler.core.compare.match import Index, described
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import Action, Change
+from reconciler.core.model.desired import Resource
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Live
+from reconciler.core.model.refusal import Refusal
+from reconciler.core.model.scalars import has_blank_ends
+from reconciler.core.model.spelling import spelled
+
+
+def name_of(kind: Kind, resource: Resource, thing: Live | None) -> str:
+    """What a thing that an entry means by its id is called once the plan is done; empty for what is named otherwise, and for people."""
+    if resource.by != "id" or kind.person:
+        return ""
+    first = kind.identities[0].field
+    return str(resource.fields.get(first) or (thing.fields.get(first) if thing else None) or "")
+
+
+def misnamed(kind: Kind, resource: Resource, thing: Live, known: Index) -> Refusal | None:
+    """Why the name in an entry that means a thing by its id is not to be believed; None where it is, or is a new name."""
+    first = kind.identities[0]
+    wanted, here = resource.fields.get(first.field), str(thing.fields.get(first.field) or "")
+    if resource.by != "id" or kind.person or wanted is None or spelled(wanted) == spelled(here):
+        return None
+    about = f"{resource.mark}: the {first.field} of the {kind.name} with the id {thing.id} is {here!a}, not {wanted!a}"
+    if resource.gone or kind.rename is None or (resource.former and here not in {key for _, key in resource.former}):
+        return Refusal("identity", f"{about}; correct the one or the other", entries=(resource.address,))
+    if has_blank_ends(wanted):
+        now = "blanks at the ends of a name are taken only as they are live; remove them"
+        return Refusal("identity", f"{about}: {now}", entries=(resource.address,))
+    holders = [t for t in known.get((first.field, first.fold(wanted)), ()) if t.id != thing.id]
+    if holders:
+        told = " and ".join(map(described, holders))
+        text = f"{about}, and to rename it so would make it a twin of {told}; write another name, or merge the two by hand"
+        return Refusal("twins", text, entries=(resource.address,))
+    return None
+
+
+def same_names(kind: Kind, resources: Sequence[Resource], changes: Sequence[Change]) -> Iterator[Refusal]:
+    """Refusals for new names that are those of another entry: two things of one name would come of them."""
+    first = kind.identities[0]
+    declared: dict[str, list[Resource]] = defaultdict(list)
+    for resource in resources if kind.rename else ():
+        if not resource.gone and (key := resource.fields.get(first.field)):
+            declared[first.fold(str(key))].append(resource)
+    naming = {_subject(change) for change in changes if change.action in (Action.CREATE, Action.RENAME)}
+    for several in declared.values():
+        if len(several) > 1 and any(resource.address in naming for resource in several):
+            places = " and ".join(str(resource.mark) for resource in several)
+            text = f"{places}: these {kind.section} would have one name, {several[0].fields[first.field]!a}; give them different ones"
+            yield Refusal("twins", text, entries=tuple(resource.address for resource in several))
+
+
+def _subject(change: Change) -> Address | None:
+    return None if change.target else change.address

@@ -1,0 +1,73 @@
+"""Origin: does a change of the plan follow from a change of the manifest, from an older declaration, or from nothing written?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from reconciler.core.model.change import Action, Cause, Change, LinkChange, ThingChange
+from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.scalars import same
+
+
+class Origin(StrEnum):
+    """Where a change comes from: this change of the manifest, one before it that was never applied, or neither."""
+
+    EXPLAINED = "explained"
+    EARLIER = "earlier"
+    UNEXPLAINED = "unexplained"
+
+
+def origins(kinds: Sequence[Kind], base: Manifest, here: Manifest, changes: Sequence[Change]) -> tuple[Origin, ...]:
+    """The origin of every change, between the manifest of the base and this one. Pure."""
+    merged = {kind.name: {name for name, field in kind.fields.items() if field.merged} for kind in kinds}
+    return tuple(_origin(merged[change.address.kind], base, here, change) for change in changes)
+
+
+def _origin(merged: set[str], base: Manifest, here: Manifest, change: Change) -> Origin:
+    before, now = base.resources.get(change.address), here.resources.get(change.address)
+    if now is None:
+        return _of_orphan(before, change)
+    if isinstance(change, LinkChange):
+        return _of_link(base, here, before, now, change)
+    return Origin.EXPLAINED if before is None or _moved(merged, before, now, change) else Origin.EARLIER
+
+
+def _of_orphan(before: Resource | None, change: Change) -> Origin:
+    """What nobody declares any more: it left the manifest in this change, or in an earlier one, or was never in it."""
+    if before is not None:
+        return Origin.EXPLAINED
+    ours = isinstance(change, ThingChange) and change.cause in (Cause.CONFIG, Cause.UNAPPLIED)
+    return Origin.EARLIER if ours else Origin.UNEXPLAINED
+
+
+def _moved(merged: set[str], before: Resource, now: Resource, change: ThingChange) -> bool:
+    """Whether what the change carries out was written otherwise in the base."""
+    if (before.state, before.former, before.missing) != (now.state, now.former, now.missing):
+        return True
+    return any(not same(_written(merged, before, f.path), _written(merged, now, f.path)) for f in change.fields)
+
+
+def _written(merged: set[str], resource: Resource, path: str) -> object:
+    name, _, key = path.partition(".")
+    if name in merged:
+        return (resource.fields.get(name) or {}).get(key)
+    return resource.fields.get(path)
+
+
+def _of_link(base: Manifest, here: Manifest, before: Resource | None, now: Resource, change: LinkChange) -> Origin:
+    written = now.links.get(change.link.field)
+    old = before.links.get(change.link.field) if before else None
+    wanted = change.target in written.present if written else False
+    named = wanted or (written is not None and change.target in written.absent)
+    was_wanted = change.target in old.present if old else False
+    was_named = was_wanted or (old is not None and change.target in old.absent)
+    if (wanted, named) != (was_wanted, was_named):
+        return Origin.EXPLAINED
+    if change.action is Action.DETACH and not named:
+        # Taken away because the policy lets the list decide: explained by a list or a policy that is new, else by nothing written.
+        new = old is None or base.policy.links != here.policy.links
+        # Only what we attached is taken away under `owned`: it was written once.
+        return Origin.EXPLAINED if new else Origin.EARLIER if here.policy.links == "owned" else Origin.UNEXPLAINED
+    return Origin.EARLIER

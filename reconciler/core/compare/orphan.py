@@ -1,0 +1,209 @@
+"""Orphans: things that are ours and no longer declared; what the policy prunes of them, and what else it has authority over. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from reconciler.core.model import globs
+from reconciler.core.model.address import Address, id_in
+from reconciler.core.model.change import Action, ThingChange
+from reconciler.core.model.desired import Manifest
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Live, Snapshot
+from reconciler.core.model.note import Note
+from reconciler.core.model.recorded import WITHIN, Place, Record, Recorded, Thing, path_of
+from reconciler.errors import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """What nobody declares any more: deletions that the policy wants, notes, and the live things that they are about."""
+
+    changes: tuple[ThingChange, ...] = ()
+    notes: tuple[Note, ...] = ()
+    things: frozenset[Thing] = field(default_factory=frozenset)
+
+
+def candidates(manifest: Manifest, memory: Recorded) -> list[Record]:
+    """What is ours and has no address of the manifest; it may still turn out to be declared under another key."""
+    if not any(record.owned for record in memory.records.values()):
+        return []
+    declared = {memory.digests.thing(memory.app_id, address) for address in (*manifest.resources, *manifest.beside)}
+    return [r for r in memory.records.values() if r.owned and not r.deleted and r.thing not in declared]
+
+
+def orphans(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Recorded, *, whole: bool) -> Orphans:
+    """What is ours and no longer declared, and what `prune: all` has authority over. `whole`: the plan is of the whole manifest.
+
+    A prune needs intent (the policy, and a written section) and ownership (our record of the very live id); never on the first run.
+    """
+    draft = _Draft(kinds, manifest, live, memory, whole)
+    found = (*candidates(manifest, memory), *draft.made_and_not_answered())
+    for record in sorted(found, key=lambda r: (r.kind, r.address, r.id)):
+        if record.name not in draft.declared and draft.is_live(record):
+            draft.consider(record)
+    draft.say_renamed()
+    for kind in kinds:
+        draft.sweep(kind)
+    return Orphans(tuple(draft.changes), tuple(draft.notes), frozenset(draft.things))
+
+
+class _Draft:
+    """What one look at orphans collects on its way."""
+
+    def __init__(self, kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Recorded, whole: bool) -> None:
+        self.kinds = {kind.name: kind for kind in kinds}
+        self.manifest, self.live, self.memory, self.whole = manifest, live, memory, whole
+        self.declared = {(address.kind, live_id) for address, live_id in live.pairs.items()}
+        ends = {(kind.name, link.field): link.target for kind in kinds for link in kind.links}
+        # What other names have linked, whether they came to record it or not.
+        self.tied = {(ends[kind, field], end): name for (kind, _, field, end), name in memory.ties.items() if (kind, field) in ends}
+        self.changes: list[ThingChange] = []
+        self.notes: list[Note] = []
+        self.things: set[Thing] = set()
+
+    def note(self, topic: str, text: str, address: Address) -> None:
+        self.notes.append(Note(topic, text, address))
+
+    def thing(self, record: Record) -> Live | None:
+        return self.live.things.get(record.kind, {}).get(record.id)
+
+    def is_live(self, record: Record) -> bool:
+        """Whether it is live, as far as was looked: what a whole listing lacks is not, nor what its own read did not find. Of a part of
+        a manifest, whose other entries nobody looked at, only what is listed whole can be called an orphan."""
+        kind = self.kinds.get(record.kind)
+        if kind is None or (not self.whole and not kind.whole):
+            return False
+        looked = kind.whole or self.prune(kind) != "never"
+        return self.thing(record) is not None or not looked
+
+    def made_and_not_answered(self) -> Iterator[Record]:
+        """Live things that only a create of ours whose answer was lost can have made, and that nobody declares."""
+        if not any(attempt.lost and attempt.action == Action.CREATE for attempt in self.memory.attempts.values()):
+            return
+        for kind in (kind for kind in self.kinds.values() if kind.whole):
+            for live_id, thing in self.live.things.get(kind.name, {}).items():
+                unknown = (kind.name, live_id) not in self.declared and self.memory.of(kind.name, live_id) is None
+                if unknown and self.memory.created(thing.address):
+                    digests = self.memory.digests
+                    known = digests.thing(self.memory.app_id, thing.address)
+                    file = self._files_of(self.memory.attempts[Place(known)].files)
+                    yield Record(kind.name, live_id, known, digests.address(thing.address), owned=True, file=file)
+
+    def _files_of(self, paths: Sequence[str]) -> str:
+        """The files of a run, which knew them by their paths."""
+        read = {path_of(file): file for file in self.memory.files.read}
+        return "\n".join(read.get(path, f"{WITHIN}{path}") for path in paths)
+
+    def consider(self, record: Record) -> None:
+        """One owned thing that no entry is paired with."""
+        kind, thing = self.kinds[record.kind], self.thing(record)
+        address = thing.address if thing else _address(record)
+        file = ", ".join(map(path_of, record.files))
+        self.things.add(record.name)
+        if unread := self.memory.files.unread(record):
+            text = f"is ours (id {record.id}) and declared in {', '.join(unread)}, which was not given: left alone"
+            self.note("not read", text, address)
+            return
+        spared = self._spared(kind, record, thing) or (self._renamed(kind, record, thing) if thing else "")
+        if thing and file and not spared:
+            self.changes.append(_deletion(kind, thing, file))
+        else:
+            told = f"no longer declared in {file}" if file else "declared nowhere"
+            # What was taken in by its address alone left no manifest.
+            self.note("orphaned", f"ours (id {record.id}), and {told}; {spared or 'left alone'}", address)
+
+    def sweep(self, kind: Kind) -> None:
+        """What `prune: all` has authority over, whoever made it."""
+        scope = getattr(self.manifest.policy.scope, kind.section, ())
+        if self.prune(kind) != "all" or not scope or self._barred(kind):
+            return
+        for live_id, thing in sorted(self.live.things.get(kind.name, {}).items(), key=lambda item: item[1].key):
+            name = (kind.name, live_id)
+            if name not in self.declared and name not in self.things and globs.matches(scope, [thing.key]):
+                self._sweep(kind, thing, self.memory.of(*name))
+
+    def _sweep(self, kind: Kind, thing: Live, record: Record | None) -> None:
+        self.things.add((kind.name, thing.id))
+        if record and (unread := self.memory.files.unread(record)):
+            text = f"is declared in {', '.join(unread)} (id {thing.id}), which was not given: left alone"
+            self.note("not read", text, thing.address)
+        elif spared := self._elsewhere(thing):
+            self.note("orphaned", f"not declared (id {thing.id}): {spared}", thing.address)
+        else:
+            self.changes.append(replace(_deletion(kind, thing, ""), remark="not declared, never ours"))
+
+    def say_renamed(self) -> None:
+        """Owned things that have another name now, while somebody else's has theirs: they stay as they are."""
+        ours = (r for r in self.memory.records.values() if r.owned and not r.deleted and r.name not in self.declared)
+        left = {record.thing: thing for record in ours if record.name not in self.things and (thing := self.thing(record))}
+        for address, live_id in self.live.pairs.items() if left else ():
+            thing = left.get(self.memory.digests.thing(self.memory.app_id, address))
+            if thing is not None:
+                self.things.add((thing.kind, thing.id))
+                text = f"is ours (id {thing.id}) and was {address} when it was applied; another one has that name now (id {live_id})"
+                now = "and is taken for it, while this one stays: if this one is meant, write its `id:` into the entry"
+                self.note("moved", f"{text} {now}", thing.address)
+
+    def prune(self, kind: Kind) -> str:
+        return str(getattr(self.manifest.policy.prune, kind.section, "never"))
+
+    def _spared(self, kind: Kind, record: Record, thing: Live | None) -> str:
+        """Why something of ours is not pruned; empty where it is."""
+        if kind.delete is None or kind.person:
+            return "`reconciler forget` lets it go"
+        if self.prune(kind) == "never":
+            return f"left alone: `policy: prune: {kind.section}: owned` deletes it, `reconciler forget` lets it go"
+        return self._barred(kind) or (self._elsewhere(thing) if thing else "it is not seen any more")
+
+    def _renamed(self, kind: Kind, record: Record, thing: Live) -> str:
+        """Why something is left alone to which somebody gave another name: that name was never declared, so nobody can have meant it."""
+        fold, known = kind.identities[0].fold, _address(record)
+        if self.memory.rewritten(thing.address, record.id):
+            return ""
+        if id_in(known) == record.id:
+            return "" if self._called_so(kind, record, thing) else "somebody renamed it since it was applied: left alone"
+        same = record.thing == self.memory.digests.thing(self.memory.app_id, thing.address) or fold(known.key) == fold(thing.key)
+        return "" if same else f"it was {known} when it was applied, and somebody renamed it: left alone, `reconciler forget` lets it go"
+
+    def _called_so(self, kind: Kind, record: Record, thing: Live) -> bool:
+        """Whether what was declared by its id has the name that was declared with that, if any."""
+        path = kind.identities[0].field
+        claim = self.memory.digests.claim(record.salt, path, kind.fields[path].form(thing.fields[path]))
+        return record.fields.get(path, claim) == claim
+
+    def _barred(self, kind: Kind) -> str:
+        """Why nothing of a kind is pruned in this plan; empty where something may be."""
+        if not self.whole:
+            return "left alone: a plan of a part prunes nothing"
+        if not self.memory.runs:
+            return "left alone: the first run prunes nothing"
+        written = kind.section in self.manifest.sections
+        return "" if written else f"left alone: `{kind.section}:` is not written, so it is not ours"
+
+    def _elsewhere(self, thing: Live) -> str:
+        """Who else has a live thing, or may; empty where nobody does."""
+        other = self.memory.others.get((thing.kind, thing.id))
+        if name := other.name if other else self.tied.get((thing.kind, thing.id)):
+            return f"`name: {name}` has it too, so it is left alone"
+        doubted = (thing.kind, thing.id) in self.live.doubted
+        return "its name looks like another one, so it is left alone" if doubted else ""
+
+
+def _deletion(kind: Kind, thing: Live, file: str) -> ThingChange:
+    people = 1 if kind.person else None
+    return ThingChange(Action.DELETE, thing.address, Mark(file), thing.id, people=people, remark="no longer declared")
+
+
+def _address(record: Record) -> Address:
+    kind, _, key = record.address.partition("/")
+    return Address(kind, key)
+
+
+def foreign(memory: Recorded, live: Snapshot) -> Mapping[str, int]:
+    """How many of the declared things other names have recorded, and this one has not, by name."""
+    mine = (address for address, live_id in live.pairs.items() if memory.of(address.kind, live_id) is None)
+    theirs = (memory.others.get((address.kind, live.pairs[address])) for address in mine)
+    return Counter(other.name for other in theirs if other)

@@ -1,0 +1,198 @@
+"""The cheapest way to look: (what is asked for, what is known) → the next reads. Pure; called until nothing is left to ask."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from reconciler.core.compare.match import Index, Name, index
+from reconciler.core.model.address import Address
+from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.kind import Identity, Kind
+from reconciler.core.model.live import Live
+
+# Keys in one search: its answer then fits one page of the largest size (150, API 2.16).
+BATCH = 150
+# A group holds at most 15 filters (API 2.16, POST /contacts/search).
+GROUP = 15
+# Up to so many wanted things a listing is not even counted.
+FEW = 3
+
+
+class How(StrEnum):
+    """A way to read. GET and FIND are strong: what they do not show is not there. The others lag, or hide things."""
+
+    GET = "get"
+    LIST = "list"
+    REST = "rest"
+    SEARCH = "search"
+    FIND = "find"
+    LOOSE = "loose"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One read: a kind, a way, and the keys of one identity that are asked for."""
+
+    kind: str
+    how: How
+    by: str = ""
+    keys: tuple[str, ...] = ()
+
+
+@dataclass
+class Seen:
+    """What is known of one kind so far: what was found, what was asked, and the ids that are known from elsewhere."""
+
+    ids: dict[Address, str] = field(default_factory=dict)
+    last: dict[Address, str] = field(default_factory=dict)
+    # Live ids that are read though nothing that is declared has them.
+    mentioned: Set[str] = frozenset()
+    things: dict[str, Live] = field(default_factory=dict)
+    asked: set[tuple[How, str, str]] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    strong: set[str] = field(default_factory=set)
+    merged: dict[Name, str] = field(default_factory=dict)
+    unproven: set[Name] = field(default_factory=set)
+    total: int | None = None
+
+    def recall(self, wanted: Iterable[Resource], fold: Callable[[Resource], str]) -> None:
+        """Whose id was known from elsewhere and who was merged, or may have been, is that under its own name too."""
+        for resource in wanted:
+            remembered = self.ids.get(resource.address) or self.last.get(resource.address, "")
+            by_id, name = ("id", remembered), (resource.by, fold(resource))
+            if by_id in self.merged:
+                self.merged.setdefault(name, self.merged[by_id])
+            if by_id in self.unproven:
+                self.unproven.add(name)
+
+    def note(self, read: Read) -> None:
+        """Remember that this was asked."""
+        self.asked.update((read.how, read.by, key) for key in (read.keys or ("",)))
+
+
+def needed(kinds: Sequence[Kind], kind: Kind, manifest: Manifest) -> bool:
+    """Whether a kind must be listed though none of it is declared: to name links, or to type values."""
+    for other in kinds:
+        fields = {name for name, f in other.fields.items() if f.typed_by == kind.name}
+        links = {link.field for link in other.links if link.target == kind.name and kind.whole}
+        if fields or links:
+            for resource in manifest.resources.values():
+                if resource.address.kind == other.name and (fields & resource.fields.keys() or links & resource.links.keys()):
+                    return True
+    return False
+
+
+Question = tuple[Resource | None, str, str]
+
+
+def next_reads(kind: Kind, wanted: Sequence[Resource], seen: Seen, needed: bool = False) -> tuple[Read, ...]:
+    """The reads to make now. `needed`: the kind must be listed though nothing of it is declared. Empty: all is known that can be."""
+    if kind.whole:
+        wants_list = (wanted or needed) and (How.LIST, "", "") not in seen.asked
+        return (Read(kind.name, How.LIST),) if wants_list else ()
+    known = index(kind, seen.things.values(), seen.merged)
+    steps: dict[tuple[How, str], list[str]] = {}
+    for resource in wanted:
+        for by, key in _questions(kind, resource, known):
+            if step := _next_step(kind, resource, by, key, seen):
+                how, asked_by, asked = step
+                steps.setdefault((how, asked_by), []).append(asked)
+                break
+        else:
+            if live_id := _by_memory(kind, resource, known, seen):
+                steps.setdefault((How.GET, "id"), []).append(live_id)
+    return tuple(_batched(kind, steps, seen))
+
+
+def _by_memory(kind: Kind, resource: Resource, known: Index, seen: Seen) -> str | None:
+    """The id under which somebody was known who is found by no name, unless it was asked for already."""
+    live_id = seen.last.get(resource.address)
+    if live_id is None or resource.gone or (How.GET, "id", live_id) in seen.asked or not kind.get:
+        return None
+    names = ((resource.by, resource.key), *resource.former)
+    return None if any((by, kind.identity[by].fold(key)) in known for by, key in names) else live_id
+
+
+def _questions(kind: Kind, resource: Resource, known: Index) -> Iterator[tuple[str, str]]:
+    """What would say which live thing this is, most telling first; nothing once something did."""
+    asked = [(resource.by, resource.key), *resource.former]
+    if not resource.gone:
+        unique = (i.field for i in kind.identities if i.field in kind.fields and kind.fields[i.field].moves)
+        asked += [(name, str(resource.fields[name])) for name in unique if resource.fields.get(name)]
+    for by, key in dict.fromkeys(asked):
+        found = known.get((by, kind.identity[by].fold(key)))
+        # A search that minds the case may have shown only one of a lower rank: somebody of a higher one would be meant.
+        # And a tombstone must mean one alone, or the next run would take the other.
+        if not found or (kind.identity[by].loose and (resource.gone or all(kind.rank(thing) for thing in found))):
+            yield by, key
+        if found:
+            yield from _taking(kind, resource, found, known)
+            return
+
+
+def _taking(kind: Kind, resource: Resource, found: Sequence[Live], known: Index) -> Iterator[tuple[str, str]]:
+    """What would say who else holds a unique value that a thing is to have and has not."""
+    for name, identity in kind.identity.items():
+        value = resource.fields.get(name)
+        if value is None or resource.gone or not kind.fields[name].moves:
+            continue
+        if not any(kind.fields[name].same(thing.fields.get(name), value) for thing in found):
+            held = known.get((name, identity.fold(str(value))), [])
+            if identity.loose or not held:
+                yield name, str(value)
+
+
+def _next_step(kind: Kind, resource: Resource, by: str, key: str, seen: Seen) -> tuple[How, str, str] | None:
+    identity = kind.identity[by]
+    live_id = seen.ids.get(resource.address) if by == resource.by else None
+    if live_id and (How.GET, "id", live_id) not in seen.asked:
+        return How.GET, "id", live_id
+    for how in _ways(kind, identity):
+        if (how, by, key) not in seen.asked:
+            return how, by, key
+    return None
+
+
+def _ways(kind: Kind, identity: Identity) -> Iterator[How]:
+    if kind.search and identity.search:
+        yield How.SEARCH
+    elif kind.listing:
+        yield How.LIST
+    if identity.find:
+        yield How.FIND
+    if identity.loose:
+        yield How.LOOSE
+
+
+def _batched(kind: Kind, steps: dict[tuple[How, str], list[str]], seen: Seen) -> Iterator[Read]:
+    for (how, by), keys in sorted(steps.items()):
+        keys = list(dict.fromkeys(keys))
+        if how is How.LIST:
+            yield from _listing(kind, by, keys, seen)
+            continue
+        size = {How.SEARCH: BATCH, How.LOOSE: GROUP}.get(how, 1)
+        for start in range(0, len(keys), size):
+            yield Read(kind.name, how, by, tuple(keys[start : start + size]))
+
+
+def _listing(kind: Kind, by: str, keys: Sequence[str], seen: Seen) -> Iterator[Read]:
+    """Listing costs a call a page, a point read a call a thing: count first, then take what is cheaper."""
+    assert kind.listing is not None
+    if (How.REST, "", "") in seen.asked or (seen.total is None and len(keys) <= FEW):
+        seen.asked.update((How.LIST, by, key) for key in keys)
+        yield from (Read(kind.name, How.FIND, by, (key,)) for key in keys)
+    elif seen.total is None:
+        yield Read(kind.name, How.LIST)
+    elif math.ceil(seen.total / kind.listing.per_page) - 1 < len(keys):
+        yield Read(kind.name, How.REST)
+    else:
+        seen.asked.update((How.LIST, by, key) for key in keys)
+        yield from (Read(kind.name, How.FIND, by, (key,)) for key in keys)
+
+
+def spellings(identity: Identity, keys: Iterable[str]) -> list[str]:
+    """What to ask a search for: whether it minds the case of an e-mail is not documented, so both forms."""
+    return list(dict.fromkeys(form for key in keys for form in (key, identity.fold(key))))

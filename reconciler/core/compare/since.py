@@ -1,0 +1,48 @@
+"""Since: links that the ledger calls ours, held against when Intercom says that they were made. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.core.model.change import Action, Change, LinkChange
+from reconciler.core.model.desired import Manifest
+from reconciler.core.model.recorded import Recorded
+
+# A link that was made so much later than it became ours, in seconds, was made anew by somebody else, however the clocks differ.
+MARGIN = 10 * 60.0
+
+Ends = tuple[str, str]
+"""The live ids of the source and the target of a link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """When a link was made, in Unix seconds, and by whose id, where Intercom says."""
+
+    at: float
+    who: str = ""
+
+
+def by_ownership(manifest: Manifest, changes: Sequence[Change]) -> Iterator[LinkChange]:
+    """The links that would go for no other reason than that they are ours and no longer written."""
+    if manifest.policy.links != "owned":
+        return
+    for change in changes:
+        if isinstance(change, LinkChange) and change.action is Action.DETACH and change.id and change.target_id:
+            written = manifest.resources[change.address].links.get(change.link.field)
+            if written is None or change.target not in written.absent:
+                yield change
+
+
+def came_later(memory: Recorded, change: LinkChange, made: Mapping[Ends, Made], gap: bool) -> bool:
+    """Whether a link was made after it became ours; where Intercom does not say when it was, whether the ledger lacks runs."""
+    found = made.get((change.id or "", change.target_id or ""))
+    return gap if found is None else found.at > _recorded(memory, change) + MARGIN
+
+
+def _recorded(memory: Recorded, change: LinkChange) -> float:
+    """When a link became ours, as far as is recorded."""
+    record, attempt = memory.of(change.address.kind, change.id), memory.attempt(change.address, change.link.field, change.target)
+    sent = attempt.intended if attempt and attempt.lost else 0.0
+    return max(record.ours_since(change.link.field, change.target_id or "") if record else 0.0, sent)

@@ -1,0 +1,106 @@
+"""Custom attributes get their type: what the manifest does not declare is read as what is live says it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from reconciler.core.compare.choices import among, outside
+from reconciler.core.compare.lasting import SLIP, STAYS, close, twin
+from reconciler.core.model.address import Address
+from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.kind import Field, Kind
+from reconciler.core.model.live import Live, Snapshot
+from reconciler.core.model.refusal import Refusal
+from reconciler.core.model.scalars import is_time, quoted, typed
+
+Typing = tuple[Kind, Live]
+"""A live thing that says of which type a key is, and its kind."""
+
+
+def settle_types(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot) -> tuple[Manifest, tuple[Refusal, ...]]:
+    """The manifest with every value of a merged map typed, and a refusal for each that cannot be: unknown, or of another type."""
+    refusals: list[Refusal] = []
+    merged = {kind.name: [(n, f) for n, f in kind.fields.items() if f.merged and f.typed_by] for kind in kinds}
+    types = {kind.name: {t.key: (kind, t) for t in live.things.get(kind.name, {}).values() if not kind.dormant(t)} for kind in kinds}
+    resources = dict(manifest.resources)
+    for address, resource in manifest.resources.items():
+        fields = dict(_typed_fields(resource, merged[address.kind], manifest, types, refusals))
+        if fields:
+            resources[address] = replace(resource, fields={**resource.fields, **fields})
+    return replace(manifest, resources=resources), tuple(refusals)
+
+
+def _typed_fields(
+    resource: Resource,
+    merged: Sequence[tuple[str, Field]],
+    manifest: Manifest,
+    types: Mapping[str, Mapping[str, Typing]],
+    refusals: list[Refusal],
+) -> Iterator[tuple[str, Any]]:
+    for name, field in merged:
+        values = resource.fields.get(name)
+        if values and field.typed_by:
+            found = {}
+            for key, raw in values.items():
+                if Address(field.typed_by, key) in manifest.resources:
+                    found[key] = raw
+                else:
+                    found[key] = _typed_value(resource, key, raw, types[field.typed_by], refusals)
+            yield name, found
+
+
+def _typed_value(resource: Resource, key: str, raw: Any, types: Mapping[str, Typing], refusals: list[Refusal]) -> Any:
+    owner, known = resource.address.kind, types.get(key)
+    if known is None or not _types(known, owner):
+        names = frozenset(name for name, typing in types.items() if _types(typing, owner))
+        text = f"{resource.mark}: no attribute {quoted(key)} is known for a {owner}{_way_on(key, names)}"
+        refusals.append(Refusal("attribute", text, entries=(resource.address,)))
+        return raw
+    try:
+        return _as_live(*known, raw)
+    except ValueError as error:
+        refusals.append(Refusal("attribute", f"{resource.mark}: {key}: {error}", entries=(resource.address,)))
+        return raw
+
+
+def _types(known: Typing, owner: str) -> bool:
+    return known[1].fields.get("model") in (None, owner)
+
+
+# The same unknown name may stand on every contact.
+@lru_cache(maxsize=256)
+def _way_on(key: str, names: frozenset[str]) -> str:
+    if other := twin(key, names):
+        return f", but {other!a} is, which differs in case, in blanks or invisibly; write that name: {STAYS}"
+    if other := close(key, names, SLIP):
+        return f"; did you mean {quoted(other)}? If not, declare it under `attributes:`"
+    return "; declare it under `attributes:`, or correct the name"
+
+
+def _as_live(kind: Kind, live: Live, raw: Any) -> Any:
+    """A value as the live type has it. Raises ValueError where it cannot be one."""
+    value = typed(raw, str(live.fields.get("data_type")))
+    if choices := outside(kind, live.fields, value):
+        text = f"{value!r} is none of its live {kind.choices}: {among(choices)}"
+        raise ValueError(f"{text}; correct it, or declare the {kind.name} with all of them")
+    return value
+
+
+def time_paths(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot) -> Iterator[tuple[str, str]]:
+    """The fields that hold times, as (kind, path): those that are declared so by their kind, and those that are typed so."""
+    for kind in kinds:
+        for name, field in kind.fields.items():
+            if field.time:
+                yield kind.name, name
+            if field.typed_by:
+                things = [(thing.key, thing.fields) for thing in live.things.get(field.typed_by, {}).values()]
+                things += [(r.address.key, r.fields) for r in manifest.resources.values() if r.address.kind == field.typed_by]
+                yield from ((kind.name, f"{name}.{key}") for key, fields in things if _times(kind, fields))
+
+
+def _times(kind: Kind, fields: Mapping[str, Any]) -> bool:
+    """Whether a thing that says of which type a key is makes it a time of this kind."""
+    return is_time(fields.get("data_type")) and fields.get("model") in (None, kind.name)

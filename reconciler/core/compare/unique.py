@@ -1,0 +1,90 @@
+"""Unique values: who holds one that another is to have, whether it comes free, and what Intercom says where it does not. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+from reconciler.core.compare.match import Index
+from reconciler.core.model.address import Address
+from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Live
+
+
+class Grip(Enum):
+    """What becomes of a unique value that somebody holds."""
+
+    # It moves away in this plan.
+    GIVEN = "given"
+    # It comes free by a deletion, for good.
+    DIES = "dies"
+    # Its holder keeps it, live.
+    KEPT = "kept"
+    # Its holder keeps it in the archive: Intercom answers 409 (reported: intercom-node#333, intercom-ruby#561).
+    ARCHIVED = "archived"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Somebody who holds a value that another is to have."""
+
+    grip: Grip
+    # What it is live, unless it is in the archive and cannot be seen.
+    thing: Live | None
+    # What declares it, if anything does.
+    resource: Resource | None
+
+    def __str__(self) -> str:
+        told = [f"id {self.thing.id}"] if self.thing else []
+        told += [f"declared at {self.resource.mark}"] if self.resource else []
+        return ", ".join(told)
+
+
+@dataclass(frozen=True)
+class Owners:
+    """Who owns the unique values of one kind: by what is live and what is declared."""
+
+    kind: Kind
+    manifest: Manifest
+    index: Index
+    # The addresses of the live things that are declared, by id.
+    names: Mapping[str, Address]
+
+    def of(self, name: str, value: Any, but: Resource) -> Sequence[Holder]:
+        """Whoever holds a value beside the one that is to have it."""
+        key = self.kind.identity[name].fold(str(value))
+        things = self.index.get((name, key), ())
+        found = [self._holder(name, thing) for thing in things if self.names.get(thing.id) != but.address]
+        seen = {holder.resource.address for holder in found if holder.resource}
+        hidden = self.put_away.get((name, key))
+        return found if hidden is None or hidden.address in seen else [*found, Holder(Grip.ARCHIVED, None, hidden)]
+
+    def _holder(self, name: str, thing: Live) -> Holder:
+        address = self.names.get(thing.id)
+        resource = self.manifest.resources.get(address) if address else None
+        if resource is None:
+            return Holder(Grip.KEPT, thing, None)
+        if resource.gone:
+            return Holder(Grip.DIES if resource.state == "absent" else Grip.ARCHIVED, thing, resource)
+        moves = name in resource.fields and not self.kind.fields[name].same(resource.fields[name], thing.fields[name])
+        return Holder(Grip.GIVEN if moves else Grip.KEPT, thing, resource)
+
+    @cached_property
+    def put_away(self) -> Mapping[tuple[str, str], Resource]:
+        """Who is declared to be in the archive and is not live, by the value that names it: it holds that value there."""
+        live, about = set(self.names.values()), self.kind
+        gone = (r for r in self.manifest.resources.values() if r.address.kind == about.name and r.state == "archived")
+        return {(r.by, about.identity[r.by].fold(r.key)): r for r in gone if r.address not in live}
+
+    def share(self, name: str, one: Resource, own: Live | None, holder: Holder) -> bool:
+        """Whether Intercom lets both have the value, as they will be once the plan is done."""
+        mine = {**(own.fields if own else {}), **one.fields}
+        theirs = {**(holder.thing.fields if holder.thing else {}), **(holder.resource.fields if holder.resource else {})}
+        if holder.grip is Grip.ARCHIVED:
+            # In the archive nothing else tells two apart.
+            theirs = {path: value for path, value in theirs.items() if path not in self.kind.identity}
+        return self.kind.fields[name].shared(mine, theirs)

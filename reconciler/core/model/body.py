@@ -1,0 +1,63 @@
+"""The door: a body of Intercom's becomes a thing, and the links in it, only once all that is used of it has its shape. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.core.model.address import LinkName
+from reconciler.core.model.kind import Body, Kind, decode
+from reconciler.core.model.live import Live
+
+# Contacts, companies and segments: 24 hex digits; tags, admins and the like: numbers (recorded examples, API 2.16).
+_ID = re.compile(r"[0-9a-f]{24}|[0-9]{1,20}")
+_WORDS = {str: "a text", int: "a number", float: "a number", bool: "true or false", type(None): "nothing", dict: "an object"}
+
+
+class Misshapen(ValueError):
+    """A body that cannot be what was asked for, and why."""
+
+
+def thing(kind: Kind, body: Any) -> Live:
+    """A thing of a kind. Raises Misshapen."""
+    if not isinstance(body, dict):
+        raise Misshapen(f"is {_word(body)}, not an object")
+    read_id(body)
+    try:
+        found = decode(kind, body)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise Misshapen("has parts that cannot be read") from None
+    for name, types in kind.shapes.items():
+        value = found.fields[name]
+        if type(value) not in types or (type(value) is tuple and not all(type(item) is str for item in value)):
+            raise Misshapen(f"has {_word(value)} as its {name}")
+    if kind.named_by and not found.fields[kind.named_by]:
+        raise Misshapen(f"has no {kind.named_by}")
+    return found
+
+
+def links(kind: Kind, body: Body) -> Mapping[LinkName, tuple[frozenset[str], bool]]:
+    """The links that a thing's own body shows: the ids of the other ends, and whether these are all. Raises Misshapen."""
+    found = {}
+    for link in kind.links:
+        try:
+            items, whole = link.embedded(body)
+            found[link.name] = frozenset([read_id(item) for item in items]), whole
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise Misshapen(f"has {link.field} that cannot be read") from None
+    return found
+
+
+def read_id(body: Any) -> str:
+    """The id of an object. Raises Misshapen for what no id of Intercom's looks like."""
+    if not isinstance(body, dict):
+        raise Misshapen(f"is {_word(body)}, not an object")
+    found = body.get("id")
+    if type(found) not in (str, int) or not _ID.fullmatch(str(found)):
+        raise Misshapen("has an id that is none of Intercom's")
+    return str(found)
+
+
+def _word(value: Any) -> str:
+    return _WORDS.get(type(value), "a list")

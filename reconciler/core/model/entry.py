@@ -1,0 +1,167 @@
+"""What entries of all kinds have in common: the base model, ids, and the types of link lists and custom attributes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from reconciler.core.model.policy import Written
+from reconciler.core.model.scalars import (
+    Flag,
+    Plain,
+    attribute_name,
+    doc,
+    flag,
+    is_null,
+    name,
+    name_as_it_is,
+    refuse_mask,
+    text,
+    time,
+    unquoted,
+)
+
+
+class Entry(Written):
+    """One entry of a section as people write it. What is not written is not ours."""
+
+    protect: Annotated[
+        Flag, doc("Refuses the deletion of this thing, also after its entry is gone, until it is applied without this line.", True)
+    ] = False
+
+
+class Shape(NamedTuple):
+    """What the ids of a kind look like."""
+
+    # A regular expression of the whole id.
+    pattern: str
+    # The id in the words of a message.
+    words: str
+    # One such id, for the reference.
+    example: str
+
+
+# Contacts and companies have the first, tags the second (recorded examples, API 2.16).
+HEX = Shape("[0-9a-f]{24}", "the 24 hex digits", "6762f0dd1bb69f9f00000007")
+DECIMAL = Shape("[1-9][0-9]{0,19}", "the number", "5")
+
+
+def id_of(noun: str, shape: Shape) -> Callable[[Any], str]:
+    """The reader of an id that Intercom gave to a thing."""
+
+    def read(value: Any) -> str:
+        written = name(value)
+        if not re.fullmatch(shape.pattern, written):
+            raise ValueError(f"{written!r} is not the id of a {noun}; write {shape.words} that Intercom shows")
+        return written
+
+    return read
+
+
+def id_schema(shape: Shape) -> WithJsonSchema:
+    """The JSON Schema of an id."""
+    return WithJsonSchema({"type": ["string", "number"], "pattern": f"^{shape.pattern}$"})
+
+
+class _Unwritten(str):
+    """A name that is not written."""
+
+
+def _as_it_is_live(value: Any, info: ValidationInfo) -> str:
+    """A name. Where an id says which thing is meant it may be left out, and stands as it is live, with blanks at its ends too."""
+    if isinstance(value, _Unwritten):
+        # An id that is wrong is told of, and is not among the data.
+        if info.data.get("id") == "":
+            raise PydanticCustomError("missing", "Field required")
+        return ""
+    return name_as_it_is(value) if info.data.get("id") else name(value)
+
+
+def unwritten() -> Any:
+    """The default of a `LiveName`."""
+    return Field(default_factory=_Unwritten, validate_default=True)
+
+
+# The name of a thing that may be named by its `id` too, which is declared before it.
+LiveName = Annotated[str, PlainValidator(_as_it_is_live), WithJsonSchema({"type": ["string", "number", "boolean"], "minLength": 1})]
+
+
+class LinkItem(NamedTuple):
+    """One link of a list: the key of the target, whether it is to be there, and whether the key is an id."""
+
+    key: str
+    present: bool
+    by_id: bool = False
+
+
+def link_to(target: str, shape: Shape) -> Callable[[Any], LinkItem]:
+    """The reader of one link item: `vip`, `{tag: vip, state: absent}`, or `{id: "5"}`."""
+    read_id, long = id_of(target, shape), f"{{{target}: NAME, state: absent}}, or {{id: ID}}"
+
+    def read(value: Any) -> LinkItem:
+        if not isinstance(value, dict):
+            return LinkItem(name(value), present=True)
+        unknown, ends = sorted(set(value) - {target, "id", "state"}), {target, "id"} & set(value)
+        if not ends and (meant := unquoted(value)):
+            raise ValueError(f"is no link to a {target}; if a name with a colon is meant, quote it: {meant}; else write {long}")
+        if unknown or len(ends) != 1:
+            raise ValueError(f"is no link to a {target}; write its name, or {long}")
+        state = value.get("state", "present")
+        if state not in ("present", "absent"):
+            raise ValueError(f"state {str(state)!r} is not known here; write present or absent")
+        by_id = "id" in value
+        return LinkItem(read_id(value["id"]) if by_id else name(value[target]), state == "present", by_id)
+
+    return read
+
+
+def link_schema(target: str, shape: Shape, example: str) -> WithJsonSchema:
+    """The JSON Schema of one link item; `example` is the name of a target."""
+    text = {"type": ["string", "number", "boolean"]}
+    named = {"description": f"The {target}, as its own entry names it.", "examples": [example]}
+    by_id = {"description": f"The {target} whose entry has this `id`.", "examples": [shape.example]}
+    ends = {target: text | named, "id": (id_schema(shape).json_schema or {}) | by_id}
+    state = {"enum": ["present", "absent"], "description": "`absent` removes the link, whatever the policy says.", "examples": ["absent"]}
+    long = [
+        {"type": "object", "properties": {end: about, "state": state}, "required": [end], "additionalProperties": False}
+        for end, about in ends.items()
+    ]
+    return WithJsonSchema({"anyOf": [text, *long]})
+
+
+def _attributes(value: Any) -> Any:
+    if is_null(value):
+        raise ValueError("is empty; write null behind one attribute to clear it, or remove the line")
+    if not isinstance(value, dict):
+        raise ValueError("is no map; write `{name: value}`")
+    for key, item in value.items():
+        if isinstance(item, (dict, list)):
+            raise ValueError(f"{key} is {'a map' if isinstance(item, dict) else 'a list'}; write one value")
+        if isinstance(item, str):
+            # Its type may be known in the workspace only, but a mask is none of any type.
+            _named(key, refuse_mask, item)
+    return {attribute_name(Plain(key)): item for key, item in value.items()}
+
+
+def _named(key: str, check: Callable[[str], None], item: str) -> None:
+    """A check of one value, whose failure says of which."""
+    try:
+        check(item)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
+
+
+Attributes = Annotated[dict[str, Any], BeforeValidator(_attributes), WithJsonSchema({"type": "object"})]
+
+
+def _or_null(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if is_null(value) else read(value)
+
+
+NullableText = Annotated[str | None, PlainValidator(_or_null(text)), WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
+NullableFlag = Annotated[bool | None, PlainValidator(_or_null(flag)), WithJsonSchema({"type": ["boolean", "null"]})]
+NullableTime = Annotated[int | None, PlainValidator(_or_null(time)), WithJsonSchema({"type": ["string", "number", "null"]})]

@@ -1,0 +1,22 @@
+"""A note: what people are to know of a plan and nothing stops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.core.model.address import Address
+from reconciler.errors import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something people should know that is no change. `topic` groups notes in reports; `address` is None for general ones."""
+
+    topic: str
+    message: str
+    address: Address | None = None
+    mark: Mark | None = None
+    # Whether it says that something was sent and never proved, or is not done now though it is declared: no success.
+    held: bool = False
+    # From when on another try is worth it, in Unix seconds; None where only a person can help.
+    until: float | None = None

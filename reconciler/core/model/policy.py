@@ -1,0 +1,240 @@
+"""What a manifest allows: the policy block, as people write it and as the gates read it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema, model_validator
+
+from reconciler.core.model.globs import matches, plain
+from reconciler.core.model.scalars import Name, Text, Time, Whole, doc, not_null, quoted
+
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
+
+
+def _limit(value: Any) -> Any:
+    not_null(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str):
+        if value.isascii() and value.isdigit():
+            return int(value)
+        if (found := _PERCENT.fullmatch(value)) and float(found[1]) <= 100:
+            return value
+    what = "a list" if isinstance(value, list) else "a map" if isinstance(value, dict) else quoted(str(value))
+    raise ValueError(f"{what} is no limit; write a whole number from 0 up, or a percentage from 0% to 100%")
+
+
+Limit = Annotated[
+    int | str,
+    BeforeValidator(_limit),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?%$"}]}),
+]
+
+
+def _number(value: Any) -> Any:
+    found = _limit(value)
+    if isinstance(found, str):
+        raise ValueError(f"{found!r} is a percentage, of which nothing is known here; write a whole number from 0 up")
+    return found
+
+
+Number = Annotated[int, BeforeValidator(_number), WithJsonSchema({"type": "integer", "minimum": 0})]
+
+
+class Written(BaseModel):
+    """Base of everything people write: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# Of the declared contacts, whichever is more: ten of ten thousand say nothing, ten of forty do.
+MISSING = "10 or 2%"
+FEW_MISSING, SHARE_MISSING = 10, 0.02
+
+
+def _missing(value: Any) -> Any:
+    return value if value == MISSING else _limit(value)
+
+
+MissingLimit = Annotated[
+    int | str,
+    BeforeValidator(_missing),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?%$"}, {"const": MISSING}]}),
+]
+
+
+def is_share(limit: int | str) -> bool:
+    """Whether a limit is a share of what is live, which then must be counted."""
+    return isinstance(limit, str) and limit != MISSING
+
+
+class Limits(Written):
+    """How much one plan may do; a plan that goes over is refused. A percentage is taken of what is live."""
+
+    creates: Annotated[Limit, doc("Things created, of all kinds.", 20)] = 100
+    attaches: Annotated[Limit, doc("Links made.", "10%")] = 1000
+    deletes: Annotated[Limit, doc("Tags and companies deleted.", 2)] = 10
+    contact_deletes: Annotated[Limit, doc("Contacts deleted for ever.", 1)] = 0
+    archives: Annotated[Limit, doc("Contacts archived.", 5)] = 10
+    detaches: Annotated[Limit, doc("Links undone. Links that a deletion takes with it do not count.", "1%")] = 100
+    people: Annotated[Limit, doc("Contacts that lose a tag or a company, or are archived or deleted.", 50)] = 500
+    missing: Annotated[
+        MissingLimit,
+        doc("Declared contacts that are not found and are left out. The default is 10, or 2 % of those declared if that is more.", 25),
+    ] = MISSING
+    options: Annotated[Number, doc("Options removed from an attribute while contacts or companies still have them.", 3)] = 0
+
+
+class Prune(Written):
+    """What is deleted when no file declares it: `owned` means what we created or adopted, `all` also what others made, within `scope`."""
+
+    tags: Annotated[Literal["never", "owned", "all"], doc("Which undeclared tags are deleted.", "owned")] = "never"
+    companies: Annotated[Literal["never", "owned", "all"], doc("Which undeclared companies are deleted.", "never")] = "never"
+
+
+class Reach(Written):
+    """What `prune: all` may delete. It is required there."""
+
+    tags: Annotated[tuple[Name, ...], doc("The tags that `prune: {tags: all}` may delete, as globs of names.", ["growth/*"])] = ()
+    companies: Annotated[
+        tuple[Name, ...], doc("The companies that `prune: {companies: all}` may delete, as globs of company_ids.", ["test-*"])
+    ] = ()
+
+
+class Policy(Written):
+    """How strict the manifest is, and what one plan may do. The same key in two files is an error."""
+
+    links: Annotated[
+        Literal["owned", "additive", "declared", "exact"],
+        doc(
+            "Which links a written list removes: `owned` those that we attached, `additive` only those with `state: absent`, "
+            "`declared` those to any declared thing, `exact` all others.",
+            "additive",
+        ),
+    ] = "owned"
+    prune: Annotated[Prune, doc("What happens to things that no file declares any more.", {"tags": "owned"})] = Prune()
+    scope: Annotated[Reach, doc("The names that `prune: all` may delete.", {"tags": ["growth/*"]})] = Reach()
+    undeclared_tags: Annotated[
+        Literal["ignore", "report", "drift"],
+        doc("Live tags that no file declares: say nothing, list them, or count them as drift.", "drift"),
+    ] = "report"
+    missing_contacts: Annotated[
+        Literal["skip", "error", "create"],
+        doc("Declared contacts that are not found: list and leave out, refuse, or create.", "error"),
+    ] = "skip"
+    refused_entries: Annotated[
+        Literal["stop", "hold"],
+        doc("Where single entries are refused: write nothing, or apply the rest and end with exit code 5.", "hold"),
+    ] = "stop"
+    limits: Annotated[Limits, doc("How much one plan may do. More is refused.", {"deletes": 2, "attaches": "10%"})] = Limits()
+
+    @model_validator(mode="after")
+    def _scoped(self) -> Policy:
+        """Whatever is not declared and not ours is pruned only where its names are written down."""
+        for section in Prune.model_fields:
+            if getattr(self.prune, section) == "all" and not getattr(self.scope, section):
+                raise ValueError(f'prune: {section}: all needs a scope; write `scope: {{{section}: ["growth/*"]}}` under policy')
+        return self
+
+
+def _hash(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{12}", value):
+        raise ValueError("is no approval; copy the twelve hex digits that the refused plan prints, in quotes")
+    return str(value)
+
+
+class ApprovalEntry(Written):
+    """A committed approval of changes that a gate refused. The refused plan prints its `hash` and its `people`."""
+
+    hash: Annotated[
+        str,
+        PlainValidator(_hash),
+        WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{12}$"}),
+        doc("The twelve hex digits that the refused plan prints. They stand for exactly the refused changes.", "40ad9ed865cf"),
+    ]
+    people: Annotated[Whole, doc("How many people these changes touch, as the refused plan prints it. 5 % more are refused again.", 2)]
+    reason: Annotated[Text, doc("Why the changes are meant.", "The trials are over")]
+    by: Annotated[Name, doc("Who approves them.", "Inara Serra")]
+    expires: Annotated[Time, doc("When the approval ends by itself. Without an offset it is UTC.", "2026-12-31")]
+
+
+# From the strictest word to the loosest.
+_RANKS: Mapping[str, Sequence[str]] = {
+    "links": ("additive", "owned", "declared", "exact"),
+    "prune.tags": ("never", "owned", "all"),
+    "prune.companies": ("never", "owned", "all"),
+    "undeclared_tags": ("drift", "report", "ignore"),
+    "missing_contacts": ("error", "skip", "create"),
+    "refused_entries": ("stop", "hold"),
+}
+
+
+Setting = int | str | tuple[str, ...]
+
+
+def settings(policy: Policy, *, written: bool = False) -> Iterator[tuple[str, Setting]]:
+    """The leaves of a policy as (`limits.deletes`, value); only what was written, if that is asked."""
+    for name in Policy.model_fields:
+        value = getattr(policy, name)
+        if written and name not in policy.model_fields_set:
+            continue
+        if isinstance(value, BaseModel):
+            leaves = value.model_fields_set if written else set(type(value).model_fields)
+            yield from ((f"{name}.{leaf}", getattr(value, leaf)) for leaf in type(value).model_fields if leaf in leaves)
+        else:
+            yield name, value
+
+
+def looser(name: str, base: Setting, here: Setting) -> bool:
+    """Whether a setting allows more than another. A number and a percentage cannot be compared, so that counts as looser."""
+    if base == here:
+        return False
+    if name in _RANKS:
+        return _RANKS[name].index(str(here)) > _RANKS[name].index(str(base))
+    if isinstance(base, tuple) and isinstance(here, tuple):
+        # Without a scope in the base nothing is pruned that is not owned, whatever is written here.
+        return bool(base) and (not here or not all(_within(glob, base) for glob in here))
+    if isinstance(base, int) and isinstance(here, int):
+        return here > base
+    if base == MISSING:
+        # What its percentage comes to is not known here; ten it allows always.
+        return not (isinstance(here, int) and here <= FEW_MISSING)
+    if isinstance(base, str) and isinstance(here, str) and here != MISSING:
+        return float(here.rstrip("%")) > float(base.rstrip("%"))
+    return True
+
+
+def _within(glob: str, base: Sequence[str]) -> bool:
+    """Whether what a glob means is certainly among what others mean: it is one of them, or a plain name that they match."""
+    name = plain(glob)
+    return glob in base or (name is not None and matches(base, [name]))
+
+
+def _told(value: Setting) -> str:
+    return ", ".join(value) or "none" if isinstance(value, tuple) else str(value)
+
+
+def tightened(base: Policy, here: Policy) -> tuple[Policy, tuple[str, ...]]:
+    """The base policy with what a manifest makes stricter, and a line for every setting that it would loosen, which is not taken."""
+    merged: dict[str, Any] = base.model_dump()
+    refused = []
+    known = dict(settings(base))
+    for name, value in settings(here, written=True):
+        if looser(name, known[name], value):
+            refused.append(f"{name}: {_told(value)} (allowed: {_told(known[name])})")
+            continue
+        section, _, leaf = name.partition(".")
+        if leaf:
+            merged[section][leaf] = value
+        else:
+            merged[section] = value
+    return Policy.model_validate(merged), tuple(refused)
+
+
+def moved(base: Policy, here: Policy) -> tuple[str, ...]:
+    """A line for every setting that is another one than before."""
+    before = dict(settings(base))
+    return tuple(f"{name}: {_told(before[name])} -> {_told(value)}" for name, value in settings(here) if value != before[name])

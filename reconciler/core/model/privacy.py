@@ -1,0 +1,168 @@
+"""How personal values are shown: masked, yet so that two can be told apart."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from reconciler.core.model.address import Address
+from reconciler.core.model.scalars import mask
+
+# Without the look behind, a long text without blanks takes quadratic time.
+MAIL = re.compile(r"(?<![^\s@])[^\s@]+@[^\s@]+")
+# An address that is masked already, whatever kind, bracket or quote stands before it.
+_MASKED = re.compile(r"(?:[^\s@]*(?<![\w.%+-]))?[^\s@/]\*\*\*@[^\s@]+")
+
+
+def shown(address: Address, app_id: str = "") -> str:
+    """An address as every artifact writes it: an e-mail in it is masked and followed by eight hex of a digest over app id and address."""
+    return f"{address.kind}/{_marked(address, app_id)}" if MAIL.fullmatch(address.key) else str(address)
+
+
+def _marked(address: Address, app_id: str) -> str:
+    """The e-mail of an address, masked, with the digest that tells it from others that read alike."""
+    if not app_id:
+        return mask(address.key)
+    digest = hashlib.sha256(f"{app_id}\0{address.kind}/{address.key.casefold()}".encode()).hexdigest()
+    return f"{mask(address.key)}#{digest[:8]}"
+
+
+def masked(kind: str, before: Any, after: Any, personal: bool, app_id: str) -> tuple[Any, Any]:
+    """Two values of one field as every artifact writes them; e-mails that would read alike get the digests that addresses have."""
+    found = hidden(before, personal), hidden(after, personal)
+    if found[0] != found[1] or before == after or not all(isinstance(v, str) and MAIL.fullmatch(v) for v in (before, after)):
+        return found
+    return _marked(Address(kind, before), app_id), _marked(Address(kind, after), app_id)
+
+
+def without(text: str, values: Iterable[str]) -> str:
+    """Somebody else's message in which none of these personal values is readable."""
+    for value in sorted(filter(None, values), key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "***", text, flags=re.IGNORECASE)
+    return text
+
+
+# The id of whoever is in the way, and runs of more digits than a phone number has (15, ITU-T E.164): they say who that is.
+_IDS = re.compile(r"(\bid=(?:[0-9a-f]{24}|[0-9]+)(?![\w@])|(?<![\w@.])[0-9]{16,}(?![\w@]))")
+_ENCODED_MAIL = re.compile(r"[^\s@/?&=%]+(?:%[0-9A-Fa-f]{2}[^\s@/?&=%]*)*?%40[^\s@/?&]+")
+_NUMBER = re.compile(r"(?<![\w.])\+?\(?[0-9](?:[ ().\-/]*[0-9])+(?!\w)")
+_SHORTEST, _LONGEST = 7, 15
+# Scripts from here on have no blanks between words.
+_UNSPACED = "\u2e80"
+# No value that is longer is looked for as a whole.
+_MOST = 300
+
+
+class Source(Protocol):
+    """Where personal values stand."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+
+class Known:
+    """The personal values that a run knows, of anybody: somebody else's message is shown without them.
+
+    Sources may grow; they are read again where a message is shown after they did.
+    """
+
+    def __init__(self) -> None:
+        # Each with its size when it was read last.
+        self._sources: list[tuple[Source, int]] = []
+        self._values: set[str] = set()
+
+    def learn(self, source: Source) -> None:
+        """Where more of them stand."""
+        self._sources.append((source, 0))
+
+    def take(self, values: Iterable[str]) -> None:
+        """Some more of them."""
+        for value in values:
+            self._values.update(_forms(value))
+
+    def _read_again(self) -> None:
+        """Read what grew. Threads may do so at once: values are only added, and a size is noted once all of it was read."""
+        for n, (source, known) in enumerate(self._sources):
+            if (size := len(source)) != known:
+                self.take(source)
+                self._sources[n] = source, size
+
+    def masked(self, text: str) -> str:
+        """Foreign text in which no known value is readable, nor what looks like an e-mail or a phone number; but for ids."""
+        self._read_again()
+        parts = _IDS.split(text)
+        return "".join(part if n % 2 else self._without(part) for n, part in enumerate(parts))
+
+    def _without(self, text: str) -> str:
+        text = encoded_mail_hidden(str(hidden(text, False)))
+        return _NUMBER.sub(self._number, "".join(self._pieces(text)))
+
+    def _number(self, found: re.Match[str]) -> str:
+        digits = re.sub("[^0-9]", "", found[0])
+        return "***" if _SHORTEST <= len(digits) <= _LONGEST or digits in self._values else found[0]
+
+    def _pieces(self, text: str) -> Iterator[str]:
+        """The text, cut at what is known: at each place the longest."""
+        edges = [i for i in range(len(text) + 1) if _edge(text, i)]
+        at = 0
+        for n, start in enumerate(edges):
+            if start < at:
+                continue
+            ends = edges[n + 1 : bisect_right(edges, start + _MOST)]
+            known = next((end for end in reversed(ends) if _folded(text[start:end]) in self._values), None)
+            if known is not None:
+                yield text[at:start] + "***"
+                at = known
+        yield text[at:]
+
+
+def _edge(text: str, at: int) -> bool:
+    """Whether a word may begin or end here."""
+    around = text[max(at - 1, 0) : at + 1]
+    return at in (0, len(text)) or not (_WORD.match(around[0]) and _WORD.match(around[-1])) or max(around) >= _UNSPACED
+
+
+_WORD = re.compile(r"\w")
+
+
+def _folded(value: str) -> str:
+    return unicodedata.normalize("NFC", value).casefold()
+
+
+def _forms(value: str) -> Iterator[str]:
+    """How a value may stand in a message: as it is, escaped for a URL or HTML, and of a number its digits."""
+    value = value.strip()
+    if value:
+        yield from {_folded(form) for form in (value, quote(value, safe=""), html.escape(value))}
+        digits = re.sub("[^0-9]", "", value)
+        if len(digits) >= 5 and not re.search("[^0-9 ().+/-]", value):
+            yield digits
+
+
+def path_hidden(path: str) -> str:
+    """The path of a URL without e-mails: each ends with its segment, so that no host that stands before it is part of it."""
+    path = re.sub("(^|/)@", r"\1%40", path)
+    return encoded_mail_hidden("/".join(str(hidden(segment, False)) for segment in path.split("/")))
+
+
+def encoded_mail_hidden(text: str) -> str:
+    """A text, as a URL is one, without the e-mails that stand in it encoded."""
+    return _ENCODED_MAIL.sub("***", text)
+
+
+def hidden(value: Any, personal: bool) -> Any:
+    """A value as every artifact writes it: personal ones masked, and whatever looks like an e-mail."""
+    if isinstance(value, str):
+        return mask(value) if personal else MAIL.sub(lambda m: m[0] if _MASKED.fullmatch(m[0]) else mask(m[0]), value)
+    if isinstance(value, dict):
+        return {key: hidden(item, personal) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [hidden(item, personal) for item in value]
+    return "***" if personal and value is not None else value

@@ -1,0 +1,73 @@
+"""Spelling: which names are one name, and which only look alike."""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+
+from reconciler.core.model.scalars import _JOINER, _MARKS
+
+
+def spelled(text: str) -> str:
+    """The form in which two names are spelled the same: Unicode NFC."""
+    return text if text.isascii() else unicodedata.normalize("NFC", bounded(text))
+
+
+def bounded(text: str) -> str:
+    """The text in stream-safe form."""
+    if len(text) <= _MARKS:
+        return text
+    found, run = [], 0
+    for char in text:
+        run = run + 1 if unicodedata.combining(char) else 0
+        if run > _MARKS:
+            found.append(_JOINER)
+            run = 1
+        found.append(char)
+    return "".join(found)
+
+
+def fold(name: str) -> str:
+    """The one form in which names are compared: Unicode NFC, case folded."""
+    if name.isascii():
+        return name.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", bounded(name)).casefold())
+
+
+# Hangul fillers and the empty Braille pattern are letters and symbols to Unicode, and blank to the eye.
+_LIKE_BLANKS = dict.fromkeys(map(ord, "\u115f\u1160\u3164\uffa0\u2800"), " ")
+
+
+def _invisible(char: str) -> bool:
+    """Format characters (joiners, zero-width blanks, soft hyphens), variation selectors and the grapheme joiner."""
+    return unicodedata.category(char) == "Cf" or "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef" or char == "\u034f"
+
+
+def _compatible(name: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", bounded(name)).casefold())
+
+
+def skeleton(name: str) -> str:
+    """The form in which names that differ only invisibly coincide."""
+    if name.isascii():
+        return " ".join(name.lower().split())
+    seen = "".join(char for char in _compatible(name) if not _invisible(char))
+    return " ".join(_compatible(seen.translate(_LIKE_BLANKS)).split())
+
+
+_BLURRED = 40
+
+
+def differs_invisibly(one: str, other: str) -> bool:
+    """Whether two texts differ, and not only by letters, signs and case that anybody can see."""
+    if one == other or skeleton(one) != skeleton(other):
+        return False
+    return one.lower() != other.lower() or spelled(one) == spelled(other)
+
+
+def blur(name: str) -> str:
+    """The form in which names coincide that some server or other may take for one: it may fold letters, drop accents, blanks and signs,
+    escape for HTML, or cut. Never for what is one to us: only for what is not sure."""
+    text = bounded(html.unescape(html.unescape(name)))
+    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return "".join(char for char in text if char.isalnum())[:_BLURRED] or name.strip()

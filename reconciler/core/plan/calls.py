@@ -1,0 +1,190 @@
+"""The compiler: a plan's steps become HTTP calls whose ids are bound late. Pure; cost and listings fall out of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import Action, LinkChange, ThingChange
+from reconciler.core.model.kind import Bulk, Field, Kind, LinkKind, Write, fill
+from reconciler.core.model.live import Live
+from reconciler.core.model.paths import live_value, merge_paths
+from reconciler.core.plan.order import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The id of an address, known only when the call is made."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP request, but for the ids. `sent` are the fields whose values the reply must show; `repeatable`: safe to send again;
+    `by_name`: whose name it goes by, where it holds no id of it."""
+
+    route: str
+    values: Mapping[str, str | Ref] = field(default_factory=dict)
+    body: Any = None
+    sent: Mapping[str, Any] = field(default_factory=dict)
+    shown: bool = True
+    repeatable: bool = True
+    by_name: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Calls that are made one after the other for one step, or for many that the last one makes; `covers` are positions of steps.
+
+    `otherwise` are made instead where the first one shows that there is no such thing.
+    """
+
+    calls: tuple[Call, ...]
+    covers: tuple[int, ...]
+    wave: int
+    needs: frozenset[int]
+    items: str = ""
+    otherwise: tuple[Call, ...] = ()
+
+    def without(self, gone: Container[int]) -> Job:
+        """The same job for fewer steps; the items of its one call stand in the order of the steps that it covers."""
+        kept = [n for n, step in enumerate(self.covers) if step not in gone]
+        if len(kept) == len(self.covers):
+            return self
+        *first, call = self.calls
+        body = {**call.body, self.items: [call.body[self.items][n] for n in kept]}
+        return replace(self, calls=(*first, replace(call, body=body)), covers=tuple(self.covers[n] for n in kept))
+
+
+def compile_steps(
+    kinds: Sequence[Kind], steps: Sequence[Step], version: str = "2.16", unsure: Container[Address] = frozenset()
+) -> tuple[Job, ...]:
+    """Steps as jobs, in order. `version` is Intercom's API version: it decides which bulk calls can be trusted. The names of `unsure`
+    addresses may mean another thing: calls go by the id, and where there is only the name, Intercom is asked first whom it means."""
+    by_name = {kind.name: kind for kind in kinds}
+    links = {link.name: link for kind in kinds for link in kind.links}
+    jobs = []
+    for i, step in enumerate(steps):
+        calls: tuple[Call, ...]
+        otherwise: tuple[Call, ...] = ()
+        if isinstance(step.change, LinkChange):
+            calls = tuple(_link_calls(links[step.change.link], step.change, unsure))
+        else:
+            kind = by_name[step.change.address.kind]
+            calls = tuple(_thing_calls(kind, step.change, version))
+            if step.change.recreate:
+                otherwise = tuple(_thing_calls(kind, replace(step.change, action=Action.CREATE, id=None), version))
+        jobs.append(Job(calls, (i,), step.wave, step.needs, otherwise=otherwise))
+    return _in_bulk(links, steps, jobs, version, unsure)
+
+
+def _thing_calls(kind: Kind, change: ThingChange, version: str) -> Iterator[Call]:
+    match change.action:
+        case Action.CREATE:
+            yield from _writes(kind, change, (kind.create,), version)
+        case Action.UPDATE:
+            yield from _writes(kind, change, kind.update, version)
+        case Action.UNARCHIVE:
+            yield _plain(kind.unarchive, change)
+            yield from _writes(kind, change, kind.update, version)
+        case Action.RENAME:
+            yield from _writes(kind, change, (kind.rename,), version)
+        case Action.ARCHIVE:
+            yield _plain(kind.archive, change)
+        case _:
+            yield _plain(kind.delete, change)
+
+
+def _plain(write: Write | None, change: ThingChange) -> Call:
+    assert write is not None, f"{change.address.kind} has no route for {change.action}"
+    values = _values_of(change)
+    return Call(write.route, values, fill(write.body, values))
+
+
+def _values_of(change: ThingChange) -> Mapping[str, str | Ref]:
+    key = change.key or change.address.key
+    return {"id": change.id or Ref(change.address), "key": key, "name": key}
+
+
+def _writes(kind: Kind, change: ThingChange, writes: Sequence[Write | None], version: str) -> Iterator[Call]:
+    moved = [f for f in change.fields if f.after is not None or change.action is not Action.CREATE]
+    values, fields = _values_of(change), merge_paths(moved, kind)
+    for write in writes:
+        assert write is not None, f"{kind.name} has no route for {change.action}"
+        carried = {k: v for k, v in fields.items() if write.carries is None or k in write.carries}
+        if not carried:
+            continue
+        wire = {name: kind.fields[name].wire(value, version) for name, value in carried.items()}
+        body = kind.finish({**(fill(write.body, values) or {}), **wire})
+        sent = {f.path: f.after for f in change.fields if f.path in carried or f.path.partition(".")[0] in carried}
+        yield Call(write.route, values, body, sent, write.shown, not (change.action is Action.CREATE and kind.unrepeatable(body)))
+
+
+def _link_calls(link: LinkKind, change: LinkChange, unsure: Container[Address]) -> Iterator[Call]:
+    write = link.attach if change.action is Action.ATTACH else link.detach
+    if write.named and change.target in unsure and link.names:
+        yield _link_write(link.names, change)
+    yield _link_write(write, change)
+
+
+def _link_write(write: Write, change: LinkChange) -> Call:
+    values: Mapping[str, str | Ref] = {
+        "source": change.id or Ref(change.address),
+        "target": change.target_id or Ref(change.target),
+        "name": change.target_key or change.target.key,
+    }
+    return Call(write.route, values, fill(write.body, values), by_name=change.target if write.named else None)
+
+
+def _in_bulk(
+    links: Mapping[Any, LinkKind], steps: Sequence[Step], jobs: Sequence[Job], version: str, unsure: Container[Address]
+) -> tuple[Job, ...]:
+    """The bulk pass: links to one target that one call can make become one job, where the first of them stood."""
+    groups: dict[Any, list[int]] = defaultdict(list)
+    for i, step in enumerate(steps):
+        change = step.change
+        if not isinstance(change, LinkChange):
+            continue
+        bulk = _bulk(links[change.link], change.action)
+        if bulk and bulk.since <= version and (change.target not in unsure or jobs[i].calls[-1].by_name):
+            groups[change.link, change.action, change.target, step.wave].append(i)
+    replaced: dict[int, Job | None] = {}
+    for (name, action, _, _), members in groups.items():
+        bulk = _bulk(links[name], action)
+        assert bulk is not None
+        for start in range(0, len(members), bulk.size):
+            part = members[start : start + bulk.size]
+            if len(part) > 1:
+                replaced.update(dict.fromkeys(part))
+                replaced[part[0]] = _joined(bulk, steps, part, jobs[part[0]].calls[:-1])
+    return tuple(job for i, old in enumerate(jobs) if (job := replaced.get(i, old)) is not None)
+
+
+def _bulk(link: LinkKind, action: Action) -> Bulk | None:
+    return link.bulk_attach if action is Action.ATTACH else link.bulk_detach
+
+
+def _joined(bulk: Bulk, steps: Sequence[Step], part: Sequence[int], first: tuple[Call, ...]) -> Job:
+    calls = []
+    for i in part:
+        change = steps[i].change
+        assert isinstance(change, LinkChange)
+        calls.append(_link_write(bulk.write, change))
+    body = {**calls[0].body, bulk.items: [item for call in calls for item in call.body[bulk.items]]}
+    needs = frozenset().union(*(steps[i].needs for i in part))
+    return Job((*first, replace(calls[0], body=body)), tuple(part), steps[part[0]].wave, needs, bulk.items)
+
+
+def rewrites(kind: Kind, change: ThingChange, here: Live, version: str) -> tuple[Call, ...]:
+    """The calls that make a thing which a create found in place what the create would have made it."""
+    fields = tuple(f for f in change.fields if not _field(kind, f.path).same(live_value(here, f.path), f.after))
+    found = replace(change, action=Action.UPDATE, id=here.id, fields=fields)
+    return tuple(_writes(kind, found, kind.update, version))
+
+
+def _field(kind: Kind, path: str) -> Field:
+    return kind.fields.get(path) or kind.fields[path.partition(".")[0]]

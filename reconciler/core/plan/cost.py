@@ -1,0 +1,174 @@
+"""Cost: the calls that an apply makes beside its writes, from what its plan saw: who is looked at again, counted, and kept. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+
+from reconciler.core.compare.choices import Choice, leavers, moves, users
+from reconciler.core.compare.hints import Hints
+from reconciler.core.compare.match import Index, index
+from reconciler.core.compare.reads import BATCH, How, Read, Seen, needed, next_reads
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import Action, Change, ThingChange
+from reconciler.core.model.desired import Manifest
+from reconciler.core.model.kind import Kind, Listing
+from reconciler.core.model.live import Live, Snapshot
+
+# Pages of a scroll (recorded; API 2.16 does not say).
+SCROLLED = 100
+
+
+@dataclass
+class _Look:
+    """One look again, as the planner of reads would have it made, answered by what the plan saw."""
+
+    kinds: Sequence[Kind]
+    part: Manifest
+    live: Snapshot
+    hints: Hints
+    certain: frozenset[Address]
+    calls: Counter[str] = field(default_factory=Counter)
+    seen: dict[str, Seen] = field(default_factory=dict)
+
+    def make(self) -> Counter[str]:
+        for kind in self.kinds:
+            self._find(kind)
+        self._links()
+        return self.calls
+
+    def _find(self, kind: Kind) -> None:
+        wanted = [r for r in self.part.resources.values() if r.address.kind == kind.name]
+        ids, last = ({r.address: known[r.address] for r in wanted if r.address in known} for known in (self.hints.ids, self.hints.last))
+        seen = self.seen[kind.name] = Seen(ids, last)
+        known = index(kind, self.live.things.get(kind.name, {}).values())
+        also = self.hints.also.get(kind.name, frozenset())
+        asked = needed(self.kinds, kind, self.part) or (kind.whole and bool(also))
+        while reads := next_reads(kind, wanted, seen, asked):
+            for read in reads:
+                self._read(kind, read, seen, known)
+        if kind.whole or not kind.get:
+            return
+        sure = {live_id for address, live_id in self.live.pairs.items() if address in self.certain and address.kind == kind.name}
+        for live_id in sorted((sure - seen.strong) | {i for i in also if (How.GET, "id", i) not in seen.asked and i not in seen.strong}):
+            self._read(kind, Read(kind.name, How.GET, "id", (live_id,)), seen, known)
+        if kind.name in self.hints.every and kind.listing and (How.LIST, "", "") not in seen.asked:
+            self._read(kind, Read(kind.name, How.LIST), seen, known)
+            self._read(kind, Read(kind.name, How.REST), seen, known)
+
+    def _read(self, kind: Kind, read: Read, seen: Seen, known: Index) -> None:
+        seen.note(read)
+        found = list(self._answer(kind, read, seen, known))
+        for thing in found:
+            seen.things[thing.id] = thing
+            if read.how in (How.GET, How.FIND):
+                seen.strong.add(thing.id)
+        route, calls = self._route(kind, read, len(found), seen)
+        self.calls[route] += calls
+
+    def _answer(self, kind: Kind, read: Read, seen: Seen, known: Index) -> Iterator[Live]:
+        things = self.live.things.get(kind.name, {})
+        if read.how in (How.LIST, How.REST):
+            seen.total = max(self.live.totals.get(kind.name, 0), len(things))
+            whole = kind.listing is None or kind.whole or seen.total <= kind.listing.per_page or read.how is How.REST
+            yield from things.values() if whole else ()
+            return
+        identity = kind.identity[read.by]
+        for key in read.keys:
+            yield from known.get((read.by, identity.fold(key)), ())
+
+    def _route(self, kind: Kind, read: Read, found: int, seen: Seen) -> tuple[str, int]:
+        """Which route answers a read, and in how many calls."""
+        match read.how:
+            case How.GET:
+                return kind.get or "", 1
+            case How.FIND:
+                return kind.identity[read.by].find or "", 1
+            case How.SEARCH | How.LOOSE:
+                assert kind.search is not None
+                return kind.search.route, pages(kind.search, found)
+            case _:
+                assert kind.listing is not None
+                return _listing(kind, kind.listing, read, seen.total or 0)
+
+    def _links(self) -> None:
+        """The lists of links that a thing shows only in part, and the other ends that must have a name."""
+        policy = self.part.policy.links
+        every = policy == "exact" or (policy == "declared" and bool(self.part.beside))
+        for kind in self.kinds:
+            for link in kind.links:
+                ends: set[str] = set()
+                for address, resource in self.part.resources.items():
+                    live_id = self.live.pairs.get(address, "") if address.kind == kind.name and link.field in resource.links else ""
+                    held = self.live.links.get(link.name, {}).get(live_id, frozenset())
+                    if link.listing and link.shown is not None and len(held) > link.shown:
+                        self.calls[link.listing.route] += pages(link.listing, len(held))
+                    ends |= {end for end in held if every or end in self.hints.ends(link.name, live_id)}
+                target = next((other for other in self.kinds if other.name == link.target and not other.whole), None)
+                if target and target.get and (unknown := ends - self.seen[target.name].things.keys()):
+                    self.calls[target.get] += len(unknown)
+
+
+def _listing(kind: Kind, listing: Listing, read: Read, total: int) -> tuple[str, int]:
+    if read.how is How.LIST:
+        return listing.route, 1
+    if kind.scroll and listing.most is not None and total >= listing.most:
+        return kind.scroll.route, ceil(total / SCROLLED) + 1
+    return listing.route, max(ceil(total / listing.per_page) - 1, 0)
+
+
+def pages(listing: Listing, items: int) -> int:
+    """In how many pages a listing shows so many."""
+    return 1 if listing.style == "whole" else max(ceil(items / listing.per_page), 1)
+
+
+def looked_at(
+    kinds: Sequence[Kind], part: Manifest, live: Snapshot, hints: Hints, certain: frozenset[Address], arrived: int
+) -> Counter[str]:
+    """The reads before the first write, by route. `arrived`: so many who left the manifest are held against who is new."""
+    calls = _Look(kinds, part, live, hints, certain).make()
+    for kind in kinds:
+        if kind.lenient and kind.search and arrived:
+            calls[kind.search.route] += ceil(arrived / BATCH)
+    return calls
+
+
+def kept(kinds: Mapping[str, Kind], changes: Sequence[Change], *, anywhere: bool) -> Counter[str]:
+    """The reads of who carries what is deleted, where they are kept `anywhere`, and the looks at what goes only later; by route."""
+    calls: Counter[str] = Counter()
+    for change in changes:
+        if isinstance(change, ThingChange) and change.action is Action.DELETE:
+            kind, numbers = kinds[change.address.kind], {use.where: use.number or 0 for use in change.uses}
+            for members in kind.members if anywhere else ():
+                calls[members.listing.route] += pages(members.listing, numbers.get(kinds[members.link.source].section, 0))
+            calls[kind.get or ""] += 1 if kind.settles else 0
+    return +calls
+
+
+def counted(kinds: Mapping[str, Kind], live: Snapshot, changes: Sequence[Change]) -> Counter[str]:
+    """The reads of how many carry what is lost or gets another name, by route."""
+    calls: Counter[str] = Counter()
+    leaving = leavers(kinds, changes, live)
+    for change in changes:
+        if not isinstance(change, ThingChange):
+            continue
+        kind = kinds[change.address.kind]
+        if change.action in (Action.DELETE, Action.RENAME) and change.id:
+            calls.update(count.route for count in kind.counts)
+        calls.update(_choices(kinds, live, change, leaving))
+    return calls
+
+
+def _choices(kinds: Mapping[str, Kind], live: Snapshot, change: ThingChange, leaving: Mapping[Choice, frozenset[str]]) -> Counter[str]:
+    """The reads of who has a choice that is taken away: their number, and where nobody but those who leave it may have it, who they are."""
+    calls: Counter[str] = Counter()
+    moved, thing = moves(kinds[change.address.kind], change), live.things.get(change.address.kind, {}).get(change.id or "")
+    dropped = [Choice(change.address, value) for value in moved.dropped] if moved and change.uses else []
+    for carrier, _ in users(kinds, thing) if dropped and thing else ():
+        if carrier.search:
+            calls[carrier.search.route] += len(dropped) + sum(choice in leaving for choice in dropped)
+        elif carrier.listing:
+            calls[carrier.listing.route] += pages(carrier.listing, live.totals.get(carrier.name, 0))
+    return calls

@@ -1,0 +1,174 @@
+"""The plan as a JSON document, format 1.0: what reports render and files hold. Masked, in a fixed order, without a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from reconciler.core.compare.drift import Drift
+from reconciler.core.model import globs
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import Change, FieldChange, ThingChange
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Workspace
+from reconciler.core.model.note import Note
+from reconciler.core.model.outcome import Outcome
+from reconciler.core.model.paths import personal_path
+from reconciler.core.model.privacy import hidden, masked, shown, without
+from reconciler.core.model.refusal import Refusal
+from reconciler.core.model.scalars import moment
+from reconciler.core.plan.plan import Plan
+
+FORMAT = "1.0"
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """How one change of a saved plan is recognised: by its action and ends as shown, and by digests of its live id and before-values,
+    and of what the thing was called that it names by an id."""
+
+    action: str
+    address: str
+    target: str | None
+    fields: Mapping[str, str]
+    id: str | None = None
+    called: str | None = None
+
+    @property
+    def subject(self) -> tuple[str, str, str]:
+        return self.action, self.address, self.target or ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a plan is shown: with personal values or without, and of which changes the origin is known."""
+
+    personal: bool = False
+    origins: tuple[str, ...] = ()
+
+
+MASKED = View()
+
+
+def document(kinds: Sequence[Kind], plan: Plan, view: View = MASKED) -> Document:
+    """A plan as plain values. Personal values are masked unless the view shows them; the same plan gives the same document."""
+    by_name = {kind.name: kind for kind in kinds}
+    app_id = plan.workspace.app_id
+    found: Document = {
+        "format_version": FORMAT,
+        "workspace": {"app_id": app_id, "region": plan.workspace.region},
+        **({"run": plan.undoes} if plan.undoes else {"manifest": {"paths": list(plan.paths), "digest": plan.digest}}),
+        **({"drift": _drift(plan.drift)} if plan.drift else {}),
+        **({"held": True} if plan.held else {}),
+        "partial": plan.partial,
+        "changes": [_change(by_name[c.address.kind], c, plan, view) for c in plan.changes],
+        "summary": dict(plan.summary),
+        "people": {"losing": plan.losing.number, "exact": plan.losing.exact},
+        "cost": {
+            "calls": plan.calls,
+            "seconds": plan.seconds,
+            "routes": dict(plan.routes),
+            "slowest": plan.slowest,
+            "reads": sum(plan.reads.values()),
+        },
+        "refused": [_refusal(refusal, app_id) for refusal in plan.refused],
+        "unproven": [_unproven(note, app_id) for note in plan.unproven],
+        "waiting": len(plan.waiting),
+        "notes": [_note(note, app_id) for note in plan.notes],
+    }
+    for change, origin in zip(found["changes"], view.origins, strict=False):
+        change["origin"] = str(origin)
+    if plan.partial:
+        found["scope"] = {
+            "target": [_glob(glob, plan) for glob in plan.scope.target],
+            "exclude": [_glob(glob, plan) for glob in plan.scope.exclude],
+        }
+    return found
+
+
+def _glob(glob: str, plan: Plan) -> str:
+    """A glob as every artifact writes it: one that is an address is shown as that address, which it still matches."""
+    name = glob if glob in plan.scope.exact else globs.plain(glob)
+    kind, slash, key = (name or "").partition("/")
+    address = Address(kind, key)
+    return shown(address, plan.workspace.app_id) if slash and shown(address) != str(address) else glob
+
+
+def _drift(drift: Drift) -> Document:
+    """How far live moved, always; of how much nothing can be said, where that is so."""
+    always = {"moved", "pending", "undeclared", "recorded"}
+    return {name: value for name, value in asdict(drift).items() if value or name in always}
+
+
+def _refusal(refusal: Refusal, app_id: str) -> Document:
+    entries = [shown(entry, app_id) for entry in refusal.entries]
+    return {"gate": refusal.gate, "message": hidden(refusal.message, False), "approve": refusal.approve, "entries": entries}
+
+
+def _unproven(note: Note, app_id: str) -> Document:
+    address = shown(note.address, app_id) if note.address else None
+    return {"address": address, "reason": hidden(note.message, False), "until": None if note.until is None else moment(note.until)}
+
+
+def _note(note: Note, app_id: str) -> Document:
+    source = {"file": note.mark.file, "line": note.mark.line} if note.mark else None
+    address = shown(note.address, app_id) if note.address else None
+    return {"topic": note.topic, "address": address, "message": hidden(note.message, False), "source": source}
+
+
+def _uses(change: Change) -> Document:
+    """Where a thing that goes or is renamed is in use; null is unknown."""
+    if not isinstance(change, ThingChange) or not change.uses:
+        return {}
+    uses = {use.where: use.number for use in change.uses}
+    return {"uses": uses, "at_least": [use.where for use in change.uses if use.least], "uncounted": list(change.uncounted)}
+
+
+# Where people look at a thing in the browser; the regional hosts are reported, not documented.
+_PAGES = {"us": "https://app.intercom.com", "eu": "https://app.eu.intercom.com", "au": "https://app.au.intercom.com"}
+
+
+def _page(kind: Kind, change: Change, here: Workspace) -> str | None:
+    """The page of a live thing in Intercom, whose own access control decides who sees it."""
+    if not kind.page or not change.id:
+        return None
+    ids = {"app_id": quote(here.app_id, safe=""), "id": quote(change.id, safe="")}
+    return _PAGES.get(here.region, _PAGES["us"]) + kind.page.format(**ids)
+
+
+def _change(kind: Kind, change: Change, plan: Plan, view: View) -> Document:
+    here = plan.workspace
+    name = str if view.personal else partial(shown, app_id=here.app_id)
+    return {
+        "address": name(change.address),
+        "action": change.action.value,
+        "target": name(change.target) if change.target else None,
+        "cause": change.cause.value if change.cause else None,
+        "fields": [_field(kind, moved, plan, view) for moved in change.fields],
+        "source": {"file": change.mark.file, "line": change.mark.line},
+        "people": change.people,
+        "page": _page(kind, change, here),
+        **_uses(change),
+        **({"or": "unarchive"} if getattr(change, "returns", False) else {}),
+        **({"remark": change.remark} if change.remark else {}),
+    }
+
+
+def _field(kind: Kind, moved: FieldChange, plan: Plan, view: View) -> Document:
+    before, after = moved.before, moved.after
+    if (kind.name, moved.path) in plan.times:
+        before, after = moment(before), moment(after)
+    elif not view.personal:
+        before, after = masked(kind.name, before, after, personal_path(kind, moved.path), plan.workspace.app_id)
+    return {"path": moved.path, "before": before, "after": after, "cause": moved.cause.value if moved.cause else None}
+
+
+def discreet(kind: Kind, outcome: Outcome) -> Outcome:
+    """An outcome whose reason, in Intercom's words, tells none of the personal values that its change is about."""
+    moved = [field for field in outcome.change.fields if personal_path(kind, field.path)]
+    values = [str(value) for field in moved for value in (field.before, field.after) if value is not None]
+    return replace(outcome, reason=without(outcome.reason, values)) if outcome.reason and values else outcome

@@ -1,0 +1,300 @@
+"""Gates: reasons to refuse a plan. Each has a name, a sentence that explains, and the way to go on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.diff import Difference
+from reconciler.core.compare.likeness import pairs, refusals
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import LOSING, Action, Change, ThingChange, Use
+from reconciler.core.model.desired import Manifest, Pin
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Snapshot, Workspace
+from reconciler.core.model.policy import FEW_MISSING, MISSING, SHARE_MISSING, Policy
+from reconciler.core.model.recorded import Handover, Recorded
+from reconciler.core.model.refusal import Refusal, gathered
+from reconciler.core.plan.order import Step, concerned
+
+# A percentage of less than this many things says nothing and is not applied.
+FEW = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's word for exactly these refused changes: twelve hex of their hash, and how many people they touched then."""
+
+    hash: str
+    people: int
+
+    def __str__(self) -> str:
+        return f"{self.hash}:{self.people}"
+
+
+# More people than approved by more than this refuse again.
+SLACK = 1.05
+
+
+def check(case: Comparison, steps: Sequence[Step], cycles: Sequence[str]) -> tuple[Refusal, ...]:
+    """Every reason why these changes may not be applied, in a fixed order."""
+    kinds, manifest, live, difference = case.kinds, case.manifest, case.live, case.difference
+    changes = tuple(step.change for step in steps)
+    found = [*pinned(manifest.pin, live.workspace)]
+    found += handed_over(case.memory)
+    found += (*live.refusals, *difference.refusals)
+    arriving = dict.fromkeys((*changes, *difference.changes))
+    found += refusals(tuple(pairs(kinds, manifest, live, case.memory, changes, tuple(arriving))))
+    whole, entries = [*stopping(found, manifest.policy)], held(found, manifest.policy)
+    if entries:
+        # What is left out for its own reasons is no reason to refuse the rest, and is approved alone.
+        out = concerned(steps, held_entries(entries, manifest.policy).__contains__)
+        changes = tuple(step.change for i, step in enumerate(steps) if i not in out)
+    whole += [Refusal("cycle", text) for text in cycles]
+    whole += _protected(manifest, case.memory, changes)
+    whole += _emptied(kinds, manifest, changes)
+    whole += _unknown(changes)
+    whole += _over_limits(kinds, manifest, live, difference, changes)
+    return tuple(gathered(dict.fromkeys((*_with_approval(whole, live, kinds), *_with_approval(entries, live, kinds)))))
+
+
+def _with_approval(found: Sequence[Refusal], live: Snapshot, kinds: Sequence[Kind]) -> tuple[Refusal, ...]:
+    """Refusals that a person may overrule carry the approval of everything that they refuse together."""
+    stopped = tuple(dict.fromkeys(change for refusal in found for change in refusal.changes))
+    left_out = tuple(dict.fromkeys(address for refusal in found for address in refusal.left_out))
+    if not stopped and not left_out:
+        return tuple(found)
+    people = affected(kinds, stopped).number + sum(change.people or 0 for change in stopped if _drops(change)) + len(left_out)
+    word = str(Approval(fingerprint(stopped, live, left_out), people))
+    return tuple(replace(refusal, approve=word) if refusal.changes or refusal.left_out else refusal for refusal in found)
+
+
+def fingerprint(changes: Sequence[Change], live: Snapshot, left_out: Sequence[Address] = ()) -> str:
+    """Twelve hex over what changes are: actions, addresses, ids, targets and choices taken away, in any order, not over counts; and over
+    who is left out."""
+    here = live.workspace
+    asked = [(c.action, c.address, c.id or "", c.target or "", *_choices(c)) for c in changes]
+    lines = sorted("\0".join(map(str, one)) for one in (*asked, *(("left out", address, "", "") for address in left_out)))
+    return hashlib.sha256("\n".join((here.app_id, here.region, *lines)).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+# Gates behind which nobody can say what moved: others stop an apply, which a look is not.
+BLINDING = frozenset({"workspace", "origin"})
+
+
+def stopping(refused: Iterable[Refusal], policy: Policy) -> tuple[Refusal, ...]:
+    """The refusals that stop a whole plan: where the policy says `hold`, those about single entries stop only these."""
+    return tuple(refusal for refusal in refused if not _is_held(refusal, policy))
+
+
+def held(refused: Iterable[Refusal], policy: Policy) -> tuple[Refusal, ...]:
+    """The refusals that stop only the entries that they are about."""
+    return tuple(refusal for refusal in refused if _is_held(refusal, policy))
+
+
+def held_entries(refused: Iterable[Refusal], policy: Policy) -> frozenset[Address]:
+    """The entries that are left out of a plan whose rest is applied."""
+    return frozenset(entry for refusal in held(refused, policy) for entry in refusal.entries)
+
+
+def _is_held(refusal: Refusal, policy: Policy) -> bool:
+    return policy.refused_entries == "hold" and refusal.entry_wide
+
+
+def standing(refused: Sequence[Refusal], approvals: Sequence[Approval]) -> tuple[Refusal, ...]:
+    """The refusals that the approvals do not lift."""
+    return tuple(r for r in refused if not (r.approve and any(_covers(approval, r.approve) for approval in approvals)))
+
+
+def _covers(approval: Approval, wanted: str) -> bool:
+    digest, _, people = wanted.partition(":")
+    return approval.hash == digest and int(people) <= approval.people * SLACK
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """How many distinct contacts lose something; not `exact`: at most so many."""
+
+    number: int
+    exact: bool = True
+
+
+def affected(kinds: Sequence[Kind], changes: Sequence[Change]) -> People:
+    """Distinct people who lose a tag, a company or themselves. Those of a deletion who were only counted may be any of the others."""
+    persons = {kind.name for kind in kinds if kind.person}
+    losing = [change for change in changes if change.action in LOSING]
+    known = {change.id or str(change.address) for change in losing if change.address.kind in persons}
+    counted = []
+    for change in losing:
+        if isinstance(change, ThingChange) and change.address.kind not in persons and change.action is Action.DELETE and change.people:
+            ids = frozenset[str]().union(*(use.ids for use in change.uses if use.people))
+            known |= ids if len(ids) >= change.people else set()
+            counted += [change.people] if len(ids) < change.people else []
+    return People(len(known) + sum(counted), not counted or (len(counted) == 1 and not known))
+
+
+def _unknown(changes: Sequence[Change]) -> Iterator[Refusal]:
+    """What is taken away and nobody could count is not nothing."""
+    for change in changes:
+        places = [use.where for use in change.uses if use.number is None] if isinstance(change, ThingChange) else ()
+        if places and change.action is Action.DELETE:
+            text = f"{change.mark}: how many {' and '.join(places)} carry this {change.address.kind} is unknown"
+            now = "let the token read them (under API version 2.16), or approve"
+            yield Refusal("unknown", f"{text}; {now}", changes=(change,))
+        elif places and _drops(change):
+            text = f"{change.mark}: how many {' and '.join(places)} there are is unknown: no list and no search shows all of them"
+            now = "look for them in Intercom, give each another value, then approve"
+            yield Refusal("unknown", f"{text}; {now}", changes=(change,))
+
+
+def _drops(change: Change) -> bool:
+    """Whether an update takes something away that others may carry: choices, which alone are counted for an update."""
+    return isinstance(change, ThingChange) and change.action in (Action.UPDATE, Action.UNARCHIVE) and bool(change.uses)
+
+
+def _choices(change: Change) -> Sequence[str]:
+    """The choices that a change takes away: who approves that one goes does not approve it of another one."""
+    return sorted(use.where for use in change.uses) if isinstance(change, ThingChange) and _drops(change) else []
+
+
+def _carried(change: Change) -> Sequence[Use]:
+    """The choices that an update takes away and that others still carry."""
+    return [use for use in change.uses if use.number] if isinstance(change, ThingChange) and _drops(change) else []
+
+
+def _told(use: Use) -> str:
+    """A use as a sentence names it."""
+    return f"{use.where}: {'at least ' if use.least else ''}{use.number}"
+
+
+def pinned(pin: Pin | None, here: Workspace) -> Iterator[Refusal]:
+    """The gate `workspace`: a token of another workspace than the one that is meant."""
+    if pin and ((pin.app_id or here.app_id) != here.app_id or (pin.region or here.region) != here.region):
+        wanted = f"{pin.app_id or 'any workspace'} in {pin.region or 'any region'}"
+        text = f"the token is for {here.app_id} in {here.region}, not for {wanted}"
+        yield Refusal("workspace", f"{text}; use the token of that workspace")
+
+
+def handed_over(memory: Recorded) -> Iterator[Refusal]:
+    """The gate `origin`: a manifest's name that was last applied from another repository, or perhaps from another one."""
+    passing = memory.handover
+    if passing:
+        before = passing.before or "another repository"
+        text = f"`name: {passing.name}` was last applied from {before}, and is now used in {passing.now}"
+        now = "if that repository was moved here, approve, and what was applied from there is ours; else write another `name:`"
+        yield Refusal("origin", f"{text}; {now}", approve=str(Approval(_passed(memory.app_id, passing), 0)))
+
+
+def _passed(app_id: str, passing: Handover) -> str:
+    """Twelve hex over whose name passes from where to where."""
+    before = (passing.before.address, passing.before.first) if passing.before else ("", "")
+    text = "\0".join(("origin", app_id, passing.name, *before, passing.now.address, passing.now.first))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def _protected(manifest: Manifest, memory: Recorded, changes: Sequence[Change]) -> Iterator[Refusal]:
+    """What is protected is not lost, nor what was when it was applied last: to remove the entry is not to remove the protection."""
+    for change in changes:
+        if change.action not in (Action.DELETE, Action.ARCHIVE):
+            continue
+        resource, record = manifest.resources.get(change.address), memory.of(change.address.kind, change.id)
+        text = f"{change.mark}: {change.address.kind} {change.address.key!r} is protected and would be lost by {change.action}"
+        if resource and resource.protect:
+            yield Refusal("protect", f"{text}; remove `protect: true` first, in a change of its own")
+        elif (other := memory.others.get((change.address.kind, change.id or ""))) and other.protected:
+            yield Refusal("protect", f"{text}: `name: {other.name}` protects it; remove it there first")
+        elif record and record.protected:
+            yield Refusal("protect", f"{text}; declare it without `protect: true` and apply that first, in a change of its own")
+
+
+def _emptied(kinds: Sequence[Kind], manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refusal]:
+    """A section that is written and declares nothing, while `prune` may take what is not declared, is more often a slip than a wish."""
+    declared = {address.kind for address in (*manifest.resources, *manifest.beside)}
+    for kind in kinds:
+        prune = getattr(manifest.policy.prune, kind.section, "never")
+        if prune != "never" and kind.section in manifest.sections and kind.name not in declared:
+            text = f"`{kind.section}:` declares nothing, and `policy: prune: {kind.section}: {prune}` takes what is not declared"
+            now = f"write `{kind.section}: never` under `prune`, or remove the section, which is then not ours"
+            lost = tuple(c for c in changes if c.action is Action.DELETE and c.address.kind == kind.name)
+            yield Refusal("emptied", f"{text}; {now}", changes=lost)
+
+
+def _over_limits(
+    kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, difference: Difference, changes: Sequence[Change]
+) -> Iterator[Refusal]:
+    counts = _counts(kinds, difference, changes)
+    persons = frozenset(kind.name for kind in kinds if kind.person)
+    links = sum(len(ids) for held in live.links.values() for ids in held.values())
+    for name, limit in manifest.policy.limits:
+        counted = counts[name]
+        if limit == MISSING:
+            declared = sum(address.kind in persons for address in manifest.resources)
+            limit = max(FEW_MISSING, int(declared * SHARE_MISSING))
+        if isinstance(limit, int):
+            over = [(sum(counted.values()), float(limit), "")] if sum(counted.values()) > limit else []
+        else:
+            bases = {what: links if name in ("attaches", "detaches") else live.totals.get(what, 0) for what in counted}
+            shares = {what: float(limit.rstrip("%")) * base / 100 for what, base in bases.items() if base >= FEW}
+            over = [(counted[w], share, f" ({limit} of {bases[w]})") for w, share in shares.items() if counted[w] > share]
+        for count, allowed, of in over:
+            most = "" if name != "people" or affected(kinds, changes).exact else "up to "
+            places = "; ".join(f"{c.mark}: {_told(use)}" for c in changes for use in _carried(c)) if name == "options" else ""
+            text = f"{most}{count} {_WORDS[name][count != 1]}{f' ({places})' if places else ''}, the limit is {allowed:g}{of}"
+            now = f"if they are meant, raise `policy: limits: {name}:`, or split the change"
+            stopped = tuple(c for c in changes if _COUNTED[name](c, persons))
+            yield Refusal(f"limits.{name}", f"{text}; {now}", changes=stopped, left_out=_left_out(difference) if name == "missing" else ())
+
+
+# What each limit counts, as one and as several.
+_WORDS = {
+    "creates": ("create", "creates"),
+    "attaches": ("attach", "attaches"),
+    "deletes": ("tag or company deleted", "tags and companies deleted"),
+    "contact_deletes": ("contact deleted for ever", "contacts deleted for ever"),
+    "archives": ("contact archived", "contacts archived"),
+    "detaches": ("detach", "detaches"),
+    "people": ("person loses a tag, a company or themselves", "people lose a tag, a company or themselves"),
+    "missing": ("contact not found", "contacts not found"),
+    "options": ("option taken away that is in use", "options taken away that are in use"),
+}
+
+
+# Which changes each limit counts; `persons` are the kinds that are people.
+_COUNTED: Mapping[str, Callable[[Change, frozenset[str]], bool]] = {
+    "creates": lambda c, persons: c.action is Action.CREATE,
+    "attaches": lambda c, persons: c.action is Action.ATTACH,
+    "deletes": lambda c, persons: c.action is Action.DELETE and c.address.kind not in persons,
+    "contact_deletes": lambda c, persons: c.action is Action.DELETE and c.address.kind in persons,
+    "archives": lambda c, persons: c.action is Action.ARCHIVE and c.address.kind in persons,
+    "detaches": lambda c, persons: c.action is Action.DETACH,
+    "people": lambda c, persons: c.action in LOSING,
+    "missing": lambda c, persons: False,
+    "options": lambda c, persons: bool(_carried(c)),
+}
+
+
+def _left_out(difference: Difference) -> tuple[Address, ...]:
+    """The contacts that the plan leaves out because they are not found; one that is refused for it is counted there."""
+    refused = {entry for refusal in difference.refusals if refusal.gate == "missing" for entry in refusal.entries}
+    return tuple(address for address in difference.missing if address not in refused)
+
+
+_OF_LINKS = ("attaches", "detaches")
+_OF_PEOPLE = ("people", "missing", "contact_deletes", "archives")
+
+
+def _counts(kinds: Sequence[Kind], difference: Difference, changes: Sequence[Change]) -> Mapping[str, Mapping[str, int]]:
+    """What each limit counts, by the kind whose live number a percentage is taken of."""
+    persons = frozenset(kind.name for kind in kinds if kind.person)
+    people = next(iter(sorted(persons)), "")
+    found: dict[str, Counter[str]] = {}
+    for name, counts in _COUNTED.items():
+        base = "" if name in _OF_LINKS else people
+        found[name] = Counter(base if name in (*_OF_LINKS, *_OF_PEOPLE) else c.address.kind for c in changes if counts(c, persons))
+    found["people"] = Counter({people: affected(kinds, changes).number})
+    found["missing"] = Counter({people: len(_left_out(difference))})
+    found["options"] = Counter({"": sum(len(_carried(change)) for change in changes)})
+    return found

@@ -1,0 +1,217 @@
+"""The order of changes: parents before links, givers of unique values before takers, what is lost last."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from reconciler.core.compare import choices
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import LOSING, Action, Change, LinkChange, ThingChange
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Snapshot
+
+_WAVE = {Action.ATTACH: 1, Action.DETACH: 2, Action.ARCHIVE: 3, Action.DELETE: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A change in its place. `needs` are the positions of the changes that must have succeeded; a wave starts when the last one ended."""
+
+    change: Change
+    wave: int = 0
+    needs: frozenset[int] = frozenset()
+
+
+def arrange(kinds: Sequence[Kind], changes: Sequence[Change], live: Snapshot) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+    """Changes as steps in execution order, and a sentence for every cycle of unique values, whose changes are left out."""
+    changes = choices.in_turns({kind.name: kind for kind in kinds}, changes, live)
+    needs = _needs(kinds, changes, live)
+    waves = _waves(changes, needs)
+    rank = {kind.name: n for n, kind in enumerate(kinds)}
+    order = list(_topological(changes, needs, waves, rank))
+    stuck = sorted(set(range(len(changes))) - set(order))
+    place = {old: new for new, old in enumerate(order)}
+    steps = tuple(Step(changes[i], waves[i], frozenset(place[n] for n in needs[i])) for i in order)
+    return steps, _cycles(changes, needs, stuck)
+
+
+def _waves(changes: Sequence[Change], needs: Mapping[int, set[int]]) -> list[int]:
+    """The wave of each change: that of its action, and none before that of what it needs. What frees a value for good is lost last, and
+    who takes the value comes after it."""
+    waves = [_WAVE.get(change.action, 0) for change in changes]
+    wanted_by = _followers(needs)
+    late = [i for i, wave in enumerate(waves) if wave and i in wanted_by]
+    while late:
+        i = late.pop()
+        for follower in wanted_by.get(i, ()):
+            if waves[follower] < waves[i]:
+                waves[follower] = waves[i]
+                late.append(follower)
+    return waves
+
+
+def _followers(needs: Mapping[int, set[int]]) -> Mapping[int, Sequence[int]]:
+    """Which changes need which."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for i, those in needs.items():
+        for n in those:
+            found[n].append(i)
+    return found
+
+
+def _needs(kinds: Sequence[Kind], changes: Sequence[Change], live: Snapshot) -> dict[int, set[int]]:
+    needs: dict[int, set[int]] = defaultdict(set)
+    makers = {c.address: i for i, c in enumerate(changes) if c.action in (Action.CREATE, Action.UNARCHIVE)}
+    renames = {c.address: i for i, c in enumerate(changes) if c.action is Action.RENAME}
+    by_name = {kind.name: kind for kind in kinds}
+    givers = _givers(by_name, changes, live)
+    doomed: set[tuple[int, int]] = set()
+    for i, change in enumerate(changes):
+        if isinstance(change, LinkChange):
+            ends = (change.address, change.target)
+            needs[i].update(makers[end] for end in ends if end in makers)
+            needs[i].update(renames[end] for end in ends if end in renames)
+        else:
+            kind = by_name[change.address.kind]
+            given = {givers[value] for value in _values(kind, change, taking=True) if givers.get(value, i) != i}
+            needs[i].update(given)
+            doomed.update((n, i) for n in given if changes[n].action is Action.DELETE)
+            needs[i].update(makers[typed] for typed in _types_of(kind, change) if typed in makers)
+    for i, those in choices.needs(by_name, changes, live).items():
+        needs[i].update(those)
+    _spare(needs, sorted(doomed))
+    return needs
+
+
+def _spare(needs: dict[int, set[int]], doomed: Sequence[tuple[int, int]]) -> None:
+    """A deletion needs all that is needed by who takes its value: nothing is lost for ever for what cannot be done then. `doomed` are
+    pairs of the two."""
+    for giver, taker in doomed:
+        needs[giver].update(n for n in sorted(needs[taker] - {giver}) if giver not in _reached(needs, n))
+
+
+def _reached(needs: Mapping[int, set[int]], start: int) -> set[int]:
+    """A change and all that it needs."""
+    found: set[int] = set()
+    todo = [start]
+    while todo:
+        i = todo.pop()
+        if i not in found:
+            found.add(i)
+            todo.extend(needs.get(i, ()))
+    return found
+
+
+Value = tuple[str, str, str]
+
+
+def _types_of(kind: Kind, change: ThingChange) -> Iterator[Address]:
+    """What must be there before a key of a merged map can be written."""
+    for moved in change.fields:
+        name, _, key = moved.path.partition(".")
+        if key and name in kind.fields and kind.fields[name].typed_by:
+            yield Address(str(kind.fields[name].typed_by), key)
+
+
+def _givers(by_name: Mapping[str, Kind], changes: Sequence[Change], live: Snapshot) -> dict[Value, int]:
+    """Which change frees which unique value (kind, field, folded value)."""
+    found: dict[Value, int] = {}
+    for i, change in enumerate(changes):
+        if isinstance(change, LinkChange):
+            continue
+        kind = by_name[change.address.kind]
+        found.update({value: i for value in _values(kind, change, taking=False)})
+        if change.action is Action.DELETE and change.id:
+            fields = live.things[kind.name][change.id].fields
+            unique = (name for name, field in kind.fields.items() if field.moves and fields.get(name))
+            found.update({(kind.name, name, kind.identity[name].fold(str(fields[name]))): i for name in unique})
+    return found
+
+
+def _values(kind: Kind, change: ThingChange, *, taking: bool) -> Iterator[Value]:
+    for moved in change.fields:
+        value = moved.after if taking else moved.before
+        if moved.path in kind.fields and kind.fields[moved.path].moves and value:
+            yield kind.name, moved.path, kind.identity[moved.path].fold(str(value))
+
+
+def _topological(changes: Sequence[Change], needs: Mapping[int, set[int]], waves: Sequence[int], rank: Mapping[str, int]) -> Iterator[int]:
+    """Kahn's algorithm with a heap, so that the order depends on the changes alone. Members of a cycle never come out."""
+
+    def place(i: int) -> tuple[int, int, Address, str, int]:
+        change = changes[i]
+        return waves[i], rank[change.address.kind], change.address, str(change.target or ""), i
+
+    waiting = {i: len(needs[i]) for i in range(len(changes))}
+    wanted_by = _followers(needs)
+    ready = [place(i) for i, n in waiting.items() if n == 0]
+    heapq.heapify(ready)
+    while ready:
+        i = heapq.heappop(ready)[-1]
+        yield i
+        for follower in wanted_by.get(i, ()):
+            waiting[follower] -= 1
+            if waiting[follower] == 0:
+                heapq.heappush(ready, place(follower))
+
+
+def _cycles(changes: Sequence[Change], needs: Mapping[int, set[int]], stuck: Iterable[int]) -> tuple[str, ...]:
+    stuck = set(stuck)
+    giving = {n for i in stuck for n in needs[i]} & stuck
+    if not giving:
+        return ()
+    places = ", ".join(sorted(str(changes[i].mark) for i in giving))
+    return (f"{places}: these contacts exchange unique values in a circle; move one to a free value first, in a plan of its own",)
+
+
+def closure(steps: Sequence[Step], wanted: Iterable[int]) -> set[int]:
+    """The positions wanted and all that they need."""
+    found: set[int] = set()
+    todo = list(wanted)
+    while todo:
+        i = todo.pop()
+        if i not in found:
+            found.add(i)
+            todo.extend(steps[i].needs)
+    return found
+
+
+def without(steps: Sequence[Step], excluded: Iterable[int]) -> set[int]:
+    """The positions that remain when some are left out, with all that need them. Steps stand after what they need."""
+    gone = set(excluded)
+    for i, step in enumerate(steps):
+        if step.needs & gone:
+            gone.add(i)
+    return set(range(len(steps))) - gone
+
+
+def concerned(steps: Sequence[Step], entries: Callable[[Address], bool]) -> set[int]:
+    """The positions of the changes at some entries or of links to them, with all that need those. What would be deleted to free a value
+    for one of them stays too: it could not come back."""
+    about = {i for i, s in enumerate(steps) if entries(s.change.address) or (s.change.target is not None and entries(s.change.target))}
+    while True:
+        out = set(range(len(steps))) - without(steps, about)
+        spared = {n for i in out for n in steps[i].needs - out if _dies_for(steps[n].change, steps[i].change)}
+        if not spared:
+            return out
+        about |= spared
+
+
+def _dies_for(giver: Change, taker: Change) -> bool:
+    """Whether a change that another one needs deletes for good, to free a value for it."""
+    return giver.action is Action.DELETE and taker.target is None and giver.address.kind == taker.address.kind
+
+
+def keep(steps: Sequence[Step], kept: Iterable[int]) -> tuple[Step, ...]:
+    """Only some of the steps, in their order; needs that were left out are no longer named."""
+    order = sorted(kept)
+    place = {old: new for new, old in enumerate(order)}
+    return tuple(Step(steps[i].change, steps[i].wave, frozenset(place[n] for n in steps[i].needs if n in place)) for i in order)
+
+
+def losing(change: Change) -> bool:
+    """Whether somebody loses something by it."""
+    return change.action in LOSING

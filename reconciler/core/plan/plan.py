@@ -1,0 +1,154 @@
+"""The plan: changes in order, as a value that can be saved, shown, hashed and refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
+
+from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.drift import Drift
+from reconciler.core.compare.typed import time_paths
+from reconciler.core.model import globs
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import Action, Change
+from reconciler.core.model.live import WAITING, Workspace
+from reconciler.core.model.note import Note
+from reconciler.core.model.refusal import Refusal
+from reconciler.core.plan import order
+from reconciler.core.plan.calls import Job, compile_steps
+from reconciler.core.plan.gates import People, affected, check
+from reconciler.core.plan.naming import unsure
+from reconciler.core.plan.order import Step
+from reconciler.core.plan.scope import EVERYTHING, Scope, is_within
+
+# Intercom documents 10,000 calls per minute and app, metered in windows of ten seconds: developers.intercom.com, rate limiting.
+DOCUMENTED_WINDOW = 1667
+
+NOBODY = People(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be done, in execution order, and why it may not be. `undoes` is the run that it takes back, if any; `drift` says how far
+    live moved, where only that was asked for."""
+
+    workspace: Workspace
+    paths: tuple[str, ...]
+    digest: str
+    steps: tuple[Step, ...]
+    jobs: tuple[Job, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    notes: tuple[Note, ...] = ()
+    scope: Scope = Scope()
+    window: int = DOCUMENTED_WINDOW
+    losing: People = NOBODY
+    approved: tuple[str, ...] = ()
+    undoes: str = ""
+    drift: Drift | None = None
+    # The calls that an apply makes beside its writes, by route: looks, counts, and what is kept.
+    reads: Mapping[str, int] = field(default_factory=dict)
+    # Whether what is refused for single entries is left out, so that the rest can be applied.
+    held: bool = False
+    # The fields whose values are times, as (kind, path).
+    times: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def unproven(self) -> tuple[Note, ...]:
+        """What was sent and never proved, and what is declared and not done now."""
+        return tuple(note for note in self.notes if note.held)
+
+    @property
+    def waiting(self) -> tuple[Note, ...]:
+        """What only waits for Intercom to catch up."""
+        return tuple(note for note in self.notes if note.topic == WAITING)
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        return tuple(step.change for step in self.steps)
+
+    @property
+    def partial(self) -> bool:
+        return not self.scope.whole
+
+    @property
+    def summary(self) -> Mapping[str, int]:
+        """A count for every action, zero included."""
+        counts = Counter(change.action for change in self.changes)
+        return {action.value: counts[action] for action in Action}
+
+    @property
+    def calls(self) -> int:
+        """How many HTTP calls an apply makes, without retries."""
+        return sum(self.routes.values())
+
+    @property
+    def slowest(self) -> str | None:
+        """The action that most calls are for; all calls take the same time at the rate limit."""
+        calls: Counter[str] = Counter()
+        for job in self.jobs:
+            calls[self.steps[job.covers[0]].change.action.value] += len(job.calls)
+        return max(calls, key=lambda action: calls[action], default=None)
+
+    @property
+    def routes(self) -> Mapping[str, int]:
+        """How many calls go to each route, most first."""
+        writes = Counter(call.route for job in self.jobs for call in job.calls)
+        return dict((writes + Counter(self.reads)).most_common())
+
+    @property
+    def seconds(self) -> float:
+        """How long the calls take at the workspace's limit, in seconds; the limit counts per ten seconds."""
+        return round(self.calls * 10 / self.window, 1)
+
+
+def make_plan(case: Comparison, scope: Scope = EVERYTHING, version: str = "2.16") -> Plan:
+    """Order the changes, cut them to the scope, hold them against the gates, compile them. Pure: same inputs, same plan."""
+    kinds, manifest, live, difference = case.kinds, case.manifest, case.live, case.difference
+    steps, cycles = order.arrange(kinds, difference.changes, live)
+    scope = scope.among(chain(manifest.resources, (thing.address for things in live.things.values() for thing in things.values())))
+    steps, left_out = is_within(scope, steps, live)
+    refused = check(_about(scope, case), steps, cycles)
+    return Plan(
+        workspace=live.workspace,
+        paths=manifest.paths,
+        digest=manifest.digest,
+        steps=steps,
+        jobs=compile_steps(kinds, steps, version, unsure(kinds, steps, live)),
+        refused=refused,
+        notes=(*live.notes, *difference.notes, *left_out),
+        scope=scope,
+        window=live.window or DOCUMENTED_WINDOW,
+        times=frozenset(time_paths(kinds, manifest, live)),
+        losing=affected(kinds, [step.change for step in steps]),
+    )
+
+
+def _about(scope: Scope, case: Comparison) -> Comparison:
+    """The case without the refusals that are about no entry of the scope, and about nothing that such an entry is linked to."""
+    if scope.whole:
+        return case
+    manifest, app_id = case.manifest, case.live.workspace.app_id
+    named = {address: globs.names(address, app_id) for address in manifest.resources}
+    asked = {a for a, names in named.items() if not scope.target or globs.matches(scope.target, names, scope.exact)}
+    asked -= {a for a in asked if globs.matches(scope.exclude, named[a], scope.exact)}
+    links = [written for address in asked for written in manifest.resources[address].links.values()]
+    asked |= {end for written in links for end in (*written.present, *written.absent)}
+
+    def concerns(refusal: Refusal) -> bool:
+        return not refusal.entries or not asked.isdisjoint(refusal.entries)
+
+    live, difference = case.live, case.difference
+    live = replace(live, refusals=tuple(filter(concerns, live.refusals)))
+    return replace(case, live=live, difference=replace(difference, refusals=tuple(filter(concerns, difference.refusals))))
+
+
+def without_entries(case: Comparison, plan: Plan, entries: Callable[[Address], bool], version: str) -> Plan:
+    """The plan without the changes at some entries, links to them, and all that need those."""
+    out = order.concerned(plan.steps, entries)
+    if not out:
+        return plan
+    steps = order.keep(plan.steps, set(range(len(plan.steps))) - out)
+    jobs = compile_steps(case.kinds, steps, version, unsure(case.kinds, steps, case.live))
+    return replace(plan, steps=steps, jobs=jobs, losing=affected(case.kinds, [step.change for step in steps]))

@@ -1,0 +1,70 @@
+"""Narrow: the part of a manifest that some addresses need to be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.core.model import globs
+from reconciler.core.model.address import Address
+from reconciler.core.model.desired import Manifest
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Snapshot
+from reconciler.core.model.note import Note
+from reconciler.core.plan import order
+from reconciler.core.plan.order import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which addresses a plan is limited to: by globs, of which the `exact` ones mean only themselves, and to `only` those of a saved
+    plan, as it shows them; `moved`: to what live moved away from. `retry`: it has also what Intercom did not take before."""
+
+    target: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    only: frozenset[str] | None = None
+    moved: bool = False
+    exact: frozenset[str] = frozenset()
+    retry: bool = False
+
+    @property
+    def whole(self) -> bool:
+        return not (self.target or self.exclude)
+
+    def among(self, addresses: Iterable[Address]) -> Scope:
+        """The same scope, where each glob that is one of these addresses means that one alone."""
+        written = {glob for glob in (*self.target, *self.exclude) if globs.plain(glob) != glob}
+        return replace(self, exact=self.exact.union(written.intersection(map(str, addresses)))) if written else self
+
+
+def is_within(scope: Scope, steps: tuple[Step, ...], live: Snapshot) -> tuple[tuple[Step, ...], tuple[Note, ...]]:
+    """The steps that the scope admits: what a target needs comes along, what needs an excluded step stays behind, named."""
+    if scope.whole and scope.only is None:
+        return steps, ()
+    names = [globs.names(step.change.address, live.workspace.app_id) for step in steps]
+    wanted = {i for i, n in enumerate(names) if not scope.target or globs.matches(scope.target, n, scope.exact)}
+    excluded = {i for i, n in enumerate(names) if globs.matches(scope.exclude, n, scope.exact)}
+    if scope.only is not None:
+        wanted = {i for i in wanted if not scope.only.isdisjoint(names[i])}
+    possible = order.without(steps, excluded)
+    kept = order.closure(steps, wanted & possible)
+    behind = sorted(i for i in wanted - excluded - possible)
+    notes = tuple(is_behind(steps[i].change.address) for i in behind)
+    return order.keep(steps, kept), notes
+
+
+def is_behind(address: Address) -> Note:
+    return Note("excluded", "left out: it needs a change that --exclude leaves out", address)
+
+
+EVERYTHING = Scope()
+
+
+def narrow(kinds: Sequence[Kind], manifest: Manifest, wanted: Callable[[Address], bool]) -> Manifest:
+    """Only the wanted resources, the ends of their links, and the kinds whose listing is whole, which cost one read."""
+    whole = {kind.name for kind in kinds if kind.whole}
+    kept = {address for address in manifest.resources if wanted(address)}
+    ends = {end for address in kept for links in manifest.resources[address].links.values() for end in (*links.present, *links.absent)}
+    keep = kept | ends | {address for address in manifest.resources if address.kind in whole}
+    beside = frozenset(a for a, r in manifest.resources.items() if a not in keep and not r.gone)
+    return replace(manifest, resources={a: r for a, r in manifest.resources.items() if a in keep}, beside=beside)

@@ -1,0 +1,47 @@
+"""The restorer: what a run that takes another one back leaves in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from reconciler.core.model.address import Address, id_in
+from reconciler.core.model.change import Action, LinkChange, ThingChange
+from reconciler.core.model.outcome import Outcome
+from reconciler.core.model.recorded import Record, Tie, with_tie, without_tie
+from reconciler.core.record.scribe import Scribe
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """What of all that comes back was ours before: things with the file that declared them, and links by their ends."""
+
+    files: Mapping[Address, str] = field(default_factory=dict)
+    links: frozenset[tuple[Address, Address]] = frozenset()
+
+
+# ── what the ledger is to know of it ───────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Restorer(Scribe):
+    """Writes the records of an undo: what is known keeps its name and its owner, what comes back is ours if it was."""
+
+    ownership: Ownership = Ownership()
+
+    def made(self, before: Record | None, change: ThingChange, outcome: Outcome) -> Record | None:
+        created = change.action is Action.CREATE
+        if before is None and (not created or outcome.met or change.address not in self.ownership.files):
+            return None
+        record = Scribe.made(self, before, change, outcome)
+        return replace(record, file=self.ownership.files[change.address]) if record and before is None else record
+
+    def tied(self, before: Record | None, change: LinkChange, source_id: str, target_id: str, outcome: Outcome) -> Record | None:
+        if before is None:
+            return None
+        record = replace(before, run=self.run, written=self.now)
+        if change.action is Action.ATTACH and (change.address, change.target) in self.ownership.links:
+            return with_tie(record, change.link.field, target_id, Tie.OWNED, self.now)
+        return without_tie(record, change.link.field, target_id)
+
+    def _now_at(self, record: Record, address: Address) -> Record:
+        # By its id an undo names whom a manifest names otherwise.
+        return replace(record, run=self.run) if id_in(address) == record.id else Scribe._now_at(self, record, address)

@@ -1,0 +1,236 @@
+"""Recording: what the ledger is to know of things after a change was made, and of all that was found as declared. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reconciler.core.compare.diff import Difference
+from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
+from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.kind import Field, Kind
+from reconciler.core.model.live import Live, Snapshot
+from reconciler.core.model.outcome import Outcome, Status
+from reconciler.core.model.paths import claimed, live_value
+from reconciler.core.model.recorded import FORMER, GOVERNED, SHOWN, STATE, Record, Recorded, Tie, Ties, dated, with_tie, without_tie
+
+DONE = (Status.APPLIED, Status.INEFFECTIVE)
+_GOVERNING = ("declared", "exact")
+
+
+@dataclass(frozen=True, slots=True)
+class Scribe:
+    """Writes records for one run. `file` says how the ledger calls the file that declares something; `now` is in Unix seconds."""
+
+    kinds: Mapping[str, Kind]
+    memory: Recorded
+    run: str
+    now: float
+    file: Callable[[str], str]
+
+    def blank(self, address: Address, live_id: str, file: str) -> Record:
+        """A record of a thing of which nothing was known."""
+        digests = self.memory.digests
+        thing = digests.thing(self.memory.app_id, address)
+        return Record(address.kind, live_id, thing, digests.address(address), file=digests.plain(self.file(file)), run=self.run)
+
+    def _begun(self, change: Change, live_id: str) -> Record:
+        """A record of a thing of which nothing was known; it is ours where a create of an earlier run, never answered, made it."""
+        owned = change.action is not Action.CREATE and self.memory.created(change.address)
+        return replace(self.blank(change.address, live_id, change.mark.file), owned=owned)
+
+    def made(self, before: Record | None, change: ThingChange, outcome: Outcome) -> Record | None:
+        """The record of a thing after a change of it that was done; None where it is gone, and nobody wrote that it is to be."""
+        if change.action is Action.DELETE:
+            return self._ended(before, change, deleted=True) if change.mark.line else None
+        if change.action is Action.ARCHIVE:
+            return self._ended(before, change, deleted=False)
+        if outcome.id is None:
+            return None
+        record = self._now_at(before or self._begun(change, outcome.id), change.address)
+        kind = self.kinds[change.address.kind]
+        shown = [moved for moved in change.fields if moved.path not in outcome.fields]
+        fields = {**record.fields, **{self._path(m.path): self._claim(kind, record, m.path, m.after) for m in shown}}
+        if outcome.shown_as:
+            fields[SHOWN] = self.memory.digests.thing(self.memory.app_id, Address(kind.name, outcome.shown_as))
+        owned = record.owned or (change.action is Action.CREATE and not outcome.met)
+        return replace(record, owned=owned, deleted=False, written=self.now, fields=fields)
+
+    def _ended(self, before: Record | None, change: ThingChange, *, deleted: bool) -> Record | None:
+        """The record of a thing that is gone as its entry says: if it is there again later, that is drift."""
+        if change.id is None:
+            return None
+        record = self._now_at(before or self.blank(change.address, change.id, change.mark.file), change.address)
+        end = self.memory.digests.claim(record.salt, STATE, change.action.value)
+        owned = record.owned and not deleted
+        return replace(record, owned=owned, deleted=deleted, written=self.now, fields={STATE: end}, links={} if deleted else record.links)
+
+    def tied(self, before: Record | None, change: LinkChange, source_id: str, target_id: str, outcome: Outcome) -> Record | None:
+        """The record of the source of a link after a change of it that was done; None where there is nothing to know of it."""
+        record = before or self._begun(change, source_id)
+        record = replace(record, run=self.run, written=self.now)
+        if change.action is Action.ATTACH:
+            return with_tie(record, change.link.field, target_id, Tie.OWNED, self.now)
+        return without_tie(record, change.link.field, target_id)
+
+    def deleted(self, record: Record) -> Record:
+        """The record of a thing of which Intercom said that it was deleted."""
+        return replace(record, deleted=True, run=self.run)
+
+    def found(self, before: Record | None, resource: Resource, live_id: str, sides: Sides) -> Record:
+        """The record of a declared thing as it is now: what of it is as declared, what is still to be done, and how its links came."""
+        kind, memory = self.kinds[resource.address.kind], self.memory
+        lost = before is None and memory.created(resource.address)
+        record = self._now_at(before or self.blank(resource.address, live_id, resource.mark.file), resource.address)
+        fields = {path: known for path, known in record.fields.items() if path.startswith(FORMER) or path == SHOWN}
+        for path, field, value in claimed(kind, resource):
+            name = self._path(path)
+            if (resource.address, path) not in sides.open:
+                fields[name] = memory.digests.claim(record.salt, path, field.form(value))
+            elif before and name in before.fields:
+                fields[name] = before.fields[name]
+        known = replace(
+            record,
+            owned=record.owned or lost,
+            protected=resource.protect,
+            deleted=False,
+            file=self._files(before, resource.mark.file),
+            fields=fields,
+            links={**record.links, **self._ties(kind, resource, record, sides)},
+        )
+        # What we are found to have made was made by now.
+        return dated(known, new_ties(before, known.links), self.now)
+
+    def adopted(self, before: Record | None, resource: Resource, thing: Live, sides: Sides) -> Record:
+        """The record of a live thing that is taken in as ours: its base is what is live, its declared links that are live are ours."""
+        record = self.found(before, resource, thing.id, sides)
+        kind = self.kinds[thing.kind]
+        fields = {self._path(path): self._claim(kind, record, path, live_value(thing, path)) for path, _, _ in claimed(kind, resource)}
+        written = {link: record.links[link] for link in resource.links if link in record.links}
+        ties = {link: {end: Tie.OWNED if tie == Tie.FOUND else tie for end, tie in held.items()} for link, held in written.items()}
+        ours = [(link, end) for link, held in ties.items() for end, tie in held.items() if tie == Tie.OWNED]
+        return dated(replace(record, owned=True, fields=fields, links={**record.links, **ties}), ours, self.now)
+
+    def _ties(self, kind: Kind, resource: Resource, record: Record, sides: Sides) -> Mapping[str, Mapping[str, str]]:
+        found = {}
+        for link in kind.links:
+            written = resource.links.get(link.field)
+            if written is None:
+                # Nobody's list now; what we made and somebody undid is no longer ours to undo.
+                if held := record.links.get(link.field):
+                    found[link.field] = {end: tie for end, tie in held.items() if sides.may_be_linked(link.name, record.id, end)}
+                continue
+            before = record.links.get(link.field, {})
+            # What is left alone, for whatever reason, stays ours.
+            ties = {end: tie for end, tie in before.items() if tie == Tie.OWNED and sides.may_be_linked(link.name, record.id, end)}
+            for target in written.present:
+                if (end := sides.ids.get(target)) and sides.linked(link.name, record.id, end):
+                    tie = self.memory.tie(link.name, resource.address, record.id, target, end)
+                    ties[end] = Tie.OWNED if Tie.OWNED in (tie, before.get(end)) else Tie.FOUND
+            ties |= {end: Tie.ABSENT for target in written.absent if (end := sides.ids.get(target)) and end not in ties}
+            open_ties = ((end, tie) for end, tie in before.items() if (resource.address, f"{link.field} {end}") in sides.open)
+            ties |= dict(open_ties)
+            if sides.policy in _GOVERNING:
+                ties[GOVERNED] = sides.policy
+            found[link.field] = ties
+        return found
+
+    def _files(self, before: Record | None, file: str) -> str:
+        """The files that declare a thing: the one that was read, and those that did and were not."""
+        known, read = before.files if before else (), self.memory.files
+        others = [other for other in known if other not in read.read and other not in read.vanished]
+        return "\n".join(sorted({*others, self.memory.digests.plain(self.file(file))} - {""}))
+
+    def _now_at(self, record: Record, address: Address) -> Record:
+        """The record under the address that its thing has now."""
+        digests = self.memory.digests
+        thing = digests.thing(self.memory.app_id, address)
+        if record.thing and record.thing != thing:
+            record = replace(record, fields={**record.fields, FORMER + record.thing: record.thing})
+        return replace(record, thing=thing, address=digests.address(address), run=self.run)
+
+    def _path(self, path: str) -> str:
+        return self.memory.digests.plain(path)
+
+    def _claim(self, kind: Kind, record: Record, path: str, value: Any) -> str:
+        return self.memory.digests.claim(record.salt, path, _field(kind, path).form(value))
+
+
+def new_ties(before: Record | None, links: Mapping[str, Ties]) -> Iterator[tuple[str, str]]:
+    """The links of ours that were not so before, each as its list and the id of the other end."""
+    for link, ties in links.items():
+        for end, tie in ties.items():
+            if tie == Tie.OWNED and (before is None or before.tie(link, end) != Tie.OWNED):
+                yield link, end
+
+
+def _field(kind: Kind, path: str) -> Field:
+    return kind.fields.get(path) or kind.fields[path.partition(".")[0]]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """How things stand after a run: live ids by address, links by list and source, and what is still `open`, as (address, path); a
+    link's path is its list and the id of the other end. `policy` is the one for links."""
+
+    ids: Mapping[Address, str]
+    links: Mapping[LinkName, Mapping[str, Container[str]]]
+    open: Container[tuple[Address, str]]
+    policy: str
+    cut: Container[tuple[LinkName, str]] = ()
+
+    def may_be_linked(self, link: LinkName, source_id: str, target_id: str) -> bool:
+        """Whether a link is there, as far as the whole list was seen."""
+        unseen = source_id not in self.links.get(link, {}) or (link, source_id) in self.cut
+        return unseen or target_id == GOVERNED or self.linked(link, source_id, target_id)
+
+    def linked(self, link: LinkName, source_id: str, target_id: str) -> bool:
+        return target_id in self.links.get(link, {}).get(source_id, ())
+
+
+def standing(live: Snapshot, found: Difference, outcomes: Sequence[Outcome], ids: Mapping[Address, str], policy: str) -> Sides:
+    """How things stand: the live side with what was done since, and what separates it still from what is declared."""
+    done = {o.change.subject: o for o in outcomes if o.status in DONE}
+    # What is made in two turns is done when both are.
+    for o in outcomes:
+        if o.status not in DONE:
+            done.pop(o.change.subject, None)
+    links: dict[LinkName, dict[str, set[str]]] = {
+        name: {source: set(ends) for source, ends in held.items()} for name, held in live.links.items()
+    }
+    still = set(found.beside)
+    for change in found.changes:
+        outcome = done.get(change.subject)
+        if isinstance(change, LinkChange):
+            still.update(_linked(links, change, outcome, ids))
+        else:
+            still.update((change.address, path) for path in (outcome.fields if outcome else (moved.path for moved in change.fields)))
+    return Sides(ids, links, still, policy, live.cut)
+
+
+def _linked(
+    links: dict[LinkName, dict[str, set[str]]], change: LinkChange, outcome: Outcome | None, ids: Mapping[Address, str]
+) -> Iterator[tuple[Address, str]]:
+    """Carry a change over to the links, or say that it is still to be done."""
+    source, target = change.id or ids.get(change.address, ""), change.target_id or ids.get(change.target, "")
+    ends = links.setdefault(change.link, {}).setdefault(source, set())
+    if outcome is None or outcome.status is Status.INEFFECTIVE:
+        yield change.address, f"{change.link.field} {target}"
+    elif change.action is Action.ATTACH:
+        ends.add(target)
+    else:
+        ends.discard(target)
+
+
+def as_found(scribe: Scribe, manifest: Manifest, sides: Sides, records: Mapping[tuple[str, str], Record]) -> Iterator[Record]:
+    """The records of all that is declared and live, where they say something new; `records` are those that stand."""
+    for address, resource in manifest.resources.items():
+        live_id = sides.ids.get(address)
+        if live_id is None or resource.gone:
+            continue
+        before = records.get((address.kind, live_id))
+        record = scribe.found(before, resource, live_id, sides)
+        if before is None or replace(record, run=before.run) != before:
+            yield record

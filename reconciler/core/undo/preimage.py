@@ -1,0 +1,200 @@
+"""Image: what a run is about to do and to destroy, as plain values; one part may be shared, the other stays on its machine. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any, NamedTuple
+
+from reconciler.core.compare.comparison import Comparison
+from reconciler.core.model.address import LinkName
+from reconciler.core.model.change import LOSING, Action, Change, LinkChange, ThingChange, Use
+from reconciler.core.model.desired import Resource
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Live, Snapshot
+from reconciler.core.model.paths import values_of
+from reconciler.core.model.recorded import Recorded, Thing, Tie
+from reconciler.core.plan.order import Step
+
+FORMAT = 1
+# Things are kept so long, in seconds.
+KEPT = 30 * 86400.0
+
+
+class Hidden(Enum):
+    """A value that was kept only on the machine of its run, which is another one."""
+
+    HIDDEN = "hidden"
+
+
+HIDDEN = Hidden.HIDDEN
+
+Carriers = Mapping[Thing, Mapping[LinkName, Collection[str]]]
+"""Who carries what is about to be deleted, by the kind of link: ids of its sources."""
+
+
+class Moved(NamedTuple):
+    """A field before and after; HIDDEN where this machine does not have it."""
+
+    before: Any
+    after: Any
+
+
+class End(NamedTuple):
+    """An end of a link: a live thing by its id, or what another deed of the run makes, by its place."""
+
+    kind: str
+    id: str | None = None
+    made: int | None = None
+
+
+class Held(NamedTuple):
+    """Links of one kind that go with what is deleted: the kind and the ids of the other ends, and to which of these we made the link."""
+
+    link: LinkName
+    kind: str
+    ids: tuple[str, ...]
+    ours: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One change that a run is about to make, with what is lost by it. `by` and `key` name the thing where ids are given to it anew;
+    `had` are the fields of what is deleted, by path. `ours`: the thing, or the link, that goes was made by us; `file` declared it."""
+
+    action: Action
+    source: End
+    by: str = ""
+    key: Any = None
+    fields: Mapping[str, Moved] = field(default_factory=dict)
+    link: LinkName | None = None
+    target: End | None = None
+    had: Mapping[str, Any] = field(default_factory=dict)
+    held: tuple[Held, ...] = ()
+    ours: bool = False
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preimage:
+    """What one run is about to do. `limits` are those that it was held to, `name` is the manifest's, `stored` is in Unix seconds."""
+
+    run: str
+    app_id: str
+    region: str
+    name: str
+    stored: float
+    limits: Mapping[str, Any]
+    deeds: tuple[Deed, ...]
+
+    def expired(self, now: float) -> bool:
+        return now - self.stored > KEPT
+
+
+def destroys(changes: Sequence[Change]) -> bool:
+    """Whether something is lost by these changes: a thing, a link, or a value."""
+    return any(c.action in LOSING or any(moved.before is not None for moved in c.fields) for c in changes)
+
+
+def doomed(changes: Sequence[Change]) -> list[ThingChange]:
+    """The deletions among them: whoever carries such a thing loses it."""
+    return [c for c in changes if isinstance(c, ThingChange) and c.action is Action.DELETE]
+
+
+# ── what is about to be done ───────────────────────────────────────────────────────────────────────────────────────────────
+def deeds(case: Comparison, steps: Sequence[Step], carriers: Carriers) -> tuple[Deed, ...]:
+    """The changes of a plan as deeds, in its order."""
+    kinds = {kind.name: kind for kind in case.kinds}
+    makers = {s.change.address: i for i, s in enumerate(steps) if s.change.action is Action.CREATE}
+    carriers = _with_seen(case.kinds, case.live, {(c.address.kind, str(c.id)) for c in doomed([step.change for step in steps])}, carriers)
+
+    def end(address: Any, live_id: str | None) -> End:
+        return End(address.kind, live_id, None if live_id else makers.get(address))
+
+    def deed(change: Change) -> Deed:
+        source = end(change.address, change.id)
+        if isinstance(change, LinkChange):
+            target = end(change.target, change.target_id)
+            return Deed(change.action, source, link=change.link, target=target, ours=_made_by_us(case.memory, change))
+        return _deed(kinds[change.address.kind], change, source, case, carriers)
+
+    return tuple(deed(step.change) for step in steps)
+
+
+def recounted(kinds: Sequence[Kind], live: Snapshot, changes: Sequence[Change], carriers: Carriers) -> tuple[Change, ...]:
+    """The changes, each deletion with no fewer uses and people than were seen to carry the thing: a count may lag, or be wrong."""
+    deletions = doomed(changes)
+    seen = _with_seen(kinds, live, {(c.address.kind, str(c.id)) for c in deletions}, carriers)
+    told = {id(c): _at_least(kinds, c, seen[c.address.kind, str(c.id)]) for c in deletions}
+    return tuple(told.get(id(change), change) for change in changes)
+
+
+def _at_least(kinds: Sequence[Kind], change: ThingChange, carried: Mapping[LinkName, Collection[str]]) -> ThingChange:
+    by_name = {kind.name: kind for kind in kinds}
+    seen: dict[str, set[str]] = defaultdict(set)
+    for link, ids in carried.items():
+        seen[by_name[link.source].section].update(ids)
+    persons = {kind.section for kind in kinds if kind.person}
+    people = sum(len(ids) for section, ids in seen.items() if section in persons)
+    uses = tuple(use if use.number is None else _seen_too(use, seen.get(use.where, set())) for use in change.uses)
+    return replace(change, uses=uses, people=max(change.people or 0, people) if people else change.people)
+
+
+def _seen_too(use: Use, ids: Collection[str]) -> Use:
+    """A use of no fewer than were seen."""
+    every = use.ids | frozenset(ids)
+    return replace(use, number=max(use.number or 0, len(every)), ids=every)
+
+
+def _with_seen(kinds: Sequence[Kind], live: Snapshot, things: Collection[Thing], carriers: Carriers) -> Carriers:
+    """The carriers of what is deleted, with those that were seen for the plan: a list may hide some, and a search lags."""
+    found = {thing: {name: set(ids) for name, ids in carriers.get(thing, {}).items()} for thing in things}
+    for link in (link for kind in kinds for link in kind.links) if things else ():
+        for source, ends in live.links.get(link.name, {}).items():
+            for thing in found.keys() & {(link.target, end) for end in ends}:
+                found[thing].setdefault(link.name, set()).add(source)
+    return found
+
+
+def _made_by_us(memory: Recorded, change: LinkChange) -> bool:
+    ids = (change.id or "", change.target_id or "")
+    return change.action is Action.DETACH and memory.tie(change.link, change.address, ids[0], change.target, ids[1]) == Tie.OWNED
+
+
+def _deed(kind: Kind, change: ThingChange, source: End, case: Comparison, carriers: Carriers) -> Deed:
+    thing = case.live.things.get(kind.name, {}).get(change.id or "")
+    by, key = _name(kind, change, thing, case.manifest.resources.get(change.address))
+    moved = {f.path: Moved(f.before, f.after) for f in change.fields}
+    if change.action is not Action.DELETE or kind.person or thing is None:
+        return Deed(change.action, source, by, key, moved)
+    record = case.memory.of(kind.name, thing.id)
+    held = tuple(_held(case, thing, carriers.get((kind.name, thing.id), {})))
+    ours, file = (record.owned, record.file) if record else (False, "")
+    return Deed(change.action, source, by, key, had=dict(values_of(kind, thing)), held=held, ours=ours, file=file)
+
+
+def _name(kind: Kind, change: ThingChange, thing: Live | None, resource: Resource | None) -> tuple[str, Any]:
+    """What names a thing where its id does not: what is live, or for one that is not there yet what is declared."""
+    if resource and change.action is Action.CREATE:
+        return resource.by, resource.key
+    by = kind.identities[0].field
+    return ("", None) if thing is None or kind.person else (by, thing.fields.get(by))
+
+
+def _held(case: Comparison, thing: Live, carriers: Mapping[LinkName, Collection[str]]) -> Iterator[Held]:
+    """The links of what is deleted: its own, and those of whoever carries it."""
+    for link in (link for kind in case.kinds for link in kind.links):
+        if link.source == thing.kind:
+            record = case.memory.of(thing.kind, thing.id)
+            ids = sorted(case.live.links.get(link.name, {}).get(thing.id, ()))
+            kind, ours = link.target, frozenset(i for i in ids if record and record.tie(link.field, i) == Tie.OWNED)
+        elif link.target == thing.kind:
+            ids = sorted(carriers.get(link.name, ()))
+            records = {i: case.memory.of(link.source, i) for i in ids}
+            kind, ours = link.source, frozenset(i for i, r in records.items() if r and r.tie(link.field, thing.id) == Tie.OWNED)
+        else:
+            continue
+        if ids:
+            yield Held(link.name, kind, tuple(ids), ours)

@@ -1,0 +1,415 @@
+"""Undo: what a run did becomes, from its image, what is to be there instead; the ordinary comparison says the rest. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, get_args
+
+from reconciler.core.compare.match import Index, described, index
+from reconciler.core.model.address import Address, LinkName, address_by
+from reconciler.core.model.change import Action
+from reconciler.core.model.desired import Manifest, Resource, WrittenLinks
+from reconciler.core.model.kind import Field, Kind
+from reconciler.core.model.live import Live, Snapshot
+from reconciler.core.model.note import Note
+from reconciler.core.model.paths import live_value, values_of
+from reconciler.core.model.recorded import Recorded, Thing
+from reconciler.core.model.refusal import Refusal
+from reconciler.core.model.spelling import spelled
+from reconciler.core.record.restorer import Ownership
+from reconciler.core.undo.facts import Done, Fate, declared
+from reconciler.core.undo.preimage import HIDDEN, Deed, End, Moved, Preimage
+from reconciler.errors import Mark
+
+CHANGED, LOST = "changed since", "cannot come back"
+ELSEWHERE = "was kept only on the machine of that run"
+
+
+Carried = frozenset[str] | None
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+Place = tuple[Address, str]
+"""An address and a path in it; the whole of it where that is empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What is to be there once a run is taken back, and the live side of it. `skipped` are the places that changed since."""
+
+    manifest: Manifest
+    live: Snapshot
+    skipped: frozenset[Place]
+    ownership: Ownership
+
+
+def undo(
+    kinds: Sequence[Kind],
+    image: Preimage,
+    deeds: Sequence[Done],
+    live: Snapshot,
+    memory: Recorded,
+    carried: Mapping[Thing, Carried] = NOTHING,
+) -> Undo:
+    """What a run did, turned around, as far as it still stands; notes say what changed since and what cannot come back. `carried` are
+    the ids of whoever carries what was made for good, None where that cannot be read."""
+    draft = _Draft(kinds, image, live, memory, carried)
+    for deed, _ in deeds:
+        if deed.link and deed.target and deed.action is Action.ATTACH:
+            draft.linked[deed.target.kind, str(deed.target.id)].append(deed.source.id)
+    for deed, fate in _in_one(deeds):
+        if deed.link is None:
+            draft.thing(deed, fate)
+    for deed, _ in deeds:
+        draft.links(deed)
+    return draft.undo()
+
+
+def _in_one(deeds: Sequence[Done]) -> Iterator[Done]:
+    """The deeds, with what was made in several turns as one: from what a field was first to what it is in the end."""
+    first: dict[tuple[Thing, str], Any] = {}
+    last = {(deed.source.kind, deed.source.id, path): i for i, (deed, _) in enumerate(deeds) for path in deed.fields if deed.source.id}
+    for i, (deed, fate) in enumerate(deeds):
+        if deed.link is None and deed.source.id and deed.action in (Action.UPDATE, Action.UNARCHIVE):
+            thing = (deed.source.kind, deed.source.id)
+            before = {path: first.setdefault((thing, path), moved.before) for path, moved in deed.fields.items()}
+            kept = {p: Moved(before[p], moved.after) for p, moved in deed.fields.items() if last[*thing, p] == i}
+            deed = replace(deed, fields=kept)
+        yield Done(deed, fate)
+
+
+@dataclass
+class _Part:
+    """What is to become of one thing; `id` is None for what comes back under a new one."""
+
+    kind: Kind
+    id: str | None
+    by: str
+    key: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    state: str | None = None
+    links: dict[str, dict[Thing, bool]] = field(default_factory=dict)
+
+    @property
+    def address(self) -> Address:
+        return address_by(self.kind.name, self.by, self.key)
+
+    def claim(self, path: str, value: Any) -> None:
+        """A value that is to be there."""
+        name, dot, key = path.partition(".")
+        if dot and name in self.kind.fields:
+            self.fields.setdefault(name, {})[key] = value
+        else:
+            self.fields[path] = value
+            self.key = value if path == self.by else self.key
+
+
+class _Draft:
+    """What is found out on the way. Things go by the ids that they had when the run began."""
+
+    def __init__(
+        self, kinds: Sequence[Kind], image: Preimage, live: Snapshot, memory: Recorded, carried: Mapping[Thing, Carried] = NOTHING
+    ) -> None:
+        self.kinds = {kind.name: kind for kind in kinds}
+        self.image, self.live, self.memory, self.carried = image, live, memory, carried
+        self.linked: defaultdict[Thing, list[str | None]] = defaultdict(list)
+        self.mark = Mark(f"run {image.run}")
+        self.parts: dict[Thing, _Part] = {}
+        self.notes: list[Note] = []
+        self.refusals: list[Refusal] = []
+        self.skipped: set[Place] = set()
+        self.files: dict[Address, str] = {}
+        self.ours: set[tuple[Thing, Thing]] = set()
+        self.given: set[tuple[str, str, str]] = set()
+        self.indexes: dict[str, Index] = {}
+
+    def lost(self, address: Address, text: str) -> None:
+        self.notes.append(Note(LOST, text, address, self.mark))
+
+    def changed(self, address: Address, path: str, text: str) -> None:
+        self.notes.append(Note(CHANGED, text, address, self.mark))
+        self.skipped.add((address, path))
+
+    def seen(self, kind: str, live_id: str | None) -> Live | None:
+        return self.live.things.get(kind, {}).get(live_id or "")
+
+    def part(self, kind: str, live_id: str | None) -> _Part | None:
+        """What is to become of a thing that is live, or comes back; None where it is gone."""
+        thing = self.seen(kind, live_id)
+        if live_id and thing and (kind, live_id) not in self.parts:
+            about = self.kinds[kind]
+            by = "id" if about.person else about.identities[0].field
+            self.parts[kind, live_id] = _Part(about, live_id, by, live_id if by == "id" else str(thing.fields[by]))
+        return self.parts.get((kind, live_id or ""))
+
+    # ── things ──
+
+    def thing(self, deed: Deed, fate: Fate) -> None:
+        kind = self.kinds[deed.source.kind]
+        self.given.update((kind.name, str(deed.source.id), path) for path in deed.fields)
+        match deed.action:
+            case Action.CREATE:
+                self._unmake(kind, deed, fate)
+            case Action.DELETE:
+                self._remake(kind, deed)
+            case Action.ARCHIVE:
+                self._bring_back(kind, deed)
+            case Action.UNARCHIVE:
+                self._put_back(kind, deed)
+            case _:
+                self._restore(kind, deed)
+
+    def _unmake(self, kind: Kind, deed: Deed, fate: Fate) -> None:
+        """What was created goes: into the archive where its kind has one, for ever only where it has none."""
+        name = Address(kind.name, str(deed.key))
+        live_id = deed.source.id or self.live.pairs.get(name)
+        thing, part = self.seen(kind.name, live_id), self.part(kind.name, live_id)
+        if thing is None or part is None or kind.dormant(thing):
+            return
+        if fate is Fate.MET or (fate is Fate.LOST and not self._made(name, thing)):
+            self.lost(part.address, "was there before, as far as the ledger knows, so it stays; what it had then was not read")
+        elif self._as_left(kind, deed, thing, part.address, name) and (kind.archive or self._unused(kind, deed, thing, part.address, name)):
+            part.state = "archived" if kind.archive else "absent"
+            if kind.person:
+                self.lost(part.address, "is archived, not deleted: undo deletes nobody")
+
+    def _made(self, name: Address, thing: Live) -> bool:
+        """Whether the ledger knows that a thing is ours though the answer to its create was lost."""
+        record = self.memory.of(thing.kind, thing.id)
+        return (record is not None and record.owned) or self.memory.created(name)
+
+    def _as_left(self, kind: Kind, deed: Deed, thing: Live, address: Address, planned: Address) -> bool:
+        """Whether a thing has still all that the run gave it, which called it `planned`; a note where it has not."""
+        told = [(path, moved.after) for path, moved in deed.fields.items() if moved.after not in (None, HIDDEN)]
+        other = [path for path, after in told if not _field(kind, path).same(live_value(thing, path), after)]
+        if other:
+            self.changed(address, "", f"{', '.join(other)} is not as the run left it, so all of it stays")
+            self.skipped.add((planned, ""))
+        return not other
+
+    def _unused(self, kind: Kind, deed: Deed, thing: Live, address: Address, planned: Address) -> bool:
+        """Whether nobody but the run has put anything on a thing that would be deleted; a note where somebody has."""
+        carriers = self.carried.get((thing.kind, thing.id), frozenset())
+        other = self.memory.others.get((thing.kind, thing.id))
+        known = {*deed.fields, deed.by, *kind.filled}
+        more = [path for path, value in values_of(kind, thing) if value and path not in known]
+        linked = self.linked[thing.kind, thing.id]
+        # Of who came back from the archive in that run the id was not kept.
+        others = len((carriers or frozenset()) - set(linked)) - linked.count(None)
+        if carriers is None:
+            told = "who carries it cannot be read"
+        elif other:
+            told = f"`name: {other.name}` has it too"
+        elif others > 0:
+            told = f"{others} that the run did not link to it {'carry' if others > 1 else 'carries'} it now"
+        elif more:
+            told = f"it has {', '.join(more)} since"
+        else:
+            return True
+        self.changed(address, "", f"{told}, so it stays")
+        self.skipped.add((planned, ""))
+        return False
+
+    def _remake(self, kind: Kind, deed: Deed) -> None:
+        """What was deleted is made anew, with what it had; where it is there again, it stays as it is."""
+        if kind.person:
+            self.lost(address_by(kind.name, "id", str(deed.source.id)), "was deleted for ever")
+            return
+        if not isinstance(deed.key, str):
+            self.lost(address_by(kind.name, "id", str(deed.source.id)), f"its name {ELSEWHERE}")
+            return
+        name = Address(kind.name, deed.key)
+        thing = self.seen(kind.name, self.live.pairs.get(name))
+        if thing and thing.id == deed.source.id:
+            self.lost(name, "is still there under its old id: if it was deleted, that takes effect later; undo again when it is gone")
+            self.skipped.add((name, ""))
+        elif thing and spelled(thing.key) != spelled(deed.key):
+            self.refusals.append(self._in_its_place(kind, name, thing))
+        elif thing:
+            again = _Part(kind, thing.id, deed.by, str(thing.fields[deed.by]))
+            self.parts[kind.name, str(deed.source.id)] = again
+            self.notes.append(Note(CHANGED, f"is there again (id {thing.id}): only links that it lacks are made", again.address, self.mark))
+        else:
+            self.parts[kind.name, str(deed.source.id)] = self._anew(kind, deed, name)
+
+    def _in_its_place(self, kind: Kind, name: Address, thing: Live) -> Refusal:
+        """To make it anew by its name would hit another thing, which Intercom takes for it."""
+        text = f"{self.mark}: {kind.name} {name.key!a} cannot come back while {described(thing)} is live, which is another one"
+        now = "to Intercom the two names are one; rename or delete that one, then undo"
+        return Refusal("twins", f"{text}: {now}", entries=(name,))
+
+    def _anew(self, kind: Kind, deed: Deed, name: Address) -> _Part:
+        """A thing with all that it had, but for its id."""
+        part = _Part(kind, None, deed.by, name.key)
+        self.lost(name, "; ".join(filter(None, (f"comes back, but not its id {deed.source.id}", kind.unrestored))))
+        if hidden := [path for path, value in deed.had.items() if value is HIDDEN]:
+            self.lost(name, f"{', '.join(hidden)}: {ELSEWHERE}")
+        for path, value in deed.had.items():
+            if value is not HIDDEN:
+                part.claim(path, value)
+        if deed.ours:
+            self.files[name] = deed.file
+        return part
+
+    def _bring_back(self, kind: Kind, deed: Deed) -> None:
+        """Whoever was archived is live again. What a whole listing shows is dormant there; others cannot be seen."""
+        if kind.whole:
+            self.part(kind.name, deed.source.id)
+        elif deed.source.id:
+            self.parts[kind.name, deed.source.id] = _Part(kind, deed.source.id, "id", deed.source.id, state="present")
+
+    def _put_back(self, kind: Kind, deed: Deed) -> None:
+        """Whoever was brought back from the archive goes there again."""
+        thing, part = self.seen(kind.name, deed.source.id), self.part(kind.name, deed.source.id)
+        if thing is None or part is None or kind.dormant(thing):
+            return
+        if self._as_left(kind, deed, thing, part.address, part.address):
+            part.state = "archived"
+            if deed.fields:
+                self.lost(part.address, f"{', '.join(deed.fields)}: stays as the run wrote it; what was archived could not be seen")
+
+    def _restore(self, kind: Kind, deed: Deed) -> None:
+        """Fields that are as the run left them get their values back."""
+        thing, part = self.seen(kind.name, deed.source.id), self.part(kind.name, deed.source.id)
+        if thing is None or part is None:
+            self.changed(address_by(kind.name, "id", str(deed.source.id)), "", "is gone: archived, merged or deleted")
+            return
+        for path, moved in deed.fields.items():
+            if self._free(kind, path, moved, thing, part):
+                part.claim(path, moved.before)
+
+    def _free(self, kind: Kind, path: str, moved: Moved, thing: Live, part: _Part) -> bool:
+        """Whether a field can have its value back; a note where it cannot."""
+        about, now = _field(kind, path), live_value(thing, path)
+        if HIDDEN in moved:
+            self.lost(part.address, f"{path}: {ELSEWHERE}")
+        elif about.same(now, moved.before):
+            return True
+        elif not about.same(now, moved.after):
+            self.changed(part.address, path, f"{path} is not as the run left it")
+        elif moved.before is None and not _nullable(kind, path):
+            self.lost(part.address, f"{path}: there was nothing, and Intercom takes no null for it")
+        elif why := about.refuses(now, moved.before):
+            self.lost(part.address, f"{path}: {why}")
+        else:
+            return True
+        return False
+
+    def _settle(self) -> None:
+        """Unique values that somebody else has now and keeps cannot be given back; who does not get one keeps another in turn."""
+        while contested := [(part, path) for part in self.parts.values() for path in part.fields if self._kept(part, path)]:
+            for part, path in contested:
+                del part.fields[path]
+                thing = self.seen(part.kind.name, part.id)
+                part.key = str(thing.fields[path]) if thing and path == part.by else part.key
+                self.lost(part.address, f"{path}: another {part.kind.name} has this value now and keeps it")
+
+    def _kept(self, part: _Part, path: str) -> bool:
+        """Whether another one holds a unique value: anybody where all can be seen, else somebody to whom the run gave it."""
+        kind, identity, value = part.kind, part.kind.identity.get(path), part.fields[path]
+        if identity is None or value is None or part.id is None:
+            return False
+        if kind.name not in self.indexes:
+            self.indexes[kind.name] = index(kind, self.live.things[kind.name].values())
+        holders = [t for t in self.indexes[kind.name].get((path, identity.fold(value)), ()) if t.id != part.id]
+        return any((kind.whole or (kind.name, t.id, path) in self.given) and not self._gives_up(t, path) for t in holders)
+
+    def _gives_up(self, thing: Live, path: str) -> bool:
+        part = self.parts.get((thing.kind, thing.id))
+        return part is not None and (part.state == "absent" or path in part.fields)
+
+    # ── links ──
+
+    def links(self, deed: Deed) -> None:
+        if deed.link and deed.target:
+            self._turn(deed, deed.link, deed.target)
+        for held in deed.held if (deed.source.kind, deed.source.id) in self.parts else ():
+            lost = [end for end in held.ids if not self._held(deed, held.link, (held.kind, end), ours=end in held.ours)]
+            if lost:
+                name, ends = self.parts[deed.source.kind, str(deed.source.id)].address, self.kinds[held.kind].section
+                text = f"{len(lost)} of the {len(held.ids)} {ends} that were linked to it are gone"
+                self.notes.append(Note(CHANGED, text, name, self.mark))
+
+    def _turn(self, deed: Deed, link: LinkName, end: End) -> None:
+        """A link that the run made or took away."""
+        thing, target = (deed.source.kind, deed.source.id or ""), (end.kind, end.id or "")
+        present = deed.action is Action.DETACH
+        if not present and self._stays(link, thing, target):
+            return
+        if not self._link(link, thing, target, present=present) and present:
+            gone = next(end for end in (thing, target) if self.part(*end) is None)
+            self.changed(address_by(gone[0], "id", gone[1]), "", "is gone, and its links with it")
+        if present and deed.ours:
+            self.ours.add((thing, target))
+
+    def _stays(self, link: LinkName, thing: Thing, target: Thing) -> bool:
+        """Whether a link stays that the run made: with the whole of its source, or because another name has it too."""
+        source, end = self.part(*thing), self.part(*target)
+        if source is None or end is None:
+            return False
+        other = self.memory.elsewhere(link, thing[1], target[1])
+        if other:
+            self.changed(source.address, str(end.address), f"`name: {other}` has the link to {end.address} too, so it stays")
+        return other is not None or (source.address, "") in self.skipped
+
+    def _held(self, deed: Deed, link: LinkName, end: Thing, *, ours: bool) -> bool:
+        """A link that went with a deletion."""
+        thing = (deed.source.kind, str(deed.source.id))
+        source, target = (thing, end) if link.source == thing[0] else (end, thing)
+        if ours:
+            self.ours.add((source, target))
+        return self._link(link, source, target, present=True)
+
+    def _link(self, link: LinkName, source: Thing, target: Thing, *, present: bool) -> bool:
+        """A link that is to be there, or not; False where an end of it is gone."""
+        part = self.part(*source)
+        if part is None or self.part(*target) is None:
+            return False
+        part.links.setdefault(link.field, {})[target] = present
+        return True
+
+    # ── the whole ──
+
+    def undo(self) -> Undo:
+        self._settle()
+        resources = {part.address: self._resource(part) for part in self.parts.values()}
+        pairs = {part.address: part.id for part in self.parts.values() if part.id and self.seen(part.kind.name, part.id)}
+        known = {thing: part.address for thing, part in self.parts.items()}
+        links = frozenset((known[a], known[b]) for a, b in self.ours if a in known and b in known)
+        notes = (*(n for n in self.live.notes if n.topic != "merged"), *sorted(set(self.notes), key=_of_note))
+        twins = tuple(part for part in self.parts.values() if (part.kind.name, part.id) in self.live.twins)
+        refusals = (*self.live.refusals, *self.refusals, *map(self._twin, twins))
+        withheld = self.live.withheld | {part.address for part in twins}
+        live = replace(self.live, pairs=pairs, merged=frozenset(), vanished={}, notes=notes, refusals=refusals, withheld=withheld)
+        return Undo(declared(self.image, resources), live, frozenset(self.skipped), Ownership(self.files, links))
+
+    def _twin(self, part: _Part) -> Refusal:
+        told = self.live.twins[part.kind.name, part.id or ""]
+        text = f"{self.mark}: several live {part.kind.section} have this name: {told}; rename or delete all but one, then undo"
+        return Refusal("twins", text, entries=(part.address,))
+
+    def _resource(self, part: _Part) -> Resource:
+        links = {name: self._written(ends) for name, ends in part.links.items()}
+        return Resource(part.address, part.by, part.key, part.fields, self.mark, part.state, links=links)
+
+    def _written(self, ends: Mapping[Thing, bool]) -> WrittenLinks:
+        """The links of one thing; those of what goes, or to it, go with it."""
+        present, absent = ({self.parts[t].address: 0 for t, p in ends.items() if p is wanted} for wanted in (True, False))
+        return WrittenLinks(present, absent)
+
+
+def _of_note(note: Note) -> tuple[str, Address, str]:
+    assert note.address
+    return note.topic, note.address, note.message
+
+
+def _field(kind: Kind, path: str) -> Field:
+    return kind.fields.get(path) or kind.fields[path.partition(".")[0]]
+
+
+def _nullable(kind: Kind, path: str) -> bool:
+    """Whether null can be written: for a key of a merged map always, else where an entry takes it."""
+    name = path.partition(".")[0]
+    return kind.fields[name].merged or type(None) in get_args(kind.entry.model_fields[name].annotation)

@@ -1,0 +1,1 @@
+"""Access tokens: how one is granted, and where it is kept."""

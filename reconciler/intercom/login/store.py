@@ -1,0 +1,185 @@
+"""Where access tokens are kept between runs: the system's keyring, else a file that only its owner can read.
+
+    $XDG_CONFIG_HOME/reconciler/tokens.json    {"format": 1, "workspaces": {"ecahpwf5": {"region": "us", "token": "…"}}}
+
+A keyring cannot be listed, so the file says for every workspace that there is a token; an entry without `token` has it in the keyring.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from reconciler.core.model.jsons import parsed
+from reconciler.errors import ReconcilerError
+from reconciler.intercom.http.token import BadToken, Token, parse
+
+SERVICE = "reconciler"
+FORMAT = 1
+# A locked keyring asks on the desktop and waits for ever where there is none (jaraco/keyring#562); people need time to unlock it.
+PATIENCE = 60.0
+
+T = TypeVar("T")
+
+
+class Vault(Protocol):
+    """What we ask of a keyring; each of keyring's backends is one."""
+
+    def get_password(self, service: str, username: str) -> str | None: ...
+
+    def set_password(self, service: str, username: str, password: str) -> None: ...
+
+    def delete_password(self, service: str, username: str) -> None: ...
+
+
+class KeepError(ReconcilerError):
+    """What was kept cannot be had, or not be let go."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    """That the token of a workspace is kept; `token` is None where the keyring has it. `base_url`: only for that address."""
+
+    app_id: str
+    region: str
+    base_url: str | None = None
+    token: Token | None = None
+
+
+def config_folder(environ: Mapping[str, str]) -> Path:
+    """The user's folder for our settings."""
+    # A relative path is to be ignored (XDG Base Directory Specification).
+    if (written := Path(environ.get("XDG_CONFIG_HOME", ""))).is_absolute():
+        return written / "reconciler"
+    try:
+        return Path.home() / ".config" / "reconciler"
+    except RuntimeError:
+        raise KeepError("there is no home folder to keep tokens in: set XDG_CONFIG_HOME, or INTERCOM_ACCESS_TOKEN") from None
+
+
+def system_keyring() -> Vault | None:
+    """The keyring that this system offers, if it has one that can be asked."""
+    try:
+        import keyring  # 90 ms, and only a stored token needs it
+
+        return keyring.get_keyring()
+    except Exception:  # backends of all kinds are loaded and asked here, and raise what they like
+        return None
+
+
+@dataclass(eq=False, repr=False)
+class TokenStore:
+    """The stored tokens of one user, one for each workspace. `write` replaces a file as a whole with the given permissions."""
+
+    folder: Path
+    write: Callable[[Path, str, int], None]
+    keyring: Callable[[], Vault | None] = system_keyring
+    patience: float = PATIENCE
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "tokens.json"
+
+    def all(self) -> tuple[StoredToken, ...]:
+        """Every workspace that a token is kept for, by app id."""
+        return tuple(self._read().values())
+
+    def place(self, kept: StoredToken) -> str:
+        """Where a token is, as people see it."""
+        return f"file {self.path}" if kept.token else "keyring"
+
+    def token(self, kept: StoredToken) -> Token:
+        """The token itself. Raises KeepError if the keyring does not give it."""
+        if kept.token:
+            return kept.token
+        found = self._asked(lambda vault: vault.get_password(SERVICE, kept.app_id))
+        if not found:
+            raise KeepError(f"the keyring does not give the token of {kept.app_id}: unlock it, or run `reconciler auth login` again")
+        return parse(found, "the keyring")
+
+    def put(self, kept: StoredToken, token: Token) -> StoredToken:
+        """Keep a token, in the keyring if that can give it back. Raises OSError if neither place takes it."""
+        before = self._read()
+        locked = self._asked(lambda vault: _locked_away(vault, kept.app_id, token)) is True
+        now = StoredToken(kept.app_id, kept.region, kept.base_url, None if locked else token)
+        try:
+            self._write({**before, kept.app_id: now})
+        except OSError:
+            if locked and kept.app_id not in before:
+                self._asked(lambda vault: vault.delete_password(SERVICE, kept.app_id))
+            raise
+        if not locked and kept.app_id in before and before[kept.app_id].token is None:
+            self._asked(lambda vault: vault.delete_password(SERVICE, kept.app_id))
+        return now
+
+    def drop(self, kept: StoredToken) -> None:
+        """Let a token go. Raises KeepError if the keyring holds on to it."""
+        if kept.token is None and self._asked(lambda vault: _gone(vault, kept.app_id)) is not True:
+            raise KeepError(f"the keyring does not let go of the token of {kept.app_id}: unlock it and try again")
+        self._write({app_id: other for app_id, other in self._read().items() if app_id != kept.app_id})
+
+    def _asked(self, question: Callable[[Vault], T]) -> T | None:
+        """The keyring's answer; None where there is no keyring, where it fails in any way, or keeps silent."""
+        answers: list[T] = []
+
+        def ask() -> None:
+            with suppress(Exception):  # NoKeyringError, KeyringLocked, errors of D-Bus, of the operating system …
+                if vault := self.keyring():
+                    answers.append(question(vault))
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(self.patience)
+        return answers[0] if answers else None
+
+    def _read(self) -> dict[str, StoredToken]:
+        try:
+            found = parsed(self.path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except ValueError:
+            raise self._unreadable() from None
+        if not isinstance(found, dict) or found.get("format") != FORMAT or not isinstance(found.get("workspaces"), dict):
+            raise self._unreadable()
+        return {app_id: self._kept(app_id, entry) for app_id, entry in sorted(found["workspaces"].items())}
+
+    def _kept(self, app_id: str, entry: Any) -> StoredToken:
+        if not isinstance(entry, dict) or not {"region"} <= entry.keys() or not all(isinstance(value, str) for value in entry.values()):
+            raise self._unreadable()
+        try:
+            token = Token(entry["token"]) if "token" in entry else None
+        except BadToken:
+            raise self._unreadable() from None
+        return StoredToken(app_id, entry["region"], entry.get("base_url"), token)
+
+    def _unreadable(self) -> KeepError:
+        return KeepError(f"{self.path} is not a file of stored tokens: remove it, and run `reconciler auth login` again")
+
+    def _write(self, all_kept: Mapping[str, StoredToken]) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.chmod(self.folder, 0o700)
+        entries = {app_id: _entry(kept) for app_id, kept in sorted(all_kept.items())}
+        self.write(self.path, json.dumps({"format": FORMAT, "workspaces": entries}, indent=1) + "\n", 0o600)
+
+
+def _entry(kept: StoredToken) -> dict[str, str]:
+    optional = {"base_url": kept.base_url, "token": kept.token.value if kept.token else None}
+    return {"region": kept.region} | {name: value for name, value in optional.items() if value is not None}
+
+
+def _locked_away(vault: Vault, app_id: str, token: Token) -> bool:
+    """Whether the keyring took it: the null backend accepts everything and keeps nothing."""
+    vault.set_password(SERVICE, app_id, token.value)
+    return vault.get_password(SERVICE, app_id) == token.value
+
+
+def _gone(vault: Vault, app_id: str) -> bool:
+    with suppress(Exception):  # "not found" is another error in each backend
+        vault.delete_password(SERVICE, app_id)
+    return vault.get_password(SERVICE, app_id) is None

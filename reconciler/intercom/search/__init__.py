@@ -1,0 +1,1 @@
+"""The language of `--where`, and looking things up by it."""

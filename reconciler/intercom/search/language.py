@@ -1,0 +1,221 @@
+"""The language of `--where`: text becomes conditions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from reconciler.core.model.scalars import shown
+from reconciler.errors import Usage
+
+Joint = Literal["AND", "OR"]
+
+# Filters in a group, levels of groups (API 2.16, POST /contacts/search).
+WIDTH, DEPTH = 15, 2
+MOST_PARENTHESES = 50
+
+# Types by the operators that they have (API 2.7 to 2.16, POST /contacts/search, as corrected on 2026-08-19); fractions are
+# not mentioned there and are taken as numbers.
+_TEXT = ("=", "!=", "in", "not-in", "~", "!~", "^", "$")
+_COUNT = ("=", "!=", "in", "not-in", "<", ">", "<=", ">=")
+KNOWN = tuple(dict.fromkeys((*_TEXT, *_COUNT)))
+LISTS = {"in": "IN", "not-in": "NIN"}
+SIGNS = "=!<>~^$"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A value as written, and where."""
+
+    text: str
+    quoted: bool
+    column: int
+
+    @property
+    def is_null(self) -> bool:
+        return not self.quoted and self.text.lower() == "null"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One field held against one value, or several."""
+
+    field: str
+    operator: str
+    values: tuple[Word, ...]
+    column: int
+    operator_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Conditions and groups of the other joint, all of which (AND) or one of which (OR) must hold."""
+
+    joint: Joint
+    parts: tuple[Expression, ...]
+    column: int
+
+
+Expression = Condition | Group
+
+
+def wrong(column: int, what: str) -> Usage:
+    """The one sentence that says where the text is wrong, and how."""
+    return Usage(f"--where, column {column}: {what}")
+
+
+# ── text → conditions ──────────────────────────────────────────────────────────────────────────────────────────────────────
+def parse(text: str) -> Expression:
+    """What the text says. Raises Usage, with the column, where it says nothing."""
+    reader = _Reader(text)
+    found = reader.either()
+    reader.end()
+    return found
+
+
+def conditions(expression: Expression) -> Iterator[Condition]:
+    """All conditions, from left to right."""
+    if isinstance(expression, Condition):
+        yield expression
+        return
+    for part in expression.parts:
+        yield from conditions(part)
+
+
+def _joined(joint: Joint, parts: Sequence[Expression]) -> Expression:
+    """Parts under one joint; parentheses that change nothing vanish."""
+    if len(parts) == 1:
+        return parts[0]
+    flat: list[Expression] = []
+    for part in parts:
+        flat += part.parts if isinstance(part, Group) and part.joint == joint else (part,)
+    return Group(joint, tuple(flat), flat[0].column)
+
+
+class _Reader:
+    """Reads from left to right; what comes next decides how it is read."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.at, self.open = text, 0, 0
+
+    @property
+    def column(self) -> int:
+        return self.at + 1
+
+    def blanks(self) -> None:
+        while self.at < len(self.text) and self.text[self.at].isspace():
+            self.at += 1
+
+    def next(self, pattern: str) -> str | None:
+        """What matches here, if anything; moves behind it."""
+        self.blanks()
+        found = re.compile(pattern, re.IGNORECASE).match(self.text, self.at)
+        if found is None:
+            return None
+        self.at = found.end()
+        return found[0]
+
+    def rest(self) -> str:
+        """What stands here, for a message."""
+        self.blanks()
+        found = re.match(r"\S+", self.text[self.at :])
+        return shown(found[0]) if found else "the end"
+
+    def end(self) -> None:
+        self.blanks()
+        if self.at < len(self.text):
+            raise wrong(self.column, f"expected `and`, `or` or the end, found {self.rest()}; put quotes around a value of several words")
+
+    def either(self) -> Expression:
+        parts = [self.both()]
+        while self.next(r"or(?![^\s('\"])"):
+            parts.append(self.both())
+        return _joined("OR", parts)
+
+    def both(self) -> Expression:
+        parts = [self.unit()]
+        while self.next(r"and(?![^\s('\"])"):
+            parts.append(self.unit())
+        return _joined("AND", parts)
+
+    def unit(self) -> Expression:
+        self.blanks()
+        opened = self.column
+        if not self.next(r"\("):
+            return self.condition()
+        self.open += 1
+        if self.open > MOST_PARENTHESES:
+            raise wrong(opened, f"more than {MOST_PARENTHESES} parentheses are open; Intercom's search has {DEPTH} levels")
+        found = self.either()
+        if not self.next(r"\)"):
+            raise wrong(opened, f"the parenthesis that opens here is not closed: expected `)`, found {self.rest()}")
+        self.open -= 1
+        return found
+
+    def condition(self) -> Condition:
+        self.blanks()
+        column = self.column
+        field = self.field()
+        self.blanks()
+        operator_column, operator = self.column, self.operator(field)
+        values = self.many() if operator in LISTS else (self.value(),)
+        return Condition(field, operator, values, column, operator_column)
+
+    def field(self) -> str:
+        column, found = self.column, self.quoted()
+        if found is not None:
+            return found
+        name = self.next(rf"[^\s(),'\"{re.escape(SIGNS)}]+") or ""
+        if not name or name.lower() in ("and", "or"):
+            raise wrong(column, f"expected a field, as in `role = user`, found {shown(name) if name else self.rest()}")
+        # The second part of a name may have blanks in it: custom_attributes."paid seats".
+        return name + (self.quoted() or "") if name.endswith(".") else name
+
+    def operator(self, field: str) -> str:
+        column = self.column
+        word = self.next(r"not[\s-]+in(?![^\s('\"])|in(?![^\s('\"])")
+        if word:
+            return "in" if word.lower() == "in" else "not-in"
+        signs = self.next(f"[{re.escape(SIGNS)}]+")
+        if signs in KNOWN:
+            return signs
+        found = shown(signs) if signs else self.rest()
+        raise wrong(column, f"expected an operator after {shown(field)}, found {found}; write one of {' '.join(KNOWN)}")
+
+    def many(self) -> tuple[Word, ...]:
+        self.blanks()
+        opened = self.column
+        if not self.next(r"\("):
+            raise wrong(opened, f"expected a list like (a, b), found {self.rest()}")
+        values = [self.value()]
+        while self.next(","):
+            values.append(self.value())
+        if not self.next(r"\)"):
+            raise wrong(self.column, f"expected `,` or `)` in the list, found {self.rest()}")
+        return tuple(values)
+
+    def value(self) -> Word:
+        self.blanks()
+        column, found = self.column, self.quoted()
+        if found is not None:
+            return Word(found, True, column)
+        if self.next(r"\("):
+            raise wrong(column, "a list stands only after in and not-in")
+        word = self.next(r"[^\s(),'\"]+")
+        if not word or word.lower() in ("and", "or"):
+            found = shown(word) if word else self.rest()
+            raise wrong(column, f"expected a value, found {found}; put quotes around a value that looks like that")
+        return Word(word, False, column)
+
+    def quoted(self) -> str | None:
+        """A text in quotes; a backslash stands before a quote or a backslash that belongs to it."""
+        mark = self.text[self.at : self.at + 1]
+        if mark not in ("'", '"') or not mark:
+            return None
+        found = re.compile(rf"{mark}((?:[^\\{mark}]|\\.)*){mark}", re.DOTALL).match(self.text, self.at)
+        if found is None:
+            raise wrong(self.column, "the quote that opens here is not closed")
+        self.at = found.end()
+        return re.sub(r"\\(['\"\\])", r"\1", found[1])

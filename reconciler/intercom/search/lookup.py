@@ -1,0 +1,200 @@
+"""Lookups: live things by their keys, by a search, or all that a listing shows; and raw calls, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+
+from reconciler.core.compare import match
+from reconciler.core.model.address import ID, Address
+from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.kind import Identity, Kind, Searched
+from reconciler.core.model.live import Live, Workspace
+from reconciler.core.model.policy import Policy
+from reconciler.errors import Mark
+from reconciler.intercom import me, routes, totals
+from reconciler.intercom.http.client import Client
+from reconciler.intercom.http.errors import HttpError
+from reconciler.intercom.http.request import Reply, Request
+from reconciler.intercom.observe import Observer
+from reconciler.intercom.routes import Body, Tick, silent
+from reconciler.intercom.scroll import scroll
+from reconciler.intercom.search import query as where
+from reconciler.intercom.search.query import Query
+from reconciler.intercom.totals import Tally
+
+
+@dataclass
+class Named:
+    """What keys were found to be: the things, the keys that nothing has, and those whose bearer was merged into another."""
+
+    things: list[Live] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    merged: dict[str, str] = field(default_factory=dict)
+
+
+def everything(client: Client, kind: Kind, tick: Tick = silent) -> Iterator[Live]:
+    """All things that a kind's listing shows, page by page."""
+    return _things(client, kind, _listed(client, kind, tick))
+
+
+def matching(client: Client, kind: Kind, query: Query, tick: Tick = silent) -> Iterator[Live]:
+    """All things that a kind's search finds, page by page."""
+    assert kind.search is not None
+    return _things(client, kind, routes.searched(client, kind.search, query, tick))
+
+
+def _things(client: Client, kind: Kind, bodies: Iterable[Body]) -> Iterator[Live]:
+    asked = Request("GET", "/" + kind.section)
+    return (routes.thing(client, asked, kind, body) for body in bodies if kind.admits(body))
+
+
+def _listed(client: Client, kind: Kind, tick: Tick) -> Iterator[Body]:
+    """The listing, or the scroll where the listing would end too early. Numbered pages shift while they are read: an item that
+    moved onto a later page is shown once."""
+    listing = kind.listing
+    assert listing is not None
+    shown: set[str] = set()
+    try:
+        for reply, page in routes.list_pages(client, listing, tick=tick):
+            if _capped(kind, totals.whole(reply.body.get("total_count")) or 0):
+                break
+            shown.update(str(body.get("id")) for body in page)
+            yield from page
+        else:
+            if not _capped(kind, len(shown)):
+                return
+    except routes.Contradicted:
+        if not kind.scroll:
+            raise
+    assert kind.scroll
+    yield from (body for body in scroll(client, kind.scroll) if str(body.get("id")) not in shown)
+
+
+def _capped(kind: Kind, number: int) -> bool:
+    """Whether a listing ends at so many though there may be more, which a scroll shows: a count at the cap is no count."""
+    return kind.scroll is not None and kind.listing is not None and kind.listing.hides(number)
+
+
+def named(observer: Observer, kind: Kind, keys: Sequence[str], here: Workspace) -> Named:
+    """The things that keys mean, by the first identity of their kind by which anything is found; in the order of the keys."""
+    found: dict[str, list[Live]] = {}
+    merged: dict[str, str] = {}
+    for identity in kind.identities:
+        asked = [key for key in keys if key not in found and _can_be(kind, identity, _spelled(identity, key))]
+        for key, things in _by(observer, kind, identity, asked, here, merged):
+            found[key] = things
+    by_id = {thing.id: thing for key in keys for thing in found.get(key, ())}
+    return Named(list(by_id.values()), [key for key in dict.fromkeys(keys) if key not in found], merged)
+
+
+def _can_be(kind: Kind, identity: Identity, key: str) -> bool:
+    """Whether a manifest could name a thing so: nothing else is ever asked for."""
+    try:
+        kind.entry.model_validate({identity.field: key})
+    except ValidationError:
+        return False
+    return True
+
+
+def _spelled(identity: Identity, key: str) -> str:
+    """A key as an identity has it: an id stands behind `id:` in an address."""
+    return key.removeprefix(ID) if identity.field == "id" else key
+
+
+def _by(
+    observer: Observer, kind: Kind, identity: Identity, keys: Sequence[str], here: Workspace, merged: dict[str, str]
+) -> Iterator[tuple[str, list[Live]]]:
+    if not keys:
+        return
+    addresses = [Address(kind.name, key) for key in keys]
+    wanted = {a: Resource(a, identity.field, _spelled(identity, a.key), {}, Mark("")) for a in addresses}
+    live = observer.observe(Manifest(wanted, Policy()), here, None)
+    known = match.index(kind, live.things[kind.name].values())
+    for address, resource in wanted.items():
+        followed = live.of(address) if address in live.merged else None
+        if followed:
+            merged[address.key] = followed.id
+        things = [followed] if followed else known.get((identity.field, identity.fold(resource.key)), [])
+        if things:
+            yield address.key, things
+
+
+def searchable(client: Client, kinds: Sequence[Kind], kind: Kind) -> dict[str, Searched]:
+    """All that a kind's search takes in this workspace: its own fields, and those that live things describe."""
+    found = dict(kind.searchable)
+    for prefix, typing in where.typed_by_others(kind).items():
+        for thing in everything(client, next(k for k in kinds if k.name == typing)):
+            if thing.fields.get("model") in (None, kind.name):
+                found[prefix + thing.key] = Searched(str(thing.fields.get("data_type")))
+    return found
+
+
+def time_zone(client: Client) -> tuple[tzinfo, str]:
+    """The workspace's time zone, and its name: "" where it has none that is known here."""
+    name = me.ask(client).time_zone
+    try:
+        return ZoneInfo(name), name
+    except (KeyError, ValueError, OSError):
+        return UTC, ""
+
+
+def answers(client: Client, asked: Request, *, all_pages: bool) -> Iterator[tuple[Reply, HttpError | None]]:
+    """The answer to a raw call, or those for all its pages; with the error where Intercom said no, which is then the last."""
+    tally, page = Tally(), 0
+    while True:
+        reply, error = client.exchange(asked)
+        yield reply, error
+        page += 1
+        if error or not all_pages:
+            return
+        step = _scrolled(reply) or _next_step(reply, page)
+        if step is None and routes.goes_on(reply):
+            raise routes.contradicted(client, asked, "the list says that it goes on, and not how")
+        routes.counted(client, asked, reply.body, _items(reply.body), tally, last_page=step is None)
+        if step is None:
+            return
+        asked = _continued(asked, step)
+
+
+def _items(body: Body) -> list[Body]:
+    """What an answer lists, whatever it calls it."""
+    return next(([item for item in value if isinstance(item, dict)] for value in body.values() if isinstance(value, list)), [])
+
+
+def _next_step(reply: Reply, page: int) -> dict[str, str] | None:
+    """What to ask for next: by `pages`, or by a cursor that stands alone (GET /contacts/{id}/merge_history, API 2.16)."""
+    body = reply.body
+    pages: Any = body.get("pages")
+    here = pages.get("page") if isinstance(pages, dict) else None
+    if step := routes.next_page(reply, here if isinstance(here, int) else page):
+        return step
+    if body.get("has_more") is True and body.get("next_cursor"):
+        return {"cursor": str(body["next_cursor"])}
+    return None
+
+
+def _scrolled(reply: Reply) -> dict[str, str] | None:
+    """A scroll keeps its parameter from page to page, and ends with an empty one (GET /companies/scroll)."""
+    param = reply.body.get("scroll_param")
+    return {"scroll_param": str(param)} if param and reply.body.get("data") else None
+
+
+def _continued(asked: Request, step: Mapping[str, str]) -> Request:
+    """The request for the next page: a search takes its cursor in the body, all others in the query."""
+    if asked.method == "POST" and asked.path.endswith("/search"):
+        body: Any = asked.body or {}
+        return replace(asked, body={**body, "pagination": {**(body.get("pagination") or {}), **_in_body(step)}})
+    kept = tuple((name, value) for name, value in asked.query if name not in step)
+    return replace(asked, query=(*kept, *step.items()))
+
+
+def _in_body(step: Mapping[str, str]) -> dict[str, Any]:
+    if "starting_after" in step:
+        return {"starting_after": step["starting_after"]}
+    return {name: int(value) if value.isdecimal() else value for name, value in step.items()}

@@ -1,0 +1,50 @@
+"""Pre-images: what runs were about to destroy, for thirty days; what is personal stays in a file of this machine."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from reconciler.ledger.homes.file import FileHome
+from reconciler.ledger.homes.home import Home
+
+
+class Kept(NamedTuple):
+    """An image as two texts: what may be shared, and what may not."""
+
+    shared: str
+    private: str
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images in a home, and the personal part of them in a folder of ours."""
+
+    home: Home
+    local: FileHome
+
+    @classmethod
+    def here(cls, folder: Path) -> Images:
+        """Those of a folder alone: where there is no ledger that can be used."""
+        return cls(FileHome(folder), FileHome(folder))
+
+    def keep(self, run: str, kept: Kept, stored: float) -> None:
+        """Keep an image, and drop what is older than thirty days. Raises LedgerUnusable."""
+        self.local.drop_images(stored)
+        if kept.private:
+            self.local.put_image(_private(run), kept.private, stored)
+        self.home.put_image(run, kept.shared, stored)
+
+    def of(self, run: str) -> Kept | None:
+        """What was kept of a run, None where nothing is. Raises LedgerUnusable."""
+        # It is a file's name here and there.
+        if not re.fullmatch(r"[0-9A-Za-z-]+", run):
+            return None
+        shared = self.home.image(run)
+        return None if shared is None else Kept(shared, self.local.image(_private(run)) or "")
+
+
+def _private(run: str) -> str:
+    return f"{run}.private"

@@ -1,0 +1,173 @@
+"""A ledger's tables as files of JSON lines, in which a change changes little; and a database that knows which files it has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from sqlalchemy import JSON, URL, Column, Connection, Engine, MetaData, Row, String, Table, event, literal_column, select
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from reconciler.core.model.jsons import parsed
+from reconciler.ledger.database import engine_for, keep_log
+from reconciler.ledger.errors import unusable
+from reconciler.ledger.tables import HOLDERS, IMAGES, METADATA, SCHEMA, THINGS, WRITES, is_current, upgrade
+
+# The columns of every table, as whoever wrote the files knew them.
+COLUMNS = "tables.json"
+_SUFFIX = ".jsonl"
+
+_LINE = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_TABLES = tuple(table for table in METADATA.sorted_tables if table not in (HOLDERS, IMAGES))
+# What the file of a row is told by; the tables that are not here have one file each.
+_SPLIT = {WRITES.name: ("run",), THINGS.name: ("kind", "id")}
+
+
+def file_of(table: str, *parts: str) -> str:
+    """The file in which a row stands: writes by run, things in 256 files by kind and id."""
+    if not parts:
+        return f"{table}{_SUFFIX}"
+    name = parts[0] if len(parts) == 1 else hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:2]
+    return f"{table}/{name}{_SUFFIX}"
+
+
+def table_of(path: str) -> str:
+    """The table of which a file holds rows; empty where it is no such file."""
+    name = path.partition("/")[0].removesuffix(_SUFFIX)
+    return name if path.endswith(_SUFFIX) and path.count("/") == (name in _SPLIT) and name in METADATA.tables else ""
+
+
+class Damaged(Exception):
+    """Files that no release wrote."""
+
+
+def load(path: str, place: str, files: Mapping[str, bytes]) -> Engine:
+    """A SQLite database at a path, filled from files; without files an empty ledger. Raises Damaged, and LedgerUnusable for a newer
+    schema or where the database cannot be written."""
+    engine = engine_for(URL.create("sqlite", database=path))
+    event.listen(engine, "connect", _prepare)
+    try:
+        with unusable(place), _damage():
+            keep_log(engine)
+            with engine.begin() as connection:
+                current = _fill(connection, place, files)
+                upgrade(connection, place)
+                _watch(connection)
+                if not current:
+                    _touch_all(connection, files)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _prepare(connection: Any, record: object) -> None:
+    connection.create_function("file_of", -1, file_of, deterministic=True)
+    # What survives this machine is the remote's.
+    connection.execute("PRAGMA synchronous = OFF").close()
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError:
+        # The disk, not the data.
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, SQLAlchemyError) as error:
+        raise Damaged from error
+
+
+def changed(engine: Engine) -> dict[str, bytes]:
+    """The files that changed since this was asked last, with what they hold now; one without rows is empty."""
+    with engine.begin() as connection:
+        paths = connection.exec_driver_sql("SELECT file FROM touched ORDER BY file").scalars().all()
+        connection.exec_driver_sql("DELETE FROM touched").close()
+        rows = {path: _rows(connection, path) for path in paths if path != COLUMNS}
+    return {path: _lines(found) for path, found in rows.items()} | ({COLUMNS: _columns()} if COLUMNS in paths else {})
+
+
+def _columns() -> bytes:
+    return json.dumps({table.name: sorted(table.columns.keys()) for table in _TABLES}, sort_keys=True, indent=1).encode() + b"\n"
+
+
+def _fill(connection: Connection, place: str, files: Mapping[str, bytes]) -> bool:
+    """Make the tables as the files know them and fill them; whether these are the files of this release."""
+    if not any(map(table_of, files)):
+        return False
+    _insert(connection, SCHEMA, files)
+    current = is_current(connection, place)
+    for table in _TABLES if current else _as_written(parsed(files[COLUMNS])):
+        if table.name != SCHEMA.name:
+            _insert(connection, table, files)
+    return current
+
+
+def _as_written(written: Mapping[str, Sequence[str]]) -> Iterator[Table]:
+    """The tables of an older release, in which a step of `tables.MIGRATIONS` finds what that release knew."""
+    for table in _TABLES:
+        if names := written.get(table.name):
+            known = {column.name: column for column in table.columns}
+            own = [Column(n, known[n].type, primary_key=known[n].primary_key) if n in known else Column(n, String) for n in names]
+            yield Table(table.name, MetaData(), *own)
+
+
+def _insert(connection: Connection, table: Table, files: Mapping[str, bytes]) -> None:
+    table.create(connection)
+    for path in sorted(path for path in files if table_of(path) == table.name):
+        if rows := [_row(table, line) for line in files[path].decode().split("\n") if line]:
+            connection.execute(table.insert(), rows)
+
+
+def _row(table: Table, line: str) -> dict[str, Any]:
+    row = parsed(line)
+    for name, types in _types(table).items():
+        # SQLite keeps a text where a number belongs: sqlite.org/flextypegood.html.
+        if row[name] is not None and type(row[name]) not in types:
+            raise ValueError(f"{table.name}.{name} has a value of another type")
+    return dict(row)
+
+
+@cache
+def _types(table: Table) -> dict[str, tuple[type, ...]]:
+    """What the values of each column are in Python; the columns of JSON take any."""
+    kinds = {column.name: column.type.python_type for column in table.columns if not isinstance(column.type, JSON)}
+    return {name: (float, int) if kind is float else (kind,) for name, kind in kinds.items()}
+
+
+def _rows(connection: Connection, path: str) -> Sequence[Row[Any]]:
+    table = METADATA.tables[table_of(path)]
+    order = list(table.primary_key.columns) or list(table.columns)
+    return connection.execute(select(table).where(literal_column(_told_by(table)) == path).order_by(*order)).all()
+
+
+def _lines(rows: Sequence[Row[Any]]) -> bytes:
+    return b"".join(_LINE(dict(row._mapping)).encode() + b"\n" for row in rows)
+
+
+def _told_by(table: Table, of: str = "") -> str:
+    """The file of a row, in SQL."""
+    return f"file_of({', '.join([repr(table.name), *(of + name for name in _SPLIT.get(table.name, ()))])})"
+
+
+def _watch(connection: Connection) -> None:
+    """Let the database note in which files a row came, went or became another."""
+    connection.exec_driver_sql("CREATE TABLE touched (file TEXT PRIMARY KEY) WITHOUT ROWID").close()
+    for table in _TABLES:
+        if table.name in _SPLIT:
+            connection.exec_driver_sql(f"CREATE INDEX {table.name}_by_file ON {table.name} ({_told_by(table)})").close()
+        for what, rows in {"INSERT": ("NEW.",), "UPDATE": ("OLD.", "NEW."), "DELETE": ("OLD.",)}.items():
+            notes = " ".join(f"INSERT OR IGNORE INTO touched VALUES ({_told_by(table, row)});" for row in rows)
+            connection.exec_driver_sql(f"CREATE TRIGGER {table.name}_{what} AFTER {what} ON {table.name} BEGIN {notes} END").close()
+
+
+def _touch_all(connection: Connection, files: Mapping[str, bytes]) -> None:
+    note = "INSERT OR IGNORE INTO touched"
+    for table in _TABLES:
+        connection.exec_driver_sql(f"{note} SELECT {_told_by(table)} FROM {table.name}").close()
+    for path in {COLUMNS, *filter(table_of, files)}:
+        connection.exec_driver_sql(f"{note} VALUES (?)", (path,)).close()

@@ -1,0 +1,179 @@
+"""The ledger in a schema of its own of a PostgreSQL database; the lock is an advisory one, free the moment its holder's connection ends."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock as Mutex
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, delete, func, inspect, make_url, select, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from reconciler.core.model.jsons import parsed
+from reconciler.core.undo.preimage import KEPT
+from reconciler.errors import Locked, Usage
+from reconciler.ledger import door
+from reconciler.ledger.errors import held, unusable
+from reconciler.ledger.homes.file import FileHome
+from reconciler.ledger.homes.home import LockLost, Waiting
+from reconciler.ledger.tables import HOLDERS, IMAGES, SCHEMA, alone, is_current, upgrade
+
+# The schema of the database in which our tables lie, so that a team may share one with other things.
+OURS = "reconciler"
+# How often a waiting process looks, in seconds.
+LOOK_EVERY = 0.2
+
+# A line that is dead is known to be after half a minute; in seconds, the last in milliseconds: postgresql.org/docs, libpq-connect.
+_LINE = {"connect_timeout": 10, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+# The same for the server's side, which holds the lock of a machine that is gone, and no end to an idle session; older servers lack some.
+_SESSION = text("""
+    SELECT set_config(name, value, false) FROM pg_catalog.pg_settings JOIN (VALUES ('tcp_keepalives_idle', '10'),
+      ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3'), ('idle_session_timeout', '0')) AS wanted (name, value) USING (name)
+""")
+_ALIVE = text("SELECT pg_catalog.pg_backend_pid()")
+
+
+class PostgresHome:
+    """A ledger in the schema `reconciler` of a database; raises Usage for an address that cannot be read."""
+
+    outlives, at_once = True, True
+    shared = True
+    ground = None
+
+    def __init__(self, address: str, folder: Path | None = None) -> None:
+        try:
+            self._url = make_url(address).set(drivername="postgresql+psycopg")
+        except (ArgumentError, ValueError):
+            raise Usage("--ledger: the address cannot be read; write postgresql://HOST:PORT/DATABASE") from None
+        # Without the user: what stands before an @ is masked wherever it is shown, as an e-mail is.
+        self.place = URL.create("postgresql", host=self._url.host, port=self._url.port, database=self._url.database).render_as_string()
+        self._engine: Engine | None = None
+        name = hashlib.sha256(self.place.encode()).hexdigest()[:8]
+        self._folder, self._machine = folder, FileHome(folder or Path(), mark=f"last-{name}")
+
+    def there(self) -> bool:
+        with unusable(self.place), self._opened().connect() as connection:
+            return inspect(connection).has_table(SCHEMA.name, schema=OURS)
+
+    def engine(self, *, create: bool) -> Engine:
+        engine = self._opened()
+        if create:
+            with unusable(self.place), engine.begin() as connection:
+                self._make(connection)
+        return engine
+
+    def lock(self, app_id: str, who: str, waiting: Waiting) -> PostgresLock:
+        self.engine(create=True)
+        ends = waiting.monotonic() + waiting.timeout
+        with unusable(self.place):
+            connection = self._connect(poolclass=NullPool, isolation_level="AUTOCOMMIT").connect()
+            try:
+                connection.execute(_SESSION)
+                while not connection.scalar(select(func.pg_try_advisory_lock(_key(app_id)))):
+                    if waiting.monotonic() >= ends:
+                        raise self._holder(connection, app_id)
+                    waiting.sleep(LOOK_EVERY)
+                return PostgresLock(connection, self.place, app_id, who, waiting.now())
+            except BaseException:
+                connection.close()
+                raise
+
+    def publish(self) -> None:
+        """Every transaction is in the database already."""
+
+    def mark(self, run: str) -> None:
+        if self._folder:
+            door.make_folder(self._folder)
+            self._machine.mark(run)
+
+    def saw(self, run: str) -> None:
+        if self._folder and self._folder.is_dir() and self.marked() != run:
+            with suppress(OSError):
+                self._machine.mark(run)
+
+    def marked(self) -> str:
+        return self._machine.marked() if self._folder else ""
+
+    def missed(self) -> str:
+        return "is empty, though runs were seen in it" if self.marked() else ""
+
+    def imaged(self) -> Collection[str]:
+        """They are restored with the runs."""
+        return ()
+
+    def put_image(self, run: str, image: str, stored: float) -> None:
+        with unusable(self.place), self._opened().begin() as connection:
+            connection.execute(delete(IMAGES).where((IMAGES.c.stored < stored - KEPT) | (IMAGES.c.run == run)))
+            connection.execute(IMAGES.insert().values(run=run, stored=stored, image=image))
+
+    def image(self, run: str) -> str | None:
+        with unusable(self.place), self._opened().connect() as connection:
+            return connection.scalar(select(IMAGES.c.image).where(IMAGES.c.run == run))
+
+    def close(self) -> None:
+        if self._engine:
+            self._engine.dispose()
+
+    def _opened(self) -> Engine:
+        self._engine = self._engine or self._connect()
+        return self._engine
+
+    def _connect(self, **how: Any) -> Engine:
+        own = {name: value for name, value in _LINE.items() if name not in self._url.query}
+        options = {"schema_translate_map": {None: OURS}}
+        with unusable(self.place):
+            engine: dict[str, Any] = {"hide_parameters": True, "json_deserializer": parsed, "execution_options": options}
+            return create_engine(self._url, connect_args=own, **engine, **how)
+
+    def _make(self, connection: Connection) -> None:
+        """Make the schema and the tables where they are missing, which needs no right where they are not."""
+        if not inspect(connection).has_schema(OURS):
+            alone(connection)
+            if not inspect(connection).has_schema(OURS):
+                connection.execute(text(f"CREATE SCHEMA {OURS}"))
+        if not is_current(connection, self.place):
+            upgrade(connection, self.place)
+
+    def _holder(self, connection: Connection, app_id: str) -> Locked:
+        found = connection.execute(select(HOLDERS.c.who, HOLDERS.c.since).where(HOLDERS.c.app_id == app_id)).first()
+        return held(self.place, *(found or ("", None)))
+
+
+class PostgresLock:
+    """An advisory lock of a connection of its own, under which stands who holds it."""
+
+    taken_over = ""
+
+    def __init__(self, connection: Connection, place: str, app_id: str, who: str, since: float) -> None:
+        self._connection, self._place, self._mutex = connection, place, Mutex()
+        self._mine = HOLDERS.c.app_id == app_id
+        self._session = connection.scalar(_ALIVE)
+        connection.execute(delete(HOLDERS).where(self._mine))
+        connection.execute(HOLDERS.insert().values(app_id=app_id, who=who, since=since))
+
+    def check(self) -> None:
+        with self._mutex:
+            if not self._alive():
+                gone = f"the connection to the ledger {self._place}, which held its lock, is gone"
+                raise LockLost(f"{gone}: nothing more is written to Intercom; run again")
+
+    def release(self) -> None:
+        with self._mutex, suppress(Exception):
+            if self._alive():
+                self._connection.execute(delete(HOLDERS).where(self._mine))
+                self._connection.execute(select(func.pg_advisory_unlock_all()))
+            self._connection.close()
+
+    def _alive(self) -> bool:
+        with suppress(SQLAlchemyError):
+            # A pooler that changes the session under a connection has left the lock with another: pgbouncer.org/features.html.
+            return not (self._connection.closed or self._connection.invalidated) and self._connection.scalar(_ALIVE) == self._session
+        return False
+
+
+def _key(app_id: str) -> int:
+    """The number of a workspace's lock, among all the advisory locks of a database."""
+    return int.from_bytes(hashlib.sha256(f"reconciler ledger\0{app_id}".encode()).digest()[:8], signed=True)

@@ -1,0 +1,278 @@
+"""A remote of the git repository around us: what its refs hold, and compare-and-swap on them; no work tree, index or branch is touched."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property
+from typing import NamedTuple
+
+from reconciler.core.model.repository import address_of
+from reconciler.ledger.errors import LedgerUnusable
+
+# Seconds that a command may take; one that brings a whole ledger over a slow line, more.
+_PATIENCE = 30.0
+_FETCHING = 300.0
+
+# Nobody is asked, no hook, no signature and no housekeeping of the user's runs.
+_SETTINGS = {
+    "core.hooksPath": "/dev/null",
+    "fetch.prune": "false",
+    "fetch.pruneTags": "false",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "push.gpgSign": "false",
+    "push.recurseSubmodules": "no",
+}
+_OURS = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+# Who commits where neither the environment nor git's configuration says it.
+_NOBODY = {"name": "reconciler", "email": "reconciler@localhost"}
+_URL = re.compile(r"\w[\w+.-]*://[^\s'\"]+")
+
+
+def shows_nothing(name: str) -> bool:
+    """Whether what stands where a remote's name belongs may be shown: a URL, with a password perhaps, may not."""
+    return re.fullmatch(r"[\w./-]+", name) is not None
+
+
+class Tree(NamedTuple):
+    """What a ref holds: its commit, None where there is no such ref, and its files as paths and blobs."""
+
+    tip: str | None
+    files: Mapping[str, str]
+
+
+_NONE = Tree(None, {})
+
+
+class Remote:
+    """A remote by its name in the repository's configuration; `place` is what an error calls the ledger in it. URLs are never shown."""
+
+    def __init__(self, name: str, environ: Mapping[str, str], place: str) -> None:
+        self.name, self.environ, self.place = name, environ, place
+        self._trees: dict[str, Tree] = {}
+
+    @cached_property
+    def elsewhere(self) -> bool:
+        """Whether it is another repository than the one that this is a clone of. Raises LedgerUnusable where there is no repository."""
+        remotes = self._git("remote").decode("utf-8", "replace").split()
+        if self.name == "origin" or remotes == [self.name]:
+            return False
+        if not {self.name, "origin"} <= set(remotes):
+            return True
+        urls = [self._git("remote", "get-url", name).decode("utf-8", "replace") for name in (self.name, "origin")]
+        return address_of(urls[0]) != address_of(urls[1])
+
+    def tip(self, ref: str) -> str | None:
+        """The commit of a ref over there, None where there is none. Raises LedgerUnusable."""
+        if not self._known:
+            named = f"of the name {self.name}" if shows_nothing(self.name) else "of that name"
+            raise LedgerUnusable(self.place, f"this repository has no remote {named}", "see `git remote`, and write --ledger git:REMOTE")
+        listed = self._git("ls-remote", "--quiet", self.name, ref).decode("utf-8", "replace")
+        # The pattern also finds refs that only end in it: git-scm.com/docs/git-ls-remote.
+        return next((line.split("\t")[0] for line in listed.splitlines() if line.endswith(f"\t{ref}")), None)
+
+    def tree(self, ref: str) -> Tree:
+        """What a ref over there holds, brought here. Raises LedgerUnusable."""
+        for _ in range(5):
+            tip = self.tip(ref)
+            if tip is None:
+                return _NONE
+            if tip != self._trees.get(ref, _NONE).tip and (self._here(ref) == tip or self._fetched(ref, tip) == tip):
+                self._trees[ref] = Tree(tip, self._files(tip))
+            if tip == self._trees.get(ref, _NONE).tip:
+                return self._trees[ref]
+        raise LedgerUnusable(self.place, "it changes faster than it can be fetched", "run again")
+
+    def contents(self, blobs: Sequence[str]) -> list[bytes]:
+        """What lies in these blobs."""
+        told, found, start = self._git("cat-file", "--batch", given="\n".join([*blobs, ""]).encode()) if blobs else b"", [], 0
+        for _ in blobs:
+            head, _, size = told[start : told.index(b"\n", start)].rpartition(b" ")
+            start += len(head) + 1 + len(size) + 1
+            found.append(told[start : start + int(size)])
+            start += int(size) + 1
+        return found
+
+    def keep(self, contents: Sequence[bytes]) -> list[str]:
+        """Put contents into the repository as blobs, which nothing refers to yet."""
+        asked = b"".join(b"blob\nmark :1\ndata %d\n%s\nget-mark :1\n" % (len(content), content) for content in contents)
+        return self._git("fast-import", "--quiet", "--done", given=asked + b"done\n").decode().split() if contents else []
+
+    def commit(self, files: Mapping[str, str], parent: str | None, message: str, at: float) -> str:
+        """A commit of these files, which nothing refers to yet; `at` is Unix seconds."""
+        folders: dict[str, list[str]] = {}
+        for path, blob in sorted(files.items()):
+            folder, _, name = path.rpartition("/")
+            folders.setdefault(folder, []).append(f"100644 blob {blob}\t{name}")
+        inner = sorted(folders.keys() - {""})
+        trees = self._made([folders[folder] for folder in inner])
+        root = [*folders.get("", []), *(f"040000 tree {tree}\t{folder}" for folder, tree in zip(inner, trees, strict=True))]
+        parents = ["-p", parent] if parent else []
+        date = f"@{int(at)} +0000"
+        dated = {**self._people, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
+        return self._git("commit-tree", *parents, "-m", message, *self._made([root]), more=dated).decode().strip()
+
+    @cached_property
+    def _people(self) -> Mapping[str, str]:
+        """Who writes and who commits, as git decides it for a commit by hand: the environment, then the configuration."""
+        listed = ""
+        with suppress(LedgerUnusable):
+            listed = self._git("config", "-z", "--get-regexp", r"^(user|author|committer)\.(name|email)$").decode("utf-8", "replace")
+        # Of several the last one counts.
+        configured = {name: value for name, _, value in (entry.partition("\n") for entry in listed.split("\0"))}
+        return {
+            f"GIT_{role}_{what}".upper(): self._written(role, what)
+            or configured.get(f"{role}.{what}")
+            or configured.get(f"user.{what}")
+            or self._written("author", what)
+            or _NOBODY[what]
+            for role in ("author", "committer")
+            for what in _NOBODY
+        }
+
+    def _written(self, role: str, what: str) -> str:
+        return self.environ.get(f"GIT_{role}_{what}".upper(), "").strip()
+
+    def here(self, ref: str, path: str) -> bytes:
+        """A file of a ref of this clone alone; nothing where there is none."""
+        with suppress(LedgerUnusable):
+            return self._git("cat-file", "blob", f"{ref}:{path}")
+        return b""
+
+    def keep_here(self, ref: str, commit: str) -> None:
+        """Let a ref of this clone alone be a commit, where it can be written."""
+        if self._here(ref) != commit:
+            with suppress(LedgerUnusable):
+                self._git("update-ref", ref, commit)
+
+    def swap(self, ref: str, commit: str, expected: str | None) -> str | None:
+        """Make a ref over there this commit if it is still the expected one; the answer is what it is then. Raises LedgerUnusable where
+        it could not be tried, or is not allowed."""
+        pushed = ["push", "--no-verify", "--no-follow-tags", f"--force-with-lease={ref}:{expected or ''}"]
+        try:
+            self._git(*pushed, self.name, f"{commit}:{ref}")
+        except LedgerUnusable:
+            # The answer to a push that was done may have been lost, and a refusal has many words.
+            found = self.tip(ref)
+            if found == expected != commit:
+                raise
+            return found
+        return commit
+
+    @cached_property
+    def _shallow(self) -> bool:
+        return self._git("rev-parse", "--is-shallow-repository").strip() == b"true"
+
+    @cached_property
+    def _known(self) -> bool:
+        """Whether there is such a remote. Raises LedgerUnusable where there is no repository."""
+        return self.name in self._git("remote").decode("utf-8", "replace").splitlines()
+
+    def _here(self, ref: str) -> str | None:
+        with suppress(LedgerUnusable):
+            return self._git("rev-parse", "--verify", "--quiet", ref).decode().strip()
+        return None
+
+    def _fetched(self, ref: str, tip: str) -> str | None:
+        """Bring a ref here, under the same name, and say what it is; where the repository is shallow, its last commit only."""
+        depth = ["--depth=1"] if self._shallow else []
+        options = ["--quiet", "--no-tags", "--no-filter", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", *depth]
+        try:
+            self._git("fetch", *options, self.name, f"+{ref}:{ref}", within=_FETCHING)
+        except LedgerUnusable:
+            # Another process of this machine may have fetched it into the same ref meanwhile.
+            if self._here(ref) != tip:
+                raise
+        return self._here(ref)
+
+    def _files(self, commit: str) -> dict[str, str]:
+        listed = self._git("ls-tree", "--full-tree", "-r", "-z", commit).decode("utf-8", "surrogateescape")
+        entries = (entry.split("\t", 1) for entry in listed.split("\0") if entry)
+        return {path: meta.split(" ")[2] for meta, path in entries}
+
+    def _made(self, folders: Iterable[Sequence[str]]) -> list[str]:
+        asked = "\n".join("".join(f"{line}\n" for line in lines) for lines in folders)
+        return self._git("mktree", "--batch", given=asked.encode("utf-8", "surrogateescape")).decode().split() if asked else []
+
+    def _git(self, *arguments: str, given: bytes = b"", more: Mapping[str, str] | None = None, within: float = _PATIENCE) -> bytes:
+        mirror = {f"remote.{self.name}.mirror": "false"} if arguments[0] == "push" else {}
+        settings = [part for key, value in {**_SETTINGS, **mirror}.items() for part in ("-c", f"{key}={value}")]
+        code, told, errors = self._run(["git", *settings, *arguments], given, {**self.environ, **_OURS, **(more or {})}, within)
+        if code:
+            raise LedgerUnusable(self.place, *self._reason(errors.decode("utf-8", "replace"), arguments[0]))
+        return told
+
+    def _run(self, command: Sequence[str], given: bytes, around: Mapping[str, str], within: float) -> tuple[int, bytes, bytes]:
+        pipe = subprocess.PIPE
+        try:
+            # In a session of its own Ctrl-C, which asks us to stop in an orderly way, does not kill a push.
+            process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=around, start_new_session=True)
+        except FileNotFoundError:
+            raise LedgerUnusable(self.place, "git is not installed", "install git 2.29 or newer, and run again") from None
+        with process:
+            try:
+                told, errors = process.communicate(given, within)
+            except BaseException as error:
+                # What it started, such as ssh, holds the pipes open.
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                if not isinstance(error, subprocess.TimeoutExpired):
+                    raise
+                return -1, b"", b"timed out"
+        return process.returncode, told, errors
+
+    def _reason(self, told: str, command: str) -> tuple[str, str]:
+        """What git said, as what is wrong and what to do now."""
+        told = _URL.sub(self.name, told) if shows_nothing(self.name) else _URL.sub("the remote", told)
+        if command == "push" and (rule := _DECLINED.search(told)):
+            words = " ".join(" ".join(line.removeprefix("remote:").split()) for line in told.splitlines() if line.startswith("remote:"))
+            said = f"{words[:_LONGEST].strip()} ({rule[1]})" if words.strip() else rule[1]
+            return f"the remote {self.name if shows_nothing(self.name) else 'of this ledger'} declined the push: {said}", _RULES
+        rows = _PUSHING + _REASONS if command == "push" else _REASONS
+        for pattern, what, now in rows:
+            if re.search(pattern, told, re.IGNORECASE):
+                return what.format(name=self.name), now
+        lines = [line for line in told.splitlines() if line.startswith(("fatal:", "error:"))] or told.splitlines()[-1:] or ["nothing"]
+        return f"git {command} answered: {lines[0]}", "see to it and run again"
+
+
+# One line of a push that the server took in and refused: git-scm.com/docs/git-push, output.
+_DECLINED = re.compile(r"^ ! \[remote rejected\].*\((.*)\)", re.MULTILINE)
+# How much of a server's words is shown, in characters.
+_LONGEST = 500
+_RULES = (
+    "see to what it asks for (who commits: GIT_AUTHOR_NAME, GIT_AUTHOR_EMAIL, GIT_COMMITTER_NAME, GIT_COMMITTER_EMAIL or `git config "
+    "user.name` and `user.email`), exempt refs/reconciler from the rule, or let this user push there, and run again"
+)
+_GRANT = "give this user permission to push (GitHub Actions: `permissions: contents: write`; GitLab: `write_repository`), and run again"
+_PUSHING = (
+    (
+        r"permission|denied|declined|protected|forbidden|\b40[13]\b|read.only|not allowed|not authori[sz]ed|prohibited",
+        "the remote {name} does not let this user push to refs/reconciler",
+        _GRANT,
+    ),
+)
+_REASONS = (
+    (r"not a git repository", "there is no git repository here", "run it inside a clone of the repository that holds the manifest"),
+    (
+        r"dubious ownership",
+        "git refuses to work in a repository that belongs to somebody else",
+        "name its folder in `git config --global --add safe.directory FOLDER`, and run again",
+    ),
+    (
+        r"permission denied|authentication failed|could not read (username|password)|terminal prompts disabled|\b40[13]\b|host key",
+        "the remote {name} does not let this user in",
+        "see to its credentials (GitHub Actions: `permissions: contents: read`, GitLab: `read_repository`), and run again",
+    ),
+    (
+        r"unable to access|could not read from remote|could not resolve|does not appear to be|connection|timed out|not found|hung up"
+        r"|no such file or directory|unable to connect|early eof",
+        "the remote {name} cannot be reached",
+        "see to the network and to `git remote -v`, and run again",
+    ),
+)

@@ -1,0 +1,240 @@
+"""Recall: the rows of one owner as the memory that the core asks, and records as rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, tuple_
+
+from reconciler.core.model.change import LOSING, Action
+from reconciler.core.model.jsons import parsed
+from reconciler.core.model.recorded import Attempt, Other, Place, Record, Recorded, Thing, Tie
+from reconciler.core.model.repository import Repository
+from reconciler.ledger.digests import Digests
+from reconciler.ledger.errors import LedgerUnusable
+from reconciler.ledger.tables import RUNS, STRANGER, THINGS, WRITES
+
+# SQLite before 3.32 allows 999 parameters in a statement: sqlite.org/limits.html.
+_CHUNK = 400
+
+
+class _Texts(Mapping[str, Any]):
+    """A map that lies in the database as JSON text and is read when somebody asks: most records are only looked up by id."""
+
+    __slots__ = ("_pick", "_place", "_read", "_text")
+
+    def __init__(self, text: str, place: str, pick: Callable[[dict[str, Any]], dict[str, Any]] = dict) -> None:
+        self._text, self._place, self._pick = text, place, pick
+        self._read: dict[str, Any] | None = None
+
+    def _map(self) -> dict[str, Any]:
+        if self._read is None:
+            try:
+                self._read = self._pick(parsed(self._text)) if self._text != "{}" else {}
+            except (ValueError, TypeError, AttributeError) as error:
+                raise LedgerUnusable(self._place, "it is damaged") from error
+        return self._read
+
+    def __getitem__(self, key: str) -> Any:
+        return self._map()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._map())
+
+    def __len__(self) -> int:
+        return len(self._map())
+
+    # Those of `Mapping` go by way of an exception, or of a look at each key.
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._map().get(key, default)
+
+    def items(self) -> ItemsView[str, Any]:
+        return self._map().items()
+
+
+# How a link of ours stands in the JSON of links.
+_OWNED = f'"{Tie.OWNED}"'
+# What the name of a list ends in, in the JSON of links, where it says when its links became ours.
+_SINCE = " since"
+# As the fields of a record are ordered.
+_RECORD = [THINGS.c[field.name] for field in dataclasses.fields(Record) if field.name not in ("tied", "since")]
+
+
+def recall(connection: Connection, digests: Digests, app_id: str, name: str, place: str) -> Recorded:
+    """What is remembered of one workspace for one manifest's name. What another key wrote counts as lost.
+
+    Raises LedgerUnusable, which calls the ledger `place`; records raise it too, when what lies in them is read.
+    """
+    key = digests.fingerprint
+    here = THINGS.c.app_id == app_id
+    rows = connection.execute(select(*_RECORD).where(here & (THINGS.c.key == key) & (THINGS.c.name == name)))
+    # Ids and names are in clear, so what others have is known whatever key they use.
+    others = connection.execute(select(*_OTHERS).where(here & (THINGS.c.name != name) & ~THINGS.c.deleted)).all()
+    mine = (RUNS.c.app_id == app_id) & (RUNS.c.name == name) & (RUNS.c.key == key) & RUNS.c.verb.in_(("apply", "undo"))
+    # One that was refused, or that failed before its first call, is none.
+    sent = select(WRITES.c.id).where(WRITES.c.run == RUNS.c.id, WRITES.c.intended > 0).exists()
+    count = select(func.count()).where(mine, RUNS.c.exit_code.in_((0, 5, 130, 143)) | sent)
+    # Unpacked: a name is looked up in a row in twice the time.
+    records = {(row[0], row[1]): _record(row, place) for row in rows}
+    undone = _undone(connection, _open_writes(app_id, name, key), place)
+    return Recorded(
+        app_id=app_id,
+        digests=digests,
+        records=records | _untied(connection, records, app_id, name, key),
+        others=_others(others),
+        ties=_ties(others, place),
+        attempts=_attempts(undone, place),
+        strangers=frozenset((row.thing, row.live_id) for row in undone if row.status == STRANGER),
+        there=True,
+        runs=connection.scalar(count) or 0,
+        origins=_origins(connection, mine & (RUNS.c.verb == "apply") & (RUNS.c.exit_code.in_((0, 5)) | sent)),
+    )
+
+
+def _origins(connection: Connection, applied: ColumnElement[bool]) -> tuple[Repository | None, ...]:
+    """The repositories that were applied from, each where it stands last."""
+    rows = connection.execute(select(RUNS.c.remote, RUNS.c.first_commit).where(applied).order_by(RUNS.c.started.desc(), RUNS.c.id.desc()))
+    found = (None if row.remote is None else Repository(row.remote, row.first_commit or "") for row in rows)
+    return tuple(dict.fromkeys(found))[::-1]
+
+
+def _record(row: Sequence[Any], place: str) -> Record:
+    fields, links = row[-2:]
+    return Record(*(*row[:-2], _Texts(fields, place), _Texts(links, place, _lists), _OWNED in links, _Texts(links, place, _times)))
+
+
+def _lists(links: dict[str, Any]) -> dict[str, Any]:
+    """The lists of links, of what stands in their column."""
+    return {name: told for name, told in links.items() if not name.endswith(_SINCE)}
+
+
+def _times(links: dict[str, Any]) -> dict[str, Any]:
+    """When links became ours, of what stands in their column."""
+    return {name.removesuffix(_SINCE): told for name, told in links.items() if name.endswith(_SINCE)}
+
+
+def _untied(connection: Connection, records: Mapping[Thing, Record], app_id: str, name: str, key: str) -> dict[Thing, Record]:
+    """The records of which a run of another name, or with another key, detached a link since: whoever attached it again, it was not us."""
+    end = (WRITES.c.kind, WRITES.c.thing_id, WRITES.c.link, WRITES.c.target_id)
+    elsewhere = (RUNS.c.app_id == app_id) & ((RUNS.c.name != name) | (RUNS.c.key != key))
+    done = (WRITES.c.action == Action.DETACH) & WRITES.c.outcome.in_(("applied", "ineffective"))
+    found: dict[Thing, Record] = {}
+    for row in connection.execute(select(*end, func.max(WRITES.c.settled).label("at")).join(RUNS).where(elsewhere, done).group_by(*end)):
+        record = found.get((row.kind, row.thing_id)) or records.get((row.kind, row.thing_id))
+        if record and record.written < row.at and record.links.get(row.link, {}).get(row.target_id) == Tie.OWNED:
+            ties = {**record.links[row.link], row.target_id: Tie.FOUND}
+            found[record.name] = dataclasses.replace(record, links={**record.links, row.link: ties})
+    return found
+
+
+_OTHERS = (THINGS.c.kind, THINGS.c.id, THINGS.c.name, THINGS.c.owned, THINGS.c.protected, THINGS.c.links)
+
+
+def _others(rows: Iterable[Any]) -> Mapping[Thing, Other]:
+    """What other names have recorded; of several, the one that owns it."""
+    found: dict[Thing, Other] = {}
+    for row in sorted(rows, key=lambda row: (row.owned, row.name)):
+        before = found.get((row.kind, row.id))
+        found[row.kind, row.id] = Other(row.name, row.protected or (before is not None and before.protected))
+    return found
+
+
+def _ties(rows: Iterable[Any], place: str) -> Mapping[tuple[str, str, str, str], str]:
+    """The links that other names have recorded as made or found, and whose they are: (kind, id, list, id of the other end)."""
+    linked = ((row, _Texts(row.links, place, _lists)) for row in rows if row.links != "{}")
+    return {
+        (row.kind, row.id, field, end): row.name
+        for row, links in linked
+        for field, held in links.items()
+        for end, tie in held.items()
+        if tie in (Tie.OWNED, Tie.FOUND)
+    }
+
+
+def _open_writes(app_id: str, name: str, key: str) -> Select[Any]:
+    """Writes that were planned and of which nobody can say that they were done, in the order in which they were planned."""
+    owner = (RUNS.c.app_id == app_id) & (RUNS.c.name == name) & (RUNS.c.key == key)
+    undone = WRITES.c.outcome.is_(None) | WRITES.c.outcome.in_(("failed", "skipped"))
+    rows = select(WRITES, RUNS.c.files).join(RUNS, WRITES.c.run == RUNS.c.id)
+    return rows.where(owner & undone & ~WRITES.c.superseded).order_by(WRITES.c.id)
+
+
+def _undone(connection: Connection, asked: Select[Any], place: str) -> Sequence[Row[Any]]:
+    """Their rows, which are decoded when they are fetched. Raises LedgerUnusable."""
+    try:
+        return connection.execute(asked).all()
+    except (ValueError, TypeError) as error:
+        raise LedgerUnusable(place, "it is damaged") from error
+
+
+def _attempts(rows: Iterable[Row[Any]], place: str) -> Mapping[Place, Attempt]:
+    """What was last tried at each place: the last write, unless an earlier one may still be what made the thing."""
+    found: dict[Place, Attempt] = {}
+    try:
+        for row in rows:
+            where, last = Place(row.thing, row.link, row.target), _attempt(row)
+            made = found.get(where)
+            found[where] = made._replace(fields={**made.fields, **last.fields}) if made and _stands(made, last) else last
+    except (ValueError, TypeError) as error:
+        raise LedgerUnusable(place, "it is damaged") from error
+    return found
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    fields, files = dict(row.fields or {}), tuple(row.files or ())
+    return Attempt(row.action, row.intended, row.proof, row.outcome is not None, fields, row.kind, row.thing_id, row.target_id, files)
+
+
+def _stands(made: Attempt, last: Attempt) -> bool:
+    """Whether a write whose answer was lost may have made what is there: since, nobody proved that nothing is, nor may have undone it."""
+    undone = last.action in LOSING and last.intended > 0 and not last.answered
+    return made.lost and not last.proof and not undone
+
+
+def replace_records(
+    connection: Connection, digests: Digests, owner: tuple[str, str], records: Iterable[Record], gone: Iterable[Thing]
+) -> None:
+    """Write records, and let go of things; `owner` is app id and name. Of two records of one thing the last stays.
+
+    What was written with another key stays as it is: a run with a wrong key knows nothing, and takes nothing from those who know.
+    """
+    app_id, name = owner
+    written = {record.name: _row(record, digests) | {"app_id": app_id, "name": name} for record in records}
+    rows, names = list(written.values()), list(dict.fromkeys((*written, *gone)))
+    for start in range(0, len(names), _CHUNK):
+        chosen = tuple_(THINGS.c.kind, THINGS.c.id).in_(names[start : start + _CHUNK])
+        here = (THINGS.c.app_id == app_id) & (THINGS.c.name == name) & (THINGS.c.key == digests.fingerprint)
+        connection.execute(delete(THINGS).where(here, chosen))
+    if rows:
+        connection.execute(THINGS.insert(), rows)
+
+
+def _row(record: Record, digests: Digests) -> dict[str, Any]:
+    return {
+        "key": digests.fingerprint,
+        "kind": record.kind,
+        "id": record.id,
+        "thing": record.thing,
+        "address": digests.plain(record.address),
+        "owned": record.owned,
+        "protected": record.protected,
+        "deleted": record.deleted,
+        "file": digests.plain(record.file),
+        "run": record.run,
+        "written": record.written,
+        "fields": _text({digests.plain(path): digest for path, digest in record.fields.items()}),
+        "links": _text(_column(record)),
+    }
+
+
+def _column(record: Record) -> Mapping[str, Any]:
+    """What stands in the column of links: the lists, and when links in them became ours."""
+    times = {f"{link}{_SINCE}": told for link, told in record.since.items()}
+    return {link: ties for link, ties in record.links.items() if ties} | times
+
+
+def _text(value: Mapping[str, Any]) -> str:
+    return json.dumps({key: dict(item) if isinstance(item, Mapping) else item for key, item in value.items()}, separators=(",", ":"))

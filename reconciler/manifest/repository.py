@@ -1,0 +1,138 @@
+"""The manifest as another revision of the repository has it, read through git without touching the work tree."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from reconciler.core.model.repository import Repository, address_of
+from reconciler.errors import Invalid, Problem, ReconcilerError
+from reconciler.manifest.files import SUFFIXES
+from reconciler.manifest.reader import Document, read
+
+
+def documents(paths: Sequence[str], ref: str) -> list[Document]:
+    """The manifest files that the paths mean at the merge base of HEAD and a ref.
+
+    Raises ReconcilerError when git does not know the ref or the history is too shallow, Invalid when a file there cannot be read.
+    """
+    if ref.startswith("-"):
+        raise ReconcilerError(f"--base {ref}: that is no revision")
+    base = _merge_base(ref)
+    read_files: list[Document] = []
+    problems: list[Problem] = []
+    for name, content in _contents(base, _names(base, paths, ref)):
+        try:
+            read_files.append(read(content, f"{ref}:{name}"))
+        except Invalid as invalid:
+            problems += invalid.problems
+    if problems:
+        raise Invalid(problems)
+    return read_files
+
+
+def head() -> str:
+    """The commit that is checked out in this folder; empty where there is none, or no git."""
+    try:
+        return _git("rev-parse", "HEAD").decode("ascii", "replace").strip()
+    except (_GitFailed, ReconcilerError):
+        return ""
+
+
+def repository(folder: Path) -> Repository:
+    """Which repository a folder lies in, as far as git says; nothing is known where there is none, or git does not answer."""
+    return Repository(origin(folder), _first(folder))
+
+
+def origin(folder: Path) -> str:
+    """What a repository is called by its remote, as `host/path` however that is reached; empty where there is none, or no git."""
+    remotes = _said(folder, "remote").split()
+    name = "origin" if "origin" in remotes or len(remotes) != 1 else remotes[0]
+    return address_of(_said(folder, "remote", "get-url", name)) if remotes else ""
+
+
+def _first(folder: Path) -> str:
+    """The oldest commit without a parent; a shallow clone does not have it."""
+    if _said(folder, "rev-parse", "--is-shallow-repository") != "false":
+        return ""
+    return _said(folder, "rev-list", "--max-parents=0", "HEAD").rpartition("\n")[2]
+
+
+def _said(folder: Path, *arguments: str) -> str:
+    """What git says in a folder; nothing where it cannot, or there is no git."""
+    try:
+        return _git("-C", str(folder), *arguments).decode("utf-8", "replace").strip()
+    except (_GitFailed, ReconcilerError):
+        return ""
+
+
+def _names(base: str, paths: Sequence[str], ref: str) -> list[str]:
+    """The manifest files that the paths mean there, each once; hidden ones are passed over inside a folder, not where a path names them."""
+    found: dict[str, None] = {}
+    for path in paths:
+        inside = posixpath.normpath(os.path.relpath(os.path.abspath(path)).replace(os.sep, "/"))
+        try:
+            listed = _git("ls-tree", "-r", "-z", "--name-only", base, "--", inside)
+        except _GitFailed as failed:
+            raise ReconcilerError(f"--base {ref}: git cannot list {path} there: {failed}") from None
+        for name in filter(None, listed.decode("utf-8", "surrogateescape").split("\0")):
+            below = posixpath.relpath(name, inside)
+            if name.lower().endswith(SUFFIXES) and (name == inside or not _hidden(below)):
+                found[name] = None
+    return list(found)
+
+
+def _hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in name.split("/"))
+
+
+def _contents(base: str, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    """Each file there with its content; links are followed, and one that leads out of the repository has none."""
+    names = [name for name in names if "\n" not in name]
+    asked = "".join(f"{base}:./{name}\n" for name in names)
+    told = _git("cat-file", "--batch", "--follow-symlinks", given=asked.encode("utf-8", "surrogateescape")) if names else b""
+    for name in names:
+        head, _, told = told.partition(b"\n")
+        *_, what, size = head.split(b" ")
+        if what == b"blob":
+            content, told = told[: int(size)], told[int(size) + 1 :]
+            yield name, content
+        elif size.isdigit():
+            # `dangling 12`: where the link leads comes on a line of its own.
+            told = told[int(size) + 1 :]
+
+
+def _merge_base(ref: str) -> str:
+    try:
+        _git("rev-parse", "--git-dir")
+    except _GitFailed as failed:
+        raise ReconcilerError(f"--base {ref}: git cannot be used here: {failed}") from None
+    try:
+        return _git("merge-base", "HEAD", ref).decode().strip()
+    except _GitFailed:
+        pass
+    try:
+        _git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
+    except _GitFailed:
+        now = f"fetch it first (git fetch origin {ref.removeprefix('origin/')})"
+        raise ReconcilerError(f"--base {ref}: git does not know it here; {now}") from None
+    text = "has no common commit with HEAD in this clone; fetch more history (git fetch --unshallow, or fetch-depth: 0 in the checkout)"
+    raise ReconcilerError(f"--base {ref}: {text}")
+
+
+class _GitFailed(Exception):
+    """Git answered with an error: its first line."""
+
+
+def _git(*arguments: str, given: bytes = b"") -> bytes:
+    around = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(["git", *arguments], input=given, capture_output=True, check=False, env=around)
+    except OSError:
+        raise ReconcilerError("--base needs git, and there is none here") from None
+    if done.returncode:
+        raise _GitFailed(done.stderr.decode("utf-8", "replace").partition("\n")[0].removeprefix("fatal: "))
+    return done.stdout

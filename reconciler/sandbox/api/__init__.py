@@ -1,0 +1,1 @@
+"""The endpoints of the sandbox, a file for each part of the API."""

@@ -1,0 +1,69 @@
+"""The OAuth endpoints: authorize in a browser, exchange the code, uninstall."""
+
+from __future__ import annotations
+
+import base64
+import html
+import secrets
+from urllib.parse import urlencode, urlsplit
+
+from reconciler.sandbox.request import Refusal, Request
+from reconciler.sandbox.store import Doc
+from reconciler.sandbox.workspace import Workspace
+
+CODE_LIFE = 300.0  # "about 5 minutes" (Intercom developer hub, setting up OAuth)
+
+
+class Page(Exception):
+    """An answer for a browser instead of JSON."""
+
+    def __init__(self, status: int, text: str, location: str | None = None) -> None:
+        super().__init__(text)
+        self.status, self.text, self.location = status, text, location
+
+
+def register(ws: Workspace, app: Doc) -> None:
+    if not app.get("client_id") or not app.get("client_secret") or not app.get("redirect_uris"):
+        raise ValueError("an oauth app needs client_id, client_secret and redirect_uris")
+    ws.store.put("oauth_app", app | {"id": str(app["client_id"]), "seq": ws.number()})
+
+
+def authorize(request: Request) -> Doc:
+    """The person says yes at once; only a registered https address gets the code, the first is the default."""
+    ws, query = request.ws, request.query
+    app = ws.store.get("oauth_app", query.get("client_id"))
+    if app is None:
+        raise Page(400, "Unknown client_id")
+    target = query.get("redirect_uri", app["redirect_uris"][0])
+    if target not in app["redirect_uris"] or urlsplit(target).scheme != "https":
+        raise Page(400, f"The redirect_uri {target} is not registered for this app")
+    code = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()  # ends in "=="
+    ws.store.put("code", {"id": code, "seq": ws.number(), "client_id": app["id"], "until": ws.now() + CODE_LIFE})
+    answer = {"code": code} | ({"state": query["state"]} if "state" in query else {})
+    raise Page(302, "Found", target + ("&" if urlsplit(target).query else "?") + urlencode(answer))
+
+
+def exchange(request: Request) -> Doc:
+    """A code is good once."""
+    ws, body = request.ws, request.body
+    code = ws.store.get("code", body.get("code"))
+    app = ws.store.get("oauth_app", body.get("client_id"))
+    if code is None or app is None or not secrets.compare_digest(str(app["client_secret"]), str(body.get("client_secret"))):
+        raise Refusal(401, "unauthorized", "Unauthorized Code")
+    ws.store.drop("code", code["id"])
+    if code["client_id"] != app["id"] or code["until"] <= ws.now():
+        raise Refusal(401, "unauthorized", "Unauthorized Code")
+    token = base64.b64encode(b"tok:" + secrets.token_urlsafe(24).encode()).decode()
+    ws.store.put("token", {"id": token, "seq": ws.number(), "missing": [], "state": "active"})
+    return {"token_type": "Bearer", "token": token, "access_token": token}
+
+
+def uninstall(request: Request) -> Doc:
+    ws = request.ws
+    token = ws.store.get("token", request.token) or {"id": request.token, "seq": ws.number(), "missing": []}
+    ws.store.put("token", token | {"state": "revoked"})
+    return {}
+
+
+def page(text: str) -> bytes:
+    return f"<!doctype html><title>Intercom</title><p>{html.escape(text)}</p>".encode()

@@ -1,0 +1,78 @@
+"""Intercom's ways to cut a list: cursors that name the last row seen, and page numbers."""
+
+from __future__ import annotations
+
+import base64
+import json
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from reconciler.sandbox.request import invalid
+from reconciler.sandbox.store import Doc
+
+Key = tuple[int, float | str, int]
+
+
+def rank(value: object, seq: int) -> Key:
+    """A place among values of any type: nothing, then numbers, then texts; ties by age."""
+    if value is None:
+        return (0, 0, seq)
+    if isinstance(value, (bool, int, float)):
+        return (1, value, seq)
+    return (2, str(value), seq)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Rows in ascending order of their keys."""
+
+    rows: list[Doc]
+    keys: list[Key]
+
+    @classmethod
+    def of(cls, rows: Sequence[Doc], value_of: Callable[[Doc], object]) -> Ranked:
+        ranked = sorted(((rank(value_of(row), row["seq"]), row) for row in rows), key=lambda pair: pair[0])
+        return cls([row for _, row in ranked], [key for key, _ in ranked])
+
+    def after(self, key: Key | None, size: int, *, ascending: bool) -> tuple[list[Doc], Key | None]:
+        """The next rows and, when more follow, the key of the last one."""
+        if ascending:
+            start = 0 if key is None else bisect_right(self.keys, key)
+            end = min(start + size, len(self.rows))
+            return self.rows[start:end], self.keys[end - 1] if end < len(self.rows) and end > start else None
+        end = len(self.rows) if key is None else bisect_left(self.keys, key)
+        start = max(end - size, 0)
+        return self.rows[start:end][::-1], self.keys[start] if start > 0 else None
+
+
+def cursor(page: int, key: Key) -> str:
+    return base64.urlsafe_b64encode(json.dumps([page, *key]).encode()).decode()
+
+
+def read_cursor(text: object) -> tuple[int, Key | None]:
+    """The page it stands for and the last row before it."""
+    if text in (None, ""):
+        return 1, None
+    try:
+        page, kind, value, seq = json.loads(base64.urlsafe_b64decode(str(text)))
+        return max(int(page), 1), (int(kind), str(value) if kind == 2 else float(value), int(seq))
+    except (ValueError, TypeError, OverflowError):
+        raise invalid("starting_after is not a valid cursor") from None
+
+
+def cursor_pages(ranked: Ranked, after: object, size: int, *, ascending: bool) -> tuple[list[Doc], Doc]:
+    """One page and its `pages` object; `next` is missing at the end (recorded examples of POST /contacts/search)."""
+    page, key = read_cursor(after)
+    rows, last = ranked.after(key, size, ascending=ascending)
+    pages: Doc = {"type": "pages", "page": page, "per_page": size, "total_pages": -(-len(ranked.rows) // size)}
+    if last is not None:
+        pages["next"] = {"page": page + 1, "starting_after": cursor(page + 1, last)}
+    return rows, pages
+
+
+def numbered_pages(rows: Sequence[Doc], page: int, size: int) -> tuple[Sequence[Doc], Doc]:
+    total = -(-len(rows) // size)
+    following = {"page": page + 1, "per_page": size} if page < total else None
+    pages: Doc = {"type": "pages", "next": following, "page": page, "per_page": size, "total_pages": total}
+    return rows[(page - 1) * size : page * size], pages

@@ -1,0 +1,188 @@
+"""Adopt and forget: live things that become ours without a change of them, and things that are ours no more."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.match import Index, candidates, index, key_of
+from reconciler.core.model.address import Address, address_by, id_in
+from reconciler.core.model.desired import Manifest
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Live, Workspace
+from reconciler.core.model.policy import Policy
+from reconciler.core.model.privacy import shown
+from reconciler.core.model.recorded import Record, Recorded
+from reconciler.core.plan.gates import pinned
+from reconciler.core.record.adoption import Adoption, Owners, of_declared, of_named
+from reconciler.core.record.scribe import Scribe
+from reconciler.errors import ReconcilerError, Stale, Usage
+from reconciler.kinds import KINDS
+from reconciler.workflow.apply import refuse
+from reconciler.workflow.ground import Ground
+from reconciler.workflow.lookup import list_all, look_up
+from reconciler.workflow.observe import compare, observe
+from reconciler.workflow.recall import recall
+from reconciler.workflow.record import head_of
+from reconciler.workflow.session import Session, by_their_clock
+
+if TYPE_CHECKING:
+    from reconciler.ledger.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class Sought:
+    """Live things that are to be ours: all that a manifest declares, as a case, or those with a name, as `things`. The manifest says
+    whose they are to be."""
+
+    manifest: Manifest
+    case: Comparison | None = None
+    things: Mapping[Address, Live] = field(default_factory=dict)
+
+
+def read_addresses(written: Sequence[str], kinds: Sequence[Kind] = KINDS) -> tuple[Address, ...]:
+    """Addresses as people write them, each once. Raises Usage."""
+    return tuple(dict.fromkeys(_read_address(text, kinds) for text in written))
+
+
+def _read_address(text: str, kinds: Sequence[Kind]) -> Address:
+    name, _, key = text.partition("/")
+    if not key:
+        raise Usage(f"{text}: no address; write KIND/KEY, as in tag/vip")
+    if name not in (kind.name for kind in kinds):
+        raise Usage(f"{text}: there is no kind {name!r}; write one of {', '.join(kind.name for kind in kinds)}")
+    return Address(name, key)
+
+
+def seek_declared(session: Session, manifest: Manifest) -> Sought:
+    """What a manifest declares, observed and compared as a plan does it. Raises Refused (3) for another workspace."""
+    refuse(pinned(manifest.pin, session.here))
+    memory = recall(session, manifest)
+    return Sought(manifest, compare(session, manifest, observe(session, manifest, memory, frozenset()), memory, whole=True))
+
+
+def seek_named(session: Session, addresses: Sequence[Address], name: str) -> Sought:
+    """The live things that these addresses mean. Raises ReconcilerError, which names all that is not live, or is not one thing."""
+    found: dict[Address, Live] = {}
+    wrong: list[str] = []
+    for kind in session.kinds:
+        keys = [address.key for address in addresses if address.kind == kind.name]
+        for key, address, things in _meant(session, kind, keys) if keys else ():
+            if len(things) == 1:
+                found[address] = things[0]
+            else:
+                text = f"several live things (ids {', '.join(thing.id for thing in things)})" if things else "not live"
+                wrong.append(f"{shown(Address(kind.name, key), session.here.app_id)}: {text}")
+    if wrong:
+        raise ReconcilerError("nothing was recorded:\n  " + "\n  ".join(wrong))
+    # Who was named twice, by two names, is one thing.
+    once = {(thing.kind, thing.id): address for address, thing in reversed(found.items())}
+    return Sought(Manifest({}, Policy(), name=name), things={address: found[address] for address in once.values()})
+
+
+def _meant(session: Session, kind: Kind, keys: Sequence[str]) -> list[tuple[str, Address, list[Live]]]:
+    """For each key the address as a manifest writes it, and the live things that it can mean."""
+    merged: Mapping[str, str] = {}
+    if kind.whole:
+        things = [thing for thing in list_all(session, kind.section) if not kind.dormant(thing)]
+    else:
+        named = look_up(session, kind.section, keys)
+        things, merged = named.things, named.merged
+    known = index(kind, things)
+    found = []
+    for key in keys:
+        survivor = [thing for thing in things if thing.id == merged.get(key)]
+        address, meant = (Address(kind.name, key), survivor) if survivor else _by_identity(kind, known, key)
+        found.append((key, address, meant))
+    return found
+
+
+def _by_identity(kind: Kind, known: Index, key: str) -> tuple[Address, list[Live]]:
+    """By its id where that is written, else by the first identity that finds any. Of several, the one that is written exactly so."""
+    if same := known.get(("id", id_in(Address(kind.name, key))), []):
+        named = [thing for by in kind.identity for thing in known.get((by, kind.identity[by].fold(key)), ())]
+        return Address(kind.name, key), list({thing.id: thing for thing in (*same, *named)}.values())
+    for identity in kind.identities:
+        if things := candidates(kind, known, identity.field, key):
+            exact = [thing for thing in things if key_of(thing, identity) == key]
+            spelled = identity.fold(key) if identity.stable else key
+            return address_by(kind.name, identity.field, spelled), exact if len(exact) == 1 else things
+    return Address(kind.name, key), []
+
+
+def judge(session: Session, sought: Sought) -> Adoption:
+    """What becomes of what was sought, by what the ledger says now."""
+    memory = recall(session, sought.manifest)
+    owners: Owners = session.ledger.owners(session.here.app_id, sought.manifest.name) if session.ledger else {}
+    kinds = {kind.name: kind for kind in session.kinds}
+    if sought.case:
+        file = cache(Ground.of(session.ledger).called) if session.ledger else str
+        return of_declared(Scribe(kinds, memory, "", by_their_clock(session), file), replace(sought.case, memory=memory), owners)
+    return of_named(Scribe(kinds, memory, "", by_their_clock(session), lambda _: ""), sought.things, owners)
+
+
+def take_in(session: Session, sought: Sought, told: Adoption) -> None:
+    """Record what was told of, and nothing else; whoever calls it holds the lock. Raises Stale where the ledger says otherwise by now."""
+    assert session.ledger is not None
+    now = judge(session, sought)
+    if now.finds != told.finds:
+        raise Stale("the ledger is not as it was when this was listed; run it again")
+    session.ledger.check()
+    run = session.ledger.begin(head_of(session, sought.manifest, "adopt"))
+    session.ledger.record(session.here.app_id, sought.manifest.name, [replace(record, run=run) for record in now.records])
+    session.ledger.end(run, 0, {"adopted": now.taken})
+
+
+def other_names(ledger: Ledger | None, app_id: str, name: str) -> Sequence[str]:
+    """The names under which things were applied to a workspace, where none were under this one."""
+    names = {run.name for run in ledger.runs() if run.app_id == app_id and run.verb == "apply"} if ledger else set()
+    return () if name in names else sorted(names)
+
+
+def recorded(
+    ledger: Ledger, app_id: str, name: str, addresses: Sequence[Address], kinds: Sequence[Kind] = KINDS
+) -> Mapping[Address, Sequence[Record]]:
+    """What is recorded under these addresses, or ids. Raises ReconcilerError, which names all under which nothing is, or several things."""
+    memory, by_thing = ledger.memory(app_id, name), defaultdict[str, list[Record]](list)
+    for record in memory.records.values():
+        by_thing[record.thing].append(record)
+    by_name = {kind.name: kind for kind in kinds}
+    found = {address: _records(memory, by_thing, by_name[address.kind], address) for address in addresses}
+    others = other_names(ledger, app_id, name)
+    hint = f"; things were applied here as name: {', '.join(others)}: say which with --name" if others else ""
+    wrong = [f"{shown(a, app_id)}: nothing is recorded of it under `name: {name}`{hint}" for a, records in found.items() if not records]
+    wrong += [
+        f"{shown(a, app_id)}: several things (ids {', '.join(sorted(r.id for r in records))}); name one by its id, as in {a.kind}/id:ID"
+        for a, records in found.items()
+        if len({record.thing for record in records}) > 1
+    ]
+    if wrong:
+        raise ReconcilerError("nothing was forgotten:\n  " + "\n  ".join(wrong))
+    return found
+
+
+def _records(memory: Recorded, by_thing: Mapping[str, Sequence[Record]], kind: Kind, address: Address) -> Sequence[Record]:
+    """By the address as a manifest writes it, by the live id, or by the address as the ledger shows it, in any case."""
+    for spelled in (address, *(Address(kind.name, i.fold(address.key)) for i in kind.identities if i.stable)):
+        if found := by_thing.get(memory.digests.thing(memory.app_id, spelled)):
+            return found
+    if record := memory.of(kind.name, id_in(address) or address.key):
+        return [record]
+    folds = {identity.fold for identity in kind.identities}
+    mine = (record for record in memory.records.values() if record.kind == kind.name)
+    return [record for record in mine if any(fold(record.address) == fold(str(address)) for fold in folds)]
+
+
+def let_go(ledger: Ledger, here: Workspace, name: str, who: str, records: Sequence[Record]) -> None:
+    """Let go of these records; whoever calls it holds the lock."""
+    from reconciler.ledger.ledger import RunHead
+    from reconciler.manifest.repository import head
+
+    ledger.check()
+    run = ledger.begin(RunHead(here.app_id, here.region, name, "", "", "forget", who, head()))
+    ledger.forget(here.app_id, name, records)
+    ledger.end(run, 0, {"forgotten": len(records)})

@@ -1,0 +1,99 @@
+"""Plans as files: written whole, sealed, and refused when they are not what they say."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from reconciler.core.model.desired import Manifest, Pin
+from reconciler.core.model.jsons import parsed
+from reconciler.core.model.kind import Kind
+from reconciler.core.plan.document import FORMAT, Document
+from reconciler.core.plan.saved import Enclosed, saved, seal
+from reconciler.core.plan.shape import is_plan
+from reconciler.errors import Invalid, Mark, Problem
+from reconciler.kinds import KINDS
+from reconciler.manifest import files as manifest_files
+from reconciler.manifest.load import load, merge
+from reconciler.manifest.reader import read
+from reconciler.workflow.session import Proposal
+
+
+def planned_manifest(found: Document, kinds: Sequence[Kind] = KINDS) -> Manifest:
+    """The manifest that a saved plan names. Raises Invalid if it cannot be read."""
+    if "files" in found:
+        documents = [read(text.encode("utf-8", "surrogatepass"), name) for name, text in found["files"].items()]
+        return merge(kinds, documents, found["manifest"]["paths"])
+    return load(kinds, found["manifest"]["paths"])
+
+
+def planned_pin(found: Document) -> Pin:
+    """The workspace that a saved plan names."""
+    return Pin(found["workspace"]["app_id"], found["workspace"]["region"])
+
+
+def save(planned: Proposal, path: Path, kinds: Sequence[Kind] = KINDS, *, embed: bool = False) -> None:
+    """Write a plan that can be applied, readable by its owner only, whole or not at all. Raises OSError.
+
+    `embed` puts the manifest's texts into it, with all the personal values that they hold.
+    """
+    files = manifest_files.texts(planned.plan.paths) if embed else None
+    enclosed = Enclosed(files, planned.found, planned.doubts)
+    text = json.dumps(saved(kinds, planned.plan, secrets.token_hex(16), enclosed), indent=1, ensure_ascii=False) + "\n"
+    write_whole(path, text, 0o600)
+
+
+def write_whole(path: Path, text: str, mode: int) -> None:
+    """Replace a file by another in one step, or write to what is no file, as /dev/stdout. Raises OSError; what was there stays then."""
+    try:
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8", errors="surrogatepass")
+        else:
+            _replace(target, text, mode)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _replace(path: Path, text: str, mode: int) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogatepass") as file:
+            file.write(text)
+        os.chmod(name, mode)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read_plan(path: Path) -> Document:
+    """A saved plan or a JSON plan from a file. Raises Invalid when it is neither, or was edited."""
+    mark = Mark(str(path))
+    try:
+        found = parsed(path.read_bytes())
+    except OSError as error:
+        raise Invalid([Problem(mark, f"cannot be read: {error.strerror}")]) from None
+    except ValueError:
+        raise Invalid([Problem(mark, "is not a plan", "make one with `reconciler plan PATH -o FILE`")]) from None
+    if not isinstance(found, dict) or not isinstance(found.get("changes"), list):
+        raise Invalid([Problem(mark, "is not a plan", "make one with `reconciler plan PATH -o FILE`")])
+    if str(found.get("format_version", "")).split(".")[0] != FORMAT.split(".")[0]:
+        raise Invalid([Problem(mark, f"has format {found.get('format_version')!s:.20}, this version reads {FORMAT}", "plan again")])
+    if found.get("applicable") and found.get("seal") != seal(found):
+        raise Invalid([Problem(mark, "was edited, or cut, after it was planned", "plan again")])
+    if not is_plan(found):
+        raise Invalid([Problem(mark, "is not a whole plan", "plan again")])
+    return found
+
+
+def applicable(found: Document, path: Path) -> Document:
+    """The plan, if it is one that can be applied."""
+    if found.get("applicable") is not True:
+        now = "make one with `reconciler plan PATH -o FILE`"
+        raise Invalid([Problem(Mark(str(path)), "is a plan to look at, not one to apply", now)])
+    return found

@@ -1,0 +1,83 @@
+"""Imaging: before its first write an apply keeps what it is about to destroy; an undo finds it again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconciler.core.model.jsons import parsed
+from reconciler.core.model.refusal import Refusal
+from reconciler.core.plan.gates import check
+from reconciler.core.undo.preimage import Carriers, Preimage, deeds, doomed, recounted
+from reconciler.core.undo.stored import joined, parted
+from reconciler.errors import ReconcilerError, Refused
+from reconciler.workflow.session import Session, Work
+
+if TYPE_CHECKING:
+    from reconciler.ledger.homes.images import Images
+
+
+def keepers(session: Session) -> list[Images]:
+    """Where images are kept: with the ledger, and where one that cannot be used leaves them. Without any memory nowhere."""
+    return [images for images in (session.ledger.images if session.ledger else None, session.images) if images]
+
+
+def carriers(session: Session, work: Work) -> Carriers:
+    """Who carries what a plan deletes. Raises Refused (3) where that cannot be read with this token: it could not come back."""
+    from reconciler.intercom.http.errors import HttpError
+    from reconciler.intercom.members import carriers as read
+    from reconciler.intercom.number import UNREADABLE
+
+    things = [(change.address.kind, str(change.id)) for change in doomed(work.planned.plan.changes)]
+    if not things or not keepers(session):
+        return {}
+    session.tick("pre-images")
+    try:
+        return read(session.client, session.kinds, things)
+    except HttpError as error:
+        if error.status in UNREADABLE:
+            text = f"pre-images: who carries what would be deleted cannot be read ({error}), so it could not come back; nothing was written"
+            raise Refused([f"{text}; let the token read it, or go on without undo: --ledger none"]) from None
+        raise
+
+
+def unforeseen(work: Work, carried: Carriers) -> tuple[Refusal, ...]:
+    """The refusals of a plan that deletes things, where more carry them than were counted when it was held against the gates."""
+    case, plan = work.planned.case, work.planned.plan
+    known = recounted(case.kinds, case.live, plan.changes, carried)
+    if known == plan.changes:
+        return ()
+    told = {(refusal.gate, refusal.message) for refusal in check(case, plan.steps, ())}
+    recounting = [replace(step, change=change) for step, change in zip(plan.steps, known, strict=True)]
+    return tuple(refusal for refusal in check(case, recounting, ()) if (refusal.gate, refusal.message) not in told)
+
+
+def keep(session: Session, work: Work, run: str, carried: Carriers) -> None:
+    """Keep what a run is about to do and to destroy. Raises LedgerUnusable where that cannot be."""
+    from reconciler.ledger.homes.images import Kept
+
+    case, plan, found = work.planned.case, work.planned.plan, keepers(session)
+    if not found or not plan.steps:
+        return
+    name, limits = case.memory.digests.plain(work.whole.name), work.whole.policy.limits.model_dump(mode="json", exclude_unset=True)
+    here, now = session.here, session.now()
+    image = Preimage(run, here.app_id, here.region, name, now, limits, deeds(case, plan.steps, carried))
+    shared, private = parted(session.kinds, image)
+    found[0].keep(run, Kept(_text(shared), _text(private) if private else ""), now)
+
+
+def _text(document: object) -> str:
+    return json.dumps(document, separators=(",", ":"))
+
+
+def find(session: Session, run: str) -> Preimage | None:
+    """What was kept of a run; None where nothing is, or not any more. Raises ReconcilerError where it cannot be read."""
+    kept = next((kept for images in keepers(session) if (kept := images.of(run))), None)
+    if kept is None:
+        return None
+    try:
+        image = joined(parsed(kept.shared), parsed(kept.private or "{}"), session.kinds)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ReconcilerError(f"the pre-images of the run {run} are damaged, or a newer reconciler wrote them; undo it by hand") from None
+    return None if image.expired(session.now()) else image

@@ -1,0 +1,161 @@
+"""Undo: an ordinary plan that takes a run back, made from what was kept before its first write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
+
+from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.diff import diff
+from reconciler.core.compare.hints import Hints
+from reconciler.core.model.change import Action, Change, ThingChange
+from reconciler.core.model.live import Snapshot
+from reconciler.core.model.past import Done, Run
+from reconciler.core.model.privacy import shown
+from reconciler.core.model.recorded import Thing
+from reconciler.core.plan.approvals import NO_RULES, Rules, govern
+from reconciler.core.plan.document import Document
+from reconciler.core.plan.gates import pinned
+from reconciler.core.plan.plan import make_plan
+from reconciler.core.plan.scope import EVERYTHING, Scope
+from reconciler.core.undo import turn as core
+from reconciler.core.undo.facts import UNKNOWN, Fact, Fate, done, made_for_good, questions
+from reconciler.core.undo.preimage import Preimage
+from reconciler.core.undo.turn import Place, Undo
+from reconciler.errors import Stale, Usage
+from reconciler.workflow import preimages as imaging
+from reconciler.workflow.apply import check_refusals, held_to, refuse
+from reconciler.workflow.observe import counted
+from reconciler.workflow.plan import ruled
+from reconciler.workflow.planfile import planned_pin
+from reconciler.workflow.recall import recall
+from reconciler.workflow.session import Proposal, Session, Work
+
+LAST = "last"
+WRITING = ("apply", "undo")
+
+
+def run_meant(session: Session, word: str, name: str | None) -> str:
+    """The run that a word means; `last` is the newest that had something to write, of this workspace and a manifest's name, if any.
+
+    Raises Usage.
+    """
+    if word != LAST:
+        return word
+    if session.ledger is None:
+        now = "name one: the files in .reconciler/images/ are called after their runs"
+        raise Usage(f"there is no ledger that could say which run was the last; {now}")
+    plain = session.ledger.digests.plain(name) if name else None
+    for run in session.ledger.runs():
+        if run.verb in WRITING and run.app_id == session.here.app_id and plain in (None, run.name) and _wrote(run):
+            return run.run
+    of = f" under `name: {name}`" if name else ""
+    raise Usage(f"nothing was written to the workspace {session.here.app_id}{of} yet: there is nothing to undo")
+
+
+def _wrote(run: Run) -> bool:
+    """Whether it had something to write, as far as it got to say so."""
+    return run.ended is None or any(run.counts.values())
+
+
+def propose_undo(session: Session, run: str, rules: Rules = NO_RULES) -> Proposal:
+    """A plan that takes a run back. Reads only. Raises Usage where nothing is known of the run, Refused for another workspace."""
+    turned, case = _turned(session, *_past(session, run), rules)
+    made = replace(make_plan(case, EVERYTHING, session.client.version), undoes=run)
+    return Proposal(ruled(session, made, case, rules), case)
+
+
+def prepare_undo(session: Session, found: Document, rules: Rules = NO_RULES) -> Work:
+    """A saved plan that takes a run back, held against a fresh look at it. Raises Refused (3), Stale (4)."""
+    refuse(pinned(planned_pin(found), session.here))
+    run = found["run"]
+    try:
+        image, facts = _past(session, run)
+    except Usage as gone:
+        raise Stale(f"{gone}") from None
+    turned, case = _turned(session, image, facts, rules)
+    refused = check_refusals(session, found, turned.manifest, rules, ())
+    if moved := _moved(found, turned.skipped, session.here.app_id):
+        raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(moved[:20]))
+    scope = Scope(only=frozenset(change["address"] for change in found["changes"]))
+    made = replace(make_plan(case, scope, session.client.version), undoes=run)
+    return replace(held_to(session, found, (made, case), turned.manifest, rules, refused), ownership=turned.ownership)
+
+
+def _past(session: Session, run: str) -> tuple[Preimage, Sequence[Fact]]:
+    """What was kept of a run, and what became of it. Raises Usage."""
+    image = imaging.find(session, run)
+    known = {past.run: past for past in session.ledger.runs()} if session.ledger else {}
+    if image is None and run not in known:
+        raise Usage(f"no such run: {run:.60}; `reconciler history` lists them")
+    rows = session.ledger.done(run) if session.ledger and run in known else []
+    if image is None and not rows:
+        raise Usage(f"the run {run} wrote nothing that is known: there is nothing to undo")
+    if image is None or (run in known and len(rows) != len(image.deeds)):
+        raise Usage(f"nothing is kept (any more) of what the run {run} destroyed: pre-images are kept for thirty days")
+    if not rows:
+        return image, [UNKNOWN] * len(image.deeds)
+    return image, [Fact(_fate(row), row.id) for row in rows]
+
+
+_FATES = {"applied": Fate.DONE, "ineffective": Fate.DONE, "unanswered": Fate.LOST}
+# What takes several calls may have failed after the first.
+_IN_PARTS = (Action.UPDATE, Action.UNARCHIVE)
+
+
+def _fate(row: Done) -> Fate:
+    if row.met:
+        return Fate.MET
+    return Fate.LOST if row.outcome == "failed" and row.action in _IN_PARTS else _FATES.get(row.outcome, Fate.NOT)
+
+
+def _turned(session: Session, image: Preimage, facts: Sequence[Fact], rules: Rules) -> tuple[Undo, Comparison]:
+    """What a run did, turned around and compared with what is live now, every thing of it read by its id."""
+    from reconciler.intercom.observe import Observer
+
+    deeds = done(image, facts)
+    asked, also = questions(session.kinds, image, deeds)
+    refuse(pinned(asked.pin, session.here))
+    observer = Observer(session.client, session.kinds, session.tick)
+    live = observer.observe(asked, session.here, session.window, Hints(also=also), frozenset(asked.resources))
+    memory = recall(session, asked)
+    turned = core.undo(session.kinds, image, deeds, live, memory, _carried(session, made_for_good(session.kinds, deeds, live)))
+    # Of what the run was held to and what rules now the stricter counts; nobody could correct the former.
+    manifest, _, _ = govern(turned.manifest, rules)
+    turned = replace(turned, manifest=manifest)
+    difference = counted(session, turned.live, diff(session.kinds, manifest, turned.live))
+    changes = tuple(_named(change, turned.live) for change in difference.changes)
+    return turned, Comparison(session.kinds, manifest, turned.live, replace(difference, changes=changes), memory)
+
+
+def _carried(session: Session, things: Sequence[Thing]) -> Mapping[Thing, core.Carried]:
+    """Who carries what would be deleted; None for all of it where that cannot be read with this token."""
+    from reconciler.intercom.http.errors import HttpError
+    from reconciler.intercom.members import carriers
+    from reconciler.intercom.number import UNREADABLE
+
+    try:
+        found = carriers(session.client, session.kinds, things) if things else {}
+    except HttpError as error:
+        if error.status not in UNREADABLE:
+            raise
+        return dict.fromkeys(things)
+    return {thing: frozenset().union(*found.get(thing, {}).values()) for thing in things}
+
+
+def _named(change: Change, live: Snapshot) -> Change:
+    """A change of whom it calls by an id, with what a manifest would call them."""
+    thing = live.of(change.address)
+    if not isinstance(change, ThingChange) or thing is None or thing.address == change.address:
+        return change
+    return replace(change, remark=f"{shown(thing.address, live.workspace.app_id)} now")
+
+
+def _moved(found: Document, skipped: Set[Place], app_id: str) -> list[str]:
+    """The planned changes at places that changed since."""
+    places = {(shown(address, app_id), path) for address, path in skipped}
+    return [
+        f"{change['action']} {change['address']}: is not as the run left it any more"
+        for change in found["changes"]
+        if any((change["address"], path) in places for path in ("", *(field["path"] for field in change["fields"])))
+    ]
