@@ -11,28 +11,38 @@ from types import MappingProxyType
 from typing import NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from reconciler import __version__
 
-# Modules are imported when their verb runs, so that help and completion answer at once: verb → module, first line of its help.
-VERBS = MappingProxyType(
+# Modules are imported when their verb runs, so that help and completion answer at once: group → verb → module, first line of its help.
+GROUPS = MappingProxyType(
     {
-        "validate": ("manifest", "Check a manifest offline: everything that can be seen without Intercom."),
-        "schema": ("manifest", "Print the JSON Schema of manifests, for editors."),
-        "plan": ("plan", "Show what apply would do. Reads only."),
-        "show": ("plan", "Render a saved plan; no network."),
-        "apply": ("apply", "Carry out a saved plan exactly, or plan, show, ask and carry out."),
-        "drift": ("drift", "What moved in Intercom since we applied."),
-        "adopt": ("ledger", "Take live things into the ledger as ours; nothing is changed in Intercom."),
-        "forget": ("ledger", "Let things go: they are no longer ours; nothing is changed in Intercom."),
-        "history": ("ledger", "What was done: all runs, newest first, or one of them."),
-        "undo": ("undo", "Plan what takes a run back. Reads only."),
-        "get": ("lookup", "Look up tags, companies or contacts: all that a listing shows, or these keys."),
-        "api": ("lookup", "A raw call with the same token, version and limits."),
-        "auth": ("auth", "Access tokens: take one in, show whose it is, let it go."),
-        "sandbox": ("sandbox", "A local workspace that behaves like Intercom, for trying things out."),
+        "Every day": {
+            "validate": ("manifest", "Check a manifest offline: everything that can be seen without Intercom."),
+            "plan": ("plan", "Show what apply would do. Reads only."),
+            "show": ("plan", "Render a saved plan; no network."),
+            "apply": ("apply", "Carry out a saved plan exactly, or plan, show, ask and carry out."),
+            "drift": ("drift", "What moved in Intercom since we applied."),
+        },
+        "Adopting": {
+            "auth": ("auth", "Access tokens: take one in, show whose it is, let it go."),
+            "schema": ("manifest", "Print the JSON Schema of manifests, for editors."),
+            "adopt": ("ledger", "Take live things into the ledger as ours; nothing is changed in Intercom."),
+            "sandbox": ("sandbox", "A local workspace that behaves like Intercom, for trying things out."),
+        },
+        "Looking": {
+            "history": ("ledger", "What was done: all runs, newest first, or one of them."),
+            "get": ("lookup", "Look up tags, companies or contacts: all that a listing shows, or these keys."),
+            "api": ("lookup", "A raw call with the same token, version and limits."),
+        },
+        "Mending": {
+            "undo": ("undo", "Plan what takes a run back. Reads only."),
+            "forget": ("ledger", "Let things go: they are no longer ours; nothing is changed in Intercom."),
+        },
     }
 )
+VERBS = MappingProxyType({name: told for verbs in GROUPS.values() for name, told in verbs.items()})
 
 
 class Verbs(click.Group):
@@ -48,8 +58,15 @@ class Verbs(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
+        widest = max(map(len, VERBS))
+        for group, verbs in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl([(name.ljust(widest), text) for name, (_, text) in verbs.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """From the table: click would import the module of every verb."""
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(CompletionItem(name, help=text) for name, (_, text) in VERBS.items() if name.startswith(incomplete)), *options]
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
@@ -61,6 +78,10 @@ def cli() -> None:
     Example:
       reconciler plan intercom/ -o plan.json
       reconciler apply plan.json
+
+    \b
+    TAB completes verbs, options, files, addresses and runs; in ~/.bashrc (zsh_source and fish_source are for the others):
+      eval "$(_RECONCILER_COMPLETE=bash_source reconciler)"
     """
 
 

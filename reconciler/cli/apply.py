@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from reconciler.cli.connection import connected
+from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice, locked
 from reconciler.cli.options import PATHS, Intercom, intercom_options, lock_options, ruled, scoped
 from reconciler.cli.output import in_folder, left_open, make, render
@@ -39,7 +40,7 @@ from reconciler.workflow.session import Session, Work, watched
 from reconciler.workflow.undo import prepare_undo
 
 
-@click.command()
+@click.command(cls=Verb)
 @PATHS
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 @click.option("--events", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write what happens, one JSON a line.")

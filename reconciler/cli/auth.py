@@ -15,6 +15,7 @@ from typing import BinaryIO
 import click
 
 from reconciler.cli.connection import opened, pin_of_folder, refuse_other
+from reconciler.cli.help import Family
 from reconciler.cli.options import APP_ID, REGION, Intercom, intercom_options
 from reconciler.cli.tokens import VARIABLE, Credential, bound_to, given, keep, named, stored, taken
 from reconciler.core.model.desired import Pin
@@ -31,7 +32,7 @@ SECRET = "INTERCOM_CLIENT_SECRET"
 LONGEST = 64 * 1024
 
 
-@click.group()
+@click.group(cls=Family)
 def auth() -> None:
     """Access tokens: take one in, show whose it is, let it go.
 

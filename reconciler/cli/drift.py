@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from reconciler.cli.options import FORMAT, PATHS, intercom_options, ledger_options
+from reconciler.cli.help import Verb
+from reconciler.cli.options import FORMAT, PATHS, POLICY, REPORTS, intercom_options, ledger_options
 from reconciler.cli.output import in_folder, leave, left_open, make, refusals, wanted_reports
 from reconciler.cli.running import annotate
 from reconciler.core.model.live import WAITING
@@ -17,14 +18,14 @@ from reconciler.errors import Usage
 from reconciler.manifest.read import read_manifest, read_rules
 
 
-@click.command()
+@click.command(cls=Verb)
 @PATHS
 @FORMAT
-@click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Also write a report; as often as wanted.")
+@REPORTS
 @click.option("--fix", is_flag=True, help="Save the plan that puts it right, with -o.")
 @click.option("-o", "out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Where --fix saves it, for `apply FILE`.")
 @click.option("--fail-on", multiple=True, type=click.Choice([WAITING]), help="Exit code 2 also if something only waits for Intercom.")
-@click.option("--policy", metavar="FILE", help="Rules that the manifest may tighten, never loosen.")
+@POLICY
 @ledger_options
 @intercom_options
 def drift(

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.completion import runs
 from reconciler.cli.connection import connected, name_in_folder, pin_of_folder, refuse_other
+from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice, locked, say_taken_over
 from reconciler.cli.lookup import pinned
 from reconciler.cli.options import APP_ID, NAME, Intercom, intercom_options, ledger_options, lock_options
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from reconciler.ledger.ledger import Ledger
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("what", metavar="ADDRESS... | --all PATH...", nargs=-1, required=True)
 @click.option("--all", "everything", is_flag=True, help="All that these files and folders declare and that is live.")
 @click.option("--auto-approve", is_flag=True, help="Do not ask; only --all does.")
@@ -143,7 +145,7 @@ def _take(books: _Books, sought: Sought, found: Adoption) -> None:
     Terminal(sys.stderr).say(f"adopted: {found.taken}, as {whose}" if found.taken else f"nothing to adopt, as {whose}")
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("written", metavar="ADDRESS...", nargs=-1, required=True)
 @NAME
 @APP_ID
@@ -198,8 +200,8 @@ def _say_forgotten(addresses: Iterable[Address], here: Workspace) -> None:
     out.check()
 
 
-@click.command()
-@click.argument("run", metavar="[RUN]", required=False)
+@click.command(cls=Verb)
+@click.argument("run", metavar="[RUN]", required=False, shell_complete=runs)
 @click.option("--format", "form", type=click.Choice(["json", "text"]), default="text", show_default=True)
 @ledger_options
 def history(run: str | None, form: str, memory: LedgerChoice) -> None:

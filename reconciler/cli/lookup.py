@@ -11,6 +11,7 @@ import click
 
 from reconciler.cli.connection import check_pin, connected, pin_of_folder
 from reconciler.cli.fields import as_query, read_fields
+from reconciler.cli.help import Verb
 from reconciler.cli.options import APP_ID, REGION, Intercom, intercom_options
 from reconciler.cli.running import in_ci
 from reconciler.core.model.jsons import parsed
@@ -31,7 +32,7 @@ def pinned(verb: Callable[..., Any]) -> Callable[..., Any]:
     return REGION(APP_ID(verb))
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("section", type=click.Choice(["tags", "companies", "contacts"]))
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
 @click.option("--where", "condition", metavar="CONDITION", help="Only contacts for which this holds; see above.")
@@ -103,7 +104,7 @@ def _show(found: Iterator[Live], form: str, out: Terminal) -> None:
     out.lines(FORMS[form](found))
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("method", metavar="METHOD")
 @click.argument("path", metavar="PATH")
 @click.option("-f", "raw", multiple=True, metavar="KEY=VALUE", help="A text field: in the query of a GET, else in the body.")

@@ -6,11 +6,12 @@ import json
 
 import click
 
+from reconciler.cli.help import Verb
 from reconciler.cli.options import PATHS
 from reconciler.manifest.read import count_declared, manifest_schema, read_manifest
 
 
-@click.command()
+@click.command(cls=Verb)
 @PATHS
 def validate(paths: tuple[str, ...]) -> None:
     """Check a manifest offline: everything that can be seen without Intercom.
@@ -24,7 +25,7 @@ def validate(paths: tuple[str, ...]) -> None:
     click.echo(f"valid: {', '.join(f'{section} {n}' for section, n in counts.items()) or 'nothing declared'}", err=True)
 
 
-@click.command()
+@click.command(cls=Verb)
 def schema() -> None:
     """Print the JSON Schema of manifests, for editors.
 

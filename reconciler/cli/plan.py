@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from reconciler.cli.options import FORMAT, PATHS, intercom_options, ledger_options, ruled, scoped
+from reconciler.cli.help import Verb
+from reconciler.cli.options import FORMAT, PATHS, REPORTS, intercom_options, ledger_options, ruled, scoped
 from reconciler.cli.output import Wanted, in_folder, leave, left_open, make, read_reports, refusals, render
 from reconciler.cli.running import annotate, in_ci
 from reconciler.core.compare.origin import Origin
@@ -29,12 +30,12 @@ def _here_or_ci(context: click.Context, parameter: click.Parameter, value: str |
     return value
 
 
-@click.command()
+@click.command(cls=Verb)
 @PATHS
 @click.option("-o", "out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Save the plan, for `apply FILE`.")
 @click.option("--embed-values", is_flag=True, help="Put the manifest into FILE, with all personal values; not in CI.")
 @FORMAT
-@click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Also write a report; as often as wanted.")
+@REPORTS
 @click.option(
     "--show-personal",
     is_flag=False,
@@ -93,7 +94,7 @@ def _wanted(form: str, out: Path | None, embed_values: bool, reports: Sequence[s
     return Wanted(form, out, embed_values, tuple(read_reports(reports)), View(personal=True) if show_personal else MASKED, calls)
 
 
-@click.command()
+@click.command(cls=Verb)
 @click.argument("file", type=click.Path(path_type=Path), metavar="PLAN.json")
 @FORMAT
 def show(file: Path, form: str) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.help import Family
 from reconciler.cli.running import HOME, SANDBOX
 from reconciler.errors import Usage
 
 DATA = click.option("--data", type=click.Path(dir_okay=False, path_type=Path), default=SANDBOX, show_default=True, help="Where it is kept.")
 
 
-@click.group()
+@click.group(cls=Family)
 def sandbox() -> None:
     """A local workspace that behaves like Intercom, for trying things out.
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from reconciler.cli.completion import runs
 from reconciler.cli.connection import check_pin, connected, name_in_folder, pin_of_folder
+from reconciler.cli.help import Verb
 from reconciler.cli.lookup import pinned
-from reconciler.cli.options import FORMAT, intercom_options, ledger_options, ruled
+from reconciler.cli.options import FORMAT, REPORTS, intercom_options, ledger_options, ruled
 from reconciler.cli.output import in_folder, leave, refusals, wanted_reports
 from reconciler.cli.running import annotate
 from reconciler.manifest.read import read_rules
@@ -20,11 +22,11 @@ from reconciler.workflow.session import watched
 from reconciler.workflow.undo import LAST, propose_undo, run_meant
 
 
-@click.command()
-@click.argument("run", metavar="RUN|last")
+@click.command(cls=Verb)
+@click.argument("run", metavar="RUN|last", shell_complete=runs)
 @click.option("-o", "out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Save the plan, for `apply FILE`.")
 @FORMAT
-@click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Also write a report; as often as wanted.")
+@REPORTS
 @ruled
 @pinned
 @ledger_options

@@ -1,0 +1,76 @@
+"""What a shell offers after TAB: files, addresses of the manifest, runs of the ledger. Quick, offline, and silent whatever is wrong."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+from reconciler.cli.running import HOME
+
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+# Manifests of more bytes are not read for a TAB: this many take half a second.
+LARGEST = 1_000_000
+# A shell shows no more at once.
+MOST = 500
+
+
+def silent(complete: Complete) -> Complete:
+    """Offers nothing where the work fails: whoever presses TAB asked for no error, and the line is not finished."""
+
+    @functools.wraps(complete)
+    def wrapped(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        try:
+            return complete(context, parameter, incomplete)
+        except Exception:
+            return []
+
+    return wrapped
+
+
+def files(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files and folders, which the shell itself finds."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+@silent
+def addresses(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Addresses that are declared in the paths typed so far, else in the manifests of the current folder."""
+    # What stands before an option whose value is missing is left over by click's parser.
+    paths = [*(context.params.get("paths") or ()), *context.args] or sorted(map(str, Path().glob("*.y*ml")))
+    if not paths or sum(map(_size, paths)) > LARGEST:
+        return []
+    # Reading a manifest takes a tenth of a second, which no other TAB has to pay.
+    from reconciler.manifest.read import read_manifest
+
+    declared = sorted(map(str, read_manifest(paths).resources))
+    return [CompletionItem(address) for address in declared if address.startswith(incomplete)][:MOST]
+
+
+@silent
+def runs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """`last`, and the runs in the ledger of the current folder, newest first; those of another home would need the network."""
+    if context.params.get("ledger"):
+        return []
+    # SQLAlchemy takes a quarter of a second, which no other TAB has to pay.
+    from reconciler.ledger.ledger import Ledger
+    from reconciler.report.history import moment
+
+    ledger = Ledger.open(HOME, create=False)
+    if ledger is None:
+        return []
+    with ledger:
+        found = ledger.runs()
+    told = {"last": "the newest one", **{run.run: f"{run.verb} as {run.name}, {moment(run.started)}" for run in found}}
+    return [CompletionItem(run, help=text) for run, text in told.items() if run.startswith(incomplete)][:MOST]
+
+
+def _size(path: str) -> int:
+    """How many bytes a file, or the manifests in a folder, have."""
+    if not os.path.isdir(path):
+        return os.path.getsize(path)
+    return sum(file.stat().st_size for file in Path(path).rglob("*.y*ml"))
