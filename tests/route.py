@@ -23,6 +23,7 @@ from reconciler.core.plan.document import Document, document
 from reconciler.core.plan.saved import Enclosed, saved
 from reconciler.core.plan.scope import EVERYTHING, Scope
 from reconciler.core.plan.shape import is_plan
+from reconciler.core.plan.work import Proposal
 from reconciler.errors import Mark
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.token import Token
@@ -32,11 +33,11 @@ from reconciler.ledger.ledger import Ledger, PlannedWrite, RunHead, Settlement
 from reconciler.manifest.read import read_manifest
 from reconciler.sandbox.app import Sandbox
 from reconciler.workflow.apply import carry_out, prepare
-from reconciler.workflow.ground import Ground
+from reconciler.workflow.ground import ground_of
 from reconciler.workflow.lookup import look_up
 from reconciler.workflow.plan import propose
 from reconciler.workflow.planfile import planned_manifest
-from reconciler.workflow.session import Proposal, Session, connect
+from reconciler.workflow.session import Session, connect
 
 WIDE = {"limits": {"creates": 100000, "attaches": 1000000, "deletes": 1000, "archives": 1000, "detaches": 100000, "people": 100000}}
 
@@ -175,7 +176,7 @@ def _record(route: Route, thing: dict[str, Any]) -> Record:
         address=digests.address(address),
         owned=thing.get("owned", True),
         protected=thing.get("protected", False),
-        file=Ground.of(route.ledger).called(str(route.folder / thing.get("file", "desired.yaml"))),
+        file=ground_of(route.ledger).called(str(route.folder / thing.get("file", "desired.yaml"))),
         written=thing.get("written", 0.0),
     )
     fields = {path: digests.claim(record.salt, path, value) for path, value in thing.get("fields", {}).items()}

@@ -27,16 +27,17 @@ from reconciler.core.model.privacy import hidden, shown
 from reconciler.core.plan.approvals import Rules
 from reconciler.core.plan.saved import Enclosed, saved
 from reconciler.core.plan.scope import Scope
+from reconciler.core.plan.work import Work, refuse_whole
 from reconciler.errors import Incomplete, ReconcilerError, Usage
 from reconciler.manifest.read import read_manifest, read_rules
 from reconciler.report import outcomes
 from reconciler.report.events import Events
 from reconciler.report.progress import Progress, progress
 from reconciler.report.terminal import Terminal
-from reconciler.workflow.apply import carry_out, prepare, refuse_whole
+from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.plan import document_of
 from reconciler.workflow.planfile import applicable, planned_manifest, planned_pin, read_plan
-from reconciler.workflow.session import Session, Work, watched
+from reconciler.workflow.session import Session, watched
 from reconciler.workflow.undo import prepare_undo
 
 
@@ -105,7 +106,7 @@ def _apply_saved(path: Path, wanted: Wanted, events: Events) -> int:
     if "run" not in found:
         manifest = planned_manifest(found)
         wanted.memory.check_name(manifest)
-        held = partial(prepare, found=found, manifest=manifest, rules=wanted.rules)
+        held = partial(prepare, saved=found, manifest=manifest, rules=wanted.rules)
     pin = planned_pin(found)
     with connected(wanted.intercom, pin, writes=True, memory=wanted.memory) as session, locked(session, wanted.memory):
         with progress(sys.stderr, label="reading") as bar:

@@ -16,16 +16,17 @@ from reconciler.core.compare.origin import Origin
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.privacy import shown
 from reconciler.core.plan.approvals import Rules
-from reconciler.core.plan.document import MASKED, Document, View
+from reconciler.core.plan.document import MASKED, Document, View, list_calls
 from reconciler.core.plan.plan import Plan
 from reconciler.core.plan.scope import Scope
+from reconciler.core.plan.work import Proposal
 from reconciler.errors import Usage
 from reconciler.report import RENDERERS, text
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
-from reconciler.workflow.plan import document_of, listed_calls, propose
+from reconciler.workflow.plan import document_of, propose
 from reconciler.workflow.planfile import save, write_whole
-from reconciler.workflow.session import Proposal, watched
+from reconciler.workflow.session import watched
 
 # How a message begins that is about one entry: file, line and column.
 _PLACE = re.compile(r"(.+?:\d+:\d+): ")
@@ -78,7 +79,7 @@ def leave(planned: Proposal, wanted: Wanted, found: tuple[Origin, ...]) -> None:
     view = View(wanted.view.personal, tuple(origin.value for origin in found))
     made = document_of(planned.plan, view)
     if wanted.calls:
-        made["calls"] = listed_calls(planned.plan)
+        made["calls"] = list_calls(planned.plan)
     if wanted.out:
         save(planned, wanted.out, embed=wanted.embed)
     for name, path in wanted.reports:

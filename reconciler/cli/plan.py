@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from reconciler.cli.output import Wanted, in_folder, leave, left_open, make, rea
 from reconciler.cli.running import annotate, in_ci
 from reconciler.core.compare.origin import Origin
 from reconciler.core.model.live import WAITING
+from reconciler.core.plan.approvals import note_policy_change
 from reconciler.core.plan.document import MASKED, View
 from reconciler.core.plan.saved import to_look_at
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Usage
 from reconciler.manifest.read import base_manifest, read_manifest, read_rules
-from reconciler.workflow.plan import origins_of, since
+from reconciler.workflow.plan import origins_of
 from reconciler.workflow.planfile import read_plan
 
 
@@ -71,7 +73,8 @@ def plan(paths: tuple[str, ...], detailed_exitcode: bool, base: str | None, fail
     manifest = read_manifest(paths)
     before = base_manifest(manifest, base) if base else None
     planned = make(manifest, how["intercom"], how["memory"], Scope(how["target"], how["exclude"], retry=how["retry"]), rules)
-    planned = since(planned, before, rules) if before else planned
+    if before:
+        planned = replace(planned, plan=note_policy_change(planned.plan, before, planned.manifest, rules))
     found = origins_of(before, manifest, planned.plan) if before else ()
     leave(planned, wanted, found)
     unexplained = [c.mark for c, origin in zip(planned.plan.changes, found, strict=False) if origin in fail_on]

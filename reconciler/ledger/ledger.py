@@ -19,8 +19,8 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, select, upda
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.past import Done, Run
-from reconciler.core.model.recorded import Deaf, Record, Recorded, Thing, disowned
 from reconciler.core.model.recorded import Place as MemoryPlace
+from reconciler.core.model.recorded import Record, Recorded, Thing, disowned
 from reconciler.ledger import door, past
 from reconciler.ledger import key as keys
 from reconciler.ledger.database import keep_log, reading
@@ -359,8 +359,8 @@ class Ledger:
 
     def note_ineffective(self, app_id: str, address: Address, path: str, value: Any, *shown: Any) -> None:
         """Remember that a write of this value was answered, and what the reply showed instead of it, if it showed anything."""
-        place, claim = self._ineffective(app_id, address, path, value)
-        claims = (claim, *(self._digests.claim(place, path, [value, other]) for other in shown))
+        place = self._digests.place(app_id, address, path)
+        claims = (self._digests.claim(place, path, value), *(self._digests.claim(place, path, [value, other]) for other in shown))
         with self._writing() as connection:
             connection.execute(delete(INEFFECTIVE).where(INEFFECTIVE.c.place == place))
             connection.execute(INEFFECTIVE.insert(), [{"place": place, "claim": one, "noted": self._now()} for one in claims])
@@ -371,29 +371,6 @@ class Ledger:
         with self._writing() as connection:
             for chunk in _chunks(wanted):
                 connection.execute(delete(INEFFECTIVE).where(INEFFECTIVE.c.place.in_(chunk)))
-
-    def ineffective(self, app_id: str, claims: Iterable[tuple[Address, str, Any, Any]]) -> Mapping[tuple[Address, str], Deaf]:
-        """The fields, as (address, path), whose claimed value is one that a write's reply did not show; a claim ends with what live shows
-        now."""
-        asked = [(self._ineffective(app_id, *claim[:3]), claim) for claim in claims]
-        found: dict[str, set[str]] = {}
-        with self._looking() as connection:
-            for chunk in _chunks([place for (place, _), _ in asked]):
-                rows = select(INEFFECTIVE.c.place, INEFFECTIVE.c.claim).where(INEFFECTIVE.c.place.in_(chunk))
-                for place, digest in connection.execute(rows):
-                    found.setdefault(place, set()).add(digest)
-        known = [(place, claim, found[place]) for (place, digest), claim in asked if digest in found.get(place, ())]
-        return {claim[:2]: self._deaf(place, claim, digests) for place, claim, digests in known}
-
-    def _deaf(self, place: str, claim: tuple[Address, str, Any, Any], digests: set[str]) -> Deaf:
-        _, path, value, live = claim
-        if self._digests.claim(place, path, [value, live]) in digests:
-            return Deaf.SAME
-        return Deaf.OTHER if len(digests) > 1 else Deaf.ONCE
-
-    def _ineffective(self, app_id: str, address: Address, path: str, value: Any) -> tuple[str, str]:
-        place = self._digests.place(app_id, address, path)
-        return place, self._digests.claim(place, path, value)
 
     # ── inside ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -15,7 +15,7 @@ from reconciler.core.model.recorded import Attempt, Other, Place, Record, Record
 from reconciler.core.model.repository import Repository
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import LedgerUnusable
-from reconciler.ledger.tables import RUNS, STRANGER, THINGS, WRITES
+from reconciler.ledger.tables import INEFFECTIVE, RUNS, STRANGER, THINGS, WRITES
 
 # SQLite before 3.32 allows 999 parameters in a statement: sqlite.org/limits.html.
 _CHUNK = 400
@@ -88,10 +88,19 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
         ties=_ties(others, place),
         attempts=_attempts(undone, place),
         strangers=frozenset((row.thing, row.live_id) for row in undone if row.status == STRANGER),
+        ineffective=_ineffective(connection),
         there=True,
         runs=connection.scalar(count) or 0,
         origins=_origins(connection, mine & (RUNS.c.verb == "apply") & (RUNS.c.exit_code.in_((0, 5)) | sent)),
     )
+
+
+def _ineffective(connection: Connection) -> Mapping[str, frozenset[str]]:
+    """What replies did not show: by the digest of a field, those of values. No other key, and no other workspace, has such a digest."""
+    found: dict[str, frozenset[str]] = {}
+    for place, claim in connection.execute(select(INEFFECTIVE.c.place, INEFFECTIVE.c.claim)):
+        found[place] = found.get(place, frozenset()) | {claim}
+    return found
 
 
 def _origins(connection: Connection, applied: ColumnElement[bool]) -> tuple[Repository | None, ...]:

@@ -16,16 +16,16 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live, Workspace
 from reconciler.core.model.policy import Policy
 from reconciler.core.model.privacy import shown
-from reconciler.core.model.recorded import Record, Recorded
+from reconciler.core.model.recorded import Record
+from reconciler.core.plan.approvals import refuse
 from reconciler.core.plan.gates import pinned
-from reconciler.core.record.adoption import Adoption, Owners, of_declared, of_named
+from reconciler.core.record.adoption import Adoption, Owners, of_declared, of_named, recorded_at
 from reconciler.core.record.scribe import Scribe
 from reconciler.errors import ReconcilerError, Stale, Usage
 from reconciler.kinds import KINDS
-from reconciler.workflow.apply import refuse
-from reconciler.workflow.ground import Ground
+from reconciler.workflow.ground import ground_of
 from reconciler.workflow.lookup import list_all, look_up
-from reconciler.workflow.observe import compare, observe
+from reconciler.workflow.observe import look
 from reconciler.workflow.recall import recall
 from reconciler.workflow.record import head_of
 from reconciler.workflow.session import Session, by_their_clock
@@ -61,8 +61,7 @@ def _read_address(text: str, kinds: Sequence[Kind]) -> Address:
 def seek_declared(session: Session, manifest: Manifest) -> Sought:
     """What a manifest declares, observed and compared as a plan does it. Raises Refused (3) for another workspace."""
     refuse(pinned(manifest.pin, session.here))
-    memory = recall(session, manifest)
-    return Sought(manifest, compare(session, manifest, observe(session, manifest, memory, frozenset()), memory, whole=True))
+    return Sought(manifest, look(session, manifest, recall(session, manifest)))
 
 
 def seek_named(session: Session, addresses: Sequence[Address], name: str) -> Sought:
@@ -120,7 +119,7 @@ def judge(session: Session, sought: Sought) -> Adoption:
     owners: Owners = session.ledger.owners(session.here.app_id, sought.manifest.name) if session.ledger else {}
     kinds = {kind.name: kind for kind in session.kinds}
     if sought.case:
-        file = cache(Ground.of(session.ledger).called) if session.ledger else str
+        file = cache(ground_of(session.ledger).called) if session.ledger else str
         return of_declared(Scribe(kinds, memory, "", by_their_clock(session), file), replace(sought.case, memory=memory), owners)
     return of_named(Scribe(kinds, memory, "", by_their_clock(session), lambda _: ""), sought.things, owners)
 
@@ -151,7 +150,7 @@ def recorded(
     for record in memory.records.values():
         by_thing[record.thing].append(record)
     by_name = {kind.name: kind for kind in kinds}
-    found = {address: _records(memory, by_thing, by_name[address.kind], address) for address in addresses}
+    found = {address: recorded_at(memory, by_thing, by_name[address.kind], address) for address in addresses}
     others = other_names(ledger, app_id, name)
     hint = f"; things were applied here as name: {', '.join(others)}: say which with --name" if others else ""
     wrong = [f"{shown(a, app_id)}: nothing is recorded of it under `name: {name}`{hint}" for a, records in found.items() if not records]
@@ -163,18 +162,6 @@ def recorded(
     if wrong:
         raise ReconcilerError("nothing was forgotten:\n  " + "\n  ".join(wrong))
     return found
-
-
-def _records(memory: Recorded, by_thing: Mapping[str, Sequence[Record]], kind: Kind, address: Address) -> Sequence[Record]:
-    """By the address as a manifest writes it, by the live id, or by the address as the ledger shows it, in any case."""
-    for spelled in (address, *(Address(kind.name, i.fold(address.key)) for i in kind.identities if i.stable)):
-        if found := by_thing.get(memory.digests.thing(memory.app_id, spelled)):
-            return found
-    if record := memory.of(kind.name, id_in(address) or address.key):
-        return [record]
-    folds = {identity.fold for identity in kind.identities}
-    mine = (record for record in memory.records.values() if record.kind == kind.name)
-    return [record for record in mine if any(fold(record.address) == fold(str(address)) for fold in folds)]
 
 
 def let_go(ledger: Ledger, here: Workspace, name: str, who: str, records: Sequence[Record]) -> None:

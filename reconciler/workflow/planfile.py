@@ -15,12 +15,12 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.plan.document import FORMAT, Document
 from reconciler.core.plan.saved import Enclosed, saved, seal
 from reconciler.core.plan.shape import is_plan
+from reconciler.core.plan.work import Proposal
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.kinds import KINDS
 from reconciler.manifest import files as manifest_files
 from reconciler.manifest.load import load, merge
 from reconciler.manifest.reader import read
-from reconciler.workflow.session import Proposal
 
 
 def planned_manifest(found: Document, kinds: Sequence[Kind] = KINDS) -> Manifest:

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from reconciler.core.model.jsons import parsed
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.gates import check
+from reconciler.core.plan.work import Work
 from reconciler.core.undo.preimage import Carriers, Preimage, deeds, doomed, recounted
 from reconciler.core.undo.stored import joined, parted
 from reconciler.errors import ReconcilerError, Refused
-from reconciler.workflow.session import Session, Work
-
-if TYPE_CHECKING:
-    from reconciler.ledger.homes.images import Images
-
-
-def keepers(session: Session) -> list[Images]:
-    """Where images are kept: with the ledger, and where one that cannot be used leaves them. Without any memory nowhere."""
-    return [images for images in (session.ledger.images if session.ledger else None, session.images) if images]
+from reconciler.workflow.session import Session
 
 
 def carriers(session: Session, work: Work) -> Carriers:
@@ -30,7 +22,7 @@ def carriers(session: Session, work: Work) -> Carriers:
     from reconciler.intercom.number import UNREADABLE
 
     things = [(change.address.kind, str(change.id)) for change in doomed(work.planned.plan.changes)]
-    if not things or not keepers(session):
+    if not things or not session.keepers:
         return {}
     session.tick("pre-images")
     try:
@@ -57,7 +49,7 @@ def keep(session: Session, work: Work, run: str, carried: Carriers) -> None:
     """Keep what a run is about to do and to destroy. Raises LedgerUnusable where that cannot be."""
     from reconciler.ledger.homes.images import Kept
 
-    case, plan, found = work.planned.case, work.planned.plan, keepers(session)
+    case, plan, found = work.planned.case, work.planned.plan, session.keepers
     if not found or not plan.steps:
         return
     name, limits = case.memory.digests.plain(work.whole.name), work.whole.policy.limits.model_dump(mode="json", exclude_unset=True)
@@ -73,7 +65,7 @@ def _text(document: object) -> str:
 
 def find(session: Session, run: str) -> Preimage | None:
     """What was kept of a run; None where nothing is, or not any more. Raises ReconcilerError where it cannot be read."""
-    kept = next((kept for images in keepers(session) if (kept := images.of(run))), None)
+    kept = next((kept for images in session.keepers if (kept := images.of(run))), None)
     if kept is None:
         return None
     try:

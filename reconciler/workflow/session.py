@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core.compare.comparison import Comparison
-from reconciler.core.compare.doubt import Doubts
-from reconciler.core.model.address import Address
-from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
-from reconciler.core.model.live import Snapshot, Workspace
-from reconciler.core.model.note import Note
-from reconciler.core.model.refusal import Refusal
-from reconciler.core.plan.calls import Job
-from reconciler.core.plan.gates import Approval
-from reconciler.core.plan.plan import Plan
-from reconciler.core.record.restorer import Ownership
+from reconciler.core.model.live import Workspace
+from reconciler.core.plan.plan import Context
 from reconciler.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -47,46 +39,15 @@ class Session:
     who: str = ""
     tick: Tick = lambda what: None
 
-
-@dataclass(frozen=True)
-class Proposal:
-    """A plan with what it came from. `found`: the live ids of all that is as it is declared; `doubts`: what the ledger is wrong about."""
-
-    plan: Plan
-    case: Comparison
-    found: Mapping[Address, str] = field(default_factory=dict)
-    doubts: Doubts = Doubts()
+    @property
+    def keepers(self) -> list[Images]:
+        """Where pre-images are kept: with the ledger, and where one that cannot be used leaves them. Without any memory nowhere."""
+        return [images for images in (self.ledger.images if self.ledger else None, self.images) if images]
 
     @property
-    def manifest(self) -> Manifest:
-        return self.case.manifest
-
-    @property
-    def live(self) -> Snapshot:
-        return self.case.live
-
-
-@dataclass(frozen=True)
-class Work:
-    """What is about to be carried out: steps in order with their jobs, and creates that were planned and cannot be made now.
-
-    `whole` is the manifest of which the plan may touch a part, `digest` the plan's own. `ownership` is what an undo brings back that
-    was ours. `approved` is what people approved of it.
-    """
-
-    planned: Proposal
-    jobs: tuple[Job, ...]
-    whole: Manifest
-    unmade: tuple[str, ...] = ()
-    digest: str = ""
-    ids: Mapping[Address, str] = field(default_factory=dict)
-    ownership: Ownership | None = None
-    approved: tuple[Approval, ...] = ()
-    # Why entries are left out of it, where the policy lets the rest pass.
-    refused: tuple[Refusal, ...] = ()
-    # What stays unproven or undone beside it, and what only waits.
-    unproven: tuple[Note, ...] = ()
-    waiting: tuple[Note, ...] = ()
+    def context(self) -> Context:
+        """What a plan that is made now depends on, beside what is compared."""
+        return Context(self.now(), self.client.version, Counter(self.client.sent), bool(self.keepers))
 
 
 def connect(client: Client, ledger: Ledger | None = None, **rest: Any) -> Session:

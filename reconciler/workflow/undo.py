@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.diff import diff
 from reconciler.core.compare.hints import Hints
-from reconciler.core.model.change import Action, Change, ThingChange
-from reconciler.core.model.live import Snapshot
-from reconciler.core.model.past import Done, Run
-from reconciler.core.model.privacy import shown
+from reconciler.core.model.past import Run
 from reconciler.core.model.recorded import Thing
-from reconciler.core.plan.approvals import NO_RULES, Rules, govern
+from reconciler.core.plan.approvals import NO_RULES, Rules, check_refusals, govern, hold_to_rules, refuse
 from reconciler.core.plan.document import Document
 from reconciler.core.plan.gates import pinned
 from reconciler.core.plan.plan import make_plan
 from reconciler.core.plan.scope import EVERYTHING, Scope
+from reconciler.core.plan.work import Proposal, Work, hold_work
 from reconciler.core.undo import turn as core
-from reconciler.core.undo.facts import UNKNOWN, Fact, Fate, done, made_for_good, questions
+from reconciler.core.undo.facts import UNKNOWN, Fact, done, fate_of, made_for_good, questions
 from reconciler.core.undo.preimage import Preimage
-from reconciler.core.undo.turn import Place, Undo
+from reconciler.core.undo.turn import Undo, moved_since, name_change
 from reconciler.errors import Stale, Usage
 from reconciler.workflow import preimages as imaging
-from reconciler.workflow.apply import check_refusals, held_to, refuse
 from reconciler.workflow.observe import counted
-from reconciler.workflow.plan import ruled
 from reconciler.workflow.planfile import planned_pin
 from reconciler.workflow.recall import recall
-from reconciler.workflow.session import Proposal, Session, Work
+from reconciler.workflow.session import Session
 
 LAST = "last"
 WRITING = ("apply", "undo")
@@ -60,9 +56,9 @@ def _wrote(run: Run) -> bool:
 
 def propose_undo(session: Session, run: str, rules: Rules = NO_RULES) -> Proposal:
     """A plan that takes a run back. Reads only. Raises Usage where nothing is known of the run, Refused for another workspace."""
-    turned, case = _turned(session, *_past(session, run), rules)
-    made = replace(make_plan(case, EVERYTHING, session.client.version), undoes=run)
-    return Proposal(ruled(session, made, case, rules), case)
+    _, case = _turned(session, *_past(session, run), rules)
+    plan = replace(make_plan(case, EVERYTHING, session.client.version), undoes=run)
+    return Proposal(hold_to_rules(plan, case, rules, session.context), case)
 
 
 def prepare_undo(session: Session, found: Document, rules: Rules = NO_RULES) -> Work:
@@ -74,12 +70,12 @@ def prepare_undo(session: Session, found: Document, rules: Rules = NO_RULES) -> 
     except Usage as gone:
         raise Stale(f"{gone}") from None
     turned, case = _turned(session, image, facts, rules)
-    refused = check_refusals(session, found, turned.manifest, rules, ())
-    if moved := _moved(found, turned.skipped, session.here.app_id):
+    refused = check_refusals(found, turned.manifest, rules, session.now())
+    if moved := moved_since(found, turned.skipped, session.here.app_id):
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(moved[:20]))
     scope = Scope(only=frozenset(change["address"] for change in found["changes"]))
-    made = replace(make_plan(case, scope, session.client.version), undoes=run)
-    return replace(held_to(session, found, (made, case), turned.manifest, rules, refused), ownership=turned.ownership)
+    plan = replace(make_plan(case, scope, session.client.version), undoes=run)
+    return replace(hold_work(found, (plan, case), turned.manifest, rules, refused, session.context), ownership=turned.ownership)
 
 
 def _past(session: Session, run: str) -> tuple[Preimage, Sequence[Fact]]:
@@ -95,18 +91,7 @@ def _past(session: Session, run: str) -> tuple[Preimage, Sequence[Fact]]:
         raise Usage(f"nothing is kept (any more) of what the run {run} destroyed: pre-images are kept for thirty days")
     if not rows:
         return image, [UNKNOWN] * len(image.deeds)
-    return image, [Fact(_fate(row), row.id) for row in rows]
-
-
-_FATES = {"applied": Fate.DONE, "ineffective": Fate.DONE, "unanswered": Fate.LOST}
-# What takes several calls may have failed after the first.
-_IN_PARTS = (Action.UPDATE, Action.UNARCHIVE)
-
-
-def _fate(row: Done) -> Fate:
-    if row.met:
-        return Fate.MET
-    return Fate.LOST if row.outcome == "failed" and row.action in _IN_PARTS else _FATES.get(row.outcome, Fate.NOT)
+    return image, [Fact(fate_of(row), row.id) for row in rows]
 
 
 def _turned(session: Session, image: Preimage, facts: Sequence[Fact], rules: Rules) -> tuple[Undo, Comparison]:
@@ -124,7 +109,7 @@ def _turned(session: Session, image: Preimage, facts: Sequence[Fact], rules: Rul
     manifest, _, _ = govern(turned.manifest, rules)
     turned = replace(turned, manifest=manifest)
     difference = counted(session, turned.live, diff(session.kinds, manifest, turned.live))
-    changes = tuple(_named(change, turned.live) for change in difference.changes)
+    changes = tuple(name_change(change, turned.live) for change in difference.changes)
     return turned, Comparison(session.kinds, manifest, turned.live, replace(difference, changes=changes), memory)
 
 
@@ -141,21 +126,3 @@ def _carried(session: Session, things: Sequence[Thing]) -> Mapping[Thing, core.C
             raise
         return dict.fromkeys(things)
     return {thing: frozenset().union(*found.get(thing, {}).values()) for thing in things}
-
-
-def _named(change: Change, live: Snapshot) -> Change:
-    """A change of whom it calls by an id, with what a manifest would call them."""
-    thing = live.of(change.address)
-    if not isinstance(change, ThingChange) or thing is None or thing.address == change.address:
-        return change
-    return replace(change, remark=f"{shown(thing.address, live.workspace.app_id)} now")
-
-
-def _moved(found: Document, skipped: Set[Place], app_id: str) -> list[str]:
-    """The planned changes at places that changed since."""
-    places = {(shown(address, app_id), path) for address, path in skipped}
-    return [
-        f"{change['action']} {change['address']}: is not as the run left it any more"
-        for change in found["changes"]
-        if any((change["address"], path) in places for path in ("", *(field["path"] for field in change["fields"])))
-    ]

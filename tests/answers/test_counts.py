@@ -12,11 +12,11 @@ import pytest
 
 from reconciler.core.model.outcome import Status
 from reconciler.core.plan.approvals import NO_RULES
+from reconciler.core.plan.work import Proposal
 from reconciler.errors import Refused
 from reconciler.manifest.read import read_rules
 from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.planfile import planned_manifest
-from reconciler.workflow.session import Proposal
 from tests.answers.liar import Liar
 from tests.conftest import MakeRoute
 from tests.route import Route

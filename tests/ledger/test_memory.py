@@ -491,25 +491,24 @@ def test_a_word_that_is_no_outcome_is_refused_and_not_repeated(ledger: Ledger) -
 # ── what Intercom does not take ────────────────────────────────────────────────────────────────────────────────────────────
 def test_an_ineffective_value_is_remembered_until_the_field_is_reached(ledger: Ledger) -> None:
     ledger.note_ineffective(APP, HOBAN, "phone", "+1555")
-    claims = [(HOBAN, "phone", "+1555", "1"), (HOBAN, "name", "+1555", "1"), (VIP, "phone", "+1555", "1")]
-    assert ledger.ineffective(APP, claims) == {(HOBAN, "phone"): Deaf.ONCE}
-    assert ledger.ineffective("another", claims) == {}
+    assert ledger.memory(APP).deaf(HOBAN, "phone", "+1555", "1") is Deaf.ONCE
+    assert [ledger.memory(APP).deaf(address, path, "+1555", "1") for address, path in ((HOBAN, "name"), (VIP, "phone"))] == [None, None]
+    assert ledger.memory("another").deaf(HOBAN, "phone", "+1555", "1") is None
     ledger.forget_ineffective(APP, [(VIP, "phone"), (HOBAN, "phone")])
-    assert ledger.ineffective(APP, claims) == {}
+    assert ledger.memory(APP).deaf(HOBAN, "phone", "+1555", "1") is None
 
 
 def test_it_is_remembered_with_what_live_showed_instead(ledger: Ledger) -> None:
     ledger.note_ineffective(APP, HOBAN, "options", ["b", "a"], ["a", "b"])
     for live, deaf in ((["a", "b"], Deaf.SAME), (["a"], Deaf.OTHER), (None, Deaf.OTHER)):
-        assert ledger.ineffective(APP, [(HOBAN, "options", ["b", "a"], live)]) == {(HOBAN, "options"): deaf}
-    assert ledger.ineffective(APP, [(HOBAN, "options", ["b"], ["a", "b"])]) == {}
+        assert ledger.memory(APP).deaf(HOBAN, "options", ["b", "a"], live) is deaf
+    assert ledger.memory(APP).deaf(HOBAN, "options", ["b"], ["a", "b"]) is None
 
 
 def test_another_value_of_the_field_takes_the_place_of_the_first(ledger: Ledger) -> None:
     for value in ["+1555", "+1556", "+1556"]:
         ledger.note_ineffective(APP, HOBAN, "phone", value)
-    assert ledger.ineffective(APP, [(HOBAN, "phone", "+1555", None)]) == {}
-    assert set(ledger.ineffective(APP, [(HOBAN, "phone", "+1556", None)])) == {(HOBAN, "phone")}
+    assert [ledger.memory(APP).deaf(HOBAN, "phone", value, None) for value in ("+1555", "+1556")] == [None, Deaf.ONCE]
 
 
 SCALARS = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0, "", "1", "a"])

@@ -176,7 +176,7 @@ def test_everything_works_in_it_afterwards(first: First, folder: Path) -> None:
         assert {r.id: r.owned for r in memory.records.values()} == {"c-1": True, "c-2": True}
         assert [memory.attempt(address) is not None for address in (HOBAN, ZOE, CREW, VIP)] == [False, False, True, True]
         assert (memory.created(VIP), memory.runs) == (True, 4)
-        assert ledger.ineffective(APP, [(HOBAN, "phone", "+1555", None)])
+        assert ledger.memory(APP).deaf(HOBAN, "phone", "+1555", None)
 
 
 def test_its_tables_become_those_of_a_new_ledger(first: First, folder: Path, tmp_path: Path) -> None:

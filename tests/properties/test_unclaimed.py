@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from reconciler.workflow.session import Proposal
+from reconciler.core.plan.work import Proposal
 from tests.properties.worlds import Doc, World, on_route, worlds
 from tests.route import Route
 

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.outcome import Outcome, Status
+from reconciler.core.plan.approvals import refuse
 from reconciler.core.plan.saved import Enclosed, saved
+from reconciler.core.plan.work import Proposal
 from reconciler.errors import Incomplete, ReconcilerError
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.token import Token
@@ -21,10 +23,10 @@ from reconciler.intercom.http.wsgi import WsgiAdapter
 from reconciler.ledger.ledger import Ledger
 from reconciler.manifest.read import read_manifest
 from reconciler.sandbox.app import Sandbox
-from reconciler.workflow.apply import carry_out, prepare, refuse
+from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.plan import propose
 from reconciler.workflow.recall import locked
-from reconciler.workflow.session import Proposal, Session, connect
+from reconciler.workflow.session import Session, connect
 
 # How long one waits for the other before it counts as hung, in seconds.
 PATIENCE = 20.0

@@ -10,8 +10,8 @@ from reconciler.core.model.outcome import Outcome
 from reconciler.core.plan.approvals import NO_RULES, Rules
 from reconciler.core.plan.document import Document, document
 from reconciler.core.plan.saved import saved
+from reconciler.core.plan.work import Proposal
 from reconciler.workflow.apply import carry_out
-from reconciler.workflow.session import Proposal
 from reconciler.workflow.undo import prepare_undo, propose_undo, run_meant
 from tests.route import WIDE, Clock, Route
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from reconciler.core.compare.diff import Difference
 from reconciler.core.model.address import Address
+from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Snapshot
+from reconciler.core.model.note import Note
 from reconciler.core.model.recorded import BLANK, Recorded
 
 
@@ -28,3 +31,22 @@ class Comparison:
         """The entries of which something is refused: they are not as declared, whatever is the same."""
         refusals = (*self.live.refusals, *self.difference.refusals)
         return frozenset(entry for refusal in refusals for entry in refusal.entries)
+
+
+def claims_of(change: Change) -> list[tuple[Address, str, Any]]:
+    """What a change asks of Intercom, as (address, path, value): its fields, or the link that is to be there or not."""
+    if isinstance(change, LinkChange):
+        return [(change.address, f"{change.link.field} {change.target}", change.action.value)]
+    return [(change.address, field.path, field.after) for field in change.fields]
+
+
+def as_declared(case: Comparison) -> Mapping[Address, str]:
+    """The live ids of all that was found as it is declared, in every field and link."""
+    open_ = {change.address for change in case.difference.changes} | {address for address, _ in case.difference.beside}
+    open_ |= case.refused_entries
+    return {a: i for a, i in case.live.pairs.items() if a not in open_ and not case.manifest.resources[a].gone}
+
+
+def add_notes(case: Comparison, notes: Iterable[Note]) -> Comparison:
+    """The comparison with more to know of it."""
+    return replace(case, difference=replace(case.difference, notes=(*case.difference.notes, *notes)))

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from reconciler.core.compare.cause import gravest
+from reconciler.core.compare.comparison import Comparison, claims_of
+from reconciler.core.model.change import DRIFTED, Action, Cause, Change, LinkChange, ThingChange
+from reconciler.core.model.note import Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +28,53 @@ class Drift:
     @property
     def is_drift(self) -> bool:
         return bool(self.moved or self.undeclared)
+
+
+def keep_moved(case: Comparison) -> Comparison:
+    """Only what live moved away from: what somebody changed there, of each change the fields that were. What was never applied is noted.
+
+    Where nothing was ever applied there is nothing to hold live against but the manifest: every difference is unrecorded.
+    """
+    if case.memory.runs == 0:
+        changes = tuple(_mark_unrecorded(change) for change in case.difference.changes)
+        return replace(case, difference=replace(case.difference, changes=changes))
+    kept, notes, beside = list[Change](), list(case.difference.notes), set(case.difference.beside)
+    for change in case.difference.changes:
+        fields = tuple(field for field in change.fields if field.cause in DRIFTED)
+        partly = isinstance(change, ThingChange) and fields and change.action in (Action.UPDATE, Action.RENAME)
+        if partly and isinstance(change, ThingChange):
+            kept.append(replace(change, fields=fields))
+        elif change.cause in DRIFTED:
+            kept.append(change)
+        if change.cause not in DRIFTED or (partly and fields != change.fields):
+            notes.append(_note_pending(change))
+            beside.update(claim[:2] for claim in claims_of(change) if claim[1] not in {field.path for field in fields})
+    found = replace(case.difference, changes=tuple(kept), notes=tuple(notes), beside=frozenset(beside))
+    return replace(case, difference=found)
+
+
+def _mark_unrecorded(change: Change) -> Change:
+    if isinstance(change, LinkChange):
+        return replace(change, cause=Cause.UNRECORDED)
+    fields = tuple(replace(field, cause=Cause.UNRECORDED) for field in change.fields)
+    return replace(change, cause=Cause.UNRECORDED, fields=fields)
+
+
+def _note_pending(change: Change) -> Note:
+    """A note on a change that no apply made yet."""
+    left = [field for field in change.fields if field.cause not in DRIFTED]
+    about = f" {change.target}" if change.target else f" {', '.join(field.path for field in left)}" if left else ""
+    cause = gravest(field.cause for field in left if field.cause) if left else change.cause
+    return Note("not applied yet", f"{change.action}{about} ({cause})", change.address, change.mark)
+
+
+def measure_drift(case: Comparison) -> Drift:
+    """How far live moved, as `moved` left it."""
+    topics = Counter(note.topic for note in case.difference.notes)
+    undeclared = topics["undeclared"] if case.manifest.policy.undeclared_tags == "drift" else 0
+    elsewhere = topics["moved"] + sum(note.topic == "moved" for note in case.live.notes)
+    # Who was applied and is gone for good is no change, and moved all the same.
+    refused = case.refused_entries if case.memory.runs == 0 else ()
+    gone = (address for address in case.difference.missing if address not in refused)
+    lost = sum(case.memory.runs == 0 or case.memory.at(address) is not None for address in gone)
+    return Drift(len(case.difference.changes) + elsewhere + lost, topics["not applied yet"], undeclared, case.memory.runs > 0)

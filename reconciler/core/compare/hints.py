@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import partial
 
+from reconciler.core.compare.likeness import likely
+from reconciler.core.compare.orphan import candidates
 from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.recorded import Record, Recorded
+
+# Search may not show a write for some minutes (API 2.16, POST /contacts/search); how many is not said.
+LAG = 15 * 60.0
 
 
 def _no_ends(link: LinkName, source_id: str) -> Iterable[str]:
@@ -28,3 +37,52 @@ class Hints:
 
 
 NO_HINTS = Hints()
+
+
+def make_hints(kinds: Sequence[Kind], now: float, manifest: Manifest, memory: Recorded) -> Hints:
+    """Where to look, from what is recorded; `now` is in Unix seconds."""
+    every = frozenset(k.name for k in kinds if getattr(manifest.policy.prune, k.section, "never") == "all" and memory.runs)
+    if not memory.records:
+        return Hints(every=every)
+    by_kind = {kind.name: kind for kind in kinds}
+    known = {a: r for a, res in manifest.resources.items() if res.by != "id" and (r := _record_of(by_kind[a.kind], res, memory))}
+    recent = now - LAG
+    return Hints(
+        ids={a: r.id for a, r in known.items() if by_kind[a.kind].search and r.written >= recent},
+        last={a: r.id for a, r in known.items()},
+        also=_ids_to_read(by_kind, manifest, memory),
+        every=every,
+        ends=partial(_ends_made, memory),
+    )
+
+
+def _record_of(kind: Kind, resource: Resource, memory: Recorded) -> Record | None:
+    """What is recorded of a resource under its address, or under one that it had."""
+    record = memory.at(resource.address)
+    if record and not record.deleted:
+        return record
+    for by, key in resource.former:
+        identity = kind.identity[by]
+        record = memory.of(kind.name, key) if by == "id" else memory.at(Address(kind.name, identity.fold(key) if identity.stable else key))
+        if record and not record.deleted:
+            return record
+    return None
+
+
+def _ids_to_read(by_kind: Mapping[str, Kind], manifest: Manifest, memory: Recorded) -> Mapping[str, Set[str]]:
+    """What is ours and perhaps not declared any more, of the kinds that can be pruned, and of those whose listing costs one read."""
+    found: dict[str, set[str]] = {}
+    for record in candidates(manifest, memory):
+        kind = by_kind.get(record.kind)
+        if kind and (kind.whole or getattr(manifest.policy.prune, kind.section, "never") != "never"):
+            found.setdefault(record.kind, set()).add(record.id)
+    for kind in by_kind.values():
+        if not kind.whole and (ids := likely(kind, manifest, memory)):
+            found.setdefault(kind.name, set()).update(ids)
+    return found
+
+
+def _ends_made(memory: Recorded, link: LinkName, source_id: str) -> Iterable[str]:
+    """The other ends of the links of a thing that we made."""
+    record = memory.of(link.source, source_id)
+    return memory.owned(link, record) if record else ()

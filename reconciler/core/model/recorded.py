@@ -23,6 +23,9 @@ class Digests(Protocol):
     def thing(self, app_id: str, address: Address) -> str:
         """What an address is known by."""
 
+    def place(self, app_id: str, address: Address, path: str) -> str:
+        """What a field of a thing is known by."""
+
     def claim(self, salt: str, path: str, value: Any) -> str:
         """What the value of a field is known by; the salt says of which thing."""
 
@@ -199,6 +202,9 @@ class _Blank:
     def thing(self, app_id: str, address: Address) -> str:
         return ""
 
+    def place(self, app_id: str, address: Address, path: str) -> str:
+        return ""
+
     def claim(self, salt: str, path: str, value: Any) -> str:
         return ""
 
@@ -233,6 +239,8 @@ class Recorded:
     ties: Mapping[tuple[str, str, str, str], str] = field(default_factory=dict)
     attempts: Mapping[Place, Attempt] = field(default_factory=dict)
     strangers: frozenset[tuple[str, str]] = frozenset()
+    # By the digest of a field: those of the value that a reply did not show, and of what it showed instead.
+    ineffective: Mapping[str, frozenset[str]] = field(default_factory=dict)
     there: bool = False
     runs: int = 0
     files: Files = Files()
@@ -295,6 +303,16 @@ class Recorded:
             return Tie.OWNED
         return record.tie(link.field, target_id) if record else None
 
+    def deaf(self, address: Address, path: str, value: Any, live: Any) -> Deaf | None:
+        """How live stands to what a reply showed instead of this value of a field; None where none was seen to refuse it."""
+        place = self.digests.place(self.app_id, address, path) if self.ineffective else ""
+        digests = self.ineffective.get(place, frozenset())
+        if self.digests.claim(place, path, value) not in digests:
+            return None
+        if self.digests.claim(place, path, [value, live]) in digests:
+            return Deaf.SAME
+        return Deaf.OTHER if len(digests) > 1 else Deaf.ONCE
+
     def elsewhere(self, link: LinkName, source_id: str, target_id: str) -> str | None:
         """Which other name has a link too."""
         return self.ties.get((link.source, source_id, link.field, target_id))
@@ -352,3 +370,13 @@ def dated(record: Record, new: Iterable[tuple[str, str]] = (), at: float = 0.0) 
     for link, end in new:
         found.setdefault(link, {})[end] = int(at)
     return replace(record, since={link: told for link, told in found.items() if told})
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """What of all that an undo brings back was ours before."""
+
+    # Things, with the file that declared them.
+    files: Mapping[Address, str] = field(default_factory=dict)
+    # Links, by their ends.
+    links: frozenset[tuple[Address, Address]] = frozenset()

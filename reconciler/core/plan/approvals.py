@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from reconciler.core.compare.comparison import Comparison
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.note import Note
 from reconciler.core.model.policy import ApprovalEntry, Policy, moved, tightened
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.scalars import moment
-from reconciler.core.plan.gates import Approval
-from reconciler.errors import Usage
+from reconciler.core.plan.cost import reads_of
+from reconciler.core.plan.document import Document
+from reconciler.core.plan.gates import Approval, held_entries, standing, stopping
+from reconciler.core.plan.plan import Context, Plan, without_entries
+from reconciler.core.plan.saved import saved_refusals
+from reconciler.errors import Refused, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +80,51 @@ def over_calls(rules: Rules, calls: int) -> Iterable[Refusal]:
     """A plan of more calls than asked for is refused."""
     if rules.max_calls is not None and calls > rules.max_calls:
         yield Refusal("max-calls", f"{calls} calls, --max-calls allows {rules.max_calls}; narrow the plan with --target, or allow more")
+
+
+def check_refusals(saved: Document, manifest: Manifest, rules: Rules, now: float, loosened: Sequence[Refusal] = ()) -> tuple[Refusal, ...]:
+    """What refused a saved plan when it was made, and is not approved now. Raises Refused where no approval can lift it."""
+    kept = stopping(standing(saved_refusals(saved), rules.approvals(manifest, now)), manifest.policy)
+    left = (*loosened, *rules.explained(kept, manifest, now))
+    if not all(refusal.approve for refusal in left):
+        refuse(left)
+    return left
+
+
+def approvals_of(saved: Document, plan: Plan, manifest: Manifest, rules: Rules, now: float) -> tuple[Approval, ...]:
+    """What counts as approved: what is left of an approved plan is approved with it, but for more people than were approved."""
+    approvals = rules.approvals(manifest, now)
+    written = (*saved.get("approved", ()), *(r["approve"] for r in saved["refused"] if r["approve"]))
+    hashes = {word.partition(":")[0] for word in written}
+    granted = tuple(Approval(f"{r.approve}".partition(":")[0], a.people) for r in plan.refused for a in approvals if a.hash in hashes)
+    return (*approvals, *granted)
+
+
+def refuse(refused: Iterable[Refusal]) -> None:
+    """Raises Refused where there is a reason to."""
+    reasons = [f"{refusal}{f' (--approve {refusal.approve})' if refusal.approve else ''}" for refusal in refused]
+    if reasons:
+        raise Refused(reasons)
+
+
+def hold_to_rules(plan: Plan, case: Comparison, rules: Rules, context: Context) -> Plan:
+    """The plan with its cost, the refusals that no approval lifts, and a note for those that one does; without what the policy holds."""
+    refused = standing(plan.refused, rules.approvals(case.manifest, context.now))
+    kept = frozenset(refused)
+    lifted = [refusal for refusal in plan.refused if refusal not in kept]
+    refused = rules.explained(refused, case.manifest, context.now)
+    notes = tuple(Note("approved", str(refusal)) for refusal in lifted)
+    approved = tuple(dict.fromkeys(refusal.approve for refusal in lifted if refusal.approve))
+    held = held_entries(refused, case.manifest.policy)
+    if held and not plan.scope.moved:
+        plan = without_entries(case, plan, held.__contains__, context.version)
+    plan = replace(plan, reads=reads_of(plan, case, context))
+    refused = (*refused, *over_calls(rules, plan.calls))
+    return replace(plan, refused=refused, notes=(*plan.notes, *notes), approved=approved, held=bool(held))
+
+
+def note_policy_change(plan: Plan, base: Manifest, manifest: Manifest, rules: Rules) -> Plan:
+    """The plan, which tells first what the policy was in another revision of the manifest, under the same rules."""
+    before = tightened(rules.base, base.policy)[0] if rules.base else base.policy
+    changed = moved(before, manifest.policy)
+    return replace(plan, notes=(Note("policy", f"changed since the base: {'; '.join(changed)}"), *plan.notes)) if changed else plan

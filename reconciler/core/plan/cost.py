@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from reconciler.core.compare.choices import Choice, leavers, moves, users
-from reconciler.core.compare.hints import Hints
+from reconciler.core.compare.compare import find_leavers
+from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.hints import Hints, make_hints
 from reconciler.core.compare.match import Index, index
 from reconciler.core.compare.reads import BATCH, How, Read, Seen, needed, next_reads
 from reconciler.core.model.address import Address
@@ -16,7 +18,11 @@ from reconciler.core.model.change import Action, Change, ThingChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind, Listing
 from reconciler.core.model.live import Live, Snapshot
+from reconciler.core.plan.plan import Context, Plan
+from reconciler.core.plan.scope import narrow
 
+# Every run asks first whose the token is.
+ASK = "GET /me"
 # Pages of a scroll (recorded; API 2.16 does not say).
 SCROLLED = 100
 
@@ -172,3 +178,19 @@ def _choices(kinds: Mapping[str, Kind], live: Snapshot, change: ThingChange, lea
         elif carrier.listing:
             calls[carrier.listing.route] += pages(carrier.listing, live.totals.get(carrier.name, 0))
     return calls
+
+
+def reads_of(plan: Plan, case: Comparison, context: Context) -> Mapping[str, int]:
+    """The calls that an apply of a plan makes beside its writes, by route; none where it has nothing to do."""
+    if not plan.steps:
+        return {}
+    by_name = {kind.name: kind for kind in case.kinds}
+    preimages = kept(by_name, plan.changes, anywhere=context.keeps)
+    if plan.undoes:
+        # What a run did is looked at as a whole, now and then.
+        return Counter(context.sent) + preimages
+    touched = frozenset(end for c in plan.changes for end in (c.address, c.target) if end)
+    part = narrow(case.kinds, case.manifest, touched.__contains__)
+    arrived = len(find_leavers(case.kinds, part, case.difference.changes, case.memory))
+    looks = looked_at(case.kinds, part, case.live, make_hints(case.kinds, context.now, part, case.memory), touched, arrived)
+    return looks + counted(by_name, case.live, plan.changes) + preimages + Counter({ASK: 1})

@@ -20,7 +20,22 @@ from reconciler.core.model.paths import personal_path
 from reconciler.core.model.privacy import hidden, masked, shown, without
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.scalars import moment
+from reconciler.core.plan.calls import Call, Ref
 from reconciler.core.plan.plan import Plan
+
+
+def list_calls(plan: Plan) -> list[str]:
+    """The HTTP calls of a plan: the reads by their routes, then the writes in order, ids that are not known yet by their address; no
+    bodies."""
+    looks = [route for route, number in plan.reads.items() for _ in range(number)]
+    return [*looks, *(_call_line(call, plan.workspace) for job in plan.jobs for call in job.calls)]
+
+
+def _call_line(call: Call, here: Workspace) -> str:
+    values = {name: f"<{shown(value.address, here.app_id)}>" if isinstance(value, Ref) else value for name, value in call.values.items()}
+    fields = ", ".join(sorted(call.body)) if isinstance(call.body, dict) else ""
+    return call.route.format_map({**values, "key": "…"}) + (f"  ({fields})" if fields else "")
+
 
 FORMAT = "1.0"
 Document = dict[str, Any]

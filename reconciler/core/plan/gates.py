@@ -15,10 +15,19 @@ from reconciler.core.model.change import LOSING, Action, Change, ThingChange, Us
 from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Snapshot, Workspace
+from reconciler.core.model.note import Note
 from reconciler.core.model.policy import FEW_MISSING, MISSING, SHARE_MISSING, Policy
 from reconciler.core.model.recorded import Handover, Recorded
 from reconciler.core.model.refusal import Refusal, gathered
 from reconciler.core.plan.order import Step, concerned
+
+
+def note_unpinned(manifest: Manifest, live: Snapshot) -> tuple[Note, ...]:
+    if manifest.pin and manifest.pin.app_id:
+        return ()
+    here = f"workspace: {{app_id: {live.workspace.app_id}, region: {live.workspace.region}}}"
+    return (Note("pin", f"the manifest names no workspace, so a wrong token would change another one; write `{here}`"),)
+
 
 # A percentage of less than this many things says nothing and is not applied.
 FEW = 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
@@ -18,7 +18,7 @@ from reconciler.core.model.note import Note
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan import order
 from reconciler.core.plan.calls import Job, compile_steps
-from reconciler.core.plan.gates import People, affected, check
+from reconciler.core.plan.gates import BLINDING, People, affected, check
 from reconciler.core.plan.naming import unsure
 from reconciler.core.plan.order import Step
 from reconciler.core.plan.scope import EVERYTHING, Scope, is_within
@@ -27,6 +27,20 @@ from reconciler.core.plan.scope import EVERYTHING, Scope, is_within
 DOCUMENTED_WINDOW = 1667
 
 NOBODY = People(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a plan depends on beside what is compared."""
+
+    # Now, in Unix seconds.
+    now: float
+    # Intercom's API version.
+    version: str
+    # The calls that this run has sent so far, by method.
+    sent: Mapping[str, int] = field(default_factory=dict)
+    # Whether what an apply destroys is kept for an undo.
+    keeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +166,9 @@ def without_entries(case: Comparison, plan: Plan, entries: Callable[[Address], b
     steps = order.keep(plan.steps, set(range(len(plan.steps))) - out)
     jobs = compile_steps(case.kinds, steps, version, unsure(case.kinds, steps, case.live))
     return replace(plan, steps=steps, jobs=jobs, losing=affected(case.kinds, [step.change for step in steps]))
+
+
+def count_blind(drift: Drift, refused: Sequence[Refusal]) -> Drift:
+    """How far live moved, with how much of it could not be told."""
+    entries = {entry for refusal in refused for entry in refusal.entries}
+    return replace(drift, refused=len(entries), blind=any(not r.entry_wide and r.gate in BLINDING for r in refused))

@@ -16,9 +16,24 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.privacy import shown
 from reconciler.core.model.recorded import Place
+from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.document import Document, Hold, document
 from reconciler.core.plan.order import Step
 from reconciler.core.plan.plan import Plan
+
+
+def saved_refusals(found: Document) -> tuple[Refusal, ...]:
+    """What a saved plan was refused for; its entries stand there as they are shown."""
+    return tuple(
+        Refusal(r["gate"], r["message"], r["approve"], entries=tuple(Address(*name.split("/", 1)) for name in r.get("entries", ())))
+        for r in found["refused"]
+    )
+
+
+def saved_ids(found: Document, manifest: Manifest, app_id: str) -> Mapping[Address, str]:
+    """The live ids of what was as declared when the plan was made."""
+    ids = found.get("as_declared") or {}
+    return {address: ids[name] for address in manifest.resources if (name := shown(address, app_id)) in ids} if ids else {}
 
 
 @dataclass(frozen=True, slots=True)

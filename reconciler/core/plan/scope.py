@@ -15,6 +15,13 @@ from reconciler.core.plan import order
 from reconciler.core.plan.order import Step
 
 
+def note_unmatched(manifest: Manifest, scope: Scope, app_id: str) -> tuple[Note, ...]:
+    """A note for every target that no declared address is: a typo would read as nothing to do."""
+    names = [globs.names(address, app_id) for address in manifest.resources]
+    empty = [glob for glob in scope.target if not any(globs.matches([glob], n) for n in names)]
+    return tuple(Note("excluded", f"nothing declared matches --target {glob}") for glob in empty)
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Which addresses a plan is limited to: by globs, of which the `exact` ones mean only themselves, and to `only` those of a saved

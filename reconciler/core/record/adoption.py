@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from reconciler.core.compare.comparison import Comparison
-from reconciler.core.model.address import Address
+from reconciler.core.model.address import Address, id_in
 from reconciler.core.model.desired import Resource
+from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
 from reconciler.core.model.recorded import Record, Recorded, Thing, dated
 from reconciler.core.record.scribe import Scribe, Sides, new_ties, standing
+
+
+def recorded_at(memory: Recorded, by_thing: Mapping[str, Sequence[Record]], kind: Kind, address: Address) -> Sequence[Record]:
+    """By the address as a manifest writes it, by the live id, or by the address as the ledger shows it, in any case."""
+    for spelled in (address, *(Address(kind.name, i.fold(address.key)) for i in kind.identities if i.stable)):
+        if found := by_thing.get(memory.digests.thing(memory.app_id, spelled)):
+            return found
+    if record := memory.of(kind.name, id_in(address) or address.key):
+        return [record]
+    folds = {identity.fold for identity in kind.identities}
+    mine = (record for record in memory.records.values() if record.kind == kind.name)
+    return [record for record in mine if any(fold(record.address) == fold(str(address)) for fold in folds)]
+
 
 Owners = Mapping[Thing, str]
 """The things that other names own, and whose they are."""

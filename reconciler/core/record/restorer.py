@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from reconciler.core.model.address import Address, id_in
 from reconciler.core.model.change import Action, LinkChange, ThingChange
 from reconciler.core.model.outcome import Outcome
-from reconciler.core.model.recorded import Record, Tie, with_tie, without_tie
+from reconciler.core.model.recorded import Ownership, Record, Tie, with_tie, without_tie
 from reconciler.core.record.scribe import Scribe
 
 
-@dataclass(frozen=True, slots=True)
-class Ownership:
-    """What of all that comes back was ours before: things with the file that declared them, and links by their ends."""
-
-    files: Mapping[Address, str] = field(default_factory=dict)
-    links: frozenset[tuple[Address, Address]] = frozenset()
-
-
-# ── what the ledger is to know of it ───────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
 class Restorer(Scribe):
     """Writes the records of an undo: what is known keeps its name and its owner, what comes back is ours if it was."""

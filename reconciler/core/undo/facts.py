@@ -12,6 +12,7 @@ from reconciler.core.model.change import Action
 from reconciler.core.model.desired import Manifest, Pin, Resource, WrittenLinks
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Snapshot
+from reconciler.core.model.past import Done
 from reconciler.core.model.policy import Limits, Policy
 from reconciler.core.model.recorded import Thing
 from reconciler.core.undo.preimage import Deed, End, Preimage
@@ -37,14 +38,14 @@ class Fact(NamedTuple):
 UNKNOWN = Fact(Fate.LOST)
 
 
-class Done(NamedTuple):
+class DoneDeed(NamedTuple):
     """A deed that was done, or may have been, with the ids that are known by now."""
 
     deed: Deed
     fate: Fate
 
 
-def done(image: Preimage, facts: Sequence[Fact]) -> tuple[Done, ...]:
+def done(image: Preimage, facts: Sequence[Fact]) -> tuple[DoneDeed, ...]:
     """The deeds of a run that were done, with the ids of what they made."""
     pairs = list(zip(image.deeds, facts, strict=True))
     made = {i: fact.id or deed.source.id for i, (deed, fact) in enumerate(pairs) if fact.fate is not Fate.NOT and not deed.link}
@@ -57,11 +58,11 @@ def done(image: Preimage, facts: Sequence[Fact]) -> tuple[Done, ...]:
             return replace(deed, source=known(deed.source), target=known(deed.target))
         return replace(deed, source=End(deed.source.kind, made[i]))
 
-    return tuple(Done(told(i, deed), fact.fate) for i, (deed, fact) in enumerate(pairs) if fact.fate is not Fate.NOT)
+    return tuple(DoneDeed(told(i, deed), fact.fate) for i, (deed, fact) in enumerate(pairs) if fact.fate is not Fate.NOT)
 
 
 # ── what to look at ────────────────────────────────────────────────────────────────────────────────────────────────────────
-def questions(kinds: Sequence[Kind], image: Preimage, deeds: Sequence[Done]) -> tuple[Manifest, Mapping[str, Set[str]]]:
+def questions(kinds: Sequence[Kind], image: Preimage, deeds: Sequence[DoneDeed]) -> tuple[Manifest, Mapping[str, Set[str]]]:
     """What must be seen of the workspace: as a manifest all that can be named there, and by kind the live ids of the rest."""
     by_name, mark = {kind.name: kind for kind in kinds}, Mark(f"run {image.run}")
     resources: dict[Address, Resource] = {}
@@ -103,8 +104,19 @@ def goes_by_name(deed: Deed) -> bool:
 
 
 # ── what is to be there ────────────────────────────────────────────────────────────────────────────────────────────────────
-def made_for_good(kinds: Sequence[Kind], deeds: Sequence[Done], live: Snapshot) -> list[Thing]:
+def made_for_good(kinds: Sequence[Kind], deeds: Sequence[DoneDeed], live: Snapshot) -> list[Thing]:
     """What a run made and only a deletion unmakes: whoever carries it by now would lose it."""
     by_name = {kind.name: kind for kind in kinds}
     made = ((deed.source.kind, str(deed.source.id)) for deed, _ in deeds if deed.action is Action.CREATE and deed.link is None)
     return [(kind, live_id) for kind, live_id in made if by_name[kind].archive is None and live_id in live.things.get(kind, {})]
+
+
+_FATES = {"applied": Fate.DONE, "ineffective": Fate.DONE, "unanswered": Fate.LOST}
+# What takes several calls may have failed after the first.
+_IN_PARTS = (Action.UPDATE, Action.UNARCHIVE)
+
+
+def fate_of(row: Done) -> Fate:
+    if row.met:
+        return Fate.MET
+    return Fate.LOST if row.outcome == "failed" and row.action in _IN_PARTS else _FATES.get(row.outcome, Fate.NOT)

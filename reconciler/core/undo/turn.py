@@ -3,26 +3,46 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, get_args
 
 from reconciler.core.compare.match import Index, described, index
 from reconciler.core.model.address import Address, LinkName, address_by
-from reconciler.core.model.change import Action
+from reconciler.core.model.change import Action, Change, ThingChange
 from reconciler.core.model.desired import Manifest, Resource, WrittenLinks
 from reconciler.core.model.kind import Field, Kind
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.paths import live_value, values_of
-from reconciler.core.model.recorded import Recorded, Thing
+from reconciler.core.model.privacy import shown
+from reconciler.core.model.recorded import Ownership, Recorded, Thing
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.spelling import spelled
-from reconciler.core.record.restorer import Ownership
-from reconciler.core.undo.facts import Done, Fate, declared
+from reconciler.core.plan.document import Document
+from reconciler.core.undo.facts import DoneDeed, Fate, declared
 from reconciler.core.undo.preimage import HIDDEN, Deed, End, Moved, Preimage
 from reconciler.errors import Mark
+
+
+def name_change(change: Change, live: Snapshot) -> Change:
+    """A change of whom it calls by an id, with what a manifest would call them."""
+    thing = live.of(change.address)
+    if not isinstance(change, ThingChange) or thing is None or thing.address == change.address:
+        return change
+    return replace(change, remark=f"{shown(thing.address, live.workspace.app_id)} now")
+
+
+def moved_since(found: Document, skipped: Set[Place], app_id: str) -> list[str]:
+    """The planned changes at places that changed since."""
+    places = {(shown(address, app_id), path) for address, path in skipped}
+    return [
+        f"{change['action']} {change['address']}: is not as the run left it any more"
+        for change in found["changes"]
+        if any((change["address"], path) in places for path in ("", *(field["path"] for field in change["fields"])))
+    ]
+
 
 CHANGED, LOST = "changed since", "cannot come back"
 ELSEWHERE = "was kept only on the machine of that run"
@@ -48,7 +68,7 @@ class Undo:
 def undo(
     kinds: Sequence[Kind],
     image: Preimage,
-    deeds: Sequence[Done],
+    deeds: Sequence[DoneDeed],
     live: Snapshot,
     memory: Recorded,
     carried: Mapping[Thing, Carried] = NOTHING,
@@ -67,7 +87,7 @@ def undo(
     return draft.undo()
 
 
-def _in_one(deeds: Sequence[Done]) -> Iterator[Done]:
+def _in_one(deeds: Sequence[DoneDeed]) -> Iterator[DoneDeed]:
     """The deeds, with what was made in several turns as one: from what a field was first to what it is in the end."""
     first: dict[tuple[Thing, str], Any] = {}
     last = {(deed.source.kind, deed.source.id, path): i for i, (deed, _) in enumerate(deeds) for path in deed.fields if deed.source.id}
@@ -77,7 +97,7 @@ def _in_one(deeds: Sequence[Done]) -> Iterator[Done]:
             before = {path: first.setdefault((thing, path), moved.before) for path, moved in deed.fields.items()}
             kept = {p: Moved(before[p], moved.after) for p, moved in deed.fields.items() if last[*thing, p] == i}
             deed = replace(deed, fields=kept)
-        yield Done(deed, fate)
+        yield DoneDeed(deed, fate)
 
 
 @dataclass

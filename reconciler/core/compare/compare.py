@@ -1,0 +1,171 @@
+"""Compare: what separates desired from live, and why, as far as live and the ledger are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from reconciler.core.compare.cause import explained, gravest
+from reconciler.core.compare.comparison import Comparison, claims_of
+from reconciler.core.compare.diff import Difference, diff
+from reconciler.core.compare.hints import LAG
+from reconciler.core.compare.lasting import resembling
+from reconciler.core.compare.orphan import candidates, foreign, orphans
+from reconciler.core.compare.typed import settle_types
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import Action, Cause, Change, LinkChange, ThingChange
+from reconciler.core.model.desired import Manifest
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import WAITING, Snapshot
+from reconciler.core.model.note import Note
+from reconciler.core.model.recorded import Deaf, Recorded, Thing
+from reconciler.core.model.scalars import moment
+
+# A lead whose create was never answered is not created again before so many seconds, and then only if search shows none.
+LOST = 10 * 60.0
+# So many of those who left the manifest are looked at when somebody new arrives: one search.
+LEFT = 150
+
+
+def compare(
+    kinds: Sequence[Kind], now: float, manifest: Manifest, live: Snapshot, recorded: Recorded, *, whole: bool, retry: bool = False
+) -> Comparison:
+    """Both sides with values typed and doubts settled, what separates them, and why.
+
+    `now` is in Unix seconds. `whole`: of the whole manifest, so that what it lacks is no longer declared. `retry`: with what Intercom
+    answered 200 for before and did not take.
+    """
+    manifest, untyped = settle_types(kinds, manifest, live)
+    live = replace(live, refusals=(*live.refusals, *untyped))
+    live = _withhold_lost_creates(kinds, now, manifest, live, recorded)
+    difference = diff(kinds, manifest, live, recorded)
+    left = orphans(kinds, manifest, live, recorded, whole=whole)
+    twins, alike = resembling(kinds, manifest, live, {note.address for note in left.notes})
+    lost = _note_lost_ends(kinds, now, manifest, live, recorded)
+    notes = _without_repetition(
+        difference.notes, {live.things[kind][i].address for kind, i in left.things if i in live.things.get(kind, {})}, lost
+    )
+    notes += [*lost, *left.notes, *_note_other_names(recorded, live), *alike]
+    difference = replace(difference, notes=tuple(notes), changes=(*difference.changes, *left.changes))
+    difference = _hold_settling(kinds, now, difference, recorded)
+    difference = replace(difference, changes=explained(kinds, manifest, recorded, difference.changes))
+    difference = difference if retry else _drop_ineffective(difference, recorded)
+    difference = replace(difference, changes=tuple(_add_remark(recorded, change) for change in difference.changes))
+    return Comparison(kinds, manifest, replace(live, refusals=(*live.refusals, *twins)), difference, recorded)
+
+
+def _without_repetition(notes: Sequence[Note], orphaned: set[Address], lost: Sequence[Note]) -> list[Note]:
+    """The notes without those that say of an orphan that it is undeclared, or of a lost end that it is unproven."""
+    said = {*(("undeclared", address) for address in orphaned), *(("unproven", note.address) for note in lost)}
+    return [note for note in notes if (note.topic, note.address) not in said]
+
+
+def _add_remark(recorded: Recorded, change: Change) -> Change:
+    """A change with what to know of it: that what is deleted was never ours, or that another name has it too."""
+    if not isinstance(change, ThingChange) or change.remark:
+        return change
+    remarks = [f"called {change.key}"] if change.key and change.action is not Action.RENAME else []
+    if change.action is Action.DELETE and recorded.there:
+        record, other = recorded.of(change.address.kind, change.id), recorded.others.get((change.address.kind, change.id or ""))
+        remarks += [] if record and record.owned else ["never ours"]
+        remarks += [f"`name: {other.name}` has it too"] if other else []
+    return replace(change, remark="; ".join(remarks)) if remarks else change
+
+
+def _note_other_names(recorded: Recorded, live: Snapshot) -> tuple[Note, ...]:
+    """Whose the declared things are that another name has recorded."""
+    text = "of the declared things are recorded under `name: {}` and not under this one, which prunes nothing of that"
+    return tuple(Note("foreign", f"{n} {text.format(name)}") for name, n in sorted(foreign(recorded, live).items()))
+
+
+def find_leavers(kinds: Sequence[Kind], manifest: Manifest, changes: Sequence[Change], recorded: Recorded) -> Sequence[Thing]:
+    """The people of ours who left the manifest while somebody arrives: who arrives may be one of them."""
+    lenient = {kind.name for kind in kinds if kind.lenient}
+    if not any(c.action is Action.CREATE and c.address.kind in lenient for c in changes):
+        return ()
+    return [record.name for record in candidates(manifest, recorded) if record.kind in lenient][:LEFT]
+
+
+def _withhold_lost_creates(kinds: Sequence[Kind], now: float, manifest: Manifest, live: Snapshot, recorded: Recorded) -> Snapshot:
+    """Creates whose answer was lost a moment ago, and that no conflict would stop a second time, are held back."""
+    by_name = {kind.name: kind for kind in kinds}
+    missing = [a for a, r in manifest.resources.items() if a not in live.pairs and not r.gone and by_name[a.kind].unrepeatable(r.fields)]
+    held = {a: until for a in missing if (until := _sent_unanswered(recorded, a, (Action.CREATE,)) + LOST) > now}
+    text = "its create was sent a few minutes ago and never answered: search may not show it yet, so it is not sent again before {}"
+    notes = tuple(Note("withheld", text.format(moment(held[a])), a, manifest.resources[a].mark, True, held[a]) for a in sorted(held))
+    return replace(live, withheld=live.withheld | held.keys(), notes=(*live.notes, *notes))
+
+
+def _sent_unanswered(recorded: Recorded, address: Address, actions: Sequence[Action]) -> float:
+    """When the last write to a thing was sent that is one of these and was never answered; long ago where it was not."""
+    attempt = recorded.attempt(address)
+    return attempt.intended if attempt is not None and attempt.action in actions and not attempt.answered else 0.0
+
+
+def _note_lost_ends(kinds: Sequence[Kind], now: float, manifest: Manifest, live: Snapshot, recorded: Recorded) -> tuple[Note, ...]:
+    """Notes on who is to be gone and is not found, where our last write to them was never answered and only a search says so."""
+    by_name, notes = {kind.name: kind for kind in kinds}, []
+    for address in sorted(a for a, r in manifest.resources.items() if r.gone and a not in live.pairs):
+        kind, resource = by_name[address.kind], manifest.resources[address]
+        sent = _sent_unanswered(recorded, address, (Action.ARCHIVE, Action.DELETE))
+        weak = not kind.whole and kind.identity[resource.by].find is None
+        if weak and sent and sent + LAG > now:
+            text = f"what is to end it was sent and never answered, and search may not show the truth before {moment(sent + LAG)}"
+            notes.append(Note("unproven", text, address, resource.mark, True, sent + LAG))
+    return tuple(notes)
+
+
+def _hold_settling(kinds: Sequence[Kind], now: float, difference: Difference, recorded: Recorded) -> Difference:
+    """Deletions that Intercom accepted and carries out later are waited for, not asked for again at once."""
+    settling, waiting = {kind.name for kind in kinds if kind.settles}, {}
+    for change in difference.changes:
+        deleted = change.action is Action.DELETE and change.address.kind in settling
+        record = recorded.of(change.address.kind, change.id) if deleted else None
+        if record and record.buried and record.written + LAG > now:
+            until = record.written + LAG
+            text = f"was deleted, and Intercom still shows it, which takes a while: it is not asked again before {moment(until)}"
+            waiting[change.address] = Note(WAITING, text, change.address, change.mark, until=until)
+    left = tuple(change for change in difference.changes if not (change.action is Action.DELETE and change.address in waiting))
+    return replace(difference, changes=left, notes=(*difference.notes, *waiting.values()))
+
+
+def _drop_ineffective(difference: Difference, recorded: Recorded) -> Difference:
+    """What Intercom answered 200 for and did not take is named, not sent for ever: while live shows what it showed then, and nothing
+    else of that thing is written. Live showing another value is drift."""
+    changes, notes, beside = [], list(difference.notes), set[tuple[Address, str]]()
+    for change in difference.changes:
+        deaf = {} if _makes_anew(change) else _deaf_paths(change, recorded)
+        mute = sorted(path for path, answer in deaf.items() if answer is Deaf.SAME)
+        left = [path for _, path, _ in claims_of(change) if path not in mute]
+        if not mute or left or change.action is Action.UNARCHIVE or _was_there(change):
+            changes.append(_mark_moved(change, deaf))
+            continue
+        text = f"{', '.join(mute)}: Intercom answered 200 and did not take this; change it here or there, or --retry-ineffective"
+        notes.append(Note("ineffective", text, change.address, change.mark))
+        beside.update((change.address, path) for path in mute)
+    return replace(difference, changes=tuple(changes), notes=tuple(notes), beside=difference.beside | beside)
+
+
+def _deaf_paths(change: Change, recorded: Recorded) -> Mapping[str, Deaf]:
+    """What of a change a reply did not show once, and how live stands to what it showed instead."""
+    live = {field.path: field.before for field in change.fields}
+    answers = ((path, recorded.deaf(address, path, value, live.get(path))) for address, path, value in claims_of(change))
+    return {path: answer for path, answer in answers if answer}
+
+
+def _was_there(change: Change) -> bool:
+    """Whether a link was seen since, and is gone again."""
+    return isinstance(change, LinkChange) and change.cause is Cause.DRIFT
+
+
+def _mark_moved(change: Change, deaf: Mapping[str, Deaf]) -> Change:
+    """A change whose fields moved, where live shows another value than it showed instead of ours."""
+    if isinstance(change, LinkChange) or Deaf.OTHER not in deaf.values():
+        return change
+    fields = tuple(replace(f, cause=Cause.DRIFT) if deaf.get(f.path) is Deaf.OTHER else f for f in change.fields)
+    return replace(change, fields=fields, cause=gravest(f.cause for f in fields if f.cause))
+
+
+def _makes_anew(change: Change) -> bool:
+    """What is made anew, or may be, is made with all that is declared."""
+    return change.action is Action.CREATE or (isinstance(change, ThingChange) and change.recreate)

@@ -1,0 +1,67 @@
+"""Touched: links that are ours and that somebody else made anew stay, until people agree that they go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+
+from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.since import Ends, Made, by_ownership, came_later
+from reconciler.core.model.change import Change, LinkChange
+from reconciler.core.model.note import Note
+from reconciler.core.model.privacy import shown
+from reconciler.core.model.refusal import Refusal
+from reconciler.core.model.scalars import moment
+from reconciler.core.plan.gates import Approval, affected, fingerprint, standing
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What people agreed to."""
+
+    approvals: Sequence[Approval] = ()
+    # The changes of a plan that they saw, as (action, address, target) are shown.
+    planned: Set[tuple[str, str, str | None]] = frozenset()
+
+
+def links_to_ask(case: Comparison, agreed: Agreed) -> list[LinkChange]:
+    """The links that would go because they are ours, of which nobody agreed yet that they go."""
+    app_id = case.live.workspace.app_id
+    return [c for c in by_ownership(case.manifest, case.difference.changes) if subject_of(c, app_id) not in agreed.planned]
+
+
+def spare_touched(
+    case: Comparison, asked: Sequence[LinkChange], made: Mapping[Ends, Made], gap: bool, agreed: Agreed, by: Callable[[str, str], str]
+) -> Comparison:
+    """The comparison without the links that were made after they were recorded: these stay, and are told, until somebody agrees.
+
+    `made` is when links were made, as far as Intercom says, `gap` whether the ledger lacks runs, `by` says who made a link to a kind.
+    """
+    later = [change for change in asked if came_later(case.memory, change, made, gap)]
+    if not later:
+        return case
+    word = str(Approval(fingerprint(later, case.live), affected(case.kinds, later).number))
+    if not standing([Refusal("touched since", "", word)], agreed.approvals):
+        return case
+    app_id, difference, stays = case.live.workspace.app_id, case.difference, frozenset(later)
+    notes = [Note("touched since", _explain(change, app_id, made, by, word), change.address, change.mark) for change in later]
+    beside = {(change.address, f"{change.link.field} {change.target}") for change in later}
+    kept = tuple(change for change in difference.changes if change not in stays)
+    difference = replace(difference, changes=kept, notes=(*difference.notes, *notes), beside=difference.beside | beside)
+    return replace(case, difference=difference)
+
+
+def subject_of(change: Change, app_id: str) -> tuple[str, str, str | None]:
+    """A change as a saved plan names it: its action and its ends as they are shown."""
+    return change.action.value, shown(change.address, app_id), shown(change.target, app_id) if change.target else None
+
+
+def _explain(change: LinkChange, app_id: str, made: Mapping[Ends, Made], by: Callable[[str, str], str], word: str) -> str:
+    """Why a link stays, and what takes it away."""
+    found = made.get((change.id or "", change.target_id or ""))
+    link = f"the link to {shown(change.target, app_id)} is ours"
+    if found:
+        why = f"was made{by(change.target.kind, found.who)} at {moment(found.at)}, after it became ours"
+    else:
+        why = "the ledger lacks runs, so somebody else may have made it since"
+    return f"{link}, and {why}: it stays; `--approve {word}` takes it away, and so does the next apply after `reconciler adopt`"

@@ -1,0 +1,162 @@
+"""Work: what is left to do of a plan that was saved, held against what it would be now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from reconciler.core.compare.comparison import Comparison, as_declared
+from reconciler.core.compare.doubt import Doubts
+from reconciler.core.model.address import Address
+from reconciler.core.model.desired import Manifest
+from reconciler.core.model.live import Snapshot
+from reconciler.core.model.note import Note
+from reconciler.core.model.privacy import shown
+from reconciler.core.model.recorded import Ownership
+from reconciler.core.model.refusal import Refusal
+from reconciler.core.plan.approvals import Rules, approvals_of, over_calls, refuse
+from reconciler.core.plan.calls import Job, compile_steps
+from reconciler.core.plan.cost import reads_of
+from reconciler.core.plan.document import Document
+from reconciler.core.plan.gates import Approval, held, standing, stopping
+from reconciler.core.plan.naming import unsure
+from reconciler.core.plan.order import keep
+from reconciler.core.plan.plan import Context, Plan, without_entries
+from reconciler.core.plan.saved import Held, doubted, hold, saved_ids, saved_refusals
+from reconciler.core.plan.touched import subject_of
+from reconciler.errors import Stale
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A plan with what it came from."""
+
+    plan: Plan
+    case: Comparison
+    # The live ids of all that is as it is declared.
+    found: Mapping[Address, str] = field(default_factory=dict)
+    # What the ledger is wrong about.
+    doubts: Doubts = Doubts()
+
+    @property
+    def manifest(self) -> Manifest:
+        return self.case.manifest
+
+    @property
+    def live(self) -> Snapshot:
+        return self.case.live
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is about to be carried out."""
+
+    planned: Proposal
+    # The calls, in the order of the steps.
+    jobs: tuple[Job, ...]
+    # The manifest, of which the plan may touch a part.
+    whole: Manifest
+    # Creates that were planned and cannot be made now.
+    unmade: tuple[str, ...] = ()
+    # The saved plan's own digest.
+    digest: str = ""
+    # The live ids that are known by now.
+    ids: Mapping[Address, str] = field(default_factory=dict)
+    # What an undo brings back that was ours.
+    ownership: Ownership | None = None
+    # What people approved of it.
+    approved: tuple[Approval, ...] = ()
+    # Why entries are left out of it, where the policy lets the rest pass.
+    refused: tuple[Refusal, ...] = ()
+    # What stays unproven or undone beside it.
+    unproven: tuple[Note, ...] = ()
+    # What only waits beside it.
+    waiting: tuple[Note, ...] = ()
+
+
+class _Parted(NamedTuple):
+    """What the policy holds of a plan whose rest is applied."""
+
+    # Why it does.
+    refused: tuple[Refusal, ...] = ()
+    # The planned changes that are left out, as people read them.
+    unmade: tuple[str, ...] = ()
+
+
+def hold_work(
+    saved: Document, fresh: tuple[Plan, Comparison], whole: Manifest, rules: Rules, refused: Sequence[Refusal], context: Context
+) -> Work:
+    """What is left to do of a saved plan, a fresh one being what it would be now.
+
+    `refused` is what already refused the plan when it was made. Raises Refused (3), Stale (4).
+    """
+    approved = approvals_of(saved, fresh[0], whole, rules, context.now)
+    saved, plan, parted = _part(saved, fresh, whole, approved, context)
+    case = fresh[1]
+    held = hold(saved, plan.steps, case.manifest, case.live)
+    # Of what is in doubt the plan is not stale: nobody can say what became of it.
+    doubts = [r for r in plan.refused if not r.approve and not case.live.withheld.isdisjoint(r.entries)]
+    refuse(stopping(doubts, whole.policy))
+    # What an approval would lift is lifted too where nothing is left to do: a plan that was carried out is simply done.
+    refuse(refused if held.keep or held.stale or held.unmade or not saved["changes"] else ())
+    if held.stale:
+        raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
+    refuse(rules.explained(stopping(standing(plan.refused, approved), whole.policy), whole, context.now))
+    work = _compile(saved, (plan, case), whole, rules, held, context)
+    left = replace(work, approved=approved, refused=parted.refused, unmade=(*work.unmade, *parted.unmade))
+    return replace(left, unproven=_unproven(saved, plan, case, whole), waiting=plan.waiting)
+
+
+def _part(
+    saved: Document, fresh: tuple[Plan, Comparison], manifest: Manifest, approved: Sequence[Approval], context: Context
+) -> tuple[Document, Plan, _Parted]:
+    """A saved plan and a fresh one without what is refused for single entries, then or now, where the policy holds only that."""
+    (plan, case), app_id = fresh, fresh[1].live.workspace.app_id
+    now = held(standing(plan.refused, approved), manifest.policy)
+    # What was left out when it was planned is not in the plan, whatever is approved since.
+    known = saved_refusals(saved) if saved.get("held") else standing(saved_refusals(saved), approved)
+    then = held(known, manifest.policy)
+    refused_now = {shown(entry, app_id) for r in now for entry in r.entries}
+    names = refused_now | {str(entry) for r in then for entry in r.entries}
+    if not names:
+        return saved, plan, _Parted()
+    rest = without_entries(case, plan, lambda address: shown(address, app_id) in names, context.version)
+    out = {subject_of(change, app_id) for change in plan.changes} - {subject_of(change, app_id) for change in rest.changes}
+    left, kept = list[Document](), list[Document]()
+    for change in saved["changes"]:
+        ends = change["address"], change["target"]
+        (kept if names.isdisjoint(ends) and (change["action"], *ends) not in out else left).append(change)
+    refused = (*now, *(r for r in then if refused_now.isdisjoint(map(str, r.entries))))
+    return {**saved, "changes": kept}, rest, _Parted(refused, tuple(f"{c['action']} {c['address']}" for c in left))
+
+
+def _compile(saved: Document, fresh: tuple[Plan, Comparison], whole: Manifest, rules: Rules, held: Held, context: Context) -> Work:
+    """The steps that are left, as calls. Raises Refused (3) where these are more than the rules allow."""
+    plan, case = fresh
+    steps = keep(plan.steps, held.keep)
+    jobs = compile_steps(case.kinds, steps, context.version, unsure(case.kinds, steps, case.live))
+    refuse(over_calls(rules, sum(context.sent.values()) + sum(len(job.calls) for job in jobs)))
+    unmade = tuple(f"{h.action} {h.address}" for h in held.unmade)
+    plan = replace(plan, steps=steps, jobs=jobs)
+    plan = replace(plan, reads=reads_of(plan, case, context))
+    planned = Proposal(plan, case, saved_ids(saved, whole, case.live.workspace.app_id), doubted(saved))
+    natural = {thing.address: thing.id for things in case.live.things.values() for thing in things.values()}
+    return Work(planned, jobs, whole, unmade, saved.get("seal", ""), {**natural, **case.live.pairs})
+
+
+def _unproven(saved: Document, plan: Plan, case: Comparison, whole: Manifest) -> tuple[Note, ...]:
+    """What is unproven beside a saved plan: what is so now, and what was so when it was made and is not as declared since."""
+    app_id = case.live.workspace.app_id
+    now = {shown(note.address, app_id): note for note in plan.unproven if note.address}
+    gone = (address for address, r in case.manifest.resources.items() if r.gone and address not in case.live.pairs)
+    done = {shown(address, app_id) for address in (*as_declared(case), *gone)}
+    names = {shown(address, app_id): address for address in whole.resources}
+    then = [u for u in saved.get("unproven", ()) if u["address"] not in now and u["address"] not in done]
+    kept = tuple(Note("unproven", u["reason"], names.get(u["address"]), held=True) for u in then)
+    return (*now.values(), *kept)
+
+
+def refuse_whole(planned: Proposal) -> None:
+    """Raises Refused where a plan is refused as a whole; what its policy holds of it is left out."""
+    refuse(stopping(planned.plan.refused, planned.manifest.policy))

@@ -1,0 +1,170 @@
+"""Books: what a run writes into the ledger of what it made, left as it was, and found gone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from reconciler.core.compare.comparison import Comparison
+from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
+from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.outcome import Outcome, Status
+from reconciler.core.model.paths import live_value
+from reconciler.core.model.recorded import Record, Thing, without_tie
+from reconciler.core.record.scribe import DONE, Scribe, Sides, as_found, standing
+
+
+class Books:
+    """The records of one run as they change with it. Whoever shares it between threads locks it."""
+
+    def __init__(self, scribe: Scribe, case: Comparison, whole: Manifest, undone: Iterable[tuple[str, str, str, str]]) -> None:
+        """`whole` is the manifest of which the plan may touch a part, `undone` the links that are recorded as ours and that somebody
+        took away: (kind, id, list, id of the other end)."""
+        self.scribe, self.case, self.whole, self.undone = scribe, case, whole, tuple(undone)
+        self.records: dict[Thing, Record] = dict(case.memory.records)
+        for kind, live_id, link, end in self.undone:
+            if record := self.records.get((kind, live_id)):
+                self.records[record.name] = without_tie(record, link, end)
+
+    def note(self, outcome: Outcome, change: Change, now: float) -> Record | Thing | None:
+        """What one outcome says of a thing, `now` being in Unix seconds: its record, its name where none is kept any more, or nothing."""
+        if outcome.anew and isinstance(change, ThingChange):
+            change = replace(change, action=Action.CREATE, id=None)
+        kind, live_id = change.address.kind, change.id or outcome.id
+        before = self.records.get((kind, live_id or ""))
+        if live_id is None or not (outcome.status in DONE or (outcome.deleted and before)):
+            return None
+        scribe = replace(self.scribe, now=now)
+        if outcome.deleted and before:
+            record: Record | None = scribe.deleted(before)
+        elif isinstance(change, LinkChange):
+            record = _link_record(scribe, before, change, live_id, outcome)
+            if record is None:
+                return None
+        else:
+            record = scribe.made(before, change, outcome) if outcome.id else before
+        if record is None:
+            self.records.pop((kind, live_id), None)
+            return kind, live_id
+        self.records[record.name] = record
+        return record
+
+    def close(self, outcomes: Sequence[Outcome], found: Mapping[Address, str]) -> tuple[list[Record], list[Thing]]:
+        """The records of all that is as declared, and the things that are gone; `found` are the live ids of what was as declared when
+        the plan was made."""
+        records = self._as_declared(outcomes, found)
+        gone = self._gone(records)
+        return [*self._corrected(gone), *records], gone
+
+    def close_undo(self) -> tuple[list[Record], list[Thing]]:
+        """As `close`, after a run that takes another one back: what it brings back is declared nowhere."""
+        gone = self._gone(())
+        return self._corrected(gone), gone
+
+    def _corrected(self, gone: Sequence[Thing]) -> list[Record]:
+        """The records of which a link is no longer ours: somebody took it away."""
+        names = {(kind, live_id) for kind, live_id, _, _ in self.undone}
+        return [self.records[name] for name in sorted(names & self.records.keys()) if name not in gone]
+
+    def _as_declared(self, outcomes: Sequence[Outcome], found: Mapping[Address, str]) -> list[Record]:
+        case = self.case
+        made = {o.change.address: o.id for o in outcomes if o.id and o.change.target is None and o.status in DONE}
+        ids = {**case.live.pairs, **{address: live_id for address, live_id in made.items() if live_id}}
+        sides = standing(case.live, case.difference, outcomes, ids, self.whole.policy.links)
+        resources = {address: r for address, r in case.manifest.resources.items() if address not in case.refused_entries}
+        touched = as_found(self.scribe, replace(case.manifest, resources=resources), sides, self.records)
+        return [*touched, *self._untouched({**found, **ids}, found.keys() - case.manifest.resources.keys())]
+
+    def _untouched(self, ids: Mapping[Address, str], addresses: Iterable[Address]) -> Iterable[Record]:
+        """The records of what the plan does not touch, and was as declared when it was made."""
+        outside = frozenset(addresses)
+        rest = {a: r for a, r in self.whole.resources.items() if a in outside}
+        links = _written_links(self.case.kinds, self.whole, ids, rest)
+        # Only what is written of these lists is known: of the rest nobody looked whether it is still there.
+        unseen = frozenset((link, live_id) for link, held in links.items() for live_id in held)
+        sides = Sides(ids, links, frozenset(), self.whole.policy.links, unseen)
+        return as_found(self.scribe, replace(self.whole, resources=rest), sides, self.records)
+
+    def _gone(self, records: Sequence[Record]) -> list[Thing]:
+        """Things that are not there any more and that nobody declares, or whose place another one has taken.
+
+        What is declared and gone keeps its record until it is there again: else it would be no drift any more.
+        """
+        memory, run = self.case.memory, self.scribe.run
+        declared = {memory.digests.thing(memory.app_id, address) for address, r in self.whole.resources.items() if not r.gone}
+        kept = [r for r in (*self.records.values(), *records) if r.run == run]
+        names, places = {r.name for r in kept}, {r.thing for r in kept if not r.deleted}
+        gone = (r for r in memory.records.values() if r.name not in names and self._is_gone(r))
+        return sorted(r.name for r in gone if r.thing in places or r.thing not in declared)
+
+    def _is_gone(self, record: Record) -> bool:
+        """Whether a thing is known not to be live: a whole listing, or its own read, does not show it."""
+        kind, live = self.scribe.kinds.get(record.kind), self.case.live
+        if kind is None or record.buried:
+            return False
+        looked = kind.name in live.listed if kind.whole else record.id in live.vanished.values() or record.deleted
+        return looked and record.id not in live.things.get(record.kind, {})
+
+
+def proves(case: Comparison, changes: Sequence[Change]) -> list[bool]:
+    """For each change, whether what it makes was proved not to be there, by a strong read of this run."""
+    by_name = {kind.name: kind for kind in case.kinds}
+    returning = {change.address for change in changes if change.action is Action.UNARCHIVE}
+
+    def proved(change: Change) -> bool:
+        if isinstance(change, LinkChange):
+            return change.action is Action.ATTACH and change.address not in returning
+        resource, kind = case.manifest.resources.get(change.address), by_name[change.address.kind]
+        if change.action is not Action.CREATE or resource is None:
+            return False
+        return kind.whole or kind.identity[resource.by].find is not None
+
+    return [proved(change) for change in changes]
+
+
+def _link_record(scribe: Scribe, before: Record | None, change: LinkChange, live_id: str, outcome: Outcome) -> Record | None:
+    """The record of a thing after a change of a link of it; None where there is nothing to say of it."""
+    if change.target_id is None:
+        return None
+    if outcome.status is not Status.INEFFECTIVE:
+        return scribe.tied(before, change, live_id, change.target_id, outcome)
+    # A reply that does not show a link proves that it is not there, whatever was recorded of it.
+    return without_tie(before, change.link.field, change.target_id) if before and change.action is Action.ATTACH else None
+
+
+def shown_instead(outcome: Outcome, path: str, *, again: bool) -> Sequence[Any]:
+    """What a reply showed instead of what it was sent; of a link, that it was not there a second time."""
+    if isinstance(outcome.change, LinkChange):
+        return (None,) if again else ()
+    before = next((field.before for field in outcome.change.fields if field.path == path), None)
+    return (live_value(outcome.seen, path) if outcome.seen else before,)
+
+
+def _written_links(
+    kinds: Sequence[Kind], manifest: Manifest, ids: Mapping[Address, str], rest: Mapping[Address, Resource]
+) -> Mapping[LinkName, Mapping[str, frozenset[str]]]:
+    """The links that are written on things which were as declared: they are live, but for those that are nobody's business."""
+    found: dict[LinkName, dict[str, frozenset[str]]] = {}
+    for kind in kinds:
+        for link in kind.links:
+            for address in (a for a in rest if a.kind == kind.name):
+                written = manifest.resources[address].links.get(link.field)
+                if written is not None:
+                    ends = frozenset(ids[target] for target in written.present if target in ids and not manifest.resources[target].free)
+                    found.setdefault(link.name, {})[ids[address]] = ends
+    return found
+
+
+def count_outcomes(outcomes: Sequence[Outcome]) -> Counter[str]:
+    return Counter(str(outcome.status) for outcome in outcomes)
+
+
+def bind(change: Change, ids: Mapping[Address, str]) -> Change:
+    """A change with the ids that became known on the way."""
+    if isinstance(change, LinkChange):
+        return replace(change, id=change.id or ids.get(change.address), target_id=change.target_id or ids.get(change.target))
+    return change
