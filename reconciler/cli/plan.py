@@ -13,7 +13,7 @@ from reconciler.cli.help import Verb
 from reconciler.cli.options import FORMAT, PATHS, REPORTS, intercom_options, ledger_options, ruled, scoped
 from reconciler.cli.output import Wanted, in_folder, leave, left_open, make, read_reports, refusals, render
 from reconciler.cli.running import annotate, in_ci
-from reconciler.core.compare.origin import Origin
+from reconciler.core.compare.origin import Origin, origins
 from reconciler.core.model.live import WAITING
 from reconciler.core.plan.approvals import note_policy_change
 from reconciler.core.plan.document import MASKED, View
@@ -21,7 +21,6 @@ from reconciler.core.plan.saved import to_look_at
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Usage
 from reconciler.manifest.read import base_manifest, read_manifest, read_rules
-from reconciler.workflow.plan import origins_of
 from reconciler.workflow.planfile import read_plan
 
 
@@ -75,7 +74,7 @@ def plan(paths: tuple[str, ...], detailed_exitcode: bool, base: str | None, fail
     planned = make(manifest, how["intercom"], how["memory"], Scope(how["target"], how["exclude"], retry=how["retry"]), rules)
     if before:
         planned = replace(planned, plan=note_policy_change(planned.plan, before, planned.manifest, rules))
-    found = origins_of(before, manifest, planned.plan) if before else ()
+    found = origins(before, manifest, planned.plan.changes) if before else ()
     leave(planned, wanted, found)
     unexplained = [c.mark for c, origin in zip(planned.plan.changes, found, strict=False) if origin in fail_on]
     failing = [(f"{Origin.UNEXPLAINED}: nothing that was written says this", mark, "error") for mark in unexplained]

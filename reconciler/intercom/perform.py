@@ -14,7 +14,7 @@ from reconciler.core.model.desired import Resource
 from reconciler.core.model.kind import Kind, LinkKind, Listing
 from reconciler.core.model.live import Live
 from reconciler.core.model.outcome import Outcome, Status
-from reconciler.core.model.paths import live_value
+from reconciler.core.model.paths import field_at, live_value
 from reconciler.core.plan.calls import Call, Job, Ref, rewrites
 from reconciler.core.plan.order import Step
 from reconciler.errors import IntercomError, unforeseen
@@ -223,7 +223,7 @@ class Performer:
         here = routes.thing(self.client, asked, kind, reply.body)
         if live_id and here.id != live_id:
             raise Another(f"the answer is about another {called(kind, here)} than the one asked for (id {live_id})")
-        fields = ((path, value, kind.fields.get(path) or kind.fields[path.partition(".")[0]]) for path, value in call.sent.items())
+        fields = ((path, value, field_at(kind, path)) for path, value in call.sent.items())
         return here.id, [path for path, value, field in fields if not field.same(live_value(here, path), value)], here
 
     def _link(self, job: Job, change: LinkChange, ids: Ids) -> Sequence[Outcome]:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from reconciler.core.compare.comparison import add_notes, as_declared
 from reconciler.core.compare.doubt import doubts
 from reconciler.core.compare.drift import keep_moved, measure_drift
-from reconciler.core.compare.origin import Origin, origins
 from reconciler.core.model import globs
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
@@ -54,8 +53,3 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rul
 def document_of(plan: Plan, view: View = MASKED, kinds: Sequence[Kind] = KINDS) -> Document:
     """The plan as the document that every report renders."""
     return document(kinds, plan, view)
-
-
-def origins_of(base: Manifest, manifest: Manifest, plan: Plan, kinds: Sequence[Kind] = KINDS) -> tuple[Origin, ...]:
-    """Which changes follow from what changed between two manifests."""
-    return origins(kinds, base, manifest, plan.changes)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.model.change import Action, Cause, Change, FieldChange, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest, Resource
-from reconciler.core.model.kind import Field, Kind
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.paths import field_at
 from reconciler.core.model.recorded import GOVERNED, STATE, Attempt, Record, Recorded, Tie
 
 _GRAVEST = tuple(Cause)
@@ -98,7 +99,7 @@ class _Sides:
 
     def _claim(self, path: str, value: object) -> str:
         assert self.record is not None
-        return self.memory.digests.claim(self.record.salt, path, _field(self.kind, path).form(value))
+        return self.memory.digests.claim(self.record.salt, path, field_at(self.kind, path).form(value))
 
     def _tried(self, moved: FieldChange) -> bool:
         """Whether an earlier apply had this value in its plan, and it was not done."""
@@ -107,10 +108,6 @@ class _Sides:
         thing = self.memory.digests.thing(self.memory.app_id, self.change.address)
         wanted = self.memory.digests.claim(thing, moved.path, moved.after)
         return self.attempt.fields.get(self.memory.digests.plain(moved.path)) == wanted
-
-
-def _field(kind: Kind, path: str) -> Field:
-    return kind.fields.get(path) or kind.fields[path.partition(".")[0]]
 
 
 def _of_link(manifest: Manifest, memory: Recorded, change: LinkChange) -> Cause:

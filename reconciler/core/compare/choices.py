@@ -11,6 +11,7 @@ from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, FieldChange, ThingChange
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live, Snapshot
+from reconciler.core.model.paths import definition_at
 
 
 class Choice(NamedTuple):
@@ -82,9 +83,8 @@ def held(kind: Kind, thing: Live) -> Iterator[Choice]:
 
 def _typed(kind: Kind, change: ThingChange) -> Iterator[tuple[Address, FieldChange]]:
     for moved in change.fields:
-        name, _, key = moved.path.partition(".")
-        if key and name in kind.fields and (typed_by := kind.fields[name].typed_by):
-            yield Address(typed_by, key), moved
+        if definition := definition_at(kind, moved.path):
+            yield definition, moved
 
 
 def leavers(kinds: Mapping[str, Kind], changes: Sequence[Change], live: Snapshot) -> Mapping[Choice, frozenset[str]]:

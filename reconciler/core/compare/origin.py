@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from reconciler.core.model.change import Action, Cause, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest, Resource
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.paths import value_at
 from reconciler.core.model.scalars import same
 
 
@@ -19,19 +19,18 @@ class Origin(StrEnum):
     UNEXPLAINED = "unexplained"
 
 
-def origins(kinds: Sequence[Kind], base: Manifest, here: Manifest, changes: Sequence[Change]) -> tuple[Origin, ...]:
+def origins(base: Manifest, here: Manifest, changes: Sequence[Change]) -> tuple[Origin, ...]:
     """The origin of every change, between the manifest of the base and this one. Pure."""
-    merged = {kind.name: {name for name, field in kind.fields.items() if field.merged} for kind in kinds}
-    return tuple(_origin(merged[change.address.kind], base, here, change) for change in changes)
+    return tuple(_origin(base, here, change) for change in changes)
 
 
-def _origin(merged: set[str], base: Manifest, here: Manifest, change: Change) -> Origin:
+def _origin(base: Manifest, here: Manifest, change: Change) -> Origin:
     before, now = base.resources.get(change.address), here.resources.get(change.address)
     if now is None:
         return _of_orphan(before, change)
     if isinstance(change, LinkChange):
         return _of_link(base, here, before, now, change)
-    return Origin.EXPLAINED if before is None or _moved(merged, before, now, change) else Origin.EARLIER
+    return Origin.EXPLAINED if before is None or _moved(before, now, change) else Origin.EARLIER
 
 
 def _of_orphan(before: Resource | None, change: Change) -> Origin:
@@ -42,18 +41,11 @@ def _of_orphan(before: Resource | None, change: Change) -> Origin:
     return Origin.EARLIER if ours else Origin.UNEXPLAINED
 
 
-def _moved(merged: set[str], before: Resource, now: Resource, change: ThingChange) -> bool:
+def _moved(before: Resource, now: Resource, change: ThingChange) -> bool:
     """Whether what the change carries out was written otherwise in the base."""
     if (before.state, before.former, before.missing) != (now.state, now.former, now.missing):
         return True
-    return any(not same(_written(merged, before, f.path), _written(merged, now, f.path)) for f in change.fields)
-
-
-def _written(merged: set[str], resource: Resource, path: str) -> object:
-    name, _, key = path.partition(".")
-    if name in merged:
-        return (resource.fields.get(name) or {}).get(key)
-    return resource.fields.get(path)
+    return any(not same(value_at(before.fields, f.path), value_at(now.fields, f.path)) for f in change.fields)
 
 
 def _of_link(base: Manifest, here: Manifest, before: Resource | None, now: Resource, change: LinkChange) -> Origin:

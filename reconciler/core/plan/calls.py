@@ -9,9 +9,9 @@ from typing import Any
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, LinkChange, ThingChange
-from reconciler.core.model.kind import Bulk, Field, Kind, LinkKind, Write, fill
+from reconciler.core.model.kind import Bulk, Kind, LinkKind, Write, fill
 from reconciler.core.model.live import Live
-from reconciler.core.model.paths import live_value, merge_paths
+from reconciler.core.model.paths import field_at, live_value, merge_paths
 from reconciler.core.plan.order import Step
 
 
@@ -181,10 +181,6 @@ def _joined(bulk: Bulk, steps: Sequence[Step], part: Sequence[int], first: tuple
 
 def rewrites(kind: Kind, change: ThingChange, here: Live, version: str) -> tuple[Call, ...]:
     """The calls that make a thing which a create found in place what the create would have made it."""
-    fields = tuple(f for f in change.fields if not _field(kind, f.path).same(live_value(here, f.path), f.after))
+    fields = tuple(f for f in change.fields if not field_at(kind, f.path).same(live_value(here, f.path), f.after))
     found = replace(change, action=Action.UPDATE, id=here.id, fields=fields)
     return tuple(_writes(kind, found, kind.update, version))
-
-
-def _field(kind: Kind, path: str) -> Field:
-    return kind.fields.get(path) or kind.fields[path.partition(".")[0]]

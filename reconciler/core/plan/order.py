@@ -12,6 +12,7 @@ from reconciler.core.model.address import Address
 from reconciler.core.model.change import LOSING, Action, Change, LinkChange, ThingChange
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Snapshot
+from reconciler.core.model.paths import definition_at
 
 _WAVE = {Action.ATTACH: 1, Action.DETACH: 2, Action.ARCHIVE: 3, Action.DELETE: 3}
 
@@ -79,7 +80,7 @@ def _needs(kinds: Sequence[Kind], changes: Sequence[Change], live: Snapshot) -> 
             given = {givers[value] for value in _values(kind, change, taking=True) if givers.get(value, i) != i}
             needs[i].update(given)
             doomed.update((n, i) for n in given if changes[n].action is Action.DELETE)
-            needs[i].update(makers[typed] for typed in _types_of(kind, change) if typed in makers)
+            needs[i].update(makers[typed] for f in change.fields if (typed := definition_at(kind, f.path)) in makers)
     for i, those in choices.needs(by_name, changes, live).items():
         needs[i].update(those)
     _spare(needs, sorted(doomed))
@@ -106,14 +107,6 @@ def _reached(needs: Mapping[int, set[int]], start: int) -> set[int]:
 
 
 Value = tuple[str, str, str]
-
-
-def _types_of(kind: Kind, change: ThingChange) -> Iterator[Address]:
-    """What must be there before a key of a merged map can be written."""
-    for moved in change.fields:
-        name, _, key = moved.path.partition(".")
-        if key and name in kind.fields and kind.fields[name].typed_by:
-            yield Address(str(kind.fields[name].typed_by), key)
 
 
 def _givers(by_name: Mapping[str, Kind], changes: Sequence[Change], live: Snapshot) -> dict[Value, int]:

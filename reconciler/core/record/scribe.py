@@ -10,10 +10,10 @@ from reconciler.core.compare.diff import Difference
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest, Resource
-from reconciler.core.model.kind import Field, Kind
+from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.outcome import Outcome, Status
-from reconciler.core.model.paths import claimed, live_value
+from reconciler.core.model.paths import claimed, field_at, live_value
 from reconciler.core.model.recorded import FORMER, GOVERNED, SHOWN, STATE, Record, Recorded, Tie, Ties, dated, with_tie, without_tie
 
 DONE = (Status.APPLIED, Status.INEFFECTIVE)
@@ -155,7 +155,7 @@ class Scribe:
         return self.memory.digests.plain(path)
 
     def _claim(self, kind: Kind, record: Record, path: str, value: Any) -> str:
-        return self.memory.digests.claim(record.salt, path, _field(kind, path).form(value))
+        return self.memory.digests.claim(record.salt, path, field_at(kind, path).form(value))
 
 
 def new_ties(before: Record | None, links: Mapping[str, Ties]) -> Iterator[tuple[str, str]]:
@@ -164,10 +164,6 @@ def new_ties(before: Record | None, links: Mapping[str, Ties]) -> Iterator[tuple
         for end, tie in ties.items():
             if tie == Tie.OWNED and (before is None or before.tie(link, end) != Tie.OWNED):
                 yield link, end
-
-
-def _field(kind: Kind, path: str) -> Field:
-    return kind.fields.get(path) or kind.fields[path.partition(".")[0]]
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any
 
 from reconciler.core.compare.match import Index, described, index
 from reconciler.core.model.address import Address, LinkName, address_by
 from reconciler.core.model.change import Action, Change, ThingChange
 from reconciler.core.model.desired import Manifest, Resource, WrittenLinks
-from reconciler.core.model.kind import Field, Kind
+from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
-from reconciler.core.model.paths import live_value, values_of
+from reconciler.core.model.paths import field_at, live_value, nullable_at, values_of
 from reconciler.core.model.privacy import shown
 from reconciler.core.model.recorded import Ownership, Recorded, Thing
 from reconciler.core.model.refusal import Refusal
@@ -203,7 +203,7 @@ class _Draft:
     def _as_left(self, kind: Kind, deed: Deed, thing: Live, address: Address, planned: Address) -> bool:
         """Whether a thing has still all that the run gave it, which called it `planned`; a note where it has not."""
         told = [(path, moved.after) for path, moved in deed.fields.items() if moved.after not in (None, HIDDEN)]
-        other = [path for path, after in told if not _field(kind, path).same(live_value(thing, path), after)]
+        other = [path for path, after in told if not field_at(kind, path).same(live_value(thing, path), after)]
         if other:
             self.changed(address, "", f"{', '.join(other)} is not as the run left it, so all of it stays")
             self.skipped.add((planned, ""))
@@ -302,14 +302,14 @@ class _Draft:
 
     def _free(self, kind: Kind, path: str, moved: Moved, thing: Live, part: _Part) -> bool:
         """Whether a field can have its value back; a note where it cannot."""
-        about, now = _field(kind, path), live_value(thing, path)
+        about, now = field_at(kind, path), live_value(thing, path)
         if HIDDEN in moved:
             self.lost(part.address, f"{path}: {ELSEWHERE}")
         elif about.same(now, moved.before):
             return True
         elif not about.same(now, moved.after):
             self.changed(part.address, path, f"{path} is not as the run left it")
-        elif moved.before is None and not _nullable(kind, path):
+        elif moved.before is None and not nullable_at(kind, path):
             self.lost(part.address, f"{path}: there was nothing, and Intercom takes no null for it")
         elif why := about.refuses(now, moved.before):
             self.lost(part.address, f"{path}: {why}")
@@ -423,13 +423,3 @@ class _Draft:
 def _of_note(note: Note) -> tuple[str, Address, str]:
     assert note.address
     return note.topic, note.address, note.message
-
-
-def _field(kind: Kind, path: str) -> Field:
-    return kind.fields.get(path) or kind.fields[path.partition(".")[0]]
-
-
-def _nullable(kind: Kind, path: str) -> bool:
-    """Whether null can be written: for a key of a merged map always, else where an entry takes it."""
-    name = path.partition(".")[0]
-    return kind.fields[name].merged or type(None) in get_args(kind.entry.model_fields[name].annotation)
