@@ -24,7 +24,7 @@ from reconciler.core.model.entry import (
 from reconciler.core.model.kind import Body, Bulk, Field, Identity, Kind, LinkKind, Listing, Searched, Write
 from reconciler.core.model.live import Live
 from reconciler.core.model.policy import Written
-from reconciler.core.model.scalars import Email, Flag, Key, NotNull, doc
+from reconciler.core.model.scalars import Email, Flag, Name, NotNull, doc
 from reconciler.core.model.spelling import fold
 
 ContactId = Annotated[str, PlainValidator(id_of("contact", HEX)), id_schema(HEX)]
@@ -74,7 +74,7 @@ def _may_share(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 class Was(Written):
     """The former identity of a contact, one of these keys. The contact is updated; none is created."""
 
-    external_id: Annotated[Key, doc("The former `external_id`.", "24")] = ""
+    external_id: Annotated[Name, doc("The former `external_id`.", "24")] = ""
     email: Annotated[Email, doc("The former e-mail.", "old@serenity.example")] = ""
     id: Annotated[ContactId, doc("The Intercom id, of somebody who had no other name.", "6762f0dd1bb69f9f00000002")] = ""
 
@@ -88,7 +88,7 @@ class Was(Written):
 class ContactEntry(Entry):
     """A contact. `external_id` says who it is, else `email`, else `id`."""
 
-    external_id: Annotated[Key, Field(moves=True), doc("Your own key of the person. Where it is written, it alone says who.", "25")] = ""
+    external_id: Annotated[Name, Field(moves=True), doc("Your own key of the person. Where it is written, it alone says who.", "25")] = ""
     email: Annotated[
         Email,
         Field(form=_mailbox, personal=True, moves=True, shared=_may_share),

@@ -21,7 +21,8 @@ from reconciler.core.model.entry import Entry, LinkItem
 from reconciler.core.model.kind import Field, Identity, Kind
 from reconciler.core.model.policy import ApprovalEntry, Policy, Written
 from reconciler.core.model.privacy import shown
-from reconciler.core.model.scalars import Name, NotNull, doc, is_null, quoted, typed, unquoted
+from reconciler.core.model.scalars import Name, NotNull, doc, parse_typed
+from reconciler.core.model.written import is_null, quote, suggest_quotes
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.manifest import files
 from reconciler.manifest.reader import Document
@@ -172,7 +173,7 @@ def _read_document(pile: _Pile, document: Document) -> None:
         elif key in Head.model_fields:
             _merge_head(pile, document, (key,), value, pile.head)
         else:
-            pile.problem(mark, f"unknown key {quoted(key)}", _known([*by_section, *Head.model_fields], key))
+            pile.problem(mark, f"unknown key {quote(key)}", _known([*by_section, *Head.model_fields], key))
 
 
 def _known(keys: Iterable[str], key: str) -> str:
@@ -256,7 +257,7 @@ def _read_section(pile: _Pile, kind: Kind, document: Document, value: Any, mark:
 def _unquoted(kind: Kind, item: Any) -> str:
     """The name that was meant by a map of one key, if no field of the kind was."""
     fields = tuple(kind.entry.model_fields)
-    return "" if isinstance(item, dict) and any(_close(key, fields) for key in item) else unquoted(item)
+    return "" if isinstance(item, dict) and any(_close(key, fields) for key in item) else suggest_quotes(item)
 
 
 def _add(pile: _Pile, kind: Kind, entry: Entry, document: Document, loc: Loc) -> None:
@@ -319,7 +320,7 @@ def _unknown(detail: Any, model: type[BaseModel]) -> str:
         info = inner.model_fields.get(step) if isinstance(inner, type) and issubclass(inner, BaseModel) else None
         inner = _model_in(info.annotation) if info else inner
     fields = list(inner.model_fields) if isinstance(inner, type) and issubclass(inner, BaseModel) else []
-    return f"unknown key {quoted(key)}; {_known(fields, key)}"
+    return f"unknown key {quote(key)}; {_known(fields, key)}"
 
 
 def _model_in(annotation: Any) -> Any:
@@ -338,7 +339,7 @@ def _not_a_map(detail: Any, model: type[BaseModel]) -> str:
 
 
 def _not_among(detail: Any, model: type[BaseModel]) -> str:
-    state = "is empty" if is_null(detail["input"]) else f"{quoted(_brief(detail['input']))} is not known"
+    state = "is empty" if is_null(detail["input"]) else f"{quote(_brief(detail['input']))} is not known"
     return f"{detail['loc'][-1]}: {state}; write {detail['ctx']['expected']}"
 
 
@@ -409,7 +410,7 @@ def _end(pile: _Pile, mark: Mark, target: str, link: LinkItem) -> _Item | None:
         return called[0]
     if called:
         places = " and ".join(str(one.mark()) for one in called)
-        pile.problem(mark, f"{target} {quoted(link.key)} is declared at {places}", "say which, as in {id: ID}")
+        pile.problem(mark, f"{target} {quote(link.key)} is declared at {places}", "say which, as in {id: ID}")
     elif not pile.unread and wanted not in pile.invalid:
         declare = f"declare it under `{_section(pile, target)}:`, as in {{id: {link.key}}}"
         pile.problem(mark, f"{target} {_named(link)} is not declared", declare if link.by_id else _hint(pile, target, link.key))
@@ -418,7 +419,7 @@ def _end(pile: _Pile, mark: Mark, target: str, link: LinkItem) -> _Item | None:
 
 def _named(link: LinkItem) -> str:
     """The other end as it is written: by its id, or by its name."""
-    return f"id {link.key}" if link.by_id else quoted(link.key)
+    return f"id {link.key}" if link.by_id else quote(link.key)
 
 
 def _hint(pile: _Pile, target: str, key: str) -> str:
@@ -469,7 +470,7 @@ def _typed_value(pile: _Pile, item: _Item, typed_by: str, name: str, key: str, r
         pile.problem(mark, f"{key} is declared for another model at {declared.mark()}", "correct one of them")
         return raw
     try:
-        value = typed(raw, str(getattr(declared.entry, "data_type", "string")))
+        value = parse_typed(raw, str(getattr(declared.entry, "data_type", "string")))
     except ValueError as error:
         pile.problem(mark, f"{key}: {error}")
         return raw
@@ -491,7 +492,7 @@ def _check_former(pile: _Pile) -> None:
             other = pile.names.get(name) or used.get(name) or next((t for t in taken.get(name, ()) if t is not item), None)
             if other is not None and name != own and other is not item:
                 now = "a chain or a swap takes two changes: do one, apply it, then the other"
-                pile.problem(item.mark(), f"its former {by} {quoted(key)} is in use at {other.mark()}", now)
+                pile.problem(item.mark(), f"its former {by} {quote(key)} is in use at {other.mark()}", now)
             used.setdefault(name, item)
 
 

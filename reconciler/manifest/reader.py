@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 
 import yaml
 
-from reconciler.core.model.scalars import Plain, is_null, shown
+from reconciler.core.model.written import Plain, is_null, quote_visibly
 from reconciler.errors import Invalid, Mark, Problem
 
 Loc = Sequence[str | int]
@@ -210,7 +210,7 @@ class _Builder:
         if top.key == "<<" and not event.style:
             self.note(at, "merge keys (<<) are not read", "write the keys out, or use an alias as the whole value, like tags: *base")
         elif top.key in top.lines:
-            self.note(at, f"the key {shown(top.key)} is already on line {top.lines[top.key]}", "keep one of them")
+            self.note(at, f"the key {quote_visibly(top.key)} is already on line {top.lines[top.key]}", "keep one of them")
         else:
             top.lines[top.key] = at[0]
             top.spare = False
@@ -283,7 +283,7 @@ class _Builder:
 
     def _refuse_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         shape = "quote the value if a text is meant" if isinstance(event, yaml.ScalarEvent) else "the value stays as it is"
-        self.note(_at(event), f"the tag {shown(_short(event))} is not read", f"remove it; {shape}")
+        self.note(_at(event), f"the tag {quote_visibly(_short(event))} is not read", f"remove it; {shape}")
 
     def _refuse_key(self, at: Spot) -> NoReturn:
         self.stop(at, "a list, mapping or alias stands where a key must be", "write a text as the key; quote the value if it holds {{ }}")

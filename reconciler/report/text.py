@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.model.change import Action
-from reconciler.core.model.scalars import is_mask
+from reconciler.core.model.privacy import is_mask
 from reconciler.core.model.spelling import differs_invisibly
 from reconciler.core.plan.document import Document
 from reconciler.report.signs import BOLD, DIM, RED, YELLOW, cells, count, duration, paint, signed

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.model.scalars import Plain
+from reconciler.core.model.written import Plain
 from reconciler.errors import Invalid, Mark
 from reconciler.manifest.reader import Document, Events, Marks, read
 

@@ -19,7 +19,7 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import WAITING, Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.recorded import Deaf, Recorded, Thing
-from reconciler.core.model.scalars import moment
+from reconciler.core.model.times import format_time
 
 # A lead whose create was never answered is not created again before so many seconds, and then only if search shows none.
 LOST = 10 * 60.0
@@ -92,7 +92,7 @@ def _withhold_lost_creates(kinds: Sequence[Kind], now: float, manifest: Manifest
     missing = [a for a, r in manifest.resources.items() if a not in live.pairs and not r.gone and by_name[a.kind].unrepeatable(r.fields)]
     held = {a: until for a in missing if (until := _sent_unanswered(recorded, a, (Action.CREATE,)) + LOST) > now}
     text = "its create was sent a few minutes ago and never answered: search may not show it yet, so it is not sent again before {}"
-    notes = tuple(Note("withheld", text.format(moment(held[a])), a, manifest.resources[a].mark, True, held[a]) for a in sorted(held))
+    notes = tuple(Note("withheld", text.format(format_time(held[a])), a, manifest.resources[a].mark, True, held[a]) for a in sorted(held))
     return replace(live, withheld=live.withheld | held.keys(), notes=(*live.notes, *notes))
 
 
@@ -110,7 +110,7 @@ def _note_lost_ends(kinds: Sequence[Kind], now: float, manifest: Manifest, live:
         sent = _sent_unanswered(recorded, address, (Action.ARCHIVE, Action.DELETE))
         weak = not kind.whole and kind.identity[resource.by].find is None
         if weak and sent and sent + LAG > now:
-            text = f"what is to end it was sent and never answered, and search may not show the truth before {moment(sent + LAG)}"
+            text = f"what is to end it was sent and never answered, and search may not show the truth before {format_time(sent + LAG)}"
             notes.append(Note("unproven", text, address, resource.mark, True, sent + LAG))
     return tuple(notes)
 
@@ -123,7 +123,7 @@ def _hold_settling(kinds: Sequence[Kind], now: float, difference: Difference, re
         record = recorded.of(change.address.kind, change.id) if deleted else None
         if record and record.buried and record.written + LAG > now:
             until = record.written + LAG
-            text = f"was deleted, and Intercom still shows it, which takes a while: it is not asked again before {moment(until)}"
+            text = f"was deleted, and Intercom still shows it, which takes a while: it is not asked again before {format_time(until)}"
             waiting[change.address] = Note(WAITING, text, change.address, change.mark, until=until)
     left = tuple(change for change in difference.changes if not (change.action is Action.DELETE and change.address in waiting))
     return replace(difference, changes=left, notes=(*difference.notes, *waiting.values()))

@@ -13,8 +13,8 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.refusal import Refusal
-from reconciler.core.model.scalars import quoted
 from reconciler.core.model.spelling import skeleton
+from reconciler.core.model.written import quote
 
 # From this likeness on a name is more often a slip than another thing.
 CLOSE = 0.8
@@ -51,7 +51,7 @@ def resembling(
         for resource in _new(kind, manifest, live):
             names = known[resource.fields.get("model")]
             if other := twin(resource.key, names):
-                text = f"{resource.mark}: no {kind.name} {quoted(resource.key)} is live, but {other!a} (id {names[other]}) is"
+                text = f"{resource.mark}: no {kind.name} {quote(resource.key)} is live, but {other!a} (id {names[other]}) is"
                 text = f"{text}, which differs in case, in blanks or invisibly; write that name: {STAYS}"
                 refusals.append(Refusal("attribute", text, entries=(resource.address,)))
             elif (other := close(resource.key, names)) and Address(kind.name, other) not in told:

@@ -12,8 +12,8 @@ from reconciler.core.model.desired import Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
 from reconciler.core.model.refusal import Refusal
-from reconciler.core.model.scalars import has_blank_ends
 from reconciler.core.model.spelling import spelled
+from reconciler.core.model.texts import has_blank_ends
 
 
 def name_of(kind: Kind, resource: Resource, thing: Live | None) -> str:

@@ -14,7 +14,8 @@ from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Field, Kind
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.refusal import Refusal
-from reconciler.core.model.scalars import is_time, quoted, typed
+from reconciler.core.model.scalars import is_time_type, parse_typed
+from reconciler.core.model.written import quote
 
 Typing = tuple[Kind, Live]
 """A live thing that says of which type a key is, and its kind."""
@@ -56,7 +57,7 @@ def _typed_value(resource: Resource, key: str, raw: Any, types: Mapping[str, Typ
     owner, known = resource.address.kind, types.get(key)
     if known is None or not _types(known, owner):
         names = frozenset(name for name, typing in types.items() if _types(typing, owner))
-        text = f"{resource.mark}: no attribute {quoted(key)} is known for a {owner}{_way_on(key, names)}"
+        text = f"{resource.mark}: no attribute {quote(key)} is known for a {owner}{_way_on(key, names)}"
         refusals.append(Refusal("attribute", text, entries=(resource.address,)))
         return raw
     try:
@@ -76,13 +77,13 @@ def _way_on(key: str, names: frozenset[str]) -> str:
     if other := twin(key, names):
         return f", but {other!a} is, which differs in case, in blanks or invisibly; write that name: {STAYS}"
     if other := close(key, names, SLIP):
-        return f"; did you mean {quoted(other)}? If not, declare it under `attributes:`"
+        return f"; did you mean {quote(other)}? If not, declare it under `attributes:`"
     return "; declare it under `attributes:`, or correct the name"
 
 
 def _as_live(kind: Kind, live: Live, raw: Any) -> Any:
     """A value as the live type has it. Raises ValueError where it cannot be one."""
-    value = typed(raw, str(live.fields.get("data_type")))
+    value = parse_typed(raw, str(live.fields.get("data_type")))
     if choices := outside(kind, live.fields, value):
         text = f"{value!r} is none of its live {kind.choices}: {among(choices)}"
         raise ValueError(f"{text}; correct it, or declare the {kind.name} with all of them")
@@ -103,4 +104,4 @@ def time_paths(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot) -> Ite
 
 def _times(kind: Kind, fields: Mapping[str, Any]) -> bool:
     """Whether a thing that says of which type a key is makes it a time of this kind."""
-    return is_time(fields.get("data_type")) and fields.get("model") in (None, kind.name)
+    return is_time_type(fields.get("data_type")) and fields.get("model") in (None, kind.name)

@@ -9,21 +9,13 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from reconciler.core.model.numbers import parse_flag
 from reconciler.core.model.policy import Written
-from reconciler.core.model.scalars import (
-    Flag,
-    Plain,
-    attribute_name,
-    doc,
-    flag,
-    is_null,
-    name,
-    name_as_it_is,
-    refuse_mask,
-    text,
-    time,
-    unquoted,
-)
+from reconciler.core.model.privacy import refuse_mask
+from reconciler.core.model.scalars import Flag, doc
+from reconciler.core.model.texts import parse_attribute_name, parse_live_name, parse_name, parse_text
+from reconciler.core.model.times import parse_time
+from reconciler.core.model.written import Plain, is_null, suggest_quotes
 
 
 class Entry(Written):
@@ -54,7 +46,7 @@ def id_of(noun: str, shape: Shape) -> Callable[[Any], str]:
     """The reader of an id that Intercom gave to a thing."""
 
     def read(value: Any) -> str:
-        written = name(value)
+        written = parse_name(value)
         if not re.fullmatch(shape.pattern, written):
             raise ValueError(f"{written!r} is not the id of a {noun}; write {shape.words} that Intercom shows")
         return written
@@ -78,7 +70,7 @@ def _as_it_is_live(value: Any, info: ValidationInfo) -> str:
         if info.data.get("id") == "":
             raise PydanticCustomError("missing", "Field required")
         return ""
-    return name_as_it_is(value) if info.data.get("id") else name(value)
+    return parse_live_name(value) if info.data.get("id") else parse_name(value)
 
 
 def unwritten() -> Any:
@@ -104,9 +96,9 @@ def link_to(target: str, shape: Shape) -> Callable[[Any], LinkItem]:
 
     def read(value: Any) -> LinkItem:
         if not isinstance(value, dict):
-            return LinkItem(name(value), present=True)
+            return LinkItem(parse_name(value), present=True)
         unknown, ends = sorted(set(value) - {target, "id", "state"}), {target, "id"} & set(value)
-        if not ends and (meant := unquoted(value)):
+        if not ends and (meant := suggest_quotes(value)):
             raise ValueError(f"is no link to a {target}; if a name with a colon is meant, quote it: {meant}; else write {long}")
         if unknown or len(ends) != 1:
             raise ValueError(f"is no link to a {target}; write its name, or {long}")
@@ -114,7 +106,7 @@ def link_to(target: str, shape: Shape) -> Callable[[Any], LinkItem]:
         if state not in ("present", "absent"):
             raise ValueError(f"state {str(state)!r} is not known here; write present or absent")
         by_id = "id" in value
-        return LinkItem(read_id(value["id"]) if by_id else name(value[target]), state == "present", by_id)
+        return LinkItem(read_id(value["id"]) if by_id else parse_name(value[target]), state == "present", by_id)
 
     return read
 
@@ -144,7 +136,7 @@ def _attributes(value: Any) -> Any:
         if isinstance(item, str):
             # Its type may be known in the workspace only, but a mask is none of any type.
             _named(key, refuse_mask, item)
-    return {attribute_name(Plain(key)): item for key, item in value.items()}
+    return {parse_attribute_name(Plain(key)): item for key, item in value.items()}
 
 
 def _named(key: str, check: Callable[[str], None], item: str) -> None:
@@ -162,6 +154,8 @@ def _or_null(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda value: None if is_null(value) else read(value)
 
 
-NullableText = Annotated[str | None, PlainValidator(_or_null(text)), WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
-NullableFlag = Annotated[bool | None, PlainValidator(_or_null(flag)), WithJsonSchema({"type": ["boolean", "null"]})]
-NullableTime = Annotated[int | None, PlainValidator(_or_null(time)), WithJsonSchema({"type": ["string", "number", "null"]})]
+NullableText = Annotated[
+    str | None, PlainValidator(_or_null(parse_text)), WithJsonSchema({"type": ["string", "number", "boolean", "null"]})
+]
+NullableFlag = Annotated[bool | None, PlainValidator(_or_null(parse_flag)), WithJsonSchema({"type": ["boolean", "null"]})]
+NullableTime = Annotated[int | None, PlainValidator(_or_null(parse_time)), WithJsonSchema({"type": ["string", "number", "null"]})]

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema, model_validator
 
 from reconciler.core.model.globs import matches, plain
-from reconciler.core.model.scalars import Name, Text, Time, Whole, doc, not_null, quoted
+from reconciler.core.model.scalars import Name, Text, Time, Whole, doc, not_null
+from reconciler.core.model.written import quote
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
 
@@ -23,7 +24,7 @@ def _limit(value: Any) -> Any:
             return int(value)
         if (found := _PERCENT.fullmatch(value)) and float(found[1]) <= 100:
             return value
-    what = "a list" if isinstance(value, list) else "a map" if isinstance(value, dict) else quoted(str(value))
+    what = "a list" if isinstance(value, list) else "a map" if isinstance(value, dict) else quote(str(value))
     raise ValueError(f"{what} is no limit; write a whole number from 0 up, or a percentage from 0% to 100%")
 
 

@@ -12,10 +12,36 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from reconciler.core.model.address import Address
-from reconciler.core.model.scalars import mask
+from reconciler.core.model.written import quote_visibly
 
 # Without the look behind, a long text without blanks takes quadratic time.
 MAIL = re.compile(r"(?<![^\s@])[^\s@]+@[^\s@]+")
+_MASK = re.compile(r"[^@\s]\*\*\*@[^@\s]+|\*\*\*(#[0-9a-f]{8})?")
+# A masked e-mail inside a text: one letter stands before its stars, whatever bracket or quote it stands in.
+_MASK_IN_TEXT = re.compile(r"(?<![\w.%+-])[^@\s]\*\*\*@[^@\s]+")
+
+
+def mask(text: str) -> str:
+    """A personal value as reports show it: `h***@serenity.example` of an e-mail, `***` of anything else."""
+    if MAIL.fullmatch(text):
+        return f"{text[0]}***@{text.partition('@')[2]}"
+    return "***"
+
+
+def is_mask(text: str) -> bool:
+    """Whether the text is what `mask` makes, with or without the `#1a2b3c4d` that tells two apart."""
+    return _MASK.fullmatch(text) is not None
+
+
+def refuse_mask(text: str) -> None:
+    """Raises ValueError for a mask that somebody copied from a report, as the whole text or inside it."""
+    instead = "a mask that a report shows in place of a personal value; write the value itself"
+    if is_mask(text):
+        raise ValueError(f"{quote_visibly(text)} is {instead}")
+    if found := _MASK_IN_TEXT.search(text):
+        raise ValueError(f"{quote_visibly(text)} holds {quote_visibly(found[0])}, {instead}")
+
+
 # An address that is masked already, whatever kind, bracket or quote stands before it.
 _MASKED = re.compile(r"(?:[^\s@]*(?<![\w.%+-]))?[^\s@/]\*\*\*@[^\s@]+")
 

@@ -10,7 +10,7 @@ from reconciler.core.model.desired import Manifest
 from reconciler.core.model.note import Note
 from reconciler.core.model.policy import ApprovalEntry, Policy, moved, tightened
 from reconciler.core.model.refusal import Refusal
-from reconciler.core.model.scalars import moment
+from reconciler.core.model.times import format_time
 from reconciler.core.plan.cost import reads_of
 from reconciler.core.plan.document import Document
 from reconciler.core.plan.gates import Approval, held_entries, standing, stopping
@@ -46,7 +46,7 @@ class Rules:
             if approval not in written:
                 told.append(f"{whose} stands in the manifest, and under --policy only those of that file count")
             elif approval.expires <= now:
-                told.append(f"{whose} expired at {moment(approval.expires)}")
+                told.append(f"{whose} expired at {format_time(approval.expires)}")
             else:
                 told.append(f"{whose} covers {approval.people} people, and this touches {people}")
         given = (approval for approval in self.given if approval.hash == digest)

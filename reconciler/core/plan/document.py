@@ -19,7 +19,7 @@ from reconciler.core.model.outcome import Outcome
 from reconciler.core.model.paths import personal_path
 from reconciler.core.model.privacy import hidden, masked, shown, without
 from reconciler.core.model.refusal import Refusal
-from reconciler.core.model.scalars import moment
+from reconciler.core.model.times import format_time
 from reconciler.core.plan.calls import Call, Ref
 from reconciler.core.plan.plan import Plan
 
@@ -126,7 +126,7 @@ def _refusal(refusal: Refusal, app_id: str) -> Document:
 
 def _unproven(note: Note, app_id: str) -> Document:
     address = shown(note.address, app_id) if note.address else None
-    return {"address": address, "reason": hidden(note.message, False), "until": None if note.until is None else moment(note.until)}
+    return {"address": address, "reason": hidden(note.message, False), "until": None if note.until is None else format_time(note.until)}
 
 
 def _note(note: Note, app_id: str) -> Document:
@@ -176,7 +176,7 @@ def _change(kind: Kind, change: Change, plan: Plan, view: View) -> Document:
 def _field(kind: Kind, moved: FieldChange, plan: Plan, view: View) -> Document:
     before, after = moved.before, moved.after
     if (kind.name, moved.path) in plan.times:
-        before, after = moment(before), moment(after)
+        before, after = format_time(before), format_time(after)
     elif not view.personal:
         before, after = masked(kind.name, before, after, personal_path(kind, moved.path), plan.workspace.app_id)
     return {"path": moved.path, "before": before, "after": after, "cause": moved.cause.value if moved.cause else None}

@@ -11,7 +11,7 @@ from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.note import Note
 from reconciler.core.model.privacy import shown
 from reconciler.core.model.refusal import Refusal
-from reconciler.core.model.scalars import moment
+from reconciler.core.model.times import format_time
 from reconciler.core.plan.gates import Approval, affected, fingerprint, standing
 
 
@@ -61,7 +61,7 @@ def _explain(change: LinkChange, app_id: str, made: Mapping[Ends, Made], by: Cal
     found = made.get((change.id or "", change.target_id or ""))
     link = f"the link to {shown(change.target, app_id)} is ours"
     if found:
-        why = f"was made{by(change.target.kind, found.who)} at {moment(found.at)}, after it became ours"
+        why = f"was made{by(change.target.kind, found.who)} at {format_time(found.at)}, after it became ours"
     else:
         why = "the ledger lacks runs, so somebody else may have made it since"
     return f"{link}, and {why}: it stays; `--approve {word}` takes it away, and so does the next apply after `reconciler adopt`"

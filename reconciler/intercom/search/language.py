@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from reconciler.core.model.scalars import shown
+from reconciler.core.model.written import quote_visibly
 from reconciler.errors import Usage
 
 Joint = Literal["AND", "OR"]
@@ -121,7 +121,7 @@ class _Reader:
         """What stands here, for a message."""
         self.blanks()
         found = re.match(r"\S+", self.text[self.at :])
-        return shown(found[0]) if found else "the end"
+        return quote_visibly(found[0]) if found else "the end"
 
     def end(self) -> None:
         self.blanks()
@@ -169,7 +169,7 @@ class _Reader:
             return found
         name = self.next(rf"[^\s(),'\"{re.escape(SIGNS)}]+") or ""
         if not name or name.lower() in ("and", "or"):
-            raise wrong(column, f"expected a field, as in `role = user`, found {shown(name) if name else self.rest()}")
+            raise wrong(column, f"expected a field, as in `role = user`, found {quote_visibly(name) if name else self.rest()}")
         # The second part of a name may have blanks in it: custom_attributes."paid seats".
         return name + (self.quoted() or "") if name.endswith(".") else name
 
@@ -181,8 +181,8 @@ class _Reader:
         signs = self.next(f"[{re.escape(SIGNS)}]+")
         if signs in KNOWN:
             return signs
-        found = shown(signs) if signs else self.rest()
-        raise wrong(column, f"expected an operator after {shown(field)}, found {found}; write one of {' '.join(KNOWN)}")
+        found = quote_visibly(signs) if signs else self.rest()
+        raise wrong(column, f"expected an operator after {quote_visibly(field)}, found {found}; write one of {' '.join(KNOWN)}")
 
     def many(self) -> tuple[Word, ...]:
         self.blanks()
@@ -205,7 +205,7 @@ class _Reader:
             raise wrong(column, "a list stands only after in and not-in")
         word = self.next(r"[^\s(),'\"]+")
         if not word or word.lower() in ("and", "or"):
-            found = shown(word) if word else self.rest()
+            found = quote_visibly(word) if word else self.rest()
             raise wrong(column, f"expected a value, found {found}; put quotes around a value that looks like that")
         return Word(word, False, column)
 

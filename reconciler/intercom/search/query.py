@@ -18,7 +18,10 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from reconciler.core.model.kind import Kind, Searched
-from reconciler.core.model.scalars import Plain, flag, number, refuse_mask, shown, time, whole
+from reconciler.core.model.numbers import parse_flag, parse_number, parse_whole
+from reconciler.core.model.privacy import refuse_mask
+from reconciler.core.model.times import parse_time
+from reconciler.core.model.written import Plain, quote_visibly
 from reconciler.errors import Usage
 from reconciler.intercom.search.language import (
     _COUNT,
@@ -153,11 +156,11 @@ class _Compiler:
     def _known(self, asked: Condition) -> Searched:
         known = self.fields.get(asked.field)
         if known is None:
-            raise wrong(asked.column, f"there is no field {shown(asked.field)} to search by{_close(asked.field, self.fields)}")
+            raise wrong(asked.column, f"there is no field {quote_visibly(asked.field)} to search by{_close(asked.field, self.fields)}")
         if known.since > self.version:
             raise wrong(asked.column, f"{asked.field} can be searched from version {known.since} on, this is {self.version}")
         if known.type and known.type not in OPERATORS:
-            raise wrong(asked.column, f"{asked.field} is of the type {shown(known.type)}, by which nothing can be searched")
+            raise wrong(asked.column, f"{asked.field} is of the type {quote_visibly(known.type)}, by which nothing can be searched")
         return known
 
     def _value(self, asked: Condition, known: Searched, word: Word) -> Any:
@@ -166,7 +169,7 @@ class _Compiler:
                 return _null(asked, known.type)
             found = _READ.get(known.type, _text)(word, self.zone)
             if known.values and asked.operator in ("=", "!=", *LISTS) and found not in known.values:
-                raise ValueError(f"{shown(word.text)} is none of its values; write {' or '.join(known.values)}")
+                raise ValueError(f"{quote_visibly(word.text)} is none of its values; write {' or '.join(known.values)}")
         except ValueError as error:
             raise wrong(word.column, f"{asked.field}: {error}") from None
         return found
@@ -174,14 +177,14 @@ class _Compiler:
 
 def _close(name: str, fields: Fields) -> str:
     close = difflib.get_close_matches(name, list(fields), 1)
-    return f"; did you mean {shown(close[0])}?" if close else f"; there are {', '.join(sorted(fields))}"
+    return f"; did you mean {quote_visibly(close[0])}?" if close else f"; there are {', '.join(sorted(fields))}"
 
 
 def _no_operator(asked: Condition, known: str) -> str:
     advice = {"<=": "; write < and the day after", ">=": "; write > and the day before", "in": "; write = once for each, with or"}
     more = advice.get(asked.operator, "") if OPERATORS[known] is _TIME else ""
     kind = "tag" if known == "tag_id" else "date" if OPERATORS[known] is _TIME else known
-    return f"{shown(asked.field)[1:-1]} is a {kind}, which has no {asked.operator}, only {' '.join(OPERATORS[known])}{more}"
+    return f"{quote_visibly(asked.field)[1:-1]} is a {kind}, which has no {asked.operator}, only {' '.join(OPERATORS[known])}{more}"
 
 
 def _null(asked: Condition, known: str) -> None:
@@ -206,20 +209,20 @@ def _raw(word: Word) -> str:
 def _text(word: Word, _: tzinfo) -> str:
     refuse_mask(word.text)
     if re.search("[\x00\ud800-\udfff]", word.text):
-        raise ValueError(f"{shown(word.text)} holds something that is no text")
+        raise ValueError(f"{quote_visibly(word.text)} holds something that is no text")
     return word.text
 
 
 def _tag_id(word: Word, _: tzinfo) -> str:
     # Tag ids are decimal (recorded examples, API 2.16).
     if not re.fullmatch("[0-9]+", word.text):
-        raise ValueError(f"{shown(word.text)} is no id of a tag; `reconciler get tags NAME -o ids` shows it")
+        raise ValueError(f"{quote_visibly(word.text)} is no id of a tag; `reconciler get tags NAME -o ids` shows it")
     return word.text
 
 
 def _day(word: Word, zone: tzinfo) -> int:
     """A moment as written; a date alone is its noon in the zone, so that it falls on that day there."""
-    moment = time(_raw(word))
+    moment = parse_time(_raw(word))
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", word.text):
         return moment
     return int(datetime.fromisoformat(word.text).replace(hour=12, tzinfo=zone).timestamp())
@@ -227,9 +230,9 @@ def _day(word: Word, zone: tzinfo) -> int:
 
 _READ: Mapping[str, Callable[[Word, tzinfo], Any]] = {
     "tag_id": _tag_id,
-    "boolean": lambda word, _: flag(_raw(word)),
-    "integer": lambda word, _: whole(_raw(word)),
-    "float": lambda word, _: number(_raw(word)),
+    "boolean": lambda word, _: parse_flag(_raw(word)),
+    "integer": lambda word, _: parse_whole(_raw(word)),
+    "float": lambda word, _: parse_number(_raw(word)),
     "date": _day,
     "datetime": _day,
 }

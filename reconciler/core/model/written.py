@@ -1,0 +1,82 @@
+"""Scalars as they are written in YAML, and as messages quote them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Scalar = str | int | float | bool | None
+
+
+class Plain(str):
+    """An unquoted YAML scalar, exactly as written; quoted and block scalars are `str`."""
+
+    __slots__ = ()
+
+
+# What str.isspace knows as blanks, and three more that have no width.
+_BLANKS = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+_BLANKS += "\u2028\u2029\u202f\u205f\u3000" + "\u200b\u2060\ufeff"
+_VISIBLE = {" ": "␠", "\u00a0": "<NBSP>", "\n": "␤", "\r": "␍", "\t": "␉"}
+# Messages cut texts that have more characters.
+_LONGEST = 60
+
+
+def _symbol(char: str) -> str:
+    return _VISIBLE.get(char) or f"<U+{ord(char):04X}>"
+
+
+def trim(text: str) -> tuple[str, str, str]:
+    """The blanks before, the text between, the blanks after."""
+    start = len(text) - len(text.lstrip(_BLANKS))
+    end = max(start, len(text.rstrip(_BLANKS)))
+    return text[:start], text[start:end], text[end:]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 10] + "…" + text[-9:]
+
+
+def quote(text: str) -> str:
+    """The text in single quotes, as people can copy it into a manifest; a long one is cut."""
+    return repr(_cut(text))
+
+
+def quote_visibly(text: str) -> str:
+    """The text in double quotes, with symbols for blanks at its ends and for what does not print; a long one is cut."""
+    text = _cut(text)
+    before, middle, after = trim(text)
+    body = "".join(char if char.isprintable() else _symbol(char) for char in middle)
+    return f'"{"".join(map(_symbol, before))}{body}{"".join(map(_symbol, after))}"'
+
+
+def describe(value: Any) -> str:
+    """What was written, for a message that asks for something else."""
+    if isinstance(value, Plain):
+        return quote_visibly(value)[1:-1]
+    if isinstance(value, str):
+        return f"the text {quote_visibly(value)}"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, Sequence):
+        return "a list"
+    return quote_visibly(str(value))[1:-1]
+
+
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+def is_null(value: Any) -> bool:
+    """Whether a value is null: nothing, or `~` or `null` without quotes."""
+    return value is None or (isinstance(value, Plain) and value in _NULLS)
+
+
+def suggest_quotes(value: Any) -> str:
+    """`a: b` in quotes, for somebody who wrote it without them where a name must stand; empty for what is no such mapping."""
+    if not isinstance(value, Mapping) or len(value) != 1:
+        return ""
+    ((key, item),) = value.items()
+    if not is_null(item) and not isinstance(item, Plain):
+        return ""
+    text = f"{key}: {item or ''}".rstrip()
+    return "'" + text.replace("'", "''") + "'" if len(text) <= _LONGEST else ""
