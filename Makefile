@@ -24,7 +24,7 @@ demo: $(VENV)/ready
 quick: $(VENV)/ready
 	@$(VENV)/bin/ruff check --no-cache .
 	@$(VENV)/bin/mypy --num-workers 2
-	@$(VENV)/bin/python -m pytest -q -n 2 tests/core tests/kinds tests/manifest tests/test_cases.py tests/test_house.py
+	@$(VENV)/bin/python -m pytest -q -n 2 tests/unit/core tests/unit/kinds tests/unit/manifest tests/unit/intercom/search tests/stories/test_cases.py tests/unit/test_house.py
 
 format: $(VENV)/ready
 	@$(VENV)/bin/ruff format .

@@ -14,11 +14,11 @@ from hypothesis import settings
 
 from reconciler.ledger.ledger import Ledger
 from reconciler.sandbox.app import Sandbox
+from tests.desk.route import Clock, Route
+from tests.desk.soak import SOAKS
 from tests.referee.plugin import Referee
-from tests.route import Clock, Route
-from tests.soak import SOAKS
 
-pytest_plugins = ["tests.postgres", "tests.ends"]
+pytest_plugins = ["tests.desk.postgres", "tests.desk.ends"]
 MakeRoute = Callable[..., Route]
 
 

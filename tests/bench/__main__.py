@@ -9,9 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.answers.fuzz import lied_to, prepare, runs
 from tests.bench import cases, remembered
 from tests.bench.cases import Measured
+from tests.properties.fuzz import lied_to, prepare, runs
 
 CASES = cases.CASES | remembered.CASES
 LIES = 2_000

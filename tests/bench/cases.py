@@ -24,8 +24,8 @@ from reconciler.kinds import KINDS
 from reconciler.manifest.load import load
 from reconciler.sandbox.app import Sandbox
 from tests.bench.together import on_git, on_postgres
-from tests.route import Clock, Route
-from tests.together.rounds import Tally
+from tests.desk.route import Clock, Route
+from tests.processes.rounds import Tally
 
 TAGS, COMPANIES = 20, 50
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests import postgres
-from tests.together.rounds import Tally, arena
+from tests.desk import postgres
+from tests.processes.rounds import Tally, arena
 
 
 @contextmanager

@@ -17,9 +17,9 @@ import pytest
 
 from reconciler.sandbox.app import Sandbox
 from reconciler.sandbox.server import serve
-from tests.forkserver import Process, programs
+from tests import ROOT
+from tests.desk.forkserver import Process, programs
 
-ROOT = Path(__file__).parents[2]
 CI = ROOT / "examples/ci"
 ACTION = ROOT / "action.yml"
 BIN = Path(sys.executable).parent

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.ci.conftest import ACTION, CI, ROOT, Repository
+from tests import ROOT
+from tests.ci.conftest import ACTION, CI, Repository
 from tests.ci.hub import Hub
 from tests.ci.test_lint import loaded
 

@@ -6,7 +6,7 @@ import os
 
 from hypothesis import HealthCheck, Phase, settings
 
-from tests.soak import SOAKS, times
+from tests.desk.soak import SOAKS, times
 
 settings.register_profile(
     "house",

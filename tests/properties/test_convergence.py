@@ -9,8 +9,8 @@ from hypothesis import event, given
 
 from reconciler.core.model.outcome import Outcome
 from reconciler.core.plan.document import Document
+from tests.desk.route import Route, changes
 from tests.properties.worlds import World, on_route, worlds
-from tests.route import Route, changes
 
 LINKS = ("owned", "additive", "declared", "exact")
 Subject = tuple[str, str, str | None]

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from reconciler.errors import IntercomError
 from reconciler.sandbox.call import Recorded
+from tests.desk.route import changes
+from tests.desk.soak import times
 from tests.properties.worlds import World, on_route, worlds
-from tests.route import changes
-from tests.soak import times
 
 FAULTS: dict[str, dict[str, Any]] = {
     "html": {"status": 200, "body": b"<html>Sign in</html>", "headers": {"Content-Type": "text/html"}},

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.errors import IntercomError, Invalid
 from tests.conftest import MakeRoute
-from tests.route import changes, lines
+from tests.desk.route import changes, lines
 
 ARCHIVED: dict[str, Any] = {"id": "a1" * 12, "external_id": "25", "archived": True, "name": "Old", "tags": ["vip"]}
 

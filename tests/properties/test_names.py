@@ -13,9 +13,9 @@ from reconciler.core.model.spelling import fold
 from reconciler.core.plan.order import Step
 from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.planfile import planned_manifest
+from tests.desk.route import Route
+from tests.desk.soak import times
 from tests.properties.worlds import LIMITS, Doc, World, on_route, some
-from tests.route import Route
-from tests.soak import times
 
 LONG = "x" * 60
 # Names that one server or another takes for one; those with blanks at their ends nobody can declare.

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.desk.route import Route
 from tests.properties.worlds import Doc, World, on_route, worlds
-from tests.route import Route
 
 SECTIONS = ("attributes", "tags", "companies", "contacts")
 

@@ -14,10 +14,10 @@ from reconciler.core.model.address import LinkName
 from reconciler.core.model.change import Action
 from reconciler.core.model.recorded import GOVERNED, Recorded, Tie
 from reconciler.ledger.ledger import Ledger
-from tests.gates.test_saved_plans import Killed, killed_after, killed_before
+from tests.desk.route import Route, changes
 from tests.properties.test_convergence import carried_along
 from tests.properties.worlds import LIMITS, Doc, World, manifests, on_route, seeds
-from tests.route import Route, changes
+from tests.stories.gates.test_saved_plans import Killed, killed_after, killed_before
 
 PRUNES = st.fixed_dictionaries({"tags": st.sampled_from(("never", "owned", "all")), "companies": st.sampled_from(("never", "owned"))})
 Ids = set[tuple[str, str]]

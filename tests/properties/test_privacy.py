@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from reconciler.cli.apply import _told
 from reconciler.errors import ReconcilerError
 from reconciler.report import RENDERERS
+from tests.desk.route import Route
 from tests.properties.test_faults import FAULTS
 from tests.properties.worlds import Doc, World, on_route, worlds
-from tests.route import Route
 
 SECRETS = {"ann": "annTrillian", "bob": "bobZaphod", "cy": "cyMarvin"}
 NAMES = {"Ann": "Nmcmillan", "Bob": "Nbeeblebrox", "+15550001": "+15559876543", "+15550002": "+15551234567"}

@@ -15,7 +15,7 @@ from reconciler.core.model.live import Live, Snapshot, Workspace
 from reconciler.core.model.policy import Policy
 from reconciler.errors import Mark
 from reconciler.kinds import KINDS
-from tests.soak import times
+from tests.desk.soak import times
 
 TEXTS = st.sampled_from(("", "a", "A", "0", "true", " x", "é", "e\u0301"))
 NUMBERS = st.sampled_from((0, 1, 1.0, 2**53, 2**53 + 1, -1, 1.5))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 
 from reconciler.core.plan.work import Proposal
+from tests.desk.route import Route
 from tests.properties.worlds import Doc, World, on_route, worlds
-from tests.route import Route
 
 NAMING = {"id", "company_id"}
 LISTS = ("tags", "companies")

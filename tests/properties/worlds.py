@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.ledger.ledger import Ledger
 from reconciler.sandbox.app import Sandbox
-from tests.route import WIDE, Clock, Route
+from tests.desk.route import WIDE, Clock, Route
 
 Doc = dict[str, Any]
 Pick = st.DataObject

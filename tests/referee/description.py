@@ -13,6 +13,7 @@ from openapi_core import OpenAPI
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.testing import MockRequest, MockResponse
 
+from tests import ROOT
 from tests.referee.recording import Exchange
 
 VERSION = "2.16"
@@ -31,7 +32,7 @@ def beside(repository: Path) -> Path:
     return repository.parent / NAME
 
 
-DESCRIPTION = beside(Path(__file__).parents[2])
+DESCRIPTION = beside(ROOT)
 
 
 def absent(path: Path) -> str:

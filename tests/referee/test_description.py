@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from reconciler.sandbox.app import Sandbox
+from tests import ROOT
+from tests.desk.calling import Caller
 from tests.referee.description import DESCRIPTION, Description, absent, beside, needs_description
 from tests.referee.recording import LISTED, Exchange, heard, shape, slim
-from tests.sandbox.calling import Caller
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def test_without_the_description_the_reason_names_the_place(tmp_path: Path) -> N
 
 
 def test_the_description_is_never_part_of_the_repository() -> None:
-    root = Path(__file__).parents[2]
+    root = ROOT
     assert not DESCRIPTION.is_relative_to(root)
     assert [path for path in root.rglob("intercom-2.16*") if ".venv" not in path.parts] == []
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import ROOT
+
 pytestmark = pytest.mark.timeout(400)
-ROOT = Path(__file__).parents[2]
 CONFTEST = """
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def pytest_configure(config):
 """
 CALLS = """
 from reconciler.sandbox import Sandbox
-from tests.sandbox.calling import Caller
+from tests.desk.calling import Caller
 
 def calls():
     with Sandbox() as box:

@@ -26,7 +26,7 @@ from intercom import (
 )
 
 from reconciler.sandbox.app import Sandbox
-from tests.sandbox.calling import Caller, filled
+from tests.desk.calling import Caller, filled
 
 SEED = {
     "tags": [{"name": "vip"}],

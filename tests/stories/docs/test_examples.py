@@ -1,0 +1,51 @@
+"""The examples: they are planned, they converge, and the demo shows the main job."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reconciler.manifest.read import read_manifest
+from tests import ROOT
+from tests.conftest import MakeRoute
+from tests.desk.route import Route
+from tests.stories.docs.pages import EXAMPLES, surroundings
+
+
+@pytest.mark.parametrize("name", ["quickstart/intercom", "agency"])
+def test_an_example_is_planned_on_an_empty_workspace_and_converges(name: str, route: MakeRoute) -> None:
+    told = route()
+    found = told.document(EXAMPLES / name)
+    assert found["changes"]
+    assert found["refused"] == []
+    assert {outcome.status for outcome in told.converge(EXAMPLES / name)} == {"applied"}
+    assert told.document(EXAMPLES / name)["changes"] == []
+
+
+def test_an_example_has_every_kind_and_most_words(route: MakeRoute) -> None:
+    told: Route = route()
+    manifest = read_manifest([str(EXAMPLES / "agency")])
+    assert manifest.sections == {kind.section for kind in told.kinds}
+
+
+def test_the_demo_runs_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    before = sorted(EXAMPLES.rglob("*"))
+    around = surroundings(tmp_path, TMPDIR=str(tmp_path))
+    done = subprocess.run(["bash", EXAMPLES / "quickstart/demo.sh"], cwd=ROOT, env=around, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No changes. The workspace is as declared." in done.stdout
+    assert sorted(EXAMPLES.rglob("*")) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_fails_when_a_command_ends_otherwise(tmp_path: Path) -> None:
+    broken = tmp_path / "bin" / "reconciler"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    broken.chmod(0o755)
+    around = {**surroundings(tmp_path), "PATH": f"{broken.parent}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", EXAMPLES / "quickstart/demo.sh"], env=around, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (1, "demo: this ended with 1, 0 was expected\n")

@@ -1,0 +1,106 @@
+"""On GitHub what is wrong stands at its line in the change request; elsewhere nothing of the kind is printed."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.errors import Mark
+from reconciler.report.annotations import annotation
+from tests.stories.gates.conftest import Bench
+
+TWO = "policy: {limits: {deletes: 0}}\ntags:\n  - {name: vip, state: absent}\n  - {name: old, state: absent}\n"
+
+
+@pytest.fixture
+def github(bench: Bench) -> Bench:
+    bench.patch.setenv("GITHUB_ACTIONS", "true")
+    bench.seed(tags=["vip", "old"], contacts=[{"external_id": "25"}])
+    return bench
+
+
+def annotated(bench: Bench) -> list[str]:
+    return [line for line in (bench.out + bench.err).splitlines() if line.startswith("::")]
+
+
+@pytest.mark.parametrize("value", [None, "", "false"])
+def test_elsewhere_there_are_none(value: str | None, bench: Bench) -> None:
+    if value is not None:
+        bench.patch.setenv("GITHUB_ACTIONS", value)
+    bench.seed(tags=["vip", "old"])
+    assert bench.plan(m=TWO) == 3
+    assert bench("validate", "m.yaml", m="tags:\n") == 65
+    assert "::" not in bench.out + bench.err
+
+
+def test_a_refusal_stands_at_the_first_change_that_it_stops(github: Bench) -> None:
+    assert github.plan(m=TWO) == 3
+    [line] = annotated(github)
+    assert line.startswith("::error file=m.yaml,line=4::limits.deletes: 2 tags and companies deleted")
+    assert line in github.err.splitlines()
+
+
+@pytest.mark.parametrize("verb", [("validate",), ("plan",), ("apply", "--auto-approve")])
+def test_every_mistake_stands_at_its_line(verb: tuple[str, ...], github: Bench) -> None:
+    assert github(verb[0], "m.yaml", *verb[1:], m="tags: [vip]\ncontacts:\n  - {external_id: '25', nmae: x}\n  - {tags: [vpi]}\n") == 65
+    lines = annotated(github)
+    assert [line.partition("::")[2].partition("::")[0] for line in lines] == ["error file=m.yaml,line=3", "error file=m.yaml,line=4"]
+    assert "did you mean name?" in lines[0]
+
+
+def test_a_refused_apply_has_no_line_and_is_told_all_the_same(github: Bench) -> None:
+    github.plan(m=TWO)
+    assert github("apply", "plan.json") == 3
+    assert [line[:9] for line in annotated(github)] == ["::error::"]
+
+
+def test_an_unexplained_change_stands_at_its_line(github: Bench) -> None:
+    text = "policy: {links: exact}\ntags: [vip, {name: old}]\ncontacts:\n  - {external_id: '25', tags: [vip]}\n"
+    github.commit(m=text)
+    github.seed(contacts=[{"external_id": "25", "tags": ["vip", "old"]}])
+    assert github.plan("--base", "HEAD", "--fail-on", "unexplained") == 3
+    assert annotated(github) == ["::error file=m.yaml,line=4::unexplained: nothing that was written says this"]
+    assert github.plan("--base", "HEAD") == 2
+    assert annotated(github) == []
+
+
+def test_ten_are_enough(github: Bench) -> None:
+    assert github("validate", "m.yaml", m="contacts:\n" + "".join(f"  - {{external_id: '{n}', nmae{n}: x}}\n" for n in range(50))) == 65
+    assert len(annotated(github)) == 10
+
+
+def test_one_mistake_in_many_places_is_one(github: Bench) -> None:
+    assert github("validate", "m.yaml", m="contacts:\n" + "  - {external_id: '1', emial: x}\n" * 50) == 65
+    assert annotated(github) == [
+        "::error file=m.yaml,line=2::unknown key 'emial'; did you mean email? (in 50 places, also at m.yaml:3:24, m.yaml:4:24)"
+    ]
+
+
+def test_no_name_of_a_file_or_a_thing_can_add_a_command(github: Bench) -> None:
+    name = "a%0A::warning::b,line=9:c.yaml"
+    evil = 'tags: [{name: "x%0A::error::y##[error]z", state: absent}]\n'
+    github.seed(tags=["x%0A::error::y##[error]z"])
+    github.write(name, "policy: {limits: {deletes: 0}}\n" + evil)
+    assert github("plan", name) == 0
+    [line] = annotated(github)
+    assert line.startswith("::error file=a%250A%3A%3Awarning%3A%3Ab%2Cline=9%3Ac.yaml,line=2::")
+    assert "##[" not in github.out + github.err
+
+
+def test_addresses_in_them_are_masked(github: Bench) -> None:
+    text = "policy: {missing_contacts: error}\ncontacts:\n  - {email: wash.hoban@serenity.example}\n"
+    assert github.plan(m=text) == 3
+    assert github("validate", "m.yaml", m="contacts:\n  - {email: wash.hoban@serenity.example}\n" * 1 + "tags: [x, X]\n") == 65
+    text += "  - {email: WASH.hoban@serenity.example}\n"
+    assert github("validate", "m.yaml", m=text) == 65
+    assert annotated(github)
+    assert "hoban" not in (github.out + github.err).lower()
+
+
+def test_what_a_message_quotes_is_harmless() -> None:
+    told = annotation("\x1b[31mred##[group]x\nsecond %0A wash@serenity.example", Mark("a.yaml", 3, 1))
+    assert told == "::error file=a.yaml,line=3::\\x1b[31mred#\\#[group]x%0Asecond %250A w***@serenity.example"
+
+
+def test_the_name_of_a_file_is_as_harmless_as_everything_else() -> None:
+    line = annotation("wrong", Mark("a\x1b[2J\u202e,b:c\n::error ##[group].yaml", 3))
+    assert line == r"::error file=a\x1b[2J\u202e%2Cb%3Ac\n%3A%3Aerror #\#[group].yaml,line=3::wrong"

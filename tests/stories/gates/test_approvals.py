@@ -1,0 +1,381 @@
+"""Gates in the hands of people: what a deletion would touch, the approval that lets exactly it pass, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.stories.gates.conftest import Bench
+
+MANY = {
+    "tags": ["vip", "promo"],
+    "contacts": [{"external_id": f"p{n:03}", "tags": ["promo"]} for n in range(600)],
+    "conversations": [{"tags": ["promo"], "count": 50}],
+    "content": [{"tags": ["promo"], "count": 4}],
+}
+GONE = "workspace: {app_id: sandbox1}\ntags: [vip, {name: promo, state: absent}]\n"
+
+
+@pytest.fixture
+def many(bench: Bench) -> Bench:
+    bench.seed(**MANY)
+    return bench
+
+
+def more(bench: Bench, number: int) -> None:
+    """So many more people carry the tag."""
+    bench.seed(contacts=[{"external_id": f"q{n:03}", "tags": ["promo"]} for n in range(number)])
+
+
+def test_the_plan_says_whom_a_deletion_touches_and_where(many: Bench) -> None:
+    assert many.plan("--report", "markdown=plan.md", m=GONE) == 3
+    assert "tag/promo (600 people)" in many.out
+    assert "in use: 600 contacts, at least 0 companies, 50 conversations, 4 content items, tickets cannot be counted" in many.out
+    assert "600 people" in (many.folder / "plan.md").read_text(encoding="utf-8")
+    [change] = many.saved()["changes"]
+    assert change["people"] == 600
+    assert change["uses"] == {"contacts": 600, "companies": 0, "conversations": 50, "content items": 4}
+    assert many.gates() == ["limits.people"]
+    assert many.word().endswith(":600")
+
+
+def test_it_is_refused_until_it_is_approved(many: Bench) -> None:
+    many.plan(m=GONE)
+    word = many.word()
+    assert many("apply", "plan.json") == 3
+    assert f"--approve {word}" in many.err
+    assert many.writes == []
+    assert many("apply", "plan.json", "--approve", word) == 0
+    assert [path.rpartition("/")[0] for path in many.written()] == ["DELETE /tags"]
+    assert many.plan(m=GONE) == 0
+
+
+def test_plan_and_an_unasked_apply_take_it_too(many: Bench) -> None:
+    many.plan(m=GONE)
+    word = many.word()
+    assert many.plan("--approve", word) == 2
+    assert "would be refused, and is approved" in many.out
+    assert many("apply", "plan.json") == 3, "an approval is given to the run that writes"
+    assert many("apply", "plan.json", "--approve", word) == 0
+
+
+def test_an_approval_of_the_plan_before_lets_no_other_one_pass(many: Bench) -> None:
+    many.plan(m=GONE)
+    word = many.word()
+    many.plan(m="workspace: {app_id: sandbox1}\ntags: [{name: vip, state: absent}, {name: promo, state: absent}]\n")
+    assert many.word() != word
+    assert many("apply", "plan.json", "--approve", word) == 3
+    assert many("apply", "m.yaml", "--auto-approve", "--approve", word) == 3
+    assert many.writes == []
+
+
+def test_an_approval_is_for_one_workspace(many: Bench) -> None:
+    many.plan(m="tags: [vip, {name: promo, state: absent}]\n")
+    word = many.word()
+    many.seed(app={"id_code": "other1"})
+    many.box.ws.prepare()
+    many.plan()
+    assert many.word() != word
+
+
+def test_an_approval_is_for_one_id(many: Bench) -> None:
+    """The tag was deleted and made again by somebody: it is another tag, of which nobody approved the deletion."""
+    many.plan(m=GONE)
+    word = many.word()
+    (tag,) = (tag for tag in many.box.ws.store.table("tag").in_order() if tag["name"] == "promo")
+    many.box.ws.store.drop("tag", tag["id"])
+    many.seed(tags=["promo"], contacts=[{"external_id": f"p{n:03}", "tags": ["promo"]} for n in range(600)])
+    many.plan()
+    assert many.word() != word
+    assert many.plan("--approve", word) == 3
+
+
+@pytest.mark.parametrize(("number", "code"), [(30, 0), (31, 3)])
+def test_five_percent_more_people_than_approved_pass_and_one_more_does_not(number: int, code: int, many: Bench) -> None:
+    many.plan(m=GONE)
+    word = many.word()
+    more(many, number)
+    assert many("apply", "plan.json", "--approve", word) == code
+    assert len(many.writes) == (1 if code == 0 else 0)
+    assert f":{600 + number}" in many.err or code == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(30, 0), (31, 3)])
+def test_a_plan_that_was_approved_when_it_was_made_is_held_to_the_same_five_percent(number: int, code: int, many: Bench) -> None:
+    many.plan(m=GONE)
+    word = many.word()
+    assert many.plan("--approve", word) == 2
+    more(many, number)
+    assert many("apply", "plan.json", "--approve", word) == code
+
+
+@pytest.mark.parametrize("lacks", ["read_conversations", "read_content"])
+def test_what_the_token_may_not_read_is_unknown_and_needs_the_approval(lacks: str, bench: Bench) -> None:
+    bench.seed(tags=["vip", "promo"])
+    where = {"read_conversations": "conversations", "read_content": "content items"}[lacks]
+    bench.box.tokens["sandbox"] = frozenset({lacks})
+    assert bench.plan(m=GONE) == 3
+    assert f"{where}: unknown" in bench.out
+    assert bench.gates() == ["unknown"]
+    assert bench.saved()["changes"][0]["uses"][where] is None
+    assert bench("apply", "plan.json") == 3
+    assert bench.writes == []
+    assert bench("apply", "plan.json", "--approve", bench.word()) == 0
+    assert len(bench.writes) == 1
+
+
+def test_content_is_counted_under_older_versions_of_the_api_too(many: Bench) -> None:
+    """GET /content/search is new in 2.16."""
+    assert many.plan("--api-version", "2.15", m=GONE) == 3
+    assert many.saved()["changes"][0]["uses"]["content items"] == 4
+    assert many.gates() == ["limits.people"]
+
+
+def test_a_number_of_people_that_was_unknown_when_it_was_approved_is_not_any_number(many: Bench) -> None:
+    fault = many.box.faults.add("POST", "^/contacts/search$", status=400, code="parameter_invalid", times=1)
+    many.plan(m=GONE)
+    assert fault.hits == 1
+    assert many.gates() == ["unknown"]
+    assert many.word().endswith(":0")
+    assert many("apply", "plan.json", "--approve", many.word()) == 3
+    assert many.writes == []
+
+
+def test_the_word_covers_all_that_is_refused_together(many: Bench) -> None:
+    text = "policy: {limits: {deletes: 0, attaches: 0}}\ntags: [vip, {name: promo, state: absent}]\n"
+    text += "contacts: [{external_id: p000, tags: [vip]}]\n"
+    many.plan(m=text)
+    assert many.gates() == ["limits.attaches", "limits.deletes", "limits.people"]
+    assert many("apply", "plan.json", "--approve", many.word()) == 0
+    assert len(many.writes) == 2
+
+
+def test_what_no_approval_lifts_has_none(bench: Bench) -> None:
+    bench.seed(tags=["vip", "promo"])
+    text = "workspace: {app_id: other}\ntags: [vip, {name: promo, state: absent}]\ncontacts: [{external_id: x, missing: error}]\n"
+    bench.plan(m=text)
+    assert {refusal["approve"] for refusal in bench.saved()["refused"]} == {None}
+    assert "--approve" not in bench.out
+
+
+# ---- the policy of the base branch
+
+
+LOOSE = "policy: {limits: {deletes: 5, people: 9999}}\n"
+BASE = "policy: {limits: {deletes: 0}}\n"
+
+
+def test_a_change_that_raises_the_limits_and_deletes_in_one_go_is_refused(many: Bench) -> None:
+    many.write("base.yaml", BASE)
+    assert many.plan("--policy", "base.yaml", m=LOOSE + GONE) == 3
+    assert many.gates()[0] == "policy"
+    assert "limits.deletes: 5 (allowed: 0)" in many.out
+    assert "limits.people: 9999 (allowed: 500)" in many.out
+    assert {"limits.deletes", "limits.people"} <= set(many.gates())
+    # With all its approvals it is still refused: a policy is changed in a change of its own.
+    for command in (("apply", "plan.json"), ("apply", "m.yaml", "--auto-approve")):
+        assert many(*command, "--policy", "base.yaml", "--approve", many.word()) == 3
+    assert many.writes == []
+
+
+def test_what_is_stricter_than_the_policy_file_counts_and_is_the_first_line(bench: Bench) -> None:
+    bench.seed(tags=["promo"])
+    bench.write("base.yaml", "policy: {limits: {deletes: 7}}\n")
+    assert bench.plan("--policy", "base.yaml", m="policy: {limits: {deletes: 0}}\n" + GONE) == 3
+    assert bench.gates() == ["limits.deletes"]
+    told = [line for line in bench.out.splitlines() if line]
+    assert "policy" in told[1]
+    assert "limits.deletes: 7 -> 0" in told[2]
+
+
+@pytest.mark.parametrize(
+    ("base", "here"),
+    [
+        ("{limits: {people: 10}}", "{limits: {people: 10%}}"),
+        ("{limits: {people: 10%}}", "{limits: {people: 10}}"),
+        ("{limits: {people: 10%}}", "{limits: {people: 11%}}"),
+        ("{links: additive}", "{links: declared}"),
+        ("{links: declared}", "{links: exact}"),
+        ("{missing_contacts: error}", "{missing_contacts: skip}"),
+        ("{missing_contacts: skip}", "{missing_contacts: create}"),
+        ("{undeclared_tags: report}", "{undeclared_tags: ignore}"),
+    ],
+)
+def test_looser_is_refused_and_the_way_back_is_not(base: str, here: str, bench: Bench) -> None:
+    bench.write("base.yaml", f"policy: {base}\n")
+    assert bench.plan("--policy", "base.yaml", m=f"policy: {here}\ntags: []\n") == 3
+    assert bench.gates() == ["policy"]
+    bench.write("base.yaml", f"policy: {here}\n")
+    turned = "limits" in base and base.count("%") + here.count("%") == 1
+    assert bench.plan("--policy", "base.yaml", m=f"policy: {base}\ntags: []\n") == (3 if turned else 0)
+
+
+def entry(word: str, expires: str = "2100-01-01") -> Mapping[str, Any]:
+    digest, _, people = word.partition(":")
+    return {"hash": digest, "people": int(people), "reason": "It ended", "by": "Inara Serra", "expires": expires}
+
+
+@pytest.mark.parametrize(("expires", "code"), [("2100-01-01", 0), ("2020-01-01", 3)])
+def test_an_approval_in_the_policy_file_counts_until_it_expires(expires: str, code: int, many: Bench) -> None:
+    many.write("base.yaml", "policy: {}\n")
+    many.plan("--policy", "base.yaml", m=GONE)
+    many.write("base.yaml", {"policy": {}, "approvals": [entry(many.word(), expires)]})
+    assert many("apply", "plan.json", "--policy", "base.yaml") == code
+    assert len(many.writes) == (1 if code == 0 else 0)
+
+
+def test_an_approval_in_the_manifest_counts_only_without_a_policy_file(many: Bench) -> None:
+    import yaml
+
+    many.write("base.yaml", "policy: {}\n")
+    many.plan(m=GONE)
+    approved = {**yaml.safe_load(GONE), "approvals": [entry(many.word())]}
+    assert many.plan("--policy", "base.yaml", m=approved) == 3
+    assert many("apply", "plan.json", "--policy", "base.yaml") == 3
+    assert many.writes == []
+    assert many.plan() == 2
+    assert many("apply", "plan.json") == 0
+
+
+def test_an_approval_of_fewer_people_than_there_are_does_not_count(many: Bench) -> None:
+    many.plan(m=GONE)
+    digest = many.word().partition(":")[0]
+    assert many.plan("--approve", f"{digest}:500") == 3
+    assert many.plan("--approve", f"{digest}:572") == 2
+
+
+@pytest.mark.parametrize("word", ["", "1a2b3c4d5e6f", *(f"1a2b3c4d5e6f:{n}" for n in ("", "-1", "1.5", "٣")), "1A2B3C4D5E6F:1"])
+def test_a_malformed_approval_is_wrong_usage(word: str, bench: Bench) -> None:
+    assert bench.plan("--approve", word, m=GONE) == 64
+    assert bench.box.requests == []
+
+
+# ---- protect
+
+
+@pytest.mark.parametrize("state", ["absent", "archived"])
+def test_what_is_protected_is_not_lost_whatever_is_approved(state: str, bench: Bench) -> None:
+    bench.seed(tags=["promo"], contacts=[{"external_id": "25"}])
+    limits = "policy: {limits: {contact_deletes: 9}}\n"
+    text = limits + f"contacts: [{{external_id: '25', state: {state}, protect: true}}]\n"
+    assert bench.plan(m=text) == 3
+    assert bench.gates() == ["protect"]
+    assert bench("apply", "plan.json") == 3
+    assert bench.writes == []
+    assert bench.plan(m=text.replace(", protect: true", "")) == 2
+
+
+# ---- numbers
+
+
+GONE_LINK = "{tag: vip, state: absent}"
+
+
+def people(number: int) -> Mapping[str, Any]:
+    return {"tags": ["vip"], "contacts": [{"external_id": f"p{n:02}", "tags": ["vip"]} for n in range(number)]}
+
+
+def detaching(live: int, number: int, limits: str) -> str:
+    """All are declared; so many of them lose the tag."""
+    entries = "".join(f"  - {{external_id: p{n:02}, tags: [{GONE_LINK if n < number else 'vip'}]}}\n" for n in range(live))
+    return f"policy: {{limits: {{{limits}}}}}\ntags: [vip]\ncontacts:\n{entries}"
+
+
+@pytest.mark.parametrize(
+    ("live", "losing", "limits", "gates"),
+    [
+        (9, 9, "people: 20%", []),
+        (10, 2, "people: 20%", []),
+        (10, 3, "people: 20%", ["limits.people"]),
+        (10, 3, "people: 2", ["limits.people"]),
+        (9, 3, "people: 2", ["limits.people"]),
+        (10, 3, "detaches: 20%", ["limits.detaches"]),
+        (9, 9, "detaches: 20%", []),
+        (20, 3, "people: 0%", ["limits.people"]),
+        (20, 20, "people: 100%", []),
+    ],
+)
+def test_a_percentage_counts_from_ten_up_and_a_number_always(live: int, losing: int, limits: str, gates: list[str], bench: Bench) -> None:
+    bench.seed(**people(live))
+    assert bench.plan(m=detaching(live, losing, limits)) == (3 if gates else 2)
+    assert bench.gates() == gates
+
+
+def test_a_percentage_is_of_all_contacts_live_not_of_those_declared(bench: Bench) -> None:
+    bench.seed(**people(30))
+    assert bench.plan(m=detaching(10, 5, "people: 20%")) == 2
+    assert bench.plan(m=detaching(10, 7, "people: 20%")) == 3
+    assert "of 30" in bench.out
+
+
+def test_calls_are_counted_listed_and_capped(bench: Bench) -> None:
+    bench.seed(tags=["vip"], contacts=[{"external_id": "25"}, {"email": "wash@serenity.example"}])
+    text = "tags: [vip, new]\ncontacts: [{external_id: '25', tags: [vip, new]}, {email: wash@serenity.example, name: Hoban, tags: [new]}]\n"
+    assert bench.plan("--calls", "--report", "json=calls.json", m=text) == 2
+    listed = bench.saved("calls.json")["calls"]
+    assert len(listed) == bench.saved()["cost"]["calls"] == sum(bench.saved()["cost"]["routes"].values())
+    assert not any("wash@" in call or "Hoban" in call for call in listed)
+    assert bench.plan("--max-calls", str(len(listed))) == 2
+    assert bench.plan("--max-calls", str(len(listed) - 1)) == 3
+    assert bench.gates() == ["max-calls"]
+    assert bench("apply", "plan.json", "--max-calls", str(len(listed))) == 3, "the plan itself was refused"
+    assert bench.plan() == 2
+    assert bench("apply", "plan.json", "--max-calls", str(len(listed) - 1)) == 3
+    assert bench.written() == []
+    assert bench("apply", "plan.json", "--max-calls", str(len(listed))) == 0
+    assert f"Calls: {len(listed)} planned, {len(listed)} made." in bench.out
+
+
+def test_the_calls_are_shown_as_text_too(bench: Bench) -> None:
+    assert bench("plan", "m.yaml", "--calls", m="tags: [vip]\n") == 0
+    assert "POST /tags" in bench.out
+
+
+# ---- an approval that does not count says so
+
+
+def _approval(word: str, people: int, expires: str) -> str:
+    return f"approvals: [{{hash: '{word.partition(':')[0]}', people: {people}, reason: over, by: Inara, expires: {expires}}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("people", "expires", "why"),
+    [
+        (600, "2026-01-01", "the approval by Inara expired at 2026-01-01T00:00:00Z"),
+        (500, "2999-12-31", "the approval by Inara covers 500 people, and this touches 600"),
+    ],
+)
+def test_an_approval_of_these_changes_that_does_not_count_says_why(people: int, expires: str, why: str, many: Bench) -> None:
+    assert many.plan(m=GONE) == 3
+    committed = _approval(many.word(), people, expires)
+    assert many.plan(m=GONE + committed) == 3
+    assert many.out.count(why) == 1
+    # The saved plan says it once more, and no more than once.
+    assert many("apply", "plan.json") == 3
+    assert many.err.count(why) == 1
+    assert many("apply", "m.yaml", "--auto-approve") == 3
+    assert many.err.count(why) == 1
+    assert many.writes == []
+
+
+def test_an_approval_of_fewer_people_on_the_command_line_says_so(many: Bench) -> None:
+    many.plan(m=GONE)
+    short = many.word().replace(":600", ":500")
+    for command in (("plan", "m.yaml"), ("apply", "plan.json"), ("apply", "m.yaml", "--auto-approve")):
+        many(*command, "--approve", short)
+        assert f"--approve {short} covers fewer people than the 600 that this touches" in many.out + many.err
+    assert many.writes == []
+
+
+def test_an_approval_of_the_manifest_under_a_policy_file_says_where_it_would_count(many: Bench) -> None:
+    many.plan(m=GONE)
+    many.write("base.yaml", "policy: {links: owned}\n")
+    assert many.plan("--policy", "base.yaml", m=GONE + _approval(many.word(), 600, "2999-12-31")) == 3
+    assert "stands in the manifest, and under --policy only those of that file count" in many.out
+
+
+def test_an_approval_of_other_changes_says_nothing(many: Bench) -> None:
+    assert many.plan(m=GONE + _approval("0123456789ab:600", 600, "2026-01-01")) == 3
+    assert "Inara" not in many.out

@@ -1,0 +1,289 @@
+"""A saved plan can be cut off anywhere and applied again: both runs together do what the plan says, once, and edits are refused."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.core.model.outcome import Outcome
+from reconciler.core.plan.approvals import NO_RULES, Rules
+from reconciler.core.plan.document import Document
+from reconciler.core.plan.gates import Approval
+from reconciler.core.plan.saved import saved, seal
+from reconciler.errors import Invalid, Refused
+from reconciler.manifest.read import read_manifest
+from reconciler.sandbox.app import Sandbox
+from reconciler.sandbox.call import Call, Reply
+from reconciler.workflow.apply import carry_out, prepare
+from reconciler.workflow.plan import propose
+from reconciler.workflow.planfile import planned_manifest, read_plan
+from tests.conftest import MakeRoute
+from tests.desk.route import Route, changes
+from tests.stories.gates.conftest import Bench
+
+SEED = {
+    "tags": ["vip", "Beta", "promo"],
+    "companies": [{"company_id": "6", "name": "Red"}, {"company_id": "7"}],
+    "contacts": [
+        {"external_id": "25", "name": "Wash", "tags": ["vip", "promo"], "companies": ["7"]},
+        {"external_id": "26", "name": "Zoe", "tags": ["promo"]},
+        {"external_id": "27", "tags": ["Beta"]},
+    ],
+}
+# One change of every action but unarchive; two of them are over a limit.
+MANIFEST = """
+policy: {links: declared, limits: {deletes: 0, archives: 0}}
+tags: [vip, new, {name: beta-2026, renamed_from: Beta}, {name: promo, state: absent}]
+companies:
+  - {company_id: '6', name: Blue Sun, tags: [vip]}
+  - {company_id: '8', name: Fresh}
+contacts:
+  - {external_id: '25', name: Hoban, tags: [new], companies: ['6', '8']}
+  - {external_id: '26', name: Zoe Washburne, tags: [vip, new]}
+  - {external_id: '27', state: archived}
+  - {external_id: '28', missing: create, name: River, tags: [beta-2026]}
+"""
+IDS = re.compile(r"[0-9a-f]{24}|(?<=/)\d+")
+
+
+class Killed(BaseException):
+    """The process is gone: nothing catches this."""
+
+
+def approving(found: Document) -> Rules:
+    words = {refusal["approve"] for refusal in found["refused"]} | set(found["approved"])
+    return Rules(given=tuple(Approval(word.partition(":")[0], int(word.partition(":")[2])) for word in words))
+
+
+def apply(told: Route, found: Document, rules: Rules) -> list[Outcome]:
+    manifest = planned_manifest(found)
+    with told.session() as session:
+        return list(carry_out(session, prepare(session, found, manifest, rules), threading.Event()))
+
+
+def plan(told: Route, path: Path, rules: Rules = NO_RULES) -> Document:
+    with told.session() as session:
+        planned = propose(session, read_manifest([str(path)]), rules=rules)
+    return saved(told.kinds, planned.plan, "salt")
+
+
+def written(told: Route) -> Counter[str]:
+    """The writes that were carried out, ids left away."""
+    return Counter(f"{w.method} {IDS.sub('*', w.path)}" for w in told.box.writes if w.status < 400)
+
+
+@contextmanager
+def killed_before(told: Route, number: int) -> Iterator[None]:
+    """The connection and we die before so many writes and one have arrived."""
+
+    left, lock = [number], threading.Lock()
+
+    def kill() -> None:
+        with lock:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+
+    for method in ("POST", "PUT", "DELETE"):
+        told.box.faults.add(method, READS_NOT, run=kill, times=None)
+    yield
+    told.box.faults.clear()
+
+
+READS_NOT = "(?<!/search)(?<!/list)$"
+
+
+@contextmanager
+def killed_after(told: Route, number: int) -> Iterator[None]:
+    """We die after so many writes and one were carried out, and never see the answer."""
+    seen: list[str] = []
+    lock = threading.Lock()
+
+    def watch(box: Sandbox, call: Call, reply: Reply | None) -> None:
+        found = box.routes.find(call.method, call.path)
+        if box is told.box and call.method != "GET" and not (found and found[0].reads):
+            with lock:
+                seen.append(call.path)
+                if len(seen) > number:
+                    raise Killed
+
+    Sandbox.watchers.append(watch)
+    try:
+        yield
+    finally:
+        Sandbox.watchers.remove(watch)
+
+
+Kill = Callable[[Route, int], Any]
+
+
+def touch(told: Route) -> None:
+    """Somebody writes what nobody claims: on every contact, company, and beside them."""
+    store = told.box.ws.store
+    for number, person in enumerate(list(store.table("contact").in_order())):
+        store.put("contact", {**person, "phone": f"+1555000{number:04}", "custom_attributes": {"seen": number}, "updated_at": 1})
+    for company in list(store.table("company").in_order()):
+        store.put("company", {**company, "website": "https://elsewhere.example", "size": 99})
+    told.box.seed({"tags": ["theirs"], "contacts": [{"external_id": "somebody"}]})
+
+
+@pytest.fixture
+def undisturbed(route: MakeRoute) -> Counter[str]:
+    told = route(SEED, ledger=True)
+    found = plan(told, told.manifest(MANIFEST))
+    assert {o.status for o in apply(told, found, approving(found))} == {"applied"}
+    return written(told)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "approved"), [(True, True), (False, False)], ids=["memory, approved when planned", "no memory, approved when applied"]
+)
+@pytest.mark.parametrize("kill", [killed_before, killed_after])
+def test_killed_after_any_call_it_finishes_with_the_writes_of_the_plan(
+    kill: Kill, approved: bool, ledger: bool, undisturbed: Counter[str], route: MakeRoute
+) -> None:
+    for number in range(undisturbed.total()):
+        told = route(SEED, ledger=ledger)
+        path = told.manifest(MANIFEST)
+        found = plan(told, path)
+        rules = approving(found)
+        if approved:
+            found = plan(told, path, rules)
+            assert found["refused"] == []
+        with kill(told, number), pytest.raises(Killed):
+            apply(told, found, rules)
+        touch(told)
+        assert {o.status for o in apply(told, found, rules)} <= {"applied"}, number
+        assert written(told) == undisturbed, number
+        told.box.forget_requests()
+        assert apply(told, found, rules) == []
+        assert written(told) == Counter()
+        assert changes(told.document(path)) == []
+        if told.ledger:
+            told.ledger.close()
+
+
+def test_what_is_left_of_it_is_not_applied_without_the_approval(route: MakeRoute) -> None:
+    told = route(SEED)
+    found = plan(told, told.manifest(MANIFEST))
+    with killed_after(told, 3), pytest.raises(Killed):
+        apply(told, found, approving(found))
+    told.box.forget_requests()
+    with pytest.raises(Refused):
+        apply(told, found, NO_RULES)
+    assert written(told) == Counter()
+
+
+@pytest.mark.parametrize("number", [5, 26])
+def test_unclaimed_fields_of_everybody_may_move_before_it_is_applied(number: int, bench: Bench) -> None:
+    people = [{"external_id": f"p{n:02}", "name": "Old", "tags": ["promo"]} for n in range(number)]
+    bench.seed(tags=["vip", "promo"], contacts=people)
+    entries = [{"external_id": f"p{n:02}", "name": "New", "tags": ["vip", {"tag": "promo", "state": "absent"}]} for n in range(number)]
+    assert bench.plan(m={"tags": ["vip", "promo"], "contacts": entries}) == 2
+    bench.seed(tags=["theirs"], contacts=[{**one, "name": "Old", "phone": "+15550001", "tags": ["theirs"]} for one in people])
+    assert bench("apply", "plan.json") == 0
+    assert len([write for write in bench.writes if write.startswith("PUT /contacts/")]) == number
+    assert {person["phone"] for person in bench.box.ws.store.table("contact").in_order()} == {"+15550001"}
+
+
+def leaves(found: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    items = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+    for key, value in items:
+        yield (*path, key)
+        yield from leaves(value, (*path, key))
+
+
+def edited(found: Any, path: tuple[Any, ...]) -> Any:
+    copy = json.loads(json.dumps(found))
+    place = copy
+    for key in path[:-1]:
+        place = place[key]
+    value = place[path[-1]]
+    place[path[-1]] = not value if isinstance(value, bool) else 1 if value in (None, 0) else None
+    return copy
+
+
+def test_an_edit_anywhere_is_refused(bench: Bench) -> None:
+    bench.seed(**SEED)
+    bench.plan(m=MANIFEST)
+    found = bench.saved()
+    paths = [path for path in leaves(found) if path != ("applicable",)]
+    assert len(paths) > 100
+    for path in paths:
+        bench.write("edited.json", json.dumps(edited(found, path)))
+        with pytest.raises(Invalid):
+            read_plan(bench.folder / "edited.json")
+    without = {key: value for key, value in found.items() if key not in ("applicable", "seal")}
+    for text in (json.dumps(without), json.dumps({**found, "applicable": False}), json.dumps(found)[:-10], "[]", "null", "", "{"):
+        bench.write("edited.json", text)
+        assert bench("apply", "edited.json") == 65, text
+    assert bench.writes == []
+
+
+def without_digests(found: Document) -> None:
+    for field in (field for change in found["changes"] for field in change["fields"]):
+        field.pop("before_digest", None)
+
+
+def with_values(found: Document) -> None:
+    for change in found["changes"]:
+        change["fields"] = [{"path": f["path"], "before": None, "after": 1, "cause": None} for f in change["fields"]]
+
+
+def names(*paths: object) -> Callable[[Document], object]:
+    return lambda found: found["manifest"].update(paths=list(paths))
+
+
+ODD: tuple[Callable[[Document], object], ...] = (
+    without_digests,
+    lambda found: found.pop("notes"),
+    lambda found: found.update(files=None),
+    with_values,
+    names(),
+    names(1),
+    names("a\0.yaml"),
+    names("\ud800.yaml"),
+    names(""),
+    names("-"),
+    names("m.yaml", None),
+    lambda found: found["manifest"].update(paths="m.yaml"),
+    lambda found: found["manifest"].update(digest=7),
+    lambda found: found["manifest"].pop("paths"),
+    lambda found: found["manifest"].pop("digest"),
+    lambda found: found.pop("salt"),
+    lambda found: found.update(salt=1),
+    lambda found: found.update(files=["m.yaml"]),
+    lambda found: found.update(files={"m.yaml": 1}),
+    lambda found: found.update(approved=1),
+    lambda found: found.update(scope={"target": [1]}),
+    lambda found: found.update(as_declared={"tag/vip": 1}),
+    lambda found: found["changes"][0].update(id_digest=1),
+)
+
+
+@pytest.mark.parametrize("edit", ODD)
+def test_a_plan_that_was_sealed_anew_without_what_it_needs_is_no_plan(edit: Callable[[Document], object], bench: Bench) -> None:
+    """Somebody else's program may write one, seal and all: it is refused in a sentence, never an internal error."""
+    bench.seed(companies=[{"company_id": "6", "name": "Red"}])
+    assert bench.plan(m="companies: [{company_id: '6', name: Blue}]\n") == 2
+    found = bench.saved()
+    edit(found)
+    bench.write("odd.json", json.dumps({**found, "seal": seal(found)}))
+    assert bench("apply", "odd.json") == 65
+    assert "internal error" not in bench.err
+    assert bench.writes == []
+
+
+def test_another_layout_of_the_same_plan_is_the_same_plan(bench: Bench) -> None:
+    bench.seed(tags=["vip"])
+    bench.plan(m="tags: [vip, new]\n")
+    bench.write("plan.json", json.dumps(bench.saved(), separators=(",", ":"), sort_keys=True))
+    assert bench("apply", "plan.json") == 0

@@ -1,0 +1,148 @@
+"""What was sent and never proved, and what is declared and not done now, is no success; what only waits is said and counted."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from reconciler.manifest.read import read_manifest
+from reconciler.workflow.apply import prepare
+from reconciler.workflow.planfile import planned_manifest
+from tests.conftest import MakeRoute
+from tests.stories.gates.conftest import Bench
+
+LEAD = "tags: [vip]\ncontacts: [{email: lead@mail.example, role: lead, missing: create, tags: [vip]}]\n"
+
+
+def codes(bench: Bench, *more: str) -> tuple[int, int, int]:
+    """How plan, drift and apply end."""
+    plan = bench("plan", "m.yaml", "--detailed-exitcode", *more)
+    return plan, bench("drift", "m.yaml", *more), bench("apply", "m.yaml", "--auto-approve", *more)
+
+
+def document(bench: Bench, verb: str = "plan") -> dict[str, Any]:
+    bench(verb, "m.yaml", "--format", "json")
+    found: dict[str, Any] = json.loads(bench.out)
+    return found
+
+
+def test_a_create_whose_answer_was_lost_is_no_success_until_it_is_proved(bench: Bench) -> None:
+    bench.box.faults.add("POST", "^/contacts$", drop="before")
+    assert bench.plan(m=LEAD) == 2
+    assert bench("apply", "plan.json") == 5
+    bench.written()
+    assert codes(bench) == (2, 2, 5)
+    assert "Unproven, or not done now (1):\n  ! contact/l***@mail.example#" in bench.out
+    assert "not sent again before 20" in bench.out
+    for verb in ("plan", "drift"):
+        [unproven] = document(bench, verb)["unproven"]
+        assert unproven["address"].startswith("contact/l***@mail.example#")
+        assert unproven["until"].endswith("Z")
+        assert unproven["until"] in unproven["reason"]
+    assert bench("apply", "plan.json", "--events", "events.ndjson") == 5
+    assert json.loads((bench.folder / "events.ndjson").read_text().splitlines()[-1])["unproven"] == 1
+    assert bench("plan", "m.yaml") == 0
+    assert bench.out.endswith("No changes now: 1 thing unproven or held back, see above.\n")
+    assert bench("history", "--format", "json") == 0
+    assert {run["exit_code"] for run in json.loads(bench.out)} == {5}
+    assert [write for write in bench.writes if write == "POST /contacts"] == []
+
+
+def test_what_is_unproven_is_annotated_at_its_entry(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.box.faults.add("POST", "^/contacts$", drop="before")
+    assert bench("apply", "m.yaml", "--auto-approve", m=LEAD) == 5
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    for code in codes(bench):
+        assert code
+        assert "::warning file=m.yaml,line=2::withheld: contact/l***@mail.example#" in bench.err
+
+
+def test_what_is_proved_since_the_plan_was_made_is_not_unproven_any_more(route: MakeRoute) -> None:
+    told = route(ledger=True, search_delay=120)
+    path = told.manifest(LEAD.replace("tags: [vip]", "name: Zoe").removeprefix("name: Zoe\n"))
+    told.box.faults.add("POST", "^/contacts$", drop="after")
+    told.converge(path)
+    kept = told.saved(path)
+    assert len(kept["unproven"]) == 1
+    for wait, number in ((0, 1), (130, 0)):
+        told.clock.now += wait
+        with told.session() as session:
+            assert len(prepare(session, kept, planned_manifest(kept)).unproven) == number
+
+
+ARCHIVED = "contacts: [{external_id: '1', state: archived}, {email: wash@s.example, state: archived}]\n"
+
+
+def test_who_is_to_be_gone_and_cannot_be_seen_is_settled(bench: Bench) -> None:
+    bench.write("m.yaml", ARCHIVED)
+    assert codes(bench)[0::2] == (0, 0)
+    assert codes(bench) == (0, 0, 0)
+    assert document(bench)["unproven"] == []
+
+
+def test_who_is_to_be_gone_is_unproven_for_a_while_where_our_last_write_was_not_answered(route: MakeRoute) -> None:
+    told = route({"contacts": [{"external_id": "1"}, {"email": "wash@s.example"}]}, ledger=True)
+    path = told.manifest(ARCHIVED)
+    told.box.faults.add("POST", "^/contacts/.*/archive$", drop="after", times=None)
+    assert {outcome.status for outcome in told.converge(path)} == {"failed"}
+    # Whom a strong read does not show is gone, whatever became of the answer.
+    [unproven] = told.document(path)["unproven"]
+    assert unproven["address"].startswith("contact/w***@s.example#")
+    with told.session() as session:
+        ready = prepare(session, told.saved(path), read_manifest([str(path)]))
+        assert [note.until for note in ready.unproven] == [pytest.approx(told.clock.now + 15 * 60, abs=600)]
+    told.clock.now += 15 * 60 + 1
+    assert told.document(path)["unproven"] == []
+
+
+HELD = {
+    "a name that only looks like a live one": ({"tags": ["a\u00a0b"]}, "tags: ['a b']\n"),
+    "a link to it": (
+        {"tags": ["a\u00a0b"], "contacts": [{"external_id": "1"}]},
+        "tags: ['a b']\ncontacts: [{external_id: '1', tags: ['a b']}]\n",
+    ),
+    "somebody who has another name, and is nowhere": (
+        {},
+        "contacts: [{email: new@s.example, was: {email: old@s.example}, missing: create}]\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("live", "desired"), HELD.values(), ids=list(HELD))
+def test_what_is_declared_and_not_done_now_is_no_success(bench: Bench, live: dict[str, Any], desired: str) -> None:
+    bench.seed(**live)
+    assert bench.plan(m=desired) == 2
+    assert bench("apply", "plan.json") == 5
+    assert bench("apply", "m.yaml", "--auto-approve", "--ledger", "none") == 5
+    assert bench.writes == []
+
+
+def test_a_note_is_a_note(bench: Bench) -> None:
+    bench.seed(tags=["vip"], contacts=[{"external_id": "1", "tags": ["vip"]}])
+    people = "[{external_id: '1', tags: []}, {external_id: nobody, tags: [vip]}]"
+    ours = f"policy: {{links: owned}}\ntags: [vip, {{name: gone, state: absent}}]\ncontacts: {people}\n"
+    assert bench("apply", "m.yaml", "--auto-approve", m=ours) == 0
+    assert codes(bench) == (0, 0, 0)
+    assert {note["topic"] for note in document(bench)["notes"]} >= {"missing"}
+
+
+def test_what_only_waits_is_said_and_leaves_the_exit_code_alone_but_for_the_strict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.seed(companies=[{"company_id": "6"}])
+    text = "companies: [{company_id: '6', state: absent}]\n"
+    assert bench.plan(m=text) == 2
+    company = bench.box.ws.store.table("company").in_order()[0]
+    assert bench("apply", "plan.json") == 0
+    # Intercom deletes later than it says: the list shows it still.
+    bench.box.ws.store.put("company", {**company, "leaves_at": bench.box.ws.now() + 600})
+    bench.written()
+    assert codes(bench) == (0, 0, 0)
+    assert "Waiting for Intercom (1):\n  ! company/6: was deleted, and Intercom still shows it" in bench.out
+    assert (document(bench)["waiting"], document(bench)["unproven"]) == (1, [])
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert codes(bench, "--fail-on", "waiting") == (3, 2, 5)
+    assert "::notice file=m.yaml,line=1::waiting: company/6" in bench.err
+    assert bench("apply", "plan.json") == 0
+    assert bench("apply", "plan.json", "--fail-on", "waiting") == 5
+    assert bench.writes == []

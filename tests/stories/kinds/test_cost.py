@@ -1,0 +1,77 @@
+"""The cost of a plan is what its apply takes, looks and counts included."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakeRoute
+from tests.desk.route import WIDE
+
+TAGS = [f"t{n}" for n in range(12)]
+TIER = {"name": "tier", "model": "contact", "options": ["a", "b", "c"]}
+
+
+def people(number: int, **fields: Any) -> list[dict[str, Any]]:
+    return [{"external_id": str(n), **fields} for n in range(number)]
+
+
+def companies(keys: Sequence[int], **fields: Any) -> list[dict[str, Any]]:
+    return [{"company_id": f"c{n}", **fields} for n in keys]
+
+
+STORIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "updates, some of many": (
+        {"contacts": people(160)},
+        {"contacts": [*people(40, name="X"), *people(160)[40:]]},
+    ),
+    "creates, by e-mail and not": (
+        {},
+        {"contacts": [*people(3, missing="create"), {"email": "y@x.example", "missing": "create"}]},
+    ),
+    "an e-mail moves": ({"contacts": people(3)}, {"contacts": [{"external_id": "1", "email": "n@x.example"}]}),
+    "few companies": ({"companies": companies(range(2))}, {"companies": companies(range(4), name="N")}),
+    "many companies": (
+        {"companies": companies(range(80)), "contacts": people(1, companies=[f"c{n}" for n in range(80)])},
+        {"companies": [*companies(range(10), name="N"), *companies(range(10, 80))]},
+    ),
+    "links that a thing shows in part": (
+        {"tags": TAGS, "contacts": people(4, tags=TAGS[:-1])},
+        {"tags": TAGS, "contacts": people(4, tags=TAGS)},
+    ),
+    "whole lists of links": (
+        {"companies": companies(range(3)), "contacts": people(4, companies=["c0", "c1"])},
+        {"policy": {"links": "exact"}, "companies": companies([2]), "contacts": people(4, companies=["c2"])},
+    ),
+    "deletions, counted and kept": (
+        {"tags": TAGS, "companies": companies(range(2)), "contacts": people(60, tags=TAGS[:3], companies=["c0"])},
+        {"tags": [{"name": name, "state": "absent"} for name in TAGS[:5]], "companies": companies(range(2), state="absent")},
+    ),
+    "a rename": ({"tags": ["Beta"]}, {"tags": [{"name": "b2", "renamed_from": "Beta"}]}),
+    "an option": (
+        {"attributes": [TIER], "contacts": people(3, custom_attributes={"tier": "c"})},
+        {
+            "attributes": [{**TIER, "data_type": "options", "options": ["a", "b"]}],
+            "contacts": people(3, custom_attributes={"tier": "a"}),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("ledger", [False, True], ids=["no memory", "with a ledger"])
+@pytest.mark.parametrize("story", STORIES)
+def test_the_calls_that_were_planned_are_those_that_are_made(route: MakeRoute, story: str, ledger: bool) -> None:
+    live, declared = STORIES[story]
+    told = route(live, ledger=ledger)
+    found = told.saved(told.manifest({**declared, "policy": WIDE | declared.get("policy", {})}))
+    told.box.forget_requests()
+    assert {str(outcome.status) for outcome in told.apply(found)} == {"applied"}
+    assert len(told.box.requests) == found["cost"]["calls"] == sum(found["cost"]["routes"].values())
+    assert len(told.box.writes) == found["cost"]["calls"] - found["cost"]["reads"]
+
+
+def test_a_plan_without_a_change_costs_nothing(route: MakeRoute) -> None:
+    told = route({"tags": ["vip"]})
+    assert told.document(told.manifest("tags: [vip]\n"))["cost"]["calls"] == 0

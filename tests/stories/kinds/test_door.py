@@ -1,0 +1,238 @@
+"""A body counts only in its shape, on reads and on writes: what cannot be a thing, its fields or its links, is said in one sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+
+from reconciler.core.model.address import LinkName
+from reconciler.core.model.body import Misshapen, links, read_id, thing
+from reconciler.core.model.outcome import Status
+from reconciler.errors import IntercomError
+from reconciler.kinds import KINDS
+from reconciler.sandbox.app import Sandbox
+from reconciler.workflow.apply import carry_out, prepare
+from reconciler.workflow.planfile import planned_manifest
+from tests.conftest import MakeRoute
+from tests.desk.route import Route
+
+BY_NAME = {kind.name: kind for kind in KINDS}
+SEED: dict[str, Any] = {
+    "attributes": [{"name": "tier", "model": "company", "data_type": "string"}, {"name": "size", "options": ["a", "b"]}],
+    "tags": ["vip"],
+    "companies": [{"company_id": "6", "name": "Blue Sun", "plan": "p1", "custom_attributes": {"tier": "a"}, "tags": ["vip"]}],
+    "contacts": [{"external_id": "25", "name": "Ann", "avatar": "https://a.example/1.png", "tags": ["vip"], "companies": ["6"]}],
+}
+MANIFEST: dict[str, Any] = {
+    "tags": ["vip"],
+    "companies": [{"company_id": "6", "name": "Blue Moon", "custom_attributes": {"tier": "b"}, "tags": ["vip"]}],
+    "contacts": [{"external_id": "25", "name": "Bob", "tags": ["vip"], "companies": ["6"]}],
+}
+ODD: list[Any] = [True, 7, 7.5, "text", [1], {"a": {"b": 1}}, [{"id": None}]]
+
+
+@cache
+def _bodies() -> dict[str, dict[str, Any]]:
+    """What the sandbox shows of one thing of each kind."""
+    with Sandbox() as box:
+        box.seed(SEED)
+        told = Route(box, None)  # type: ignore[arg-type]  # nothing is written
+        with told.session() as session:
+            asked = {"tag": "/tags", "attribute": "/data_attributes", "company": "/companies?company_id=6"}
+            from reconciler.intercom import routes
+
+            found = {k: session.client.send(routes.request(f"GET {path}", {})).body for k, path in asked.items()}
+            one = {"tag": found["tag"]["data"][0], "attribute": found["attribute"]["data"][-1], "company": found["company"]}
+            contact = session.client.send(routes.request("GET /contacts/find_by_external_id/25", {})).body
+        return one | {"contact": contact}
+
+
+def test_whatever_stands_in_a_body_it_is_a_thing_or_misshapen() -> None:
+    """Every part of every body as every odd value: nothing but Misshapen is raised, and no live value has another type than its field."""
+    for name, body in _bodies().items():
+        kind = BY_NAME[name]
+        assert thing(kind, body).id == str(body["id"])
+        links(kind, body)
+        for key in body:
+            for odd in (None, *ODD):
+                _enter(kind, {**body, key: odd})
+                if isinstance(body[key], dict):
+                    for inner in body[key]:
+                        _enter(kind, {**body, key: {**body[key], inner: odd}})
+        for odd in (None, *ODD[:5]):
+            with pytest.raises(Misshapen):
+                thing(kind, odd)
+
+
+def _enter(kind: Any, body: dict[str, Any]) -> bool:
+    """Whether a body gets in."""
+    try:
+        found = thing(kind, body)
+        for ids, whole in links(kind, body).values():
+            assert isinstance(whole, bool)
+            assert all(ids)
+    except Misshapen:
+        return False
+    assert all(type(value) in kind.shapes[name] for name, value in found.fields.items())
+    return True
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [
+        ("tag", {"name": 5}),
+        ("tag", {"name": None}),
+        ("tag", {"name": ""}),
+        ("tag", {"id": True}),
+        ("tag", {"id": ""}),
+        ("tag", {"id": "../5"}),
+        ("company", {"company_id": None}),
+        ("company", {"custom_attributes": [1]}),
+        ("company", {"size": "85"}),
+        ("company", {"plan": {"name": 7}}),
+        ("company", {"tags": {"tags": [1]}}),
+        ("contact", {"name": ["Ann"]}),
+        ("contact", {"unsubscribed_from_emails": "false"}),
+        ("contact", {"owner_id": [1]}),
+        ("contact", {"tags": {"data": [{"id": None}]}}),
+        ("contact", {"tags": [1]}),
+        ("contact", {"companies": ""}),
+        ("attribute", {"options": [{"value": 7}]}),
+        ("attribute", {"archived": "false"}),
+    ],
+)
+def test_a_value_of_another_type_is_no_value(kind: str, part: dict[str, Any]) -> None:
+    body = _bodies()[kind] | part
+    assert not _enter(BY_NAME[kind], body)
+
+
+def test_what_is_unset_or_written_in_another_number_is_a_value() -> None:
+    body = _bodies()["company"]
+    assert thing(BY_NAME["company"], {**body, "size": None, "monthly_spend": 49.0, "plan": {}}).fields["monthly_spend"] == 49.0
+    contact = _bodies()["contact"]
+    assert thing(BY_NAME["contact"], {**contact, "owner_id": 7, "avatar": None}).fields["owner_id"] == "7"
+    assert links(BY_NAME["contact"], {**contact, "tags": None})[LinkName("contact", "tags")] == (frozenset(), True)
+    assert read_id({"id": 5}) == "5"
+
+
+# ---- on reads: exit 1, in one sentence
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("^/tags$", {"type": "list", "data": [{"type": "tag", "id": "5", "name": ["vip"]}]}),
+        ("^/companies", {"type": "company", "id": "1", "company_id": "6", "custom_attributes": [1]}),
+        ("^/companies", {"type": "company", "id": "1", "company_id": "6", "tags": {"tags": "vip"}}),
+        ("^/contacts/search", {"type": "list", "data": [{"type": "contact", "id": "1", "external_id": "25", "tags": {"data": [{}]}}]}),
+        ("^/contacts/search", {"type": "list", "data": [{"type": "contact", "id": "1", "external_id": "25", "name": 7}]}),
+    ],
+)
+def test_a_read_that_holds_something_else_is_a_failed_read(route: MakeRoute, path: str, body: dict[str, Any]) -> None:
+    told = route(SEED)
+    written = told.manifest(MANIFEST)
+    told.box.faults.add(None, path, body=json.dumps(body).encode(), times=None)
+    with pytest.raises(IntercomError) as caught:
+        told.planned(written)
+    assert caught.value.exit_code == 1
+    assert "that can be read: it has" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+# ---- on writes: `failed`, and the run is closed
+@pytest.mark.parametrize("section", ["companies", "contacts"])
+@pytest.mark.parametrize("part", [{"custom_attributes": [1]}, {"name": {"a": 1}}, {"id": None}, {"id": [5]}])
+def test_a_reply_that_holds_something_else_proves_nothing(route: MakeRoute, section: str, part: dict[str, Any]) -> None:
+    told = route(SEED, ledger=True)
+    path = told.manifest(MANIFEST)
+    kind = {"companies": "company", "contacts": "contact"}[section]
+    (doc,) = told.box.ws.store.table(kind).docs.values()
+    body = {"type": kind, "id": doc["id"], "company_id": "6", "external_id": "25", **part}
+    told.box.faults.add("PUT", f"^/{section}/", body=json.dumps(body).encode(), times=None)
+    outcomes = told.converge(path)
+    failed = [o for o in outcomes if o.status is not Status.APPLIED]
+    assert [(str(o.change.address), o.status) for o in failed] == [({"company": "company/6", "contact": "contact/25"}[kind], Status.FAILED)]
+    assert "that can be read: it has" in failed[0].reason
+    _closed(told)
+
+
+def _closed(told: Route) -> None:
+    assert told.ledger
+    assert [run.exit_code for run in told.ledger.runs()] == [5]
+
+
+def _unforeseen(told: Route, path: str) -> None:
+    def run() -> None:
+        raise KeyError("ann@mail.example")
+
+    told.box.faults.add(None, path, run=run)
+
+
+@pytest.mark.parametrize("where", ["^/companies/", "^/contacts/"])
+def test_what_nobody_foresaw_is_an_outcome_and_the_rest_is_done(route: MakeRoute, where: str) -> None:
+    told = route(SEED, ledger=True)
+    path = told.manifest(MANIFEST)
+    found = told.saved(path)
+    with told.session() as session:
+        work = prepare(session, found, planned_manifest(found))
+        _unforeseen(told, where)
+        outcomes = list(carry_out(session, work, told.clock.stopped))
+    assert sorted(o.status for o in outcomes) == [Status.APPLIED, Status.FAILED]
+    (failed,) = [o for o in outcomes if o.status is Status.FAILED]
+    assert "unforeseen (KeyError in " in failed.reason
+    assert "ann@" not in failed.reason
+    assert failed.lost
+    _closed(told)
+    assert {o.status for o in told.converge(path)} == {Status.APPLIED}
+
+
+def test_what_nobody_foresaw_beside_the_calls_is_the_last_outcome(route: MakeRoute) -> None:
+    """The one that tells of progress fails: what comes after would fail so too."""
+    told = route(SEED, ledger=True)
+    path = told.manifest(MANIFEST)
+    found = told.saved(path)
+
+    def started(change: object) -> None:
+        raise ZeroDivisionError
+
+    outcomes = _carried_out(told, found, started)
+    assert {o.status for o in outcomes} <= {Status.FAILED, Status.SKIPPED}
+    assert Status.FAILED in {o.status for o in outcomes}
+    assert not told.box.writes
+    _closed(told)
+
+
+def _carried_out(told: Route, found: Any, started: Callable[[Any], None]) -> list[Any]:
+    with told.session() as session:
+        work = prepare(session, found, planned_manifest(found))
+        told.box.forget_requests()
+        return list(carry_out(session, work, told.clock.stopped, started))
+
+
+def test_a_run_whose_outcomes_nobody_takes_any_more_is_closed(route: MakeRoute) -> None:
+    """The screen or the events fail in the middle of an apply."""
+    told = route(SEED, ledger=True)
+    found = told.saved(told.manifest(MANIFEST))
+    with told.session() as session:
+        outcomes = carry_out(session, prepare(session, found, planned_manifest(found)), told.clock.stopped)
+        next(outcomes)
+        outcomes.close()  # type: ignore[attr-defined]  # a generator
+    assert told.ledger
+    assert [run.exit_code for run in told.ledger.runs()] == [1]
+
+
+def test_a_look_back_that_nobody_foresaw_leaves_the_deletion_done(route: MakeRoute) -> None:
+    from reconciler.intercom.perform import Performer
+
+    told = route({"companies": [{"company_id": "6"}]}, ledger=True, archive_delay=120.0)
+    found = told.saved(told.manifest("companies: [{company_id: '6', state: absent}]\n"))
+    with told.session() as session:
+        work = prepare(session, found, planned_manifest(found))
+        resources, steps = work.planned.manifest.resources, work.planned.plan.steps
+        performer = Performer(session.client, told.kinds, steps, resources, work.ids, told.clock.sleep, told.clock)
+        [outcome] = performer.perform(work.jobs[0], work.ids)
+        _unforeseen(told, "^/companies/")
+        [late] = performer.settle([outcome])
+    assert (late.status, late.reason) == (Status.APPLIED, "being archived: Intercom still shows it")

@@ -1,0 +1,49 @@
+"""Every folder in cases/ is a story: what is declared, what is live, and the plan that must come of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shutil import copy, copytree
+from typing import Any
+
+import pytest
+import yaml
+
+from reconciler.report import text
+from tests.conftest import MakeRoute
+from tests.desk.route import Route, changes, lines, remember
+
+CASES = Path(__file__).parent / "cases"
+
+
+def _read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _placed(folder: Path, there: Path) -> list[Path]:
+    """The manifest, copied to where the route works."""
+    if (folder / "desired").is_dir():
+        return [Path(copytree(folder / "desired", there / "desired"))]
+    return [Path(copy(folder / "desired.yaml", there / "desired.yaml"))]
+
+
+@pytest.mark.parametrize("story", sorted(path.name for path in CASES.iterdir() if path.is_dir()))
+def test_the_plan_is_as_told_and_a_second_one_is_empty(story: str, route: MakeRoute) -> None:
+    """desired/ or desired.yaml, live.yaml (a seed), ledger.yaml (see `remember`), how.yaml (of the sandbox), plan.txt; text.txt: the plan
+    as people read it; after.txt: the plan after an apply, if any."""
+    folder = CASES / story
+    how, ledger = _read(folder / "how.yaml"), folder / "ledger.yaml"
+    told: Route = route(_read(folder / "live.yaml"), ledger=ledger.exists(), **how)
+    desired = _placed(folder, told.folder)
+    if ledger.exists():
+        remember(told, _read(ledger))
+    found = told.document(*desired)
+    assert lines(found) == (folder / "plan.txt").read_text(encoding="utf-8").splitlines()
+    if (folder / "text.txt").exists():
+        assert text.render(found | {"manifest": {}}).replace(f"{told.folder}/", "") == (folder / "text.txt").read_text(encoding="utf-8")
+    assert not told.box.writes
+    if found["refused"]:
+        return
+    told.converge(*desired)
+    after = folder / "after.txt"
+    assert changes(told.document(*desired)) == (after.read_text(encoding="utf-8").splitlines() if after.exists() else [])

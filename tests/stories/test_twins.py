@@ -1,0 +1,248 @@
+"""Two live tags of one name: nothing is done by that name, in any verb; an `id:` in the entry means one of them alone."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.core.plan.document import Document
+from reconciler.core.plan.saved import saved
+from reconciler.core.plan.scope import Scope
+from reconciler.errors import Refused, Stale
+from reconciler.kinds import KINDS
+from reconciler.manifest.schema import schema
+from reconciler.workflow.undo import prepare_undo, propose_undo
+from tests.conftest import MakeRoute
+from tests.desk.desk import Desk, desk_at
+from tests.desk.route import Route, changes
+from tests.desk.telling import gates, invalid, notes, refusals, settles, statuses
+
+VIP, TWIN = {"name": "vip", "id": "5"}, {"name": "VIP", "id": "9"}
+PEOPLE = [{"external_id": "25", "tags": ["vip"]}, {"external_id": "26"}]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+    with desk_at(Desk, tmp_path / "here", monkeypatch, capsys) as found:
+        yield found
+
+
+def tags(told: Route) -> set[tuple[str, str]]:
+    return {(doc["id"], doc["name"]) for doc in told.box.ws.store.table("tag").in_order()}
+
+
+def messages(found: Document) -> str:
+    return json.dumps([found["refused"], found["notes"]])
+
+
+# ── whatever is wanted of the name ─────────────────────────────────────────────────────────────────────────────────────────
+def test_a_tombstone_takes_neither_of_two_however_often_it_is_applied(desk: Desk) -> None:
+    desk.box.seed({"tags": [VIP, TWIN], "contacts": PEOPLE})
+    desk.write("m.yaml", "tags: [{name: vip, state: absent}]\n")
+    for _ in range(2):
+        assert desk("apply", "m.yaml", "--auto-approve") == 3
+        assert "'vip' (id 5, 1 person) and 'VIP' (id 9, 0 people)" in desk.err
+    assert desk("plan", "m.yaml", "--detailed-exitcode") == 3
+    assert desk.writes == []
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"tags": ["vip"]},
+        {"tags": ["Vip"]},
+        {"tags": [{"name": "vip", "state": "absent"}]},
+        {"tags": [{"name": "new", "renamed_from": "vip"}]},
+        {"tags": ["vip"], "contacts": [{"external_id": "26", "tags": ["vip"]}]},
+        {"tags": ["vip"], "contacts": [{"external_id": "25", "tags": [{"tag": "vip", "state": "absent"}]}]},
+        {"tags": ["vip"], "companies": [{"company_id": "6", "tags": ["VIP"]}]},
+        {"policy": {"links": "exact", "prune": {"tags": "all"}, "scope": {"tags": ["**"]}}, "tags": ["vip"], "contacts": [PEOPLE[0]]},
+        {"policy": {"links": "declared"}, "tags": ["vip"], "contacts": [{"external_id": "25", "tags": []}]},
+    ],
+)
+def test_nothing_about_either_is_planned_and_no_message_calls_one_gone(route: MakeRoute, written: dict[str, Any]) -> None:
+    told = route({"tags": [VIP, TWIN], "contacts": PEOPLE, "companies": [{"company_id": "6"}]}, ledger=True)
+    found = told.document(told.manifest(written))
+    assert (gates(found), changes(found)) == (["twins"], [])
+    assert all(refused["approve"] is None for refused in found["refused"])
+    assert "id 5, 1 person" in messages(found)
+    assert "id 9, 0 people" in messages(found)
+    assert "not live" not in messages(found)
+    assert "not declared" not in messages(found)
+
+
+def test_members_that_cannot_be_read_are_unknown(route: MakeRoute) -> None:
+    told = route({"tags": [VIP, TWIN]})
+    told.box.faults.add("POST", "/contacts/search", status=403, times=None)
+    ((_, message),) = refusals(told.document(told.manifest({"tags": ["vip"]})))
+    assert "'vip' (id 5, an unknown number of people)" in message
+
+
+# ── in every verb ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"tags": [{"name": "vip", "state": "absent"}]},
+        {"tags": ["vip"], "contacts": [{"external_id": "26", "tags": ["vip"]}]},
+        {"tags": ["vip"], "contacts": [{"external_id": "25", "tags": [{"tag": "vip", "state": "absent"}]}]},
+    ],
+)
+def test_a_twin_that_came_after_the_plan_refuses_its_apply(route: MakeRoute, written: dict[str, Any]) -> None:
+    told = route({"tags": [VIP], "contacts": PEOPLE}, ledger=True)
+    found = told.saved(told.manifest(written))
+    told.box.seed({"tags": [TWIN]})
+    with pytest.raises(Refused, match="id 9"):
+        told.apply(found)
+    assert told.box.writes == []
+
+
+def test_a_part_of_a_plan_and_a_drift_are_refused_like_the_whole(route: MakeRoute) -> None:
+    told = route({"tags": [VIP], "contacts": PEOPLE}, ledger=True)
+    path = told.manifest({"tags": ["vip"], "contacts": [{"external_id": "26", "tags": ["vip"]}]})
+    told.converge(path)
+    told.box.seed({"tags": [TWIN]})
+    for scope in (Scope(target=("contact/26",)), Scope(target=("tag/vip",)), Scope(moved=True)):
+        found = told.document(path, scope=scope)
+        assert (gates(found), changes(found)) == (["twins"], [])
+
+
+def test_an_undo_does_nothing_by_a_name_that_has_a_twin_by_now(route: MakeRoute) -> None:
+    told = route({"tags": [VIP], "contacts": PEOPLE}, ledger=True)
+    entries = [{"external_id": "26", "tags": ["vip"]}, {"external_id": "25", "tags": [{"tag": "vip", "state": "absent"}]}]
+    told.converge(told.manifest({"tags": ["vip"], "contacts": entries}))
+    assert told.ledger
+    run = told.ledger.runs()[0].run
+    with told.session() as session:
+        before = propose_undo(session, run).plan
+        found = saved(KINDS, before, "salt")
+        told.box.seed({"tags": [TWIN]})
+        after = propose_undo(session, run).plan
+        with pytest.raises(Refused, match="id 9"):
+            prepare_undo(session, found)
+    assert len(before.changes) == 2
+    assert (after.changes, [refusal.gate for refusal in after.refused]) == ((), ["twins"])
+    assert "'vip' (id 5, 1 person) and 'VIP' (id 9, 0 people)" in after.refused[0].message
+
+
+# ── the way on ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_each_of_two_is_renamed_tagged_and_retired_by_its_id_alone(route: MakeRoute) -> None:
+    told = route({"tags": [VIP, TWIN], "contacts": PEOPLE}, ledger=True)
+    entries = [{"external_id": "25", "tags": [{"id": "9"}]}, {"external_id": "26", "tags": [{"id": "9"}]}]
+    settles(told, {"tags": [{"id": "5"}, {"id": "9", "name": "VIP"}], "contacts": entries})
+    assert [write.path.rpartition("/")[2] for write in told.box.writes if write.body == {"id": "9"}] == ["tags", "tags"]
+    assert len(told.box.writes) == 2
+    told.box.forget_requests()
+    settles(told, {"tags": [{"id": "5", "state": "absent"}, {"id": "9", "name": "VIP"}], "contacts": entries})
+    assert [(write.method, write.path) for write in told.box.writes] == [("DELETE", "/tags/5")]
+    settles(told, {"tags": ["VIP"], "contacts": [{"external_id": "26", "tags": ["VIP"]}]})
+    assert tags(told) == {("9", "VIP")}
+
+
+def test_an_entry_that_gets_an_id_and_loses_it_again_disowns_nothing(route: MakeRoute) -> None:
+    told = route({"contacts": [{"external_id": "26"}]}, ledger=True)
+    policy = {"links": "owned", "prune": {"tags": "owned"}}
+    settles(told, {"policy": policy, "tags": ["vip", "keep"], "contacts": [{"external_id": "26", "tags": ["vip"]}]})
+    (live_id,) = (live_id for live_id, name in tags(told) if name == "vip")
+    by_id = {"policy": policy, "tags": [{"id": live_id}, "keep"], "contacts": [{"external_id": "26", "tags": [{"id": live_id}]}]}
+    for written in (by_id, {"policy": policy, "tags": ["vip", "keep"], "contacts": [{"external_id": "26", "tags": ["vip"]}]}, by_id):
+        assert changes(told.document(told.manifest(written))) == []
+        told.converge(told.manifest(written))
+    gone = {"policy": policy, "tags": ["keep"], "contacts": [{"external_id": "26", "tags": []}]}
+    assert changes(told.document(told.manifest(gone))) == ["detach contact/26 tag/vip", "delete tag/vip"]
+
+
+def test_what_an_id_declared_and_somebody_renamed_since_is_not_pruned(route: MakeRoute) -> None:
+    told = route({"tags": ["keep"]}, ledger=True)
+    policy = {"prune": {"tags": "owned"}}
+    settles(told, {"policy": policy, "tags": ["vip", "keep"]})
+    (live_id,) = (live_id for live_id, name in tags(told) if name == "vip")
+    settles(told, {"policy": policy, "tags": [{"id": live_id, "name": "gold"}, "keep"]})
+    told.box.ws.store.put("tag", {**(told.box.ws.store.get("tag", live_id) or {}), "name": "theirs"})
+    found = told.document(told.manifest({"policy": policy, "tags": ["keep"]}))
+    assert changes(found) == []
+    assert "somebody renamed it" in notes(found, "orphaned")[0]
+
+
+def test_a_deletion_by_id_is_undone_under_the_name_that_it_had(route: MakeRoute) -> None:
+    told = route({"tags": [{"name": "gold ", "id": "5"}], "contacts": [{"external_id": "25", "tags": ["gold "]}]}, ledger=True)
+    settles(told, {"tags": [{"id": "5", "name": "gold ", "state": "absent"}]})
+    assert told.ledger
+    with told.session() as session:
+        found = propose_undo(session, told.ledger.runs()[0].run).plan
+    assert [f"{change.action} {change.address.kind}" for change in found.changes] == ["create tag", "attach contact"]
+
+
+def test_no_twin_is_made_by_two_new_names(route: MakeRoute) -> None:
+    told = route({"tags": [VIP, {"name": "gold", "id": "7"}]})
+    found = told.document(told.manifest({"tags": [{"id": "5", "name": "silver"}, {"id": "7", "name": "Silver"}]}))
+    assert gates(found) == ["twins"]
+    found = told.document(told.manifest({"tags": [{"id": "5", "name": "silver"}, "Silver"]}))
+    assert gates(found) == ["twins"]
+
+
+def test_a_tombstone_by_id_that_is_done_is_done(route: MakeRoute) -> None:
+    told = route({"tags": [VIP]}, ledger=True)
+    path = told.manifest({"tags": [{"id": "5", "state": "absent"}]})
+    assert statuses(told.converge(path)) == {"delete tag/id:5": "applied"}
+    found = told.document(path)
+    assert (changes(found), gates(found), notes(found, "unproven")) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"tags": [{"id": "5", "state": "absent"}]},
+        {"tags": [{"id": "5"}], "contacts": [{"external_id": "26", "tags": [{"id": "5"}]}]},
+        {"tags": [{"id": "5"}], "contacts": [{"external_id": "25", "tags": [{"id": "5", "state": "absent"}]}]},
+    ],
+)
+def test_what_an_id_was_called_when_it_was_reviewed_is_what_its_apply_is_held_to(route: MakeRoute, written: dict[str, Any]) -> None:
+    told = route({"tags": [VIP], "contacts": PEOPLE}, ledger=True)
+    found = told.saved(told.manifest(written))
+    told.box.ws.store.put("tag", {**(told.box.ws.store.get("tag", "5") or {}), "name": "gold"})
+    with pytest.raises(Stale, match="it is called 'gold' now"):
+        told.apply(found)
+    assert told.box.writes == []
+
+
+# ── as written ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+HEX = "5f0000000000000000000001"
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ({"tags": [{"id": "abc"}]}, "is not the id of a tag"),
+        ({"tags": [{"id": "05"}]}, "is not the id of a tag"),
+        ({"companies": [{"id": "6"}]}, "is not the id of a company"),
+        ({"contacts": [{"external_id": "25", "tags": [{"id": HEX}]}]}, "is not the id of a tag"),
+        ({"contacts": [{"external_id": "25", "companies": [{"id": "6"}]}]}, "is not the id of a company"),
+        ({"tags": [{"id": "5"}], "contacts": [{"external_id": "25", "tags": [{"id": "6"}]}]}, "tag id 6 is not declared"),
+        ({"tags": ["vip"], "contacts": [{"external_id": "25", "tags": [{"tag": "vip", "id": "6"}]}]}, "is no link to a tag"),
+        ({"tags": [{"id": "5", "state": "absent"}], "contacts": [{"external_id": "25", "tags": [{"id": "5"}]}]}, "id 5 is declared absent"),
+        ({"tags": [{"id": "5"}, {"id": "5", "name": "x"}]}, "is already declared"),
+        ({"tags": [{"name": "gold "}]}, "has blanks at its ends"),
+        ({"tags": [{"name": "x", "renamed_from": "gold "}]}, "has blanks at its ends"),
+        ({"companies": [{"company_id": " a"}]}, "has blanks at its ends"),
+        ({"tags": [{"state": "absent"}]}, "`name` is missing"),
+        ({"tags": [{"id": "5", "name": "vip"}, {"id": "9", "name": "VIP"}], "contacts": [{"external_id": "1", "tags": ["vip"]}]}, "which"),
+    ],
+)
+def test_what_can_be_seen_to_be_wrong_with_an_id_is_said_offline(route: MakeRoute, written: dict[str, Any], problem: str) -> None:
+    assert problem in invalid(route(), written)
+
+
+def test_the_schema_takes_an_id_where_the_reader_does() -> None:
+    # It brings no types.
+    checked: Any = importlib.import_module("jsonschema").Draft202012Validator(schema(KINDS))
+    links = {"tags": [{"id": "5", "state": "absent"}, "vip"], "companies": [{"id": HEX}]}
+    ours = [{"id": "5"}, {"id": 9, "name": "gold "}, "vip"]
+    whole = {"tags": ours, "companies": [{"id": HEX}], "contacts": [{"external_id": "1", **links}]}
+    assert [error.message for error in checked.iter_errors(whole)] == []
+    for wrong in ({"tags": [{"state": "absent"}]}, {"tags": [{"id": "abc"}]}, {"companies": [{"name": "x"}]}):
+        assert list(checked.iter_errors(wrong))

@@ -1,0 +1,106 @@
+"""Runs that are taken back, and the workspace as it was and as it is then: compared by what people see, since ids may be new."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from reconciler.core.model.outcome import Outcome
+from reconciler.core.plan.approvals import NO_RULES, Rules
+from reconciler.core.plan.document import Document, document
+from reconciler.core.plan.saved import saved
+from reconciler.core.plan.work import Proposal
+from reconciler.workflow.apply import carry_out
+from reconciler.workflow.undo import prepare_undo, propose_undo, run_meant
+from tests.desk.route import WIDE, Clock, Route
+
+Doc = dict[str, Any]
+# What a write of ours changes and no manifest knows.
+_OWN = ("seq", "updated_at", "rank", "visible_at", "leaves_at", "created_at", "last_request_at", "changed_at", "shown_at", "shown")
+
+
+class Patient(threading.Event):
+    """Nobody sets it: who waits for it lets time pass."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self.clock.sleep(timeout or 0.0)
+
+
+def undone(told: Route, run: str = "last", rules: Rules = NO_RULES) -> Proposal:
+    """The plan that takes a run back."""
+    with told.session() as session:
+        return propose_undo(session, run_meant(session, run, None), rules)
+
+
+def told_of(told: Route, run: str = "last") -> Document:
+    """That plan as its document."""
+    return document(told.kinds, undone(told, run).plan)
+
+
+def undo_plan(told: Route, run: str = "last") -> Document:
+    """That plan as a file holds it."""
+    return saved(told.kinds, undone(told, run).plan, "salt")
+
+
+def run(told: Route, **manifest: Any) -> str:
+    """Apply this, and say under which name the ledger has it. No two runs begin in the same millisecond."""
+    told.clock.now += 60
+    told.apply(told.saved(told.manifest({"policy": WIDE, **manifest})), Patient(told.clock))
+    return runs(told)[0]
+
+
+def carry_out_plan(told: Route, found: Document, rules: Rules = NO_RULES) -> list[Outcome]:
+    told.clock.now += 60
+    with told.session() as session:
+        return list(carry_out(session, prepare_undo(session, found, rules), threading.Event()))
+
+
+def take_back(told: Route, run: str = "last") -> list[Outcome]:
+    return carry_out_plan(told, undo_plan(told, run))
+
+
+def runs(told: Route) -> list[str]:
+    """The runs of the ledger, newest first."""
+    assert told.ledger
+    return [run.run for run in told.ledger.runs()]
+
+
+def notes(found: Document, topic: str) -> dict[str, list[str]]:
+    """What is noted on one topic, by address."""
+    by_address: dict[str, list[str]] = {}
+    for note in found["notes"]:
+        if note["topic"] == topic:
+            by_address.setdefault(str(note["address"]), []).append(note["message"])
+    return by_address
+
+
+def workspace(told: Route) -> dict[str, dict[str, Doc]]:
+    """All that people see of a workspace, by kind and by what names a thing; the ends of links by their names."""
+    store = told.box.ws.store
+    docs = {kind: store.table(kind).docs for kind in ("tag", "company", "contact", "attribute")}
+    tags = {i: tag["name"] for i, tag in docs["tag"].items()}
+    companies = {i: company["company_id"] for i, company in docs["company"].items()}
+    return {
+        "tag": {tag["name"]: {} for tag in docs["tag"].values()},
+        "company": {c["company_id"]: _plain(c) | {"tags": _names(c["tags"], tags)} for c in docs["company"].values()},
+        "contact": {
+            i: _plain(c) | {"tags": _names(c["tags"], tags), "companies": _names(c["companies"], companies)}
+            for i, c in docs["contact"].items()
+        },
+        "attribute": {a["name"]: _plain(a) for a in docs["attribute"].values()},
+    }
+
+
+def _plain(doc: Mapping[str, Any]) -> Doc:
+    found = {key: value for key, value in doc.items() if key not in (*_OWN, "id") and value not in (None, False, {}, "", 0)}
+    custom = {key: value for key, value in doc.get("custom_attributes", {}).items() if value is not None}
+    return found | {"custom_attributes": custom}
+
+
+def _names(ids: Iterable[str], names: Mapping[str, str]) -> list[str]:
+    return sorted(names[i] for i in ids if i in names)

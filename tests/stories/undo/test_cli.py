@@ -1,0 +1,171 @@
+"""undo as typed: plan, save, show, apply, undo again; what it prints, and with which code it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.desk.desk import Desk, desk_at
+from tests.stories.undo.conftest import SEED, WASH
+
+MANIFEST: dict[str, Any] = {
+    "name": "growth",
+    "tags": [{"name": "vip", "state": "absent"}, "new"],
+    "contacts": [{"external_id": "25", "name": "Hoban", "tags": ["new"]}],
+}
+
+
+@dataclass
+class Undoing(Desk):
+    """A desk at which runs are taken back."""
+
+    def applied(self, manifest: dict[str, Any]) -> str:
+        """Apply this; the answer is the run."""
+        assert self("apply", "intercom.yaml", "--auto-approve", intercom=manifest) == 0, self.err
+        return self.newest()
+
+    def newest(self) -> str:
+        return str(self.json("history")[0]["run"])
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Undoing]:
+    with desk_at(Undoing, tmp_path / "here", monkeypatch, capsys, hide_userless="list") as found:
+        found.box.seed(SEED)
+        yield found
+
+
+def test_a_run_is_taken_back_and_the_undo_too(desk: Undoing) -> None:
+    name = desk.applied(MANIFEST)
+    desk.box.forget_requests()
+    assert desk("undo", "last", "-o", "undo.json") == 0, desk.err
+    assert desk.writes == []
+    assert desk.out.startswith(f"Plan that undoes run {name}, for workspace sandbox1 (us)\n")
+    assert desk.out.endswith("Plan: 1 to create, 1 to update, 3 to attach, 1 to delete.\n")
+    assert f"undo.json takes back the run {name}" in desk.err
+    assert desk("show", "undo.json") == 0
+    assert f"undoes run {name}" in desk.out
+    assert desk("apply", "undo.json") == 0, desk.err
+    assert desk.box.ws.store.table("contact").docs[WASH]["name"] == "Wash"
+    taken_back = desk.newest()
+    desk.box.forget_requests()
+    assert desk("apply", "undo.json") == 0
+    assert desk.writes == []
+    assert desk("undo", "last", "--format", "json") == 0
+    assert json.loads(desk.out)["run"] == taken_back != name
+    assert desk("undo", name, "--format", "json") == 0
+    assert json.loads(desk.out)["changes"] == []
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown", "html"])
+def test_every_report_names_the_run(desk: Undoing, form: str) -> None:
+    name = desk.applied(MANIFEST)
+    assert desk("undo", name, "--format", form, "--report", f"{form}=report") == 0, desk.err
+    assert name in desk.out
+    assert (desk.folder / "report").read_text() == desk.out
+    assert "serenity" not in desk.out
+    assert "Hoban" not in desk.out
+
+
+def test_an_undo_that_is_a_plan_to_look_at_is_not_applied(desk: Undoing) -> None:
+    desk.applied(MANIFEST)
+    assert desk("undo", "last", "--report", "json=look.json") == 0
+    assert desk("apply", "look.json") == 65
+
+
+def test_last_is_that_of_the_name_in_this_folder(desk: Undoing) -> None:
+    ours = desk.applied(MANIFEST)
+    theirs = desk.applied({"name": "sales", "tags": ["theirs"]})
+    assert desk("undo", "last", "--format", "json") == 0
+    assert json.loads(desk.out)["run"] == theirs
+    desk.write("intercom.yaml", MANIFEST)
+    assert desk("undo", "last", "--format", "json") == 0
+    assert json.loads(desk.out)["run"] == ours
+
+
+def test_what_is_no_run_is_wrong_usage(desk: Undoing) -> None:
+    assert desk("undo", "last") == 64
+    assert "no ledger" in desk.err
+    desk.applied(MANIFEST)
+    assert desk("undo", "20200101T000000000-00000000") == 64
+    assert "no such run" in desk.err
+    assert "`reconciler history` lists them" in desk.err
+    assert desk("undo", "last", "--ledger", "none") == 64
+    assert desk("undo") == 64
+    assert desk("undo", "last", "-o", "nowhere/undo.json") == 64
+
+
+def test_a_run_of_another_workspace_is_refused(desk: Undoing) -> None:
+    name = desk.applied(MANIFEST)
+    assert desk("undo", name, "-o", "undo.json") == 0
+    desk.box.ws.settings.app_id = "elsewhere"
+    desk.box.forget_requests()
+    assert desk("undo", name) == 3
+    assert "workspace: the token is for elsewhere" in desk.err
+    assert desk("apply", "undo.json") == 3
+    assert desk.writes == []
+
+
+def test_what_changed_since_it_was_saved_makes_it_stale(desk: Undoing) -> None:
+    desk.applied(MANIFEST)
+    assert desk("undo", "last", "-o", "undo.json") == 0
+    desk.box.ws.store.table("contact").docs[WASH]["name"] = "Somebody"
+    desk.box.forget_requests()
+    assert desk("apply", "undo.json") == 4
+    assert desk.writes == []
+
+
+def test_a_saved_undo_whose_images_are_gone_is_stale(desk: Undoing) -> None:
+    name = desk.applied(MANIFEST)
+    assert desk("undo", name, "-o", "undo.json") == 0
+    (desk.folder / ".reconciler" / "images" / f"{name}.json").unlink()
+    assert desk("apply", "undo.json") == 4
+    assert "kept for thirty days" in desk.err
+
+
+def test_the_gates_of_an_undo_are_those_of_the_run(desk: Undoing) -> None:
+    desk.applied({"policy": {"limits": {"deletes": 1}}, "tags": ["one", "two"]})
+    assert desk("undo", "last", "-o", "undo.json") == 0
+    assert "REFUSED" in desk.out
+    assert desk("apply", "undo.json") == 3
+    (refusal,) = json.loads((desk.folder / "undo.json").read_text())["refused"]
+    assert desk("apply", "undo.json", "--approve", refusal["approve"]) == 0
+
+
+def test_with_a_damaged_ledger_what_is_destroyed_is_kept_in_the_folder(desk: Undoing) -> None:
+    home = desk.folder / ".reconciler"
+    home.mkdir(mode=0o700)
+    (home / "ledger.db").write_text("this is no database, and long enough to be taken for one" * 10)
+    desk.write("intercom.yaml", MANIFEST)
+    assert desk("apply", "intercom.yaml", "--auto-approve") == 0
+    assert "going on without it" in desk.err
+    (name,) = {path.name.partition(".")[0] for path in (home / "images").iterdir()}
+    assert desk("undo", "last") == 64
+    assert desk("undo", name, "-o", "undo.json") == 0
+    assert "going on without it" in desk.err
+    # Nobody recorded who made the new tag, so it stays.
+    assert desk("apply", "undo.json") == 0
+    contact = desk.box.ws.store.table("contact").docs[WASH]
+    assert contact["name"] == "Wash"
+
+
+def test_where_pre_images_lie_in_something_else_nothing_is_written(desk: Undoing) -> None:
+    home = desk.folder / ".reconciler"
+    home.mkdir(mode=0o700)
+    (home / "ledger.db").write_text("this is no database, and long enough to be taken for one" * 10)
+    (home / "images").write_text("")
+    desk.write("intercom.yaml", MANIFEST)
+    desk.box.forget_requests()
+    assert desk("apply", "intercom.yaml", "--auto-approve") == 1
+    assert ".reconciler/images cannot be used: it is no folder" in desk.err
+    assert desk.writes == []
+
+
+def test_help_has_an_example(desk: Undoing) -> None:
+    assert desk("undo", "--help") == 0
+    assert "reconciler undo last -o undo.json" in desk.out

@@ -1,0 +1,101 @@
+"""A number that decides a gate is believed only where nothing that was seen speaks against it."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+import pytest
+
+from reconciler.core.model.outcome import Status
+from reconciler.core.plan.approvals import NO_RULES
+from reconciler.core.plan.work import Proposal
+from reconciler.errors import Refused
+from reconciler.manifest.read import read_rules
+from reconciler.workflow.apply import carry_out, prepare
+from reconciler.workflow.planfile import planned_manifest
+from tests.conftest import MakeRoute
+from tests.desk.liar import Liar
+from tests.desk.route import Route
+
+CROWD: dict[str, Any] = {
+    "tags": ["promo", "vip"],
+    "companies": [{"company_id": "6"}],
+    "contacts": [{"external_id": str(n), "tags": ["promo"], "companies": ["6"]} for n in range(14)],
+}
+GONE: dict[str, dict[str, Any]] = {
+    "tag": {"tags": [{"name": "promo", "state": "absent"}]},
+    "company": {"companies": [{"company_id": "6", "state": "absent"}]},
+}
+FEW = {"limits": {"people": 3}}
+
+
+def gone(told: Route, kind: str, **rest: Any) -> Proposal:
+    """The plan that deletes the tag or the company, where at most three people may lose something."""
+    return told.planned(told.manifest({"policy": FEW, **GONE[kind], **rest}))
+
+
+def apply(told: Route, kind: str, approve: Sequence[str] = ()) -> list[Status]:
+    rules = read_rules(None, tuple(approve), None)
+    found = told.saved(told.manifest({"policy": FEW, **GONE[kind]}))
+    with told.session() as session:
+        work = prepare(session, found, planned_manifest(found), rules if approve else NO_RULES)
+        return [outcome.status for outcome in carry_out(session, work, threading.Event())]
+
+
+def counting(rows: int | None = None, **what: Any) -> Callable[[WSGIApplication], Liar]:
+    """Answers of 25 rows, which only count people, say this; `rows` of them are shown."""
+
+    def edit(asked: str, body: Any) -> Any:
+        people = re.search("/contacts(/search)?([?]|$)", asked) and body.get("pages", {}).get("per_page") == 25
+        return {**body, **what, "data": body["data"][:rows]} if people else body
+
+    return lambda app: Liar(app, edit)
+
+
+PLAUSIBLE: dict[str, Any] = {"rows": 1, "total_count": 1, "pages": {"type": "pages", "page": 1, "per_page": 1, "total_pages": 1}}
+
+
+@pytest.mark.parametrize("total", [0, -1000, True, False, None, "3", 2.5, [], {}], ids=repr)
+@pytest.mark.parametrize("kind", GONE)
+def test_a_count_that_is_no_number_of_at_least_what_is_shown_is_unknown(route: MakeRoute, kind: str, total: Any) -> None:
+    told = route(CROWD, ledger=True)
+    told.between = counting(total_count=total)
+    assert {refusal.gate for refusal in gone(told, kind).plan.refused} == {"unknown"}
+    with pytest.raises(Refused, match="is unknown"):
+        apply(told, kind)
+    assert not told.box.writes
+
+
+@pytest.mark.parametrize("kind", GONE)
+def test_a_count_that_its_own_pages_deny_is_unknown(route: MakeRoute, kind: str) -> None:
+    told = route(CROWD)
+    told.between = counting(total_count=1)
+    assert {refusal.gate for refusal in gone(told, kind).plan.refused} == {"unknown"}
+
+
+@pytest.mark.parametrize("kind", GONE)
+def test_what_was_read_to_be_kept_is_held_against_the_gates_before_the_first_write(route: MakeRoute, kind: str) -> None:
+    told = route(CROWD, ledger=True)
+    told.between = counting(**PLAUSIBLE)
+    assert gone(told, kind).plan.refused == ()
+    with pytest.raises(Refused, match="14 people lose a tag, a company or themselves, the limit is 3") as refused:
+        apply(told, kind)
+    assert not told.box.writes
+    assert told.ledger
+    assert not told.ledger.runs()
+    word = str(refused.value).rpartition("--approve ")[2].rstrip(")")
+    assert apply(told, kind, [word]) == [Status.APPLIED]
+
+
+@pytest.mark.parametrize("kind", GONE)
+def test_a_count_is_no_less_than_the_links_that_the_plan_saw(route: MakeRoute, kind: str) -> None:
+    told = route(CROWD)
+    told.between = counting(**{**PLAUSIBLE, "rows": 0})
+    links = {"tag": "tags", "company": "companies"}[kind]
+    seen = [{"external_id": str(n), links: []} for n in range(5)]
+    (refusal,) = gone(told, kind, contacts=seen).plan.refused
+    assert (refusal.gate, refusal.message.partition(",")[0]) == ("limits.people", "5 people lose a tag")

@@ -1,0 +1,124 @@
+"""What lies in our folder is a regular file, or nothing goes on: no link is followed, no pipe waited for, whatever a checkout brought."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.ledger.door import FILES, FOLDERS
+from reconciler.ledger.errors import NotAFile
+from reconciler.ledger.homes.file import FileHome
+from reconciler.ledger.ledger import Ledger
+from tests import ROOT
+from tests.desk.desk import Desk, desk_at
+from tests.unit.ledger.conftest import Clock
+
+FIRST = "tags: [vip]\n"
+NEXT = "tags: [{name: vip, state: absent}]\n"
+
+
+def a_socket(path: Path) -> None:
+    # The path of a socket has at most 107 bytes: man 7 unix.
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(os.path.relpath(path))
+
+
+THINGS: dict[str, Callable[[Path, Path], object]] = {
+    "a link to a file": lambda path, other: path.symlink_to(other / "victim.json"),
+    "a link to a folder": lambda path, other: path.symlink_to(other),
+    "a link to nothing": lambda path, other: path.symlink_to(other / "nothing"),
+    "a pipe": lambda path, _: os.mkfifo(path),
+    "a socket": lambda path, _: a_socket(path),
+}
+FOLDER: Callable[[Path, Path], object] = lambda path, _: path.mkdir()  # noqa: E731
+FILE: Callable[[Path, Path], object] = lambda path, _: path.write_text("x")  # noqa: E731
+REASONS = {
+    "a link": "it is a link, and none is followed here (Too many levels of symbolic links)",
+    "a pipe": "it is a pipe (Illegal seek)",
+    "a socket": "it is a socket (No such device or address)",
+    "a folder": "it is a folder (Is a directory)",
+    "a file": "it is no folder (Not a directory)",
+}
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+    with desk_at(Desk, tmp_path / "here", monkeypatch, capsys) as found:
+        yield found
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """A folder of somebody else, with a file that is older than any of ours is kept."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    (folder / "victim.json").write_text("theirs")
+    os.utime(folder / "victim.json", (0, 0))
+    return folder
+
+
+def reason(what: str) -> str:
+    return next(text for name, text in REASONS.items() if what.startswith(name))
+
+
+CASES = [(name, what, make) for name in (*FILES, *FOLDERS, ".") for what, make in THINGS.items()]
+CASES += [(name, "a folder", FOLDER) for name in FILES] + [(name, "a file", FILE) for name in (*FOLDERS, ".")]
+
+
+def test_what_is_no_file_of_ours_ends_every_verb_in_one_sentence_and_stays_as_it_is(desk: Desk, other: Path) -> None:
+    ours = desk.folder / ".reconciler"
+    assert desk("apply", "m.yaml", "--auto-approve", m=FIRST) == 0, desk.err
+    shutil.copytree(ours, whole := other.parent / "whole")
+    for name, what, make in CASES:
+        shutil.rmtree(ours) if not ours.is_symlink() and ours.is_dir() else ours.unlink()
+        shutil.copytree(whole, ours)
+        place = ours / name
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
+        make(place, other)
+        desk.box.forget_requests()
+        for verb in ("plan", "apply") if what in ("a pipe", "a link to a file") else ("apply",):
+            code = desk(verb, "m.yaml", *(("--auto-approve",) if verb == "apply" else ()), m=NEXT)
+            assert (code, reason(what) in desk.err, desk.err.count("\n")) == (1, True, 1), (name, what, verb, desk.err)
+        assert desk.box.writes == []
+        assert [(path.name, path.read_text()) for path in other.iterdir()] == [("victim.json", "theirs")]
+        assert place.is_symlink() or not what.startswith("a link")
+
+
+def test_there_is_no_other_door() -> None:
+    sources = (ROOT / "reconciler" / "ledger").rglob("*.py")
+    opens = re.compile(r"os\.open|\.(read|write)_(text|bytes)|\.touch\(|[^\w.]open\(")
+    # The one of a git remote is in a temporary folder of this process.
+    assert {path.name for path in sources if opens.search(path.read_text().replace("def open(", ""))} == {"door.py", "git.py"}
+
+
+def test_what_becomes_a_link_while_the_ledger_is_open_is_not_followed(folder: Path, other: Path, clock: Clock) -> None:
+    ledger, home, victim = Ledger.open(folder, create=True, now=clock, environ={}), FileHome(folder), other / "victim.json"
+    assert ledger
+    with ledger:
+        home.put_image("r-1", "{}", clock())
+        (folder / "images" / "r-2.json").symlink_to(victim)
+        (folder / "images" / "old.json").symlink_to(victim)
+        (folder / "ledger.lock").symlink_to(victim)
+        for use in (
+            lambda: home.put_image("r-2", "{}", clock()),
+            lambda: home.image("r-2"),
+            lambda: home.lock("", "wash", clock.waits()),
+        ):
+            with pytest.raises(NotAFile, match="it is a link"):
+                use()
+        home.drop_images(clock() + 90 * 86400)
+        shutil.rmtree(folder / "images")
+        (folder / "images").symlink_to(other)
+        for use in (lambda: home.put_image("r-3", "{}", clock()), lambda: home.drop_images(clock()), lambda: home.image("victim")):
+            with pytest.raises(NotAFile, match="it is a link"):
+                use()
+    assert [(path.name, path.read_text()) for path in other.iterdir()] == [("victim.json", "theirs")]

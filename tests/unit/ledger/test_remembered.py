@@ -1,0 +1,102 @@
+"""A ledger that was lost or rolled back is noticed, whichever its home, by what this machine has seen of it; nothing goes by ownership."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.desk.postgres import Cluster
+from tests.desk.repositories import git
+from tests.processes.conftest import Desk, desk, home
+
+__all__ = ["desk", "home"]
+
+HEAD = "name: growth\nworkspace: {app_id: sandbox1, region: us}\npolicy: {links: owned, prune: {tags: owned}}\n"
+BOTH = HEAD + "tags: [vip, promo]\ncontacts: [{external_id: '25', tags: [vip, promo]}]\n"
+ONE = HEAD + "tags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n"
+APPLY = ("apply", "m.yaml", "--auto-approve")
+TABLES = ["ledger_schema", "ledger_keys", "runs", "writes", "things", "ineffective", "holders", "images"]
+
+
+@dataclass
+class Backup:
+    """How a ledger is kept, put back and lost."""
+
+    keep: Callable[[], object]
+    put_back: Callable[[], object]
+    lose: Callable[[], object]
+
+
+@pytest.fixture
+def backup(home: str, desk: Desk, request: pytest.FixtureRequest) -> Backup:
+    if home == "postgresql":
+        postgres: Cluster = request.getfixturevalue("postgres")
+
+        def run(*lines: str) -> None:
+            postgres.run("; ".join(lines), "ledger")
+
+        keep = ["DROP SCHEMA IF EXISTS kept CASCADE", "CREATE SCHEMA kept"]
+        keep += [f"CREATE TABLE kept.{name} AS TABLE reconciler.{name}" for name in TABLES]
+        back = [f"TRUNCATE {', '.join(f'reconciler.{name}' for name in TABLES)}"]
+        back += [f"INSERT INTO reconciler.{name} SELECT * FROM kept.{name}" for name in TABLES]
+        return Backup(lambda: run(*keep), lambda: run(*back), lambda: run("DROP SCHEMA reconciler CASCADE"))
+    if home == "git":
+        remote, ref = desk.folder.parent / "remote.git", "refs/reconciler/ledger"
+        return Backup(
+            lambda: git(remote, "update-ref", "refs/kept", ref),
+            lambda: git(remote, "update-ref", ref, "refs/kept"),
+            lambda: git(remote, "update-ref", "-d", ref),
+        )
+    path, kept = Path(".reconciler/ledger.db"), Path("kept.db")
+    return Backup(lambda: kept.write_bytes(path.read_bytes()), lambda: path.write_bytes(kept.read_bytes()), lambda: path.unlink())
+
+
+@pytest.fixture
+def applied(desk: Desk, backup: Backup) -> Desk:
+    """What was applied is kept as a backup, and applied once more since."""
+    desk.seed(contacts=[{"external_id": "25"}])
+    assert desk(*APPLY, m=BOTH) == 0, desk.err
+    backup.keep()
+    assert desk(*APPLY, m=BOTH) == 0, desk.err
+    desk.written()
+    return desk
+
+
+homes = pytest.mark.parametrize("home", ["file", "postgresql", "git"])
+
+
+def takes_nothing(desk: Desk, says: str) -> None:
+    """Who looks is told, every time, and neither a plan nor an apply takes anything."""
+    for _ in range(2):
+        assert desk("plan", "m.yaml", "--detailed-exitcode", m=ONE) == 0, desk.out
+        assert says in desk.err
+    assert desk.written() == []
+
+
+@homes
+def test_what_was_rolled_back_or_lost_is_told_and_takes_nothing(applied: Desk, backup: Backup) -> None:
+    backup.put_back()
+    takes_nothing(applied, "is older than the last run here")
+    assert applied("adopt", "--all", "m.yaml", "--auto-approve", m=BOTH) == 0, applied.err
+    assert applied("plan", "m.yaml", "--detailed-exitcode", m=ONE) == 2, applied.out
+    assert "older" not in applied.err
+    backup.lose()
+    takes_nothing(applied, "it counts as lost")
+    assert applied(*APPLY, m=ONE) == 0, applied.err
+    assert "it counts as lost" in applied.err
+    assert applied.written() == []
+    assert applied("plan", "m.yaml", m=ONE) == 0
+    assert "lost" not in applied.err
+
+
+@pytest.mark.parametrize("home", ["git"])
+def test_a_fresh_clone_misses_a_ledger_of_which_the_images_are_left(applied: Desk, backup: Backup) -> None:
+    assert applied(*APPLY, m=ONE) == 0, applied.err
+    backup.lose()
+    for ref in ("ledger", "seen", "images"):
+        git(applied.folder, "update-ref", "-d", f"refs/reconciler/{ref}")
+    assert applied("plan", "m.yaml", m=ONE) == 0
+    assert "is gone, though refs/reconciler/images holds what its runs destroyed" in applied.err

@@ -1,0 +1,169 @@
+"""A ledger that was rolled back where no machine remembers it: what would go because it is ours is held against Intercom's own word."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconciler.core.model.address import Address
+from reconciler.core.plan.approvals import NO_RULES, Rules, parse_approval
+from reconciler.core.plan.document import Document
+from reconciler.ledger.ledger import Ledger
+from reconciler.workflow.adopt import judge, seek_named, take_in
+from reconciler.workflow.lookup import raw_answers, raw_request
+from tests.conftest import MakeRoute
+from tests.desk.postgres import Cluster
+from tests.desk.repositories import KEY
+from tests.desk.route import Route, changes
+
+HEAD = "name: growth\npolicy: {links: owned, prune: {tags: owned}}\ncompanies: [{company_id: '6', name: Blue Sun}]\n"
+BOTH = HEAD + "tags: [vip, promo]\ncontacts: [{external_id: '25', tags: [vip, promo], companies: ['6']}]\n"
+ONE = HEAD + "tags: [vip, promo]\ncontacts: [{external_id: '25', tags: [vip], companies: ['6']}]\n"
+GOING = ["detach contact/25 tag/promo"]
+SEED = {"contacts": [{"external_id": "25"}], "admins": [{"id": "456", "name": "Zoe", "email": "zoe@serenity.example"}]}
+
+
+@pytest.fixture
+def told(route: MakeRoute, tmp_path: Path, postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Route]:
+    """A workspace in which BOTH was applied an hour ago, by a machine that is gone."""
+    found = route(SEED)
+    monkeypatch.chdir(tmp_path)
+    ledger = Ledger.open(
+        tmp_path / "gone", create=True, address=postgres.database(), now=found.clock, environ={"RECONCILER_LEDGER_KEY": KEY}
+    )
+    assert ledger
+    with ledger:
+        found.ledger = ledger
+        found.converge(found.manifest(BOTH))
+        found.clock.now += 3600
+        yield found
+
+
+def by_hand(told: Route, method: str, path: str, body: object = None) -> None:
+    with told.session() as session:
+        list(raw_answers(session, raw_request(method, path, [], body), all_pages=False))
+
+
+def touch(told: Route) -> None:
+    """Somebody takes the tag away and gives it again: it is theirs now."""
+    contact, tag = told.id_of(Address("contact", "25")), told.id_of(Address("tag", "promo"))
+    by_hand(told, "DELETE", f"/contacts/{contact}/tags/{tag}")
+    by_hand(told, "POST", f"/contacts/{contact}/tags", {"id": tag})
+
+
+def touched(found: Document) -> list[str]:
+    return [note["message"] for note in found["notes"] if note["topic"] == "touched since"]
+
+
+def test_what_nobody_touched_goes_and_is_asked_about_only_then(told: Route) -> None:
+    told.box.forget_requests()
+    assert changes(told.document(told.manifest(BOTH))) == []
+    assert not [request for request in told.box.requests if request.path.endswith("/tags") and request.path != "/tags"]
+    found = told.document(told.manifest(ONE))
+    assert (changes(found), touched(found)) == (GOING, [])
+    assert [o.status for o in told.converge(told.manifest(ONE))] == ["applied"]
+
+
+def test_what_somebody_touched_since_stays_and_is_told_until_it_is_approved(told: Route) -> None:
+    touch(told)
+    path = told.manifest(ONE)
+    for _ in range(2):
+        found = told.document(path)
+        assert changes(found) == []
+        (text,) = touched(found)
+        assert text.startswith("the link to tag/promo is ours, and was made by ")
+        assert ", after it became ours: it stays; `--approve " in text
+        assert told.converge(path) == []
+    word = text.partition("--approve ")[2].partition("`")[0]
+    told.rules = Rules(given=(parse_approval(word),))
+    plan = told.saved(path)
+    assert changes(plan) == GOING
+    told.rules = NO_RULES
+    assert [o.status for o in told.apply(plan)] == ["applied"]
+    assert (changes(told.document(path)), touched(told.document(path))) == ([], [])
+
+
+@pytest.mark.parametrize("at", [1_790_000_000_000, 1e300, 10**400], ids=("milliseconds", "float", "whole"))
+def test_a_time_that_is_none_of_this_world_is_told_as_a_number(told: Route, at: float) -> None:
+    tag = told.id_of(Address("tag", "promo"))
+    rows = [{"type": "tag", "id": tag, "name": "promo", "applied_at": at}]
+    told.box.faults.add("GET", "^/contacts/[^/]+/tags$", status=200, body=json.dumps({"type": "list", "data": rows}).encode())
+    found = told.document(told.manifest(ONE))
+    assert changes(found) == []
+    assert touched(found)[0].startswith(f"the link to tag/promo is ours, and was made at {float(min(at, 2**53))}, after it became ours")
+
+
+def test_who_touched_many_is_asked_for_once(told: Route) -> None:
+    more = BOTH.replace("tags: [vip, promo]\n", "tags: [vip, promo, late]\n").replace("tags: [vip, promo],", "tags: [vip, promo, late],")
+    told.converge(told.manifest(more))
+    told.clock.now += 3600
+    contact = told.id_of(Address("contact", "25"))
+    for key in ("promo", "late"):
+        tag = told.id_of(Address("tag", key))
+        by_hand(told, "DELETE", f"/contacts/{contact}/tags/{tag}")
+        by_hand(told, "POST", f"/contacts/{contact}/tags", {"id": tag})
+    told.box.forget_requests()
+    found = told.document(told.manifest(more.replace("tags: [vip, promo, late],", "tags: [vip],")))
+    assert len(touched(found)) == 2
+    assert len([request for request in told.box.requests if request.path.startswith("/admins/")]) == 1
+
+
+def test_adopting_says_that_it_is_ours_all_the_same(told: Route) -> None:
+    touch(told)
+    with told.session() as session:
+        sought = seek_named(session, [Address("contact", "25")], "growth")
+        take_in(session, sought, judge(session, sought))
+    assert changes(told.document(told.manifest(ONE))) == GOING
+
+
+def test_a_touch_between_plan_and_apply_of_something_else_does_not_make_it_stale(told: Route) -> None:
+    touch(told)
+    text = ONE.replace("external_id: '25'", "external_id: '25', name: Kay")
+    assert [o.change.action for o in told.converge(told.manifest(text))] == ["update"]
+    # What else was written there since makes it no more ours.
+    assert changes(told.document(told.manifest(text))) == []
+
+
+def test_what_an_older_release_recorded_is_ours_since_it_was_recorded(told: Route) -> None:
+    assert told.ledger
+    records = told.ledger.memory(told.app_id(), "growth").records.values()
+    told.ledger.record(told.app_id(), "growth", [replace(record, since={}, written=0.0) for record in records])
+    assert changes(told.document(told.manifest(ONE))) == GOING
+    touch(told)
+    assert changes(told.document(told.manifest(ONE))) == []
+
+
+@pytest.mark.parametrize(("late", "taken"), [(599.0, True), (602.0, False)])
+def test_ten_minutes_lie_between_what_is_ours_and_what_is_not(told: Route, late: float, taken: bool) -> None:
+    told.clock.now += late - 3600
+    touch(told)
+    assert changes(told.document(told.manifest(ONE))) == (GOING if taken else [])
+
+
+def test_a_long_run_records_each_write_when_it_was_made(told: Route) -> None:
+    """What comes last in a run of an hour is as much ours as what came first."""
+    told.box.faults.add("POST", "^/contacts/[^/]+/tags$", status=429, headers={"X-RateLimit-Reset": str(int(told.clock.now) + 9)}, times=80)
+    more = BOTH.replace("vip, promo]\n", "vip, promo, late]\n").replace("[vip, promo]", "[vip, promo, late]")
+    told.converge(told.manifest(more))
+    assert changes(told.document(told.manifest(BOTH.replace("[vip, promo]\n", "[vip, promo, late]\n")))) == ["detach contact/25 tag/late"]
+
+
+def test_a_company_link_goes_unless_the_ledger_lacks_runs(told: Route, postgres: Cluster) -> None:
+    without = told.manifest(BOTH.replace("['6']", "[]"))
+    assert changes(told.document(without)) == ["detach contact/25 company/6"]
+    postgres.run("ALTER TABLE reconciler.writes DROP CONSTRAINT writes_run_fkey; DELETE FROM reconciler.runs", "ledger")
+    found = told.document(without)
+    assert changes(found) == []
+    assert touched(found)[0].startswith("the link to company/6 is ours, and the ledger lacks runs")
+
+
+def test_the_ledger_of_a_machine_that_remembers_asks_nobody(route: MakeRoute, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = route(SEED, ledger=True)
+    told.converge(told.manifest(BOTH))
+    told.box.forget_requests()
+    assert changes(told.document(told.manifest(ONE))) == GOING
+    assert not [request for request in told.box.requests if request.path.endswith("/tags") and request.path != "/tags"]

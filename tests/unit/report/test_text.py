@@ -1,0 +1,201 @@
+"""The text report: what people read before they say yes."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.core.model.change import Action
+from reconciler.report import text
+from reconciler.report.signs import SIGNS, cells
+from tests.unit.report.plans import a_change, a_field, a_note, a_plan
+
+EVERY_ACTION = a_plan(
+    a_change("create", "tag/vip", a_field("name", None, "vip"), line=8),
+    a_change("create", "contact/31", a_field("role", None, "user"), line=30, **{"or": "unarchive"}),
+    a_change("unarchive", "contact/h***@serenity.example#1a2b3c4d", line=33, people=1),
+    a_change("rename", "tag/beta-2026", a_field("name", "Beta", "beta-2026"), line=9, people=12),
+    a_change("update", "company/6", a_field("size", 80, 85), a_field("plan", None, "7"), line=14),
+    a_change("update", "contact/25", a_field("phone", "***", "***"), line=20, people=1),
+    a_change("attach", "contact/25", target="tag/vip", line=21, people=1),
+    a_change("attach", "contact/26", target="tag/vip", line=22, people=1),
+    a_change("detach", "contact/25", target="company/6", line=23, people=1),
+    a_change("archive", "contact/27", line=24, people=1),
+    a_change("delete", "tag/old-promo", line=10),
+    refused=[
+        {"gate": "limits.deletes", "message": "12 tags deleted, the limit is 10", "approve": "1a2b3c4d5e6f:9"},
+        {"gate": "protect", "message": "growth.yaml:10: this tag is protected", "approve": None},
+    ],
+    notes=[
+        a_note("missing", "contact/99", "not found: skipped", 40),
+        a_note("lookalike", "tag/vip", "looks like 'v\u200bip'"),
+        a_note("missing", "contact/98", "not found: skipped", 41),
+        a_note("something new", None, "said plainly"),
+    ],
+)
+
+EXPECTED = """\
+Plan for workspace ecahpwf5 (us), declared in growth.yaml
+
+tag (3 changes)
+  + create    tag/vip                                       growth.yaml:8
+      name: "vip"
+  > rename    tag/beta-2026 (12 people)                     growth.yaml:9
+      name: "Beta" → "beta-2026"
+  - delete    tag/old-promo                                 growth.yaml:10
+
+contact (7 changes)
+  + create (or bring back if archived) contact/31           growth.yaml:30
+      role: "user"
+  ^ unarchive contact/h***@serenity.example#1a2b3c4d (1 person)  growth.yaml:33
+  ~ update    contact/25 (1 person)                         growth.yaml:20
+      phone: *** → ***
+      + attach    tag/vip                                   growth.yaml:21
+      - detach    company/6                                 growth.yaml:23
+    contact/26
+      + attach    tag/vip                                   growth.yaml:22
+  v archive   contact/27 (1 person)                         growth.yaml:24
+
+company (1 change)
+  ~ update    company/6                                     growth.yaml:14
+      size: 80 → 85
+      plan: null → "7"
+
+note: not found, left out (2)
+    contact/99: not found: skipped                          growth.yaml:40
+    contact/98: not found: skipped                          growth.yaml:41
+
+note: names that look alike (1)
+    tag/vip: looks like 'v\\u200bip'
+
+note: something new (1)
+    said plainly
+
+Cost: 11 calls, less than a second.
+REFUSED: apply would write nothing, for 2 reasons
+  ! limits.deletes: 12 tags deleted, the limit is 10
+      if it is meant: --approve 1a2b3c4d5e6f:9
+  ! protect: growth.yaml:10: this tag is protected
+
+Plan: 2 to create, 1 to unarchive, 1 to rename, 2 to update, 2 to attach, 1 to detach, 1 to archive, 1 to delete.
+"""
+
+ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=40)
+CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def test_every_action_has_a_sign_and_its_place() -> None:
+    assert text.render(EVERY_ACTION) == EXPECTED
+    assert set(SIGNS) == set(Action)
+
+
+def test_color_adds_nothing_but_color() -> None:
+    colored = text.render(EVERY_ACTION, color=True)
+    assert "\x1b[32m+ create   \x1b[0m tag/vip" in colored
+    assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == EXPECTED
+
+
+def test_a_known_width_puts_the_source_at_its_end() -> None:
+    found = text.render(a_plan(a_change("create", "tag/\U0001f331"), a_change("delete", "tag/b", line=100)), width=50).splitlines()
+    assert [cells(line) for line in found if "growth.yaml:" in line] == [50, 50]
+
+
+def test_wide_names_leave_the_column_where_it_is() -> None:
+    names = ("plain", "\U0001f331feature", "\u2692\ufe0fenhancement", "Cafe\u0301", "\ud55c\uae00")
+    found = text.render(a_plan(*(a_change("create", f"tag/{name}") for name in names)))
+    starts = {cells(line.partition("growth.yaml:")[0]) for line in found.splitlines() if "growth.yaml:" in line}
+    assert starts == {60}
+
+
+def test_nothing_to_do_says_so() -> None:
+    assert text.render(a_plan()).endswith("\n\nNo changes. The workspace is as declared.\n")
+
+
+def test_no_changes_does_not_promise_more_than_was_seen() -> None:
+    def last(**more: object) -> str:
+        return text.render(a_plan(**more)).splitlines()[-1]  # type: ignore[arg-type]  # any part of a document
+
+    assert last(notes=[a_note("unproven", "contact/1", "not found")]).endswith("as declared, apart from what is noted above.")
+    assert last(notes=[a_note("free", "contact/1", "left")]).endswith("as declared.")
+    assert last(partial=True) == "No changes in this part of the plan."
+    assert last(refused=[{"gate": "missing", "message": "contact/1", "approve": None}]) == "No changes are planned."
+
+
+def test_a_look_for_drift_says_where_its_approval_goes() -> None:
+    refused = [{"gate": "origin", "message": "another repository", "approve": "1a2b3c4d5e6f:0"}]
+    drift = {"moved": 0, "pending": 0, "undeclared": 0, "recorded": True, "refused": 1, "blind": True}
+    assert "      if it is meant: --approve 1a2b3c4d5e6f:0\n" in text.render(a_plan(refused=refused))
+    assert "      if it is meant: plan and apply take --approve 1a2b3c4d5e6f:0\n" in text.render(a_plan(refused=refused, drift=drift))
+
+
+def test_a_partial_plan_says_what_it_is_limited_to() -> None:
+    found = text.render(a_plan(partial=True, scope={"target": ["tag/**"], "exclude": ["tag/x"]}))
+    assert "partial plan: --target tag/** --exclude tag/x; the rest is left as it is\n" in found
+
+
+def test_a_saved_plan_names_fields_without_values() -> None:
+    fields = [{"path": path, "before_digest": "00", "cause": None} for path in ("size", "plan")]
+    found = text.render({"applicable": True, **a_plan(a_change("update", "company/6", *fields))})
+    assert "A saved plan" in found
+    assert "      sets size, plan\n" in found
+
+
+def test_a_cause_is_said_once_where_all_fields_share_it() -> None:
+    fields = a_field("size", 1, 2, "config"), a_field("plan", "a", "b", "conflict")
+    found = text.render(a_plan(a_change("update", "company/6", *fields, cause="conflict")))
+    assert "company/6 (conflict)" in found
+    assert "size: 1 → 2 (config)\n" in found
+    assert 'plan: "a" → "b"\n' in found
+
+
+def test_a_long_value_is_cut_where_it_differs() -> None:
+    before, after = "x" * 500 + "old" + "y" * 500, "x" * 500 + "new" + "y" * 500
+    found = text.render(a_plan(a_change("update", "tag/a", a_field("description", before, after))))
+    line = next(line for line in found.splitlines() if "description" in line)
+    assert "old" in line
+    assert "new" in line
+    assert len(line) < 500
+
+
+def test_zero_false_and_empty_are_shown_as_values() -> None:
+    moved = [a_field("a", 0, False), a_field("b", "", None), a_field("c", 2**70, "7")]
+    found = text.render(a_plan(a_change("update", "company/6", *moved)))
+    assert "a: 0 → false\n" in found
+    assert 'b: "" → null\n' in found
+    assert f'c: {2**70} → "7"\n' in found
+
+
+def test_a_topic_shows_twenty_notes_and_counts_the_rest() -> None:
+    found = text.render(a_plan(notes=[a_note("missing", f"contact/{n}", "not found") for n in range(27)]))
+    assert found.count("not found\n") == 20
+    assert "and 7 more (all are in --format json)" in found
+
+
+def test_a_name_cannot_give_an_order_to_a_terminal_or_a_runner() -> None:
+    hostile = "\x1b[2J\r\n::error::x\u202e##[group]y"
+    found = text.render(a_plan(a_change("create", f"::set-output/{hostile}"), a_change("attach", f"::warning::/{hostile}", target=hostile)))
+    assert r"\x1b[2J\r\n::error::x\u202e#\#[group]y" in found
+    assert "##[" not in found
+    assert not [line for line in found.splitlines() if line.lstrip().startswith("::")]
+
+
+def test_twenty_thousand_changes_stream() -> None:
+    changes = [a_change("attach", f"contact/{n // 4}", target=f"tag/{n}", line=n) for n in range(20_000)]
+    began = time.perf_counter()
+    found = text.lines(a_plan(*changes))
+    assert next(found).startswith("Plan for workspace")
+    assert sum(1 for _ in found) > 25_000
+    assert time.perf_counter() - began < 3
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(Action)), ANY_TEXT, ANY_TEXT), max_size=5), ANY_TEXT)
+def test_no_text_breaks_a_line(named: list[tuple[Action, str, str]], other: str) -> None:
+    changes = [a_change(action, f"tag/{name}", a_field(other, value, name)) for action, name, value in named]
+    note, refusal = a_note("missing", other, other), {"gate": other, "message": other, "approve": other}
+    found = text.render(a_plan(*changes, notes=[note], refused=[refusal]))
+    assert not CONTROL.search(found)
+    assert len(found.split("\n")) == len(list(text.lines(a_plan(*changes, notes=[note], refused=[refusal])))) + 1
+    assert len(re.findall(r"growth\.yaml:1$", found, re.MULTILINE)) >= len(changes)

@@ -1,0 +1,130 @@
+"""The house rules that imports show: the core is pure, the sandbox stands alone, arrows point one way."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import ROOT
+
+HOUSE = ROOT / "reconciler"
+FILES = sorted(HOUSE.rglob("*.py"))
+
+# What touches the world: files, sockets, clocks, processes, logs.
+WORLD = {
+    "asyncio", "fcntl", "http", "io", "logging", "os", "pathlib", "random", "requests", "secrets", "shutil", "signal", "socket",
+    "sqlalchemy", "sqlite3", "subprocess", "sys", "tempfile", "threading", "time", "urllib", "urllib3", "click", "rich", "yaml",
+}  # fmt: skip
+CALLS_OF_THE_WORLD = {"open", "print", "input"}
+
+# From the bottom to the top; a room may import what stands in its row.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "core": {"errors"},
+    "kinds": {"core"},
+    "manifest": {"kinds", "core", "errors"},
+    "intercom": {"core", "errors"},
+    "ledger": {"core", "errors"},
+    "execute": {"core", "errors"},
+    "report": {"core", "errors"},
+    "sandbox": set(),
+    "workflow": {"core", "errors", "kinds", "manifest", "intercom", "ledger", "execute"},
+    "cli": {"workflow", "manifest", "kinds", "core", "errors", "report", "intercom", "ledger", "sandbox"},
+}
+
+# Within a room: what stands upon what.
+WITHIN: dict[str, set[str]] = {
+    "core.model": set(),
+    "core.compare": {"core.model"},
+    "core.plan": {"core.model", "core.compare"},
+    "core.record": {"core.model", "core.compare"},
+    "core.undo": {"core.model", "core.compare", "core.plan", "core.record"},
+    "intercom.http": set(),
+    "intercom.login": {"intercom.http"},
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def room(path: Path) -> str:
+    return path.relative_to(HOUSE).parts[0].removesuffix(".py")
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(HOUSE))
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) in ("core", "kinds")], ids=name_of)
+def test_core_and_kinds_touch_nothing_outside(path: Path) -> None:
+    # urllib.parse only cuts and joins texts.
+    assert {name.partition(".")[0] for name in imports(path) if not name.startswith("urllib.parse")} & WORLD == set()
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    assert {call.id for call in calls if isinstance(call, ast.Name)} & CALLS_OF_THE_WORLD == set()
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) == "sandbox"], ids=name_of)
+def test_the_sandbox_imports_nothing_of_ours(path: Path) -> None:
+    ours = {name for name in imports(path) if name.partition(".")[0] == "reconciler"}
+    assert {name for name in ours if not name.startswith("reconciler.sandbox")} == set()
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) in MAY_IMPORT], ids=name_of)
+def test_imports_point_one_way(path: Path) -> None:
+    ours = {name.split(".")[1] for name in imports(path) if name.startswith("reconciler.")}
+    assert ours - {room(path), "__version__"} <= MAY_IMPORT[room(path)]
+
+
+@pytest.mark.parametrize("inner", sorted(WITHIN))
+def test_imports_point_one_way_within_a_room(inner: str) -> None:
+    outer = inner.partition(".")[0]
+    for path in sorted((HOUSE / inner.replace(".", "/")).rglob("*.py")):
+        ours = {".".join(name.split(".")[1:3]) for name in imports(path) if name.startswith(f"reconciler.{outer}.")}
+        assert ours - {inner} <= WITHIN[inner], name_of(path)
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    names = {".".join(("reconciler", *path.relative_to(HOUSE).with_suffix("").parts)).removesuffix(".__init__"): path for path in FILES}
+    # Whoever imports a name of a module names both; a package counts only where its own file is meant.
+    graph = {name: {target for target in imports(path) if target in names and target != name} for name, path in names.items()}
+    packages = {name for name, path in names.items() if path.name == "__init__.py"}
+    graph = {
+        name: {t for t in targets if t not in packages or not any(o.startswith(f"{t}.") for o in targets)}
+        for name, targets in graph.items()
+    }
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+def test_no_room_is_a_face_of_others() -> None:
+    faces = [name_of(p) for p in FILES if p.name == "__init__.py" and any(name.startswith("reconciler.") for name in imports(p))]
+    # The list of kinds, the table of formats, the verbs and the package that the sandbox is for others.
+    assert faces == ["cli/__init__.py", "kinds/__init__.py", "report/__init__.py", "sandbox/__init__.py"]
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) in ("core", "execute", "workflow", "report", "ledger")], ids=name_of)
+def test_the_engine_has_no_kind_by_name(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    compared = [
+        item.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare | ast.MatchValue)
+        for item in ast.walk(node)
+        if isinstance(item, ast.Constant)
+    ]
+    assert not {"tag", "company", "contact", "attribute"} & set(compared)
+
+
+def test_no_function_takes_a_dry_run_flag() -> None:
+    named = [arg.arg for path in FILES for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.arguments)
+             for arg in (*node.args, *node.kwonlyargs)]  # fmt: skip
+    assert [name for name in named if "dry" in name] == []
