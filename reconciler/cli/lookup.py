@@ -19,7 +19,7 @@ from reconciler.core.model.live import Live
 from reconciler.core.model.privacy import hidden
 from reconciler.errors import ReconcilerError, Usage
 from reconciler.report.terminal import Terminal, clean
-from reconciler.workflow.lookup import blind_spots, kind_of, list_all, look_up, raw_answers, raw_request, read_where, search
+from reconciler.workflow.lookup import blind_spots, list_all, look_up, raw_answers, raw_request, read_where, search
 from reconciler.workflow.session import Session, watched
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _get_named(session: Session, section: str, keys: Sequence[str], form: str, o
         Terminal(sys.stderr).say(f"{hidden(key, False)} was merged into {live_id}, which is shown")
     if found.missing:
         out.check()
-        unseen = "; archived contacts cannot be seen" if kind_of(section, session.kinds).person else ""
+        unseen = "; archived contacts cannot be seen" if session.kinds.by_section[section].person else ""
         raise ReconcilerError(f"not found: {', '.join(hidden(key, False) for key in found.missing)}{unseen}")
 
 

@@ -16,6 +16,7 @@ from reconciler.core.compare.reads import needed as wants
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind, LinkKind, Listing
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot, Workspace
 from reconciler.core.model.note import Note
 from reconciler.core.model.policy import is_share
@@ -69,7 +70,7 @@ class Observer:
     """Reads one workspace with one client. `tick` is told of every read, for progress."""
 
     client: Client
-    kinds: Sequence[Kind]
+    kinds: Kinds
     tick: Tick = lambda what: None
 
     def observe(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from reconciler.core.compare.reads import Seen
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Resource
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
 
 
@@ -16,7 +17,7 @@ from reconciler.core.model.live import Live
 class People:
     """The personal values of all that is declared, and of all that was seen so far."""
 
-    kinds: Sequence[Kind]
+    kinds: Kinds
     declared: Mapping[Address, Resource]
     seen: Mapping[str, Seen]
 

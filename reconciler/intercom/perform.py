@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, LinkChange, ThingChange
 from reconciler.core.model.desired import Resource
 from reconciler.core.model.kind import Kind, LinkKind, Listing
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import field_at, live_value
@@ -45,7 +46,7 @@ class Performer:
     was made; `sleep` takes seconds, `stranger` says whom an earlier run saw to be somebody else than an address means."""
 
     client: Client
-    kinds: Sequence[Kind]
+    kinds: Kinds
     steps: Sequence[Step]
     resources: Mapping[Address, Resource]
     known: Ids
@@ -54,8 +55,6 @@ class Performer:
     stranger: Callable[[Address, str], bool] = lambda address, live_id: False
 
     def __post_init__(self) -> None:
-        self._kinds = {kind.name: kind for kind in self.kinds}
-        self._links: dict[LinkName, LinkKind] = {link.name: link for kind in self.kinds for link in kind.links}
         self._bearers = Bearers(self.known)
         self._names = Names()
 
@@ -90,7 +89,7 @@ class Performer:
         return routes.request(call.route, values, _bound(call.body, ids), repeatable=call.repeatable)
 
     def _thing(self, job: Job, change: ThingChange, ids: Ids) -> Outcome:
-        kind = self._kinds[change.address.kind]
+        kind = self.kinds[change.address.kind]
         live_id = change.id
         hidden: list[str] = []
         met, here = False, None
@@ -227,7 +226,7 @@ class Performer:
         return here.id, [path for path, value, field in fields if not field.same(live_value(here, path), value)], here
 
     def _link(self, job: Job, change: LinkChange, ids: Ids) -> Sequence[Outcome]:
-        link = self._links[change.link]
+        link = self.kinds.links[change.link]
         for call in job.calls:
             asked = self._request(call, ids)
             try:
@@ -247,7 +246,7 @@ class Performer:
             if call.by_name:
                 self._names.sure(call.by_name)
             return
-        kind = self._kinds[link.target]
+        kind = self.kinds[link.target]
         here = routes.thing(self.client, asked, kind, reply.body)
         new = "" if self._bearers.knew(kind.name, shown) else ", which was not there when this was planned"
         text = f"Intercom took another {called(kind, here)}{new}, for the {kind.name} meant (id {meant})"
@@ -303,7 +302,7 @@ class Performer:
         yield from (replace(o, reason="being archived: Intercom still shows it", settling=False) for o in waiting)
 
     def _still_there(self, outcome: Outcome) -> bool:
-        kind = self._kinds[outcome.change.address.kind]
+        kind = self.kinds[outcome.change.address.kind]
         try:
             return outcome.id is not None and self._read(kind, outcome.id) is not None
         except Exception:

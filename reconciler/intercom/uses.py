@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from reconciler.core.compare.choices import Choice, held, leavers, moves, users
 from reconciler.core.model.change import Action, Change, ThingChange, Use
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.intercom import routes, totals
 from reconciler.intercom.http.client import Client
@@ -19,15 +20,14 @@ from reconciler.intercom.observe import Observer
 COUNTED = (Action.DELETE, Action.RENAME)
 
 
-def counted(client: Client, kinds: Sequence[Kind], changes: Sequence[Change], live: Snapshot) -> tuple[Change, ...]:
+def counted(client: Client, kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> tuple[Change, ...]:
     """The same changes, those that delete, rename or take a choice away with what carries the thing. Raises IntercomError when a count
     fails otherwise."""
-    by_name = {kind.name: kind for kind in kinds}
-    asked = [c for c in changes if isinstance(c, ThingChange) and _is_asked(by_name[c.address.kind], c)]
-    holders = _holders(client, by_name, live, [c for c in asked if c.action not in COUNTED], changes)
+    asked = [c for c in changes if isinstance(c, ThingChange) and _is_asked(kinds[c.address.kind], c)]
+    holders = _holders(client, kinds, live, [c for c in asked if c.action not in COUNTED], changes)
 
     def count(change: ThingChange) -> ThingChange:
-        kind = by_name[change.address.kind]
+        kind = kinds[change.address.kind]
         if change.action not in COUNTED:
             return holders.counted(kind, change)
         carried = uses(client, kind, str(change.id))
@@ -57,13 +57,11 @@ def _people(uses: Iterable[Use]) -> int | None:
     return None if None in numbers else sum(n or 0 for n in numbers)
 
 
-def _holders(
-    client: Client, kinds: Mapping[str, Kind], live: Snapshot, dropping: Sequence[ThingChange], changes: Sequence[Change]
-) -> _Holders:
+def _holders(client: Client, kinds: Kinds, live: Snapshot, dropping: Sequence[ThingChange], changes: Sequence[Change]) -> _Holders:
     """What counts who still has a choice; the kinds that no search finds are listed whole, once."""
     owners = (live.things.get(change.address.kind, {}).get(change.id or "") for change in dropping)
     told = {kind.name: kind for owner in owners if owner for kind, _ in users(kinds, owner) if not kind.search}
-    observer = Observer(client, list(kinds.values()))
+    observer = Observer(client, kinds)
     listed = {name: {**observer.everything(kind), **live.things.get(name, {})} for name, kind in told.items()}
     return _Holders(client, kinds, live, leavers(kinds, changes, live) if dropping else {}, listed)
 
@@ -73,7 +71,7 @@ class _Holders:
     """Counts who has a choice that a plan takes away and does not leave it in that plan."""
 
     client: Client
-    kinds: Mapping[str, Kind]
+    kinds: Kinds
     live: Snapshot
     # Who leaves each choice in this plan, by their ids.
     leaving: Mapping[Choice, frozenset[str]]

@@ -19,6 +19,7 @@ from reconciler.core.model.address import Address, address_by
 from reconciler.core.model.desired import Manifest, Pin, Resource, WrittenLinks
 from reconciler.core.model.entry import Entry, LinkItem
 from reconciler.core.model.kind import Field, Identity, Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.policy import ApprovalEntry, Policy, Written
 from reconciler.core.model.privacy import shown
 from reconciler.core.model.scalars import Name, NotNull, doc, parse_typed
@@ -97,7 +98,7 @@ class _Pile:
     """What is gathered from all files; problems of every file are told together. `unread` are the places where the text itself is
     wrong: with one of these, what seems not to be declared may be. `invalid` are the names of entries that cannot be used."""
 
-    kinds: Sequence[Kind]
+    kinds: Kinds
     problems: list[Problem] = field(default_factory=list)
     unread: frozenset[Mark] = frozenset()
     items: dict[Address, _Item] = field(default_factory=dict)
@@ -116,13 +117,13 @@ class _Pile:
             self.problems.append(Problem(mark, what, now))
 
 
-def load(kinds: Sequence[Kind], paths: Sequence[str]) -> Manifest:
+def load(kinds: Kinds, paths: Sequence[str]) -> Manifest:
     """Read files and folders and merge them. Raises Invalid (65) with every problem that can be seen offline."""
     documents, unread = files.read_far_all(paths)
     return merge(kinds, documents, paths, unread)
 
 
-def merge(kinds: Sequence[Kind], documents: Iterable[Document], paths: Sequence[str], unread: Sequence[Problem] = ()) -> Manifest:
+def merge(kinds: Kinds, documents: Iterable[Document], paths: Sequence[str], unread: Sequence[Problem] = ()) -> Manifest:
     """The manifest that some documents make together. Raises Invalid; `unread` is what was wrong with their text."""
     pile = _Pile(kinds, list(unread), frozenset(problem.mark for problem in unread))
     names = []
@@ -164,7 +165,7 @@ def load_policy(path: str) -> PolicyFile:
 
 
 def _read_document(pile: _Pile, document: Document) -> None:
-    by_section = {kind.section: kind for kind in pile.kinds}
+    by_section = pile.kinds.by_section
     for key, value in document.value.items():
         mark = document.marks.of((key,))
         if key in by_section:
@@ -401,7 +402,7 @@ def _links(pile: _Pile, item: _Item, target: str, name: str) -> WrittenLinks:
 
 def _end(pile: _Pile, mark: Mark, target: str, link: LinkItem) -> _Item | None:
     """The entry that a link leads to; None where there is none, or not one, which is a problem that is told."""
-    first = next(kind for kind in pile.kinds if kind.name == target).identities[0]
+    first = pile.kinds[target].identities[0]
     wanted = (target, "id", link.key) if link.by_id else (target, first.field, first.fold(link.key))
     if wanted in pile.names:
         return pile.names[wanted]
@@ -432,7 +433,7 @@ def _hint(pile: _Pile, target: str, key: str) -> str:
 
 
 def _section(pile: _Pile, name: str) -> str:
-    return next(kind.section for kind in pile.kinds if kind.name == name)
+    return pile.kinds[name].section
 
 
 def _check_gone(pile: _Pile, item: _Item, fields: Mapping[str, Any], links: Mapping[str, WrittenLinks]) -> None:

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from reconciler.core.model.desired import Manifest, Pin
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.plan.approvals import Rules, parse_approval
 from reconciler.core.plan.document import Document
 from reconciler.kinds import KINDS
 from reconciler.manifest.load import load, load_policy, merge
 
 
-def read_manifest(paths: Sequence[str], kinds: Sequence[Kind] = KINDS) -> Manifest:
+def read_manifest(paths: Sequence[str], kinds: Kinds = KINDS) -> Manifest:
     """The manifest that files and folders hold. Raises Invalid with every problem that can be seen offline."""
     return load(kinds, paths)
 
@@ -25,27 +25,27 @@ def pin_in(paths: Sequence[str]) -> Pin | None:
     return found_in(paths)
 
 
-def name_in(paths: Sequence[str], kinds: Sequence[Kind] = KINDS) -> str | None:
+def name_in(paths: Sequence[str], kinds: Kinds = KINDS) -> str | None:
     """Whose things the manifests among these files declare; None where none says."""
     from reconciler.manifest.pins import name_in as found_in
 
     return found_in(paths, [kind.section for kind in kinds])
 
 
-def count_declared(manifest: Manifest, kinds: Sequence[Kind] = KINDS) -> Mapping[str, int]:
+def count_declared(manifest: Manifest, kinds: Kinds = KINDS) -> Mapping[str, int]:
     """How many entries each section has, where it has any."""
     counts = Counter(address.kind for address in manifest.resources)
     return {kind.section: counts[kind.name] for kind in kinds if counts[kind.name]}
 
 
-def manifest_schema(kinds: Sequence[Kind] = KINDS) -> Document:
+def manifest_schema(kinds: Kinds = KINDS) -> Document:
     """The JSON Schema of manifests."""
     from reconciler.manifest.schema import schema
 
     return schema(kinds)
 
 
-def base_manifest(manifest: Manifest, ref: str, kinds: Sequence[Kind] = KINDS) -> Manifest:
+def base_manifest(manifest: Manifest, ref: str, kinds: Kinds = KINDS) -> Manifest:
     """The manifest of the same paths at the merge base of HEAD and a ref. Raises ReconcilerError, Invalid."""
     from reconciler.manifest.repository import documents
 

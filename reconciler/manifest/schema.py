@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.manifest.load import Head
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def schema(kinds: Sequence[Kind]) -> dict[str, Any]:
+def schema(kinds: Kinds) -> dict[str, Any]:
     """A schema for one manifest file: the head's keys, and a list for each kind's section."""
     found = Head.model_json_schema(ref_template="#/$defs/{model}")
     definitions = found.pop("$defs", {})

@@ -13,6 +13,7 @@ from reconciler.core.compare.match import Index, candidates, index, key_of
 from reconciler.core.model.address import Address, address_by, id_in
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Workspace
 from reconciler.core.model.policy import Policy
 from reconciler.core.model.privacy import shown
@@ -44,12 +45,12 @@ class Sought:
     things: Mapping[Address, Live] = field(default_factory=dict)
 
 
-def read_addresses(written: Sequence[str], kinds: Sequence[Kind] = KINDS) -> tuple[Address, ...]:
+def read_addresses(written: Sequence[str], kinds: Kinds = KINDS) -> tuple[Address, ...]:
     """Addresses as people write them, each once. Raises Usage."""
     return tuple(dict.fromkeys(_read_address(text, kinds) for text in written))
 
 
-def _read_address(text: str, kinds: Sequence[Kind]) -> Address:
+def _read_address(text: str, kinds: Kinds) -> Address:
     name, _, key = text.partition("/")
     if not key:
         raise Usage(f"{text}: no address; write KIND/KEY, as in tag/vip")
@@ -117,11 +118,10 @@ def judge(session: Session, sought: Sought) -> Adoption:
     """What becomes of what was sought, by what the ledger says now."""
     memory = recall(session, sought.manifest)
     owners: Owners = session.ledger.owners(session.here.app_id, sought.manifest.name) if session.ledger else {}
-    kinds = {kind.name: kind for kind in session.kinds}
     if sought.case:
         file = cache(ground_of(session.ledger).called) if session.ledger else str
-        return of_declared(Scribe(kinds, memory, "", by_their_clock(session), file), replace(sought.case, memory=memory), owners)
-    return of_named(Scribe(kinds, memory, "", by_their_clock(session), lambda _: ""), sought.things, owners)
+        return of_declared(Scribe(session.kinds, memory, "", by_their_clock(session), file), replace(sought.case, memory=memory), owners)
+    return of_named(Scribe(session.kinds, memory, "", by_their_clock(session), lambda _: ""), sought.things, owners)
 
 
 def take_in(session: Session, sought: Sought, told: Adoption) -> None:
@@ -143,14 +143,13 @@ def other_names(ledger: Ledger | None, app_id: str, name: str) -> Sequence[str]:
 
 
 def recorded(
-    ledger: Ledger, app_id: str, name: str, addresses: Sequence[Address], kinds: Sequence[Kind] = KINDS
+    ledger: Ledger, app_id: str, name: str, addresses: Sequence[Address], kinds: Kinds = KINDS
 ) -> Mapping[Address, Sequence[Record]]:
     """What is recorded under these addresses, or ids. Raises ReconcilerError, which names all under which nothing is, or several things."""
     memory, by_thing = ledger.memory(app_id, name), defaultdict[str, list[Record]](list)
     for record in memory.records.values():
         by_thing[record.thing].append(record)
-    by_name = {kind.name: kind for kind in kinds}
-    found = {address: recorded_at(memory, by_thing, by_name[address.kind], address) for address in addresses}
+    found = {address: recorded_at(memory, by_thing, kinds[address.kind], address) for address in addresses}
     others = other_names(ledger, app_id, name)
     hint = f"; things were applied here as name: {', '.join(others)}: say which with --name" if others else ""
     wrong = [f"{shown(a, app_id)}: nothing is recorded of it under `name: {name}`{hint}" for a, records in found.items() if not records]

@@ -79,7 +79,7 @@ def carry_out(
     """
     from reconciler.intercom.perform import Performer
 
-    steps, by_name = work.planned.plan.steps, {kind.name: kind for kind in session.kinds}
+    steps = work.planned.plan.steps
     resources, memory = work.planned.manifest.resources, work.planned.case.memory
     how = (stop.wait, session.client.monotonic, memory.is_stranger)
     performer = Performer(session.client, session.kinds, steps, resources, work.ids, *how)
@@ -92,7 +92,7 @@ def carry_out(
     def perform(job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
         for i in job.covers:
             started(steps[i].change)
-        return [discreet(by_name[o.change.address.kind], o) for o in recorded(job, ids)]
+        return [discreet(session.kinds[o.change.address.kind], o) for o in recorded(job, ids)]
 
     told, settling = list[Outcome](), list[Outcome]()
     with stopping:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core.model.kind import Kind, Searched
+from reconciler.core.model.kind import Searched
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
 from reconciler.errors import Usage
 from reconciler.intercom.search import query as where
@@ -19,16 +20,11 @@ if TYPE_CHECKING:
     from reconciler.intercom.search.lookup import Named
 
 
-def kind_of(section: str, kinds: Sequence[Kind] = KINDS) -> Kind:
-    """The kind that fills a section."""
-    return next(kind for kind in kinds if kind.section == section)
-
-
 def list_all(session: Session, section: str) -> Iterator[Live]:
     """All that a listing of a section shows, page by page."""
     from reconciler.intercom.search import lookup
 
-    return lookup.everything(session.client, kind_of(section, session.kinds), session.tick)
+    return lookup.everything(session.client, session.kinds.by_section[section], session.tick)
 
 
 def look_up(session: Session, section: str, keys: Sequence[str]) -> Named:
@@ -37,12 +33,12 @@ def look_up(session: Session, section: str, keys: Sequence[str]) -> Named:
     from reconciler.intercom.search import lookup
 
     observer = Observer(session.client, session.kinds, session.tick)
-    return lookup.named(observer, kind_of(section, session.kinds), keys, session.here)
+    return lookup.named(observer, session.kinds.by_section[section], keys, session.here)
 
 
-def read_where(section: str, text: str, version: str, kinds: Sequence[Kind] = KINDS) -> Expression:
+def read_where(section: str, text: str, version: str, kinds: Kinds = KINDS) -> Expression:
     """A condition as people write it. Raises Usage for all that can be seen to be wrong without Intercom."""
-    kind = kind_of(section, kinds)
+    kind = kinds.by_section[section]
     if kind.search is None:
         raise Usage(f"--where: Intercom has no search for {section}; list all and filter, as in `reconciler get {section} -o json | jq`")
     wanted = parse(text)
@@ -56,7 +52,7 @@ def search(session: Session, section: str, wanted: Expression) -> tuple[Iterator
     """The live things of a section for which a condition holds, page by page; and what to know of how Intercom reads it."""
     from reconciler.intercom.search import lookup
 
-    kind, client = kind_of(section, session.kinds), session.client
+    kind, client = session.kinds.by_section[section], session.client
     prefixes = tuple(where.typed_by_others(kind))
     typed = any(c.field.startswith(prefixes) for c in conditions(wanted))
     fields = lookup.searchable(client, session.kinds, kind) if typed else kind.searchable
@@ -69,7 +65,7 @@ def search(session: Session, section: str, wanted: Expression) -> tuple[Iterator
 
 def blind_spots(session: Session, section: str) -> tuple[str, ...]:
     """What a listing of a section cannot contain."""
-    return kind_of(section, session.kinds).blind
+    return session.kinds.by_section[section].blind
 
 
 def raw_request(method: str, path: str, fields: Sequence[tuple[str, str]], body: Any) -> Request:

@@ -13,7 +13,7 @@ from reconciler.core.compare.hints import make_hints
 from reconciler.core.compare.likeness import notes, pairs, same_person
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.recorded import Recorded, Thing
@@ -52,7 +52,7 @@ def look(
     return spare(session, case, agreed) if agreed is not None else case
 
 
-def _read(observer: Observer, kinds: Sequence[Kind], things: Sequence[Thing]) -> Sequence[Live]:
+def _read(observer: Observer, kinds: Kinds, things: Sequence[Thing]) -> Sequence[Live]:
     """These live things, as far as they are there."""
     found: list[Live] = []
     for kind in kinds:
@@ -87,11 +87,10 @@ def traced(session: Session, case: Comparison, notes: Sequence[Note]) -> tuple[N
 
     if case.manifest.policy.undeclared_tags != "drift":
         return tuple(notes)
-    kinds = {kind.name: kind for kind in session.kinds}
     ids = {thing.address: thing.id for things in case.live.things.values() for thing in things.values()}
     told = []
     for note in notes:
         asked = note.address if note.topic == "undeclared" else None
-        who = seen(session.client, kinds[asked.kind], ids[asked]) if asked else ""
+        who = seen(session.client, session.kinds[asked.kind], ids[asked]) if asked else ""
         told.append(replace(note, message=f"{note.message}; {who}") if who else note)
     return tuple(told)

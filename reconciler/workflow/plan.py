@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.core.compare.comparison import add_notes, as_declared
@@ -10,7 +9,7 @@ from reconciler.core.compare.doubt import doubts
 from reconciler.core.compare.drift import keep_moved, measure_drift
 from reconciler.core.model import globs
 from reconciler.core.model.desired import Manifest
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.plan.approvals import NO_RULES, Rules, govern, hold_to_rules
 from reconciler.core.plan.document import MASKED, Document, View, document
 from reconciler.core.plan.gates import note_unpinned
@@ -50,6 +49,6 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rul
     return Proposal(plan, case, found, doubted)
 
 
-def document_of(plan: Plan, view: View = MASKED, kinds: Sequence[Kind] = KINDS) -> Document:
+def document_of(plan: Plan, view: View = MASKED, kinds: Kinds = KINDS) -> Document:
     """The plan as the document that every report renders."""
     return document(kinds, plan, view)

@@ -6,12 +6,11 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.model.jsons import parsed
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.plan.document import FORMAT, Document
 from reconciler.core.plan.saved import Enclosed, saved, seal
 from reconciler.core.plan.shape import is_plan
@@ -23,7 +22,7 @@ from reconciler.manifest.load import load, merge
 from reconciler.manifest.reader import read
 
 
-def planned_manifest(found: Document, kinds: Sequence[Kind] = KINDS) -> Manifest:
+def planned_manifest(found: Document, kinds: Kinds = KINDS) -> Manifest:
     """The manifest that a saved plan names. Raises Invalid if it cannot be read."""
     if "files" in found:
         documents = [read(text.encode("utf-8", "surrogatepass"), name) for name, text in found["files"].items()]
@@ -36,7 +35,7 @@ def planned_pin(found: Document) -> Pin:
     return Pin(found["workspace"]["app_id"], found["workspace"]["region"])
 
 
-def save(planned: Proposal, path: Path, kinds: Sequence[Kind] = KINDS, *, embed: bool = False) -> None:
+def save(planned: Proposal, path: Path, kinds: Kinds = KINDS, *, embed: bool = False) -> None:
     """Write a plan that can be applied, readable by its owner only, whole or not at all. Raises OSError.
 
     `embed` puts the manifest's texts into it, with all the personal values that they hold.

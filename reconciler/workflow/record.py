@@ -72,7 +72,7 @@ class Recorder:
         self.steps = plan.steps
         self.mutex, self.publishing = threading.Lock(), threading.Lock()
         self.run = self.ledger.begin(_head(session, work))
-        parts = ({kind.name: kind for kind in session.kinds}, case.memory, self.run, session.now(), cache(ground_of(self.ledger).called))
+        parts = (session.kinds, case.memory, self.run, session.now(), cache(ground_of(self.ledger).called))
         scribe = Scribe(*parts) if work.ownership is None else Restorer(*parts, work.ownership)
         self.books = Books(scribe, case, work.whole, work.planned.doubts.undone)
         self.numbers = self.ledger.plan(self.run, list(map(PlannedWrite, plan.changes, proves(case, plan.changes))))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Workspace
 from reconciler.core.plan.plan import Context
 from reconciler.kinds import KINDS
@@ -33,7 +33,7 @@ class Session:
     window: int | None
     ledger: Ledger | None = None
     images: Images | None = None
-    kinds: Sequence[Kind] = KINDS
+    kinds: Kinds = KINDS
     now: Callable[[], float] = time.time
     sleep: Callable[[float], object] = time.sleep
     who: str = ""

@@ -26,8 +26,8 @@ def links_made(session: Session, asked: Sequence[LinkChange]) -> Mapping[Ends, M
     """When these links were made, of those of which Intercom says it: a read for each source."""
     from reconciler.intercom.trace import made
 
-    links = {link.name: link for kind in session.kinds for link in kind.links if link.dated}
-    sources = sorted({(change.link, change.id) for change in asked if change.link in links and change.id})
+    links = session.kinds.links
+    sources = sorted({(change.link, change.id) for change in asked if change.id and links[change.link].dated})
     return made(session.client, [(links[name], live_id) for name, live_id in sources])
 
 
@@ -35,5 +35,4 @@ def names_of(session: Session) -> Callable[[str, str], str]:
     """Who made a link to a kind, as people know them; each is asked for once."""
     from reconciler.intercom.trace import named
 
-    kinds = {kind.name: kind for kind in session.kinds}
-    return cache(lambda kind, who: named(session.client, kinds[kind], who))
+    return cache(lambda kind, who: named(session.client, session.kinds[kind], who))

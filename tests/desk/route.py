@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ import yaml
 
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change, FieldChange, LinkChange, ThingChange
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.outcome import Outcome
 from reconciler.core.model.recorded import Record
 from reconciler.core.plan.approvals import NO_RULES, Rules
@@ -65,7 +65,7 @@ class Route:
     folder: Path
     clock: Clock = field(default_factory=Clock)
     ledger: Ledger | None = None
-    kinds: Sequence[Kind] = KINDS
+    kinds: Kinds = KINDS
     version: str = "2.16"
     rules: Rules = NO_RULES
     # What stands between the client and the workspace.
@@ -91,9 +91,8 @@ class Route:
 
     def id_of(self, address: Address) -> str:
         """The live id that an address has now."""
-        kind = next(kind for kind in self.kinds if kind.name == address.kind)
         with self.session() as session:
-            (found,) = look_up(session, kind.section, [address.key]).things
+            (found,) = look_up(session, self.kinds[address.kind].section, [address.key]).things
         return found.id
 
     def manifest(self, written: str | dict[str, Any], name: str = "intercom.yaml") -> Path:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.core.model.change import Action, Cause, Change, FieldChange, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.paths import field_at
 from reconciler.core.model.recorded import GOVERNED, STATE, Attempt, Record, Recorded, Tie
 
@@ -20,18 +21,17 @@ def gravest(causes: Iterable[Cause]) -> Cause:
     return min(causes, key=_GRAVEST.index)
 
 
-def explained(kinds: Sequence[Kind], manifest: Manifest, memory: Recorded, changes: Sequence[Change]) -> tuple[Change, ...]:
+def explained(kinds: Kinds, manifest: Manifest, memory: Recorded, changes: Sequence[Change]) -> tuple[Change, ...]:
     """The changes with their causes; without a ledger they have none."""
     if not memory.there:
         return tuple(changes)
-    by_name = {kind.name: kind for kind in kinds}
-    return tuple(_explained(by_name, manifest, memory, change) for change in changes)
+    return tuple(_explained(kinds, manifest, memory, change) for change in changes)
 
 
-def _explained(by_name: Mapping[str, Kind], manifest: Manifest, memory: Recorded, change: Change) -> Change:
+def _explained(kinds: Kinds, manifest: Manifest, memory: Recorded, change: Change) -> Change:
     if isinstance(change, LinkChange):
         return replace(change, cause=_of_link(manifest, memory, change))
-    sides = _Sides(by_name[change.address.kind], memory, change, _record(memory, change), memory.attempt(change.address))
+    sides = _Sides(kinds[change.address.kind], memory, change, _record(memory, change), memory.attempt(change.address))
     if not change.fields:
         return replace(change, cause=sides.whole())
     fields = tuple(replace(moved, cause=sides.field(moved)) for moved in change.fields)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, FieldChange, ThingChange
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.paths import definition_at
 
@@ -87,7 +88,7 @@ def _typed(kind: Kind, change: ThingChange) -> Iterator[tuple[Address, FieldChan
             yield definition, moved
 
 
-def leavers(kinds: Mapping[str, Kind], changes: Sequence[Change], live: Snapshot) -> Mapping[Choice, frozenset[str]]:
+def leavers(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> Mapping[Choice, frozenset[str]]:
     """The live ids of those who leave each choice by these changes."""
     found: dict[Choice, set[str]] = defaultdict(set)
     for change in changes:
@@ -97,14 +98,14 @@ def leavers(kinds: Mapping[str, Kind], changes: Sequence[Change], live: Snapshot
     return {choice: frozenset(ids) for choice, ids in found.items()}
 
 
-def users(kinds: Mapping[str, Kind], owner: Live) -> Sequence[tuple[Kind, str]]:
+def users(kinds: Kinds, owner: Live) -> Sequence[tuple[Kind, str]]:
     """The kinds whose things may have a choice of a live thing, each with the path of it."""
-    fields = ((kind, name, field) for kind in kinds.values() for name, field in kind.fields.items())
+    fields = ((kind, name, field) for kind in kinds for name, field in kind.fields.items())
     typed = ((kind, name) for kind, name, field in fields if field.merged and field.typed_by == owner.kind)
     return [(kind, f"{name}.{owner.key}") for kind, name in typed if owner.fields.get("model") in (None, kind.name)]
 
 
-def in_turns(kinds: Mapping[str, Kind], changes: Sequence[Change], live: Snapshot) -> list[Change]:
+def in_turns(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> list[Change]:
     """The changes, with an update of choices made in two turns where some wait for what it adds and it waits for others to leave what it
     takes away: first all that is or will be a choice, in the end what is declared."""
     wanted, given = set[Choice](), set[Choice]()
@@ -131,7 +132,7 @@ def _turns(kind: Kind, change: Change, wanted: set[Choice], given: set[Choice]) 
     yield replace(change, action=Action.UPDATE, fields=(replace(moved.field, before=every),), returns=False, recreate=False)
 
 
-def needs(kinds: Mapping[str, Kind], changes: Sequence[Change], live: Snapshot) -> Mapping[int, set[int]]:
+def needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> Mapping[int, set[int]]:
     """Which changes wait for which: who takes a choice for its being one, and its end for all who leave it."""
     moved = [(i, change, found) for i, change in enumerate(changes) if (found := moves(kinds[change.address.kind], change))]
     openers = {Choice(change.address, value): i for i, change, found in moved for value in found.added}

@@ -15,7 +15,7 @@ from reconciler.core.compare.typed import settle_types
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Cause, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import WAITING, Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.recorded import Deaf, Recorded, Thing
@@ -28,7 +28,7 @@ LEFT = 150
 
 
 def compare(
-    kinds: Sequence[Kind], now: float, manifest: Manifest, live: Snapshot, recorded: Recorded, *, whole: bool, retry: bool = False
+    kinds: Kinds, now: float, manifest: Manifest, live: Snapshot, recorded: Recorded, *, whole: bool, retry: bool = False
 ) -> Comparison:
     """Both sides with values typed and doubts settled, what separates them, and why.
 
@@ -78,7 +78,7 @@ def _note_other_names(recorded: Recorded, live: Snapshot) -> tuple[Note, ...]:
     return tuple(Note("foreign", f"{n} {text.format(name)}") for name, n in sorted(foreign(recorded, live).items()))
 
 
-def find_leavers(kinds: Sequence[Kind], manifest: Manifest, changes: Sequence[Change], recorded: Recorded) -> Sequence[Thing]:
+def find_leavers(kinds: Kinds, manifest: Manifest, changes: Sequence[Change], recorded: Recorded) -> Sequence[Thing]:
     """The people of ours who left the manifest while somebody arrives: who arrives may be one of them."""
     lenient = {kind.name for kind in kinds if kind.lenient}
     if not any(c.action is Action.CREATE and c.address.kind in lenient for c in changes):
@@ -86,10 +86,9 @@ def find_leavers(kinds: Sequence[Kind], manifest: Manifest, changes: Sequence[Ch
     return [record.name for record in candidates(manifest, recorded) if record.kind in lenient][:LEFT]
 
 
-def _withhold_lost_creates(kinds: Sequence[Kind], now: float, manifest: Manifest, live: Snapshot, recorded: Recorded) -> Snapshot:
+def _withhold_lost_creates(kinds: Kinds, now: float, manifest: Manifest, live: Snapshot, recorded: Recorded) -> Snapshot:
     """Creates whose answer was lost a moment ago, and that no conflict would stop a second time, are held back."""
-    by_name = {kind.name: kind for kind in kinds}
-    missing = [a for a, r in manifest.resources.items() if a not in live.pairs and not r.gone and by_name[a.kind].unrepeatable(r.fields)]
+    missing = [a for a, r in manifest.resources.items() if a not in live.pairs and not r.gone and kinds[a.kind].unrepeatable(r.fields)]
     held = {a: until for a in missing if (until := _sent_unanswered(recorded, a, (Action.CREATE,)) + LOST) > now}
     text = "its create was sent a few minutes ago and never answered: search may not show it yet, so it is not sent again before {}"
     notes = tuple(Note("withheld", text.format(format_time(held[a])), a, manifest.resources[a].mark, True, held[a]) for a in sorted(held))
@@ -102,11 +101,11 @@ def _sent_unanswered(recorded: Recorded, address: Address, actions: Sequence[Act
     return attempt.intended if attempt is not None and attempt.action in actions and not attempt.answered else 0.0
 
 
-def _note_lost_ends(kinds: Sequence[Kind], now: float, manifest: Manifest, live: Snapshot, recorded: Recorded) -> tuple[Note, ...]:
+def _note_lost_ends(kinds: Kinds, now: float, manifest: Manifest, live: Snapshot, recorded: Recorded) -> tuple[Note, ...]:
     """Notes on who is to be gone and is not found, where our last write to them was never answered and only a search says so."""
-    by_name, notes = {kind.name: kind for kind in kinds}, []
+    notes = []
     for address in sorted(a for a, r in manifest.resources.items() if r.gone and a not in live.pairs):
-        kind, resource = by_name[address.kind], manifest.resources[address]
+        kind, resource = kinds[address.kind], manifest.resources[address]
         sent = _sent_unanswered(recorded, address, (Action.ARCHIVE, Action.DELETE))
         weak = not kind.whole and kind.identity[resource.by].find is None
         if weak and sent and sent + LAG > now:
@@ -115,7 +114,7 @@ def _note_lost_ends(kinds: Sequence[Kind], now: float, manifest: Manifest, live:
     return tuple(notes)
 
 
-def _hold_settling(kinds: Sequence[Kind], now: float, difference: Difference, recorded: Recorded) -> Difference:
+def _hold_settling(kinds: Kinds, now: float, difference: Difference, recorded: Recorded) -> Difference:
     """Deletions that Intercom accepted and carries out later are waited for, not asked for again at once."""
     settling, waiting = {kind.name for kind in kinds if kind.settles}, {}
     for change in difference.changes:

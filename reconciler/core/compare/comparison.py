@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from reconciler.core.compare.diff import Difference
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.desired import Manifest
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.recorded import BLANK, Recorded
@@ -20,7 +20,7 @@ from reconciler.core.model.recorded import BLANK, Recorded
 class Comparison:
     """What a plan is judged by: what is declared, live and remembered, and what separates them."""
 
-    kinds: Sequence[Kind]
+    kinds: Kinds
     manifest: Manifest
     live: Snapshot
     difference: Difference

@@ -15,6 +15,7 @@ from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, FieldChange, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest, Resource, WrittenLinks
 from reconciler.core.model.kind import Kind, LinkKind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.paths import claimed, live_value
@@ -38,10 +39,10 @@ class Difference:
 class _Draft:
     """What one comparison collects on its way."""
 
-    def __init__(self, kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Recorded) -> None:
+    def __init__(self, kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded) -> None:
         self.manifest, self.live, self.memory = manifest, live, memory
-        self.kinds = {kind.name: kind for kind in kinds}
-        self.persons = {kind.name for kind in kinds if kind.person}
+        self.kinds = kinds
+        self.persons = kinds.persons
         self.indexes: dict[str, Index] = {}
         self.owning: dict[str, Owners] = {}
         self.changes: list[Change] = []
@@ -84,7 +85,7 @@ class _Draft:
         return thing.address if thing else None
 
 
-def diff(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Recorded = BLANK) -> Difference:
+def diff(kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded = BLANK) -> Difference:
     """Compare what is claimed with what is live. `kinds` stand in the order in which they need each other. Pure.
 
     `memory` says which links are ours, and whom to bring back.

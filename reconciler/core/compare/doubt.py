@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action
 from reconciler.core.model.desired import Manifest
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.recorded import GOVERNED, Attempt, Place, Recorded, Tie
 
@@ -22,7 +22,7 @@ class Doubts:
     undone: tuple[tuple[str, str, str, str], ...] = ()
 
 
-def doubts(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Recorded) -> Doubts:
+def doubts(kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded) -> Doubts:
     """Hold what is remembered against what was seen."""
     return Doubts(tuple(_disproved(kinds, manifest, live, memory)), tuple(_undone(live, memory)))
 
@@ -40,7 +40,7 @@ def _undone(live: Snapshot, memory: Recorded) -> Iterator[tuple[str, str, str, s
                 yield from ((kind, live_id, field, end) for end in gone)
 
 
-def _disproved(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Recorded) -> Iterator[tuple[Place, float]]:
+def _disproved(kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded) -> Iterator[tuple[Place, float]]:
     lost = {place: attempt for place, attempt in memory.attempts.items() if attempt.lost}
     if not lost:
         return

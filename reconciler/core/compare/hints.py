@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -11,6 +11,7 @@ from reconciler.core.compare.orphan import candidates
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.recorded import Record, Recorded
 
 # Search may not show a write for some minutes (API 2.16, POST /contacts/search); how many is not said.
@@ -39,18 +40,17 @@ class Hints:
 NO_HINTS = Hints()
 
 
-def make_hints(kinds: Sequence[Kind], now: float, manifest: Manifest, memory: Recorded) -> Hints:
+def make_hints(kinds: Kinds, now: float, manifest: Manifest, memory: Recorded) -> Hints:
     """Where to look, from what is recorded; `now` is in Unix seconds."""
     every = frozenset(k.name for k in kinds if getattr(manifest.policy.prune, k.section, "never") == "all" and memory.runs)
     if not memory.records:
         return Hints(every=every)
-    by_kind = {kind.name: kind for kind in kinds}
-    known = {a: r for a, res in manifest.resources.items() if res.by != "id" and (r := _record_of(by_kind[a.kind], res, memory))}
+    known = {a: r for a, res in manifest.resources.items() if res.by != "id" and (r := _record_of(kinds[a.kind], res, memory))}
     recent = now - LAG
     return Hints(
-        ids={a: r.id for a, r in known.items() if by_kind[a.kind].search and r.written >= recent},
+        ids={a: r.id for a, r in known.items() if kinds[a.kind].search and r.written >= recent},
         last={a: r.id for a, r in known.items()},
-        also=_ids_to_read(by_kind, manifest, memory),
+        also=_ids_to_read(kinds, manifest, memory),
         every=every,
         ends=partial(_ends_made, memory),
     )
@@ -69,14 +69,14 @@ def _record_of(kind: Kind, resource: Resource, memory: Recorded) -> Record | Non
     return None
 
 
-def _ids_to_read(by_kind: Mapping[str, Kind], manifest: Manifest, memory: Recorded) -> Mapping[str, Set[str]]:
+def _ids_to_read(kinds: Kinds, manifest: Manifest, memory: Recorded) -> Mapping[str, Set[str]]:
     """What is ours and perhaps not declared any more, of the kinds that can be pruned, and of those whose listing costs one read."""
     found: dict[str, set[str]] = {}
     for record in candidates(manifest, memory):
-        kind = by_kind.get(record.kind)
+        kind = kinds.get(record.kind)
         if kind and (kind.whole or getattr(manifest.policy.prune, kind.section, "never") != "never"):
             found.setdefault(record.kind, set()).add(record.id)
-    for kind in by_kind.values():
+    for kind in kinds:
         if not kind.whole and (ids := likely(kind, manifest, memory)):
             found.setdefault(kind.name, set()).update(ids)
     return found

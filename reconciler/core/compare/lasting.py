@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.refusal import Refusal
@@ -39,9 +40,7 @@ def _loose(name: str) -> str:
     return skeleton(re.sub("[-_]", " ", name))
 
 
-def resembling(
-    kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, told: Set[Address | None]
-) -> tuple[tuple[Refusal, ...], tuple[Note, ...]]:
+def resembling(kinds: Kinds, manifest: Manifest, live: Snapshot, told: Set[Address | None]) -> tuple[tuple[Refusal, ...], tuple[Note, ...]]:
     """A refusal for every declared thing that would be the twin of a live one, a note for every one that is like one of which nothing
     is `told` yet."""
     refusals, notes = [], []

@@ -14,6 +14,7 @@ from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange, Use
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.paths import live_value
@@ -51,7 +52,7 @@ class Pair:
 
 
 def pairs(
-    kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Recorded, changes: Sequence[Change], arriving: Sequence[Change]
+    kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded, changes: Sequence[Change], arriving: Sequence[Change]
 ) -> Iterator[Pair]:
     """What may be one thing under two names, though nobody wrote that down. A tombstone is an answer: what it takes is no question.
 
@@ -278,15 +279,14 @@ def _told(uses: Sequence[Use]) -> str:
     return " and ".join(told)
 
 
-def same_person(kinds: Sequence[Kind], changes: Sequence[Change], left: Sequence[Live]) -> Iterator[Note]:
+def same_person(kinds: Kinds, changes: Sequence[Change], left: Sequence[Live]) -> Iterator[Note]:
     """Notes for creates that look like somebody of ours who left the manifest: the same name, another identity."""
-    by_name = {kind.name: kind for kind in kinds}
     for change in changes:
-        if isinstance(change, ThingChange) and change.action is Action.CREATE and by_name[change.address.kind].lenient:
+        if isinstance(change, ThingChange) and change.action is Action.CREATE and kinds[change.address.kind].lenient:
             for thing in left:
-                if thing.kind == change.address.kind and _alike(by_name[thing.kind], change, thing):
+                if thing.kind == change.address.kind and _alike(kinds[thing.kind], change, thing):
                     text = f"looks like {thing.kind} {thing.key} (id {thing.id}), which is ours and left the manifest: if so, write"
-                    by = next(i.field for i in by_name[thing.kind].identities if i.field == "id" or thing.fields.get(i.field))
+                    by = next(i.field for i in kinds[thing.kind].identities if i.field == "id" or thing.fields.get(i.field))
                     was = thing.id if by == "id" else thing.fields[by]
                     yield Note("renamed", f"{text} `was: {{{by}: {was}}}`", change.address, change.mark)
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.model import globs
-from reconciler.core.model.address import Address, id_in
+from reconciler.core.model.address import Address, LinkName, id_in
 from reconciler.core.model.change import Action, ThingChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.recorded import WITHIN, Place, Record, Recorded, Thing, path_of
@@ -34,7 +35,7 @@ def candidates(manifest: Manifest, memory: Recorded) -> list[Record]:
     return [r for r in memory.records.values() if r.owned and not r.deleted and r.thing not in declared]
 
 
-def orphans(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Recorded, *, whole: bool) -> Orphans:
+def orphans(kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded, *, whole: bool) -> Orphans:
     """What is ours and no longer declared, and what `prune: all` has authority over. `whole`: the plan is of the whole manifest.
 
     A prune needs intent (the policy, and a written section) and ownership (our record of the very live id); never on the first run.
@@ -53,13 +54,13 @@ def orphans(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: R
 class _Draft:
     """What one look at orphans collects on its way."""
 
-    def __init__(self, kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, memory: Recorded, whole: bool) -> None:
-        self.kinds = {kind.name: kind for kind in kinds}
+    def __init__(self, kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded, whole: bool) -> None:
+        self.kinds = kinds
         self.manifest, self.live, self.memory, self.whole = manifest, live, memory, whole
         self.declared = {(address.kind, live_id) for address, live_id in live.pairs.items()}
-        ends = {(kind.name, link.field): link.target for kind in kinds for link in kind.links}
         # What other names have linked, whether they came to record it or not.
-        self.tied = {(ends[kind, field], end): name for (kind, _, field, end), name in memory.ties.items() if (kind, field) in ends}
+        ties = ((kinds.links.get(LinkName(kind, field)), end, name) for (kind, _, field, end), name in memory.ties.items())
+        self.tied = {(link.target, end): name for link, end, name in ties if link}
         self.changes: list[ThingChange] = []
         self.notes: list[Note] = []
         self.things: set[Thing] = set()
@@ -83,7 +84,7 @@ class _Draft:
         """Live things that only a create of ours whose answer was lost can have made, and that nobody declares."""
         if not any(attempt.lost and attempt.action == Action.CREATE for attempt in self.memory.attempts.values()):
             return
-        for kind in (kind for kind in self.kinds.values() if kind.whole):
+        for kind in (kind for kind in self.kinds if kind.whole):
             for live_id, thing in self.live.things.get(kind.name, {}).items():
                 unknown = (kind.name, live_id) not in self.declared and self.memory.of(kind.name, live_id) is None
                 if unknown and self.memory.created(thing.address):

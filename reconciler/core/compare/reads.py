@@ -11,6 +11,7 @@ from reconciler.core.compare.match import Index, Name, index
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Identity, Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
 
 # Keys in one search: its answer then fits one page of the largest size (150, API 2.16).
@@ -73,7 +74,7 @@ class Seen:
         self.asked.update((read.how, read.by, key) for key in (read.keys or ("",)))
 
 
-def needed(kinds: Sequence[Kind], kind: Kind, manifest: Manifest) -> bool:
+def needed(kinds: Kinds, kind: Kind, manifest: Manifest) -> bool:
     """Whether a kind must be listed though none of it is declared: to name links, or to type values."""
     for other in kinds:
         fields = {name for name, f in other.fields.items() if f.typed_by == kind.name}

@@ -12,6 +12,7 @@ from reconciler.core.compare.lasting import SLIP, STAYS, close, twin
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Field, Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.scalars import is_time_type, parse_typed
@@ -21,7 +22,7 @@ Typing = tuple[Kind, Live]
 """A live thing that says of which type a key is, and its kind."""
 
 
-def settle_types(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot) -> tuple[Manifest, tuple[Refusal, ...]]:
+def settle_types(kinds: Kinds, manifest: Manifest, live: Snapshot) -> tuple[Manifest, tuple[Refusal, ...]]:
     """The manifest with every value of a merged map typed, and a refusal for each that cannot be: unknown, or of another type."""
     refusals: list[Refusal] = []
     merged = {kind.name: [(n, f) for n, f in kind.fields.items() if f.merged and f.typed_by] for kind in kinds}
@@ -90,7 +91,7 @@ def _as_live(kind: Kind, live: Live, raw: Any) -> Any:
     return value
 
 
-def time_paths(kinds: Sequence[Kind], manifest: Manifest, live: Snapshot) -> Iterator[tuple[str, str]]:
+def time_paths(kinds: Kinds, manifest: Manifest, live: Snapshot) -> Iterator[tuple[str, str]]:
     """The fields that hold times, as (kind, path): those that are declared so by their kind, and those that are typed so."""
     for kind in kinds:
         for name, field in kind.fields.items():

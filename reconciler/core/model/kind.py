@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from graphlib import TopologicalSorter
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -307,10 +306,3 @@ def decode(kind: Kind, body: Body) -> Live:
     keys = (fields.get(i.field) for i in kind.identities)
     key = next((str(key) for key in keys if key not in (None, "")), f"{ID}{live_id}")
     return Live(kind.name, live_id, key, fields)
-
-
-def in_order(kinds: Iterable[Kind]) -> tuple[Kind, ...]:
-    """Kinds so that what others need comes first; raises graphlib.CycleError, which holds the cycle, if that cannot be."""
-    by_name = {kind.name: kind for kind in kinds}
-    needs = {k.name: [*(link.target for link in k.links), *k.after] for k in by_name.values()}
-    return tuple(by_name[name] for name in TopologicalSorter(needs).static_order() if name in by_name)

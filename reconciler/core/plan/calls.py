@@ -10,6 +10,7 @@ from typing import Any
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, LinkChange, ThingChange
 from reconciler.core.model.kind import Bulk, Kind, LinkKind, Write, fill
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
 from reconciler.core.model.paths import field_at, live_value, merge_paths
 from reconciler.core.plan.order import Step
@@ -60,26 +61,22 @@ class Job:
         return replace(self, calls=(*first, replace(call, body=body)), covers=tuple(self.covers[n] for n in kept))
 
 
-def compile_steps(
-    kinds: Sequence[Kind], steps: Sequence[Step], version: str = "2.16", unsure: Container[Address] = frozenset()
-) -> tuple[Job, ...]:
+def compile_steps(kinds: Kinds, steps: Sequence[Step], version: str = "2.16", unsure: Container[Address] = frozenset()) -> tuple[Job, ...]:
     """Steps as jobs, in order. `version` is Intercom's API version: it decides which bulk calls can be trusted. The names of `unsure`
     addresses may mean another thing: calls go by the id, and where there is only the name, Intercom is asked first whom it means."""
-    by_name = {kind.name: kind for kind in kinds}
-    links = {link.name: link for kind in kinds for link in kind.links}
     jobs = []
     for i, step in enumerate(steps):
         calls: tuple[Call, ...]
         otherwise: tuple[Call, ...] = ()
         if isinstance(step.change, LinkChange):
-            calls = tuple(_link_calls(links[step.change.link], step.change, unsure))
+            calls = tuple(_link_calls(kinds.links[step.change.link], step.change, unsure))
         else:
-            kind = by_name[step.change.address.kind]
+            kind = kinds[step.change.address.kind]
             calls = tuple(_thing_calls(kind, step.change, version))
             if step.change.recreate:
                 otherwise = tuple(_thing_calls(kind, replace(step.change, action=Action.CREATE, id=None), version))
         jobs.append(Job(calls, (i,), step.wave, step.needs, otherwise=otherwise))
-    return _in_bulk(links, steps, jobs, version, unsure)
+    return _in_bulk(kinds.links, steps, jobs, version, unsure)
 
 
 def _thing_calls(kind: Kind, change: ThingChange, version: str) -> Iterator[Call]:

@@ -17,6 +17,7 @@ from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, ThingChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind, Listing
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.plan.plan import Context, Plan
 from reconciler.core.plan.scope import narrow
@@ -31,7 +32,7 @@ SCROLLED = 100
 class _Look:
     """One look again, as the planner of reads would have it made, answered by what the plan saw."""
 
-    kinds: Sequence[Kind]
+    kinds: Kinds
     part: Manifest
     live: Snapshot
     hints: Hints
@@ -112,8 +113,8 @@ class _Look:
                     if link.listing and link.shown is not None and len(held) > link.shown:
                         self.calls[link.listing.route] += pages(link.listing, len(held))
                     ends |= {end for end in held if every or end in self.hints.ends(link.name, live_id)}
-                target = next((other for other in self.kinds if other.name == link.target and not other.whole), None)
-                if target and target.get and (unknown := ends - self.seen[target.name].things.keys()):
+                target = self.kinds[link.target]
+                if target.get and not target.whole and (unknown := ends - self.seen[target.name].things.keys()):
                     self.calls[target.get] += len(unknown)
 
 
@@ -130,9 +131,7 @@ def pages(listing: Listing, items: int) -> int:
     return 1 if listing.style == "whole" else max(ceil(items / listing.per_page), 1)
 
 
-def looked_at(
-    kinds: Sequence[Kind], part: Manifest, live: Snapshot, hints: Hints, certain: frozenset[Address], arrived: int
-) -> Counter[str]:
+def looked_at(kinds: Kinds, part: Manifest, live: Snapshot, hints: Hints, certain: frozenset[Address], arrived: int) -> Counter[str]:
     """The reads before the first write, by route. `arrived`: so many who left the manifest are held against who is new."""
     calls = _Look(kinds, part, live, hints, certain).make()
     for kind in kinds:
@@ -141,7 +140,7 @@ def looked_at(
     return calls
 
 
-def kept(kinds: Mapping[str, Kind], changes: Sequence[Change], *, anywhere: bool) -> Counter[str]:
+def kept(kinds: Kinds, changes: Sequence[Change], *, anywhere: bool) -> Counter[str]:
     """The reads of who carries what is deleted, where they are kept `anywhere`, and the looks at what goes only later; by route."""
     calls: Counter[str] = Counter()
     for change in changes:
@@ -153,7 +152,7 @@ def kept(kinds: Mapping[str, Kind], changes: Sequence[Change], *, anywhere: bool
     return +calls
 
 
-def counted(kinds: Mapping[str, Kind], live: Snapshot, changes: Sequence[Change]) -> Counter[str]:
+def counted(kinds: Kinds, live: Snapshot, changes: Sequence[Change]) -> Counter[str]:
     """The reads of how many carry what is lost or gets another name, by route."""
     calls: Counter[str] = Counter()
     leaving = leavers(kinds, changes, live)
@@ -167,7 +166,7 @@ def counted(kinds: Mapping[str, Kind], live: Snapshot, changes: Sequence[Change]
     return calls
 
 
-def _choices(kinds: Mapping[str, Kind], live: Snapshot, change: ThingChange, leaving: Mapping[Choice, frozenset[str]]) -> Counter[str]:
+def _choices(kinds: Kinds, live: Snapshot, change: ThingChange, leaving: Mapping[Choice, frozenset[str]]) -> Counter[str]:
     """The reads of who has a choice that is taken away: their number, and where nobody but those who leave it may have it, who they are."""
     calls: Counter[str] = Counter()
     moved, thing = moves(kinds[change.address.kind], change), live.things.get(change.address.kind, {}).get(change.id or "")
@@ -184,8 +183,7 @@ def reads_of(plan: Plan, case: Comparison, context: Context) -> Mapping[str, int
     """The calls that an apply of a plan makes beside its writes, by route; none where it has nothing to do."""
     if not plan.steps:
         return {}
-    by_name = {kind.name: kind for kind in case.kinds}
-    preimages = kept(by_name, plan.changes, anywhere=context.keeps)
+    preimages = kept(case.kinds, plan.changes, anywhere=context.keeps)
     if plan.undoes:
         # What a run did is looked at as a whole, now and then.
         return Counter(context.sent) + preimages
@@ -193,4 +191,4 @@ def reads_of(plan: Plan, case: Comparison, context: Context) -> Mapping[str, int
     part = narrow(case.kinds, case.manifest, touched.__contains__)
     arrived = len(find_leavers(case.kinds, part, case.difference.changes, case.memory))
     looks = looked_at(case.kinds, part, case.live, make_hints(case.kinds, context.now, part, case.memory), touched, arrived)
-    return looks + counted(by_name, case.live, plan.changes) + preimages + Counter({ASK: 1})
+    return looks + counted(case.kinds, case.live, plan.changes) + preimages + Counter({ASK: 1})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from reconciler.core.model import globs
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Change, FieldChange, ThingChange
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Workspace
 from reconciler.core.model.note import Note
 from reconciler.core.model.outcome import Outcome
@@ -69,9 +70,8 @@ class View:
 MASKED = View()
 
 
-def document(kinds: Sequence[Kind], plan: Plan, view: View = MASKED) -> Document:
+def document(kinds: Kinds, plan: Plan, view: View = MASKED) -> Document:
     """A plan as plain values. Personal values are masked unless the view shows them; the same plan gives the same document."""
-    by_name = {kind.name: kind for kind in kinds}
     app_id = plan.workspace.app_id
     found: Document = {
         "format_version": FORMAT,
@@ -80,7 +80,7 @@ def document(kinds: Sequence[Kind], plan: Plan, view: View = MASKED) -> Document
         **({"drift": _drift(plan.drift)} if plan.drift else {}),
         **({"held": True} if plan.held else {}),
         "partial": plan.partial,
-        "changes": [_change(by_name[c.address.kind], c, plan, view) for c in plan.changes],
+        "changes": [_change(kinds[c.address.kind], c, plan, view) for c in plan.changes],
         "summary": dict(plan.summary),
         "people": {"losing": plan.losing.number, "exact": plan.losing.exact},
         "cost": {

@@ -13,7 +13,7 @@ from reconciler.core.compare.likeness import pairs, refusals
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import LOSING, Action, Change, ThingChange, Use
 from reconciler.core.model.desired import Manifest, Pin
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot, Workspace
 from reconciler.core.model.note import Note
 from reconciler.core.model.policy import FEW_MISSING, MISSING, SHARE_MISSING, Policy
@@ -70,7 +70,7 @@ def check(case: Comparison, steps: Sequence[Step], cycles: Sequence[str]) -> tup
     return tuple(gathered(dict.fromkeys((*_with_approval(whole, live, kinds), *_with_approval(entries, live, kinds)))))
 
 
-def _with_approval(found: Sequence[Refusal], live: Snapshot, kinds: Sequence[Kind]) -> tuple[Refusal, ...]:
+def _with_approval(found: Sequence[Refusal], live: Snapshot, kinds: Kinds) -> tuple[Refusal, ...]:
     """Refusals that a person may overrule carry the approval of everything that they refuse together."""
     stopped = tuple(dict.fromkeys(change for refusal in found for change in refusal.changes))
     left_out = tuple(dict.fromkeys(address for refusal in found for address in refusal.left_out))
@@ -131,9 +131,9 @@ class People:
     exact: bool = True
 
 
-def affected(kinds: Sequence[Kind], changes: Sequence[Change]) -> People:
+def affected(kinds: Kinds, changes: Sequence[Change]) -> People:
     """Distinct people who lose a tag, a company or themselves. Those of a deletion who were only counted may be any of the others."""
-    persons = {kind.name for kind in kinds if kind.person}
+    persons = kinds.persons
     losing = [change for change in changes if change.action in LOSING]
     known = {change.id or str(change.address) for change in losing if change.address.kind in persons}
     counted = []
@@ -219,7 +219,7 @@ def _protected(manifest: Manifest, memory: Recorded, changes: Sequence[Change]) 
             yield Refusal("protect", f"{text}; declare it without `protect: true` and apply that first, in a change of its own")
 
 
-def _emptied(kinds: Sequence[Kind], manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refusal]:
+def _emptied(kinds: Kinds, manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refusal]:
     """A section that is written and declares nothing, while `prune` may take what is not declared, is more often a slip than a wish."""
     declared = {address.kind for address in (*manifest.resources, *manifest.beside)}
     for kind in kinds:
@@ -231,11 +231,9 @@ def _emptied(kinds: Sequence[Kind], manifest: Manifest, changes: Sequence[Change
             yield Refusal("emptied", f"{text}; {now}", changes=lost)
 
 
-def _over_limits(
-    kinds: Sequence[Kind], manifest: Manifest, live: Snapshot, difference: Difference, changes: Sequence[Change]
-) -> Iterator[Refusal]:
+def _over_limits(kinds: Kinds, manifest: Manifest, live: Snapshot, difference: Difference, changes: Sequence[Change]) -> Iterator[Refusal]:
     counts = _counts(kinds, difference, changes)
-    persons = frozenset(kind.name for kind in kinds if kind.person)
+    persons = kinds.persons
     links = sum(len(ids) for held in live.links.values() for ids in held.values())
     for name, limit in manifest.policy.limits:
         counted = counts[name]
@@ -295,9 +293,9 @@ _OF_LINKS = ("attaches", "detaches")
 _OF_PEOPLE = ("people", "missing", "contact_deletes", "archives")
 
 
-def _counts(kinds: Sequence[Kind], difference: Difference, changes: Sequence[Change]) -> Mapping[str, Mapping[str, int]]:
+def _counts(kinds: Kinds, difference: Difference, changes: Sequence[Change]) -> Mapping[str, Mapping[str, int]]:
     """What each limit counts, by the kind whose live number a percentage is taken of."""
-    persons = frozenset(kind.name for kind in kinds if kind.person)
+    persons = kinds.persons
     people = next(iter(sorted(persons)), "")
     found: dict[str, Counter[str]] = {}
     for name, counts in _COUNTED.items():

@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, LinkChange
-from reconciler.core.model.kind import Kind, LinkKind
+from reconciler.core.model.kind import LinkKind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.spelling import blur
 from reconciler.core.plan.order import Step
 
 
-def unsure(kinds: Sequence[Kind], steps: Sequence[Step], live: Snapshot) -> frozenset[Address]:
+def unsure(kinds: Kinds, steps: Sequence[Step], live: Snapshot) -> frozenset[Address]:
     """The targets of links that their name does not surely mean: another live thing has one like it, or they are spelled otherwise; and
     those that were declared by their id."""
-    links = {link.name: link for kind in kinds for link in kind.links}
-    ends = [c for step in steps if isinstance(c := step.change, LinkChange) and _by_name(links[c.link], c.action)]
+    ends = [c for step in steps if isinstance(c := step.change, LinkChange) and _by_name(kinds.links[c.link], c.action)]
     targets, by_id = {c.target: c.target_id for c in ends}, {c.target for c in ends if c.target_key}
     respelled = {step.change.address for step in steps if step.change.action is Action.RENAME}
     looks = _looks({address.kind for address in targets}, live)

@@ -11,6 +11,7 @@ from reconciler.core.compare import choices
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import LOSING, Action, Change, LinkChange, ThingChange
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.paths import definition_at
 
@@ -26,9 +27,9 @@ class Step:
     needs: frozenset[int] = frozenset()
 
 
-def arrange(kinds: Sequence[Kind], changes: Sequence[Change], live: Snapshot) -> tuple[tuple[Step, ...], tuple[str, ...]]:
+def arrange(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> tuple[tuple[Step, ...], tuple[str, ...]]:
     """Changes as steps in execution order, and a sentence for every cycle of unique values, whose changes are left out."""
-    changes = choices.in_turns({kind.name: kind for kind in kinds}, changes, live)
+    changes = choices.in_turns(kinds, changes, live)
     needs = _needs(kinds, changes, live)
     waves = _waves(changes, needs)
     rank = {kind.name: n for n, kind in enumerate(kinds)}
@@ -63,12 +64,11 @@ def _followers(needs: Mapping[int, set[int]]) -> Mapping[int, Sequence[int]]:
     return found
 
 
-def _needs(kinds: Sequence[Kind], changes: Sequence[Change], live: Snapshot) -> dict[int, set[int]]:
+def _needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> dict[int, set[int]]:
     needs: dict[int, set[int]] = defaultdict(set)
     makers = {c.address: i for i, c in enumerate(changes) if c.action in (Action.CREATE, Action.UNARCHIVE)}
     renames = {c.address: i for i, c in enumerate(changes) if c.action is Action.RENAME}
-    by_name = {kind.name: kind for kind in kinds}
-    givers = _givers(by_name, changes, live)
+    givers = _givers(kinds, changes, live)
     doomed: set[tuple[int, int]] = set()
     for i, change in enumerate(changes):
         if isinstance(change, LinkChange):
@@ -76,12 +76,12 @@ def _needs(kinds: Sequence[Kind], changes: Sequence[Change], live: Snapshot) -> 
             needs[i].update(makers[end] for end in ends if end in makers)
             needs[i].update(renames[end] for end in ends if end in renames)
         else:
-            kind = by_name[change.address.kind]
+            kind = kinds[change.address.kind]
             given = {givers[value] for value in _values(kind, change, taking=True) if givers.get(value, i) != i}
             needs[i].update(given)
             doomed.update((n, i) for n in given if changes[n].action is Action.DELETE)
             needs[i].update(makers[typed] for f in change.fields if (typed := definition_at(kind, f.path)) in makers)
-    for i, those in choices.needs(by_name, changes, live).items():
+    for i, those in choices.needs(kinds, changes, live).items():
         needs[i].update(those)
     _spare(needs, sorted(doomed))
     return needs
@@ -109,13 +109,13 @@ def _reached(needs: Mapping[int, set[int]], start: int) -> set[int]:
 Value = tuple[str, str, str]
 
 
-def _givers(by_name: Mapping[str, Kind], changes: Sequence[Change], live: Snapshot) -> dict[Value, int]:
+def _givers(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> dict[Value, int]:
     """Which change frees which unique value (kind, field, folded value)."""
     found: dict[Value, int] = {}
     for i, change in enumerate(changes):
         if isinstance(change, LinkChange):
             continue
-        kind = by_name[change.address.kind]
+        kind = kinds[change.address.kind]
         found.update({value: i for value in _values(kind, change, taking=False)})
         if change.action is Action.DELETE and change.id:
             fields = live.things[kind.name][change.id].fields

@@ -12,7 +12,7 @@ from reconciler.core.compare.doubt import Doubts
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change
 from reconciler.core.model.desired import Manifest
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.privacy import shown
 from reconciler.core.model.recorded import Place
@@ -50,7 +50,7 @@ class Enclosed:
 NOTHING = Enclosed()
 
 
-def saved(kinds: Sequence[Kind], plan: Plan, salt: str, enclosed: Enclosed = NOTHING) -> Document:
+def saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHING) -> Document:
     """The document of a plan that can be applied: with digests of its before-values, salted, and a seal over all of it."""
     files = enclosed.files
     found = document(kinds, plan)

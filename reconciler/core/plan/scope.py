@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from reconciler.core.model import globs
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.plan import order
@@ -67,7 +67,7 @@ def is_behind(address: Address) -> Note:
 EVERYTHING = Scope()
 
 
-def narrow(kinds: Sequence[Kind], manifest: Manifest, wanted: Callable[[Address], bool]) -> Manifest:
+def narrow(kinds: Kinds, manifest: Manifest, wanted: Callable[[Address], bool]) -> Manifest:
     """Only the wanted resources, the ends of their links, and the kinds whose listing is whole, which cost one read."""
     whole = {kind.name for kind in kinds if kind.whole}
     kept = {address for address in manifest.resources if wanted(address)}

@@ -11,7 +11,7 @@ from reconciler.core.compare.comparison import Comparison
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest, Resource
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import live_value
 from reconciler.core.model.recorded import Record, Thing, without_tie
@@ -112,13 +112,12 @@ class Books:
 
 def proves(case: Comparison, changes: Sequence[Change]) -> list[bool]:
     """For each change, whether what it makes was proved not to be there, by a strong read of this run."""
-    by_name = {kind.name: kind for kind in case.kinds}
     returning = {change.address for change in changes if change.action is Action.UNARCHIVE}
 
     def proved(change: Change) -> bool:
         if isinstance(change, LinkChange):
             return change.action is Action.ATTACH and change.address not in returning
-        resource, kind = case.manifest.resources.get(change.address), by_name[change.address.kind]
+        resource, kind = case.manifest.resources.get(change.address), case.kinds[change.address.kind]
         if change.action is not Action.CREATE or resource is None:
             return False
         return kind.whole or kind.identity[resource.by].find is not None
@@ -145,7 +144,7 @@ def shown_instead(outcome: Outcome, path: str, *, again: bool) -> Sequence[Any]:
 
 
 def _written_links(
-    kinds: Sequence[Kind], manifest: Manifest, ids: Mapping[Address, str], rest: Mapping[Address, Resource]
+    kinds: Kinds, manifest: Manifest, ids: Mapping[Address, str], rest: Mapping[Address, Resource]
 ) -> Mapping[LinkName, Mapping[str, frozenset[str]]]:
     """The links that are written on things which were as declared: they are live, but for those that are nobody's business."""
     found: dict[LinkName, dict[str, frozenset[str]]] = {}

@@ -11,6 +11,7 @@ from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import claimed, field_at, live_value
@@ -24,7 +25,7 @@ _GOVERNING = ("declared", "exact")
 class Scribe:
     """Writes records for one run. `file` says how the ledger calls the file that declares something; `now` is in Unix seconds."""
 
-    kinds: Mapping[str, Kind]
+    kinds: Kinds
     memory: Recorded
     run: str
     now: float

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from reconciler.core.model.address import Address, address_by
 from reconciler.core.model.change import Action
 from reconciler.core.model.desired import Manifest, Pin, Resource, WrittenLinks
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.past import Done
 from reconciler.core.model.policy import Limits, Policy
@@ -62,15 +62,15 @@ def done(image: Preimage, facts: Sequence[Fact]) -> tuple[DoneDeed, ...]:
 
 
 # ── what to look at ────────────────────────────────────────────────────────────────────────────────────────────────────────
-def questions(kinds: Sequence[Kind], image: Preimage, deeds: Sequence[DoneDeed]) -> tuple[Manifest, Mapping[str, Set[str]]]:
+def questions(kinds: Kinds, image: Preimage, deeds: Sequence[DoneDeed]) -> tuple[Manifest, Mapping[str, Set[str]]]:
     """What must be seen of the workspace: as a manifest all that can be named there, and by kind the live ids of the rest."""
-    by_name, mark = {kind.name: kind for kind in kinds}, Mark(f"run {image.run}")
+    mark = Mark(f"run {image.run}")
     resources: dict[Address, Resource] = {}
     also: dict[str, set[str]] = {}
     for kind, live_id in sorted({thing for deed, _ in deeds for thing in things_of(deed)}):
-        if by_name[kind].person:
+        if kinds[kind].person:
             # Lists that are written are read whole.
-            links = {link.field: WrittenLinks({}, {}) for link in by_name[kind].links}
+            links = {link.field: WrittenLinks({}, {}) for link in kinds[kind].links}
             address = address_by(kind, "id", live_id)
             resources[address] = Resource(address, "id", live_id, {}, mark, links=links)
         else:
@@ -104,11 +104,10 @@ def goes_by_name(deed: Deed) -> bool:
 
 
 # ── what is to be there ────────────────────────────────────────────────────────────────────────────────────────────────────
-def made_for_good(kinds: Sequence[Kind], deeds: Sequence[DoneDeed], live: Snapshot) -> list[Thing]:
+def made_for_good(kinds: Kinds, deeds: Sequence[DoneDeed], live: Snapshot) -> list[Thing]:
     """What a run made and only a deletion unmakes: whoever carries it by now would lose it."""
-    by_name = {kind.name: kind for kind in kinds}
     made = ((deed.source.kind, str(deed.source.id)) for deed, _ in deeds if deed.action is Action.CREATE and deed.link is None)
-    return [(kind, live_id) for kind, live_id in made if by_name[kind].archive is None and live_id in live.things.get(kind, {})]
+    return [(kind, live_id) for kind, live_id in made if kinds[kind].archive is None and live_id in live.things.get(kind, {})]
 
 
 _FATES = {"applied": Fate.DONE, "ineffective": Fate.DONE, "unanswered": Fate.LOST}

@@ -13,6 +13,7 @@ from reconciler.core.model.address import LinkName
 from reconciler.core.model.change import LOSING, Action, Change, LinkChange, ThingChange, Use
 from reconciler.core.model.desired import Resource
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.paths import values_of
 from reconciler.core.model.recorded import Recorded, Thing, Tie
@@ -106,7 +107,6 @@ def doomed(changes: Sequence[Change]) -> list[ThingChange]:
 # ── what is about to be done ───────────────────────────────────────────────────────────────────────────────────────────────
 def deeds(case: Comparison, steps: Sequence[Step], carriers: Carriers) -> tuple[Deed, ...]:
     """The changes of a plan as deeds, in its order."""
-    kinds = {kind.name: kind for kind in case.kinds}
     makers = {s.change.address: i for i, s in enumerate(steps) if s.change.action is Action.CREATE}
     carriers = _with_seen(case.kinds, case.live, {(c.address.kind, str(c.id)) for c in doomed([step.change for step in steps])}, carriers)
 
@@ -118,12 +118,12 @@ def deeds(case: Comparison, steps: Sequence[Step], carriers: Carriers) -> tuple[
         if isinstance(change, LinkChange):
             target = end(change.target, change.target_id)
             return Deed(change.action, source, link=change.link, target=target, ours=_made_by_us(case.memory, change))
-        return _deed(kinds[change.address.kind], change, source, case, carriers)
+        return _deed(case.kinds[change.address.kind], change, source, case, carriers)
 
     return tuple(deed(step.change) for step in steps)
 
 
-def recounted(kinds: Sequence[Kind], live: Snapshot, changes: Sequence[Change], carriers: Carriers) -> tuple[Change, ...]:
+def recounted(kinds: Kinds, live: Snapshot, changes: Sequence[Change], carriers: Carriers) -> tuple[Change, ...]:
     """The changes, each deletion with no fewer uses and people than were seen to carry the thing: a count may lag, or be wrong."""
     deletions = doomed(changes)
     seen = _with_seen(kinds, live, {(c.address.kind, str(c.id)) for c in deletions}, carriers)
@@ -131,14 +131,13 @@ def recounted(kinds: Sequence[Kind], live: Snapshot, changes: Sequence[Change], 
     return tuple(told.get(id(change), change) for change in changes)
 
 
-def _at_least(kinds: Sequence[Kind], change: ThingChange, carried: Mapping[LinkName, Collection[str]]) -> ThingChange:
-    by_name = {kind.name: kind for kind in kinds}
+def _at_least(kinds: Kinds, change: ThingChange, carried: Mapping[LinkName, Collection[str]]) -> ThingChange:
     seen: dict[str, set[str]] = defaultdict(set)
     for link, ids in carried.items():
-        seen[by_name[link.source].section].update(ids)
-    persons = {kind.section for kind in kinds if kind.person}
-    people = sum(len(ids) for section, ids in seen.items() if section in persons)
-    uses = tuple(use if use.number is None else _seen_too(use, seen.get(use.where, set())) for use in change.uses)
+        seen[link.source].update(ids)
+    people = sum(len(ids) for kind, ids in seen.items() if kind in kinds.persons)
+    held = {kinds[kind].section: ids for kind, ids in seen.items()}
+    uses = tuple(use if use.number is None else _seen_too(use, held.get(use.where, set())) for use in change.uses)
     return replace(change, uses=uses, people=max(change.people or 0, people) if people else change.people)
 
 
@@ -148,10 +147,10 @@ def _seen_too(use: Use, ids: Collection[str]) -> Use:
     return replace(use, number=max(use.number or 0, len(every)), ids=every)
 
 
-def _with_seen(kinds: Sequence[Kind], live: Snapshot, things: Collection[Thing], carriers: Carriers) -> Carriers:
+def _with_seen(kinds: Kinds, live: Snapshot, things: Collection[Thing], carriers: Carriers) -> Carriers:
     """The carriers of what is deleted, with those that were seen for the plan: a list may hide some, and a search lags."""
     found = {thing: {name: set(ids) for name, ids in carriers.get(thing, {}).items()} for thing in things}
-    for link in (link for kind in kinds for link in kind.links) if things else ():
+    for link in kinds.links.values() if things else ():
         for source, ends in live.links.get(link.name, {}).items():
             for thing in found.keys() & {(link.target, end) for end in ends}:
                 found[thing].setdefault(link.name, set()).add(source)
@@ -185,7 +184,7 @@ def _name(kind: Kind, change: ThingChange, thing: Live | None, resource: Resourc
 
 def _held(case: Comparison, thing: Live, carriers: Mapping[LinkName, Collection[str]]) -> Iterator[Held]:
     """The links of what is deleted: its own, and those of whoever carries it."""
-    for link in (link for kind in case.kinds for link in kind.links):
+    for link in case.kinds.links.values():
         if link.source == thing.kind:
             record = case.memory.of(thing.kind, thing.id)
             ids = sorted(case.live.links.get(link.name, {}).get(thing.id, ()))

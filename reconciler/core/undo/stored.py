@@ -8,6 +8,7 @@ from typing import Any
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.change import Action
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.paths import personal_path
 from reconciler.core.model.policy import Limits
 from reconciler.core.model.privacy import MAIL
@@ -16,12 +17,11 @@ from reconciler.core.undo.preimage import FORMAT, HIDDEN, Deed, End, Held, Moved
 
 
 # ── as documents ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def parted(kinds: Sequence[Kind], image: Preimage) -> tuple[Document, Document]:
+def parted(kinds: Kinds, image: Preimage) -> tuple[Document, Document]:
     """An image as two documents: one without personal values and without anything that looks like an e-mail, and the rest of it."""
-    by_name = {kind.name: kind for kind in kinds}
     changes, private = [], {}
     for i, deed in enumerate(image.deeds):
-        shared, rest = _parted(by_name[deed.source.kind], deed)
+        shared, rest = _parted(kinds[deed.source.kind], deed)
         changes.append(shared)
         if rest:
             private[str(i)] = rest
@@ -75,7 +75,7 @@ def _end(end: End) -> Document:
     return {"kind": end.kind, **({"id": end.id} if end.id else {}), **({"made": end.made} if end.made is not None else {})}
 
 
-def joined(shared: Document, private: Document, kinds: Sequence[Kind]) -> Preimage:
+def joined(shared: Document, private: Document, kinds: Kinds) -> Preimage:
     """An image from its documents; of the private one may be nothing here. Raises ValueError, KeyError, TypeError for other documents."""
     if shared["format"] != FORMAT:
         raise ValueError(f"format {shared['format']}")
@@ -86,7 +86,7 @@ def joined(shared: Document, private: Document, kinds: Sequence[Kind]) -> Preima
     return Preimage(**head, deeds=found)
 
 
-def _check(head: Document, found: Sequence[Deed], kinds: Sequence[Kind]) -> None:
+def _check(head: Document, found: Sequence[Deed], kinds: Kinds) -> None:
     """Raises TypeError, KeyError, ValueError where it is not what this release writes."""
     words = all(isinstance(head[name], str) for name in ("run", "app_id", "region", "name"))
     if not words or not isinstance(head["stored"], (int, float)):

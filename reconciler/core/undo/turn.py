@@ -13,6 +13,7 @@ from reconciler.core.model.address import Address, LinkName, address_by
 from reconciler.core.model.change import Action, Change, ThingChange
 from reconciler.core.model.desired import Manifest, Resource, WrittenLinks
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.paths import field_at, live_value, nullable_at, values_of
@@ -66,7 +67,7 @@ class Undo:
 
 
 def undo(
-    kinds: Sequence[Kind],
+    kinds: Kinds,
     image: Preimage,
     deeds: Sequence[DoneDeed],
     live: Snapshot,
@@ -129,10 +130,8 @@ class _Part:
 class _Draft:
     """What is found out on the way. Things go by the ids that they had when the run began."""
 
-    def __init__(
-        self, kinds: Sequence[Kind], image: Preimage, live: Snapshot, memory: Recorded, carried: Mapping[Thing, Carried] = NOTHING
-    ) -> None:
-        self.kinds = {kind.name: kind for kind in kinds}
+    def __init__(self, kinds: Kinds, image: Preimage, live: Snapshot, memory: Recorded, carried: Mapping[Thing, Carried] = NOTHING) -> None:
+        self.kinds = kinds
         self.image, self.live, self.memory, self.carried = image, live, memory, carried
         self.linked: defaultdict[Thing, list[str | None]] = defaultdict(list)
         self.mark = Mark(f"run {image.run}")

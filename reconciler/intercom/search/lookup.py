@@ -14,6 +14,7 @@ from reconciler.core.compare import match
 from reconciler.core.model.address import ID, Address
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Identity, Kind, Searched
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Workspace
 from reconciler.core.model.policy import Policy
 from reconciler.errors import Mark
@@ -125,7 +126,7 @@ def _by(
             yield address.key, things
 
 
-def searchable(client: Client, kinds: Sequence[Kind], kind: Kind) -> dict[str, Searched]:
+def searchable(client: Client, kinds: Kinds, kind: Kind) -> dict[str, Searched]:
     """All that a kind's search takes in this workspace: its own fields, and those that live things describe."""
     found = dict(kind.searchable)
     for prefix, typing in where.typed_by_others(kind).items():

@@ -51,7 +51,7 @@ def test_a_property_has_a_description_and_examples_that_it_takes(path: str) -> N
 @pytest.mark.parametrize(("section", "key"), [(kind.section, key) for kind in KINDS for key in kind.entry.model_fields])
 def test_the_example_of_a_key_makes_a_valid_entry(section: str, key: str) -> None:
     (whole,) = SCHEMA["properties"][section]["examples"][0]
-    (kind,) = (kind for kind in KINDS if kind.section == section)
+    kind = KINDS.by_section[section]
     about = SCHEMA["$defs"][kind.entry.__name__]["properties"][key]
     entry = {} if key == "id" else whole
     kind.entry.model_validate({**entry, **NEEDS.get(key, {}), key: about["examples"][0]})

@@ -20,7 +20,6 @@ from reconciler.workflow.planfile import planned_manifest
 from tests.conftest import MakeRoute
 from tests.desk.route import Route
 
-BY_NAME = {kind.name: kind for kind in KINDS}
 SEED: dict[str, Any] = {
     "attributes": [{"name": "tier", "model": "company", "data_type": "string"}, {"name": "size", "options": ["a", "b"]}],
     "tags": ["vip"],
@@ -54,7 +53,7 @@ def _bodies() -> dict[str, dict[str, Any]]:
 def test_whatever_stands_in_a_body_it_is_a_thing_or_misshapen() -> None:
     """Every part of every body as every odd value: nothing but Misshapen is raised, and no live value has another type than its field."""
     for name, body in _bodies().items():
-        kind = BY_NAME[name]
+        kind = KINDS[name]
         assert thing(kind, body).id == str(body["id"])
         links(kind, body)
         for key in body:
@@ -107,15 +106,15 @@ def _enter(kind: Any, body: dict[str, Any]) -> bool:
 )
 def test_a_value_of_another_type_is_no_value(kind: str, part: dict[str, Any]) -> None:
     body = _bodies()[kind] | part
-    assert not _enter(BY_NAME[kind], body)
+    assert not _enter(KINDS[kind], body)
 
 
 def test_what_is_unset_or_written_in_another_number_is_a_value() -> None:
     body = _bodies()["company"]
-    assert thing(BY_NAME["company"], {**body, "size": None, "monthly_spend": 49.0, "plan": {}}).fields["monthly_spend"] == 49.0
+    assert thing(KINDS["company"], {**body, "size": None, "monthly_spend": 49.0, "plan": {}}).fields["monthly_spend"] == 49.0
     contact = _bodies()["contact"]
-    assert thing(BY_NAME["contact"], {**contact, "owner_id": 7, "avatar": None}).fields["owner_id"] == "7"
-    assert links(BY_NAME["contact"], {**contact, "tags": None})[LinkName("contact", "tags")] == (frozenset(), True)
+    assert thing(KINDS["contact"], {**contact, "owner_id": 7, "avatar": None}).fields["owner_id"] == "7"
+    assert links(KINDS["contact"], {**contact, "tags": None})[LinkName("contact", "tags")] == (frozenset(), True)
     assert read_id({"id": 5}) == "5"
 
 

@@ -17,10 +17,11 @@ import yaml
 from reconciler.cli import cli
 from reconciler.cli.fields import as_query, read_fields
 from reconciler.cli.running import run
+from reconciler.core.model.kinds import Kinds
 from reconciler.errors import Usage
 from reconciler.sandbox.app import Sandbox
 from reconciler.sandbox.server import serve
-from reconciler.workflow.lookup import kind_of, list_all, read_where, search
+from reconciler.workflow.lookup import list_all, read_where, search
 from tests.conftest import MakeRoute
 
 TOKEN = "dG9rOmFiY2RlZi1vZi1hLXRlc3Q="
@@ -239,9 +240,9 @@ def test_what_was_read_is_flushed_before_the_next_page(desk: Desk, monkeypatch: 
 def test_more_companies_than_the_listing_reaches_are_scrolled(route: MakeRoute) -> None:
     companies = [{"company_id": f"c{n}"} for n in range(250)]
     here = route({"companies": companies, "contacts": [{"external_id": "u", "companies": [c["company_id"] for c in companies]}]})
-    kind = kind_of("companies")
+    kind = here.kinds["company"]
     assert kind.listing
-    here.kinds = [replace(k, listing=replace(kind.listing, most=200)) if k is kind else k for k in here.kinds]
+    here.kinds = Kinds(replace(k, listing=replace(kind.listing, most=200)) if k is kind else k for k in here.kinds)
     with here.session() as session:
         assert len([thing.id for thing in list_all(session, "companies")]) == 250
     assert sum(r.path == "/companies/scroll" for r in here.box.requests) == 4

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from reconciler.core.model.entry import Entry
-from reconciler.core.model.kind import Field, Identity, Kind, Listing, Write, in_order
+from reconciler.core.model.kind import Field, Identity, Kind, Listing, Write
+from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.scalars import Name, NotNull, Text, Whole, doc
 from reconciler.core.model.spelling import fold
 from reconciler.kinds import KINDS
@@ -41,7 +42,7 @@ TOPIC = Kind(
 # ---- and its name in the list
 def test_a_kind_declared_here_is_planned_applied_and_converges(route: MakeRoute) -> None:
     told = route({"tags": ["vip"]})
-    told.kinds = in_order((*KINDS, TOPIC))
+    told.kinds = Kinds((*KINDS, TOPIC))
     told.box.collection("/topics")
     first = told.manifest("topics: [billing, {name: refunds, colour: red, weight: 3}]\ntags: [vip]\n")
     assert changes(told.document(first)) == ["create topic/billing", "create topic/refunds"]
@@ -55,7 +56,7 @@ def test_a_kind_declared_here_is_planned_applied_and_converges(route: MakeRoute)
 
 def test_its_entries_are_held_to_the_same_rules(route: MakeRoute) -> None:
     told = route()
-    told.kinds = in_order((*KINDS, TOPIC))
+    told.kinds = Kinds((*KINDS, TOPIC))
     told.box.collection("/topics")
     told.box.faults.add(method="POST", path="^/topics$", status=400, times=1)
     manifest = told.manifest("topics: [billing]\npolicy: {limits: {creates: 0}}\n")
