@@ -71,7 +71,7 @@ def _sandbox(writes: bool) -> Iterator[Any]:
 
 def pin_of_folder(region: str | None, app_id: str | None) -> Pin:
     """Which workspace a verb without PATH means: its options, else the manifest in the current folder."""
-    from reconciler.manifest.read import pin_in
+    from reconciler.manifest.pins import pin_in
 
     found = None
     if region is None or app_id is None:
@@ -83,7 +83,7 @@ def pin_of_folder(region: str | None, app_id: str | None) -> Pin:
 
 def name_in_folder() -> str | None:
     """The `name:` of the manifest in the current folder, if there is one that has it."""
-    from reconciler.manifest.read import name_in
+    from reconciler.manifest.pins import name_in
 
     return name_in(_of_folder())
 

@@ -8,7 +8,8 @@ import click
 
 from reconciler.cli.help import Verb
 from reconciler.cli.options import PATHS
-from reconciler.manifest.read import count_declared, manifest_schema, read_manifest
+from reconciler.manifest.read import count_declared, read_manifest
+from reconciler.manifest.schema import manifest_schema
 
 
 @click.command(cls=Verb)

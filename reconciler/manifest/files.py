@@ -25,29 +25,29 @@ def find(paths: Sequence[str]) -> list[str]:
 
     Hidden files and folders are passed over inside a folder, not where a path names them. Raises Invalid for all paths that yield none.
     """
-    found: dict[tuple[int, int], str] = {}
+    files: dict[tuple[int, int], str] = {}
     problems = []
     for path in paths:
         try:
             for file in _files(path):
-                found.setdefault(_real(file), file)
+                files.setdefault(_identity(file), file)
         except _Unusable as unusable:
             problems.append(unusable.problem)
     if problems:
         raise Invalid(problems)
-    return list(found.values())
+    return list(files.values())
 
 
-def _real(path: str) -> tuple[int, int]:
-    """What two spellings of, and two links to, one file have in common."""
+def _identity(path: str) -> tuple[int, int]:
+    """What all spellings of a path, and all links to one file, have in common: its device and inode."""
     try:
-        seen = os.stat(path)
+        status = os.stat(path)
     except OSError as error:
         raise _unreadable(path, error) from None
     except ValueError:
         # A NUL, or half of a surrogate pair.
         raise _Unusable(path, "is no path that a system knows", "check it") from None
-    return seen.st_dev, seen.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _unreadable(path: str, error: OSError) -> _Unusable:
@@ -59,7 +59,7 @@ def _unreadable(path: str, error: OSError) -> _Unusable:
 
 
 def _files(path: str) -> list[str]:
-    _real(path)
+    _identity(path)
     if os.path.isdir(path):
         return _in_folder(path)
     if not path.lower().endswith(SUFFIXES):
@@ -78,7 +78,7 @@ def _in_folder(path: str) -> list[str]:
 
 def _walk(folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
     """Every manifest below a folder, sorted by name; links are followed, a link back to a folder above is not."""
-    here = _real(folder)
+    here = _identity(folder)
     if here in above:
         return
     for name in _names(folder):
@@ -105,16 +105,16 @@ def read_all(paths: Sequence[str]) -> list[Document]:
 
 
 def read_far_all(paths: Sequence[str]) -> tuple[list[Document], list[Problem]]:
-    """All documents that could be read to their ends, and what is wrong with these and the others. Raises Invalid as `find`."""
+    """All documents that could be read to their ends, and what is wrong in all files. Raises Invalid as `find` does."""
     documents: list[Document] = []
     problems: list[Problem] = []
     for file in find(paths):
         try:
-            document, found = read_far(_bytes(file), file)
+            document, wrong = read_far(_bytes(file), file)
         except _Unusable as unusable:
-            document, found = None, [unusable.problem]
-        problems.extend(found)
-        documents.extend([document] if document else [])
+            document, wrong = None, [unusable.problem]
+        problems += wrong
+        documents += [document] if document else []
     return documents, problems
 
 
@@ -125,12 +125,12 @@ def _bytes(file: str) -> bytes:
         raise _unreadable(file, error) from None
 
 
-def texts(paths: Sequence[str]) -> dict[str, str]:
-    """The text of every file that the paths mean, by its name."""
-    found = {}
+def read_texts(paths: Sequence[str]) -> dict[str, str]:
+    """The text of every file that the paths mean, by its name. Raises Invalid where one cannot be read any more."""
+    texts = {}
     for name in find(paths):
         try:
-            found[name] = Path(name).read_bytes().decode("utf-8-sig")
-        except (OSError, UnicodeDecodeError):
+            texts[name] = _bytes(name).decode("utf-8-sig")
+        except (_Unusable, UnicodeDecodeError):
             raise Invalid([Problem(Mark(name), "cannot be read as UTF-8 any more", "plan again")]) from None
-    return found
+    return texts

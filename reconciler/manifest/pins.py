@@ -3,60 +3,54 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from reconciler.core.model.desired import Pin
+from reconciler.core.model.kinds import Kinds
 from reconciler.errors import Invalid, Usage
+from reconciler.kinds import KINDS
 from reconciler.manifest import files
-from reconciler.manifest.load import Head, PinEntry
+from reconciler.manifest.head import Head, PinEntry
+from reconciler.manifest.reader import Document
 
 
 def pin_in(paths: Sequence[str]) -> Pin | None:
     """The one pin in these files, of which some may be no manifests. Raises Usage for two, Invalid where one cannot be read."""
     pins = {pin for path in paths if (pin := _pin(path))}
     if len(pins) > 1:
-        named = ", ".join(sorted(f"{pin.app_id or 'any'} in {pin.region or 'any region'}" for pin in pins))
-        raise Usage(f"the manifests in this folder name several workspaces ({named}): say which with --app-id and --region")
+        workspaces = ", ".join(sorted(f"{pin.app_id or 'any'} in {pin.region or 'any region'}" for pin in pins))
+        raise Usage(f"the manifests in this folder name several workspaces ({workspaces}): say which with --app-id and --region")
     return next(iter(pins), None)
 
 
 def _pin(path: str) -> Pin | None:
-    try:
-        (document,) = files.read_all([path])
-    except Invalid:
-        if _has_line(path, rb"workspace"):
-            raise
-        return None
-    written = document.value.get("workspace")
-    if not isinstance(written, dict) or not written.keys() & PinEntry.model_fields.keys():
+    document = _document(path, "workspace")
+    written = document.value.get("workspace") if document else None
+    if document is None or not isinstance(written, dict) or not written.keys() & PinEntry.model_fields.keys():
         return None
     try:
-        found = PinEntry.model_validate(written)
+        entry = PinEntry.model_validate(written)
     except ValidationError:
         raise Usage(f"{document.marks.of(('workspace',))}: cannot be read; correct it, or say --app-id and --region") from None
-    return Pin(found.app_id, found.region)
+    return Pin(entry.app_id, entry.region)
 
 
-def name_in(paths: Sequence[str], sections: Collection[str]) -> str | None:
+def name_in(paths: Sequence[str], kinds: Kinds = KINDS) -> str | None:
     """Whose things the manifests in these files declare; None where none says. Raises Usage for two names, Invalid where one cannot be
-    read. What has other keys than a manifest is none, whatever it calls itself."""
+    read. A file with other keys than a manifest has is none, whatever it calls itself."""
+    sections = list(kinds.by_section)
     names = {name for path in paths if (name := _name(path, sections))}
     if len(names) > 1:
         raise Usage(f"the manifests in this folder have several names ({', '.join(sorted(names))}): say which with --name")
     return next(iter(names), None)
 
 
-def _name(path: str, sections: Collection[str]) -> str | None:
-    try:
-        (document,) = files.read_all([path])
-    except Invalid:
-        if _has_line(path, b"name") and any(_has_line(path, key.encode()) for key in (*sections, "workspace", "policy")):
-            raise
-        return None
-    if not document.value.keys() <= {*sections, *Head.model_fields} or "name" not in document.value:
+def _name(path: str, sections: Sequence[str]) -> str | None:
+    document = _document(path, "name", [*sections, "workspace", "policy"])
+    if document is None or not document.value.keys() <= {*sections, *Head.model_fields} or "name" not in document.value:
         return None
     try:
         return Head.model_validate({"name": document.value["name"]}).name
@@ -64,9 +58,21 @@ def _name(path: str, sections: Collection[str]) -> str | None:
         raise Usage(f"{document.marks.of(('name',))}: cannot be read; correct it, or say --name") from None
 
 
-def _has_line(path: str, key: bytes) -> bool:
-    """Whether a file that is no YAML has a line that would begin this key."""
+def _document(path: str, key: str, beside: Sequence[str] = ()) -> Document | None:
+    """The document in a file. Where that cannot be read: None, unless lines of it begin the key and one of those that are to stand
+    beside it; then it is a manifest, and this raises Invalid."""
     try:
-        return re.search(rb"^" + key + rb"\s*:", Path(path).read_bytes(), re.MULTILINE) is not None
+        (document,) = files.read_all([path])
+    except Invalid:
+        if _has_line(path, [key]) and (not beside or _has_line(path, beside)):
+            raise
+        return None
+    return document
+
+
+def _has_line(path: str, keys: Sequence[str]) -> bool:
+    """Whether a line of a file, which is perhaps no YAML, would begin one of these keys."""
+    try:
+        return re.search(rf"^({'|'.join(keys)})\s*:".encode(), Path(path).read_bytes(), re.MULTILINE) is not None
     except OSError:
         return False

@@ -1,35 +1,78 @@
-"""Manifests: read from files, from a saved plan, from another revision; and the rules that go with them."""
+"""Manifests and rules: read from files, merged, and checked as far as that goes without Intercom."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+from pydantic import ValidationError
 
 from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.plan.approvals import Rules, parse_approval
-from reconciler.core.plan.document import Document
+from reconciler.errors import Invalid, Mark, Problem
 from reconciler.kinds import KINDS
-from reconciler.manifest.load import load, load_policy, merge
+from reconciler.manifest import files
+from reconciler.manifest.contents import Contents
+from reconciler.manifest.head import Head, PolicyFile
+from reconciler.manifest.reader import Document
+from reconciler.manifest.resources import check_former, resource_of
+from reconciler.manifest.sections import read_document, read_head
+from reconciler.manifest.sentences import explain
 
 
 def read_manifest(paths: Sequence[str], kinds: Kinds = KINDS) -> Manifest:
     """The manifest that files and folders hold. Raises Invalid with every problem that can be seen offline."""
-    return load(kinds, paths)
+    documents, unread = files.read_far_all(paths)
+    return merge(documents, paths, kinds, unread)
 
 
-def pin_in(paths: Sequence[str]) -> Pin | None:
-    """The workspace that these files name, some of which may be no manifests."""
-    from reconciler.manifest.pins import pin_in as found_in
+def base_manifest(manifest: Manifest, ref: str, kinds: Kinds = KINDS) -> Manifest:
+    """The manifest of the same paths at the merge base of HEAD and a ref. Raises ReconcilerError, Invalid."""
+    from reconciler.manifest.repository import documents
 
-    return found_in(paths)
+    return merge(documents(manifest.paths, ref), manifest.paths, kinds)
 
 
-def name_in(paths: Sequence[str], kinds: Kinds = KINDS) -> str | None:
-    """Whose things the manifests among these files declare; None where none says."""
-    from reconciler.manifest.pins import name_in as found_in
+def merge(documents: Iterable[Document], paths: Sequence[str], kinds: Kinds = KINDS, unread: Sequence[Problem] = ()) -> Manifest:
+    """The manifest that some documents make together. `unread` is what is wrong with their text. Raises Invalid."""
+    contents = Contents(kinds, list(unread), frozenset(problem.mark for problem in unread))
+    names = []
+    for document in documents:
+        read_document(contents, document)
+        names.append(document.file)
+    head = read_head(contents)
+    resources = {address: resource_of(contents, item) for address, item in sorted(contents.items.items())}
+    for double in contents.doubles:
+        resource_of(contents, double)
+    check_former(contents)
+    if contents.problems:
+        raise Invalid(contents.problems)
+    return Manifest(
+        resources=resources,
+        policy=head.policy,
+        name=head.name,
+        pin=Pin(head.workspace.app_id, head.workspace.region) if head.workspace.model_fields_set else None,
+        paths=tuple(paths),
+        digest=_digest(head, contents),
+        sections=frozenset(contents.sections),
+        approvals=head.approvals,
+        files=tuple(names),
+        named="name" in head.model_fields_set,
+    )
 
-    return found_in(paths, [kind.section for kind in kinds])
+
+def _digest(head: Head, contents: Contents) -> str:
+    """A digest of what is declared: comments, line ends, the order of files and entries, and approvals do not count."""
+    sha = hashlib.sha256(head.model_dump_json(exclude_unset=True, exclude={"approvals"}).encode())
+    for address, item in sorted(contents.items.items()):
+        declared = item.entry.model_dump(exclude_unset=True)
+        sha.update(json.dumps([address, declared], sort_keys=True, default=str).encode("utf-8", "surrogatepass"))
+    sha.update(json.dumps(sorted(contents.sections)).encode())
+    return sha.hexdigest()
 
 
 def count_declared(manifest: Manifest, kinds: Kinds = KINDS) -> Mapping[str, int]:
@@ -38,18 +81,15 @@ def count_declared(manifest: Manifest, kinds: Kinds = KINDS) -> Mapping[str, int
     return {kind.section: counts[kind.name] for kind in kinds if counts[kind.name]}
 
 
-def manifest_schema(kinds: Kinds = KINDS) -> Document:
-    """The JSON Schema of manifests."""
-    from reconciler.manifest.schema import schema
-
-    return schema(kinds)
-
-
-def base_manifest(manifest: Manifest, ref: str, kinds: Kinds = KINDS) -> Manifest:
-    """The manifest of the same paths at the merge base of HEAD and a ref. Raises ReconcilerError, Invalid."""
-    from reconciler.manifest.repository import documents
-
-    return merge(kinds, documents(manifest.paths, ref), manifest.paths)
+def read_policy(path: str) -> PolicyFile:
+    """A policy file. Raises Invalid."""
+    if os.path.isdir(path):
+        raise Invalid([Problem(Mark(path), "is a folder", "give the one file that holds the policy")])
+    (document,) = files.read_all([path])
+    try:
+        return PolicyFile.model_validate(document.value)
+    except ValidationError as error:
+        raise Invalid(Problem(document.marks.of(loc), what) for what, loc in explain(error, PolicyFile)) from None
 
 
 def read_rules(policy: str | None, approve: Sequence[str], max_calls: int | None) -> Rules:
@@ -57,5 +97,5 @@ def read_rules(policy: str | None, approve: Sequence[str], max_calls: int | None
     given = tuple(parse_approval(word) for word in approve)
     if policy is None:
         return Rules(given=given, max_calls=max_calls)
-    file = load_policy(policy)
+    file = read_policy(policy)
     return Rules(file.policy, file.approvals, given, max_calls)

@@ -1,95 +1,33 @@
-"""YAML as people write it → dicts, lists and raw scalars, with the place of every key and item."""
+"""YAML as people write it → dictionaries, lists and raw scalars, with the place of every key and item."""
 
 from __future__ import annotations
 
-import re
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import yaml
 
 from reconciler.core.model.written import Plain, is_null, quote_visibly
 from reconciler.errors import Invalid, Mark, Problem
+from reconciler.manifest.marks import Marks, Spot
+from reconciler.manifest.unreadable import check_text, explain_syntax, short_tag
 
-Loc = Sequence[str | int]
-Spot = tuple[int, int]
-
-# Deeper than any manifest; far below what the recursion of those who walk the value can bear.
+# Deeper than any manifest; far less than what functions that walk the value by recursion can bear.
 DEPTH = 50
-# What aliases stand for, written out: a few lines of nested anchors can mean billions of nodes.
+# The most nodes that aliases may stand for: a few lines of nested anchors can mean billions.
 ALIASED, ALIASED_PER_NODE = 10_000, 10
-# A mapping of so many keys is looked through; a larger one gets an index.
-FEW = 16
-
-
-class Marks:
-    """Where every key and item stands.
-
-    The items of a container are consecutive rows of one table: line, column, and the row where the item's own items begin (0: it
-    has none). Rows go with the order of the items, so the containers must not be changed. Names of rows count in cells.
-    """
-
-    WIDTH = 3
-
-    def __init__(self, file: str, root: Any, table: array[int], aliases: dict[int, Spot]) -> None:
-        self.file, self._root, self._table, self._aliases = file, root, table, aliases
-        self._indexes: dict[int, dict[str, int]] = {}
-
-    def of(self, loc: Loc) -> Mark:
-        """The place of a key or item. A step that is not there is passed over; what came by alias stands where it is used."""
-        row = last = len(self._table) - self.WIDTH
-        for row in self._rows(loc):
-            last = row
-            if row in self._aliases:
-                break
-        return self._mark(last)
-
-    def anchor(self, loc: Loc) -> Mark | None:
-        """The place inside the anchored text, for what came by alias; None for all else."""
-        rows = [len(self._table) - self.WIDTH, *self._rows(loc)]
-        if self._aliases.keys().isdisjoint(rows):
-            return None
-        spot = self._aliases.get(rows[-1])
-        return Mark(self.file, *spot) if spot else self._mark(rows[-1])
-
-    def _rows(self, loc: Loc) -> Iterator[int]:
-        """The row of every step that is there, from the outside inwards."""
-        row, value = len(self._table) - self.WIDTH, self._root
-        for step in loc:
-            index = self._index(value, step)
-            if index is not None:
-                value = value[step]
-                row = self._table[row + 2] + index * self.WIDTH
-                yield row
-
-    def _index(self, container: Any, step: str | int) -> int | None:
-        """Which item of the container a step means; None if it means none."""
-        if isinstance(container, dict):
-            few = len(container) <= FEW
-            return (list(container).index(step) if step in container else None) if few else self._places(container).get(str(step))
-        if isinstance(container, list) and isinstance(step, int) and 0 <= step < len(container):
-            return step
-        return None
-
-    def _places(self, container: dict[str, Any]) -> dict[str, int]:
-        """Every key's number, counted once: all of a hundred thousand keys may be asked for."""
-        if id(container) not in self._indexes:
-            self._indexes[id(container)] = {key: index for index, key in enumerate(container)}
-        return self._indexes[id(container)]
-
-    def _mark(self, row: int) -> Mark:
-        return Mark(self.file, self._table[row], self._table[row + 1])
 
 
 @dataclass(frozen=True)
 class Document:
-    """A file as read: dicts, lists, `str` (quoted), `Plain` (not quoted) and None (null, not quoted). Keys are `str`."""
+    """A file as read."""
 
+    # Dictionaries, lists, `str` (quoted), `Plain` (not quoted) and None (null, not quoted). Keys are `str`.
     value: dict[str, Any]
+    # The places of all that.
     marks: Marks
 
     @property
@@ -98,29 +36,36 @@ class Document:
 
 
 class Events(Protocol):
-    """A parser of PyYAML, as far as it is used here."""
+    """The part of a parser of PyYAML that is used here."""
 
     def get_event(self) -> yaml.Event: ...
 
 
 class _Stopped(Exception):
-    """Reading cannot go on; why is noted."""
+    """Reading cannot go on. The last problem says why."""
 
 
 @dataclass(slots=True)
 class _Open:
-    """A mapping or sequence whose end has not been seen; `key` is the key whose value comes next. `size` counts its nodes, `lines`
-    says where each key stands; the value of a `spare` key, which is a problem already, is left out."""
+    """A mapping or sequence whose end has not been seen."""
 
+    # What it holds so far.
     value: Any
+    # Where it begins.
     at: Spot
+    # Its anchor, if it has one.
     anchor: str | None = None
+    # The rows of its items, and which of these are aliases.
     rows: list[int] = field(default_factory=list)
-    aliases: dict[int, Spot] = field(default_factory=dict)
+    aliases: list[int] = field(default_factory=list)
+    # How many nodes it is, with its aliases written out.
     size: int = 1
+    # The key whose value comes next, and where it stands; None where a key, or an item of a list, comes next.
     key: str | None = None
     key_at: Spot = (0, 0)
+    # The line of each key.
     lines: dict[str, int] = field(default_factory=dict)
+    # The key is a problem already, and its value is left out.
     spare: bool = False
 
     def wants_key(self) -> bool:
@@ -129,11 +74,12 @@ class _Open:
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """A finished value: where it stands, its items' first row, and how many nodes it is with its aliases written out."""
+    """A finished value that an alias may mean."""
 
     value: Any
-    at: Spot
+    # The first row of its items; 0 if it has none.
     row: int = 0
+    # How many nodes it is, with its aliases written out.
     size: int = 1
 
 
@@ -151,26 +97,27 @@ def _plain(written: str) -> Plain | None:
 
 
 class _Builder:
-    """Takes events, holds what is open, and notes every problem until one makes it impossible to go on."""
+    """Builds a document from events, and notes every problem until one makes it impossible to go on."""
 
     def __init__(self, file: str) -> None:
         self.file = file
         self.problems: list[Problem] = []
         self.table: array[int] = array("I")
-        self.aliases: dict[int, Spot] = {}
+        self.aliases: set[int] = set()
         self.anchors: dict[str, _Node] = {}
+        # The same keys stand in thousands of entries: each is kept once.
         self.keys: dict[str, str] = {}
         self.nodes = self.aliased = 0
-        # The document is the only item of an outermost list, so that its own place is a row like all others.
+        # The document is the only item of an outermost list, so that its own place has a row like all others.
         self.top = _Open([], (0, 0))
         self.open = [self.top]
 
     def build(self, events: Events) -> Document:
-        """The whole stream → the one document in it."""
+        """The whole stream → the one document in it. Raises _Stopped."""
         takers: dict[type, Callable[[Any], None]] = {
             yaml.ScalarEvent: self._scalar,
-            yaml.MappingStartEvent: self._mapping,
-            yaml.SequenceStartEvent: self._sequence,
+            yaml.MappingStartEvent: lambda event: self._begin({}, event),
+            yaml.SequenceStartEvent: lambda event: self._begin([], event),
             yaml.MappingEndEvent: self._end,
             yaml.SequenceEndEvent: self._end,
             yaml.AliasEvent: self._alias,
@@ -200,13 +147,12 @@ class _Builder:
             return
         value, at = event.value if event.style else _plain(event.value), _at(event)
         if event.anchor is not None:
-            self.anchors[event.anchor] = _Node(value, at)
+            self.anchors[event.anchor] = _Node(value)
         self._put(value, at)
 
     def _key(self, event: yaml.ScalarEvent) -> None:
         at, top = _at(event), self.top
-        top.key, top.key_at = self.keys.setdefault(event.value, event.value), at
-        top.spare = True
+        top.key, top.key_at, top.spare = self.keys.setdefault(event.value, event.value), at, True
         if top.key == "<<" and not event.style:
             self.note(at, "merge keys (<<) are not read", "write the keys out, or use an alias as the whole value, like tags: *base")
         elif top.key in top.lines:
@@ -215,13 +161,7 @@ class _Builder:
             top.lines[top.key] = at[0]
             top.spare = False
 
-    def _mapping(self, event: yaml.MappingStartEvent) -> None:
-        self._begin({}, event)
-
-    def _sequence(self, event: yaml.SequenceStartEvent) -> None:
-        self._begin([], event)
-
-    def _begin(self, value: dict[str, Any] | list[Any], event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
+    def _begin(self, value: dict[str, Any] | list[Any], event: yaml.CollectionStartEvent) -> None:
         if event.tag is not None:
             self._refuse_tag(event)
         if self.top.wants_key():
@@ -238,15 +178,14 @@ class _Builder:
         self.top = self.open[-1]
         row = self._lay(done)
         if done.anchor is not None:
-            self.anchors[done.anchor] = _Node(done.value, done.at, row, done.size)
+            self.anchors[done.anchor] = _Node(done.value, row, done.size)
         self._put(done.value, done.at, row, done.size)
 
     def _lay(self, done: _Open) -> int:
-        """The rows of a finished container into the table; where they begin."""
+        """Put the rows of a finished container into the table. Returns where they begin."""
         start = len(self.table)
         self.table.extend(done.rows)
-        for row, spot in done.aliases.items():
-            self.aliases[start + row] = spot
+        self.aliases.update(start + row for row in done.aliases)
         return start
 
     def _alias(self, event: yaml.AliasEvent) -> None:
@@ -259,7 +198,7 @@ class _Builder:
         else:
             self._count(node, at)
             if not self.top.spare:
-                self.top.aliases[len(self.top.rows)] = node.at
+                self.top.aliases.append(len(self.top.rows))
             self._put(node.value, at, node.row, node.size)
 
     def _count(self, node: _Node, at: Spot) -> None:
@@ -268,7 +207,7 @@ class _Builder:
             self.stop(at, f"with its aliases written out, the file has more than {self.aliased:,} values", "use fewer aliases of aliases")
 
     def _put(self, value: Any, at: Spot, row: int = 0, size: int = 1) -> None:
-        """A value into the innermost open container."""
+        """Put a value into the innermost open container."""
         top = self.top
         self.nodes += 1
         top.size += size
@@ -283,7 +222,7 @@ class _Builder:
 
     def _refuse_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         shape = "quote the value if a text is meant" if isinstance(event, yaml.ScalarEvent) else "the value stays as it is"
-        self.note(_at(event), f"the tag {quote_visibly(_short(event))} is not read", f"remove it; {shape}")
+        self.note(_at(event), f"the tag {quote_visibly(short_tag(event))} is not read", f"remove it; {shape}")
 
     def _refuse_key(self, at: Spot) -> NoReturn:
         self.stop(at, "a list, mapping or alias stands where a key must be", "write a text as the key; quote the value if it holds {{ }}")
@@ -305,102 +244,17 @@ class _Builder:
         return Document(root, Marks(self.file, root, self.table, self.aliases))
 
 
-def _short(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> str:
-    """The tag as people write it."""
-    return (event.tag or "").replace("tag:yaml.org,2002:", "!!", 1)
-
-
-class _Sentence(NamedTuple):
-    """What libyaml or PyYAML's own parser says, and what it means for somebody who writes a manifest."""
-
-    said: str
-    what: str
-    now: str
-
-
-_SENTENCES = (
-    _Sentence(r"flow sequence.*expected ',' or '\]'", "the list that opens on line {line} is not closed", "write the missing ] or comma"),
-    _Sentence(r"flow mapping.*expected ',' or '}'", "the mapping that opens on line {line} is not closed", "write the missing } or comma"),
-    _Sentence(r"quoted scalar.*unexpected (end|document)", "the quote that opens on line {line} is not closed", "close it"),
-    _Sentence(r"escape c", "an unknown escape in a double-quoted text", "double the backslash, or use single quotes"),
-    _Sentence(r"mapping values are not allowed", "a colon that is not expected here", "quote a text that holds ': ', or align the key"),
-    _Sentence(r"sequence entries are not allowed", "a list item is not expected here", "begin the list on its own line, or quote a text"),
-    _Sentence(r"could not find expected ':'", "a key without a colon", "write key: value, and indent the lines of a longer text"),
-    _Sentence(r"block mapping.*expected", "the indentation does not fit the lines above", "align the keys of a mapping"),
-    _Sentence(r"block collection.*expected", "the indentation does not fit the lines above", "align the items of a list"),
-    _Sentence(r"(alias|anchor).*alphabetic", "* and & begin an alias and an anchor", "quote the value if the text is meant"),
-    _Sentence(r"node content", "a value is missing or begins with a character that cannot begin one", "write the value, or quote it"),
-    _Sentence(r"cannot start any token", "a value cannot begin with this character", "quote the value"),
-    _Sentence(r"tag", "tags (!) are not read", "remove it, or quote the value if the text is meant"),
-    _Sentence(r"incompatible YAML", "the %YAML line asks for another YAML", "remove the line"),
-)
-
-
-def _syntax(error: yaml.YAMLError, file: str, data: bytes) -> Problem:
-    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        return Problem(Mark(file), f"this is not YAML ({' '.join(str(error).split())})", "save it as UTF-8 text")
-    mark = Mark(file, error.problem_mark.line + 1, error.problem_mark.column + 1)
-    if _stands_on_tab(mark, data):
-        return Problem(mark, "a tab is used for indentation", "use blanks")
-    said = f"{error.context or ''}: {error.problem or ''}"
-    opened = error.context_mark.line + 1 if error.context_mark else mark.line
-    for sentence in _SENTENCES:
-        if re.search(sentence.said, said):
-            return Problem(mark, sentence.what.format(line=opened), sentence.now)
-    return Problem(mark, f"this is not YAML ({said.strip(': ')})", "compare it with the lines above")
-
-
-def _stands_on_tab(mark: Mark, data: bytes) -> bool:
-    """Whether only dashes and blanks, one of them a tab, stand before the place and on it."""
-    lines = data.decode().splitlines()
-    before = lines[mark.line - 1][: mark.column] if 0 < mark.line <= len(lines) else ""
-    return "\t" in before and not before.strip(" -\t")
-
-
 _BOM = b"\xef\xbb\xbf"
-_FOREIGN = ((b"\xff\xfe\x00\x00", "UTF-32"), (b"\x00\x00\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
-# C0 without tab and line ends, DEL, C1, what libyaml takes for a line end and no editor does, and a byte-order mark inside.
-_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-
-
-def _place(text: str, offset: int, file: str) -> Mark:
-    lines = re.split("\r\n|\r|\n", text[:offset])
-    return Mark(file, len(lines), len(lines[-1]) + 1)
-
-
-def _decode(data: bytes, file: str) -> str:
-    for start, encoding in _FOREIGN:
-        if data.startswith(start):
-            raise Invalid([Problem(Mark(file), f"the file is {encoding}", "save it as UTF-8")])
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        mark = _place(data[: error.start].decode(), error.start, file)
-        what = f"the byte 0x{data[error.start]:02X} is not UTF-8"
-        raise Invalid([Problem(mark, what, "save the file as UTF-8")]) from None
-
-
-def _refuse_unfit(text: str, file: str) -> None:
-    if "\x00" in text[:4]:
-        raise Invalid([Problem(Mark(file), "the file is no UTF-8 text (it looks like UTF-16)", "save it as UTF-8")])
-    problems = [_unfit(found, file) for found in islice(_UNFIT.finditer(text), 10)]
-    if problems:
-        raise Invalid(problems)
-
-
-def _unfit(found: re.Match[str], file: str) -> Problem:
-    what = f"the character U+{ord(found[0]):04X} cannot stand in a manifest"
-    return Problem(_place(found.string, found.start(), file), what, "remove it")
 
 
 def _fastest(data: bytes) -> Events:
-    # PyYAML's wheels hold libyaml; a build from source may lack it.
+    # PyYAML's wheels contain libyaml; a build from source may lack it.
     loader: Callable[[bytes], Events] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return loader(data)
 
 
 def read(data: bytes, file: str, parser: Callable[[bytes], Events] = _fastest) -> Document:
-    """The bytes of a file → its document. Raises Invalid with every problem that was found."""
+    """The bytes of a file → its document. Raises Invalid with every problem in it."""
     document, problems = read_far(data, file, parser)
     if document is None or problems:
         raise Invalid(problems)
@@ -408,16 +262,16 @@ def read(data: bytes, file: str, parser: Callable[[bytes], Events] = _fastest) -
 
 
 def read_far(data: bytes, file: str, parser: Callable[[bytes], Events] = _fastest) -> tuple[Document | None, Sequence[Problem]]:
-    """As `read`, but the document beside its problems where it could be read to its end: without merge keys, and of a key that stands
-    twice with the first value."""
+    """As `read`, but without raising: a document that was read to its end comes back together with its problems. It has no merge
+    keys, and of a key that stands twice the first value."""
     data = data.removeprefix(_BOM)
     builder = _Builder(file)
     try:
-        _refuse_unfit(_decode(data, file), file)
+        check_text(data, file)
         return builder.build(parser(data)), builder.problems
     except Invalid as invalid:
         return None, invalid.problems
     except _Stopped:
         return None, builder.problems
     except yaml.YAMLError as error:
-        return None, [*builder.problems, _syntax(error, file, data)]
+        return None, [*builder.problems, explain_syntax(error, file, data)]

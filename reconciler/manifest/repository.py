@@ -22,47 +22,44 @@ def documents(paths: Sequence[str], ref: str) -> list[Document]:
     if ref.startswith("-"):
         raise ReconcilerError(f"--base {ref}: that is no revision")
     base = _merge_base(ref)
-    read_files: list[Document] = []
+    parsed: list[Document] = []
     problems: list[Problem] = []
     for name, content in _contents(base, _names(base, paths, ref)):
         try:
-            read_files.append(read(content, f"{ref}:{name}"))
+            parsed.append(read(content, f"{ref}:{name}"))
         except Invalid as invalid:
             problems += invalid.problems
     if problems:
         raise Invalid(problems)
-    return read_files
+    return parsed
 
 
 def head() -> str:
     """The commit that is checked out in this folder; empty where there is none, or no git."""
-    try:
-        return _git("rev-parse", "HEAD").decode("ascii", "replace").strip()
-    except (_GitFailed, ReconcilerError):
-        return ""
+    return _ask(Path(), "rev-parse", "HEAD")
 
 
 def repository(folder: Path) -> Repository:
-    """Which repository a folder lies in, as far as git says; nothing is known where there is none, or git does not answer."""
+    """Which repository a folder lies in, as far as git says; all is empty where there is none, or git does not answer."""
     return Repository(origin(folder), _first(folder))
 
 
 def origin(folder: Path) -> str:
-    """What a repository is called by its remote, as `host/path` however that is reached; empty where there is none, or no git."""
-    remotes = _said(folder, "remote").split()
+    """The name of a repository by its remote: `host/path`, however that is reached; empty where there is none, or no git."""
+    remotes = _ask(folder, "remote").split()
     name = "origin" if "origin" in remotes or len(remotes) != 1 else remotes[0]
-    return address_of(_said(folder, "remote", "get-url", name)) if remotes else ""
+    return address_of(_ask(folder, "remote", "get-url", name)) if remotes else ""
 
 
 def _first(folder: Path) -> str:
     """The oldest commit without a parent; a shallow clone does not have it."""
-    if _said(folder, "rev-parse", "--is-shallow-repository") != "false":
+    if _ask(folder, "rev-parse", "--is-shallow-repository") != "false":
         return ""
-    return _said(folder, "rev-list", "--max-parents=0", "HEAD").rpartition("\n")[2]
+    return _ask(folder, "rev-list", "--max-parents=0", "HEAD").rpartition("\n")[2]
 
 
-def _said(folder: Path, *arguments: str) -> str:
-    """What git says in a folder; nothing where it cannot, or there is no git."""
+def _ask(folder: Path, *arguments: str) -> str:
+    """The answer of git in a folder; empty where it fails, or there is no git."""
     try:
         return _git("-C", str(folder), *arguments).decode("utf-8", "replace").strip()
     except (_GitFailed, ReconcilerError):
@@ -71,7 +68,7 @@ def _said(folder: Path, *arguments: str) -> str:
 
 def _names(base: str, paths: Sequence[str], ref: str) -> list[str]:
     """The manifest files that the paths mean there, each once; hidden ones are passed over inside a folder, not where a path names them."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for path in paths:
         inside = posixpath.normpath(os.path.relpath(os.path.abspath(path)).replace(os.sep, "/"))
         try:
@@ -81,8 +78,8 @@ def _names(base: str, paths: Sequence[str], ref: str) -> list[str]:
         for name in filter(None, listed.decode("utf-8", "surrogateescape").split("\0")):
             below = posixpath.relpath(name, inside)
             if name.lower().endswith(SUFFIXES) and (name == inside or not _hidden(below)):
-                found[name] = None
-    return list(found)
+                names[name] = None
+    return list(names)
 
 
 def _hidden(name: str) -> bool:
@@ -92,17 +89,17 @@ def _hidden(name: str) -> bool:
 def _contents(base: str, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     """Each file there with its content; links are followed, and one that leads out of the repository has none."""
     names = [name for name in names if "\n" not in name]
-    asked = "".join(f"{base}:./{name}\n" for name in names)
-    told = _git("cat-file", "--batch", "--follow-symlinks", given=asked.encode("utf-8", "surrogateescape")) if names else b""
+    request = "".join(f"{base}:./{name}\n" for name in names)
+    answer = _git("cat-file", "--batch", "--follow-symlinks", given=request.encode("utf-8", "surrogateescape")) if names else b""
     for name in names:
-        head, _, told = told.partition(b"\n")
+        head, _, answer = answer.partition(b"\n")
         *_, what, size = head.split(b" ")
         if what == b"blob":
-            content, told = told[: int(size)], told[int(size) + 1 :]
+            content, answer = answer[: int(size)], answer[int(size) + 1 :]
             yield name, content
         elif size.isdigit():
             # `dangling 12`: where the link leads comes on a line of its own.
-            told = told[int(size) + 1 :]
+            answer = answer[int(size) + 1 :]
 
 
 def _merge_base(ref: str) -> str:
@@ -124,13 +121,13 @@ def _merge_base(ref: str) -> str:
 
 
 class _GitFailed(Exception):
-    """Git answered with an error: its first line."""
+    """Git answered with an error; the message is its first line."""
 
 
 def _git(*arguments: str, given: bytes = b"") -> bytes:
-    around = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     try:
-        done = subprocess.run(["git", *arguments], input=given, capture_output=True, check=False, env=around)
+        done = subprocess.run(["git", *arguments], input=given, capture_output=True, check=False, env=environment)
     except OSError:
         raise ReconcilerError("--base needs git, and there is none here") from None
     if done.returncode:

@@ -6,22 +6,23 @@ from typing import Any
 
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
-from reconciler.manifest.load import Head
+from reconciler.kinds import KINDS
+from reconciler.manifest.head import Head
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def schema(kinds: Kinds) -> dict[str, Any]:
-    """A schema for one manifest file: the head's keys, and a list for each kind's section."""
-    found = Head.model_json_schema(ref_template="#/$defs/{model}")
-    definitions = found.pop("$defs", {})
+def manifest_schema(kinds: Kinds = KINDS) -> dict[str, Any]:
+    """The schema of one manifest file: the head's keys, and a list for each kind's section."""
+    head = Head.model_json_schema(ref_template="#/$defs/{model}")
+    definitions = head.pop("$defs", {})
     for kind in kinds:
         entry = kind.entry.model_json_schema(ref_template="#/$defs/{model}")
         definitions.update(entry.pop("$defs", {}))
         definitions[kind.entry.__name__] = entry
-        found["properties"][kind.section] = _section(kind, entry)
-    head = {"$schema": DIALECT, **found, "title": "reconciler manifest"}
-    return head | {"description": "What an Intercom workspace should have, and what a plan may do.", "$defs": definitions}
+        head["properties"][kind.section] = _section(kind, entry)
+    written = {"$schema": DIALECT, **head, "title": "reconciler manifest"}
+    return written | {"description": "What an Intercom workspace should have, and what a plan may do.", "$defs": definitions}
 
 
 def _section(kind: Kind, entry: dict[str, Any]) -> dict[str, Any]:

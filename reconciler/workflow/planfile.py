@@ -18,7 +18,7 @@ from reconciler.core.plan.work import Proposal
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.kinds import KINDS
 from reconciler.manifest import files as manifest_files
-from reconciler.manifest.load import load, merge
+from reconciler.manifest.read import merge, read_manifest
 from reconciler.manifest.reader import read
 
 
@@ -26,8 +26,8 @@ def planned_manifest(found: Document, kinds: Kinds = KINDS) -> Manifest:
     """The manifest that a saved plan names. Raises Invalid if it cannot be read."""
     if "files" in found:
         documents = [read(text.encode("utf-8", "surrogatepass"), name) for name, text in found["files"].items()]
-        return merge(kinds, documents, found["manifest"]["paths"])
-    return load(kinds, found["manifest"]["paths"])
+        return merge(documents, found["manifest"]["paths"], kinds)
+    return read_manifest(found["manifest"]["paths"], kinds)
 
 
 def planned_pin(found: Document) -> Pin:
@@ -40,7 +40,7 @@ def save(planned: Proposal, path: Path, kinds: Kinds = KINDS, *, embed: bool = F
 
     `embed` puts the manifest's texts into it, with all the personal values that they hold.
     """
-    files = manifest_files.texts(planned.plan.paths) if embed else None
+    files = manifest_files.read_texts(planned.plan.paths) if embed else None
     enclosed = Enclosed(files, planned.found, planned.doubts)
     text = json.dumps(saved(kinds, planned.plan, secrets.token_hex(16), enclosed), indent=1, ensure_ascii=False) + "\n"
     write_whole(path, text, 0o600)

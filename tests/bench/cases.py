@@ -21,7 +21,7 @@ from reconciler.core.plan.calls import compile_steps
 from reconciler.core.plan.plan import make_plan
 from reconciler.errors import Mark
 from reconciler.kinds import KINDS
-from reconciler.manifest.load import load
+from reconciler.manifest.read import read_manifest
 from reconciler.sandbox.app import Sandbox
 from tests.bench.together import on_git, on_postgres
 from tests.desk.route import Clock, Route
@@ -115,7 +115,7 @@ def loaded(size: int) -> Measured:
         lines = ["tags: [" + ", ".join(f"t{n:02}" for n in range(TAGS)) + "]", "contacts:"]
         lines += [f"- {{external_id: u{n}, name: Person {n}, tags: [{', '.join(tags_of(n))}]}}" for n in range(size)]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return timed(lambda: load(KINDS, [str(path)]))
+        return timed(lambda: read_manifest([str(path)]))
 
 
 def sides(size: int) -> tuple[Manifest, Snapshot]:

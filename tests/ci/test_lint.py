@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from reconciler import __version__
-from reconciler.manifest.load import load_policy
+from reconciler.manifest.read import read_policy
 from tests.ci.conftest import ACTION, BIN, CI
 
 WORKFLOWS = sorted((CI / "github").glob("*.yml"))
@@ -182,4 +182,4 @@ def test_nothing_large_is_an_argument_or_a_variable() -> None:
 
 
 def test_the_policy_to_copy_is_one() -> None:
-    assert load_policy(str(CI / "intercom-policy.yaml")).policy.limits.deletes == 5
+    assert read_policy(str(CI / "intercom-policy.yaml")).policy.limits.deletes == 5

@@ -15,7 +15,7 @@ from reconciler.core.plan.saved import saved
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Refused, Stale
 from reconciler.kinds import KINDS
-from reconciler.manifest.schema import schema
+from reconciler.manifest.schema import manifest_schema
 from reconciler.workflow.undo import prepare_undo, propose_undo
 from tests.conftest import MakeRoute
 from tests.desk.desk import Desk, desk_at
@@ -239,7 +239,7 @@ def test_what_can_be_seen_to_be_wrong_with_an_id_is_said_offline(route: MakeRout
 
 def test_the_schema_takes_an_id_where_the_reader_does() -> None:
     # It brings no types.
-    checked: Any = importlib.import_module("jsonschema").Draft202012Validator(schema(KINDS))
+    checked: Any = importlib.import_module("jsonschema").Draft202012Validator(manifest_schema())
     links = {"tags": [{"id": "5", "state": "absent"}, "vip"], "companies": [{"id": HEX}]}
     ours = [{"id": "5"}, {"id": 9, "name": "gold "}, "vip"]
     whole = {"tags": ours, "companies": [{"id": HEX}], "contacts": [{"external_id": "1", **links}]}

@@ -10,8 +10,8 @@ import yaml
 from pydantic import BaseModel
 
 from reconciler.kinds import KINDS
-from reconciler.manifest.load import Head
-from reconciler.manifest.schema import schema
+from reconciler.manifest.head import Head
+from reconciler.manifest.schema import manifest_schema
 from tests import ROOT
 
 PAGE = ROOT / "docs/manifest-reference.md"
@@ -45,7 +45,7 @@ class Reference:
     """The page, section by section."""
 
     def __init__(self) -> None:
-        self.schema = schema(KINDS)
+        self.schema = manifest_schema()
         # The heading under which each model stands.
         self.headings: dict[str, str] = {}
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from reconciler.kinds import KINDS
-from reconciler.manifest.schema import schema
+from reconciler.manifest.schema import manifest_schema
 from tests.stories.docs.reference import PAGE, Reference, written
 
-SCHEMA = schema(KINDS)
+SCHEMA = manifest_schema()
 # An example that stands beside no other key needs what makes its entry whole.
 NEEDS = {"options": {"data_type": "options"}, "recreate": {"state": "present"}}
 

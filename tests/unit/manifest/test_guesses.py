@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.errors import Invalid
-from reconciler.kinds import KINDS
-from reconciler.manifest import load
+from reconciler.manifest.read import read_manifest
+from reconciler.manifest.resources import GUESSES
 
 
 def test_the_first_names_get_a_guess_and_all_are_told(tmp_path: Path) -> None:
@@ -17,9 +17,9 @@ def test_the_first_names_get_a_guess_and_all_are_told(tmp_path: Path) -> None:
     path = tmp_path / "many.yaml"
     path.write_text(f"tags: [{', '.join(written)}]\ncontacts:\n{contacts}", encoding="utf-8")
     with pytest.raises(Invalid) as caught:
-        load.load(KINDS, [str(path)])
+        read_manifest([str(path)])
     told = [problem.now for problem in caught.value.problems]
     assert len(told) == 30
     assert told[0] == "did you mean 'promotion-000'?"
-    assert sum(now.startswith("did you mean") for now in told) == load.GUESSES
+    assert sum(now.startswith("did you mean") for now in told) == GUESSES
     assert told[-1] == "declare it under `tags:`"

@@ -1,0 +1,84 @@
+"""What the files of a manifest say together: their head, their entries by the names that these are declared with, and every problem."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.core.model.address import Address
+from reconciler.core.model.entry import Entry
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
+from reconciler.errors import Mark, Problem
+from reconciler.manifest.reader import Document
+from reconciler.manifest.sentences import Loc
+
+# A kind, one of its identities, and the form in which its names are equal: two entries with one of these declare one thing.
+Name = tuple[str, str, str]
+
+
+def name_of(kind: Kind, by: str, written: Any) -> Name:
+    """The name that a value of an identity is."""
+    return kind.name, by, kind.identity[by].fold(str(written))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry, and where it stands."""
+
+    kind: Kind
+    # Every field is valid.
+    entry: Entry
+    document: Document
+    # The section, and the entry's number in it.
+    loc: Loc
+    address: Address
+    # The identity that the address is made of.
+    by: str
+
+    def mark(self, *loc: str | int) -> Mark:
+        """The place of the entry, or of a key or item inside it."""
+        return self.document.marks.of((*self.loc, *loc))
+
+    @property
+    def name(self) -> Name:
+        """The name that it is declared with."""
+        return name_of(self.kind, self.by, getattr(self.entry, self.by))
+
+    @property
+    def state(self) -> str | None:
+        """`absent` or `archived`; None for what is to be there."""
+        state: str | None = getattr(self.entry, "state", None)
+        return state
+
+
+@dataclass
+class Contents:
+    """What is gathered from all files, so that the problems of all of them are reported at once."""
+
+    kinds: Kinds
+    problems: list[Problem]
+    # Where the text itself is wrong. If there is such a place, what seems not to be declared may be declared there.
+    unread: frozenset[Mark]
+    # The entries, each once.
+    items: dict[Address, Item] = field(default_factory=dict)
+    # The same entries, by the names that they are declared with.
+    names: dict[Name, Item] = field(default_factory=dict)
+    # The entries that an id names, by the other names that they give their things.
+    other_names: dict[Name, list[Item]] = field(default_factory=dict)
+    # Entries of what another entry declares; their own problems are reported too.
+    doubles: list[Item] = field(default_factory=list)
+    # The names of entries that are not valid: whoever refers to these is not told that they are missing.
+    invalid: set[Name] = field(default_factory=set)
+    # What stands beside the sections, merged; and where each leaf of it stands first.
+    head: dict[str, Any] = field(default_factory=dict)
+    head_marks: dict[Loc, Mark] = field(default_factory=dict)
+    # The sections that are written, perhaps empty.
+    sections: set[str] = field(default_factory=set)
+    # What to do about a name that is not declared, by kind and name.
+    hints: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def note(self, mark: Mark, what: str, now: str = "") -> None:
+        """Note a problem: what is wrong and what to do now. Where the text itself is wrong, that problem is enough."""
+        if mark not in self.unread:
+            self.problems.append(Problem(mark, what, now))

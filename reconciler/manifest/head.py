@@ -1,0 +1,41 @@
+"""What a manifest says beside its sections, and what a policy file may hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from reconciler.core.model.policy import ApprovalEntry, Policy, Written
+from reconciler.core.model.scalars import Name, NotNull, doc
+
+
+class PinEntry(Written):
+    """The pin: a token for any other workspace is refused. A plan without a pin warns."""
+
+    app_id: Annotated[Name | None, NotNull, doc("The id of the workspace, as `reconciler auth status` prints it.", "ecahpwf5")] = None
+    region: Annotated[Literal["us", "eu", "au"] | None, NotNull, doc("Where Intercom hosts the workspace.", "eu")] = None
+
+
+class Head(Written):
+    """What a manifest says beside its sections."""
+
+    name: Annotated[
+        Name, doc("Whose manifest this is: the ledger keeps what is ours under it. Required where several can reach the ledger.", "growth")
+    ] = "default"
+    workspace: Annotated[PinEntry, doc("The pin: the one workspace that the manifest is for.", {"app_id": "ecahpwf5", "region": "eu"})] = (
+        PinEntry()
+    )
+    policy: Annotated[Policy, doc("What a plan may do.", {"links": "additive", "limits": {"deletes": 2}})] = Policy()
+    approvals: Annotated[
+        tuple[ApprovalEntry, ...],
+        doc(
+            "Approvals of changes that a gate refused.",
+            [{"hash": "40ad9ed865cf", "people": 2, "reason": "The trials are over", "by": "Inara Serra", "expires": "2026-12-31"}],
+        ),
+    ] = ()
+
+
+class PolicyFile(Written):
+    """What `--policy FILE` may hold: the rules of the base branch."""
+
+    policy: Policy = Policy()
+    approvals: tuple[ApprovalEntry, ...] = ()

@@ -1,0 +1,64 @@
+"""Where every key and item of a file stands, in little memory."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from reconciler.errors import Mark
+
+# A line and a column.
+Spot = tuple[int, int]
+
+# A mapping of so many keys is looked through; a larger one gets an index.
+FEW = 16
+
+
+class Marks:
+    """The places of one file.
+
+    The items of a container are consecutive rows of one table: line, column, and the row where the item's own items begin (0: it
+    has none). Rows stand in the order of the items, so the containers must not be changed. A row is named by its first cell.
+    `aliases` are the rows of items that are aliases.
+    """
+
+    WIDTH = 3
+
+    def __init__(self, file: str, root: Any, table: array[int], aliases: Collection[int]) -> None:
+        self.file, self._root, self._table, self._aliases = file, root, table, aliases
+        self._indexes: dict[int, dict[str, int]] = {}
+
+    def of(self, loc: Sequence[str | int]) -> Mark:
+        """The place of a key or item. A step that is not there is passed over; what came by alias stands where it is used."""
+        row = len(self._table) - self.WIDTH
+        for row in self._rows(loc):
+            if row in self._aliases:
+                break
+        return Mark(self.file, self._table[row], self._table[row + 1])
+
+    def _rows(self, loc: Sequence[str | int]) -> Iterator[int]:
+        """The row of every step that is there, from the outside inwards."""
+        row, value = len(self._table) - self.WIDTH, self._root
+        for step in loc:
+            index = self._index(value, step)
+            if index is not None:
+                value = value[step]
+                row = self._table[row + 2] + index * self.WIDTH
+                yield row
+
+    def _index(self, container: Any, step: str | int) -> int | None:
+        """Which item of the container a step means; None if it means none."""
+        if isinstance(container, dict) and len(container) <= FEW:
+            return list(container).index(step) if step in container else None
+        if isinstance(container, dict):
+            return self._numbers(container).get(str(step))
+        if isinstance(container, list) and isinstance(step, int) and 0 <= step < len(container):
+            return step
+        return None
+
+    def _numbers(self, container: dict[str, Any]) -> dict[str, int]:
+        """The number of every key, counted once: somebody may want the places of all of a hundred thousand keys."""
+        if id(container) not in self._indexes:
+            self._indexes[id(container)] = {key: index for index, key in enumerate(container)}
+        return self._indexes[id(container)]

@@ -1,0 +1,164 @@
+"""Entries → resources: links lead to declared ends, and values have the types that the manifest declares for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reconciler.core.compare.choices import among, outside
+from reconciler.core.model.address import Address
+from reconciler.core.model.desired import Resource, WrittenLinks
+from reconciler.core.model.entry import LinkItem
+from reconciler.core.model.scalars import parse_typed
+from reconciler.core.model.written import quote
+from reconciler.errors import Mark
+from reconciler.manifest.contents import Contents, Item, Name, name_of
+from reconciler.manifest.sentences import closest
+
+# So many undeclared names get a guess which name was meant: each guess looks at all that are declared.
+GUESSES = 10
+
+
+def resource_of(contents: Contents, item: Item) -> Resource:
+    """An entry as the engine sees it. What is wrong with its links and values is noted."""
+    entry, kind = item.entry, item.kind
+    written = entry.model_fields_set
+    links = {link.field: _links(contents, item, link.target, link.field) for link in kind.links if link.field in written}
+    fields = {name: getattr(entry, name) for name in kind.fields if name in written}
+    _check_gone(contents, item, (*fields, *links))
+    return Resource(
+        address=item.address,
+        by=item.by,
+        key=str(getattr(entry, item.by)),
+        fields=_parse_values(contents, item, fields),
+        mark=item.mark(),
+        state=item.state,
+        former=tuple(kind.former(entry)),
+        protect=entry.protect,
+        missing=getattr(entry, "missing", None),
+        recreate=getattr(entry, "recreate", False),
+        free=getattr(entry, "members", None) == "free",
+        links=links,
+    )
+
+
+def _links(contents: Contents, item: Item, target: str, field: str) -> WrittenLinks:
+    present: dict[Address, int] = {}
+    absent: dict[Address, int] = {}
+    links: Sequence[LinkItem] = getattr(item.entry, field)
+    for number, link in enumerate(links):
+        mark = item.mark(field, number)
+        end = _end(contents, mark, target, link)
+        if end is None:
+            continue
+        if end.state in ("absent", "archived"):
+            contents.note(mark, f"{target} {_describe(link)} is declared {end.state} at {end.mark()}", "remove one of them")
+            continue
+        (present if link.present else absent)[end.address] = mark.line
+        if end.address in present and end.address in absent:
+            line = min(present[end.address], absent[end.address])
+            contents.note(mark, f"{target} {_describe(link)} is written present and absent (line {line})", "keep one of them")
+    return WrittenLinks(present, absent)
+
+
+def _end(contents: Contents, mark: Mark, target: str, link: LinkItem) -> Item | None:
+    """The entry that a link leads to. None where there is none, or more than one, which is noted."""
+    kind = contents.kinds[target]
+    name = name_of(kind, "id" if link.by_id else kind.identities[0].field, link.key)
+    if name in contents.names:
+        return contents.names[name]
+    items = contents.other_names.get(name, ())
+    if len(items) == 1:
+        return items[0]
+    if items:
+        places = " and ".join(str(item.mark()) for item in items)
+        contents.note(mark, f"{target} {quote(link.key)} is declared at {places}", "say which, as in {id: ID}")
+    elif not contents.unread and name not in contents.invalid:
+        by_id = f"declare it under `{kind.section}:`, as in {{id: {link.key}}}"
+        contents.note(mark, f"{target} {_describe(link)} is not declared", by_id if link.by_id else _hint(contents, target, link.key))
+    return None
+
+
+def _describe(link: LinkItem) -> str:
+    """The other end as it is written: by its id, or by its name."""
+    return f"id {link.key}" if link.by_id else quote(link.key)
+
+
+def _hint(contents: Contents, target: str, key: str) -> str:
+    """What to do about a name that is not declared, worked out once: one forgotten tag may stand on every contact."""
+    if (target, key) not in contents.hints:
+        declared = [address.key for address in contents.items if address.kind == target] if len(contents.hints) < GUESSES else []
+        close = closest(key, tuple(declared))
+        hint = f"did you mean {close!r}?" if close else f"declare it under `{contents.kinds[target].section}:`"
+        contents.hints[target, key] = hint
+    return contents.hints[target, key]
+
+
+def _check_gone(contents: Contents, item: Item, claims: Sequence[str]) -> None:
+    """What is declared not to be there has no fields and no links, but for those that name it."""
+    if item.state not in ("absent", "archived"):
+        return
+    names = {item.by} | item.kind.constant | ({item.kind.identities[0].field} if item.by == "id" else set())
+    extra = [claim for claim in claims if claim not in names]
+    if tuple(item.kind.former(item.entry)):
+        extra.append("its former name")
+    for claim in extra:
+        what = f"{claim} is written on a {item.kind.name} that is {item.state} (at {item.mark('state')})"
+        contents.note(item.mark(claim), what, "keep one of them")
+
+
+def _parse_values(contents: Contents, item: Item, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields, with the values of merged maps in the types that the manifest declares for their keys."""
+    values = dict(fields)
+    for name, value in fields.items():
+        if typed_by := item.kind.fields[name].typed_by:
+            values[name] = {key: _parse_value(contents, item, Address(typed_by, key), name, raw) for key, raw in value.items()}
+    return values
+
+
+def _parse_value(contents: Contents, item: Item, attribute: Address, name: str, raw: Any) -> Any:
+    """One value in the type of its attribute; as it is written where that is not declared, or it is wrong, which is noted."""
+    declared, key = contents.items.get(attribute), attribute.key
+    if declared is None:
+        return raw
+    mark = item.mark(name, key)
+    if declared.state == "archived":
+        contents.note(mark, f"{attribute.kind} {key!r} is declared archived at {declared.mark()}", "remove one of them")
+        return raw
+    if getattr(declared.entry, "model", item.kind.name) != item.kind.name:
+        contents.note(mark, f"{key} is declared for another model at {declared.mark()}", "correct one of them")
+        return raw
+    try:
+        value = parse_typed(raw, str(getattr(declared.entry, "data_type", "string")))
+    except ValueError as error:
+        contents.note(mark, f"{key}: {error}")
+        return raw
+    if choices := outside(declared.kind, vars(declared.entry), value):
+        what = f"{key}: {value!r} is none of {among(choices)}, which is all that it can be ({declared.mark(declared.kind.choices)})"
+        contents.note(mark, what, "add it there, or correct it here")
+    return value
+
+
+def check_former(contents: Contents) -> None:
+    """Note former names that are somebody's name now, or stand twice: a chain or a swap cannot be told from a finished one."""
+    used: dict[Name, Item] = {}
+    by_value = _by_unique_value(contents)
+    # What an id names is renamed by it, whoever else has or had that name.
+    for item in sorted((i for i in contents.items.values() if i.by != "id" or not i.kind.rename), key=lambda i: i.address):
+        for by, key in item.kind.former(item.entry):
+            name = name_of(item.kind, by, key)
+            others = (contents.names.get(name), used.setdefault(name, item), *by_value.get(name, ()))
+            other = next((other for other in others if other is not None and other is not item), None)
+            if other and name != item.name:
+                now = "a chain or a swap takes two changes: do one, apply it, then the other"
+                contents.note(item.mark(), f"its former {by} {quote(key)} is in use at {other.mark()}", now)
+
+
+def _by_unique_value(contents: Contents) -> Mapping[Name, Sequence[Item]]:
+    """Which entries want a unique value that is not the name they are declared with."""
+    items: dict[Name, list[Item]] = {}
+    for item in contents.items.values():
+        for field, info in item.kind.fields.items():
+            if info.moves and field != item.by and field in item.entry.model_fields_set:
+                items.setdefault(name_of(item.kind, field, getattr(item.entry, field)), []).append(item)
+    return items

@@ -1,0 +1,101 @@
+"""What pydantic says of an entry, as sentences for somebody who writes a manifest."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from reconciler.core.model.kind import Field
+from reconciler.core.model.written import is_null, quote
+
+# Longer names get no guess: it takes the square of their length.
+LONGEST_GUESSED = 200
+
+# The way to a place in a file: a key or a number for each level.
+Loc = tuple[str | int, ...]
+
+
+def suggest(known: tuple[str, ...], key: str) -> str:
+    """What to do about a key that is not known."""
+    close = closest(key, known)
+    return f"did you mean {close}?" if close else f"known are {', '.join(known)}"
+
+
+def not_a_list(name: str, value: Any) -> tuple[str, str]:
+    """What is wrong where a list must stand, and what to do now."""
+    return f"`{name}:` {'has no value' if is_null(value) else 'is not a list'}", "write [] for none, or remove the line"
+
+
+# The same few typos stand in thousands of entries.
+@lru_cache(maxsize=1024)
+def closest(key: str, known: tuple[str, ...]) -> str:
+    """The known name that is like a key; empty if none is."""
+    return next(iter(difflib.get_close_matches(key, known, 1)), "") if len(key) <= LONGEST_GUESSED else ""
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[str, Loc]]:
+    """Pydantic's errors as sentences, each with its place inside what was validated."""
+    for detail in error.errors(include_url=False):
+        yield _SENTENCES.get(detail["type"], _as_said)(detail, model), detail["loc"]
+
+
+def _as_said(detail: Any, model: type[BaseModel]) -> str:
+    """The sentence of our own validator, after the name of its field."""
+    field = next((str(step) for step in reversed(detail["loc"]) if isinstance(step, str)), "")
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    if _is_personal(model, detail["loc"]):
+        message = _mask_value(message)
+    return f"{field}: {message}" if field else message
+
+
+def _mask_value(message: str) -> str:
+    """The message, its quoted value masked but for blanks at its ends: errors go to logs, where no phone number or name belongs."""
+    if "@" in message:
+        return re.sub(r'([^\s"␠@])[^\s"␠@]*@', r"\1***@", message)
+    return re.sub(r'"(␠*).*?(␠*)"', r'"\1***\2"', message, flags=re.DOTALL)
+
+
+def _is_personal(model: type[BaseModel], loc: Sequence[str | int]) -> bool:
+    """Whether a place of an entry holds a personal value."""
+    info = model.model_fields.get(str(loc[0])) if loc else None
+    return info is not None and any(isinstance(meta, Field) and meta.personal for meta in info.metadata)
+
+
+def _unknown_key(detail: Any, model: type[BaseModel]) -> str:
+    *blocks, key = detail["loc"]
+    inner: type[BaseModel] | None = model
+    for block in blocks:
+        info = inner.model_fields.get(block) if inner else None
+        inner = _model_in(info.annotation) if info else None
+    return f"unknown key {quote(str(key))}; {suggest(tuple(inner.model_fields) if inner else (), str(key))}"
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field holds, perhaps as one of several types."""
+    types = (annotation, *getattr(annotation, "__args__", ()))
+    return next((each for each in types if isinstance(each, type) and issubclass(each, BaseModel)), None)
+
+
+def _not_a_map(detail: Any, model: type[BaseModel]) -> str:
+    names = [step for step in detail["loc"] if isinstance(step, str)]
+    return f"{f'`{names[-1]}` ' if names else ''}is not a map; write it as `key: value` lines"
+
+
+def _not_among(detail: Any, model: type[BaseModel]) -> str:
+    value = detail["input"]
+    name = "a map" if isinstance(value, dict) else "a list" if isinstance(value, list) else str(value)
+    return f"{detail['loc'][-1]}: {'is empty' if is_null(value) else f'{quote(name)} is not known'}; write {detail['ctx']['expected']}"
+
+
+_SENTENCES: Mapping[str, Callable[[Any, type[BaseModel]], str]] = {
+    "extra_forbidden": _unknown_key,
+    "missing": lambda detail, model: f"`{detail['loc'][-1]}` is missing; write it",
+    "tuple_type": lambda detail, model: "; ".join(not_a_list(detail["loc"][-1], detail["input"])),
+    "model_type": _not_a_map,
+    "literal_error": _not_among,
+}
