@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from reconciler.core.plan.document import Document
-from reconciler.report import html, json, markdown, text
+if TYPE_CHECKING:
+    from reconciler.core.plan.document import Document
+
+
+def _renderer(name: str) -> Callable[[Document], str]:
+    """The `render` of one module of this room, imported once it is called: help and errors need none of what it needs."""
+
+    def render(document: Document) -> str:
+        report: str = import_module(f"{__name__}.{name}").render(document)
+        return report
+
+    return render
+
 
 RENDERERS: Mapping[str, Callable[[Document], str]] = MappingProxyType(
-    {"text": text.render, "json": json.render, "markdown": markdown.render, "html": html.render}
+    {name: _renderer(name) for name in ("text", "json", "markdown", "html")}
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import click
@@ -73,3 +75,11 @@ def test_a_verb_shows_an_example(words: tuple[str, ...]) -> None:
 def test_an_address_stands_at_target_as_an_example() -> None:
     for verb in ("plan", "apply"):
         assert "as in --target 'tag/*'" in shown(verb)["Part of the plan"]
+
+
+def test_help_is_printed_without_the_import_of_a_model_or_a_report() -> None:
+    done = subprocess.run([sys.executable, "-X", "importtime", "-m", "reconciler", "--help"], capture_output=True, text=True, timeout=60)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert done.returncode == 0
+    assert "reconciler.report.terminal" in imported
+    assert not imported & {"pydantic", "rich", "reconciler.core", "reconciler.report.text"}
