@@ -19,7 +19,7 @@ from reconciler.core.model.live import Live
 from reconciler.core.model.privacy import hidden
 from reconciler.errors import ReconcilerError, Usage
 from reconciler.report.terminal import Terminal, clean
-from reconciler.workflow.lookup import blind_spots, list_all, look_up, raw_answers, raw_request, read_where, search
+from reconciler.workflow.lookup import blind_spot, list_all, look_up, raw_answers, raw_request, read_where, search
 from reconciler.workflow.session import Session, watched
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def _get_listed(session: Session, section: str, wanted: Expression | None, form:
     for note in notes:
         told.say(note)
     _show(found, form, out)
-    for note in blind_spots(session, section):
-        told.say(note)
+    if unseen := blind_spot(session, section):
+        told.say(unseen)
 
 
 def _get_named(session: Session, section: str, keys: Sequence[str], form: str, out: Terminal) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from reconciler.core.model.ability import Count
 from reconciler.core.model.change import Use
-from reconciler.core.model.kind import Count, Kind, fill
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.route import fill
 from reconciler.intercom import routes, totals
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import HttpError
@@ -18,7 +20,7 @@ UNREADABLE = (400, 403, 404)
 
 def members(client: Client, kind: Kind, ids: Iterable[str]) -> Mapping[str, int | None]:
     """How many people carry each of these things, None where that cannot be read; nothing of a kind whose people are not counted."""
-    count = next((count for count in kind.counts if count.people), None)
+    count = next((count for count in kind.uses.counts if count.people), None)
     asked = sorted(ids) if count else []
     if count is None or not asked:
         return {}

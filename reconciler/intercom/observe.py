@@ -15,11 +15,12 @@ from reconciler.core.compare.reads import BATCH, How, Read, Seen, next_reads, sp
 from reconciler.core.compare.reads import needed as wants
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Manifest, Resource
-from reconciler.core.model.kind import Kind, LinkKind, Listing
+from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot, Workspace
 from reconciler.core.model.note import Note
 from reconciler.core.model.policy import is_share
+from reconciler.core.model.route import LinkKind, Listing
 from reconciler.errors import IntercomError
 from reconciler.intercom import me, routes, totals
 from reconciler.intercom.http.client import Client
@@ -229,7 +230,7 @@ class Observer:
         """A whole listing; of one in pages only the first, whose count says whether the rest is worth it."""
         listing = kind.listing
         assert listing is not None
-        if listing.style == "whole":
+        if listing.style == "one":
             yield from routes.listed(self.client, listing)
             return
         asked = self._page_request(listing, 1)
@@ -249,22 +250,22 @@ class Observer:
         assert seen.total is not None
         if seen.total <= min(listing.per_page, len(seen.things)):
             return
-        if kind.scroll and listing.hides(seen.total):
-            yield from scroll(self.client, kind.scroll)
+        if listing.scroll and listing.hides(seen.total):
+            yield from scroll(self.client, listing.scroll)
             return
         try:
             yield from routes.listed(self.client, listing, first=[{"id": live_id} for live_id in seen.things])
         except routes.Contradicted:
-            if not kind.scroll:
+            if not listing.scroll:
                 raise
-            yield from scroll(self.client, kind.scroll)
+            yield from scroll(self.client, listing.scroll)
 
     def _search(self, kind: Kind, by: str, query: Body) -> Iterator[Body]:
         """What a search by one field finds. What comes without that field may be the one that is asked for, and cannot be told."""
         assert kind.search is not None
-        for body in routes.searched(self.client, kind.search, query):
+        for body in routes.searched(self.client, kind.search.listing, query):
             if not isinstance(body.get(by), str) or not body[by]:
-                raise routes.bad(self.client, routes.request_of(kind.search), f"a search by {by} found something without {by}")
+                raise routes.bad(self.client, routes.request_of(kind.search.listing), f"a search by {by} found something without {by}")
             yield body
 
     def _asked_for(self, kind: Kind, by: str, bodies: Iterable[Body], fits: Callable[[str], bool]) -> Iterator[Body]:
@@ -274,7 +275,7 @@ class Observer:
             if not fits(body[by]):
                 text = f"a search by {by} found somebody with another {by}"
                 now = "if that was changed a moment ago, try again in a few minutes"
-                raise routes.bad(self.client, routes.request_of(kind.search), f"{text}; {now}")
+                raise routes.bad(self.client, routes.request_of(kind.search.listing), f"{text}; {now}")
             yield body
 
     def _get(self, kind: Kind, live_id: str, seen: Seen) -> Iterator[Body]:
@@ -330,10 +331,10 @@ class Observer:
             if not error.gone:
                 raise
             merged = error
-        if merged.status == 404 and kind.merges and self.client.version < kind.merges:
+        if merged.status == 404 and kind.person and self.client.version < kind.person.merges:
             # Before 2.16 a merged contact is a plain 404: one look under 2.16 tells them apart.
             try:
-                return self.client.send(replace(asked, version=kind.merges))
+                return self.client.send(replace(asked, version=kind.person.merges))
             except HttpError as error:
                 merged = error
                 if not error.gone:
@@ -342,13 +343,13 @@ class Observer:
 
     def _followed(self, kind: Kind, merged: HttpError, name: match.Name, seen: Seen) -> Reply | None:
         """The thing that another was merged into; None where there is none. Where it cannot be told who it is, that is unproven."""
-        hop = merged
+        hop, merges = merged, kind.person.merges if kind.person else None
         for _ in range(HOPS):
             found = _CANONICAL.search(hop.link or "")
             if hop.status != 410 or not found or not kind.get:
                 break
             try:
-                reply = self.client.send(replace(routes.request(kind.get, {"id": found[1]}), version=kind.merges))
+                reply = self.client.send(replace(routes.request(kind.get, {"id": found[1]}), version=merges))
             except HttpError as error:
                 if not error.gone:
                     raise

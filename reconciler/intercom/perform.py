@@ -11,11 +11,12 @@ from typing import Any
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, LinkChange, ThingChange
 from reconciler.core.model.desired import Resource
-from reconciler.core.model.kind import Kind, LinkKind, Listing
+from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import field_at, live_value
+from reconciler.core.model.route import LinkKind, Listing
 from reconciler.core.plan.calls import Call, Job, Ref, rewrites
 from reconciler.core.plan.order import Step
 from reconciler.errors import IntercomError, unforeseen
@@ -108,7 +109,7 @@ class Performer:
         done = self._done(job, change, live_id, hidden, here, reason="existed already" if met else "")
         if here and kind.identities[0].field in hidden:
             done = replace(done, shown_as=here.key)
-        return replace(done, met=met, settling=change.action is Action.DELETE and kind.settles and not hidden)
+        return replace(done, met=met, settling=change.action is Action.DELETE and kind.loss.settles and not hidden)
 
     def _met(self, kind: Kind, change: ThingChange, here: Live, older: bool) -> bool:
         """Whether a create was answered with what somebody else made meanwhile. Raises Another for a thing that the entry does not mean."""
@@ -134,7 +135,7 @@ class Performer:
             return Outcome(job.covers[0], change, Status.APPLIED, "was gone already", change.id)
         if error.gone and change.action is Action.UNARCHIVE:
             return self._deleted(job, change, ids, error)
-        if error.status == 409 and change.action is Action.CREATE and kind.conflict and (found := kind.conflict(error.said)):
+        if error.status == 409 and change.action is Action.CREATE and kind.conflict and (found := kind.conflict.holder(error.said)):
             return self._exists(kind, job, change, *found, error)
         raise error
 
@@ -174,9 +175,9 @@ class Performer:
         return replace(done, met=True)
 
     def _bring_back(self, kind: Kind, live_id: str, first: HttpError) -> None:
-        assert kind.unarchive is not None
+        assert kind.archive is not None
         try:
-            self.client.send(routes.request(kind.unarchive.route, {"id": live_id}, kind.unarchive.body))
+            self.client.send(routes.request(kind.archive.back.route, {"id": live_id}, kind.archive.back.body))
         except HttpError as error:
             text = f"create: {first.message}; unarchive: {error.message or error.status}"
             raise _Failed(Status.FAILED, text, error.request_id) from None
@@ -185,7 +186,7 @@ class Performer:
         """Archive again who was brought back by mistake; the answer is what to say of it."""
         assert kind.archive is not None
         try:
-            self.client.send(routes.request(kind.archive.route, {"id": live_id}, kind.archive.body))
+            self.client.send(routes.request(kind.archive.away.route, {"id": live_id}, kind.archive.away.body))
         except IntercomError as error:
             return f", was brought back from the archive to see that, and could not be archived again ({error}): archive it by hand"
         return ", was brought back from the archive once to see that, and is archived again"

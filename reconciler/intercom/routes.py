@@ -9,8 +9,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.core.model import body as door
 from reconciler.core.model.address import LinkName
-from reconciler.core.model.kind import Kind, Listing
+from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
+from reconciler.core.model.route import Listing
 from reconciler.intercom import totals
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import BadAnswer
@@ -121,7 +122,7 @@ def list_pages(
 
     def make(following: Mapping[str, str]) -> Request:
         tick(listing.route)
-        query = {"per_page": str(listing.per_page)} if listing.style != "whole" else {}
+        query = {"per_page": str(listing.per_page)} if listing.style != "one" else {}
         return request(listing.route, values, query=tuple({**query, **following}.items()))
 
     yield from pages(client, listing, make, first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from reconciler.core.model.kind import Listing
+from reconciler.core.model.route import Listing
 from reconciler.errors import IntercomError
 from reconciler.intercom import routes
 from reconciler.intercom.http.client import Client

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.core.compare.since import Ends, Made
-from reconciler.core.model.kind import Kind, LinkKind, Trace, fill
+from reconciler.core.model.ability import Trace
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.route import LinkKind, fill
 from reconciler.intercom import routes
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import HttpError
@@ -21,14 +23,14 @@ ASKED = 5
 
 def traced(client: Client, kind: Kind, live_id: str) -> str:
     """`applied last on 2026-11-24 by Zoe`, as far as it can be seen; empty where Intercom does not say."""
-    if kind.trace is None:
+    if kind.uses.trace is None:
         return ""
     try:
-        seen = sorted(_applied(client, kind.trace, live_id))
+        seen = sorted(_applied(client, kind.uses.trace, live_id))
         if not seen:
             return ""
         when, who = seen[-1]
-        return f"seen applied last on {datetime.fromtimestamp(when, UTC):%Y-%m-%d}{_by(client, kind.trace, who)}"
+        return f"seen applied last on {datetime.fromtimestamp(when, UTC):%Y-%m-%d}{_by(client, kind.uses.trace, who)}"
     except (HttpError, OverflowError, ValueError, OSError):  # what stands there may be no time
         return ""
 
@@ -60,7 +62,7 @@ def made(client: Client, asked: Sequence[tuple[LinkKind, str]]) -> Mapping[Ends,
 
 def named(client: Client, kind: Kind, who: str) -> str:
     """` by Zoe`, as far as Intercom says who that is."""
-    return _by(client, kind.trace, who) if kind.trace else ""
+    return _by(client, kind.uses.trace, who) if kind.uses.trace else ""
 
 
 def _by(client: Client, trace: Trace, who: str) -> str:

@@ -31,7 +31,7 @@ def counted(client: Client, kinds: Kinds, changes: Sequence[Change], live: Snaps
         if change.action not in COUNTED:
             return holders.counted(kind, change)
         carried = uses(client, kind, str(change.id))
-        return replace(change, people=_people(carried), uses=carried, uncounted=kind.uncounted)
+        return replace(change, people=_people(carried), uses=carried, uncounted=kind.uses.uncounted)
 
     with reading(client) as pool:
         told = dict(zip(map(id, asked), pool.map(count, asked), strict=True))
@@ -40,13 +40,13 @@ def counted(client: Client, kinds: Kinds, changes: Sequence[Change], live: Snaps
 
 def uses(client: Client, kind: Kind, live_id: str) -> tuple[Use, ...]:
     """How often a thing is used in each place that can be counted."""
-    return tuple(use(client, count, live_id) for count in kind.counts)
+    return tuple(use(client, count, live_id) for count in kind.uses.counts)
 
 
 def _is_asked(kind: Kind, change: ThingChange) -> bool:
     """Whether what carries a thing counts for a change."""
     if change.action in COUNTED:
-        return bool(kind.counts and change.id)
+        return bool(kind.uses.counts and change.id)
     moved = moves(kind, change)
     return moved is not None and bool(moved.dropped)
 
@@ -96,18 +96,18 @@ class _Holders:
             if error.status not in UNREADABLE:
                 raise
             number = None
-        return Use(where, number, kind.person, least=not kind.search)
+        return Use(where, number, kind.person is not None, least=not kind.search)
 
     def _searched(self, kind: Kind, path: str, choice: Choice) -> int | None:
         """Of a search the total, where it is more than those who leave; else they are looked at one by one."""
         assert kind.search is not None
         query = {"field": path, "operator": "=", "value": choice.value}
         leaving = self.leaving.get(choice, frozenset())
-        asked = routes.request(kind.search.route, {}, {"query": query, "pagination": {"per_page": 1}})
+        asked = routes.request(kind.search.listing.route, {}, {"query": query, "pagination": {"per_page": 1}})
         total = totals.count(self.client.send(asked).body)
         if total is None or not leaving or total > len(leaving):
             return None if total is None else total - len(leaving)
-        ids = {str(body.get("id")) for body in routes.searched(self.client, kind.search, query)}
+        ids = {str(body.get("id")) for body in routes.searched(self.client, kind.search.listing, query)}
         return len(ids - leaving)
 
     def _seen(self, kind: Kind, choice: Choice) -> int:

@@ -4,8 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import model_validator
 
+from reconciler.core.model.ability import Archive, Loss, Wire
 from reconciler.core.model.entry import Entry
-from reconciler.core.model.kind import Body, Field, Identity, Kind, Listing, Write
+from reconciler.core.model.kind import Field, Identity, Kind
+from reconciler.core.model.route import Body, Listing, Write
 from reconciler.core.model.scalars import AttributeName, Flag, NotNull, Text, doc
 
 _FIXED = "Intercom lets nobody change it; archive this attribute and declare another name"
@@ -79,19 +81,15 @@ ATTRIBUTE = Kind(
     section="attributes",
     entry=AttributeEntry,
     identities=(Identity("name"),),
-    listing=Listing("GET /data_attributes?include_archived=true"),
-    shows=("archived",),
-    dormant=lambda live: bool(live.fields["archived"]),
-    whole=True,
-    constant=frozenset({"model", "data_type"}),
+    listing=Listing("GET /data_attributes?include_archived=true", whole=True),
     create=Write("POST /data_attributes", carries=None),
     update=(Write("PUT /data_attributes/{id}", carries=_UPDATABLE),),
-    archive=Write("PUT /data_attributes/{id}", {"archived": True}),
-    unarchive=Write("PUT /data_attributes/{id}", {"archived": False}),
+    archive=Archive(
+        Write("PUT /data_attributes/{id}", {"archived": True}), Write("PUT /data_attributes/{id}", {"archived": False}), flag="archived"
+    ),
     # When the attribute was created (API 2.16, data attribute).
     born="created_at",
-    bound="the values that people and companies have in it",
-    prepare=_prepare,
+    loss=Loss(bound="the values that people and companies have in it"),
     # Standard attributes stand in the same list and have no id (API 2.16, GET /data_attributes).
-    admits=lambda body: bool(body.get("custom")),
+    wire=Wire(_prepare, admits=lambda body: bool(body.get("custom"))),
 )

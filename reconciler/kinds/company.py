@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, PlainValidator, model_validator
 
+from reconciler.core.model.ability import Count, Loss, Members, Uses
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.entry import (
     DECIMAL,
@@ -19,7 +20,8 @@ from reconciler.core.model.entry import (
     link_to,
     unwritten,
 )
-from reconciler.core.model.kind import Body, Bulk, Count, Field, Identity, Kind, LinkKind, Listing, Members, Write
+from reconciler.core.model.kind import Field, Identity, Kind
+from reconciler.core.model.route import Body, Bulk, LinkKind, Listing, Write
 from reconciler.core.model.scalars import NotNull, Text, Time, Whole, doc
 
 
@@ -94,8 +96,14 @@ COMPANY = Kind(
     identities=(Identity("company_id", find="GET /companies?company_id={key}"), Identity("id", find="GET /companies/{key}")),
     # Companies without users are in no list (API 2.16, POST /companies/list); 60 is the largest page ever reported.
     # No more than 10,000 can be reached by pages; the scroll reaches all.
-    listing=Listing("POST /companies/list", style="pages", per_page=60, most=10_000),
-    scroll=Listing("GET /companies/scroll", items=("data", "companies")),
+    listing=Listing(
+        "POST /companies/list",
+        style="pages",
+        per_page=60,
+        most=10_000,
+        scroll=Listing("GET /companies/scroll", items=("data", "companies")),
+        blind="not in this list: companies without users",
+    ),
     get="GET /companies/{id}",
     create=Write("POST /companies", carries=None),
     update=(
@@ -103,19 +111,22 @@ COMPANY = Kind(
         Write("POST /companies", {"company_id": "{key}"}, frozenset({"remote_created_at"})),
     ),
     delete=Write("DELETE /companies/{id}"),
-    # A deletion archives the company some time later and detaches its contacts (API 2.16, DELETE /companies/{id}).
-    settles=True,
     # POST /companies takes over a company of the same company_id, which keeps its created_at (API 2.16).
     born="created_at",
-    counts=(Count("contacts", "GET /companies/{id}/contacts?per_page=25", people=True),),
-    # Contacts can be searched by no field of a company; 50 a page is what the recorded example shows (API 2.16).
-    members=(Members(LinkName("contact", "companies"), Listing("GET /companies/{id}/contacts", style="pages", per_page=50)),),
-    unrestored="segments, notes and counts stay bound to that one, which Intercom may still be archiving",
-    bound="its segments, notes and counts",
-    # API 2.16, company: without a time its own is taken; without a name it is called as its company_id.
-    filled=frozenset({"name", "remote_created_at"}),
+    uses=Uses(
+        (Count("contacts", "GET /companies/{id}/contacts?per_page=25", people=True),),
+        # Contacts can be searched by no field of a company; 50 a page is what the recorded example shows (API 2.16).
+        members=(Members(LinkName("contact", "companies"), Listing("GET /companies/{id}/contacts", style="pages", per_page=50)),),
+    ),
+    loss=Loss(
+        unrestored="segments, notes and counts stay bound to that one, which Intercom may still be archiving",
+        bound="its segments, notes and counts",
+        # API 2.16, company: without a time its own is taken; without a name it is called as its company_id.
+        filled=frozenset({"name", "remote_created_at"}),
+        # A deletion archives the company some time later and detaches its contacts (API 2.16, DELETE /companies/{id}).
+        settles=True,
+    ),
     page="/a/apps/{app_id}/companies/{id}",
-    blind=("not in this list: companies without users",),
     after=("attribute",),
     links=(
         LinkKind(

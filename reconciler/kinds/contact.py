@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, PlainValidator, model_validator
 
+from reconciler.core.model.ability import Archive, Conflict, Person, Search, Searched
 from reconciler.core.model.entry import (
     DECIMAL,
     HEX,
@@ -21,9 +22,10 @@ from reconciler.core.model.entry import (
     link_schema,
     link_to,
 )
-from reconciler.core.model.kind import Body, Bulk, Field, Identity, Kind, LinkKind, Listing, Searched, Write
+from reconciler.core.model.kind import Field, Identity, Kind
 from reconciler.core.model.live import Live
 from reconciler.core.model.policy import Written
+from reconciler.core.model.route import Body, Bulk, LinkKind, Listing, Write
 from reconciler.core.model.scalars import Email, Flag, Name, NotNull, doc
 from reconciler.core.model.spelling import fold
 
@@ -215,27 +217,21 @@ CONTACT = Kind(
         Identity("email", fold=fold, search=True, loose=True, stable=True),
         Identity("id", find="GET /contacts/{key}", search=True),
     ),
-    search=Listing("POST /contacts/search", style="search", per_page=150),
-    searchable=_SEARCHABLE,
+    listing=Listing("GET /contacts", style="cursor", blind="not in this list: archived contacts, and perhaps those of the last minutes"),
+    search=Search(Listing("POST /contacts/search", style="search"), _SEARCHABLE),
     get="GET /contacts/{id}",
     create=Write("POST /contacts", carries=None),
     update=(Write("PUT /contacts/{id}", carries=None),),
     delete=Write("DELETE /contacts/{id}"),
-    archive=Write("POST /contacts/{id}/archive"),
-    unarchive=Write("POST /contacts/{id}/unarchive"),
+    archive=Archive(Write("POST /contacts/{id}/archive"), Write("POST /contacts/{id}/unarchive")),
     after=("attribute",),
-    conflict=_conflict,
-    unrepeatable=_lead,
-    rank=_rank,
+    conflict=Conflict(_conflict, never=_lead),
+    # Before 2.16 a merged contact is a plain 404 (API 2.16, GET /contacts/{id}).
+    person=Person(_rank, merges="2.16"),
     former=_former,
-    lenient=True,
-    person=True,
     page="/a/apps/{app_id}/users/{id}",
     # When the contact was created (API 2.16, contact).
     born="created_at",
-    merges="2.16",
-    blind=("not in this list: archived contacts, and perhaps those of the last minutes",),
-    listing=Listing("GET /contacts", style="cursor", per_page=150),
     links=(
         LinkKind(
             source="contact",

@@ -4,9 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
 
+from reconciler.core.model.ability import Count, Loss, Members, Trace, Uses
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.entry import DECIMAL, Entry, LiveName, id_of, id_schema, unwritten
-from reconciler.core.model.kind import Body, Count, Field, Identity, Kind, Listing, Members, Trace, Write
+from reconciler.core.model.kind import Field, Identity, Kind
+from reconciler.core.model.route import Body, Listing, Write
 from reconciler.core.model.scalars import NotNull, Text, doc
 from reconciler.core.model.spelling import fold, skeleton
 
@@ -66,32 +68,35 @@ TAG = Kind(
     entry=TagEntry,
     short="name",
     identities=(Identity("name", fold=fold, visible=skeleton), Identity("id")),
-    listing=Listing("GET /tags"),
-    whole=True,
+    listing=Listing("GET /tags", whole=True),
     get="GET /tags/{id}",
     create=Write("POST /tags", carries=None),
     rename=Write("POST /tags", {"id": "{id}"}, carries=None),
     delete=Write("DELETE /tags/{id}"),
     undeclared=True,
-    counts=(
-        Count("contacts", "POST /contacts/search", _page("tag_id", TOLD), people=True),
-        # Whether this list hides companies without users, as the others do, is not documented.
-        Count("companies", "GET /companies?tag_id={id}&per_page=1", least=True),
-        Count("conversations", "POST /conversations/search", _page("tag_ids", 1)),
-        # Articles, internal articles, snippets, external pages and files; needs the scope read_content (API 2.16 only).
-        Count("content items", "GET /content/search?any_tag_ids={id}&per_page=1", since="2.16"),
+    uses=Uses(
+        (
+            Count("contacts", "POST /contacts/search", _page("tag_id", TOLD), people=True),
+            # Whether this list hides companies without users, as the others do, is not documented.
+            Count("companies", "GET /companies?tag_id={id}&per_page=1", least=True),
+            Count("conversations", "POST /conversations/search", _page("tag_ids", 1)),
+            # Articles, internal articles, snippets, external pages and files; needs the scope read_content (API 2.16 only).
+            Count("content items", "GET /content/search?any_tag_ids={id}&per_page=1", since="2.16"),
+        ),
+        # POST /tickets/search has no field for tags (API 2.16).
+        uncounted=("tickets",),
+        members=(
+            # tag_id knows = and != only; 150 is the largest page (API 2.16, POST /contacts/search).
+            Members(LinkName("contact", "tags"), Listing("POST /contacts/search", style="search", per_page=150), _query("tag_id")),
+            Members(LinkName("company", "tags"), Listing("GET /companies?tag_id={id}", style="pages", per_page=60)),
+        ),
+        # applied_at and applied_by stand only in a contact's own list of tags (API 2.16, tag).
+        trace=Trace("POST /contacts/search", _LAST_CHANGED, "GET /contacts/{source}/tags", "GET /admins/{id}"),
     ),
-    # POST /tickets/search has no field for tags (API 2.16).
-    uncounted=("tickets",),
-    members=(
-        # tag_id knows = and != only; 150 is the largest page (API 2.16, POST /contacts/search).
-        Members(LinkName("contact", "tags"), Listing("POST /contacts/search", style="search", per_page=150), _query("tag_id")),
-        Members(LinkName("company", "tags"), Listing("GET /companies?tag_id={id}", style="pages", per_page=60)),
+    loss=Loss(
+        unrestored="segments, campaigns and counts stay bound to that one, and conversations, tickets, content, archived contacts and "
+        "companies without users do not get it again"
     ),
-    unrestored="segments, campaigns and counts stay bound to that one, and conversations, tickets, content, archived contacts and "
-    "companies without users do not get it again",
-    # applied_at and applied_by stand only in a contact's own list of tags (API 2.16, tag).
-    trace=Trace("POST /contacts/search", _LAST_CHANGED, "GET /contacts/{source}/tags", "GET /admins/{id}"),
     page="/a/apps/{app_id}/settings/data/tags",
     former=lambda entry: (("name", name) for name in entry.renamed_from),
 )

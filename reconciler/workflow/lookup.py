@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core.model.kind import Searched
+from reconciler.core.model.ability import Searched
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
 from reconciler.errors import Usage
@@ -44,7 +44,7 @@ def read_where(section: str, text: str, version: str, kinds: Kinds = KINDS) -> E
     wanted = parse(text)
     prefixes = tuple(where.typed_by_others(kind))
     unknown = {c.field: Searched("") for c in conditions(wanted) if c.field.startswith(prefixes)}
-    where.compiled(wanted, {**unknown, **kind.searchable}, version)
+    where.compiled(wanted, {**unknown, **kind.search.fields}, version)
     return wanted
 
 
@@ -55,7 +55,7 @@ def search(session: Session, section: str, wanted: Expression) -> tuple[Iterator
     kind, client = session.kinds.by_section[section], session.client
     prefixes = tuple(where.typed_by_others(kind))
     typed = any(c.field.startswith(prefixes) for c in conditions(wanted))
-    fields = lookup.searchable(client, session.kinds, kind) if typed else kind.searchable
+    fields = lookup.searchable(client, session.kinds, kind) if typed or not kind.search else kind.search.fields
     if not where.asks_for_dates(wanted, fields):
         return lookup.matching(client, kind, where.compiled(wanted, fields, client.version), session.tick), ()
     zone, name = lookup.time_zone(client)
@@ -63,9 +63,10 @@ def search(session: Session, section: str, wanted: Expression) -> tuple[Iterator
     return lookup.matching(client, kind, query, session.tick), (where.about_days(name),)
 
 
-def blind_spots(session: Session, section: str) -> tuple[str, ...]:
+def blind_spot(session: Session, section: str) -> str:
     """What a listing of a section cannot contain."""
-    return session.kinds.by_section[section].blind
+    listing = session.kinds.by_section[section].listing
+    return listing.blind if listing else ""
 
 
 def raw_request(method: str, path: str, fields: Sequence[tuple[str, str]], body: Any) -> Request:

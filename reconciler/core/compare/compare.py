@@ -80,7 +80,7 @@ def _note_other_names(recorded: Recorded, live: Snapshot) -> tuple[Note, ...]:
 
 def find_leavers(kinds: Kinds, manifest: Manifest, changes: Sequence[Change], recorded: Recorded) -> Sequence[Thing]:
     """The people of ours who left the manifest while somebody arrives: who arrives may be one of them."""
-    lenient = {kind.name for kind in kinds if kind.lenient}
+    lenient = kinds.persons
     if not any(c.action is Action.CREATE and c.address.kind in lenient for c in changes):
         return ()
     return [record.name for record in candidates(manifest, recorded) if record.kind in lenient][:LEFT]
@@ -116,7 +116,7 @@ def _note_lost_ends(kinds: Kinds, now: float, manifest: Manifest, live: Snapshot
 
 def _hold_settling(kinds: Kinds, now: float, difference: Difference, recorded: Recorded) -> Difference:
     """Deletions that Intercom accepted and carries out later are waited for, not asked for again at once."""
-    settling, waiting = {kind.name for kind in kinds if kind.settles}, {}
+    settling, waiting = {kind.name for kind in kinds if kind.loss.settles}, {}
     for change in difference.changes:
         deleted = change.action is Action.DELETE and change.address.kind in settling
         record = recorded.of(change.address.kind, change.id) if deleted else None

@@ -14,13 +14,14 @@ from reconciler.core.compare.unique import Grip, Holder, Owners
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, FieldChange, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest, Resource, WrittenLinks
-from reconciler.core.model.kind import Kind, LinkKind
+from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.paths import claimed, live_value
 from reconciler.core.model.recorded import BLANK, Recorded, Tie
 from reconciler.core.model.refusal import Refusal
+from reconciler.core.model.route import LinkKind
 from reconciler.errors import Mark
 
 
@@ -153,12 +154,12 @@ def _absent(kind: Kind, resource: Resource, draft: _Draft) -> None:
     if resource.by == "id":
         _absent_by_id(kind, resource, draft)
         return
-    if kind.unarchive and _known_before(kind, resource, draft):
+    if kind.archive and _known_before(kind, resource, draft):
         return
     wanted = resource.missing or draft.manifest.policy.missing_contacts
     # Who moved is never created: search may not show that person yet, and the former one would be left behind.
-    moved = kind.lenient and resource.former and wanted == "create"
-    if not kind.lenient or resource.state == "present" or (wanted == "create" and not moved):
+    moved = kind.person and resource.former and wanted == "create"
+    if not kind.person or resource.state == "present" or (wanted == "create" and not moved):
         _create(kind, resource, draft)
     elif wanted == "error":
         draft.missing.append(resource.address)
@@ -221,10 +222,10 @@ def _bring_back(kind: Kind, resource: Resource, live_id: str, draft: _Draft) -> 
 
 def _absent_by_id(kind: Kind, resource: Resource, draft: _Draft) -> None:
     """A thing named by its id cannot be created; an archived one is brought back by it."""
-    if resource.state == "present" and kind.unarchive:
+    if resource.state == "present" and kind.archive:
         _bring_back(kind, resource, resource.key, draft)
         return
-    if not kind.lenient:
+    if not kind.person:
         text = f"{resource.mark}: no live {kind.name} has the id {resource.key} in this workspace; correct it, or remove the entry"
         draft.refuse("missing", text, resource)
         return
@@ -241,7 +242,7 @@ def _create(kind: Kind, resource: Resource, draft: _Draft) -> None:
     # A create may find somebody there (409), whose field is then to be cleared.
     finds = kind.conflict is not None
     fields = tuple(FieldChange(path, None, after) for path, _, after in claimed(kind, resource) if finds or after is not None)
-    returns = resource.state == "present" and kind.unarchive is not None
+    returns = resource.state == "present" and kind.archive is not None
     draft.created.add(resource.address)
     if returns:
         draft.returning.add(resource.address)

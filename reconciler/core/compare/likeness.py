@@ -60,7 +60,7 @@ def pairs(
     """
     coming = [c for c in arriving if isinstance(c, ThingChange) and c.action is Action.CREATE]
     getting = _getting(arriving) if coming else {}
-    for kind in (kind for kind in kinds if not kind.lenient):
+    for kind in (kind for kind in kinds if not kind.person):
         gone = {c.id: c for c in changes if isinstance(c, ThingChange) and _pruned(kind, c, manifest)}
         new = [change for change in coming if change.address.kind == kind.name]
         left = _left(kind, manifest, live, memory, gone) if new else []
@@ -180,7 +180,7 @@ def alike(one: str, other: str, *, closely: bool = True) -> bool:
 
 def likely(kind: Kind, manifest: Manifest, memory: Recorded) -> Sequence[str]:
     """The live ids of what left the manifest and may be what is new in it, as far as the ledger can tell before anything is read."""
-    if kind.lenient or not memory.runs:
+    if kind.person or not memory.runs:
         return ()
     new = [r for a, r in manifest.resources.items() if a.kind == kind.name and not r.gone and memory.at(a) is None]
     left = undeclared(kind, manifest, memory) if new else []
@@ -268,8 +268,8 @@ def question(pair: Pair, uses: Sequence[Use]) -> str:
     text = f"{text}, and no {pair.kind.name} can be renamed: its {by} never changes in Intercom"
     if told:
         text += f"; its {told} {'lose it' if pair.gone else 'stay with the old one, but for those that are moved'}"
-    if pair.kind.bound:
-        text += f"; {pair.kind.bound} {'are lost with it' if pair.gone else 'stay with it'}"
+    if pair.kind.loss.bound:
+        text += f"; {pair.kind.loss.bound} {'are lost with it' if pair.gone else 'stay with it'}"
     return f"{text}; keep the old {by}, or, if a second one is meant, write the tombstone {tombstone} once all have moved"
 
 
@@ -282,7 +282,7 @@ def _told(uses: Sequence[Use]) -> str:
 def same_person(kinds: Kinds, changes: Sequence[Change], left: Sequence[Live]) -> Iterator[Note]:
     """Notes for creates that look like somebody of ours who left the manifest: the same name, another identity."""
     for change in changes:
-        if isinstance(change, ThingChange) and change.action is Action.CREATE and kinds[change.address.kind].lenient:
+        if isinstance(change, ThingChange) and change.action is Action.CREATE and kinds[change.address.kind].person:
             for thing in left:
                 if thing.kind == change.address.kind and _alike(kinds[thing.kind], change, thing):
                     text = f"looks like {thing.kind} {thing.key} (id {thing.id}), which is ours and left the manifest: if so, write"

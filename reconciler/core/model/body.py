@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core.model.address import LinkName
-from reconciler.core.model.kind import Body, Kind, decode
+from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
+from reconciler.core.model.route import Body
 
 # Contacts, companies and segments: 24 hex digits; tags, admins and the like: numbers (recorded examples, API 2.16).
 _ID = re.compile(r"[0-9a-f]{24}|[0-9]{1,20}")
@@ -25,7 +26,7 @@ def thing(kind: Kind, body: Any) -> Live:
         raise Misshapen(f"is {_word(body)}, not an object")
     read_id(body)
     try:
-        found = decode(kind, body)
+        found = kind.decode(body)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Misshapen("has parts that cannot be read") from None
     for name, types in kind.shapes.items():

@@ -7,7 +7,8 @@ from functools import cached_property
 from graphlib import TopologicalSorter
 
 from reconciler.core.model.address import LinkName
-from reconciler.core.model.kind import Kind, LinkKind
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.route import LinkKind
 
 
 class Kinds:

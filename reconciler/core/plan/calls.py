@@ -9,10 +9,11 @@ from typing import Any
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, LinkChange, ThingChange
-from reconciler.core.model.kind import Bulk, Kind, LinkKind, Write, fill
+from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
 from reconciler.core.model.paths import field_at, live_value, merge_paths
+from reconciler.core.model.route import Bulk, LinkKind, Write, fill
 from reconciler.core.plan.order import Step
 
 
@@ -86,12 +87,12 @@ def _thing_calls(kind: Kind, change: ThingChange, version: str) -> Iterator[Call
         case Action.UPDATE:
             yield from _writes(kind, change, kind.update, version)
         case Action.UNARCHIVE:
-            yield _plain(kind.unarchive, change)
+            yield _plain(kind.archive.back if kind.archive else None, change)
             yield from _writes(kind, change, kind.update, version)
         case Action.RENAME:
             yield from _writes(kind, change, (kind.rename,), version)
         case Action.ARCHIVE:
-            yield _plain(kind.archive, change)
+            yield _plain(kind.archive.away if kind.archive else None, change)
         case _:
             yield _plain(kind.delete, change)
 
@@ -116,7 +117,7 @@ def _writes(kind: Kind, change: ThingChange, writes: Sequence[Write | None], ver
         if not carried:
             continue
         wire = {name: kind.fields[name].wire(value, version) for name, value in carried.items()}
-        body = kind.finish({**(fill(write.body, values) or {}), **wire})
+        body = {**(fill(write.body, values) or {}), **wire}
         sent = {f.path: f.after for f in change.fields if f.path in carried or f.path.partition(".")[0] in carried}
         yield Call(write.route, values, body, sent, write.shown, not (change.action is Action.CREATE and kind.unrepeatable(body)))
 

@@ -16,9 +16,10 @@ from reconciler.core.compare.reads import BATCH, How, Read, Seen, needed, next_r
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, ThingChange
 from reconciler.core.model.desired import Manifest
-from reconciler.core.model.kind import Kind, Listing
+from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
+from reconciler.core.model.route import Listing
 from reconciler.core.plan.plan import Context, Plan
 from reconciler.core.plan.scope import narrow
 
@@ -95,7 +96,7 @@ class _Look:
                 return kind.identity[read.by].find or "", 1
             case How.SEARCH | How.LOOSE:
                 assert kind.search is not None
-                return kind.search.route, pages(kind.search, found)
+                return kind.search.listing.route, pages(kind.search.listing, found)
             case _:
                 assert kind.listing is not None
                 return _listing(kind, kind.listing, read, seen.total or 0)
@@ -121,22 +122,22 @@ class _Look:
 def _listing(kind: Kind, listing: Listing, read: Read, total: int) -> tuple[str, int]:
     if read.how is How.LIST:
         return listing.route, 1
-    if kind.scroll and listing.most is not None and total >= listing.most:
-        return kind.scroll.route, ceil(total / SCROLLED) + 1
+    if listing.scroll and listing.hides(total):
+        return listing.scroll.route, ceil(total / SCROLLED) + 1
     return listing.route, max(ceil(total / listing.per_page) - 1, 0)
 
 
 def pages(listing: Listing, items: int) -> int:
     """In how many pages a listing shows so many."""
-    return 1 if listing.style == "whole" else max(ceil(items / listing.per_page), 1)
+    return 1 if listing.style == "one" else max(ceil(items / listing.per_page), 1)
 
 
 def looked_at(kinds: Kinds, part: Manifest, live: Snapshot, hints: Hints, certain: frozenset[Address], arrived: int) -> Counter[str]:
     """The reads before the first write, by route. `arrived`: so many who left the manifest are held against who is new."""
     calls = _Look(kinds, part, live, hints, certain).make()
     for kind in kinds:
-        if kind.lenient and kind.search and arrived:
-            calls[kind.search.route] += ceil(arrived / BATCH)
+        if kind.person and kind.search and arrived:
+            calls[kind.search.listing.route] += ceil(arrived / BATCH)
     return calls
 
 
@@ -146,9 +147,9 @@ def kept(kinds: Kinds, changes: Sequence[Change], *, anywhere: bool) -> Counter[
     for change in changes:
         if isinstance(change, ThingChange) and change.action is Action.DELETE:
             kind, numbers = kinds[change.address.kind], {use.where: use.number or 0 for use in change.uses}
-            for members in kind.members if anywhere else ():
+            for members in kind.uses.members if anywhere else ():
                 calls[members.listing.route] += pages(members.listing, numbers.get(kinds[members.link.source].section, 0))
-            calls[kind.get or ""] += 1 if kind.settles else 0
+            calls[kind.get or ""] += 1 if kind.loss.settles else 0
     return +calls
 
 
@@ -161,7 +162,7 @@ def counted(kinds: Kinds, live: Snapshot, changes: Sequence[Change]) -> Counter[
             continue
         kind = kinds[change.address.kind]
         if change.action in (Action.DELETE, Action.RENAME) and change.id:
-            calls.update(count.route for count in kind.counts)
+            calls.update(count.route for count in kind.uses.counts)
         calls.update(_choices(kinds, live, change, leaving))
     return calls
 
@@ -173,7 +174,7 @@ def _choices(kinds: Kinds, live: Snapshot, change: ThingChange, leaving: Mapping
     dropped = [Choice(change.address, value) for value in moved.dropped] if moved and change.uses else []
     for carrier, _ in users(kinds, thing) if dropped and thing else ():
         if carrier.search:
-            calls[carrier.search.route] += len(dropped) + sum(choice in leaving for choice in dropped)
+            calls[carrier.search.listing.route] += len(dropped) + sum(choice in leaving for choice in dropped)
         elif carrier.listing:
             calls[carrier.listing.route] += pages(carrier.listing, live.totals.get(carrier.name, 0))
     return calls

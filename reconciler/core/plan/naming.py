@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, LinkChange
-from reconciler.core.model.kind import LinkKind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
+from reconciler.core.model.route import LinkKind
 from reconciler.core.model.spelling import blur
 from reconciler.core.plan.order import Step
 

@@ -212,7 +212,7 @@ class _Draft:
         """Whether nobody but the run has put anything on a thing that would be deleted; a note where somebody has."""
         carriers = self.carried.get((thing.kind, thing.id), frozenset())
         other = self.memory.others.get((thing.kind, thing.id))
-        known = {*deed.fields, deed.by, *kind.filled}
+        known = {*deed.fields, deed.by, *kind.loss.filled}
         more = [path for path, value in values_of(kind, thing) if value and path not in known]
         linked = self.linked[thing.kind, thing.id]
         # Of who came back from the archive in that run the id was not kept.
@@ -262,7 +262,7 @@ class _Draft:
     def _anew(self, kind: Kind, deed: Deed, name: Address) -> _Part:
         """A thing with all that it had, but for its id."""
         part = _Part(kind, None, deed.by, name.key)
-        self.lost(name, "; ".join(filter(None, (f"comes back, but not its id {deed.source.id}", kind.unrestored))))
+        self.lost(name, "; ".join(filter(None, (f"comes back, but not its id {deed.source.id}", kind.loss.unrestored))))
         if hidden := [path for path, value in deed.had.items() if value is HIDDEN]:
             self.lost(name, f"{', '.join(hidden)}: {ELSEWHERE}")
         for path, value in deed.had.items():

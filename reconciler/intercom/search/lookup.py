@@ -11,12 +11,14 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationError
 
 from reconciler.core.compare import match
+from reconciler.core.model.ability import Searched
 from reconciler.core.model.address import ID, Address
 from reconciler.core.model.desired import Manifest, Resource
-from reconciler.core.model.kind import Identity, Kind, Searched
+from reconciler.core.model.kind import Identity, Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Workspace
 from reconciler.core.model.policy import Policy
+from reconciler.core.model.route import Listing
 from reconciler.errors import Mark
 from reconciler.intercom import me, routes, totals
 from reconciler.intercom.http.client import Client
@@ -47,7 +49,7 @@ def everything(client: Client, kind: Kind, tick: Tick = silent) -> Iterator[Live
 def matching(client: Client, kind: Kind, query: Query, tick: Tick = silent) -> Iterator[Live]:
     """All things that a kind's search finds, page by page."""
     assert kind.search is not None
-    return _things(client, kind, routes.searched(client, kind.search, query, tick))
+    return _things(client, kind, routes.searched(client, kind.search.listing, query, tick))
 
 
 def _things(client: Client, kind: Kind, bodies: Iterable[Body]) -> Iterator[Live]:
@@ -63,23 +65,23 @@ def _listed(client: Client, kind: Kind, tick: Tick) -> Iterator[Body]:
     shown: set[str] = set()
     try:
         for reply, page in routes.list_pages(client, listing, tick=tick):
-            if _capped(kind, totals.whole(reply.body.get("total_count")) or 0):
+            if _capped(listing, totals.whole(reply.body.get("total_count")) or 0):
                 break
             shown.update(str(body.get("id")) for body in page)
             yield from page
         else:
-            if not _capped(kind, len(shown)):
+            if not _capped(listing, len(shown)):
                 return
     except routes.Contradicted:
-        if not kind.scroll:
+        if not listing.scroll:
             raise
-    assert kind.scroll
-    yield from (body for body in scroll(client, kind.scroll) if str(body.get("id")) not in shown)
+    assert listing.scroll
+    yield from (body for body in scroll(client, listing.scroll) if str(body.get("id")) not in shown)
 
 
-def _capped(kind: Kind, number: int) -> bool:
+def _capped(listing: Listing, number: int) -> bool:
     """Whether a listing ends at so many though there may be more, which a scroll shows: a count at the cap is no count."""
-    return kind.scroll is not None and kind.listing is not None and kind.listing.hides(number)
+    return listing.scroll is not None and listing.hides(number)
 
 
 def named(observer: Observer, kind: Kind, keys: Sequence[str], here: Workspace) -> Named:
@@ -128,9 +130,9 @@ def _by(
 
 def searchable(client: Client, kinds: Kinds, kind: Kind) -> dict[str, Searched]:
     """All that a kind's search takes in this workspace: its own fields, and those that live things describe."""
-    found = dict(kind.searchable)
+    found = dict(kind.search.fields if kind.search else {})
     for prefix, typing in where.typed_by_others(kind).items():
-        for thing in everything(client, next(k for k in kinds if k.name == typing)):
+        for thing in everything(client, kinds[typing]):
             if thing.fields.get("model") in (None, kind.name):
                 found[prefix + thing.key] = Searched(str(thing.fields.get("data_type")))
     return found

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from reconciler.core.model.kind import Kind, Searched
+from reconciler.core.model.ability import Searched
+from reconciler.core.model.kind import Kind
 from reconciler.core.model.numbers import parse_flag, parse_number, parse_whole
 from reconciler.core.model.privacy import refuse_mask
 from reconciler.core.model.times import parse_time

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from reconciler.core.model.entry import Entry
-from reconciler.core.model.kind import Field, Identity, Kind, Listing, Write
+from reconciler.core.model.kind import Field, Identity, Kind
 from reconciler.core.model.kinds import Kinds
+from reconciler.core.model.route import Listing, Write
 from reconciler.core.model.scalars import Name, NotNull, Text, Whole, doc
 from reconciler.core.model.spelling import fold
 from reconciler.kinds import KINDS
@@ -30,8 +31,7 @@ TOPIC = Kind(
     entry=TopicEntry,
     short="name",
     identities=(Identity("name", fold=fold),),
-    listing=Listing("GET /topics"),
-    whole=True,
+    listing=Listing("GET /topics", whole=True),
     get="GET /topics/{id}",
     create=Write("POST /topics", carries=None),
     update=(Write("PUT /topics/{id}", carries=None),),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.model.kind import Searched
+from reconciler.core.model.ability import Searched
 from reconciler.errors import Usage
 from reconciler.intercom.search import query as where
 from reconciler.intercom.search.language import KNOWN, parse
@@ -22,7 +22,8 @@ from tests.desk.calling import Caller
 from tests.desk.soak import times
 
 CUSTOM = {"seats": "integer", "score": "float", "paid": "boolean", "renewal": "date", "plan": "string", "größe": "string"}
-FIELDS = {**CONTACT.searchable, **{f"custom_attributes.{name}": Searched(kind) for name, kind in CUSTOM.items()}}
+assert CONTACT.search
+FIELDS = {**CONTACT.search.fields, **{f"custom_attributes.{name}": Searched(kind) for name, kind in CUSTOM.items()}}
 
 
 def compiled(text: str, version: str = "2.16", fields: where.Fields = FIELDS) -> where.Query:

@@ -1,0 +1,146 @@
+"""What only some kinds can: one class for each ability, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from reconciler.core.model.address import LinkName
+from reconciler.core.model.live import Live
+from reconciler.core.model.route import Body, Listing, Write
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A thing can be put aside, and brought back."""
+
+    # Puts it aside.
+    away: Write
+    # Brings it back.
+    back: Write
+    # What is true in the body of a thing that is put aside; "" where such a thing is not shown.
+    flag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A field that a kind's search takes."""
+
+    # Its type, "" while nobody knows it.
+    type: str
+    # The only values it has; none: any.
+    values: tuple[str, ...] = ()
+    # The first API version that has it.
+    since: str = ""
+
+
+@dataclass(frozen=True)
+class Search:
+    """Things can be searched for by their fields."""
+
+    # The route.
+    listing: Listing
+    # What a condition may name.
+    fields: Mapping[str, Searched]
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """The create of what is there already is answered with 409."""
+
+    # Reads the id of the one that is there out of the message, and whether it is archived.
+    holder: Callable[[str], tuple[str, bool] | None]
+    # Whether a create with these fields is never stopped so, and would make a second one.
+    never: Callable[[Body], bool]
+
+
+@dataclass(frozen=True)
+class Person:
+    """The things are people. They may be missing without being created: their entries carry `missing`."""
+
+    # Of several with one identity, those of the lowest rank are meant.
+    rank: Callable[[Live], int]
+    # The first API version that says of a merged person that it was merged.
+    merges: str
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A thing is shown in another form than it is written, or among things of other kinds."""
+
+    # The body as shown → the body as written.
+    prepare: Callable[[Body], Body]
+    # Whether a body is of this kind.
+    admits: Callable[[Body], bool]
+
+
+@dataclass(frozen=True)
+class Count:
+    """A read of one page whose total says how often a thing is used somewhere."""
+
+    # The section, or what else is counted, in the plural.
+    where: str
+    # The method and the path.
+    route: str
+    # Its body.
+    body: Body | None = None
+    # Those who are counted are people.
+    people: bool = False
+    # The API version under which it is asked where the client's is older.
+    since: str = ""
+    # The list that is counted may hide some.
+    least: bool = False
+
+
+@dataclass(frozen=True)
+class Members:
+    """A list of all that carry a thing."""
+
+    # The kind of links by which they carry it; they are its sources.
+    link: LinkName
+    # The list,
+    listing: Listing
+    # or the search, where there is a query.
+    query: Body | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """How to see who put a thing on somebody."""
+
+    # A search for those who carry it,
+    carriers: str
+    # and its body.
+    body: Body
+    # A list of the things of one of these, that says when each was put there, and by whom (`applied_at`, `applied_by`).
+    route: str
+    # The route of the people who do such things.
+    admin: str
+
+
+@dataclass(frozen=True)
+class Uses:
+    """Others use a thing, and lose it with its deletion."""
+
+    # How often it is used, place by place.
+    counts: tuple[Count, ...] = ()
+    # The places that cannot be counted.
+    uncounted: tuple[str, ...] = ()
+    # Who carries it.
+    members: tuple[Members, ...] = ()
+    # Who put it on somebody.
+    trace: Trace | None = None
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a thing has that another one in its place has not."""
+
+    # What does not come back with one that is made anew.
+    unrestored: str = ""
+    # What stays with one that cannot be renamed.
+    bound: str = ""
+    # The fields that Intercom gives a new one by itself.
+    filled: frozenset[str] = frozenset()
+    # A deletion takes effect some time later.
+    settles: bool = False
