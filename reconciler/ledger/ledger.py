@@ -19,8 +19,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, select, upda
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.past import Done, Run
-from reconciler.core.model.recorded import Place as MemoryPlace
-from reconciler.core.model.recorded import Record, Recorded, Thing, disowned
+from reconciler.core.model.recorded import Disproved, Record, Recorded, Thing, disowned
 from reconciler.ledger import door, past
 from reconciler.ledger import key as keys
 from reconciler.ledger.database import keep_log, reading
@@ -247,14 +246,14 @@ class Ledger:
             past.forget(connection, owner, [record.name for record in records])
             past.let_go(connection, owner, [record.thing for record in records])
 
-    def disprove(self, app_id: str, name: str, places: Sequence[tuple[MemoryPlace, float]]) -> None:
-        """What was sent to these places up to a time, and never answered, was never done: a strong read found nothing there."""
+    def disprove(self, app_id: str, name: str, writes: Sequence[Disproved]) -> None:
+        """What was sent to these places up to then, and never answered, was never done: a strong read found nothing there."""
         runs = select(RUNS.c.id).where(RUNS.c.app_id == app_id, RUNS.c.name == self._digests.plain(name))
         with self._writing() as connection:
-            for place, intended in places:
+            for place, sent in writes:
                 here = (WRITES.c.thing == place.thing) & (WRITES.c.link == place.link) & (WRITES.c.target == place.target)
-                sent = (WRITES.c.intended <= intended) & WRITES.c.outcome.is_(None)
-                connection.execute(update(WRITES).where(here & sent, WRITES.c.run.in_(runs)).values(superseded=True))
+                open_then = (WRITES.c.intended <= sent) & WRITES.c.outcome.is_(None)
+                connection.execute(update(WRITES).where(here & open_then, WRITES.c.run.in_(runs)).values(superseded=True))
 
     def forget_workspace(self, app_id: str) -> None:
         """Let go of all that is known of a workspace which was emptied; its runs are kept."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, sel
 
 from reconciler.core.model.change import LOSING, Action
 from reconciler.core.model.jsons import parsed
-from reconciler.core.model.recorded import Attempt, Other, Place, Record, Recorded, Thing, Tie
+from reconciler.core.model.recorded import NOTHING, Attempt, LiveLink, Other, Place, Record, Recorded, Thing, Tie
 from reconciler.core.model.repository import Repository
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import LedgerUnusable
@@ -59,8 +60,15 @@ class _Texts(Mapping[str, Any]):
 _OWNED = f'"{Tie.OWNED}"'
 # What the name of a list ends in, in the JSON of links, where it says when its links became ours.
 _SINCE = " since"
+# The key among a list of links under which stands by which policy the list was their authority; no id is written so.
+_GOVERNED = "*"
+# The keys among digests by path under which stands what is no field: how the thing ended, the address by the name that Intercom made of
+# the one that was sent, and, each with this before it, the addresses that the thing had. No field is called so.
+_ENDED, _SHOWN_AS, _FORMER = "state", "shown as", "was "
+_MARKED = re.compile(f'"({_ENDED}"|{_SHOWN_AS}"|{_FORMER})')
 # As the fields of a record are ordered.
-_RECORD = [THINGS.c[field.name] for field in dataclasses.fields(Record) if field.name not in ("tied", "since")]
+_COLUMNS = ("kind", "id", "thing", "address", "owned", "protected", "deleted", "file", "run", "written", "fields", "links")
+_RECORD = [THINGS.c[name] for name in _COLUMNS]
 
 
 def recall(connection: Connection, digests: Digests, app_id: str, name: str, place: str) -> Recorded:
@@ -112,12 +120,41 @@ def _origins(connection: Connection, applied: ColumnElement[bool]) -> tuple[Repo
 
 def _record(row: Sequence[Any], place: str) -> Record:
     fields, links = row[-2:]
-    return Record(*(*row[:-2], _Texts(fields, place), _Texts(links, place, _lists), _OWNED in links, _Texts(links, place, _times)))
+    governed = _Texts(links, place, _policies) if f'"{_GOVERNED}"' in links else NOTHING
+    since = _Texts(links, place, _times) if _SINCE in links else NOTHING
+    known = (_Texts(fields, place, _digests), _Texts(links, place, _lists), _OWNED in links, since, governed)
+    record = Record(*(*row[:7], _files(row[7]), *row[8:10], *known))
+    # Few records have a mark, and only theirs are read at once.
+    if not _MARKED.search(fields):
+        return record
+    told = _Texts(fields, place)
+    former = frozenset(digest for path, digest in told.items() if path.startswith(_FORMER))
+    return dataclasses.replace(record, ended=told.get(_ENDED, ""), former=former, shown_as=told.get(_SHOWN_AS, ""))
+
+
+def _files(text: str) -> tuple[str, ...]:
+    """The files of a record, of the text that holds a line for each."""
+    return tuple(text.split("\n")) if text else ()
+
+
+def _digests(fields: dict[str, Any]) -> dict[str, Any]:
+    """The digests of fields, of what stands in their column."""
+    return {path: digest for path, digest in fields.items() if path not in (_ENDED, _SHOWN_AS) and not path.startswith(_FORMER)}
 
 
 def _lists(links: dict[str, Any]) -> dict[str, Any]:
-    """The lists of links, of what stands in their column."""
-    return {name: told for name, told in links.items() if not name.endswith(_SINCE)}
+    """The lists of links, of what stands in their column; one without links is none."""
+    lists = {name: _less_policy(told) for name, told in links.items() if not name.endswith(_SINCE)}
+    return {name: ties for name, ties in lists.items() if ties}
+
+
+def _less_policy(told: dict[str, Any]) -> dict[str, Any]:
+    return {end: tie for end, tie in told.items() if end != _GOVERNED} if _GOVERNED in told else told
+
+
+def _policies(links: dict[str, Any]) -> dict[str, Any]:
+    """The policies that lists of links were governed by, of what stands in their column."""
+    return {name: told[_GOVERNED] for name, told in links.items() if _GOVERNED in told and not name.endswith(_SINCE)}
 
 
 def _times(links: dict[str, Any]) -> dict[str, Any]:
@@ -151,11 +188,11 @@ def _others(rows: Iterable[Any]) -> Mapping[Thing, Other]:
     return found
 
 
-def _ties(rows: Iterable[Any], place: str) -> Mapping[tuple[str, str, str, str], str]:
-    """The links that other names have recorded as made or found, and whose they are: (kind, id, list, id of the other end)."""
+def _ties(rows: Iterable[Any], place: str) -> Mapping[LiveLink, str]:
+    """The links that other names have recorded as made or found, and whose they are."""
     linked = ((row, _Texts(row.links, place, _lists)) for row in rows if row.links != "{}")
     return {
-        (row.kind, row.id, field, end): row.name
+        LiveLink(row.kind, row.id, field, end): row.name
         for row, links in linked
         for field, held in links.items()
         for end, tie in held.items()
@@ -231,10 +268,10 @@ def _row(record: Record, digests: Digests) -> dict[str, Any]:
         "owned": record.owned,
         "protected": record.protected,
         "deleted": record.deleted,
-        "file": digests.plain(record.file),
+        "file": digests.plain("\n".join(record.files)),
         "run": record.run,
         "written": record.written,
-        "fields": _text({digests.plain(path): digest for path, digest in record.fields.items()}),
+        "fields": _text({digests.plain(path): digest for path, digest in record.fields.items()} | _marks(record)),
         "links": _text(_column(record)),
     }
 
@@ -242,7 +279,17 @@ def _row(record: Record, digests: Digests) -> dict[str, Any]:
 def _column(record: Record) -> Mapping[str, Any]:
     """What stands in the column of links: the lists, and when links in them became ours."""
     times = {f"{link}{_SINCE}": told for link, told in record.since.items()}
-    return {link: ties for link, ties in record.links.items() if ties} | times
+    lists = {link: dict(ties) for link, ties in record.links.items() if ties}
+    for link, policy in record.governed.items():
+        lists.setdefault(link, {})[_GOVERNED] = policy
+    return lists | times
+
+
+def _marks(record: Record) -> dict[str, str]:
+    """What stands among the digests of fields and is none."""
+    ended = {_ENDED: record.ended} if record.ended else {}
+    shown_as = {_SHOWN_AS: record.shown_as} if record.shown_as else {}
+    return {f"{_FORMER}{digest}": digest for digest in sorted(record.former)} | ended | shown_as
 
 
 def _text(value: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.past import Run
-from reconciler.core.model.recorded import GOVERNED, Recorded, Tie
+from reconciler.core.model.recorded import Recorded, Tie
 from reconciler.ledger.ledger import Ledger
 from reconciler.sandbox.app import Sandbox
 
@@ -72,7 +72,6 @@ def assert_ledger_is_true(memory: Recorded, before: Live, now: Live) -> Live:
         for record in records
         for field, ties in record.links.items()
         for end, tie in ties.items()
-        if end != GOVERNED
     }
     ours = Live(frozenset(r.name for r in records if r.owned), frozenset(place for place, tie in held.items() if tie == Tie.OWNED))
     assert {record.name for record in records} <= now.ids

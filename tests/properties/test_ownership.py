@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.change import Action
-from reconciler.core.model.recorded import GOVERNED, Recorded, Tie
+from reconciler.core.model.recorded import Recorded, Tie
 from reconciler.ledger.ledger import Ledger
 from tests.desk.route import Route, changes
 from tests.properties.test_convergence import carried_along
@@ -51,7 +51,7 @@ def owned(found: Recorded) -> tuple[Ids, Ties]:
         for record in found.records.values()
         for field, held in record.links.items()
         for end, tie in held.items()
-        if tie == Tie.OWNED and end != GOVERNED
+        if tie == Tie.OWNED
     }
     return {name for name, record in found.records.items() if record.owned}, ties
 

@@ -163,7 +163,7 @@ def test_what_was_there_is_recorded_and_not_owned(route: MakeRoute) -> None:
     assert contact
     assert (vip.owned, new.owned, contact.owned) == (False, True, False)
     assert {vip.id: "found", new.id: "owned"} == dict(contact.links["tags"])
-    assert Path(vip.file).name == "intercom.yaml"
+    assert [Path(file).name for file in vip.files] == ["intercom.yaml"]
 
 
 def test_what_a_saved_plan_does_not_touch_is_recorded_as_it_was_found(route: MakeRoute) -> None:

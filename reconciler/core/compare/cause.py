@@ -10,7 +10,7 @@ from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.paths import field_at
-from reconciler.core.model.recorded import GOVERNED, STATE, Attempt, Record, Recorded, Tie
+from reconciler.core.model.recorded import Attempt, Record, Recorded, Tie
 
 _GRAVEST = tuple(Cause)
 _GOING = (Action.DELETE, Action.ARCHIVE)
@@ -73,7 +73,7 @@ class _Sides:
         if self.change.action not in _GOING:
             return False
         then = self.record or self.memory.at(self.change.address)
-        return then is not None and STATE in then.fields
+        return then is not None and bool(then.ended)
 
     def field(self, moved: FieldChange) -> Cause:
         """The cause of one field."""
@@ -142,5 +142,5 @@ def _came_later(manifest: Manifest, record: Record | None, change: LinkChange) -
     resource: Resource | None = manifest.resources.get(change.address)
     written = resource.links.get(change.link.field) if resource else None
     named = written is not None and change.target in written.absent
-    governed = record.tie(change.link.field, GOVERNED) if record else None
+    governed = record.governed.get(change.link.field) if record else None
     return not named and governed is not None and governed == manifest.policy.links

@@ -10,16 +10,17 @@ from reconciler.core.model.change import Action
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
-from reconciler.core.model.recorded import GOVERNED, Attempt, Place, Recorded, Tie
+from reconciler.core.model.recorded import Attempt, Disproved, LiveLink, Place, Recorded, Tie
 
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """What is no longer believed. `disproved` are writes whose answer was lost and that a strong read shows to be undone, each as its
-    place and when it was sent; `undone` are links that we made and somebody took away, as (kind, id, list, id of the other end)."""
+    """What is no longer believed."""
 
-    disproved: tuple[tuple[Place, float], ...] = ()
-    undone: tuple[tuple[str, str, str, str], ...] = ()
+    # Writes whose answer was lost and that a strong read shows to be undone.
+    disproved: tuple[Disproved, ...] = ()
+    # Links that we made and somebody took away.
+    undone: tuple[LiveLink, ...] = ()
 
 
 def doubts(kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded) -> Doubts:
@@ -27,7 +28,7 @@ def doubts(kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded) -
     return Doubts(tuple(_disproved(kinds, manifest, live, memory)), tuple(_undone(live, memory)))
 
 
-def _undone(live: Snapshot, memory: Recorded) -> Iterator[tuple[str, str, str, str]]:
+def _undone(live: Snapshot, memory: Recorded) -> Iterator[LiveLink]:
     """Links of ours that the whole list of their source does not show."""
     for (kind, live_id), record in memory.records.items():
         if not record.tied:
@@ -36,11 +37,11 @@ def _undone(live: Snapshot, memory: Recorded) -> Iterator[tuple[str, str, str, s
             link = LinkName(kind, field)
             seen = live.links.get(link, {}).get(live_id)
             if seen is not None and (link, live_id) not in live.cut:
-                gone = (end for end, tie in held.items() if tie == Tie.OWNED and end != GOVERNED and end not in seen)
-                yield from ((kind, live_id, field, end) for end in gone)
+                gone = (end for end, tie in held.items() if tie == Tie.OWNED and end not in seen)
+                yield from (LiveLink(kind, live_id, field, end) for end in gone)
 
 
-def _disproved(kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded) -> Iterator[tuple[Place, float]]:
+def _disproved(kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded) -> Iterator[Disproved]:
     lost = {place: attempt for place, attempt in memory.attempts.items() if attempt.lost}
     if not lost:
         return
@@ -48,7 +49,7 @@ def _disproved(kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorde
     named = {memory.digests.thing(memory.app_id, address): address for address in (*seen, *manifest.resources)}
     for place, attempt in lost.items():
         if _absent(manifest, live, named, place, attempt):
-            yield place, attempt.intended
+            yield Disproved(place, attempt.intended)
 
 
 def _absent(manifest: Manifest, live: Snapshot, named: Mapping[str, Address], place: Place, attempt: Attempt) -> bool:

@@ -18,7 +18,7 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.paths import live_value
-from reconciler.core.model.recorded import FORMER, Record, Recorded
+from reconciler.core.model.recorded import Record, Recorded
 from reconciler.core.model.refusal import Refusal
 
 # From so much likeness on two names are more often one thing than two; and so many of those who get the new one have the old one.
@@ -126,24 +126,26 @@ class Likeness(IntEnum):
 Trait = tuple[str, Any]
 """Something by which a new thing may be known as an old one: where it stands, and what."""
 
+# Where the digest of an address stands that a thing had before; no field is called so.
+_FORMER = "former"
+
 
 def _traits(kind: Kind, left: Sequence[Live], memory: Recorded) -> Mapping[Trait, Set[str]]:
     """The ids of what is left by each trait, so that of many things not each is compared with each."""
     found: dict[Trait, set[str]] = defaultdict(set)
     for old in left:
         record = memory.of(old.kind, old.id)
-        former = [path for path in record.fields if path.startswith(FORMER)] if record else []
         told = ((name, kind.fields[name].form(old.fields.get(name))) for name in _telling(kind))
-        for trait in (("", form(old.key)), *((FORMER, path) for path in former), *told):
+        for trait in (("", form(old.key)), *((_FORMER, thing) for thing in (record.former if record else ())), *told):
             found[trait].add(old.id)
     return found
 
 
 def _in_common(kind: Kind, new: ThingChange, traits: Mapping[Trait, Set[str]], memory: Recorded) -> Set[str]:
     """The ids of what is left that has a trait in common with what is new."""
-    former = FORMER + memory.digests.thing(memory.app_id, new.address)
+    former = memory.digests.thing(memory.app_id, new.address)
     told = ((field.path, kind.fields[field.path].form(field.after)) for field in new.fields if field.path in _telling(kind) and field.after)
-    return set[str]().union(*(traits.get(trait, ()) for trait in (("", form(new.address.key)), (FORMER, former), *told)))
+    return set[str]().union(*(traits.get(trait, ()) for trait in (("", form(new.address.key)), (_FORMER, former), *told)))
 
 
 def _telling(kind: Kind) -> Sequence[str]:
@@ -204,14 +206,14 @@ class _Coming:
     @classmethod
     def of(cls, new: Sequence[Resource], left: int, memory: Recorded) -> _Coming:
         """What is new, beside so many records that are left."""
-        former = {FORMER + memory.digests.thing(memory.app_id, resource.address) for resource in new}
+        former = {memory.digests.thing(memory.app_id, resource.address) for resource in new}
         few = len(new) * left <= PAIRS
         return cls({form(resource.key) for resource in new}, former, new[: CLAIMS // max(left, 1)], new if few else ())
 
 
 def _may_be(kind: Kind, record: Record, coming: _Coming, memory: Recorded) -> bool:
     name = record.address.partition("/")[2]
-    if form(name) in coming.forms or not coming.former.isdisjoint(record.fields):
+    if form(name) in coming.forms or not coming.former.isdisjoint(record.former):
         return True
     return any(_claims(kind, record, new, memory) for new in coming.claimed) or any(alike(name, new.key) for new in coming.named)
 

@@ -90,13 +90,13 @@ class _Draft:
                 if unknown and self.memory.created(thing.address):
                     digests = self.memory.digests
                     known = digests.thing(self.memory.app_id, thing.address)
-                    file = self._files_of(self.memory.attempts[Place(known)].files)
-                    yield Record(kind.name, live_id, known, digests.address(thing.address), owned=True, file=file)
+                    files = self._files_of(self.memory.attempts[Place(known)].files)
+                    yield Record(kind.name, live_id, known, digests.address(thing.address), owned=True, files=files)
 
-    def _files_of(self, paths: Sequence[str]) -> str:
+    def _files_of(self, paths: Sequence[str]) -> tuple[str, ...]:
         """The files of a run, which knew them by their paths."""
         read = {path_of(file): file for file in self.memory.files.read}
-        return "\n".join(read.get(path, f"{WITHIN}{path}") for path in paths)
+        return tuple(read.get(path, f"{WITHIN}{path}") for path in paths)
 
     def consider(self, record: Record) -> None:
         """One owned thing that no entry is paired with."""

@@ -44,17 +44,20 @@ class Tie(StrEnum):
     ABSENT = "absent"
 
 
-# The key under which a record says by which policy its list of links was the authority; no id is written so.
-GOVERNED = "*"
+class LiveLink(NamedTuple):
+    """A link between two live things."""
 
-# The path under which a record says that its thing is gone because that was declared; no field is called so.
-STATE = "state"
+    # The kind and the live id of its source.
+    kind: str
+    source_id: str
+    # The list of its source that it stands in.
+    field: str
+    # The live id of its other end.
+    target_id: str
 
-# Before the digest of an address that a thing had until it got another name; no field is called so.
-FORMER = "was "
-
-# The path under which a record keeps the address that a thing has by the name which Intercom made of the one that was sent.
-SHOWN = "shown as"
+    @property
+    def source(self) -> Thing:
+        return self.kind, self.source_id
 
 
 class Deaf(StrEnum):
@@ -71,38 +74,47 @@ Ties = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the ledger holds of one live thing: `fields` are digests of what was applied or found converged, by path; `links` are ties
-    by list and id of the other end. `owned`: created or adopted by us; `deleted`: Intercom said so. `address` holds no e-mail. `file`
-    is a line for each file that declares it, as far as it was read.
+    """What the ledger holds of one live thing."""
 
-    `written` is when we last wrote to it, in Unix seconds, 0 where we never did.
-    """
-
+    # Its kind and its live id.
     kind: str
     id: str
+    # The digest of its address.
     thing: str
+    # Its address, without e-mails.
     address: str
+    # Whether we created or adopted it.
     owned: bool = False
+    # Whether its entry says `protect`.
     protected: bool = False
+    # Whether Intercom said that it was deleted.
     deleted: bool = False
-    file: str = ""
+    # The files that declare it, or did when they were read last.
+    files: tuple[str, ...] = ()
+    # The run that said all this.
     run: str = ""
+    # When we last wrote to it, in Unix seconds; 0 where we never did.
     written: float = 0.0
+    # Digests of what was applied or seen to be as declared, by path.
     fields: Mapping[str, str] = field(default_factory=dict)
+    # How each link came about, by list and id of the other end.
     links: Mapping[str, Ties] = field(default_factory=dict)
     # Whether any of the links may be ours; where none is, they need not be read.
     tied: bool = field(default=True, compare=False)
     # When each of the links that are ours was made or taken in, in Unix seconds, by list and id of the other end.
     since: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    # The policy under which a list of links was the authority over them, by list.
+    governed: Mapping[str, str] = field(default_factory=dict)
+    # The digest of how it ended as its entry says; empty where it did not.
+    ended: str = ""
+    # Digests of the addresses that it had before it got another name.
+    former: frozenset[str] = frozenset()
+    # The digest of the address by the name which Intercom made of the one that was sent; empty where it made none.
+    shown_as: str = ""
 
     @property
     def name(self) -> Thing:
         return self.kind, self.id
-
-    @property
-    def files(self) -> Sequence[str]:
-        """The files that declare it, or did when they were read last."""
-        return self.file.split("\n") if self.file else ()
 
     @property
     def salt(self) -> str:
@@ -112,7 +124,7 @@ class Record:
     @property
     def buried(self) -> bool:
         """Whether it was declared absent and is: what comes back under its address came by itself."""
-        return self.deleted and STATE in self.fields
+        return self.deleted and bool(self.ended)
 
     def ours_since(self, link: str, target_id: str) -> float:
         """When a link of it became ours; a record of an older release says only when we wrote to the thing, or recorded it, last."""
@@ -128,26 +140,43 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Place(NamedTuple):
-    """What a write was about: a thing by its digest, and for a link its list and the digest of the other end."""
+    """What a write was about."""
 
+    # The digest of the address of its thing.
     thing: str
+    # Of a link, its list and the digest of the address of its other end.
     link: str = ""
     target: str = ""
 
 
-class Attempt(NamedTuple):
-    """A write that was in a plan and of which nobody can say that it was done. `intended` is when its call was about to be sent (0:
-    never); `proof`: its run had proved that the thing, or the link, was not there. `fields` are digests by path, `thing_id` and
-    `target_id` the live ids that its call named, `files` the paths of what its run read."""
+class Disproved(NamedTuple):
+    """A write that is known not to be done."""
 
+    # What it was about.
+    place: Place
+    # When it was sent, in Unix seconds.
+    sent: float
+
+
+class Attempt(NamedTuple):
+    """A write that was in a plan and of which nobody can say that it was done."""
+
+    # The action of its change.
     action: str
+    # When its call was about to be sent, in Unix seconds; 0 where it never was.
     intended: float
+    # Whether its run had proved that the thing, or the link, was not there.
     proof: bool
+    # Whether Intercom answered.
     answered: bool
+    # Digests of the values that it was to write, by path.
     fields: Mapping[str, str]
+    # The kind of its thing.
     kind: str = ""
+    # The live ids that its call named.
     thing_id: str | None = None
     target_id: str | None = None
+    # The paths of the files that its run read.
     files: Sequence[str] = ()
 
     def links(self, source_id: str, target_id: str) -> bool:
@@ -166,9 +195,11 @@ WITHIN = "//"
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The files of manifests as the ledger calls them: those read in this run, and those of former runs that no longer exist."""
+    """The files of manifests as the ledger calls them."""
 
+    # Those that this run read.
     read: frozenset[str] = frozenset()
+    # Those of former runs that no longer exist.
     vanished: frozenset[str] = frozenset()
 
     def unread(self, record: Record) -> Sequence[str]:
@@ -216,33 +247,39 @@ class _Blank:
 
 
 class Other(NamedTuple):
-    """What another manifest's name has recorded: which name, and whether it protects it."""
+    """What another manifest's name has recorded."""
 
+    # That name.
     name: str
+    # Whether it protects it.
     protected: bool = False
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What is remembered for one workspace and one manifest's name. `others` are things that other names recorded, `ties` their links,
-    as (kind, id, list, id of the other end), each with whose it is.
+    """What is remembered for one workspace and one manifest's name."""
 
-    `strangers` are ids that were seen to be somebody else, each with the digest of the address that met them.
-
-    `there`: there is a ledger. `runs`: how many applies it holds for this name; 0 is also what a lost ledger holds.
-    """
-
+    # The workspace.
     app_id: str = ""
+    # What addresses and values are known by.
     digests: Digests = field(default_factory=_Blank)
+    # What this name recorded.
     records: Mapping[Thing, Record] = field(default_factory=dict)
+    # Things that other names recorded.
     others: Mapping[Thing, Other] = field(default_factory=dict)
-    ties: Mapping[tuple[str, str, str, str], str] = field(default_factory=dict)
+    # The links of those, each with the name that recorded it.
+    ties: Mapping[LiveLink, str] = field(default_factory=dict)
+    # What was last tried at each place, and is not known to be done.
     attempts: Mapping[Place, Attempt] = field(default_factory=dict)
+    # Ids that were seen to be somebody else, each after the digest of the address that met them.
     strangers: frozenset[tuple[str, str]] = frozenset()
     # By the digest of a field: those of the value that a reply did not show, and of what it showed instead.
     ineffective: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # Whether there is a ledger.
     there: bool = False
+    # How many applies it holds for this name; 0 is also what a lost ledger holds.
     runs: int = 0
+    # The files that were read, and those that no longer exist.
     files: Files = Files()
     # The repositories that the name was applied from, in the order of the runs, None where nobody recorded which; without repetitions.
     origins: Sequence[Repository | None] = ()
@@ -270,12 +307,12 @@ class Recorded:
     def rewritten(self, thing: Address, live_id: str) -> bool:
         """Whether a live thing, by its own address, has the name that Intercom made of the one which was sent: nobody else renamed it."""
         record = self.of(thing.kind, live_id)
-        return record is not None and record.fields.get(SHOWN) == self.digests.thing(self.app_id, thing)
+        return record is not None and record.shown_as == self.digests.thing(self.app_id, thing)
 
     def had(self, kind: str, live_id: str, address: Address) -> bool:
         """Whether a live thing had an address before the one that it has now."""
         record = self.of(kind, live_id)
-        return record is not None and FORMER + self.digests.thing(self.app_id, address) in record.fields
+        return record is not None and self.digests.thing(self.app_id, address) in record.former
 
     def attempt(self, address: Address, link: str = "", target: Address | None = None) -> Attempt | None:
         """What was last tried there, and not known to be done."""
@@ -315,7 +352,7 @@ class Recorded:
 
     def elsewhere(self, link: LinkName, source_id: str, target_id: str) -> str | None:
         """Which other name has a link too."""
-        return self.ties.get((link.source, source_id, link.field, target_id))
+        return self.ties.get(LiveLink(link.source, source_id, link.field, target_id))
 
     def owned(self, link: LinkName, record: Record) -> Sequence[str]:
         """The ids of the other ends of the links that we made."""
@@ -376,7 +413,7 @@ def dated(record: Record, new: Iterable[tuple[str, str]] = (), at: float = 0.0) 
 class Ownership:
     """What of all that an undo brings back was ours before."""
 
-    # Things, with the file that declared them.
-    files: Mapping[Address, str] = field(default_factory=dict)
+    # Things, with the files that declared them.
+    files: Mapping[Address, tuple[str, ...]] = field(default_factory=dict)
     # Links, by their ends.
     links: frozenset[tuple[Address, Address]] = frozenset()

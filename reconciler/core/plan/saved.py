@@ -15,7 +15,7 @@ from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.privacy import shown
-from reconciler.core.model.recorded import Place
+from reconciler.core.model.recorded import Disproved, LiveLink, Place
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.document import Document, Hold, document
 from reconciler.core.plan.order import Step
@@ -68,8 +68,8 @@ def saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHING) -> 
     if plan.scope.retry:
         head["retry"] = True
     as_declared = {shown(address, plan.workspace.app_id): live_id for address, live_id in sorted(enclosed.found.items())}
-    disproved = [[*place, intended] for place, intended in enclosed.doubts.disproved]
-    wrong = {"disproved": disproved, "undone": [list(tie) for tie in enclosed.doubts.undone]}
+    disproved = [[*write.place, write.sent] for write in enclosed.doubts.disproved]
+    wrong = {"disproved": disproved, "undone": [list(link) for link in enclosed.doubts.undone]}
     beside = {"doubts": wrong if any(wrong.values()) else None, "files": dict(files) if files is not None else None}
     whole = {**head, **found, "as_declared": as_declared, **{key: value for key, value in beside.items() if value is not None}}
     return {**whole, "seal": seal(whole)}
@@ -91,8 +91,8 @@ def _less(found: Document, *names: str) -> Document:
 def doubted(found: Document) -> Doubts:
     """What a saved plan says that the ledger is wrong about."""
     wrong = found.get("doubts") or {}
-    disproved = tuple((Place(*place), float(intended)) for *place, intended in wrong.get("disproved", ()))
-    return Doubts(disproved, tuple((kind, live_id, field_, end) for kind, live_id, field_, end in wrong.get("undone", ())))
+    disproved = tuple(Disproved(Place(*place), float(sent)) for *place, sent in wrong.get("disproved", ()))
+    return Doubts(disproved, tuple(LiveLink(*link) for link in wrong.get("undone", ())))
 
 
 def holds(found: Document) -> tuple[Hold, ...]:

@@ -14,21 +14,21 @@ from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import live_value
-from reconciler.core.model.recorded import Record, Thing, without_tie
+from reconciler.core.model.recorded import LiveLink, Record, Thing, without_tie
 from reconciler.core.record.scribe import DONE, Scribe, Sides, as_found, standing
 
 
 class Books:
     """The records of one run as they change with it. Whoever shares it between threads locks it."""
 
-    def __init__(self, scribe: Scribe, case: Comparison, whole: Manifest, undone: Iterable[tuple[str, str, str, str]]) -> None:
+    def __init__(self, scribe: Scribe, case: Comparison, whole: Manifest, undone: Iterable[LiveLink]) -> None:
         """`whole` is the manifest of which the plan may touch a part, `undone` the links that are recorded as ours and that somebody
-        took away: (kind, id, list, id of the other end)."""
+        took away."""
         self.scribe, self.case, self.whole, self.undone = scribe, case, whole, tuple(undone)
         self.records: dict[Thing, Record] = dict(case.memory.records)
-        for kind, live_id, link, end in self.undone:
-            if record := self.records.get((kind, live_id)):
-                self.records[record.name] = without_tie(record, link, end)
+        for link in self.undone:
+            if record := self.records.get(link.source):
+                self.records[record.name] = without_tie(record, link.field, link.target_id)
 
     def note(self, outcome: Outcome, change: Change, now: float) -> Record | Thing | None:
         """What one outcome says of a thing, `now` being in Unix seconds: its record, its name where none is kept any more, or nothing."""
@@ -67,7 +67,7 @@ class Books:
 
     def _corrected(self, gone: Sequence[Thing]) -> list[Record]:
         """The records of which a link is no longer ours: somebody took it away."""
-        names = {(kind, live_id) for kind, live_id, _, _ in self.undone}
+        names = {link.source for link in self.undone}
         return [self.records[name] for name in sorted(names & self.records.keys()) if name not in gone]
 
     def _as_declared(self, outcomes: Sequence[Outcome], found: Mapping[Address, str]) -> list[Record]:

@@ -22,7 +22,7 @@ class Restorer(Scribe):
         if before is None and (not created or outcome.met or change.address not in self.ownership.files):
             return None
         record = Scribe.made(self, before, change, outcome)
-        return replace(record, file=self.ownership.files[change.address]) if record and before is None else record
+        return replace(record, files=self.ownership.files[change.address]) if record and before is None else record
 
     def tied(self, before: Record | None, change: LinkChange, source_id: str, target_id: str, outcome: Outcome) -> Record | None:
         if before is None:

@@ -15,7 +15,7 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import claimed, field_at, live_value
-from reconciler.core.model.recorded import FORMER, GOVERNED, SHOWN, STATE, Record, Recorded, Tie, Ties, dated, with_tie, without_tie
+from reconciler.core.model.recorded import Record, Recorded, Tie, Ties, dated, with_tie, without_tie
 
 DONE = (Status.APPLIED, Status.INEFFECTIVE)
 _GOVERNING = ("declared", "exact")
@@ -35,7 +35,7 @@ class Scribe:
         """A record of a thing of which nothing was known."""
         digests = self.memory.digests
         thing = digests.thing(self.memory.app_id, address)
-        return Record(address.kind, live_id, thing, digests.address(address), file=digests.plain(self.file(file)), run=self.run)
+        return Record(address.kind, live_id, thing, digests.address(address), files=self._files(None, file), run=self.run)
 
     def _begun(self, change: Change, live_id: str) -> Record:
         """A record of a thing of which nothing was known; it is ours where a create of an earlier run, never answered, made it."""
@@ -54,19 +54,19 @@ class Scribe:
         kind = self.kinds[change.address.kind]
         shown = [moved for moved in change.fields if moved.path not in outcome.fields]
         fields = {**record.fields, **{self._path(m.path): self._claim(kind, record, m.path, m.after) for m in shown}}
-        if outcome.shown_as:
-            fields[SHOWN] = self.memory.digests.thing(self.memory.app_id, Address(kind.name, outcome.shown_as))
+        digests, name = self.memory.digests, outcome.shown_as
+        shown_as = digests.thing(self.memory.app_id, Address(kind.name, name)) if name else record.shown_as
         owned = record.owned or (change.action is Action.CREATE and not outcome.met)
-        return replace(record, owned=owned, deleted=False, written=self.now, fields=fields)
+        return replace(record, owned=owned, deleted=False, written=self.now, fields=fields, shown_as=shown_as)
 
     def _ended(self, before: Record | None, change: ThingChange, *, deleted: bool) -> Record | None:
         """The record of a thing that is gone as its entry says: if it is there again later, that is drift."""
         if change.id is None:
             return None
         record = self._now_at(before or self.blank(change.address, change.id, change.mark.file), change.address)
-        end = self.memory.digests.claim(record.salt, STATE, change.action.value)
-        owned = record.owned and not deleted
-        return replace(record, owned=owned, deleted=deleted, written=self.now, fields={STATE: end}, links={} if deleted else record.links)
+        ended = self.memory.digests.claim(record.salt, "state", change.action.value)
+        known = replace(record, deleted=deleted, written=self.now, fields={}, ended=ended, former=frozenset(), shown_as="")
+        return replace(known, owned=False, links={}, governed={}) if deleted else known
 
     def tied(self, before: Record | None, change: LinkChange, source_id: str, target_id: str, outcome: Outcome) -> Record | None:
         """The record of the source of a link after a change of it that was done; None where there is nothing to know of it."""
@@ -85,7 +85,7 @@ class Scribe:
         kind, memory = self.kinds[resource.address.kind], self.memory
         lost = before is None and memory.created(resource.address)
         record = self._now_at(before or self.blank(resource.address, live_id, resource.mark.file), resource.address)
-        fields = {path: known for path, known in record.fields.items() if path.startswith(FORMER) or path == SHOWN}
+        fields = {}
         for path, field, value in claimed(kind, resource):
             name = self._path(path)
             if (resource.address, path) not in sides.open:
@@ -97,9 +97,11 @@ class Scribe:
             owned=record.owned or lost,
             protected=resource.protect,
             deleted=False,
-            file=self._files(before, resource.mark.file),
+            files=self._files(before, resource.mark.file),
             fields=fields,
-            links={**record.links, **self._ties(kind, resource, record, sides)},
+            links={link: ties for link, ties in {**record.links, **self._ties(kind, resource, record, sides)}.items() if ties},
+            governed=_governed(record, resource, sides.policy),
+            ended="",
         )
         # What we are found to have made was made by now.
         return dated(known, new_ties(before, known.links), self.now)
@@ -133,23 +135,21 @@ class Scribe:
             ties |= {end: Tie.ABSENT for target in written.absent if (end := sides.ids.get(target)) and end not in ties}
             open_ties = ((end, tie) for end, tie in before.items() if (resource.address, f"{link.field} {end}") in sides.open)
             ties |= dict(open_ties)
-            if sides.policy in _GOVERNING:
-                ties[GOVERNED] = sides.policy
             found[link.field] = ties
         return found
 
-    def _files(self, before: Record | None, file: str) -> str:
+    def _files(self, before: Record | None, file: str) -> tuple[str, ...]:
         """The files that declare a thing: the one that was read, and those that did and were not."""
         known, read = before.files if before else (), self.memory.files
         others = [other for other in known if other not in read.read and other not in read.vanished]
-        return "\n".join(sorted({*others, self.memory.digests.plain(self.file(file))} - {""}))
+        return tuple(sorted({*others, self.memory.digests.plain(self.file(file))} - {""}))
 
     def _now_at(self, record: Record, address: Address) -> Record:
         """The record under the address that its thing has now."""
         digests = self.memory.digests
         thing = digests.thing(self.memory.app_id, address)
         if record.thing and record.thing != thing:
-            record = replace(record, fields={**record.fields, FORMER + record.thing: record.thing})
+            record = replace(record, former=record.former | {record.thing})
         return replace(record, thing=thing, address=digests.address(address), run=self.run)
 
     def _path(self, path: str) -> str:
@@ -157,6 +157,12 @@ class Scribe:
 
     def _claim(self, kind: Kind, record: Record, path: str, value: Any) -> str:
         return self.memory.digests.claim(record.salt, path, field_at(kind, path).form(value))
+
+
+def _governed(record: Record, resource: Resource, policy: str) -> Mapping[str, str]:
+    """The policies under which lists are the authority over their links: those that the entry writes are so under this one, or no more."""
+    left = {link: known for link, known in record.governed.items() if link not in resource.links}
+    return left | dict.fromkeys(resource.links, policy) if policy in _GOVERNING else left
 
 
 def new_ties(before: Record | None, links: Mapping[str, Ties]) -> Iterator[tuple[str, str]]:
@@ -181,7 +187,7 @@ class Sides:
     def may_be_linked(self, link: LinkName, source_id: str, target_id: str) -> bool:
         """Whether a link is there, as far as the whole list was seen."""
         unseen = source_id not in self.links.get(link, {}) or (link, source_id) in self.cut
-        return unseen or target_id == GOVERNED or self.linked(link, source_id, target_id)
+        return unseen or self.linked(link, source_id, target_id)
 
     def linked(self, link: LinkName, source_id: str, target_id: str) -> bool:
         return target_id in self.links.get(link, {}).get(source_id, ())

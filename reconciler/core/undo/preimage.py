@@ -63,7 +63,7 @@ class Held(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Deed:
     """One change that a run is about to make, with what is lost by it. `by` and `key` name the thing where ids are given to it anew;
-    `had` are the fields of what is deleted, by path. `ours`: the thing, or the link, that goes was made by us; `file` declared it."""
+    `had` are the fields of what is deleted, by path. `ours`: the thing, or the link, that goes was made by us; `files` declared it."""
 
     action: Action
     source: End
@@ -75,7 +75,7 @@ class Deed:
     had: Mapping[str, Any] = field(default_factory=dict)
     held: tuple[Held, ...] = ()
     ours: bool = False
-    file: str = ""
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +170,8 @@ def _deed(kind: Kind, change: ThingChange, source: End, case: Comparison, carrie
         return Deed(change.action, source, by, key, moved)
     record = case.memory.of(kind.name, thing.id)
     held = tuple(_held(case, thing, carriers.get((kind.name, thing.id), {})))
-    ours, file = (record.owned, record.file) if record else (False, "")
-    return Deed(change.action, source, by, key, had=dict(values_of(kind, thing)), held=held, ours=ours, file=file)
+    ours, files = (record.owned, record.files) if record else (False, ())
+    return Deed(change.action, source, by, key, had=dict(values_of(kind, thing)), held=held, ours=ours, files=files)
 
 
 def _name(kind: Kind, change: ThingChange, thing: Live | None, resource: Resource | None) -> tuple[str, Any]:

@@ -46,7 +46,7 @@ def _parted(kind: Kind, deed: Deed) -> tuple[Document, Document]:
         "had": had,
         "held": [{"link": list(h.link), "kind": h.kind, "ids": list(h.ids), "ours": sorted(h.ours)} for h in deed.held],
         "ours": deed.ours,
-        "file": deed.file,
+        "file": "\n".join(deed.files),
     }
     private = {"key": [deed.key] if personal and deed.key else None, "fields": own_fields, "had": own_had}
     return _filled(shared), _filled(private)
@@ -120,5 +120,5 @@ def _deed_of(shared: Document, private: Document) -> Deed:
         had={path: _listed(value[0]) if value else HIDDEN for path, value in had.items()},
         held=tuple(Held(LinkName(*h["link"]), h["kind"], tuple(h["ids"]), frozenset(h["ours"])) for h in shared.get("held", ())),
         ours=shared.get("ours", False),
-        file=shared.get("file", ""),
+        files=tuple(filter(None, shared.get("file", "").split("\n"))),
     )

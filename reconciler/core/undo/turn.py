@@ -139,7 +139,7 @@ class _Draft:
         self.notes: list[Note] = []
         self.refusals: list[Refusal] = []
         self.skipped: set[Place] = set()
-        self.files: dict[Address, str] = {}
+        self.files: dict[Address, tuple[str, ...]] = {}
         self.ours: set[tuple[Thing, Thing]] = set()
         self.given: set[tuple[str, str, str]] = set()
         self.indexes: dict[str, Index] = {}
@@ -269,7 +269,7 @@ class _Draft:
             if value is not HIDDEN:
                 part.claim(path, value)
         if deed.ours:
-            self.files[name] = deed.file
+            self.files[name] = deed.files
         return part
 
     def _bring_back(self, kind: Kind, deed: Deed) -> None:

@@ -503,7 +503,7 @@ def test_who_owned_what_is_as_before(told: Route) -> None:
     ours, vip = (_live_tag(told, name) for name in ("ours", "vip"))
     record = memory.of("tag", ours)
     assert record
-    assert (record.owned, Path(record.file).name) == (True, "intercom.yaml")
+    assert (record.owned, *(Path(file).name for file in record.files)) == (True, "intercom.yaml")
     assert memory.of("tag", vip) is None
     links = memory.records["contact", WASH].links["tags"]
     assert (links.get(ours), links.get(vip)) == ("owned", None)

@@ -271,7 +271,7 @@ def test_names_are_harmless_in_every_list(desk: Keeping) -> None:
 def test_an_address_takes_the_thing_alone(desk: Keeping) -> None:
     assert desk("adopt", "tag/VIP", "company/6", "contact/25", f"contact/{MAIL.upper()}") == 0
     assert [line.split(" | ")[2] for line in desk.lines] == ["not recorded"] * 4
-    assert {(r.owned, r.file, *r.fields, *r.links) for r in desk.records().values()} == {(True, "")}
+    assert {(r.owned, *r.files, *r.fields, *r.links) for r in desk.records().values()} == {(True,)}
     assert len(desk.records()) == 4
     assert "hoban" not in (desk.out + desk.err).lower()
     assert desk.box.writes == []
@@ -306,7 +306,7 @@ def test_what_was_adopted_by_its_address_keeps_what_is_recorded_and_is_declared_
     before = desk.records()[f"company/{desk.id('company', company_id='6')}"]
     assert desk("adopt", "company/6", "tag/trial") == 0
     after = desk.records()[f"company/{desk.id('company', company_id='6')}"]
-    assert (after.owned, after.fields, after.file) == (True, before.fields, before.file)
+    assert (after.owned, after.fields, after.files) == (True, before.fields, before.files)
     # Nobody knows of a file that declared it once, so it is never pruned before it was declared.
     assert desk.json("plan", "m.yaml")["changes"] == []
     assert "tag/trial" in {note["address"] for note in desk.json("plan", "m.yaml")["notes"] if note["topic"] == "orphaned"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
@@ -16,8 +17,9 @@ from sqlalchemy import Row, Table, select
 
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import LOSING, Action, Change
-from reconciler.core.model.recorded import GOVERNED, Attempt, Deaf, Other, Record, Recorded, Tie, with_tie
+from reconciler.core.model.recorded import Attempt, Deaf, Other, Record, Recorded, Tie, with_tie
 from reconciler.core.model.scalars import same
+from reconciler.ledger import tables
 from reconciler.ledger.database import engine_for
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.ledger import Ledger, PlannedWrite, Settlement
@@ -137,11 +139,22 @@ def test_more_things_than_a_statement_takes_parameters(ledger: Ledger) -> None:
 
 
 def test_a_list_without_ties_says_nothing_and_is_not_kept(ledger: Ledger) -> None:
-    ledger.record(APP, "default", [replace(a_record(ledger.digests), links={"tags": {}, "companies": {GOVERNED: "owned"}})])
-    assert ledger.memory(APP).records["contact", "c-1"].links == {"companies": {GOVERNED: "owned"}}
+    ledger.record(APP, "default", [replace(a_record(ledger.digests), links={"tags": {}, "companies": {}}, governed={"companies": "exact"})])
+    record = ledger.memory(APP).records["contact", "c-1"]
+    assert (record.links, record.governed) == ({}, {"companies": "exact"})
 
 
-WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="@"), max_size=8)
+def test_what_is_no_field_and_no_link_stands_among_them_in_the_ledger_as_it_ever_did(ledger: Ledger, folder: Path) -> None:
+    record = replace(a_record(ledger.digests), fields={"name": "n1"}, links={"tags": {"t-1": "found"}}, files=("a.yaml", "b.yaml"))
+    record = replace(record, ended="e1", former=frozenset({"f1"}), shown_as="s1", governed={"tags": "exact"})
+    ledger.record(APP, "default", [record])
+    [row] = kept(folder, tables.THINGS)
+    assert json.loads(row.fields) == {"name": "n1", "was f1": "f1", "state": "e1", "shown as": "s1"}
+    assert (json.loads(row.links), row.file) == ({"tags": {"t-1": "found", "*": "exact"}}, "a.yaml\nb.yaml")
+    assert ledger.memory(APP).records[record.name] == record
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="@\n*"), max_size=8)
 TIES = st.dictionaries(WORDS, st.sampled_from(Tie).map(str), min_size=1, max_size=3)
 RECORDS = st.builds(
     Record,
@@ -152,11 +165,15 @@ RECORDS = st.builds(
     owned=st.booleans(),
     protected=st.booleans(),
     deleted=st.booleans(),
-    file=WORDS,
+    files=st.lists(WORDS.filter(bool), max_size=2).map(tuple),
     run=WORDS,
     written=st.floats(0, 1e12),
     fields=st.dictionaries(WORDS, WORDS, max_size=3),
     links=st.dictionaries(WORDS, TIES, max_size=2),
+    governed=st.dictionaries(WORDS, WORDS, max_size=2),
+    ended=WORDS,
+    former=st.frozensets(WORDS, max_size=2),
+    shown_as=WORDS,
 )
 _apps = count()
 
@@ -175,7 +192,9 @@ def test_every_record_comes_back_as_it_was(shared: Ledger, records: list[Record]
     app = f"app-{next(_apps)}"
     shared.record(app, "default", records)
     found = shared.memory(app).records
-    assert {name: replace(r, fields=dict(r.fields), links=dict(r.links)) for name, r in found.items()} == {r.name: r for r in records}
+    assert {name: replace(r, fields=dict(r.fields), links=dict(r.links), governed=dict(r.governed)) for name, r in found.items()} == {
+        r.name: r for r in records
+    }
 
 
 # ── attempts ───────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -40,7 +40,7 @@ def write_everything(ledger: Ledger, email: str, secret: str) -> Iterator[None]:
         numbers = ledger.plan(run, [PlannedWrite(change, proof=True) for change in changes])
         ledger.intend(dict(zip(numbers, changes, strict=True)))
         values = {"name": secret, path: email, "phone": [secret, {secret: email}]}
-        record = replace(with_tie(a_record(ledger.digests, contact, values=values), "tags", "t-1", Tie.OWNED), file=f"{email}.yaml")
+        record = replace(with_tie(a_record(ledger.digests, contact, values=values), "tags", "t-1", Tie.OWNED), files=(f"{email}.yaml",))
         ledger.settle(run, [Settlement(numbers[0], "applied", "c-1", 200), Settlement(numbers[1], "failed", None, 422)], [record])
         yield
         ledger.record(APP, name, [replace(record, id="c-2")], gone=[record.name])
@@ -89,11 +89,11 @@ def test_owners_whose_names_hold_different_emails_stay_different(ledger: Ledger)
 
 def test_what_is_recorded_of_a_field_is_found_under_the_path_as_a_ledger_shows_it(ledger: Ledger) -> None:
     path = "custom_attributes.hoban@serenity.example"
-    record = replace(a_record(ledger.digests, values={path: "pilot"}), file="crew/hoban@serenity.example.yaml")
+    record = replace(a_record(ledger.digests, values={path: "pilot"}), files=("crew/hoban@serenity.example.yaml",))
     ledger.record(APP, "default", [record])
     [found] = ledger.memory(APP).records.values()
     assert found.fields == {ledger.digests.plain(path): ledger.digests.claim(record.salt, path, "pilot")}
-    assert found.file == ledger.digests.plain(record.file)
+    assert found.files == tuple(map(ledger.digests.plain, record.files))
 
 
 @given(st.text(st.sampled_from("ab@. #\n\ud800é"), max_size=12))
@@ -112,12 +112,12 @@ def test_what_is_no_email_is_shown_as_it_is(text: str) -> None:
 
 def test_names_that_are_no_unicode_are_kept(ledger: Ledger) -> None:
     broken = Address("tag", "vip \ud800")
-    record = replace(a_record(ledger.digests, broken, "t-1"), address=f"{broken}", file="crew\udcff.yaml")
+    record = replace(a_record(ledger.digests, broken, "t-1"), address=f"{broken}", files=("crew\udcff.yaml",))
     ledger.record(APP, "default", [record])
     run = ledger.begin(replace(HEAD, who="wash \ud800", files=["crew\udcff.yaml"]))
     ledger.plan(run, [PlannedWrite(a_change(address=broken))])
     memory = ledger.memory(APP)
     found = memory.at(broken)
     assert found
-    assert (found.address, found.file) == ("tag/vip \\ud800", "crew\\udcff.yaml")
+    assert (found.address, found.files) == ("tag/vip \\ud800", ("crew\\udcff.yaml",))
     assert memory.attempt(broken)
