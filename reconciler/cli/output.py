@@ -16,8 +16,9 @@ from reconciler.core.compare.origin import Origin
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.privacy import shown
 from reconciler.core.plan.approvals import Rules
-from reconciler.core.plan.document import MASKED, Document, View, list_calls
+from reconciler.core.plan.document import MASKED, View, list_calls
 from reconciler.core.plan.plan import Plan
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.core.plan.work import Proposal
 from reconciler.errors import Usage
@@ -87,7 +88,7 @@ def leave(planned: Proposal, wanted: Wanted, found: tuple[Origin, ...]) -> None:
     render(made, wanted.form)
 
 
-def render(found: Document, form: str) -> None:
+def render(found: PlanDocument, form: str) -> None:
     """A plan's document on stdout."""
     out = Terminal(sys.stdout)
     if form == "text":

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.core.model.past import Done, Run
-from reconciler.report.json import render
+from reconciler.report.json import deep
 from reconciler.report.outcomes import Outcome, outcome_line
 from reconciler.report.signs import DIM, cells, paint
 from reconciler.report.terminal import clean, guarded
@@ -50,12 +50,12 @@ def moment(at: float | None) -> str | None:
 
 def runs_as_json(runs: Sequence[Run]) -> str:
     """One array, newest first."""
-    return render([document(run) for run in runs])
+    return deep([document(run) for run in runs])
 
 
 def run_as_json(run: Run, changes: Sequence[Done]) -> str:
     """One object."""
-    return render({**document(run), "changes": [_change(done) for done in changes]})
+    return deep({**document(run), "changes": [_change(done) for done in changes]})
 
 
 def runs_as_text(runs: Sequence[Run]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.model.change import LOSING, Action
-from reconciler.core.plan.document import Document
+from reconciler.core.plan.schema import ChangeDocument, PlanDocument
 from reconciler.report import text
 from reconciler.report.sentences import approvals, by_gate, cost, losing, page, sum_of, title, topic
 from reconciler.report.signs import SIGNS, UNKNOWN, count
@@ -33,10 +33,10 @@ class _Thing:
     address: str
     page: str | None
     place: str
-    changes: Sequence[Document]
+    changes: Sequence[ChangeDocument]
 
 
-def render(document: Document) -> str:
+def render(document: PlanDocument) -> str:
     """The whole page. All foreign text goes through `_harmless`, and then through the template's own escaping."""
     kinds, topics = text.grouped(document["changes"]), dict(text.topics(document))
     actions = Counter(change["action"] for change in document["changes"])
@@ -54,17 +54,17 @@ def render(document: Document) -> str:
         approvals=[text.option(word) for word in approvals(document)],
         warned=topics.pop(text.POLICY, ()),
         topics=topics,
-        scope=text.narrowed(document.get("scope") or {}) if document.get("partial") else "",
+        scope=text.narrowed(document) if document.get("partial") else "",
     )
 
 
-def _things(things: Mapping[str, Sequence[Document]]) -> Iterator[_Thing]:
+def _things(things: Mapping[str, Sequence[ChangeDocument]]) -> Iterator[_Thing]:
     for address, changes in things.items():
         places = {text.placed(change["source"]) for change in changes}
         yield _Thing(address, next(filter(None, map(page, changes)), None), places.pop() if len(places) == 1 else "", changes)
 
 
-def _moves(change: Document) -> Iterator[tuple[str, str | None, str | None, str]]:
+def _moves(change: ChangeDocument) -> Iterator[tuple[str, str | None, str | None, str]]:
     """Every field that a change moves: path, before, after, cause. Without values in a saved plan; nothing is before a create."""
     for field in change["fields"]:
         cause = field["cause"] if field["cause"] != change["cause"] else None

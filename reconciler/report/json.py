@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from reconciler.core.model.spelling import differs_invisibly
-from reconciler.core.plan.document import Document
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.report.terminal import COMMAND, HARMFUL
 
 # Outside of strings none of these occur in JSON; C0 is escaped by the encoder itself.
 _UNSAFE = re.compile(f"[{HARMFUL}]|{COMMAND}")
 
 
-def render(document: Document | Sequence[Document]) -> str:
-    """The document, or several, as built, two spaces deep, in UTF-8's characters where those are harmless and can be told apart."""
-    written = _harmless(json.dumps(document, indent=2, ensure_ascii=False)) + "\n"
+def render(document: PlanDocument) -> str:
+    """The document as built, two spaces deep, in UTF-8's characters where those are harmless and can be told apart."""
+    written = deep(document)
     alike = "".join(sorted({char for text in _invisible(document) for char in text if not char.isascii()}))
     return re.sub(f"[{re.escape(alike)}]", lambda found: _escaped(found[0]), written) if alike else written
 
 
-def _invisible(document: Document | Sequence[Document]) -> Iterator[str]:
+def deep(value: Any) -> str:
+    """A value two spaces deep, in UTF-8's characters where those are harmless."""
+    return _harmless(json.dumps(value, indent=2, ensure_ascii=False)) + "\n"
+
+
+def _invisible(document: PlanDocument) -> Iterator[str]:
     """The values whose two sides differ by nothing that anybody can see."""
-    changes = document.get("changes", ()) if isinstance(document, dict) else ()
-    for field in (field for change in changes for field in change["fields"] if isinstance(field, dict) and "after" in field):
-        before, after = (json.dumps(field[side], ensure_ascii=False) for side in ("before", "after"))
+    for field in (field for change in document["changes"] for field in change["fields"] if "after" in field):
+        before, after = (json.dumps(side, ensure_ascii=False) for side in (field["before"], field["after"]))
         if not (before.isascii() and after.isascii()) and differs_invisibly(before, after):
             yield from (before, after)
 

@@ -11,7 +11,7 @@ from html import escape
 from itertools import chain
 
 from reconciler.core.model.change import Action
-from reconciler.core.plan.document import Document
+from reconciler.core.plan.schema import ChangeDocument, NoteDocument, PlanDocument
 from reconciler.report import text
 from reconciler.report.sentences import approvals, by_gate, cost, cut, losing, page, sum_of, title, topic
 from reconciler.report.signs import count, signed
@@ -57,7 +57,7 @@ class _Block:
         return _size(self.head + self.tail + self.more.format(left=10**9))
 
 
-def render(document: Document) -> str:
+def render(document: PlanDocument) -> str:
     """The whole comment; what is left out of it is said in it."""
     blocks = [*_refused(document), *_notes(document), *_changes(document)]
     room = LONGEST - _size(_top(document, 10**9))
@@ -141,19 +141,19 @@ def _cell(name: str) -> str:
 
 
 # ── the parts ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _top(document: Document, left: int) -> str:
+def _top(document: PlanDocument, left: int) -> str:
     policy = [f"> **policy:** {prose(cut(n['message']))}\n" for n in text.topics(document).get(text.POLICY, ())[:5]]
     parts = [f"{MARKER}\n### {prose(title(document))}\n", "\n".join(policy), _outcome(document), _table(document), _facts(document, left)]
     return "\n".join(part for part in parts if part)
 
 
-def _outcome(document: Document) -> str:
+def _outcome(document: PlanDocument) -> str:
     refused = len(document["refused"])
     told = f"**Refused: {text.verdict(document)}, for {count(refused, 'reason')}.** " if refused else ""
     return f"{told}{prose(text.summary(document))}\n"
 
 
-def _table(document: Document) -> str:
+def _table(document: PlanDocument) -> str:
     """How many changes of each action, by kind."""
     kinds: dict[str, Counter[str]] = {}
     for change in document["changes"]:
@@ -168,11 +168,11 @@ def _table(document: Document) -> str:
     return head + "".join(f"| {name} | {' | '.join(f'{n:,}' if n else '' for n in numbers)} |\n" for name, numbers in rows)
 
 
-def _facts(document: Document, left: int) -> str:
+def _facts(document: PlanDocument, left: int) -> str:
     number, people = losing(document)
-    paths = [code(cut(path, 100)) for path in (document.get("manifest") or {}).get("paths") or ()]
+    paths = [code(cut(path, 100)) for path in text.declared_in(document)]
     beyond = f" and {len(paths) - MOST_PATHS} more" if len(paths) > MOST_PATHS else ""
-    scope = code(cut(text.narrowed(document.get("scope") or {}))) if document.get("partial") else ""
+    scope = code(cut(text.narrowed(document))) if document.get("partial") else ""
     facts = (
         f"- **People:** {number} {people}" if people else "",
         f"- **Cost:** {cost(document)}",
@@ -184,7 +184,7 @@ def _facts(document: Document, left: int) -> str:
     return "".join(f"{fact}\n" for fact in facts if fact)
 
 
-def _refused(document: Document) -> Iterator[_Block]:
+def _refused(document: PlanDocument) -> Iterator[_Block]:
     gates = by_gate(document)
     if not gates:
         return
@@ -198,7 +198,7 @@ def _refused(document: Document) -> Iterator[_Block]:
         yield _Block(f"\nIf that is meant, add to `plan` or `apply`: {', '.join(words[:5])}\n")
 
 
-def _notes(document: Document) -> Iterator[_Block]:
+def _notes(document: PlanDocument) -> Iterator[_Block]:
     for name, notes in text.topics(document).items():
         if name == text.POLICY:
             continue
@@ -207,24 +207,24 @@ def _notes(document: Document) -> Iterator[_Block]:
         yield _Block(head, partial(map, _note, notes), "\n</details>\n", "- and {left:,} more\n", NOTES)
 
 
-def _note(note: Document) -> str:
+def _note(note: NoteDocument) -> str:
     about = f"{code(cut(note['address']))}: " if note["address"] else ""
     source = text.placed(note["source"])
     return f"- {about}{prose(cut(note['message'], 600))}{' — ' + code(cut(source, 120)) if source else ''}\n"
 
 
-def _changes(document: Document) -> Iterator[_Block]:
+def _changes(document: PlanDocument) -> Iterator[_Block]:
     for kind, things in text.grouped(document["changes"]).items():
         head = f"\n<details><summary><code>{raw(cut(kind, 40))}</code>: {sum_of(things)}</summary>\n\n<pre>\n"
         yield _Block(head, partial(_lines, things), "</pre>\n</details>\n", "… and {left:,} more changes, which are left out here\n")
 
 
-def _lines(things: Mapping[str, Sequence[Document]]) -> Iterator[str]:
+def _lines(things: Mapping[str, Sequence[ChangeDocument]]) -> Iterator[str]:
     """One text for each change, made anew at every look: a large plan is not held as text."""
     return chain.from_iterable(_thing(address, changes) for address, changes in things.items())
 
 
-def _thing(address: str, changes: Sequence[Document]) -> Iterator[str]:
+def _thing(address: str, changes: Sequence[ChangeDocument]) -> Iterator[str]:
     """All that happens to one thing: its own changes, then its links under it."""
     link = _linked(address, next(filter(None, map(page, changes)), None))
     own = [change for change in changes if change["target"] is None]
@@ -241,13 +241,13 @@ def _linked(address: str, url: str | None) -> str:
     return f'<a href="{escape(url)}">{raw(cut(address))}</a>' if url else raw(cut(address))
 
 
-def _line(change: Document, name: str) -> str:
+def _line(change: ChangeDocument, name: str) -> str:
     more = f" ({raw(cut('; '.join(text.remarks(change))))})" if text.remarks(change) else ""
     source = text.placed(change["source"])
     return f"{raw(signed(text.doing(change)))} {name}{more}{'  ' + raw(cut(source, 120)) if source else ''}\n"
 
 
-def _fields(change: Document) -> Iterator[str]:
+def _fields(change: ChangeDocument) -> Iterator[str]:
     if in_use := text.used(change):
         yield f"in use: {in_use}"
     named = [clean(field["path"]) for field in change["fields"] if "after" not in field]

@@ -11,7 +11,15 @@ from typing import Any
 from reconciler.core.model.change import Action
 from reconciler.core.model.privacy import is_mask
 from reconciler.core.model.spelling import differs_invisibly
-from reconciler.core.plan.document import Document
+from reconciler.core.plan.schema import (
+    ChangeDocument,
+    DriftDocument,
+    FieldDocument,
+    NoteDocument,
+    PlanDocument,
+    ScopeDocument,
+    SourceDocument,
+)
 from reconciler.report.signs import BOLD, DIM, RED, YELLOW, cells, count, duration, paint, signed
 from reconciler.report.terminal import clean, guarded
 
@@ -61,7 +69,7 @@ class _Look:
     def paint(self, text: str, style: str) -> str:
         return paint(text, style, self.color)
 
-    def sourced(self, left: str, source: Mapping[str, Any] | None, painted: str = "") -> str:
+    def sourced(self, left: str, source: SourceDocument | None, painted: str = "") -> str:
         """A line with where it was declared at its right: at a fixed column, or at the end of a known width."""
         place = placed(source)
         if not place:
@@ -70,12 +78,12 @@ class _Look:
         return (painted or left) + " " * max(2, start - cells(left)) + self.paint(place, DIM)
 
 
-def render(document: Document, *, color: bool = False, width: int | None = None) -> str:
+def render(document: PlanDocument, *, color: bool = False, width: int | None = None) -> str:
     """The whole report; the last line is the summary."""
     return "".join(line + "\n" for line in lines(document, color, width))
 
 
-def lines(document: Document, color: bool = False, width: int | None = None) -> Iterator[str]:
+def lines(document: PlanDocument, color: bool = False, width: int | None = None) -> Iterator[str]:
     """The report line by line, so that a large plan need not be held as text."""
     look = _Look(color, width)
     for part in (_header, _policy, _changes, _notes, _calls, _cost, _refused):
@@ -83,7 +91,7 @@ def lines(document: Document, color: bool = False, width: int | None = None) -> 
     yield guarded(look.paint(summary(document), BOLD))
 
 
-def summary(document: Document) -> str:
+def summary(document: PlanDocument) -> str:
     """The last line: a count per action, or that there is nothing to do."""
     counts = {**document["summary"]}
     if document.get("drift"):
@@ -104,10 +112,10 @@ def summary(document: Document) -> str:
     return "No changes. The workspace is as declared" + ("." if settled else ", apart from what is noted above.")
 
 
-def _drift(drift: Document) -> str:
+def _drift(drift: DriftDocument) -> str:
     """The last line of a look for drift: never "no drift" where there is nothing to hold live against."""
-    moved, undeclared = (count(drift[key], word) for key, word in (("moved", "difference"), ("undeclared", "undeclared tag")))
-    found = " and ".join(text for key, text in (("moved", moved), ("undeclared", undeclared)) if drift[key])
+    numbers = ((drift["moved"], "difference"), (drift["undeclared"], "undeclared tag"))
+    found = " and ".join(count(number, word) for number, word in numbers if number)
     if drift.get("blind"):
         return "Nothing can be said of this workspace."
     untold = f" Nothing can be said of {_entries(drift['refused'])}." if drift.get("refused") else ""
@@ -118,31 +126,37 @@ def _drift(drift: Document) -> str:
     return f"{f'Drift: {found}' if found else 'No drift seen' if untold else 'No drift'}.{untold}{pending}"
 
 
-def _header(document: Document, look: _Look) -> Iterator[str]:
-    workspace, paths = document["workspace"], (document.get("manifest") or {}).get("paths") or ()
+def _header(document: PlanDocument, look: _Look) -> Iterator[str]:
+    workspace, paths = document["workspace"], declared_in(document)
     declared = f", declared in {', '.join(map(clean, paths))}" if paths else ""
     yield look.paint(f"{headed(document)} {clean(workspace['app_id'])} ({clean(workspace['region'])}){declared}", BOLD)
     if document.get("partial"):
-        yield look.paint(f"partial plan: {narrowed(document.get('scope') or {})}; the rest is left as it is", YELLOW)
+        yield look.paint(f"partial plan: {narrowed(document)}; the rest is left as it is", YELLOW)
     if "applicable" in document:
         yield look.paint("A saved plan: it names the fields that change, without their values", DIM)
     yield ""
 
 
-def headed(document: Document) -> str:
+def headed(document: PlanDocument) -> str:
     """What a report is, up to the name of the workspace."""
     if document.get("run"):
         return f"Plan that undoes run {clean(document['run'])}, for workspace"
     return "Drift in workspace" if document.get("drift") else "Plan for workspace"
 
 
-def narrowed(scope: Mapping[str, Sequence[str]]) -> str:
+def declared_in(document: PlanDocument) -> Sequence[str]:
+    """The paths of the manifest; none where the plan takes back a run."""
+    return document["manifest"]["paths"] if "manifest" in document else ()
+
+
+def narrowed(document: PlanDocument) -> str:
     """What a partial plan is limited to, as on the command line."""
-    parts = [f"--{word} {clean(glob)}" for word in ("target", "exclude") for glob in scope.get(word, ())]
-    return " ".join(parts) or "limited to some addresses"
+    scope: ScopeDocument = document.get("scope") or {}
+    globs = (("target", scope.get("target", ())), ("exclude", scope.get("exclude", ())))
+    return " ".join(f"--{word} {clean(glob)}" for word, told in globs for glob in told) or "limited to some addresses"
 
 
-def _changes(document: Document, look: _Look) -> Iterator[str]:
+def _changes(document: PlanDocument, look: _Look) -> Iterator[str]:
     for kind, things in grouped(document["changes"]).items():
         yield look.paint(f"{clean(kind)} ({count(sum(map(len, things.values())), 'change')})", BOLD)
         for address, changes in things.items():
@@ -150,16 +164,16 @@ def _changes(document: Document, look: _Look) -> Iterator[str]:
         yield ""
 
 
-def grouped(changes: Iterable[Document]) -> Mapping[str, Mapping[str, list[Document]]]:
+def grouped(changes: Iterable[ChangeDocument]) -> Mapping[str, Mapping[str, list[ChangeDocument]]]:
     """Kind, then address, both in the order in which the document first names them."""
-    found: dict[str, dict[str, list[Document]]] = {}
+    found: dict[str, dict[str, list[ChangeDocument]]] = {}
     for change in changes:
         kind = change["address"].partition("/")[0]
         found.setdefault(kind, {}).setdefault(change["address"], []).append(change)
     return found
 
 
-def _thing(address: str, changes: Sequence[Document], look: _Look) -> Iterator[str]:
+def _thing(address: str, changes: Sequence[ChangeDocument], look: _Look) -> Iterator[str]:
     """All that happens to one thing: its own changes, then its links under it."""
     own = [change for change in changes if change["target"] is None]
     if not own:
@@ -173,37 +187,36 @@ def _thing(address: str, changes: Sequence[Document], look: _Look) -> Iterator[s
             yield _line("      ", change, change["target"], look)
 
 
-def _line(indent: str, change: Document, name: str, look: _Look) -> str:
+def _line(indent: str, change: ChangeDocument, name: str, look: _Look) -> str:
     rest = f" {clean(name)}{_remarks(change)}"
     action = doing(change)
     return look.sourced(f"{indent}{signed(action)}{rest}", change["source"], f"{indent}{signed(action, look.color)}{rest}")
 
 
-def doing(change: Document) -> str:
+def doing(change: ChangeDocument) -> str:
     """The action in words: a create may find somebody archived."""
     return clean(change["action"]) + (" (or bring back if archived)" if change.get("or") == "unarchive" else "")
 
 
-def _remarks(change: Document) -> str:
+def _remarks(change: ChangeDocument) -> str:
     found = remarks(change)
     return f" ({'; '.join(found)})" if found else ""
 
 
-def remarks(change: Document) -> Sequence[str]:
+def remarks(change: ChangeDocument) -> Sequence[str]:
     """What to know of a change besides what it does."""
     found = []
     if change["people"] is not None and change["action"] not in LINKS:
         found.append(f"{change['people']} people" if change["people"] != 1 else "1 person")
-    found += [clean(str(change[key])) for key in ("cause", "origin", "remark") if change.get(key)]
-    return found
+    return found + [clean(text) for text in (change["cause"], change.get("origin"), change.get("remark")) if text]
 
 
-def _uses(change: Document) -> Iterator[str]:
+def _uses(change: ChangeDocument) -> Iterator[str]:
     if places := used(change):
         yield f"      in use: {places}"
 
 
-def used(change: Document) -> str:
+def used(change: ChangeDocument) -> str:
     """Where a thing that goes, or gets another name, is in use."""
     uses = change.get("uses") or {}
     least = change.get("at_least") or ()
@@ -221,7 +234,7 @@ def _use(where: str, number: int | None, least: bool) -> str:
     return f"{'at least ' if least else ''}{number} {word}{f' with {rest}' if rest else ''}"
 
 
-def _fields(change: Document) -> Iterator[str]:
+def _fields(change: ChangeDocument) -> Iterator[str]:
     named = [clean(field["path"]) for field in change["fields"] if "after" not in field]
     if named:
         yield f"      sets {', '.join(named)}"
@@ -230,7 +243,7 @@ def _fields(change: Document) -> Iterator[str]:
             yield f"      {clean(field['path'])}: {moved(change, field)}"
 
 
-def moved(change: Document, field: Document) -> str:
+def moved(change: ChangeDocument, field: FieldDocument) -> str:
     """`7 → 8`, cut around the difference where it is long."""
     before, after = sides(field)
     cause = f" ({clean(field['cause'])})" if field["cause"] and field["cause"] != change["cause"] else ""
@@ -248,7 +261,7 @@ def written(value: Any) -> str:
     return clean(json.dumps(value, ensure_ascii=False))
 
 
-def sides(field: Document) -> tuple[str, str]:
+def sides(field: FieldDocument) -> tuple[str, str]:
     """What a field was and is to be; where nobody can see the difference, both without a character that is not plain."""
     before, after = written(field["before"]), written(field["after"])
     if before.isascii() and after.isascii() or not differs_invisibly(before, after):
@@ -261,30 +274,30 @@ def _cut(text: str, start: int) -> str:
     return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
 
 
-def placed(source: Mapping[str, Any] | None) -> str:
+def placed(source: SourceDocument | None) -> str:
     """`growth.yaml:12`, where a change was declared."""
     if not source or not source["file"]:
         return ""
     return clean(f"{source['file']}:{source['line']}" if source["line"] else source["file"])
 
 
-def topics(document: Document) -> Mapping[str, Sequence[Document]]:
+def topics(document: PlanDocument) -> Mapping[str, Sequence[NoteDocument]]:
     """The notes by topic, in the order in which the document first names them, but a change of policy before all others."""
-    found: dict[str, list[Document]] = {}
+    found: dict[str, list[NoteDocument]] = {}
     for note in document.get("notes", ()):
         found.setdefault(note["topic"], []).append(note)
     return dict(sorted(found.items(), key=lambda item: item[0] != POLICY))
 
 
-def _policy(document: Document, look: _Look) -> Iterator[str]:
+def _policy(document: PlanDocument, look: _Look) -> Iterator[str]:
     return _told(topics(document), lambda topic: topic == POLICY, look)
 
 
-def _notes(document: Document, look: _Look) -> Iterator[str]:
+def _notes(document: PlanDocument, look: _Look) -> Iterator[str]:
     return _told(topics(document), lambda topic: topic != POLICY, look)
 
 
-def _told(by_topic: Mapping[str, Sequence[Document]], wanted: Callable[[str], bool], look: _Look) -> Iterator[str]:
+def _told(by_topic: Mapping[str, Sequence[NoteDocument]], wanted: Callable[[str], bool], look: _Look) -> Iterator[str]:
     for topic, notes in by_topic.items():
         if not wanted(topic):
             continue
@@ -295,32 +308,32 @@ def _told(by_topic: Mapping[str, Sequence[Document]], wanted: Callable[[str], bo
         yield ""
 
 
-def _note(note: Document, look: _Look) -> str:
+def _note(note: NoteDocument, look: _Look) -> str:
     about = f"{clean(note['address'])}: " if note["address"] else ""
     return look.sourced(f"    {about}{clean(note['message'])}", note["source"])
 
 
-def _refused(document: Document, look: _Look) -> Iterator[str]:
+def _refused(document: PlanDocument, look: _Look) -> Iterator[str]:
     refused = document["refused"]
     if not refused:
         return
     yield look.paint(f"REFUSED: {verdict(document)}, for {count(len(refused), 'reason')}", f"{BOLD};{RED}")
     for refusal in refused:
         yield f"  ! {look.paint(clean(refusal['gate']), RED)}: {clean(refusal['message'])}"
-        if refusal.get("approve"):
+        if approve := refusal.get("approve"):
             # A look for drift takes no approval.
             where = "plan and apply take " if document.get("drift") else ""
-            yield f"      if it is meant: {where}{option(clean(refusal['approve']))}"
+            yield f"      if it is meant: {where}{option(clean(approve))}"
     yield ""
 
 
-def verdict(document: Document) -> str:
+def verdict(document: PlanDocument) -> str:
     """What the refusals come to."""
-    drift = document.get("drift") or {}
-    if drift.get("blind"):
-        return "nothing can be said of this workspace"
-    if drift.get("refused"):
-        return f"nothing can be said of {_entries(drift['refused'])}"
+    if drift := document.get("drift"):
+        if drift.get("blind"):
+            return "nothing can be said of this workspace"
+        if drift.get("refused"):
+            return f"nothing can be said of {_entries(drift['refused'])}"
     # What stops a whole plan concerns no entry of it.
     held = document.get("held") and all(refusal.get("entries") for refusal in document["refused"])
     return "apply would leave this out" if held else "apply would write nothing"
@@ -335,7 +348,7 @@ def option(approve: str) -> str:
     return approve if approve.startswith("--") else f"--approve {approve}"
 
 
-def _calls(document: Document, look: _Look) -> Iterator[str]:
+def _calls(document: PlanDocument, look: _Look) -> Iterator[str]:
     """The calls themselves, where they were asked for."""
     if calls := document.get("calls"):
         yield look.paint(f"calls, in order ({len(calls)})", BOLD)
@@ -343,12 +356,12 @@ def _calls(document: Document, look: _Look) -> Iterator[str]:
         yield ""
 
 
-def _cost(document: Document, look: _Look) -> Iterator[str]:
+def _cost(document: PlanDocument, look: _Look) -> Iterator[str]:
     cost = document["cost"]
     if cost["calls"]:
-        most = f", most of it to {clean(cost['slowest'])}" if cost["calls"] >= LONG and cost.get("slowest") else ""
+        slowest = cost.get("slowest") if cost["calls"] >= LONG else None
+        most = f", most of it to {clean(slowest)}" if slowest else ""
         yield f"Cost: {count(cost['calls'], 'call')}, {duration(cost['seconds'])}{most}."
-    people = document.get("people") or {}
-    if people.get("losing"):
+    if (people := document.get("people")) and people["losing"]:
         some = "" if people["exact"] else "up to "
         yield f"People: {some}{people['losing']:,} {'loses' if people['losing'] == 1 else 'lose'} a tag, a company or themselves."

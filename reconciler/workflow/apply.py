@@ -18,11 +18,12 @@ from reconciler.core.model.outcome import Outcome
 from reconciler.core.model.privacy import shown
 from reconciler.core.plan.approvals import NO_RULES, Rules, check_refusals, govern, refuse
 from reconciler.core.plan.calls import Job
-from reconciler.core.plan.document import Document, discreet
+from reconciler.core.plan.document import discreet
 from reconciler.core.plan.gates import Approval, pinned, standing
 from reconciler.core.plan.plan import Plan, make_plan
-from reconciler.core.plan.saved import touched
-from reconciler.core.plan.scope import Scope, narrow
+from reconciler.core.plan.saved import saved_scope, touched
+from reconciler.core.plan.schema import PlanDocument
+from reconciler.core.plan.scope import narrow
 from reconciler.core.plan.touched import Agreed
 from reconciler.core.plan.work import Work, hold_work
 from reconciler.errors import Stale
@@ -35,7 +36,7 @@ from reconciler.workflow.record import recording, signal_of
 from reconciler.workflow.session import Session
 
 
-def prepare(session: Session, saved: Document, manifest: Manifest, rules: Rules = NO_RULES) -> Work:
+def prepare(session: Session, saved: PlanDocument, manifest: Manifest, rules: Rules = NO_RULES) -> Work:
     """A saved plan held against a fresh look at what it touches.
 
     Raises Refused (3) for another workspace or a plan that a gate refused, Stale (4) when the manifest or the workspace moved.
@@ -49,24 +50,24 @@ def prepare(session: Session, saved: Document, manifest: Manifest, rules: Rules 
     return hold_work(saved, fresh, manifest, rules, refused, session.context)
 
 
-def _plan_again(session: Session, saved: Document, manifest: Manifest, approvals: Sequence[Approval]) -> tuple[Plan, Comparison]:
+def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, approvals: Sequence[Approval]) -> tuple[Plan, Comparison]:
     """A fresh plan of what a saved one touches, every thing read by its id."""
     app_id = session.here.app_id
     late = (note["address"] for note in saved["notes"] if note["topic"] == WAITING)
     names = touched(saved) | {*late, *(unproven["address"] for unproven in saved.get("unproven", ()))}
     part = narrow(session.kinds, manifest, lambda a: shown(a, app_id) in names)
     certain = frozenset(a for a in part.resources if shown(a, app_id) in names)
-    target, exclude = (tuple(saved.get("scope", {}).get(key, ())) for key in ("target", "exclude"))
+    scope = saved_scope(saved)
     agreed = Agreed(approvals, frozenset((c["action"], c["address"], c["target"]) for c in saved["changes"]))
     recorded = recall(session, manifest, approvals)
-    case = look(session, part, recorded, certain, whole=not target, agreed=agreed, retry=bool(saved.get("retry")))
+    case = look(session, part, recorded, certain, whole=not scope.target, agreed=agreed, retry=bool(saved.get("retry")))
     case = keep_moved(case) if saved.get("moved") else case
     sources = {change["address"] for change in saved["changes"]}
     ours = tuple(change for change in case.difference.changes if shown(change.address, app_id) in sources)
     rest = tuple(change for change in case.difference.changes if shown(change.address, app_id) not in sources)
     changes = (*counted(session, case.live, replace(case.difference, changes=ours)).changes, *rest)
     case = replace(case, difference=replace(case.difference, changes=changes))
-    return make_plan(case, Scope(target, exclude, frozenset(sources)), session.client.version), case
+    return make_plan(case, replace(scope, only=frozenset(sources)), session.client.version), case
 
 
 def carry_out(

@@ -11,9 +11,10 @@ from reconciler.core.model import globs
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.plan.approvals import NO_RULES, Rules, govern, hold_to_rules
-from reconciler.core.plan.document import MASKED, Document, View, document
+from reconciler.core.plan.document import MASKED, View, document
 from reconciler.core.plan.gates import note_unpinned
 from reconciler.core.plan.plan import Plan, count_blind, make_plan
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import EVERYTHING, Scope, narrow, note_unmatched
 from reconciler.core.plan.touched import Agreed
 from reconciler.core.plan.work import Proposal
@@ -49,6 +50,6 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, rul
     return Proposal(plan, case, found, doubted)
 
 
-def document_of(plan: Plan, view: View = MASKED, kinds: Kinds = KINDS) -> Document:
+def document_of(plan: Plan, view: View = MASKED, kinds: Kinds = KINDS) -> PlanDocument:
     """The plan as the document that every report renders."""
     return document(kinds, plan, view)

@@ -11,9 +11,9 @@ from pathlib import Path
 from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.model.jsons import parsed
 from reconciler.core.model.kinds import Kinds
-from reconciler.core.plan.document import FORMAT, Document
+from reconciler.core.plan.document import FORMAT
 from reconciler.core.plan.saved import Enclosed, saved, seal
-from reconciler.core.plan.shape import is_plan
+from reconciler.core.plan.schema import PlanDocument, is_plan
 from reconciler.core.plan.work import Proposal
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.kinds import KINDS
@@ -22,7 +22,7 @@ from reconciler.manifest.read import merge, read_manifest
 from reconciler.manifest.reader import read
 
 
-def planned_manifest(found: Document, kinds: Kinds = KINDS) -> Manifest:
+def planned_manifest(found: PlanDocument, kinds: Kinds = KINDS) -> Manifest:
     """The manifest that a saved plan names. Raises Invalid if it cannot be read."""
     if "files" in found:
         documents = [read(text.encode("utf-8", "surrogatepass"), name) for name, text in found["files"].items()]
@@ -30,7 +30,7 @@ def planned_manifest(found: Document, kinds: Kinds = KINDS) -> Manifest:
     return read_manifest(found["manifest"]["paths"], kinds)
 
 
-def planned_pin(found: Document) -> Pin:
+def planned_pin(found: PlanDocument) -> Pin:
     """The workspace that a saved plan names."""
     return Pin(found["workspace"]["app_id"], found["workspace"]["region"])
 
@@ -70,7 +70,7 @@ def _replace(path: Path, text: str, mode: int) -> None:
         raise
 
 
-def read_plan(path: Path) -> Document:
+def read_plan(path: Path) -> PlanDocument:
     """A saved plan or a JSON plan from a file. Raises Invalid when it is neither, or was edited."""
     mark = Mark(str(path))
     try:
@@ -90,7 +90,7 @@ def read_plan(path: Path) -> Document:
     return found
 
 
-def applicable(found: Document, path: Path) -> Document:
+def applicable(found: PlanDocument, path: Path) -> PlanDocument:
     """The plan, if it is one that can be applied."""
     if found.get("applicable") is not True:
         now = "make one with `reconciler plan PATH -o FILE`"

@@ -11,9 +11,9 @@ from reconciler.core.compare.hints import Hints
 from reconciler.core.model.past import Run
 from reconciler.core.model.recorded import Thing
 from reconciler.core.plan.approvals import NO_RULES, Rules, check_refusals, govern, hold_to_rules, refuse
-from reconciler.core.plan.document import Document
 from reconciler.core.plan.gates import pinned
 from reconciler.core.plan.plan import make_plan
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import EVERYTHING, Scope
 from reconciler.core.plan.work import Proposal, Work, hold_work
 from reconciler.core.undo import turn as core
@@ -61,7 +61,7 @@ def propose_undo(session: Session, run: str, rules: Rules = NO_RULES) -> Proposa
     return Proposal(hold_to_rules(plan, case, rules, session.context), case)
 
 
-def prepare_undo(session: Session, found: Document, rules: Rules = NO_RULES) -> Work:
+def prepare_undo(session: Session, found: PlanDocument, rules: Rules = NO_RULES) -> Work:
     """A saved plan that takes a run back, held against a fresh look at it. Raises Refused (3), Stale (4)."""
     refuse(pinned(planned_pin(found), session.here))
     run = found["run"]

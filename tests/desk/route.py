@@ -19,10 +19,10 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.outcome import Outcome
 from reconciler.core.model.recorded import Record
 from reconciler.core.plan.approvals import NO_RULES, Rules
-from reconciler.core.plan.document import Document, document
+from reconciler.core.plan.document import document
 from reconciler.core.plan.saved import Enclosed, saved
+from reconciler.core.plan.schema import ChangeDocument, PlanDocument, is_plan
 from reconciler.core.plan.scope import EVERYTHING, Scope
-from reconciler.core.plan.shape import is_plan
 from reconciler.core.plan.work import Proposal
 from reconciler.errors import Mark
 from reconciler.intercom.http.client import Client
@@ -106,18 +106,18 @@ class Route:
         with self.session() as session:
             return propose(session, read_manifest([str(path) for path in paths], self.kinds), scope, self.rules)
 
-    def document(self, *paths: Path, scope: Scope = EVERYTHING) -> Document:
+    def document(self, *paths: Path, scope: Scope = EVERYTHING) -> PlanDocument:
         return document(self.kinds, self.planned(*paths, scope=scope).plan)
 
-    def saved(self, *paths: Path, scope: Scope = EVERYTHING) -> Document:
+    def saved(self, *paths: Path, scope: Scope = EVERYTHING) -> PlanDocument:
         planned = self.planned(*paths, scope=scope)
         found = saved(self.kinds, planned.plan, "salt", Enclosed(found=planned.found, doubts=planned.doubts))
         # As it comes out of a file.
-        read: Document = json.loads(json.dumps(found))
+        read: PlanDocument = json.loads(json.dumps(found))
         assert is_plan(read)
         return read
 
-    def apply(self, found: Document, stop: threading.Event | None = None) -> list[Outcome]:
+    def apply(self, found: PlanDocument, stop: threading.Event | None = None) -> list[Outcome]:
         """Carry out a saved plan."""
         manifest = planned_manifest(found, self.kinds)
         with self.session() as session:
@@ -128,7 +128,7 @@ class Route:
         return self.apply(self.saved(*paths))
 
 
-def lines(found: Document) -> list[str]:
+def lines(found: PlanDocument) -> list[str]:
     """A plan in short: a line for every change, refusal and note."""
     told = [" ".join(filter(None, (c["action"], c["address"], c["target"], *_fields(c), _cause(c)))) for c in found["changes"]]
     told += [f"refused {r['gate']}" for r in found["refused"]]
@@ -136,11 +136,11 @@ def lines(found: Document) -> list[str]:
     return told
 
 
-def _cause(change: dict[str, Any]) -> str:
+def _cause(change: ChangeDocument) -> str:
     return f"({change['cause']})" if change["cause"] else ""
 
 
-def _fields(change: dict[str, Any]) -> list[str]:
+def _fields(change: ChangeDocument) -> list[str]:
     return [f"{f['path']}={f['after']!r}" for f in change["fields"]] if change["action"] in ("rename", "update") else []
 
 
@@ -209,6 +209,6 @@ def _address(written: str) -> Address:
     return Address(kind, key)
 
 
-def changes(found: Document) -> list[str]:
+def changes(found: PlanDocument) -> list[str]:
     """The changes of a plan in short, without their causes."""
     return lines({**found, "changes": [change | {"cause": None} for change in found["changes"]], "refused": [], "notes": []})

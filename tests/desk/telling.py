@@ -8,23 +8,23 @@ from typing import Any
 import pytest
 
 from reconciler.core.model.outcome import Outcome, Status
-from reconciler.core.plan.document import Document
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.errors import Invalid
 from reconciler.manifest.read import read_manifest
 from reconciler.sandbox.app import Sandbox
 from tests.desk.route import Route, changes
 
 
-def refusals(found: Document) -> list[tuple[str, str]]:
+def refusals(found: PlanDocument) -> list[tuple[str, str]]:
     """The gates of a plan with their sentences."""
     return [(refused["gate"], refused["message"]) for refused in found["refused"]]
 
 
-def gates(found: Document) -> list[str]:
+def gates(found: PlanDocument) -> list[str]:
     return [gate for gate, _ in refusals(found)]
 
 
-def notes(found: Document, topic: str) -> list[str]:
+def notes(found: PlanDocument, topic: str) -> list[str]:
     """The sentences of one topic."""
     return [note["message"] for note in found["notes"] if note["topic"] == topic]
 

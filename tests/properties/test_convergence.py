@@ -8,7 +8,7 @@ import pytest
 from hypothesis import event, given
 
 from reconciler.core.model.outcome import Outcome
-from reconciler.core.plan.document import Document
+from reconciler.core.plan.schema import PlanDocument
 from tests.desk.route import Route, changes
 from tests.properties.worlds import World, on_route, worlds
 
@@ -16,7 +16,7 @@ LINKS = ("owned", "additive", "declared", "exact")
 Subject = tuple[str, str, str | None]
 
 
-def subjects(found: Document) -> set[Subject]:
+def subjects(found: PlanDocument) -> set[Subject]:
     return {(c["action"], c["address"], c["target"]) for c in found["changes"]}
 
 
@@ -25,7 +25,7 @@ def returned(outcomes: list[Outcome]) -> set[str]:
     return {str(o.change.address) for o in outcomes if o.change.action == "unarchive" or "brought back" in o.reason}
 
 
-def carried_along(told: Route, path: Path, outcomes: list[Outcome], found: Document) -> bool:
+def carried_along(told: Route, path: Path, outcomes: list[Outcome], found: PlanDocument) -> bool:
     """Whether only links are left that contacts brought back from the archive; those are undone."""
     back = returned(outcomes)
     shown = {c["action"] for c in found["changes"]}

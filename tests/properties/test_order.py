@@ -9,16 +9,17 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.plan.schema import PlanDocument
 from tests.desk.route import Route
 from tests.properties.worlds import Doc, World, on_route, worlds
 
 SECTIONS = ("attributes", "tags", "companies", "contacts")
 
 
-def without_places(told: Route, found: Doc) -> str:
+def without_places(told: Route, found: PlanDocument) -> str:
     """The bytes of a document but for where things are written, which is the one thing that differs."""
-    found = {**found, "manifest": {"digest": found["manifest"]["digest"]}}
-    text = json.dumps(_no_source(found), indent=1)
+    bare = {**found, "manifest": {"digest": found["manifest"]["digest"]}}
+    text = json.dumps(_no_source(bare), indent=1)
     return re.sub(re.escape(str(told.folder)) + r"/\w+\.yaml(:\d+){0,2}", "PLACE", text)
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.cli.apply import _told
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.errors import ReconcilerError
 from reconciler.report import RENDERERS
 from tests.desk.route import Route
@@ -54,7 +55,7 @@ def test_a_personal_value_is_in_no_artifact(world: World, fault: str, number: in
             assert_silent(text)
 
 
-def told_of(told: Route, kept: Doc) -> list[str]:
+def told_of(told: Route, kept: PlanDocument) -> list[str]:
     """What an apply says: its outcomes as people see them, or why it ended."""
     try:
         shown = [_told(outcome, "sandbox1") for outcome in told.apply(kept)]

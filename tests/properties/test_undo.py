@@ -10,8 +10,9 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.model.outcome import Outcome
-from reconciler.core.plan.document import Document, document
+from reconciler.core.plan.document import document
 from reconciler.core.plan.saved import saved
+from reconciler.core.plan.schema import PlanDocument
 from tests.desk.route import Route
 from tests.properties.worlds import IDS, LIMITS, World, on_route, worlds
 from tests.stories.undo.back import Doc, carry_out_plan, notes, take_back, undone, workspace
@@ -24,7 +25,7 @@ def remembered(world: World) -> World:
     return replace(world, ledger=True, how={**world.how, "hide_userless": "list"})
 
 
-def lost(found: Document) -> dict[str, list[str]]:
+def lost(found: PlanDocument) -> dict[str, list[str]]:
     """What an undo says that it cannot bring back: paths by address."""
     return {address: [m.partition(":")[0] for m in messages] for address, messages in notes(found, "cannot come back").items()}
 
@@ -39,7 +40,7 @@ def deleted(outcomes: list[Outcome]) -> set[str]:
     return {str(o.change.id) for o in outcomes if o.change.action == "delete" and o.change.address.kind == "contact"}
 
 
-def assert_nobody_else_changed(found: Document, outcomes: list[Outcome]) -> None:
+def assert_nobody_else_changed(found: PlanDocument, outcomes: list[Outcome]) -> None:
     """Nobody but the run touched anything."""
     for address, messages in notes(found, "changed since").items():
         gone = all(message.endswith("that were linked to it are gone") for message in messages) and deleted(outcomes)
@@ -51,7 +52,7 @@ def met(outcomes: list[Outcome]) -> set[str]:
     return {str(o.id) for o in outcomes if o.met}
 
 
-def assert_restored(before: State, after: State, found: Document, outcomes: list[Outcome]) -> None:
+def assert_restored(before: State, after: State, found: PlanDocument, outcomes: list[Outcome]) -> None:
     said, spared = lost(found), met(outcomes) | half_done(outcomes)
     assert_nobody_else_changed(found, outcomes)
     assert {name: {} for name in before["tag"]} == after["tag"]
@@ -98,7 +99,7 @@ def test_what_was_applied_and_taken_back_is_as_it_was(world: World) -> None:
             assert_restored(before, workspace(told), back, outcomes)
 
 
-def _taken_back(told: Route) -> Document | None:
+def _taken_back(told: Route) -> PlanDocument | None:
     """The undo of the last run, once it is carried out; None where it is refused, or somebody else is in the way."""
     planned = undone(told)
     if planned.plan.refused:

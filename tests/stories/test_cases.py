@@ -40,7 +40,8 @@ def test_the_plan_is_as_told_and_a_second_one_is_empty(story: str, route: MakeRo
     found = told.document(*desired)
     assert lines(found) == (folder / "plan.txt").read_text(encoding="utf-8").splitlines()
     if (folder / "text.txt").exists():
-        assert text.render(found | {"manifest": {}}).replace(f"{told.folder}/", "") == (folder / "text.txt").read_text(encoding="utf-8")
+        found["manifest"]["paths"] = []
+        assert text.render(found).replace(f"{told.folder}/", "") == (folder / "text.txt").read_text(encoding="utf-8")
     assert not told.box.writes
     if found["refused"]:
         return

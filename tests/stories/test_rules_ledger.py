@@ -11,8 +11,8 @@ import pytest
 from reconciler.core.model.address import Address
 from reconciler.core.model.outcome import Outcome
 from reconciler.core.model.recorded import Record
-from reconciler.core.plan.document import Document
 from reconciler.core.plan.saved import Enclosed, saved
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Stale
 from reconciler.ledger.homes.home import LockLost
@@ -36,7 +36,7 @@ def record(told: Route, address: str, name: str = "default") -> Record | None:
     return told.ledger.memory(told.app_id(), name).at(Address(kind, key))
 
 
-def topics(found: Document, topic: str) -> list[str]:
+def topics(found: PlanDocument, topic: str) -> list[str]:
     return [f"{note['address']}: {note['message']}" for note in found["notes"] if note["topic"] == topic]
 
 

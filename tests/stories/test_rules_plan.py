@@ -12,8 +12,9 @@ import pytest
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.privacy import shown
-from reconciler.core.plan.document import Document, document
+from reconciler.core.plan.document import document
 from reconciler.core.plan.saved import saved
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Invalid, ReconcilerError, Refused, Stale
 from reconciler.workflow.lookup import raw_request
@@ -24,7 +25,7 @@ from tests.desk.route import Route, changes, lines
 Doc = dict[str, Any]
 
 
-def gates(found: Document) -> list[str]:
+def gates(found: PlanDocument) -> list[str]:
     return [refusal["gate"] for refusal in found["refused"]]
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.plan.document import Document
 from reconciler.core.plan.saved import saved
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Refused, Stale
 from reconciler.kinds import KINDS
@@ -36,7 +36,7 @@ def tags(told: Route) -> set[tuple[str, str]]:
     return {(doc["id"], doc["name"]) for doc in told.box.ws.store.table("tag").in_order()}
 
 
-def messages(found: Document) -> str:
+def messages(found: PlanDocument) -> str:
     return json.dumps([found["refused"], found["notes"]])
 
 

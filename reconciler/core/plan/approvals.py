@@ -12,10 +12,10 @@ from reconciler.core.model.policy import ApprovalEntry, Policy, moved, tightened
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.times import format_time
 from reconciler.core.plan.cost import reads_of
-from reconciler.core.plan.document import Document
 from reconciler.core.plan.gates import Approval, held_entries, standing, stopping
 from reconciler.core.plan.plan import Context, Plan, without_entries
 from reconciler.core.plan.saved import saved_refusals
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.errors import Refused, Usage
 
 
@@ -82,7 +82,9 @@ def over_calls(rules: Rules, calls: int) -> Iterable[Refusal]:
         yield Refusal("max-calls", f"{calls} calls, --max-calls allows {rules.max_calls}; narrow the plan with --target, or allow more")
 
 
-def check_refusals(saved: Document, manifest: Manifest, rules: Rules, now: float, loosened: Sequence[Refusal] = ()) -> tuple[Refusal, ...]:
+def check_refusals(
+    saved: PlanDocument, manifest: Manifest, rules: Rules, now: float, loosened: Sequence[Refusal] = ()
+) -> tuple[Refusal, ...]:
     """What refused a saved plan when it was made, and is not approved now. Raises Refused where no approval can lift it."""
     kept = stopping(standing(saved_refusals(saved), rules.approvals(manifest, now)), manifest.policy)
     left = (*loosened, *rules.explained(kept, manifest, now))
@@ -91,7 +93,7 @@ def check_refusals(saved: Document, manifest: Manifest, rules: Rules, now: float
     return left
 
 
-def approvals_of(saved: Document, plan: Plan, manifest: Manifest, rules: Rules, now: float) -> tuple[Approval, ...]:
+def approvals_of(saved: PlanDocument, plan: Plan, manifest: Manifest, rules: Rules, now: float) -> tuple[Approval, ...]:
     """What counts as approved: what is left of an approved plan is approved with it, but for more people than were approved."""
     approvals = rules.approvals(manifest, now)
     written = (*saved.get("approved", ()), *(r["approve"] for r in saved["refused"] if r["approve"]))

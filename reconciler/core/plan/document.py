@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import cast
 from urllib.parse import quote
 
 from reconciler.core.compare.drift import Drift
@@ -23,6 +23,17 @@ from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.times import format_time
 from reconciler.core.plan.calls import Call, Ref
 from reconciler.core.plan.plan import Plan
+from reconciler.core.plan.schema import (
+    ChangeDocument,
+    DriftDocument,
+    FieldDocument,
+    NoteDocument,
+    PlanDocument,
+    RefusalDocument,
+    SourceDocument,
+    SubjectDocument,
+    UnprovenDocument,
+)
 
 
 def list_calls(plan: Plan) -> list[str]:
@@ -39,19 +50,21 @@ def _call_line(call: Call, here: Workspace) -> str:
 
 
 FORMAT = "1.0"
-Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """How one change of a saved plan is recognised: by its action and ends as shown, and by digests of its live id and before-values,
-    and of what the thing was called that it names by an id."""
+    """How one change of a saved plan is recognised."""
 
+    # Its action, and its ends as shown.
     action: str
     address: str
     target: str | None
+    # Digests of the values before, by path.
     fields: Mapping[str, str]
+    # The digest of the live id.
     id: str | None = None
+    # The digest of what the thing was called that it names by an id.
     called: str | None = None
 
     @property
@@ -61,47 +74,60 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How a plan is shown: with personal values or without, and of which changes the origin is known."""
+    """How a plan is shown."""
 
+    # Whether with personal values.
     personal: bool = False
+    # The origins of the first changes, where they are known.
     origins: tuple[str, ...] = ()
 
 
 MASKED = View()
 
 
-def document(kinds: Kinds, plan: Plan, view: View = MASKED) -> Document:
+def document(kinds: Kinds, plan: Plan, view: View = MASKED) -> PlanDocument:
     """A plan as plain values. Personal values are masked unless the view shows them; the same plan gives the same document."""
     app_id = plan.workspace.app_id
-    found: Document = {
-        "format_version": FORMAT,
-        "workspace": {"app_id": app_id, "region": plan.workspace.region},
-        **({"run": plan.undoes} if plan.undoes else {"manifest": {"paths": list(plan.paths), "digest": plan.digest}}),
-        **({"drift": _drift(plan.drift)} if plan.drift else {}),
-        **({"held": True} if plan.held else {}),
-        "partial": plan.partial,
-        "changes": [_change(kinds[c.address.kind], c, plan, view) for c in plan.changes],
-        "summary": dict(plan.summary),
-        "people": {"losing": plan.losing.number, "exact": plan.losing.exact},
-        "cost": {
-            "calls": plan.calls,
-            "seconds": plan.seconds,
-            "routes": dict(plan.routes),
-            "slowest": plan.slowest,
-            "reads": sum(plan.reads.values()),
-        },
-        "refused": [_refusal(refusal, app_id) for refusal in plan.refused],
-        "unproven": [_unproven(note, app_id) for note in plan.unproven],
-        "waiting": len(plan.waiting),
-        "notes": [_note(note, app_id) for note in plan.notes],
-    }
+    found = cast(PlanDocument, _subject(plan))
+    found.update(
+        {
+            "partial": plan.partial,
+            "changes": [_change(kinds[c.address.kind], c, plan, view) for c in plan.changes],
+            "summary": dict(plan.summary),
+            "people": {"losing": plan.losing.number, "exact": plan.losing.exact},
+            "cost": {
+                "calls": plan.calls,
+                "seconds": plan.seconds,
+                "routes": dict(plan.routes),
+                "slowest": plan.slowest,
+                "reads": sum(plan.reads.values()),
+            },
+            "refused": [_refusal(refusal, app_id) for refusal in plan.refused],
+            "unproven": [_unproven(note, app_id) for note in plan.unproven],
+            "waiting": len(plan.waiting),
+            "notes": [_note(note, app_id) for note in plan.notes],
+        }
+    )
     for change, origin in zip(found["changes"], view.origins, strict=False):
-        change["origin"] = str(origin)
+        change["origin"] = origin
     if plan.partial:
         found["scope"] = {
             "target": [_glob(glob, plan) for glob in plan.scope.target],
             "exclude": [_glob(glob, plan) for glob in plan.scope.exclude],
         }
+    return found
+
+
+def _subject(plan: Plan) -> SubjectDocument:
+    found: SubjectDocument = {"format_version": FORMAT, "workspace": {"app_id": plan.workspace.app_id, "region": plan.workspace.region}}
+    if plan.undoes:
+        found["run"] = plan.undoes
+    else:
+        found["manifest"] = {"paths": list(plan.paths), "digest": plan.digest}
+    if plan.drift:
+        found["drift"] = _drift(plan.drift)
+    if plan.held:
+        found["held"] = True
     return found
 
 
@@ -113,34 +139,37 @@ def _glob(glob: str, plan: Plan) -> str:
     return shown(address, plan.workspace.app_id) if slash and shown(address) != str(address) else glob
 
 
-def _drift(drift: Drift) -> Document:
+def _drift(drift: Drift) -> DriftDocument:
     """How far live moved, always; of how much nothing can be said, where that is so."""
-    always = {"moved", "pending", "undeclared", "recorded"}
-    return {name: value for name, value in asdict(drift).items() if value or name in always}
+    found: DriftDocument = {
+        "moved": drift.moved,
+        "pending": drift.pending,
+        "undeclared": drift.undeclared,
+        "recorded": drift.recorded,
+    }
+    if drift.refused:
+        found["refused"] = drift.refused
+    if drift.unproven:
+        found["unproven"] = drift.unproven
+    if drift.blind:
+        found["blind"] = True
+    return found
 
 
-def _refusal(refusal: Refusal, app_id: str) -> Document:
+def _refusal(refusal: Refusal, app_id: str) -> RefusalDocument:
     entries = [shown(entry, app_id) for entry in refusal.entries]
     return {"gate": refusal.gate, "message": hidden(refusal.message, False), "approve": refusal.approve, "entries": entries}
 
 
-def _unproven(note: Note, app_id: str) -> Document:
+def _unproven(note: Note, app_id: str) -> UnprovenDocument:
     address = shown(note.address, app_id) if note.address else None
     return {"address": address, "reason": hidden(note.message, False), "until": None if note.until is None else format_time(note.until)}
 
 
-def _note(note: Note, app_id: str) -> Document:
-    source = {"file": note.mark.file, "line": note.mark.line} if note.mark else None
+def _note(note: Note, app_id: str) -> NoteDocument:
+    source: SourceDocument | None = {"file": note.mark.file, "line": note.mark.line} if note.mark else None
     address = shown(note.address, app_id) if note.address else None
     return {"topic": note.topic, "address": address, "message": hidden(note.message, False), "source": source}
-
-
-def _uses(change: Change) -> Document:
-    """Where a thing that goes or is renamed is in use; null is unknown."""
-    if not isinstance(change, ThingChange) or not change.uses:
-        return {}
-    uses = {use.where: use.number for use in change.uses}
-    return {"uses": uses, "at_least": [use.where for use in change.uses if use.least], "uncounted": list(change.uncounted)}
 
 
 # Where people look at a thing in the browser; the regional hosts are reported, not documented.
@@ -155,10 +184,10 @@ def _page(kind: Kind, change: Change, here: Workspace) -> str | None:
     return _PAGES.get(here.region, _PAGES["us"]) + kind.page.format(**ids)
 
 
-def _change(kind: Kind, change: Change, plan: Plan, view: View) -> Document:
+def _change(kind: Kind, change: Change, plan: Plan, view: View) -> ChangeDocument:
     here = plan.workspace
     name = str if view.personal else partial(shown, app_id=here.app_id)
-    return {
+    found: ChangeDocument = {
         "address": name(change.address),
         "action": change.action.value,
         "target": name(change.target) if change.target else None,
@@ -167,13 +196,19 @@ def _change(kind: Kind, change: Change, plan: Plan, view: View) -> Document:
         "source": {"file": change.mark.file, "line": change.mark.line},
         "people": change.people,
         "page": _page(kind, change, here),
-        **_uses(change),
-        **({"or": "unarchive"} if getattr(change, "returns", False) else {}),
-        **({"remark": change.remark} if change.remark else {}),
     }
+    if isinstance(change, ThingChange) and change.uses:
+        found["uses"] = {use.where: use.number for use in change.uses}
+        found["at_least"] = [use.where for use in change.uses if use.least]
+        found["uncounted"] = list(change.uncounted)
+    if isinstance(change, ThingChange) and change.returns:
+        found["or"] = "unarchive"
+    if change.remark:
+        found["remark"] = change.remark
+    return found
 
 
-def _field(kind: Kind, moved: FieldChange, plan: Plan, view: View) -> Document:
+def _field(kind: Kind, moved: FieldChange, plan: Plan, view: View) -> FieldDocument:
     before, after = moved.before, moved.after
     if (kind.name, moved.path) in plan.times:
         before, after = format_time(before), format_time(after)

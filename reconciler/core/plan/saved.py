@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from reconciler.core.compare.doubt import Doubts
 from reconciler.core.model.address import Address
@@ -17,12 +17,16 @@ from reconciler.core.model.live import Snapshot
 from reconciler.core.model.privacy import shown
 from reconciler.core.model.recorded import Disproved, LiveLink, Place
 from reconciler.core.model.refusal import Refusal
-from reconciler.core.plan.document import Document, Hold, document
+from reconciler.core.plan.document import Hold, document
 from reconciler.core.plan.order import Step
 from reconciler.core.plan.plan import Plan
+from reconciler.core.plan.schema import ChangeDocument, FieldDocument, PlanDocument, SavedDocument, ScopeDocument
+from reconciler.core.plan.scope import Scope
+
+Part = TypeVar("Part", PlanDocument, ChangeDocument, FieldDocument)
 
 
-def saved_refusals(found: Document) -> tuple[Refusal, ...]:
+def saved_refusals(found: PlanDocument) -> tuple[Refusal, ...]:
     """What a saved plan was refused for; its entries stand there as they are shown."""
     return tuple(
         Refusal(r["gate"], r["message"], r["approve"], entries=tuple(Address(*name.split("/", 1)) for name in r.get("entries", ())))
@@ -30,7 +34,13 @@ def saved_refusals(found: Document) -> tuple[Refusal, ...]:
     )
 
 
-def saved_ids(found: Document, manifest: Manifest, app_id: str) -> Mapping[Address, str]:
+def saved_scope(found: PlanDocument) -> Scope:
+    """What a saved plan is limited to."""
+    scope: ScopeDocument = found.get("scope") or {}
+    return Scope(tuple(scope.get("target", ())), tuple(scope.get("exclude", ())))
+
+
+def saved_ids(found: PlanDocument, manifest: Manifest, app_id: str) -> Mapping[Address, str]:
     """The live ids of what was as declared when the plan was made."""
     ids = found.get("as_declared") or {}
     return {address: ids[name] for address in manifest.resources if (name := shown(address, app_id)) in ids} if ids else {}
@@ -38,21 +48,21 @@ def saved_ids(found: Document, manifest: Manifest, app_id: str) -> Mapping[Addre
 
 @dataclass(frozen=True, slots=True)
 class Enclosed:
-    """What a saved plan holds beside its document. `files` are the manifest's own texts, for a plan that needs nothing beside it; such a
-    one is confidential. `found` are the live ids of what was as declared when it was planned: the base of drift for what it does not
-    touch. `doubts` is what the ledger was seen to be wrong about."""
+    """What a saved plan holds beside its document."""
 
+    # The manifest's own texts, for a plan that needs nothing beside it; such a one is confidential.
     files: Mapping[str, str] | None = None
+    # The live ids of what was as declared when it was planned: the base of drift for what it does not touch.
     found: Mapping[Address, str] = field(default_factory=dict)
+    # What the ledger was seen to be wrong about.
     doubts: Doubts = Doubts()
 
 
 NOTHING = Enclosed()
 
 
-def saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHING) -> Document:
+def saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHING) -> PlanDocument:
     """The document of a plan that can be applied: with digests of its before-values, salted, and a seal over all of it."""
-    files = enclosed.files
     found = document(kinds, plan)
     for written, change in zip(found["changes"], plan.changes, strict=True):
         # A name may pass to another thing meanwhile, which nobody decided about.
@@ -61,46 +71,54 @@ def saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHING) -> 
         for named, moved in zip(written["fields"], change.fields, strict=True):
             del named["before"], named["after"]
             named["before_digest"] = digest(salt, moved.before)
-    embedded = {"confidential": True} if files is not None else {}
-    head = {**embedded, "applicable": True, "salt": salt, "approved": list(plan.approved)}
+    head: SavedDocument = {"confidential": True} if enclosed.files is not None else {}
+    head.update({"applicable": True, "salt": salt, "approved": list(plan.approved)})
     if plan.scope.moved:
         head["moved"] = True
     if plan.scope.retry:
         head["retry"] = True
-    as_declared = {shown(address, plan.workspace.app_id): live_id for address, live_id in sorted(enclosed.found.items())}
-    disproved = [[*write.place, write.sent] for write in enclosed.doubts.disproved]
-    wrong = {"disproved": disproved, "undone": [list(link) for link in enclosed.doubts.undone]}
-    beside = {"doubts": wrong if any(wrong.values()) else None, "files": dict(files) if files is not None else None}
-    whole = {**head, **found, "as_declared": as_declared, **{key: value for key, value in beside.items() if value is not None}}
-    return {**whole, "seal": seal(whole)}
+    whole: PlanDocument = {**head, **found}
+    whole["as_declared"] = {shown(address, plan.workspace.app_id): live_id for address, live_id in sorted(enclosed.found.items())}
+    doubts = enclosed.doubts
+    if doubts.disproved or doubts.undone:
+        disproved = [(*write.place, write.sent) for write in doubts.disproved]
+        whole["doubts"] = {"disproved": disproved, "undone": list(doubts.undone)}
+    if enclosed.files is not None:
+        whole["files"] = dict(enclosed.files)
+    whole["seal"] = seal(whole)
+    return whole
 
 
-def to_look_at(found: Document) -> Document:
+# What only an apply needs of a saved plan, and of its changes.
+_FOR_APPLY = frozenset({"confidential", "salt", "files", "seal", "as_declared", "doubts", "id_digest", "name_digest", "before_digest"})
+
+
+def to_look_at(found: PlanDocument) -> PlanDocument:
     """A saved plan as one to look at: without digests, seal and embedded manifest, so that nothing can be applied from it."""
     if "applicable" not in found:
         return found
-    bare = [{**change, "fields": [_less(field, "before_digest") for field in change["fields"]]} for change in found["changes"]]
-    changes = [_less(change, "id_digest", "name_digest") for change in bare]
-    return {**_less(found, "confidential", "salt", "files", "seal", "as_declared", "doubts"), "applicable": False, "changes": changes}
+    changes: list[ChangeDocument] = [{**_bare(c), "fields": [_bare(field) for field in c["fields"]]} for c in found["changes"]]
+    return {**_bare(found), "applicable": False, "changes": changes}
 
 
-def _less(found: Document, *names: str) -> Document:
-    return {key: value for key, value in found.items() if key not in names}
+def _bare(found: Part) -> Part:
+    return cast(Part, {key: value for key, value in found.items() if key not in _FOR_APPLY})
 
 
-def doubted(found: Document) -> Doubts:
+def doubted(found: PlanDocument) -> Doubts:
     """What a saved plan says that the ledger is wrong about."""
-    wrong = found.get("doubts") or {}
-    disproved = tuple(Disproved(Place(*place), float(sent)) for *place, sent in wrong.get("disproved", ()))
-    return Doubts(disproved, tuple(LiveLink(*link) for link in wrong.get("undone", ())))
+    if "doubts" not in found:
+        return Doubts()
+    disproved = tuple(Disproved(Place(*place), float(sent)) for *place, sent in found["doubts"]["disproved"])
+    return Doubts(disproved, tuple(LiveLink(*link) for link in found["doubts"]["undone"]))
 
 
-def holds(found: Document) -> tuple[Hold, ...]:
+def holds(found: PlanDocument) -> tuple[Hold, ...]:
     """What a saved plan holds its apply to."""
     return tuple(map(_hold, found["changes"]))
 
 
-def _hold(change: Document) -> Hold:
+def _hold(change: ChangeDocument) -> Hold:
     fields = {field["path"]: field["before_digest"] for field in change["fields"]}
     return Hold(change["action"], change["address"], change["target"], fields, change.get("id_digest"), change.get("name_digest"))
 
@@ -113,7 +131,7 @@ def digest(salt: str, value: Any) -> str:
     return hashlib.sha256(f"{salt}\0{text}".encode()).hexdigest()[:32]
 
 
-def seal(found: Document) -> str:
+def seal(found: Mapping[str, Any]) -> str:
     """A digest over a whole saved plan: an edit by hand shows."""
     body = {key: value for key, value in found.items() if key != "seal"}
     return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
@@ -125,20 +143,23 @@ _LOSING = (Action.DELETE.value, Action.ARCHIVE.value, Action.DETACH.value)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is left to do of a saved plan, or why it is stale. `unmade` are planned creates that are neither done nor possible now."""
+    """What is left to do of a saved plan, or why it is stale."""
 
+    # The steps of the fresh plan that are in the saved one, by their positions.
     keep: frozenset[int]
+    # Why it is stale.
     stale: tuple[str, ...]
+    # Planned creates that are neither done nor possible now.
     unmade: tuple[Hold, ...] = ()
 
 
-def touched(found: Document) -> frozenset[str]:
+def touched(found: PlanDocument) -> frozenset[str]:
     """The addresses, as shown, that a saved plan touches."""
     ends = [change["address"] for change in found["changes"]] + [change["target"] for change in found["changes"]]
     return frozenset(end for end in ends if end)
 
 
-def hold(found: Document, steps: Sequence[Step], manifest: Manifest, live: Snapshot) -> Held:
+def hold(found: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: Snapshot) -> Held:
     """Hold the steps of a fresh comparison against a saved plan. Steps at addresses that the plan does not name are not ours to do."""
     app_id, salt = live.workspace.app_id, found["salt"]
     # What is done in two turns stands there twice.

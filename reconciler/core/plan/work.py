@@ -18,12 +18,12 @@ from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.approvals import Rules, approvals_of, over_calls, refuse
 from reconciler.core.plan.calls import Job, compile_steps
 from reconciler.core.plan.cost import reads_of
-from reconciler.core.plan.document import Document
 from reconciler.core.plan.gates import Approval, held, standing, stopping
 from reconciler.core.plan.naming import unsure
 from reconciler.core.plan.order import keep
 from reconciler.core.plan.plan import Context, Plan, without_entries
 from reconciler.core.plan.saved import Held, doubted, hold, saved_ids, saved_refusals
+from reconciler.core.plan.schema import ChangeDocument, PlanDocument
 from reconciler.core.plan.touched import subject_of
 from reconciler.errors import Stale
 
@@ -85,7 +85,7 @@ class _Parted(NamedTuple):
 
 
 def hold_work(
-    saved: Document, fresh: tuple[Plan, Comparison], whole: Manifest, rules: Rules, refused: Sequence[Refusal], context: Context
+    saved: PlanDocument, fresh: tuple[Plan, Comparison], whole: Manifest, rules: Rules, refused: Sequence[Refusal], context: Context
 ) -> Work:
     """What is left to do of a saved plan, a fresh one being what it would be now.
 
@@ -109,8 +109,8 @@ def hold_work(
 
 
 def _part(
-    saved: Document, fresh: tuple[Plan, Comparison], manifest: Manifest, approved: Sequence[Approval], context: Context
-) -> tuple[Document, Plan, _Parted]:
+    saved: PlanDocument, fresh: tuple[Plan, Comparison], manifest: Manifest, approved: Sequence[Approval], context: Context
+) -> tuple[PlanDocument, Plan, _Parted]:
     """A saved plan and a fresh one without what is refused for single entries, then or now, where the policy holds only that."""
     (plan, case), app_id = fresh, fresh[1].live.workspace.app_id
     now = held(standing(plan.refused, approved), manifest.policy)
@@ -123,7 +123,7 @@ def _part(
         return saved, plan, _Parted()
     rest = without_entries(case, plan, lambda address: shown(address, app_id) in names, context.version)
     out = {subject_of(change, app_id) for change in plan.changes} - {subject_of(change, app_id) for change in rest.changes}
-    left, kept = list[Document](), list[Document]()
+    left, kept = list[ChangeDocument](), list[ChangeDocument]()
     for change in saved["changes"]:
         ends = change["address"], change["target"]
         (kept if names.isdisjoint(ends) and (change["action"], *ends) not in out else left).append(change)
@@ -131,7 +131,7 @@ def _part(
     return {**saved, "changes": kept}, rest, _Parted(refused, tuple(f"{c['action']} {c['address']}" for c in left))
 
 
-def _compile(saved: Document, fresh: tuple[Plan, Comparison], whole: Manifest, rules: Rules, held: Held, context: Context) -> Work:
+def _compile(saved: PlanDocument, fresh: tuple[Plan, Comparison], whole: Manifest, rules: Rules, held: Held, context: Context) -> Work:
     """The steps that are left, as calls. Raises Refused (3) where these are more than the rules allow."""
     plan, case = fresh
     steps = keep(plan.steps, held.keep)
@@ -145,7 +145,7 @@ def _compile(saved: Document, fresh: tuple[Plan, Comparison], whole: Manifest, r
     return Work(planned, jobs, whole, unmade, saved.get("seal", ""), {**natural, **case.live.pairs})
 
 
-def _unproven(saved: Document, plan: Plan, case: Comparison, whole: Manifest) -> tuple[Note, ...]:
+def _unproven(saved: PlanDocument, plan: Plan, case: Comparison, whole: Manifest) -> tuple[Note, ...]:
     """What is unproven beside a saved plan: what is so now, and what was so when it was made and is not as declared since."""
     app_id = case.live.workspace.app_id
     now = {shown(note.address, app_id): note for note in plan.unproven if note.address}
@@ -153,7 +153,7 @@ def _unproven(saved: Document, plan: Plan, case: Comparison, whole: Manifest) ->
     done = {shown(address, app_id) for address in (*as_declared(case), *gone)}
     names = {shown(address, app_id): address for address in whole.resources}
     then = [u for u in saved.get("unproven", ()) if u["address"] not in now and u["address"] not in done]
-    kept = tuple(Note("unproven", u["reason"], names.get(u["address"]), held=True) for u in then)
+    kept = tuple(Note("unproven", u["reason"], names.get(u["address"] or ""), held=True) for u in then)
     return (*now.values(), *kept)
 
 

@@ -12,8 +12,9 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.paths import personal_path
 from reconciler.core.model.policy import Limits
 from reconciler.core.model.privacy import MAIL
-from reconciler.core.plan.document import Document
 from reconciler.core.undo.preimage import FORMAT, HIDDEN, Deed, End, Held, Moved, Preimage
+
+Document = dict[str, Any]
 
 
 # ── as documents ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -21,7 +21,7 @@ from reconciler.core.model.privacy import shown
 from reconciler.core.model.recorded import Ownership, Recorded, Thing
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.spelling import spelled
-from reconciler.core.plan.document import Document
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.undo.facts import DoneDeed, Fate, declared
 from reconciler.core.undo.preimage import HIDDEN, Deed, End, Moved, Preimage
 from reconciler.errors import Mark
@@ -35,7 +35,7 @@ def name_change(change: Change, live: Snapshot) -> Change:
     return replace(change, remark=f"{shown(thing.address, live.workspace.app_id)} now")
 
 
-def moved_since(found: Document, skipped: Set[Place], app_id: str) -> list[str]:
+def moved_since(found: PlanDocument, skipped: Set[Place], app_id: str) -> list[str]:
     """The planned changes at places that changed since."""
     places = {(shown(address, app_id), path) for address, path in skipped}
     return [

@@ -15,9 +15,9 @@ import pytest
 
 from reconciler.core.model.outcome import Outcome
 from reconciler.core.plan.approvals import NO_RULES, Rules
-from reconciler.core.plan.document import Document
 from reconciler.core.plan.gates import Approval
 from reconciler.core.plan.saved import saved, seal
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.errors import Invalid, Refused
 from reconciler.manifest.read import read_manifest
 from reconciler.sandbox.app import Sandbox
@@ -58,18 +58,18 @@ class Killed(BaseException):
     """The process is gone: nothing catches this."""
 
 
-def approving(found: Document) -> Rules:
-    words = {refusal["approve"] for refusal in found["refused"]} | set(found["approved"])
+def approving(found: PlanDocument) -> Rules:
+    words = {str(refusal["approve"]) for refusal in found["refused"]} | set(found["approved"])
     return Rules(given=tuple(Approval(word.partition(":")[0], int(word.partition(":")[2])) for word in words))
 
 
-def apply(told: Route, found: Document, rules: Rules) -> list[Outcome]:
+def apply(told: Route, found: PlanDocument, rules: Rules) -> list[Outcome]:
     manifest = planned_manifest(found)
     with told.session() as session:
         return list(carry_out(session, prepare(session, found, manifest, rules), threading.Event()))
 
 
-def plan(told: Route, path: Path, rules: Rules = NO_RULES) -> Document:
+def plan(told: Route, path: Path, rules: Rules = NO_RULES) -> PlanDocument:
     with told.session() as session:
         planned = propose(session, read_manifest([str(path)]), rules=rules)
     return saved(told.kinds, planned.plan, "salt")
@@ -228,21 +228,21 @@ def test_an_edit_anywhere_is_refused(bench: Bench) -> None:
     assert bench.writes == []
 
 
-def without_digests(found: Document) -> None:
+def without_digests(found: dict[str, Any]) -> None:
     for field in (field for change in found["changes"] for field in change["fields"]):
         field.pop("before_digest", None)
 
 
-def with_values(found: Document) -> None:
+def with_values(found: dict[str, Any]) -> None:
     for change in found["changes"]:
         change["fields"] = [{"path": f["path"], "before": None, "after": 1, "cause": None} for f in change["fields"]]
 
 
-def names(*paths: object) -> Callable[[Document], object]:
+def names(*paths: object) -> Callable[[dict[str, Any]], object]:
     return lambda found: found["manifest"].update(paths=list(paths))
 
 
-ODD: tuple[Callable[[Document], object], ...] = (
+ODD: tuple[Callable[[dict[str, Any]], object], ...] = (
     without_digests,
     lambda found: found.pop("notes"),
     lambda found: found.update(files=None),
@@ -270,7 +270,7 @@ ODD: tuple[Callable[[Document], object], ...] = (
 
 
 @pytest.mark.parametrize("edit", ODD)
-def test_a_plan_that_was_sealed_anew_without_what_it_needs_is_no_plan(edit: Callable[[Document], object], bench: Bench) -> None:
+def test_a_plan_that_was_sealed_anew_without_what_it_needs_is_no_plan(edit: Callable[[dict[str, Any]], object], bench: Bench) -> None:
     """Somebody else's program may write one, seal and all: it is refused in a sentence, never an internal error."""
     bench.seed(companies=[{"company_id": "6", "name": "Red"}])
     assert bench.plan(m="companies: [{company_id: '6', name: Blue}]\n") == 2

@@ -8,8 +8,9 @@ from typing import Any
 
 from reconciler.core.model.outcome import Outcome
 from reconciler.core.plan.approvals import NO_RULES, Rules
-from reconciler.core.plan.document import Document, document
+from reconciler.core.plan.document import document
 from reconciler.core.plan.saved import saved
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.work import Proposal
 from reconciler.workflow.apply import carry_out
 from reconciler.workflow.undo import prepare_undo, propose_undo, run_meant
@@ -37,12 +38,12 @@ def undone(told: Route, run: str = "last", rules: Rules = NO_RULES) -> Proposal:
         return propose_undo(session, run_meant(session, run, None), rules)
 
 
-def told_of(told: Route, run: str = "last") -> Document:
+def told_of(told: Route, run: str = "last") -> PlanDocument:
     """That plan as its document."""
     return document(told.kinds, undone(told, run).plan)
 
 
-def undo_plan(told: Route, run: str = "last") -> Document:
+def undo_plan(told: Route, run: str = "last") -> PlanDocument:
     """That plan as a file holds it."""
     return saved(told.kinds, undone(told, run).plan, "salt")
 
@@ -54,7 +55,7 @@ def run(told: Route, **manifest: Any) -> str:
     return runs(told)[0]
 
 
-def carry_out_plan(told: Route, found: Document, rules: Rules = NO_RULES) -> list[Outcome]:
+def carry_out_plan(told: Route, found: PlanDocument, rules: Rules = NO_RULES) -> list[Outcome]:
     told.clock.now += 60
     with told.session() as session:
         return list(carry_out(session, prepare_undo(session, found, rules), threading.Event()))
@@ -70,7 +71,7 @@ def runs(told: Route) -> list[str]:
     return [run.run for run in told.ledger.runs()]
 
 
-def notes(found: Document, topic: str) -> dict[str, list[str]]:
+def notes(found: PlanDocument, topic: str) -> dict[str, list[str]]:
     """What is noted on one topic, by address."""
     by_address: dict[str, list[str]] = {}
     for note in found["notes"]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.plan.approvals import NO_RULES, Rules, parse_approval
-from reconciler.core.plan.document import Document
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.errors import Invalid, Refused
 from reconciler.ledger.ledger import Ledger
 from tests.conftest import MakeRoute
@@ -53,7 +53,7 @@ class Team:
             self.told.clock.now += 60
             yield self.told
 
-    def apply(self, folder: Path, text: str, *approve: str) -> Document:
+    def apply(self, folder: Path, text: str, *approve: str) -> PlanDocument:
         """Plan and apply what a folder declares. Raises Refused."""
         with self.at(folder) as told:
             path, told.rules = told.manifest(text), Rules(given=tuple(map(parse_approval, approve)))
@@ -62,7 +62,7 @@ class Team:
             told.rules = NO_RULES
         return found
 
-    def plan(self, folder: Path, text: str) -> Document:
+    def plan(self, folder: Path, text: str) -> PlanDocument:
         with self.at(folder) as told:
             return told.document(told.manifest(text))
 
@@ -75,7 +75,7 @@ def team(route: MakeRoute, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, post
     return Team(route(SEED), tmp_path, monkeypatch, postgres.database())
 
 
-def gates(found: Document) -> list[str]:
+def gates(found: PlanDocument) -> list[str]:
     return [refusal["gate"] for refusal in found["refused"]]
 
 
@@ -118,7 +118,7 @@ def test_a_name_that_comes_from_elsewhere_is_refused_until_somebody_approves(tea
     with pytest.raises(Refused):
         team.apply(new, ONE)
     assert changes(team.plan(old, ONE)) == GOING
-    assert changes(team.apply(new, ONE, refusal["approve"])) == GOING
+    assert changes(team.apply(new, ONE, str(refusal["approve"]))) == GOING
     assert gates(team.plan(new, ONE)) == []
     assert gates(team.plan(old, ONE)) == ["origin"]
 
@@ -128,7 +128,7 @@ def test_what_was_left_for_later_by_the_repository_that_moved_still_goes(team: T
     team.apply(old, text)
     new = team.repository("new", "https://git.example/acme/new", "two")
     keep = "name: growth\npolicy: {links: additive}\ntags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n"
-    team.apply(new, keep, team.plan(new, keep)["refused"][0]["approve"])
+    team.apply(new, keep, str(team.plan(new, keep)["refused"][0]["approve"]))
     assert changes(team.plan(new, ONE)) == GOING
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.core.model.address import Address
 from reconciler.core.plan.approvals import NO_RULES, Rules, parse_approval
-from reconciler.core.plan.document import Document
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.ledger.ledger import Ledger
 from reconciler.workflow.adopt import judge, seek_named, take_in
 from reconciler.workflow.lookup import raw_answers, raw_request
@@ -55,7 +55,7 @@ def touch(told: Route) -> None:
     by_hand(told, "POST", f"/contacts/{contact}/tags", {"id": tag})
 
 
-def touched(found: Document) -> list[str]:
+def touched(found: PlanDocument) -> list[str]:
     return [note["message"] for note in found["notes"] if note["topic"] == "touched since"]
 
 

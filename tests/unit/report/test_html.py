@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.plan.document import Document
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.report import text
 from reconciler.report.html import render
 from tests.desk.soak import times
@@ -58,7 +58,7 @@ class Page(HTMLParser):
             self.bodies[self.open[-1]] = self.bodies.get(self.open[-1], "") + data
 
 
-def assert_sound(html: str, plan: Document) -> Page:
+def assert_sound(html: str, plan: PlanDocument) -> Page:
     """As many changes as planned, our script and no other, nothing loaded, links to Intercom alone."""
     page = Page(html)
     assert len(page.changes) == len(plan["changes"])

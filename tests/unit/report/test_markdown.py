@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from reconciler.core.plan.document import Document
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.report.markdown import LONGEST, MARKER, prose, render
 from tests.desk.soak import times
 from tests.unit.report.big import HOSTILE, PAGE, a_hostile_plan, a_large_plan
@@ -264,5 +264,5 @@ def test_no_text_anywhere_breaks_it(text: str) -> None:
 
 
 def test_changes_stay_in_the_order_of_the_plan() -> None:
-    plan: Document = a_plan(a_change("create", "tag/z"), a_change("create", "tag/a"), a_change("create", "company/1"))
+    plan: PlanDocument = a_plan(a_change("create", "tag/z"), a_change("create", "tag/a"), a_change("create", "company/1"))
     assert re.findall(r"create    (\S+)", render(plan)) == ["tag/z", "tag/a", "company/1"]

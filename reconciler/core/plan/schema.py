@@ -1,0 +1,247 @@
+"""The keys of a plan as a JSON document, and whether what a file holds is one."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any, NotRequired, TypeGuard
+
+from pydantic import ConfigDict, Strict, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+
+class WorkspaceDocument(TypedDict):
+    """The workspace that a plan is for."""
+
+    app_id: str
+    # us, eu or au.
+    region: str
+
+
+class ManifestDocument(TypedDict):
+    """The manifest that a plan is of."""
+
+    paths: list[str]
+    # Of what was loaded, not of the bytes.
+    digest: str
+
+
+class DriftDocument(TypedDict):
+    """How far live moved away from what was applied."""
+
+    # Changes that put it right.
+    moved: int
+    # Changes that were never applied.
+    pending: int
+    # Live things that nobody declares.
+    undeclared: int
+    # Whether an apply is on record.
+    recorded: bool
+    # Entries of which nothing can be said.
+    refused: NotRequired[int]
+    unproven: NotRequired[int]
+    # Whether that is so of all of them.
+    blind: NotRequired[bool]
+
+
+class SourceDocument(TypedDict):
+    """Where something is declared."""
+
+    file: str | None
+    line: int | None
+
+
+class FieldDocument(TypedDict):
+    """One field that a change sets. In a plan that can be applied it has no values."""
+
+    path: str
+    # Masked where they are personal.
+    before: NotRequired[Any]
+    after: NotRequired[Any]
+    # Why it is needed; null where nothing is on record.
+    cause: str | None
+    # The salted digest of the value before.
+    before_digest: NotRequired[str]
+
+
+# A keyword of Python: such a key cannot stand in a class.
+_Either = TypedDict("_Either", {"or": NotRequired[str]})
+
+
+class ChangeDocument(_Either):
+    """One change; `or` says what a create may turn out to be."""
+
+    # The thing; of a link its source.
+    address: str
+    action: str
+    # The other end of a link.
+    target: str | None
+    # The gravest cause of its fields.
+    cause: str | None
+    fields: list[FieldDocument]
+    source: SourceDocument | None
+    # How many people it touches; null where nobody knows.
+    people: int | None
+    # Where to see the live thing in Intercom.
+    page: NotRequired[str | None]
+    # How often the thing is used, by where; null where nobody can count it.
+    uses: NotRequired[dict[str, int | None]]
+    # Which of these counts are minima.
+    at_least: NotRequired[list[str]]
+    # Where it may be used too, and nobody can count.
+    uncounted: NotRequired[list[str]]
+    # What else to know of it.
+    remark: NotRequired[str]
+    # With `--base`: where it comes from.
+    origin: NotRequired[str]
+    # The salted digests of the live id, and of what the thing was called that is named by an id.
+    id_digest: NotRequired[str | None]
+    name_digest: NotRequired[str | None]
+
+
+class PeopleDocument(TypedDict):
+    """How many people lose a tag, a company or themselves."""
+
+    losing: int
+    # Whether it is exactly that many, or at most.
+    exact: bool
+
+
+class CostDocument(TypedDict):
+    """What the plan costs."""
+
+    # Calls to Intercom, the reads among them.
+    calls: int
+    seconds: float
+    # How often each route is called.
+    routes: NotRequired[dict[str, int]]
+    # The action that takes longest.
+    slowest: NotRequired[str | None]
+    reads: NotRequired[int]
+
+
+class RefusalDocument(TypedDict):
+    """Why the plan is refused, or a part of it."""
+
+    gate: str
+    message: str
+    # What to give to `--approve`; null where no approval helps.
+    approve: NotRequired[str | None]
+    # The entries concerned; none where the whole plan is.
+    entries: NotRequired[list[str]]
+
+
+class UnprovenDocument(TypedDict):
+    """What was sent and never answered, or is declared and cannot be done now."""
+
+    address: str | None
+    reason: str
+    # When to try again.
+    until: str | None
+
+
+class NoteDocument(TypedDict):
+    """Something to know of the plan."""
+
+    topic: str
+    address: str | None
+    message: str
+    source: SourceDocument | None
+
+
+class ScopeDocument(TypedDict):
+    """What a partial plan is limited to."""
+
+    target: NotRequired[list[str]]
+    exclude: NotRequired[list[str]]
+
+
+class DoubtsDocument(TypedDict):
+    """What the ledger was seen to be wrong about. JSON has lists where these are tuples."""
+
+    # Writes that are known not to be done: the place, and when they were sent.
+    disproved: list[Annotated[tuple[str, str, str, float], Strict(False)]]
+    # Links that we made and somebody took away: a LiveLink each.
+    undone: list[Annotated[tuple[str, str, str, str], Strict(False)]]
+
+
+class SavedDocument(TypedDict):
+    """What a plan that can be applied begins with."""
+
+    # Whether it holds the manifest's texts.
+    confidential: NotRequired[bool]
+    # Whether it can be applied: false in one that was saved and is shown.
+    applicable: NotRequired[bool]
+    # Of the digests.
+    salt: NotRequired[str]
+    # The approvals that it was made under.
+    approved: NotRequired[list[str]]
+    # Whether it is of what moved alone.
+    moved: NotRequired[bool]
+    # Whether what Intercom did not take is tried again.
+    retry: NotRequired[bool]
+
+
+class SubjectDocument(TypedDict):
+    """What a plan is of."""
+
+    # The version of this format.
+    format_version: str
+    workspace: WorkspaceDocument
+    # The run that it takes back, instead of a manifest.
+    run: NotRequired[str]
+    manifest: NotRequired[ManifestDocument]
+    # Of `drift` alone.
+    drift: NotRequired[DriftDocument]
+    # Whether refused entries are left out, and the rest is applied.
+    held: NotRequired[bool]
+
+
+# Strict, as are all parts of it: a number is no text, and no other way round.
+@with_config(ConfigDict(strict=True))
+class PlanDocument(SavedDocument, SubjectDocument):
+    """A plan."""
+
+    # Whether `--target` or `--exclude` narrowed it.
+    partial: NotRequired[bool]
+    # In the order in which they are carried out.
+    changes: list[ChangeDocument]
+    # How many changes each action has.
+    summary: dict[str, int]
+    people: NotRequired[PeopleDocument]
+    cost: CostDocument
+    refused: list[RefusalDocument]
+    unproven: NotRequired[list[UnprovenDocument]]
+    # How much was done that Intercom does not show yet.
+    waiting: NotRequired[int]
+    notes: list[NoteDocument]
+    scope: NotRequired[ScopeDocument]
+    # With `--calls`: the HTTP calls.
+    calls: NotRequired[list[str]]
+    # The live ids of what was as declared when it was made, by address.
+    as_declared: NotRequired[dict[str, str]]
+    doubts: NotRequired[DoubtsDocument]
+    # The manifest's own texts, by path.
+    files: NotRequired[dict[str, str]]
+    # A digest over all of it: an edit by hand shows.
+    seal: NotRequired[str]
+
+
+@cache
+def _adapter() -> TypeAdapter[PlanDocument]:
+    # Only who reads a plan file waits for it to be built.
+    return TypeAdapter(PlanDocument)
+
+
+def is_plan(value: Any) -> TypeGuard[PlanDocument]:
+    """Whether a value from a JSON file is a plan. It names a manifest or a run, and one that can be applied holds digests, no values."""
+    try:
+        _adapter().validate_python(value)
+    except ValidationError:
+        return False
+    applicable, manifest, run = value.get("applicable"), value.get("manifest"), value.get("run")
+    fields: list[FieldDocument] = [field for change in value["changes"] for field in change["fields"]]
+    bare = [field for field in fields if field.keys() <= {"path", "cause", "before_digest"}]
+    if applicable and not (value.get("salt") and len(bare) == len(fields) and all(field.get("before_digest") for field in fields)):
+        return False
+    named = run or (manifest and (manifest["paths"] or not applicable))
+    return bool(named) and all({"before", "after"} <= field.keys() for field in fields if field not in bare)
