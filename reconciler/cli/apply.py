@@ -9,15 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
 from reconciler.cli.connection import connected
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice, locked
-from reconciler.cli.options import PATHS, Intercom, intercom_options, lock_options, ruled, scoped
-from reconciler.cli.output import in_folder, left_open, make, render
+from reconciler.cli.options import FILE, PATHS, Intercom, RuleOptions, gathered, in_folder, intercom_options, lock_options, ruled, scoped
+from reconciler.cli.output import left_open, make, render
 from reconciler.cli.running import DECLINED, Stop, agreed, annotate, stoppable
 from reconciler.core.model.change import Change
 from reconciler.core.model.live import WAITING
@@ -29,7 +28,7 @@ from reconciler.core.plan.saved import Enclosed, saved
 from reconciler.core.plan.scope import Scope
 from reconciler.core.plan.work import Work, refuse_whole
 from reconciler.errors import Incomplete, ReconcilerError, Usage
-from reconciler.manifest.read import read_manifest, read_rules
+from reconciler.manifest.read import read_manifest
 from reconciler.report import outcomes
 from reconciler.report.events import Events
 from reconciler.report.progress import Progress, progress
@@ -41,16 +40,31 @@ from reconciler.workflow.session import Session, watched
 from reconciler.workflow.undo import prepare_undo
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What an apply is to work on, and under which rules."""
+
+    intercom: Intercom
+    memory: LedgerChoice
+    scope: Scope
+    rules: RuleOptions
+    # Whether nobody is asked.
+    auto_approve: bool
+    # What is no success either.
+    fail_on: tuple[str, ...]
+
+
 @click.command(cls=Verb)
 @PATHS
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
-@click.option("--events", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write what happens, one JSON a line.")
+@click.option("--events", type=FILE, callback=in_folder, metavar="FILE", help="Write what happens, one JSON a line.")
 @click.option("--fail-on", multiple=True, type=click.Choice([WAITING]), help="Exit code 5 also if something only waits for Intercom.")
 @scoped
 @ruled
 @lock_options
 @intercom_options
-def apply(paths: tuple[str, ...], auto_approve: bool, events: Path | None, **how: Any) -> int:
+@gathered(rules=RuleOptions, scope=Scope, wanted=Wanted)
+def apply(paths: tuple[str, ...], events: Path | None, wanted: Wanted) -> int:
     """Carry out a saved plan exactly, or plan, show, ask and carry out.
 
     \b
@@ -58,15 +72,13 @@ def apply(paths: tuple[str, ...], auto_approve: bool, events: Path | None, **how
       reconciler apply plan.json
       reconciler apply intercom/ --auto-approve
     """
-    rules = read_rules(how["policy"], how["approve"], how["max_calls"])
-    scope = Scope(how["target"], how["exclude"], retry=how["retry"])
-    wanted = Wanted(how["intercom"], how["memory"], scope, rules, auto_approve, bool(how["fail_on"]))
+    rules = wanted.rules.read()
     wanted.memory.check_pipeline()
     with _events(events) as told:
         if len(paths) == 1 and not Path(paths[0]).is_dir() and not paths[0].endswith((".yaml", ".yml")):
-            code = _apply_saved(Path(paths[0]), wanted, told)
+            code = _apply_saved(Path(paths[0]), wanted, rules, told)
         else:
-            code = _apply_manifest(paths, wanted, told)
+            code = _apply_manifest(paths, wanted, rules, told)
         try:
             told.check()
         except ReconcilerError as failure:
@@ -80,45 +92,31 @@ def _events(path: Path | None) -> Iterator[Events]:
     if path is None:
         yield Events(None)
         return
-    in_folder("--events", path)
     with path.open("w", encoding="utf-8", errors="backslashreplace") as stream:
         yield Events(stream)
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What an apply is to work on, and under which rules."""
-
-    intercom: Intercom
-    memory: LedgerChoice
-    scope: Scope
-    rules: Rules
-    auto_approve: bool
-    # Whether what only waits is no success either.
-    strict: bool = False
-
-
-def _apply_saved(path: Path, wanted: Wanted, events: Events) -> int:
+def _apply_saved(path: Path, wanted: Wanted, rules: Rules, events: Events) -> int:
     if not wanted.scope.whole or wanted.scope.retry:
         raise Usage("a saved plan is applied whole, as it is; give --target, --exclude and --retry-ineffective to `plan`")
     found = applicable(read_plan(path), path)
-    held = partial(prepare_undo, found=found, rules=wanted.rules)
+    held = partial(prepare_undo, found=found, rules=rules)
     if "run" not in found:
         manifest = planned_manifest(found)
         wanted.memory.check_name(manifest)
-        held = partial(prepare, saved=found, manifest=manifest, rules=wanted.rules)
+        held = partial(prepare, saved=found, manifest=manifest, rules=rules)
     pin = planned_pin(found)
     with connected(wanted.intercom, pin, writes=True, memory=wanted.memory) as session, locked(session, wanted.memory):
         with progress(sys.stderr, label="reading") as bar:
             work = held(watched(session, lambda what: bar.advance(label=what)))
-        return _carry_out(session, work, events, wanted.strict)
+        return _carry_out(session, work, events, bool(wanted.fail_on))
 
 
-def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, events: Events) -> int:
+def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, rules: Rules, events: Events) -> int:
     if not wanted.auto_approve and not (sys.stdin and sys.stdin.isatty()):
         raise Usage("there is no terminal to ask at; use --auto-approve, or save a plan and apply that")
     manifest = read_manifest(paths)
-    planned = make(manifest, wanted.intercom, wanted.memory, wanted.scope, wanted.rules)
+    planned = make(manifest, wanted.intercom, wanted.memory, wanted.scope, rules)
     render(document_of(planned.plan), "text")
     refuse_whole(planned)
     if planned.plan.steps and not wanted.auto_approve and not agreed("Apply this plan?"):
@@ -128,9 +126,9 @@ def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, events: Events) -> i
         # Without a change there is still something to remember: what was found as declared.
         if planned.plan.steps or session.ledger:
             found = saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found, doubts=planned.doubts))
-            return _carry_out(session, prepare(session, found, manifest, wanted.rules), events, wanted.strict)
+            return _carry_out(session, prepare(session, found, manifest, rules), events, bool(wanted.fail_on))
     annotate(left_open(planned.plan))
-    late = wanted.strict and planned.plan.waiting
+    late = bool(wanted.fail_on) and planned.plan.waiting
     return Incomplete.exit_code if planned.plan.refused or planned.plan.unproven or late else 0
 
 
@@ -168,8 +166,7 @@ class _Show:
             except Incomplete as error:
                 self.unrecorded = error
         for change in work.unmade:
-            action, _, address = change.partition(" ")
-            self.told.append(outcomes.Outcome(action, address, None, Status.SKIPPED, "held back; plan again to see why"))
+            self.told.append(outcomes.Outcome(change.action, change.address, None, Status.SKIPPED, "held back; plan again to see why"))
             self.events.ended(self.told[-1])
 
     def _started(self, change: Change) -> None:

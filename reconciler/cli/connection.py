@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, memory: LedgerChoice | None = None, **rest: Any) -> Iterator[Session]:
+def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, memory: LedgerChoice | None = None) -> Iterator[Session]:
     """A session with the workspace that is meant; closed afterwards. `memory` is the ledger to use, if any; `writes` makes one where
     there is none yet."""
     from reconciler.cli.tokens import credential, named
@@ -35,7 +36,7 @@ def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, memory: Ledg
     with named(found.source), opened(intercom, found.token, region, writes=writes) as client:
         ledger = memory.open(create=writes) if memory else None
         try:
-            yield connect(client, ledger, who=whoever(), images=memory.images() if memory else None, **rest)
+            yield replace(connect(client, ledger), who=whoever(), images=memory.images() if memory else None)
         finally:
             if ledger:
                 ledger.close()
@@ -47,15 +48,14 @@ def opened(intercom: Intercom, token: Token | None, region: str | None, *, write
     from reconciler.intercom.http.client import Client
     from reconciler.intercom.http.host import REGIONS
 
-    how: dict[str, Any] = {"version": intercom.api_version, "share": intercom.share, "stop": Stop(), "notice": Terminal(sys.stderr).say}
-    if intercom.sandbox:
-        from reconciler.intercom.http.wsgi import WsgiAdapter
+    with ExitStack() as stack:
+        url, adapter = intercom.base_url or REGIONS[region or "us"], None
+        if intercom.sandbox:
+            from reconciler.intercom.http.wsgi import WsgiAdapter
 
-        with _sandbox(writes) as box, Client("http://127.0.0.1", token, adapter=WsgiAdapter(box), **how) as client:
-            yield client
-        return
-    with Client(intercom.base_url or REGIONS[region or "us"], token, **how) as client:
-        yield client
+            url, adapter = "http://127.0.0.1", WsgiAdapter(stack.enter_context(_sandbox(writes)))
+        say, version = Terminal(sys.stderr).say, intercom.api_version
+        yield stack.enter_context(Client(url, token, version=version, adapter=adapter, share=intercom.share, stop=Stop(), notice=say))
 
 
 @contextmanager

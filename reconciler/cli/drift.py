@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import click
 
+from reconciler.cli import options
 from reconciler.cli.help import Verb
-from reconciler.cli.options import FORMAT, PATHS, POLICY, REPORTS, intercom_options, ledger_options
-from reconciler.cli.output import in_folder, leave, left_open, make, refusals, wanted_reports
+from reconciler.cli.ledger_choice import LedgerChoice
+from reconciler.cli.options import Intercom, OutputOptions, RuleOptions
+from reconciler.cli.output import leave, left_open, make, refusals
 from reconciler.cli.running import annotate
 from reconciler.core.model.live import WAITING
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Usage
-from reconciler.manifest.read import read_manifest, read_rules
+from reconciler.manifest.read import read_manifest
 
 
 @click.command(cls=Verb)
-@PATHS
-@FORMAT
-@REPORTS
+@options.PATHS
+@options.FORMAT
+@options.REPORTS
 @click.option("--fix", is_flag=True, help="Save the plan that puts it right, with -o.")
-@click.option("-o", "out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Where --fix saves it, for `apply FILE`.")
+@click.option("-o", "out", type=options.FILE, callback=options.in_folder, metavar="FILE", help="Where --fix saves it, for `apply FILE`.")
 @click.option("--fail-on", multiple=True, type=click.Choice([WAITING]), help="Exit code 2 also if something only waits for Intercom.")
-@POLICY
-@ledger_options
-@intercom_options
+@options.POLICY
+@options.ledger_options
+@options.intercom_options
+@options.gathered(output=OutputOptions, rules=RuleOptions)
 def drift(
-    paths: tuple[str, ...], form: str, reports: tuple[str, ...], fix: bool, out: Path | None, fail_on: tuple[str, ...], **how: Any
+    paths: tuple[str, ...],
+    output: OutputOptions,
+    fix: bool,
+    fail_on: tuple[str, ...],
+    rules: RuleOptions,
+    memory: LedgerChoice,
+    intercom: Intercom,
 ) -> int:
     """What moved in Intercom since we applied. Reads only; exit code 2 when something did, or nothing can be said of some entries.
 
@@ -41,16 +48,13 @@ def drift(
       reconciler drift intercom/
       reconciler drift intercom/ --fix -o fix.json
     """
-    if fix is not (out is not None):
+    if fix is not (output.out is not None):
         raise Usage("--fix and -o belong together: drift PATH --fix -o FILE")
-    if out:
-        in_folder("-o", out)
-    wanted = wanted_reports(form, out, reports)
     manifest = read_manifest(paths)
     # Without the ledger of a team nobody can say what drifted: that is an error, and no difference.
-    memory = replace(how["memory"], must=True)
-    planned = make(manifest, how["intercom"], memory, Scope(moved=True), read_rules(how["policy"], (), None))
-    leave(planned, wanted, ())
+    memory = replace(memory, must=True)
+    planned = make(manifest, intercom, memory, Scope(moved=True), rules.read())
+    leave(planned, output)
     annotate([*refusals(planned), *left_open(planned.plan)])
     seen = planned.plan.drift
     assert seen

@@ -6,17 +6,17 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli import options
 from reconciler.cli.completion import runs
 from reconciler.cli.connection import connected, name_in_folder, pin_of_folder, refuse_other
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice, locked, say_taken_over
-from reconciler.cli.lookup import pinned
-from reconciler.cli.options import APP_ID, NAME, Intercom, intercom_options, ledger_options, lock_options
+from reconciler.cli.options import Intercom, WorkspaceOptions
 from reconciler.cli.running import DECLINED, agreed, whoever
 from reconciler.core.model.address import Address
 from reconciler.core.model.live import Workspace
@@ -37,16 +37,25 @@ if TYPE_CHECKING:
     from reconciler.ledger.ledger import Ledger
 
 
+@dataclass(frozen=True)
+class OwnerOptions(WorkspaceOptions):
+    """Whose a thing becomes, and in which workspace."""
+
+    # The name of a manifest.
+    name: str | None
+
+
 @click.command(cls=Verb)
 @click.argument("what", metavar="ADDRESS... | --all PATH...", nargs=-1, required=True)
 @click.option("--all", "everything", is_flag=True, help="All that these files and folders declare and that is live.")
 @click.option("--auto-approve", is_flag=True, help="Do not ask; only --all does.")
-@NAME
-@pinned
-@lock_options
-@intercom_options
+@options.NAME
+@options.pinned
+@options.lock_options
+@options.intercom_options
+@options.gathered(whose=OwnerOptions)
 def adopt(
-    what: tuple[str, ...], everything: bool, auto_approve: bool, memory: LedgerChoice, intercom: Intercom, **whose: str | None
+    what: tuple[str, ...], everything: bool, auto_approve: bool, memory: LedgerChoice, intercom: Intercom, whose: OwnerOptions
 ) -> int:
     """Take live things into the ledger as ours; nothing is changed in Intercom.
 
@@ -60,14 +69,14 @@ def adopt(
       reconciler adopt --all intercom/
     """
     memory.needed("adopt")
-    if everything and any(whose.values()):
+    if everything and any(astuple(whose)):
         raise Usage("adopt --all takes name and workspace from the manifest; leave --name, --region and --app-id out")
     if everything and not auto_approve and not (sys.stdin and sys.stdin.isatty()):
         raise Usage("there is no terminal to ask at; use --auto-approve, or name what is meant: reconciler adopt ADDRESS")
     memory.check_pipeline(without=False)
     if everything:
         return _adopt_declared(what, intercom, memory, auto_approve)
-    return _adopt_named(what, intercom, memory, **whose)
+    return _adopt_named(what, intercom, memory, whose)
 
 
 def _adopt_declared(paths: tuple[str, ...], intercom: Intercom, memory: LedgerChoice, auto_approve: bool) -> int:
@@ -88,11 +97,9 @@ def _adopt_declared(paths: tuple[str, ...], intercom: Intercom, memory: LedgerCh
     return 0
 
 
-def _adopt_named(
-    written: tuple[str, ...], intercom: Intercom, memory: LedgerChoice, name: str | None, region: str | None, app_id: str | None
-) -> int:
+def _adopt_named(written: tuple[str, ...], intercom: Intercom, memory: LedgerChoice, whose: OwnerOptions) -> int:
     addresses = read_addresses(written)
-    pin, name = pin_of_folder(region, app_id), memory.whose(name or name_in_folder())
+    pin, name = pin_of_folder(whose.region, whose.app_id), memory.whose(whose.name or name_in_folder())
     with connected(intercom, pin, writes=False) as session, _remembering(session, memory) as books:
         refuse_other(pin, session.here)
         sought = seek_named(books.session, addresses, name)
@@ -147,9 +154,9 @@ def _take(books: _Books, sought: Sought, found: Adoption) -> None:
 
 @click.command(cls=Verb)
 @click.argument("written", metavar="ADDRESS...", nargs=-1, required=True)
-@NAME
-@APP_ID
-@lock_options
+@options.NAME
+@options.APP_ID
+@options.lock_options
 def forget(written: tuple[str, ...], memory: LedgerChoice, name: str | None, app_id: str | None) -> None:
     """Let things go: they are no longer ours; nothing is changed in Intercom.
 
@@ -203,7 +210,7 @@ def _say_forgotten(addresses: Iterable[Address], here: Workspace) -> None:
 @click.command(cls=Verb)
 @click.argument("run", metavar="[RUN]", required=False, shell_complete=runs)
 @click.option("--format", "form", type=click.Choice(["json", "text"]), default="text", show_default=True)
-@ledger_options
+@options.ledger_options
 def history(run: str | None, form: str, memory: LedgerChoice) -> None:
     """What was done: all runs, newest first, or one of them with its changes; no network.
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from reconciler.cli.connection import check_pin, connected, pin_of_folder
 from reconciler.cli.fields import as_query, read_fields
 from reconciler.cli.help import Verb
-from reconciler.cli.options import APP_ID, REGION, Intercom, intercom_options
+from reconciler.cli.options import Intercom, WorkspaceOptions, gathered, intercom_options, pinned
 from reconciler.cli.running import in_ci
 from reconciler.core.model.jsons import parsed
 from reconciler.core.model.live import Live
@@ -27,9 +28,22 @@ if TYPE_CHECKING:
     from reconciler.intercom.search.language import Expression
 
 
-def pinned(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--region` and `--app-id`."""
-    return REGION(APP_ID(verb))
+@dataclass(frozen=True)
+class CallOptions:
+    """What a raw call takes with it, and what is shown of its answer."""
+
+    # Text fields, each as KEY=VALUE.
+    raw: tuple[str, ...]
+    # Typed fields, each as KEY=VALUE.
+    typed: tuple[str, ...]
+    # The body, as JSON.
+    source: BinaryIO | None
+    # Whether all pages of a list are read.
+    paginate: bool
+    # Whether status line and headers are shown.
+    include: bool
+    # Whether it may change things where CI is set.
+    allow_write: bool
 
 
 @click.command(cls=Verb)
@@ -115,7 +129,8 @@ def _show(found: Iterator[Live], form: str, out: Terminal) -> None:
 @click.option("--allow-write", is_flag=True, help="Let it change things where CI is set.")
 @pinned
 @intercom_options
-def api(method: str, path: str, intercom: Intercom, **options: Any) -> int:
+@gathered(options=CallOptions, where=WorkspaceOptions)
+def api(method: str, path: str, options: CallOptions, where: WorkspaceOptions, intercom: Intercom) -> int:
     """A raw call with the same token, version and limits.
 
     Fields nest as KEY[SUB]=VALUE, KEY[]=VALUE and KEY[][SUB]=VALUE; beside --input they go into the query. What Intercom
@@ -127,13 +142,13 @@ def api(method: str, path: str, intercom: Intercom, **options: Any) -> int:
       reconciler api POST /tags -f name=vip
       reconciler api GET /contacts -F per_page=150 --paginate | jq '.data[].email'
     """
-    asked = _request(method.upper(), path, read_fields(options["raw"], options["typed"]), options["source"])
-    _check_allowed(asked, options["paginate"], options["allow_write"], os.environ)
-    pin, out = pin_of_folder(options["region"], options["app_id"]), Terminal(sys.stdout)
+    asked = _request(method.upper(), path, read_fields(options.raw, options.typed), options.source)
+    _check_allowed(asked, options.paginate, options.allow_write, os.environ)
+    pin, out = pin_of_folder(where.region, where.app_id), Terminal(sys.stdout)
     with connected(intercom, pin, writes=not asked.reads_only) as session:
         check_pin(pin, session)
-        for reply, error in raw_answers(session, asked, all_pages=options["paginate"]):
-            out.write(_answer(session, reply, options["include"]))
+        for reply, error in raw_answers(session, asked, all_pages=options.paginate):
+            out.write(_answer(session, reply, options.include))
             out.flush()
             if error:
                 raise error
@@ -143,7 +158,7 @@ def api(method: str, path: str, intercom: Intercom, **options: Any) -> int:
     return 0
 
 
-def _request(method: str, path: str, fields: Mapping[str, Any], source: Any) -> Request:
+def _request(method: str, path: str, fields: Mapping[str, Any], source: BinaryIO | None) -> Request:
     """Fields go where `gh api` puts them: into the query of a read, or beside a body from a file; else they are the body."""
     if method in ("GET", "HEAD") and source:
         raise Usage(f"--input: {method} has no body; use -f for its query")
@@ -152,7 +167,7 @@ def _request(method: str, path: str, fields: Mapping[str, Any], source: Any) -> 
     return raw_request(method, path, as_query(dict(fields)) if in_query else [], body)
 
 
-def _body(source: Any) -> Any:
+def _body(source: BinaryIO) -> Any:
     try:
         return parsed(source.read())
     except ValueError:

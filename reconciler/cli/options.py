@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -16,6 +17,9 @@ from reconciler.cli.help import Shared
 from reconciler.cli.ledger_choice import LOCK_TIMEOUT, VARIABLE, LedgerChoice
 from reconciler.errors import Usage
 from reconciler.report import RENDERERS
+
+if TYPE_CHECKING:
+    from reconciler.core.plan.approvals import Rules
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
@@ -30,30 +34,111 @@ rule = functools.partial(click.option, cls=Shared, block="Limits and approvals")
 class Intercom:
     """Which Intercom, as the command line says it."""
 
+    # Instead of the region's host.
     base_url: str | None
+    # Whether it is the local workspace.
     sandbox: bool
     api_version: str
+    # Our part of the rate limit.
     share: float = 1.0
 
 
-def intercom_options(verb: Verb) -> Verb:
-    """Adds `--base-url`, `--sandbox` and `--api-version`; the verb gets them as one `intercom`."""
+@dataclass(frozen=True)
+class WorkspaceOptions:
+    """Which workspace a verb without PATH means."""
 
-    @connection("--base-url", metavar="URL", envvar="INTERCOM_BASE_URL", help="Instead of the region's host.", show_envvar=True)
-    @connection("--sandbox", is_flag=True, help="Use the local workspace in .reconciler/sandbox.db instead of Intercom.")
-    @connection("--api-version", default="2.16", show_default=True, type=click.Choice(["2.14", "2.15", "2.16"]), help="Intercom's.")
-    @connection("--rate-share", default=1.0, show_default=True, type=click.FloatRange(0.01, 1), help="Our part of the rate limit.")
-    @functools.wraps(verb)
-    def wrapped(*args: Any, base_url: str | None, sandbox: bool, api_version: str, rate_share: float, **kwargs: Any) -> Any:
-        return verb(*args, intercom=Intercom(base_url, sandbox, api_version, rate_share), **kwargs)
+    region: str | None
+    app_id: str | None
 
-    return wrapped  # type: ignore[return-value]  # click decorates a callable and keeps its shape
+
+@dataclass(frozen=True)
+class RuleOptions:
+    """What a plan is held to besides the manifest's policy."""
+
+    # The file of rules that the manifest may tighten.
+    policy: str | None
+    # What a refused plan printed, each word as written.
+    approve: tuple[str, ...] = ()
+    # How many calls a plan may need.
+    max_calls: int | None = None
+
+    def read(self) -> Rules:
+        """The rules. Raises Usage, Invalid."""
+        # Verbs without a plan need none of what reads them.
+        from reconciler.manifest.read import read_rules
+
+        return read_rules(self.policy, self.approve, self.max_calls)
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What becomes of a plan."""
+
+    # The format on stdout.
+    form: str
+    # Other reports: their formats and their files.
+    reports: Sequence[tuple[str, Path]]
+    # Where the plan is saved.
+    out: Path | None
+    # Whether the saved plan holds the manifest's texts.
+    embed_values: bool = False
+    # Where personal values are shown: nowhere, `here`, or `ci` too.
+    show_personal: str | None = None
+    # Whether the calls are listed.
+    calls: bool = False
+
+
+def gathered(**groups: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The verb gets its options as values: each group is made of the options that are called as its fields."""
+
+    def decorate(verb: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(verb)
+        def wrapped(*args: Any, **options: Any) -> Any:
+            for name, group in groups.items():
+                names = [field.name for field in fields(group) if field.name in options]
+                options[name] = group(**{option: options.pop(option) for option in names})
+            return verb(*args, **options)
+
+        return wrapped
+
+    return decorate
+
+
+def intercom_options(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--base-url`, `--sandbox`, `--api-version` and `--rate-share`; the verb gets them as one `intercom`."""
+    verb, share, versions = gathered(intercom=Intercom)(verb), click.FloatRange(0.01, 1), click.Choice(["2.14", "2.15", "2.16"])
+    verb = connection("--rate-share", "share", default=1.0, show_default=True, type=share, help="Our part of the rate limit.")(verb)
+    verb = connection("--api-version", default="2.16", show_default=True, type=versions, help="Intercom's.")(verb)
+    verb = connection("--sandbox", is_flag=True, help="Use the local workspace in .reconciler/sandbox.db instead of Intercom.")(verb)
+    url = "Instead of the region's host."
+    return connection("--base-url", metavar="URL", envvar="INTERCOM_BASE_URL", help=url, show_envvar=True)(verb)
 
 
 NAME = ledger("--name", metavar="NAME", help="Whose it is. Default: `name:` of the manifest in this folder, else default.")
 
 REGION = connection("--region", type=click.Choice(["us", "eu", "au"]), help="Default: of the manifest in this folder, else us.")
 APP_ID = connection("--app-id", metavar="ID", help="Refuse any other workspace. Default: of the manifest in this folder.")
+
+
+def in_folder(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Raises Usage where a file that is to be written has no folder: before anything is read, not after."""
+    if path and not path.parent.is_dir():
+        raise Usage(f"{parameter.opts[0]} {path}: the folder does not exist; make it first")
+    return path
+
+
+def _reports(context: click.Context, parameter: click.Parameter, written: Sequence[str]) -> list[tuple[str, Path]]:
+    """`--report markdown=plan.md` as a format and a file; a wrong one ends the run before anything is read. Raises Usage."""
+    pairs = [(name, path) for name, _, path in (report.partition("=") for report in written)]
+    for report, (name, path) in zip(written, pairs, strict=True):
+        if name not in RENDERERS or not path:
+            raise Usage(f"--report {report}: write FORMAT=FILE, with one of {', '.join(sorted(RENDERERS))}")
+        in_folder(context, parameter, Path(path))
+    return [(name, Path(path)) for name, path in pairs]
+
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+OUT = click.option("-o", "out", type=FILE, callback=in_folder, metavar="FILE", help="Save the plan, for `apply FILE`.")
 
 PATHS = click.argument("paths", metavar="PATH...", nargs=-1, required=True, shell_complete=files)
 
@@ -100,8 +185,14 @@ def _memory(address: str, timeout: float) -> LedgerChoice:
 
 
 FORMAT = click.option("--format", "form", type=click.Choice(sorted(RENDERERS)), default="text", show_default=True)
-REPORTS = click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help="Also write a report; as often as wanted.")
+_REPORT = "Also write a report; as often as wanted."
+REPORTS = click.option("--report", "reports", multiple=True, callback=_reports, metavar="FORMAT=FILE", help=_REPORT)
 POLICY = rule("--policy", metavar="FILE", shell_complete=files, help="Rules that the manifest may tighten, never loosen.")
+
+
+def pinned(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--region` and `--app-id`."""
+    return REGION(APP_ID(verb))
 
 
 def scoped(verb: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,23 +5,20 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from reconciler.cli.connection import connected
 from reconciler.cli.ledger_choice import LedgerChoice
-from reconciler.cli.options import Intercom
+from reconciler.cli.options import Intercom, OutputOptions
 from reconciler.cli.running import Annotation
 from reconciler.core.compare.origin import Origin
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.privacy import shown
 from reconciler.core.plan.approvals import Rules
-from reconciler.core.plan.document import MASKED, View, list_calls
+from reconciler.core.plan.document import View, list_calls
 from reconciler.core.plan.plan import Plan
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.core.plan.work import Proposal
-from reconciler.errors import Usage
 from reconciler.report import RENDERERS, text
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
@@ -33,41 +30,6 @@ from reconciler.workflow.session import watched
 _PLACE = re.compile(r"(.+?:\d+:\d+): ")
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What plan is to leave behind."""
-
-    form: str
-    out: Path | None
-    embed: bool
-    reports: tuple[tuple[str, Path], ...]
-    view: View
-    calls: bool
-
-
-def wanted_reports(form: str, out: Path | None, reports: Sequence[str]) -> Wanted:
-    """What a verb without the options of `plan` is to leave behind. Raises Usage."""
-    return Wanted(form, out, False, tuple(read_reports(reports)), MASKED, False)
-
-
-def read_reports(written: Sequence[str]) -> list[tuple[str, Path]]:
-    """`--report markdown=plan.md` as a format and a file; a wrong one ends the run before anything is read."""
-    found = []
-    for report in written:
-        name, equals, path = report.partition("=")
-        if name not in RENDERERS or not equals or not path:
-            raise Usage(f"--report {report}: write FORMAT=FILE, with one of {', '.join(sorted(RENDERERS))}")
-        in_folder("--report", Path(path))
-        found.append((name, Path(path)))
-    return found
-
-
-def in_folder(option: str, path: Path) -> None:
-    """Raises Usage where a file that is to be written has no folder: before anything is read, not after."""
-    if not path.parent.is_dir():
-        raise Usage(f"{option} {path}: the folder does not exist; make it first")
-
-
 def make(manifest: Manifest, intercom: Intercom, memory: LedgerChoice, scope: Scope, rules: Rules) -> Proposal:
     """Plan, with progress on stderr."""
     memory.check_name(manifest)
@@ -75,17 +37,17 @@ def make(manifest: Manifest, intercom: Intercom, memory: LedgerChoice, scope: Sc
         return propose(watched(session, lambda what: bar.advance(label=what)), manifest, scope, rules)
 
 
-def leave(planned: Proposal, wanted: Wanted, found: tuple[Origin, ...]) -> None:
+def leave(planned: Proposal, output: OutputOptions, origins: Sequence[Origin] = ()) -> None:
     """The plan, its reports, and last what is shown: files are there before anything can go wrong with the screen."""
-    view = View(wanted.view.personal, tuple(origin.value for origin in found))
+    view = View(output.show_personal is not None, tuple(origin.value for origin in origins))
     made = document_of(planned.plan, view)
-    if wanted.calls:
+    if output.calls:
         made["calls"] = list_calls(planned.plan)
-    if wanted.out:
-        save(planned, wanted.out, embed=wanted.embed)
-    for name, path in wanted.reports:
-        write_whole(path, RENDERERS[name](made), 0o600 if wanted.view.personal else 0o644)
-    render(made, wanted.form)
+    if output.out:
+        save(planned, output.out, embed=output.embed_values)
+    for name, path in output.reports:
+        write_whole(path, RENDERERS[name](made), 0o600 if view.personal else 0o644)
+    render(made, output.form)
 
 
 def render(found: PlanDocument, form: str) -> None:

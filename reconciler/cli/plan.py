@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import click
 
+from reconciler.cli import options
 from reconciler.cli.help import Verb
-from reconciler.cli.options import FORMAT, PATHS, REPORTS, intercom_options, ledger_options, ruled, scoped
-from reconciler.cli.output import Wanted, in_folder, leave, left_open, make, read_reports, refusals, render
+from reconciler.cli.ledger_choice import LedgerChoice
+from reconciler.cli.options import Intercom, OutputOptions, RuleOptions
+from reconciler.cli.output import leave, left_open, make, refusals, render
 from reconciler.cli.running import annotate, in_ci
 from reconciler.core.compare.origin import Origin, origins
 from reconciler.core.model.live import WAITING
 from reconciler.core.plan.approvals import note_policy_change
-from reconciler.core.plan.document import MASKED, View
 from reconciler.core.plan.saved import to_look_at
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Usage
-from reconciler.manifest.read import base_manifest, read_manifest, read_rules
+from reconciler.manifest.read import base_manifest, read_manifest
 from reconciler.workflow.planfile import read_plan
 
 
@@ -31,12 +30,24 @@ def _here_or_ci(context: click.Context, parameter: click.Parameter, value: str |
     return value
 
 
+@dataclass(frozen=True)
+class Endings:
+    """By what the exit code goes."""
+
+    # The revision that changes are explained by.
+    base: str | None
+    # What ends with 3 beside a refusal.
+    fail_on: tuple[str, ...]
+    # Whether changes end with 2, and refusals with 3.
+    detailed_exitcode: bool
+
+
 @click.command(cls=Verb)
-@PATHS
-@click.option("-o", "out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Save the plan, for `apply FILE`.")
+@options.PATHS
+@options.OUT
 @click.option("--embed-values", is_flag=True, help="Put the manifest into FILE, with all personal values; not in CI.")
-@FORMAT
-@REPORTS
+@options.FORMAT
+@options.REPORTS
 @click.option(
     "--show-personal",
     is_flag=False,
@@ -46,8 +57,8 @@ def _here_or_ci(context: click.Context, parameter: click.Parameter, value: str |
     help="Show personal values; in CI only as --show-personal=ci.",
 )
 @click.option("--calls", is_flag=True, help="Also list the HTTP calls.")
-@scoped
-@ruled
+@options.scoped
+@options.ruled
 @click.option("--base", metavar="REF", help="Say which changes follow from what changed since this revision.")
 @click.option(
     "--fail-on",
@@ -56,49 +67,57 @@ def _here_or_ci(context: click.Context, parameter: click.Parameter, value: str |
     help="Exit code 3 if a change is unexplained (with --base), or if something only waits for Intercom.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="Exit code 2 if there are changes or something is unproven, 3 if refused.")
-@ledger_options
-@intercom_options
-def plan(paths: tuple[str, ...], detailed_exitcode: bool, base: str | None, fail_on: tuple[str, ...], **how: Any) -> int:
+@options.ledger_options
+@options.intercom_options
+@options.gathered(output=OutputOptions, scope=Scope, rules=RuleOptions, ends=Endings)
+def plan(
+    paths: tuple[str, ...],
+    output: OutputOptions,
+    scope: Scope,
+    rules: RuleOptions,
+    ends: Endings,
+    memory: LedgerChoice,
+    intercom: Intercom,
+) -> int:
     """Show what apply would do. Reads only.
 
     \b
     Example:
       reconciler plan intercom/ -o plan.json --detailed-exitcode
     """
-    wanted = _wanted(**{name: how[name] for name in ("form", "out", "embed_values", "reports", "show_personal", "calls")})
+    _check_personal(output)
+    base, fail_on = ends.base, ends.fail_on
     if base == "" or (Origin.UNEXPLAINED in fail_on and base is None):
         raise Usage("--base and --fail-on unexplained need a revision: --base REF")
-    rules = read_rules(how["policy"], how["approve"], how["max_calls"])
+    held_to = rules.read()
     manifest = read_manifest(paths)
     before = base_manifest(manifest, base) if base else None
-    planned = make(manifest, how["intercom"], how["memory"], Scope(how["target"], how["exclude"], retry=how["retry"]), rules)
+    planned = make(manifest, intercom, memory, scope, held_to)
     if before:
-        planned = replace(planned, plan=note_policy_change(planned.plan, before, planned.manifest, rules))
+        planned = replace(planned, plan=note_policy_change(planned.plan, before, planned.manifest, held_to))
     found = origins(before, manifest, planned.plan.changes) if before else ()
-    leave(planned, wanted, found)
+    leave(planned, output, found)
     unexplained = [c.mark for c, origin in zip(planned.plan.changes, found, strict=False) if origin in fail_on]
     failing = [(f"{Origin.UNEXPLAINED}: nothing that was written says this", mark, "error") for mark in unexplained]
     annotate([*refusals(planned), *failing, *left_open(planned.plan)])
     if failing or (WAITING in fail_on and planned.plan.waiting):
         return 3
-    if not detailed_exitcode:
+    if not ends.detailed_exitcode:
         return 0
     return 3 if planned.plan.refused else 2 if planned.plan.steps or planned.plan.unproven else 0
 
 
-def _wanted(form: str, out: Path | None, embed_values: bool, reports: Sequence[str], show_personal: str | None, calls: bool) -> Wanted:
-    if embed_values and (not out or in_ci()):
+def _check_personal(output: OutputOptions) -> None:
+    """Raises Usage where personal values would go where they must not."""
+    if output.embed_values and (not output.out or in_ci()):
         raise Usage("--embed-values writes personal values into the file of -o, and never in CI; leave it out")
-    if out:
-        in_folder("-o", out)
-    if in_ci() and show_personal == "here":
+    if in_ci() and output.show_personal == "here":
         raise Usage("--show-personal would write personal values into the log of a pipeline; if that is meant: --show-personal=ci")
-    return Wanted(form, out, embed_values, tuple(read_reports(reports)), View(personal=True) if show_personal else MASKED, calls)
 
 
 @click.command(cls=Verb)
 @click.argument("file", type=click.Path(path_type=Path), metavar="PLAN.json")
-@FORMAT
+@options.FORMAT
 def show(file: Path, form: str) -> None:
     """Render a saved plan; no network.
 

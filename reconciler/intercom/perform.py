@@ -33,12 +33,21 @@ SETTLE = 30.0
 LOOK_EVERY = 1.0
 
 
+@dataclass(eq=False)
 class _Failed(Exception):
     """A job that ended early, with what became of it."""
 
-    def __init__(self, status: Status, reason: str, request_id: str | None = None, stranger: str | None = None, **how: bool) -> None:
-        self.status, self.reason, self.request_id, self.stranger, self.how = status, reason, request_id, stranger, how
-        super().__init__(reason)
+    status: Status
+    reason: str
+    request_id: str | None = None
+    # The id of an archived thing that has the value which was sent.
+    stranger: str | None = None
+    # Whether it stops all that follows.
+    fatal: bool = False
+    # Whether nobody knows what became of it.
+    lost: bool = False
+    # Whether Intercom said that the thing was deleted.
+    deleted: bool = False
 
 
 @dataclass
@@ -81,8 +90,7 @@ class Performer:
             return self._ended(job, _Failed(Status.FAILED, unforeseen(error), lost=True))
 
     def _ended(self, job: Job, end: _Failed) -> Sequence[Outcome]:
-        fatal, lost, deleted = (end.how.get(word, False) for word in ("fatal", "lost", "deleted"))
-        told = partial(Outcome, request_id=end.request_id, fatal=fatal, lost=lost, deleted=deleted, stranger=end.stranger)
+        told = partial(Outcome, request_id=end.request_id, fatal=end.fatal, lost=end.lost, deleted=end.deleted, stranger=end.stranger)
         return [told(i, self.steps[i].change, end.status, end.reason) for i in job.covers]
 
     def _request(self, call: Call, ids: Ids) -> Request:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, select, upda
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.past import Done, Run
-from reconciler.core.model.recorded import Disproved, Record, Recorded, Thing, disowned
+from reconciler.core.model.recorded import Disproved, Place, Record, Recorded, Thing, disowned
 from reconciler.ledger import door, past
 from reconciler.ledger import key as keys
 from reconciler.ledger.database import keep_log, reading
@@ -106,8 +106,6 @@ def run_id(now: float) -> str:
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
     return f"{stamp}-{secrets.token_hex(4)}"
 
-
-Place = tuple[str, str, str]
 
 LOST = "it counts as lost; restore a copy of it, or let `reconciler adopt --all PATH` take things in again"
 _KEYED = f"give the key that it was written with ({keys.KEY_VARIABLE}, else .reconciler/key), or `reconciler adopt` takes things in again"
@@ -315,7 +313,7 @@ class Ledger:
         with self._writing() as connection:
             connection.execute(_PLAN, rows)
             numbers = connection.scalars(_PLANNED, {"of": run}).all()[-len(rows) :]
-            self._runs[run].places.update((n, (r["thing"], r["link"], r["target"])) for n, r in zip(numbers, rows, strict=True))
+            self._runs[run].places.update((n, Place(r["thing"], r["link"], r["target"])) for n, r in zip(numbers, rows, strict=True))
         return list(numbers)
 
     def intend(self, writes: Mapping[int, Change]) -> None:

@@ -123,18 +123,13 @@ def _record(row: Sequence[Any], place: str) -> Record:
     governed = _Texts(links, place, _policies) if f'"{_GOVERNED}"' in links else NOTHING
     since = _Texts(links, place, _times) if _SINCE in links else NOTHING
     known = (_Texts(fields, place, _digests), _Texts(links, place, _lists), _OWNED in links, since, governed)
-    record = Record(*(*row[:7], _files(row[7]), *row[8:10], *known))
+    record = Record(*(*row[:7], tuple(filter(None, row[7].split("\n"))), *row[8:10], *known))
     # Few records have a mark, and only theirs are read at once.
     if not _MARKED.search(fields):
         return record
     told = _Texts(fields, place)
     former = frozenset(digest for path, digest in told.items() if path.startswith(_FORMER))
     return dataclasses.replace(record, ended=told.get(_ENDED, ""), former=former, shown_as=told.get(_SHOWN_AS, ""))
-
-
-def _files(text: str) -> tuple[str, ...]:
-    """The files of a record, of the text that holds a line for each."""
-    return tuple(text.split("\n")) if text else ()
 
 
 def _digests(fields: dict[str, Any]) -> dict[str, Any]:
@@ -144,12 +139,8 @@ def _digests(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _lists(links: dict[str, Any]) -> dict[str, Any]:
     """The lists of links, of what stands in their column; one without links is none."""
-    lists = {name: _less_policy(told) for name, told in links.items() if not name.endswith(_SINCE)}
-    return {name: ties for name, ties in lists.items() if ties}
-
-
-def _less_policy(told: dict[str, Any]) -> dict[str, Any]:
-    return {end: tie for end, tie in told.items() if end != _GOVERNED} if _GOVERNED in told else told
+    lists = ((name, told) for name, told in links.items() if not name.endswith(_SINCE))
+    return {name: ties for name, told in lists if (ties := {end: tie for end, tie in told.items() if end != _GOVERNED})}
 
 
 def _policies(links: dict[str, Any]) -> dict[str, Any]:
@@ -287,9 +278,8 @@ def _column(record: Record) -> Mapping[str, Any]:
 
 def _marks(record: Record) -> dict[str, str]:
     """What stands among the digests of fields and is none."""
-    ended = {_ENDED: record.ended} if record.ended else {}
-    shown_as = {_SHOWN_AS: record.shown_as} if record.shown_as else {}
-    return {f"{_FORMER}{digest}": digest for digest in sorted(record.former)} | ended | shown_as
+    marks = {_ENDED: record.ended, _SHOWN_AS: record.shown_as, **{f"{_FORMER}{digest}": digest for digest in sorted(record.former)}}
+    return {name: digest for name, digest in marks.items() if digest}
 
 
 def _text(value: Mapping[str, Any]) -> str:

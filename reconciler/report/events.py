@@ -43,10 +43,10 @@ class Events:
         ends = {"action": outcome.action, "address": outcome.address, "target": outcome.target, "status": str(outcome.status)}
         self._write(ENDS.get(outcome.status, "done"), **ends, reason=_reason(outcome.reason), request_id=outcome.request_id)
 
-    def summary(self, outcomes: Iterable[Outcome], **left: int) -> None:
-        """The run ended: how many changes ended how, and how much is `left` beside them."""
+    def summary(self, outcomes: Iterable[Outcome], unproven: int = 0, waiting: int = 0) -> None:
+        """The run ended: how many changes ended how, and how much is left beside them."""
         counts = dict(sorted(Counter(str(outcome.status) for outcome in outcomes).items()))
-        self._write("summary", counts=counts, **{name: number for name, number in left.items() if number})
+        self._write("summary", counts=counts, **{name: number for name, number in (("unproven", unproven), ("waiting", waiting)) if number})
 
     def check(self) -> None:
         """Raise if something could not be written."""

@@ -11,15 +11,7 @@ from typing import Any
 from reconciler.core.model.change import Action
 from reconciler.core.model.privacy import is_mask
 from reconciler.core.model.spelling import differs_invisibly
-from reconciler.core.plan.schema import (
-    ChangeDocument,
-    DriftDocument,
-    FieldDocument,
-    NoteDocument,
-    PlanDocument,
-    ScopeDocument,
-    SourceDocument,
-)
+from reconciler.core.plan.schema import ChangeDocument, DriftDocument, FieldDocument, NoteDocument, PlanDocument, SourceDocument
 from reconciler.report.signs import BOLD, DIM, RED, YELLOW, cells, count, duration, paint, signed
 from reconciler.report.terminal import clean, guarded
 
@@ -151,9 +143,9 @@ def declared_in(document: PlanDocument) -> Sequence[str]:
 
 def narrowed(document: PlanDocument) -> str:
     """What a partial plan is limited to, as on the command line."""
-    scope: ScopeDocument = document.get("scope") or {}
-    globs = (("target", scope.get("target", ())), ("exclude", scope.get("exclude", ())))
-    return " ".join(f"--{word} {clean(glob)}" for word, told in globs for glob in told) or "limited to some addresses"
+    scope = document.get("scope")
+    globs = [("target", glob) for glob in scope["target"]] + [("exclude", glob) for glob in scope["exclude"]] if scope else []
+    return " ".join(f"--{word} {clean(glob)}" for word, glob in globs) or "limited to some addresses"
 
 
 def _changes(document: PlanDocument, look: _Look) -> Iterator[str]:

@@ -21,7 +21,7 @@ from reconciler.core.plan.calls import Job
 from reconciler.core.plan.document import discreet
 from reconciler.core.plan.gates import Approval, pinned, standing
 from reconciler.core.plan.plan import Plan, make_plan
-from reconciler.core.plan.saved import saved_scope, touched
+from reconciler.core.plan.saved import saved_scope, subject_in, touched
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import narrow
 from reconciler.core.plan.touched import Agreed
@@ -58,7 +58,7 @@ def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, appro
     part = narrow(session.kinds, manifest, lambda a: shown(a, app_id) in names)
     certain = frozenset(a for a in part.resources if shown(a, app_id) in names)
     scope = saved_scope(saved)
-    agreed = Agreed(approvals, frozenset((c["action"], c["address"], c["target"]) for c in saved["changes"]))
+    agreed = Agreed(approvals, frozenset(map(subject_in, saved["changes"])))
     recorded = recall(session, manifest, approvals)
     case = look(session, part, recorded, certain, whole=not scope.target, agreed=agreed, retry=bool(saved.get("retry")))
     case = keep_moved(case) if saved.get("moved") else case

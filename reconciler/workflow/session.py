@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Workspace
@@ -24,19 +24,23 @@ Tick = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Session:
-    """One connection to one workspace, and the memory of it. `who` is the person and the machine that asks, `images` where pre-images
-    go when there is no ledger."""
+    """One connection to one workspace, and the memory of it."""
 
     client: Client
     here: Workspace
+    # Who the token belongs to.
     admin: str
+    # How many calls the rate limit admits in a window; None where it did not say.
     window: int | None
     ledger: Ledger | None = None
+    # Where pre-images go when there is no ledger.
     images: Images | None = None
     kinds: Kinds = KINDS
     now: Callable[[], float] = time.time
     sleep: Callable[[float], object] = time.sleep
+    # The person and the machine that asks.
     who: str = ""
+    # Told of every read.
     tick: Tick = lambda what: None
 
     @property
@@ -50,13 +54,13 @@ class Session:
         return Context(self.now(), self.client.version, Counter(self.client.sent), bool(self.keepers))
 
 
-def connect(client: Client, ledger: Ledger | None = None, **rest: Any) -> Session:
+def connect(client: Client, ledger: Ledger | None = None) -> Session:
     """Ask the token who it is. Raises IntercomError if it is not accepted."""
     from reconciler.intercom.observe import identify
 
     here, admin, _ = identify(client)
     # What it admits, less what --rate-share leaves to others: a plan's seconds are counted by that.
-    return Session(client, here, admin, client.limiter.cap, ledger, **rest)
+    return Session(client, here, admin, client.limiter.cap, ledger)
 
 
 def by_their_clock(session: Session) -> float:

@@ -83,7 +83,8 @@ class Route:
             rand=lambda: 0.5,
         )
         with client:
-            yield connect(client, self.ledger, kinds=self.kinds, now=self.clock, sleep=self.clock.sleep, who="a test")
+            session = connect(client, self.ledger)
+            yield replace(session, kinds=self.kinds, now=self.clock, sleep=self.clock.sleep, who="a test")
 
     def app_id(self) -> str:
         with self.session() as session:

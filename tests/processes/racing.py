@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class Side:
     def session(self, *, writes: bool) -> Session:
         if self.ledger is None and (opened := self.opens(writes)):
             self.ledger = self.stack.enter_context(opened)
-        return connect(self.client, self.ledger, now=self.now, sleep=self.sleep, who=self.who)
+        return replace(connect(self.client, self.ledger), now=self.now, sleep=self.sleep, who=self.who)
 
     def planned(self, manifest: Manifest) -> Proposal:
         return propose(self.session(writes=False), manifest)

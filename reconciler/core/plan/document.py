@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import cast
 from urllib.parse import quote
@@ -21,19 +20,10 @@ from reconciler.core.model.paths import personal_path
 from reconciler.core.model.privacy import hidden, masked, shown, without
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.times import format_time
+from reconciler.core.plan import schema
 from reconciler.core.plan.calls import Call, Ref
 from reconciler.core.plan.plan import Plan
-from reconciler.core.plan.schema import (
-    ChangeDocument,
-    DriftDocument,
-    FieldDocument,
-    NoteDocument,
-    PlanDocument,
-    RefusalDocument,
-    SourceDocument,
-    SubjectDocument,
-    UnprovenDocument,
-)
+from reconciler.core.plan.schema import PlanDocument
 
 
 def list_calls(plan: Plan) -> list[str]:
@@ -50,26 +40,6 @@ def _call_line(call: Call, here: Workspace) -> str:
 
 
 FORMAT = "1.0"
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """How one change of a saved plan is recognised."""
-
-    # Its action, and its ends as shown.
-    action: str
-    address: str
-    target: str | None
-    # Digests of the values before, by path.
-    fields: Mapping[str, str]
-    # The digest of the live id.
-    id: str | None = None
-    # The digest of what the thing was called that it names by an id.
-    called: str | None = None
-
-    @property
-    def subject(self) -> tuple[str, str, str]:
-        return self.action, self.address, self.target or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +88,11 @@ def document(kinds: Kinds, plan: Plan, view: View = MASKED) -> PlanDocument:
     return found
 
 
-def _subject(plan: Plan) -> SubjectDocument:
-    found: SubjectDocument = {"format_version": FORMAT, "workspace": {"app_id": plan.workspace.app_id, "region": plan.workspace.region}}
+def _subject(plan: Plan) -> schema.SubjectDocument:
+    found: schema.SubjectDocument = {
+        "format_version": FORMAT,
+        "workspace": {"app_id": plan.workspace.app_id, "region": plan.workspace.region},
+    }
     if plan.undoes:
         found["run"] = plan.undoes
     else:
@@ -139,35 +112,24 @@ def _glob(glob: str, plan: Plan) -> str:
     return shown(address, plan.workspace.app_id) if slash and shown(address) != str(address) else glob
 
 
-def _drift(drift: Drift) -> DriftDocument:
+def _drift(drift: Drift) -> schema.DriftDocument:
     """How far live moved, always; of how much nothing can be said, where that is so."""
-    found: DriftDocument = {
-        "moved": drift.moved,
-        "pending": drift.pending,
-        "undeclared": drift.undeclared,
-        "recorded": drift.recorded,
-    }
-    if drift.refused:
-        found["refused"] = drift.refused
-    if drift.unproven:
-        found["unproven"] = drift.unproven
-    if drift.blind:
-        found["blind"] = True
-    return found
+    always = {"moved", "pending", "undeclared", "recorded"}
+    return cast(schema.DriftDocument, {name: value for name, value in asdict(drift).items() if value or name in always})
 
 
-def _refusal(refusal: Refusal, app_id: str) -> RefusalDocument:
+def _refusal(refusal: Refusal, app_id: str) -> schema.RefusalDocument:
     entries = [shown(entry, app_id) for entry in refusal.entries]
     return {"gate": refusal.gate, "message": hidden(refusal.message, False), "approve": refusal.approve, "entries": entries}
 
 
-def _unproven(note: Note, app_id: str) -> UnprovenDocument:
+def _unproven(note: Note, app_id: str) -> schema.UnprovenDocument:
     address = shown(note.address, app_id) if note.address else None
     return {"address": address, "reason": hidden(note.message, False), "until": None if note.until is None else format_time(note.until)}
 
 
-def _note(note: Note, app_id: str) -> NoteDocument:
-    source: SourceDocument | None = {"file": note.mark.file, "line": note.mark.line} if note.mark else None
+def _note(note: Note, app_id: str) -> schema.NoteDocument:
+    source: schema.SourceDocument | None = {"file": note.mark.file, "line": note.mark.line} if note.mark else None
     address = shown(note.address, app_id) if note.address else None
     return {"topic": note.topic, "address": address, "message": hidden(note.message, False), "source": source}
 
@@ -184,10 +146,10 @@ def _page(kind: Kind, change: Change, here: Workspace) -> str | None:
     return _PAGES.get(here.region, _PAGES["us"]) + kind.page.format(**ids)
 
 
-def _change(kind: Kind, change: Change, plan: Plan, view: View) -> ChangeDocument:
+def _change(kind: Kind, change: Change, plan: Plan, view: View) -> schema.ChangeDocument:
     here = plan.workspace
     name = str if view.personal else partial(shown, app_id=here.app_id)
-    found: ChangeDocument = {
+    found: schema.ChangeDocument = {
         "address": name(change.address),
         "action": change.action.value,
         "target": name(change.target) if change.target else None,
@@ -208,7 +170,7 @@ def _change(kind: Kind, change: Change, plan: Plan, view: View) -> ChangeDocumen
     return found
 
 
-def _field(kind: Kind, moved: FieldChange, plan: Plan, view: View) -> FieldDocument:
+def _field(kind: Kind, moved: FieldChange, plan: Plan, view: View) -> schema.FieldDocument:
     before, after = moved.before, moved.after
     if (kind.name, moved.path) in plan.times:
         before, after = format_time(before), format_time(after)

@@ -17,11 +17,12 @@ from reconciler.core.model.live import Snapshot
 from reconciler.core.model.privacy import shown
 from reconciler.core.model.recorded import Disproved, LiveLink, Place
 from reconciler.core.model.refusal import Refusal
-from reconciler.core.plan.document import Hold, document
+from reconciler.core.plan.document import document
 from reconciler.core.plan.order import Step
 from reconciler.core.plan.plan import Plan
-from reconciler.core.plan.schema import ChangeDocument, FieldDocument, PlanDocument, SavedDocument, ScopeDocument
-from reconciler.core.plan.scope import Scope
+from reconciler.core.plan.schema import ChangeDocument, FieldDocument, PlanDocument, SavedDocument
+from reconciler.core.plan.scope import EVERYTHING, Scope
+from reconciler.core.plan.touched import Subject, subject_of
 
 Part = TypeVar("Part", PlanDocument, ChangeDocument, FieldDocument)
 
@@ -36,8 +37,8 @@ def saved_refusals(found: PlanDocument) -> tuple[Refusal, ...]:
 
 def saved_scope(found: PlanDocument) -> Scope:
     """What a saved plan is limited to."""
-    scope: ScopeDocument = found.get("scope") or {}
-    return Scope(tuple(scope.get("target", ())), tuple(scope.get("exclude", ())))
+    scope = found.get("scope")
+    return Scope(tuple(scope["target"]), tuple(scope["exclude"])) if scope else EVERYTHING
 
 
 def saved_ids(found: PlanDocument, manifest: Manifest, app_id: str) -> Mapping[Address, str]:
@@ -113,14 +114,9 @@ def doubted(found: PlanDocument) -> Doubts:
     return Doubts(disproved, tuple(LiveLink(*link) for link in found["doubts"]["undone"]))
 
 
-def holds(found: PlanDocument) -> tuple[Hold, ...]:
-    """What a saved plan holds its apply to."""
-    return tuple(map(_hold, found["changes"]))
-
-
-def _hold(change: ChangeDocument) -> Hold:
-    fields = {field["path"]: field["before_digest"] for field in change["fields"]}
-    return Hold(change["action"], change["address"], change["target"], fields, change.get("id_digest"), change.get("name_digest"))
+def subject_in(change: ChangeDocument) -> Subject:
+    """A change of a saved plan by its action and its ends."""
+    return Subject(change["action"], change["address"], change["target"])
 
 
 def digest(salt: str, value: Any) -> str:
@@ -150,7 +146,7 @@ class Held:
     # Why it is stale.
     stale: tuple[str, ...]
     # Planned creates that are neither done nor possible now.
-    unmade: tuple[Hold, ...] = ()
+    unmade: tuple[Subject, ...] = ()
 
 
 def touched(found: PlanDocument) -> frozenset[str]:
@@ -163,47 +159,48 @@ def hold(found: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: S
     """Hold the steps of a fresh comparison against a saved plan. Steps at addresses that the plan does not name are not ours to do."""
     app_id, salt = live.workspace.app_id, found["salt"]
     # What is done in two turns stands there twice.
-    planned: dict[tuple[str, str, str], list[Hold]] = {}
-    for held in holds(found):
-        planned.setdefault(held.subject, []).append(held)
-    sources = {subject[1] for subject in planned}
+    planned: dict[Subject, list[ChangeDocument]] = {}
+    for planned_change in found["changes"]:
+        planned.setdefault(subject_in(planned_change), []).append(planned_change)
+    sources = {subject.address for subject in planned}
     bringing = {c["address"] for c in found["changes"] if c["action"] == Action.UNARCHIVE or c.get("or")}
     keep, stale, fresh = set(), [], set()
     for i, step in enumerate(steps):
         change = step.change
-        subject = (change.action.value, shown(change.address, app_id), shown(change.target, app_id) if change.target else "")
+        subject = subject_of(change, app_id)
         # What somebody brings along from the archive could not be planned: it is left to the next plan.
-        along = change.action is Action.DETACH and subject[1] in bringing and subject not in planned
-        if subject[1] not in sources or along:
+        along = change.action is Action.DETACH and subject.address in bringing and subject not in planned
+        if subject.address not in sources or along:
             continue
         fresh.add(subject)
         if subject in planned:
             reasons = [_moved(turn, change, salt) for turn in planned[subject]]
             reason = reasons[0] if all(reasons) else ""
         else:
-            reason = "" if change.action is Action.UPDATE and subject[1] in bringing else "was not in the plan"
+            reason = "" if change.action is Action.UPDATE and subject.address in bringing else "was not in the plan"
         if reason:
             stale.append(f"{' '.join(filter(None, subject))}: {reason}")
         keep.add(i)
     stale += _lacking(steps, keep, app_id)
     names = {shown(address, app_id): address for address in manifest.resources}
-    rest = [turn for subject, turns in planned.items() if subject not in fresh for turn in turns]
-    unmade = tuple(h for h in rest if h.action in _MAKING and h.address in names and live.of(names[h.address]) is None)
-    awaited = {h.address for h in unmade}
-    stale += [f"{h.action} {h.address}: {reason}" for h in rest if (reason := _lost(h, names, live, awaited))]
+    rest = [subject for subject, turns in planned.items() if subject not in fresh for _ in turns]
+    unmade = tuple(s for s in rest if s.action in _MAKING and s.address in names and live.of(names[s.address]) is None)
+    awaited = {subject.address for subject in unmade}
+    stale += [f"{s.action} {s.address}: {reason}" for s in rest if (reason := _lost(s, names, live, awaited))]
     return Held(frozenset(keep), tuple(sorted(stale)), unmade)
 
 
-def _moved(planned: Hold, change: Change, salt: str) -> str:
+def _moved(planned: ChangeDocument, change: Change, salt: str) -> str:
     """Why a change is not the planned one: another field, or another value before it."""
-    if planned.id and change.id and planned.id != digest(salt, change.id):
+    fields = {field["path"]: field["before_digest"] for field in planned["fields"]}
+    if (known := planned.get("id_digest")) and change.id and known != digest(salt, change.id):
         return "another thing has this name now"
-    if planned.called and planned.called != digest(salt, change.called):
+    if (called := planned.get("name_digest")) and called != digest(salt, change.called):
         return f"it is called {change.called!a} now, and had another name when this was planned"
-    new = [f.path for f in change.fields if f.path not in planned.fields]
+    new = [f.path for f in change.fields if f.path not in fields]
     if new:
         return f"{', '.join(new)} was not in the plan"
-    moved = [f.path for f in change.fields if digest(salt, f.before) != planned.fields[f.path]]
+    moved = [f.path for f in change.fields if digest(salt, f.before) != fields[f.path]]
     return f"{', '.join(moved)} is no longer what it was when this was planned" if moved else ""
 
 
@@ -215,7 +212,7 @@ def _lacking(steps: Sequence[Step], keep: Set[int], app_id: str) -> Iterator[str
             yield f"{change.action} {shown(change.address, app_id)}: {shown(steps[n].change.address, app_id)} is gone"
 
 
-def _lost(planned: Hold, names: Mapping[str, Address], live: Snapshot, awaited: Set[str]) -> str:
+def _lost(planned: Subject, names: Mapping[str, Address], live: Snapshot, awaited: Set[str]) -> str:
     """Why a planned change that the comparison no longer shows is not simply done: its thing is gone, and not awaited either."""
     if planned.action in (*_LOSING, *_MAKING):
         return ""

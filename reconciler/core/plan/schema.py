@@ -151,8 +151,8 @@ class NoteDocument(TypedDict):
 class ScopeDocument(TypedDict):
     """What a partial plan is limited to."""
 
-    target: NotRequired[list[str]]
-    exclude: NotRequired[list[str]]
+    target: list[str]
+    exclude: list[str]
 
 
 class DoubtsDocument(TypedDict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.since import Ends, Made, by_ownership, came_later
@@ -15,13 +16,22 @@ from reconciler.core.model.times import format_time
 from reconciler.core.plan.gates import Approval, affected, fingerprint, standing
 
 
+class Subject(NamedTuple):
+    """A change as a saved plan names it."""
+
+    action: str
+    # Its ends, as they are shown.
+    address: str
+    target: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Agreed:
     """What people agreed to."""
 
     approvals: Sequence[Approval] = ()
-    # The changes of a plan that they saw, as (action, address, target) are shown.
-    planned: Set[tuple[str, str, str | None]] = frozenset()
+    # The changes of a plan that they saw.
+    planned: Set[Subject] = frozenset()
 
 
 def links_to_ask(case: Comparison, agreed: Agreed) -> list[LinkChange]:
@@ -51,9 +61,9 @@ def spare_touched(
     return replace(case, difference=difference)
 
 
-def subject_of(change: Change, app_id: str) -> tuple[str, str, str | None]:
+def subject_of(change: Change, app_id: str) -> Subject:
     """A change as a saved plan names it: its action and its ends as they are shown."""
-    return change.action.value, shown(change.address, app_id), shown(change.target, app_id) if change.target else None
+    return Subject(change.action.value, shown(change.address, app_id), shown(change.target, app_id) if change.target else None)
 
 
 def _explain(change: LinkChange, app_id: str, made: Mapping[Ends, Made], by: Callable[[str, str], str], word: str) -> str:

@@ -22,9 +22,9 @@ from reconciler.core.plan.gates import Approval, held, standing, stopping
 from reconciler.core.plan.naming import unsure
 from reconciler.core.plan.order import keep
 from reconciler.core.plan.plan import Context, Plan, without_entries
-from reconciler.core.plan.saved import Held, doubted, hold, saved_ids, saved_refusals
+from reconciler.core.plan.saved import Held, doubted, hold, saved_ids, saved_refusals, subject_in
 from reconciler.core.plan.schema import ChangeDocument, PlanDocument
-from reconciler.core.plan.touched import subject_of
+from reconciler.core.plan.touched import Subject, subject_of
 from reconciler.errors import Stale
 
 
@@ -58,7 +58,7 @@ class Work:
     # The manifest, of which the plan may touch a part.
     whole: Manifest
     # Creates that were planned and cannot be made now.
-    unmade: tuple[str, ...] = ()
+    unmade: tuple[Subject, ...] = ()
     # The saved plan's own digest.
     digest: str = ""
     # The live ids that are known by now.
@@ -80,8 +80,8 @@ class _Parted(NamedTuple):
 
     # Why it does.
     refused: tuple[Refusal, ...] = ()
-    # The planned changes that are left out, as people read them.
-    unmade: tuple[str, ...] = ()
+    # The planned changes that are left out.
+    unmade: tuple[Subject, ...] = ()
 
 
 def hold_work(
@@ -125,10 +125,10 @@ def _part(
     out = {subject_of(change, app_id) for change in plan.changes} - {subject_of(change, app_id) for change in rest.changes}
     left, kept = list[ChangeDocument](), list[ChangeDocument]()
     for change in saved["changes"]:
-        ends = change["address"], change["target"]
-        (kept if names.isdisjoint(ends) and (change["action"], *ends) not in out else left).append(change)
+        subject = subject_in(change)
+        (kept if names.isdisjoint(subject[1:]) and subject not in out else left).append(change)
     refused = (*now, *(r for r in then if refused_now.isdisjoint(map(str, r.entries))))
-    return {**saved, "changes": kept}, rest, _Parted(refused, tuple(f"{c['action']} {c['address']}" for c in left))
+    return {**saved, "changes": kept}, rest, _Parted(refused, tuple(map(subject_in, left)))
 
 
 def _compile(saved: PlanDocument, fresh: tuple[Plan, Comparison], whole: Manifest, rules: Rules, held: Held, context: Context) -> Work:
@@ -137,12 +137,11 @@ def _compile(saved: PlanDocument, fresh: tuple[Plan, Comparison], whole: Manifes
     steps = keep(plan.steps, held.keep)
     jobs = compile_steps(case.kinds, steps, context.version, unsure(case.kinds, steps, case.live))
     refuse(over_calls(rules, sum(context.sent.values()) + sum(len(job.calls) for job in jobs)))
-    unmade = tuple(f"{h.action} {h.address}" for h in held.unmade)
     plan = replace(plan, steps=steps, jobs=jobs)
     plan = replace(plan, reads=reads_of(plan, case, context))
     planned = Proposal(plan, case, saved_ids(saved, whole, case.live.workspace.app_id), doubted(saved))
     natural = {thing.address: thing.id for things in case.live.things.values() for thing in things.values()}
-    return Work(planned, jobs, whole, unmade, saved.get("seal", ""), {**natural, **case.live.pairs})
+    return Work(planned, jobs, whole, held.unmade, saved.get("seal", ""), {**natural, **case.live.pairs})
 
 
 def _unproven(saved: PlanDocument, plan: Plan, case: Comparison, whole: Manifest) -> tuple[Note, ...]:
