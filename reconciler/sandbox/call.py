@@ -1,9 +1,9 @@
-"""One HTTP exchange as plain values: read from a WSGI environment, and what was recorded of it."""
+"""One HTTP request, its reply, and the record of both, as plain values."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -13,18 +13,20 @@ from reconciler.sandbox.store import Doc
 
 
 def _refuse_constant(name: str) -> None:
-    """NaN and Infinity are no JSON, whatever Python thinks."""
+    """NaN and Infinity are no JSON, although Python reads them."""
     raise ValueError(name)
 
 
 @dataclass(frozen=True)
 class Call:
-    method: str
-    path: str  # still percent-encoded
-    query: dict[str, str]
-    headers: dict[str, str]  # names in lower case
-    raw: bytes
-    base: str
+    """One HTTP request."""
+
+    method: str  # in capitals
+    path: str  # as sent, still percent-encoded
+    query: dict[str, str]  # by name, decoded; of several values the last
+    headers: dict[str, str]  # by name in lower case
+    raw: bytes  # the body
+    base: str  # the URL before the path
 
     @property
     def token(self) -> str:
@@ -32,7 +34,7 @@ class Call:
         return token if scheme.lower() == "bearer" else ""
 
     def body(self) -> Doc:
-        """An empty body counts as an empty object."""
+        """An empty body is read as an empty object. Raises Refusal for anything but an object or a form."""
         if not self.raw:
             return {}
         if self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
@@ -45,8 +47,8 @@ class Call:
             raise invalid("Request body must be a JSON object")
         return body
 
-    def shown_body(self) -> Any:
-        """The body as a value where it is one, else as text, else nothing."""
+    def recorded_body(self) -> Any:
+        """The body as the value of its JSON, as text where it is no JSON, and None where there is none."""
         if not self.raw:
             return None
         try:
@@ -55,8 +57,9 @@ class Call:
             return self.raw.decode("utf-8", "replace")
 
 
-def from_environ(environ: Mapping[str, Any]) -> Call:
-    raw_uri = environ.get("REQUEST_URI") or environ.get("RAW_URI")
+def read_environ(environ: Mapping[str, Any]) -> Call:
+    """Read a request from a WSGI environment (PEP 3333). REQUEST_URI has the path as it was sent, which PATH_INFO does not."""
+    raw_uri = environ.get("REQUEST_URI")
     path = urlsplit(str(raw_uri)).path if raw_uri else quote(str(environ.get("PATH_INFO", "/")).encode("latin-1"))
     headers = {name[5:].replace("_", "-").lower(): str(value) for name, value in environ.items() if name.startswith("HTTP_")}
     headers["content-type"] = str(environ.get("CONTENT_TYPE") or "")
@@ -73,29 +76,27 @@ def from_environ(environ: Mapping[str, Any]) -> Call:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What came in and how it was answered; status 0 is a dropped connection."""
+    """One request and how it was answered."""
 
-    method: str
-    path: str
-    query: dict[str, str]
-    body: Any
-    status: int
-    headers: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
-    reads: bool = field(default=False, compare=False, repr=False)
+    method: str  # in capitals
+    path: str  # as sent, still percent-encoded
+    query: dict[str, str]  # by name, decoded
+    body: Any  # as `Call.recorded_body` reads it
+    status: int  # of the reply; 0: the connection ended without one
+    headers: dict[str, str] = field(compare=False, repr=False)  # of the request, by name in lower case
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self.method, self.path, self.query, self.body, self.status))
-
-    def shown(self) -> Doc:
+    def as_json(self) -> Doc:
         return {"method": self.method, "path": self.path, "query": self.query, "body": self.body, "status": self.status}
 
 
 @dataclass
 class Reply:
-    status: int
-    body: bytes
-    headers: dict[str, str | None] = field(default_factory=dict)
-    type: str = "application/json; charset=utf-8"
+    """One HTTP response."""
+
+    status: int  # as a number; 0: none is sent
+    body: bytes  # as sent
+    headers: dict[str, str | None] = field(default_factory=dict)  # besides the usual ones; None takes one away
+    type: str = "application/json; charset=utf-8"  # Content-Type
 
     @classmethod
     def json(cls, status: int, value: Any, headers: Mapping[str, str | None] | None = None) -> Reply:

@@ -1,4 +1,4 @@
-"""Trouble on request: statuses, broken bodies, dropped connections, slowness, somebody else's writes."""
+"""What a test makes go wrong: statuses, broken bodies, dropped connections, delays, writes of somebody else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 
 class ConnectionDropped(ConnectionError):
-    """In process: the connection ended without an answer. `worked` tells whether the call was carried out before that."""
+    """The connection ended without an answer. `worked`: the work of the call was done before that."""
 
     def __init__(self, *, worked: bool) -> None:
         super().__init__("the sandbox dropped the connection")
@@ -19,22 +19,24 @@ class ConnectionDropped(ConnectionError):
 
 @dataclass
 class Fault:
-    method: str | None = None  # None: any
+    """What goes wrong with some calls."""
+
+    method: str | None = None  # of the calls; None: any
     path: str = ""  # a regular expression, searched in the path as sent
-    status: int | None = None
-    drop: str | None = None  # "before" or "after" the work
-    body: bytes | None = None
-    headers: Mapping[str, str | None] = field(default_factory=dict)  # None takes a header away
-    times: int | None = 1  # None: for ever
-    rate: float = 1.0
-    after: int = 0  # so many matches pass first
-    done: bool = False  # the work is done, then the answer replaced
-    delay: float = 0.0  # seconds before the answer
-    run: Callable[[], object] | None = None  # done just before the work, e.g. somebody else's write
-    code: str | None = None
-    message: str | None = None
-    hits: int = 0
-    matches: int = 0
+    status: int | None = None  # of the answer; None: as the work gives it
+    drop: str | None = None  # "before" or "after" the work: when the connection ends; None: never
+    body: bytes | None = None  # of the answer; None: as the work gives it, or an error for `status`
+    headers: Mapping[str, str | None] = field(default_factory=dict)  # of the answer, besides its own; None takes one away
+    times: int | None = 1  # how many calls it meets; None: all
+    rate: float = 1.0  # the share of the calls that it meets, by chance
+    after: int = 0  # how many calls pass first
+    done: bool = False  # the work is done all the same
+    delay: float = 0.0  # seconds before the work
+    run: Callable[[], object] | None = None  # called before the work: for example somebody else's write
+    code: str | None = None  # of the error; None: the usual one of `status`
+    message: str | None = None  # of the error; None: the phrase of `status`
+    hits: int = 0  # how many calls it met so far
+    matches: int = 0  # how many calls it could have met so far
 
     def __post_init__(self) -> None:
         if self.drop not in (None, "before", "after"):
@@ -43,14 +45,17 @@ class Fault:
 
     @property
     def answers(self) -> bool:
-        """It replaces the answer, rather than delaying or preceding it."""
+        """Whether it changes the answer, and not only delays or precedes it."""
         return self.status is not None or self.body is not None or bool(self.headers)
 
     @property
     def skips_work(self) -> bool:
-        return self.drop == "before" or ((self.status is not None or self.body is not None) and not self.done and self.drop is None)
+        if self.drop is not None:
+            return self.drop == "before"
+        return (self.status is not None or self.body is not None) and not self.done
 
-    def strikes(self, method: str, path: str, chance: Callable[[], float]) -> bool:
+    def strike(self, method: str, path: str, chance: Callable[[], float]) -> bool:
+        """Whether this call meets it. `chance` gives numbers from 0 to 1."""
         if self.method not in (None, method) or not self._pattern.search(path):
             return False
         self.matches += 1
@@ -63,11 +68,11 @@ class Fault:
 
 
 class Faults:
-    """Asked in the order in which they were added; the first that strikes is the one."""
+    """In the order in which they were added. A call meets the first that strikes."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self) -> None:
         self._faults: list[Fault] = []
-        self._chance = random.Random(seed)
+        self._chance = random.Random(0)
         self._lock = threading.Lock()
 
     def add(self, method: str | None = None, path: str = "", **how: object) -> Fault:
@@ -86,8 +91,9 @@ class Faults:
     def __len__(self) -> int:
         return len(self._faults)
 
-    def strike(self, method: str, path: str) -> Fault | None:
+    def meet(self, method: str, path: str) -> Fault | None:
+        """The fault that this call meets."""
         if not self._faults:
             return None
         with self._lock:
-            return next((f for f in self._faults if f.strikes(method, path, self._chance.random)), None)
+            return next((f for f in self._faults if f.strike(method, path, self._chance.random)), None)

@@ -1,19 +1,16 @@
-"""What one call carries in, and the one way to refuse it."""
+"""What an endpoint gets, and how it refuses a call."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from reconciler.sandbox.store import Doc
-
-if TYPE_CHECKING:
-    from reconciler.sandbox.workspace import Workspace
+from reconciler.sandbox.workspace import Workspace
 
 
 class Refusal(Exception):
-    """An answer in Intercom's error shape; raised anywhere below the dispatcher."""
+    """An answer in the shape of Intercom's errors. An endpoint raises it."""
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str | None] | None = None) -> None:
         super().__init__(message)
@@ -28,42 +25,53 @@ def invalid(message: str) -> Refusal:
     return Refusal(400, "parameter_invalid", message)
 
 
+def require(ws: Workspace, kind: str, id: object, message: str = "Resource Not Found") -> Doc:
+    """The document of that kind and id. Raises Refusal with 404."""
+    doc = ws.store.get(kind, id)
+    if doc is None:
+        raise not_found(message)
+    return doc
+
+
 def mapping(body: Doc, name: str) -> Doc:
-    """The object under that key; a missing one is empty."""
+    """The object under that key, an empty one if it is missing. Raises Refusal where it is no object."""
     value = body.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
+    if not isinstance(value, dict | None):
         raise invalid(f"{name} must be an object")
-    return value
+    return value or {}
 
 
 def page_size(paging: Doc, default: int, most: int) -> int:
-    """`per_page` of a body; larger than `most` is cut down to it."""
+    """`per_page` of a body, cut down to `most`. Raises Refusal where it is no positive whole number."""
     size = paging.get("per_page", default)
-    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-        raise invalid("per_page must be a positive integer")
-    return min(size, most)
+    return _positive("per_page", str(size) if type(size) is int else "", most)
+
+
+def _positive(name: str, text: str, most: int | None) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise invalid(f"{name} must be a positive integer")
+    return int(text) if most is None else min(int(text), most)
 
 
 @dataclass(slots=True)
 class Request:
-    method: str
-    path: str  # as sent, still percent-encoded
-    query: Doc  # str → str, the last of several
+    """One call to an endpoint."""
+
+    query: dict[str, str]  # by name; of several values the last
     body: Doc
-    version: int
+    version: int  # of the API, as `api.versions` numbers it
     ws: Workspace
-    base: str = "https://api.intercom.io"
-    token: str = ""
-    params: dict[str, str] = field(default_factory=dict)  # percent-decoded pieces of the path
+    base: str  # the URL before the path, as the caller wrote it
+    token: str
+    params: dict[str, str] = field(default_factory=dict)  # by the name in the route: a piece of the path, percent-decoded
+
+    @property
+    def id(self) -> str:
+        return self.params["id"]
 
     def number(self, name: str, default: int, most: int | None = None) -> int:
-        """A positive whole number of the query; larger than `most` is cut down to it."""
-        text = str(self.query.get(name, default))
-        if not text.isdecimal() or int(text) < 1:
-            raise invalid(f"{name} must be a positive integer")
-        return int(text) if most is None else min(int(text), most)
+        """A positive whole number of the query, cut down to `most`. Raises Refusal for anything else."""
+        return _positive(name, self.query.get(name, str(default)), most)
 
     def flag(self, name: str) -> bool:
-        return str(self.query.get(name, "")).lower() == "true"
+        return self.query.get(name, "").lower() == "true"

@@ -1,78 +1,71 @@
-"""Every endpoint as one line: method, path, what answers it, the scope it needs, the first version that has it."""
+"""Every endpoint as one line: method, path, what answers it, the scope it needs, the versions that have it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
-from reconciler.sandbox.api import around, attributes, companies, contacts, oauth, search, tags
+from reconciler.sandbox.api import admins, attributes, companies, contacts, notes, oauth, search, segments, subscriptions, tagged, tags
 from reconciler.sandbox.api.versions import PREVIEW, V2_14, V2_15, V2_16
 from reconciler.sandbox.store import Doc
 
 Answer = Doc | tuple[int, Any]  # a body, answered 200; or a status with its body
-Answering = Callable[..., Answer]  # (Request) → Answer
-
-# Families of scopes; how scopes map to endpoints is documented only in outline (Intercom developer hub, OAuth scopes).
-SCOPES = ("read_users", "write_users", "read_tags", "write_tags", "write_attributes", "read_admins", "read_conversations", "read_content")
 
 
 @dataclass(frozen=True)
 class Route:
-    method: str
-    path: str
-    answering: Answering
-    scope: str | None = None
-    since: int = V2_14
-    until: int = PREVIEW
-    public: bool = False  # answers without a token
-    reads: bool = False  # a POST that only reads
+    """One endpoint."""
+
+    method: str  # GET, POST, PUT or DELETE
+    path: str  # a piece in braces stands for any piece, and gives it a name
+    handler: Callable[..., Answer]  # from a Request to the answer
+    scope: str | None = None  # that a token needs, by families (Intercom developer hub, OAuth scopes, has only an outline); None: any token
+    since: int = V2_14  # the first version that has it
+    until: int = PREVIEW  # the last version that has it
+    public: bool = False  # whether it answers without a token
+    reads: bool = False  # whether it is a POST that only reads
 
     @cached_property
     def pieces(self) -> list[str]:
-        return [piece for piece in self.path.split("/") if piece]
+        return split(self.path)
 
-    def match(self, pieces: list[str]) -> dict[str, str] | None:
-        """The named pieces of a path of the same length, or nothing."""
-        params = {}
-        for own, given in zip(self.pieces, pieces, strict=True):
-            if own[0] == "{":
-                params[own[1:-1]] = given
-            elif own != given:
-                return None
-        return params
+    def match(self, method: str, pieces: list[str]) -> dict[str, str] | None:
+        """The named pieces of the path; None if this endpoint does not answer the call."""
+        if self.method != method or len(self.pieces) != len(pieces):
+            return None
+        pairs = list(zip(self.pieces, pieces, strict=True))
+        if any(own[0] != "{" and own != given for own, given in pairs):
+            return None
+        return {own[1:-1]: given for own, given in pairs if own[0] == "{"}
 
 
 def split(raw_path: str) -> list[str]:
-    """Decoded piece by piece, so that %2F stays inside its piece; empty pieces vanish, as behind Rails."""
+    """The pieces of a path, decoded one by one so that %2F stays in its piece. Empty pieces vanish, as in Rails."""
     return [unquote(piece) for piece in raw_path.split("/") if piece]
 
 
-class Routes:
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self._by_shape: dict[tuple[str, int], list[Route]] = {}
-        for route in routes:
-            self.add(route)
-
-    def add(self, route: Route) -> None:
-        self._by_shape.setdefault((route.method, len(route.pieces)), []).append(route)
+class Routes(list[Route]):
+    """Endpoints. The first one that matches answers a call."""
 
     def find(self, method: str, raw_path: str) -> tuple[Route, dict[str, str]] | None:
+        """The endpoint that answers the call, and the named pieces of its path."""
         pieces = split(raw_path)
-        for route in self._by_shape.get((method, len(pieces)), ()):
-            params = route.match(pieces)
-            if params is not None:
-                return route, params
-        return None
+        return next(((route, params) for route in self if (params := route.match(method, pieces)) is not None), None)
+
+    def reads(self, method: str, raw_path: str) -> bool:
+        """Whether the call only reads, although it is a POST."""
+        match = self.find(method, raw_path)
+        return match is not None and match[0].reads
 
 
-# Fixed paths stand before those with a name in the same place.
+# A fixed path stands before one with a named piece in the same place.
 TABLE = (
-    Route("GET", "/me", around.me),
-    Route("GET", "/admins", around.admins, "read_admins"),
-    Route("GET", "/admins/{id}", around.admin, "read_admins"),
+    Route("GET", "/me", admins.me),
+    Route("GET", "/admins", admins.listing, "read_admins"),
+    Route("GET", "/admins/{id}", admins.get, "read_admins"),
     Route("GET", "/tags", tags.listing, "read_tags"),
     Route("GET", "/tags/{id}", tags.get, "read_tags"),
     Route("POST", "/tags", tags.write, "write_tags"),
@@ -88,9 +81,9 @@ TABLE = (
     Route("PUT", "/companies/{id}", companies.update, "write_users"),
     Route("DELETE", "/companies/{id}", companies.delete, "write_users"),
     Route("GET", "/companies/{id}/contacts", companies.contacts_of, "read_users"),
-    Route("GET", "/companies/{id}/segments", companies.segments, "read_users"),
-    Route("GET", "/companies/{id}/notes", around.notes_of_company, "read_users", since=V2_15),
-    Route("POST", "/companies/{id}/notes", around.note_on_company, "write_users", since=V2_16),
+    Route("GET", "/companies/{id}/segments", companies.segments_of, "read_users"),
+    Route("GET", "/companies/{id}/notes", notes.of_company, "read_users", since=V2_15),
+    Route("POST", "/companies/{id}/notes", notes.create_for_company, "write_users", since=V2_16),
     Route("GET", "/contacts/{id}/companies", companies.of_contact, "read_users"),
     Route("POST", "/contacts/{id}/companies", companies.attach, "write_users"),
     Route("DELETE", "/contacts/{id}/companies/{company_id}", companies.detach, "write_users"),
@@ -106,21 +99,21 @@ TABLE = (
     Route("POST", "/contacts/{id}/unarchive", contacts.unarchive, "write_users"),
     Route("POST", "/contacts/{id}/block", contacts.block, "write_users"),
     Route("GET", "/contacts/{id}/merge_history", contacts.merge_history, "read_users", since=V2_16),
-    Route("GET", "/contacts/{id}/segments", around.segments_of_contact, "read_users"),
-    Route("GET", "/contacts/{id}/subscriptions", around.subscriptions_of_contact, "read_users"),
-    Route("POST", "/contacts/{id}/subscriptions", around.subscribe, "write_users"),
-    Route("DELETE", "/contacts/{id}/subscriptions/{subscription_id}", around.unsubscribe, "write_users"),
-    Route("GET", "/contacts/{id}/notes", around.notes_of_contact, "read_users"),
-    Route("POST", "/contacts/{id}/notes", around.note_on_contact, "write_users"),
-    Route("GET", "/notes/{id}", around.note, "read_users"),
+    Route("GET", "/contacts/{id}/segments", segments.of_contact, "read_users"),
+    Route("GET", "/contacts/{id}/subscriptions", subscriptions.of_contact, "read_users"),
+    Route("POST", "/contacts/{id}/subscriptions", subscriptions.attach, "write_users"),
+    Route("DELETE", "/contacts/{id}/subscriptions/{subscription_id}", subscriptions.detach, "write_users"),
+    Route("GET", "/contacts/{id}/notes", notes.of_contact, "read_users"),
+    Route("POST", "/contacts/{id}/notes", notes.create_for_contact, "write_users"),
+    Route("GET", "/notes/{id}", notes.get, "read_users"),
     Route("GET", "/data_attributes", attributes.listing, "read_users"),
     Route("POST", "/data_attributes", attributes.create, "write_attributes"),
     Route("PUT", "/data_attributes/{id}", attributes.update, "write_attributes"),
-    Route("GET", "/segments", around.segments, "read_users"),
-    Route("GET", "/segments/{id}", around.segment, "read_users"),
-    Route("GET", "/subscription_types", around.subscription_types, "read_users"),
-    Route("POST", "/conversations/search", around.conversations, "read_conversations", reads=True),
-    Route("GET", "/content/search", around.content, "read_content", since=V2_16),
+    Route("GET", "/segments", segments.listing, "read_users"),
+    Route("GET", "/segments/{id}", segments.get, "read_users"),
+    Route("GET", "/subscription_types", subscriptions.listing, "read_users"),
+    Route("POST", "/conversations/search", tagged.search_conversations, "read_conversations", reads=True),
+    Route("GET", "/content/search", tagged.search_content, "read_content", since=V2_16),
     Route("GET", "/oauth", oauth.authorize, public=True),
     Route("POST", "/auth/eagle/token", oauth.exchange, public=True),
     Route("POST", "/auth/uninstall", oauth.uninstall),

@@ -20,14 +20,13 @@ from reconciler.sandbox.faults import ConnectionDropped
 
 Application = Callable[..., list[bytes]]
 
-# What a page in a browser would reach us by, after its own name was made to mean this machine, is none of these.
+# The names of this machine. A page in a browser whose own name was made to mean this machine uses that name instead.
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-# Bodies beyond this are more than a sandbox is asked to take, in bytes.
-LARGEST = 64 * 1024 * 1024
+LARGEST = 64 * 1024 * 1024  # body, in bytes
 
 
-class Unfit(Exception):
-    """A request that no part of the sandbox should see: the status and the sentence to answer with."""
+class Unacceptable(Exception):
+    """A request that the server answers itself, with this status and sentence."""
 
     def __init__(self, status: HTTPStatus, message: str) -> None:
         super().__init__(message)
@@ -38,7 +37,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # headers and body leave in one piece
     disable_nagle_algorithm = True
-    server: _Server
+    server: Server
 
     def answer(self) -> None:
         try:
@@ -48,16 +47,16 @@ class _Handler(BaseHTTPRequestHandler):
             with suppress(OSError):
                 self.connection.shutdown(socket.SHUT_RDWR)
             return
-        except Unfit as unfit:
-            # Where its body ends is not known, so nothing can follow it on this connection.
+        except Unacceptable as error:
+            # Nobody knows where its body ends, so nothing can follow it on this connection.
             self.close_connection = True
-            body = self._refuse(unfit.status, "bad_request", unfit.message)
+            body = self._refuse(error.status, "bad_request", error.message)
         except Exception:
             traceback.print_exc()
             body = self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "server_error", "the sandbox failed")
         if self.command != "HEAD":
             self.wfile.writelines(body)
-        # A body shorter than its Content-Length is a fault that was asked for; the connection cannot go on after it.
+        # A fault can make a body shorter than its Content-Length; then nothing can follow it on this connection.
         if sum(map(len, body)) != self._promised:
             self.close_connection = True
 
@@ -69,23 +68,23 @@ class _Handler(BaseHTTPRequestHandler):
         return [body]
 
     def _check_caller(self) -> None:
-        """Only programs on this machine are served, never a page that somebody has open in a browser. Raises Unfit."""
+        """Serve programs on this machine only, never a page in somebody's browser. Raises Unacceptable."""
         host = self.headers.get("Host", "localhost")
         if _host_of(f"//{host}") not in LOOPBACK:
-            raise Unfit(HTTPStatus.FORBIDDEN, "the sandbox is reached as 127.0.0.1 or localhost only")
+            raise Unacceptable(HTTPStatus.FORBIDDEN, "the sandbox is reached as 127.0.0.1 or localhost only")
         origin = self.headers.get("Origin")
         if origin is not None and _host_of(origin) not in LOOPBACK:
-            raise Unfit(HTTPStatus.FORBIDDEN, "the sandbox serves no page of another origin")
+            raise Unacceptable(HTTPStatus.FORBIDDEN, "the sandbox serves no page of another origin")
 
     def _length(self) -> int:
-        """How many bytes of body follow. Raises Unfit where that cannot be known."""
+        """How many bytes of body follow. Raises Unacceptable if the headers do not tell."""
         if self.headers.get("Transfer-Encoding"):
-            raise Unfit(HTTPStatus.LENGTH_REQUIRED, "the sandbox takes a body with a Content-Length only")
+            raise Unacceptable(HTTPStatus.LENGTH_REQUIRED, "the sandbox takes a body with a Content-Length only")
         lengths = self.headers.get_all("Content-Length") or ["0"]
         if len(set(lengths)) > 1 or not (lengths[0].isascii() and lengths[0].isdigit()):
-            raise Unfit(HTTPStatus.BAD_REQUEST, "Content-Length is not a number of bytes")
+            raise Unacceptable(HTTPStatus.BAD_REQUEST, "Content-Length is not a number of bytes")
         if len(lengths[0]) > 12 or int(lengths[0]) > LARGEST:
-            raise Unfit(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the sandbox takes bodies of at most {LARGEST} bytes")
+            raise Unacceptable(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the sandbox takes bodies of at most {LARGEST} bytes")
         return int(lengths[0])
 
     def _environ(self) -> dict[str, Any]:
@@ -106,14 +105,12 @@ class _Handler(BaseHTTPRequestHandler):
         return environ | {"HTTP_" + name.upper().replace("-", "_"): value for name, value in self.headers.items()}
 
     def _body(self, length: int) -> bytes:
-        """The whole body: of a caller that died in the middle of sending, nothing is carried out."""
-        try:
+        """The whole body. Raises ConnectionDropped if the caller goes away before its end."""
+        with suppress(ConnectionError):
             content = self.rfile.read(length)
-        except ConnectionError:
-            raise ConnectionDropped(worked=False) from None
-        if len(content) < length:
-            raise ConnectionDropped(worked=False)
-        return content
+            if len(content) == length:
+                return content
+        raise ConnectionDropped(worked=False)
 
     def _start(self, status: str, headers: list[tuple[str, str]]) -> None:
         code, _, phrase = status.partition(" ")
@@ -126,31 +123,38 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Quiet: what came in is recorded by the sandbox itself."""
+        """Print nothing: the sandbox keeps a record."""
 
 
 def _host_of(url: str) -> str | None:
-    """The host of a URL, without its port; None where it is none."""
+    """The host of a URL, without its port; None if it is no URL."""
     try:
         return urlsplit(url).hostname
     except ValueError:
         return None
 
 
-class _Server(ThreadingHTTPServer):
+class Server(ThreadingHTTPServer):
+    """Serves an application from a thread of its own, from the start until it is closed."""
+
     daemon_threads = True
     request_queue_size = 128
-    allow_reuse_address = True
 
     def __init__(self, app: Application, host: str, port: int) -> None:
         self.app = app
         self._open: set[socket.socket] = set()
         super().__init__((host, port), _Handler)
+        self.url = f"http://{host}:{self.server_port}"
+        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
 
-    @property
-    def url(self) -> str:
-        host, port = self.server_address[:2]
-        return f"http://{host!s}:{port}"
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        for connection in list(self._open):  # those that callers keep alive
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._open.add(request)
@@ -161,47 +165,18 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that went away is no trouble of ours."""
+        """A caller that goes away is no error."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
-    def hang_up(self) -> None:
-        """End the connections that callers keep alive."""
-        for connection in list(self._open):
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
 
-
-class Serving:
-    """A server in a thread of its own."""
-
-    def __init__(self, app: Application, host: str, port: int) -> None:
-        self._server = _Server(app, host, port)
-        self.url = self._server.url
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.hang_up()
-        self._server.server_close()
-
-    def __enter__(self) -> Serving:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def serve(app: Application, host: str = "127.0.0.1", port: int = 0) -> Serving:
-    return Serving(app, host, port)
+def serve(app: Application, host: str = "127.0.0.1", port: int = 0) -> Server:
+    """Serve until the `with` block ends. Port 0 takes a free one. Raises OSError where the port is in use."""
+    return Server(app, host, port)
 
 
 def serve_forever(app: Application, host: str = "127.0.0.1", port: int = 0, *, ready: Callable[[str], None]) -> int:
-    """Serve until SIGTERM or SIGINT and return that signal's number; `ready` is called with the URL once the port answers."""
+    """Serve until SIGTERM or SIGINT. Returns the number of that signal; calls `ready` with the URL once the port answers."""
     stopped: list[int] = []
     wake = threading.Event()
 
@@ -211,8 +186,8 @@ def serve_forever(app: Application, host: str = "127.0.0.1", port: int = 0, *, r
 
     before = {signum: signal.signal(signum, stop) for signum in (signal.SIGTERM, signal.SIGINT)}
     try:
-        with serve(app, host, port) as serving:
-            ready(serving.url)
+        with serve(app, host, port) as server:
+            ready(server.url)
             wake.wait()
     finally:
         for signum, handler in before.items():

@@ -8,14 +8,13 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 Doc = dict[str, Any]  # one JSON object
-
-KeysOf = Callable[[Doc], Iterable[Hashable]]
+KeysOf = Callable[[Doc], Iterable[Hashable]]  # the keys under which an index lists a document
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS docs (kind TEXT, id TEXT, rev INTEGER NOT NULL, body TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;
@@ -24,52 +23,56 @@ CREATE INDEX IF NOT EXISTS docs_by_rev ON docs (rev);
 
 
 class Unusable(OSError):
-    """The file behind a sandbox cannot be opened, read or written, or is something else; `filename` and `strerror` say which and why."""
+    """The data file cannot be opened, read or written, or is no sandbox: `filename` says which file, `strerror` says why."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(errno.EINVAL, f"cannot hold a sandbox: {reason}; remove it, or name another file with --data", str(path))
 
 
 class Table:
-    """The documents of one kind by id. They are replaced, never edited in place, so an old one stays true to its time."""
+    """The documents of one kind by id. A write replaces a document and never edits it, so that whoever has the old one keeps it."""
 
     def __init__(self, indexes: dict[str, KeysOf] | None = None) -> None:
         self.docs: dict[str, Doc] = {}
-        self.changed = 0
+        self.changes = 0  # how many writes there were
         self._keys_of = indexes or {}
         self._index: dict[str, dict[Hashable, dict[str, None]]] = {name: {} for name in self._keys_of}
 
     def replace(self, id: str, new: Doc | None) -> None:
         old = self.docs.get(id)
-        self.changed += 1
+        self.changes += 1
         for name, keys_of in self._keys_of.items():
-            self._move(self._index[name], id, set(keys_of(old)) if old else set(), set(keys_of(new)) if new else set())
+            index = self._index[name]
+            before, after = (set(keys_of(doc)) if doc else set() for doc in (old, new))
+            for key in before - after:
+                del index[key][id]
+                if not index[key]:
+                    del index[key]
+            for key in after - before:
+                index.setdefault(key, {})[id] = None
         if new is None:
             self.docs.pop(id, None)
         else:
             self.docs[id] = new
 
-    @staticmethod
-    def _move(index: dict[Hashable, dict[str, None]], id: str, before: set[Hashable], after: set[Hashable]) -> None:
-        for key in before - after:
-            index[key].pop(id, None)
-            if not index[key]:
-                del index[key]
-        for key in after - before:
-            index.setdefault(key, {})[id] = None
-
-    def ids(self, index: str, key: Hashable) -> Iterable[str]:
+    def ids(self, index: str, key: Hashable) -> Collection[str]:
         return self._index[index].get(key, {})
 
     def find(self, index: str, key: Hashable) -> list[Doc]:
         """Oldest first."""
-        return sorted((self.docs[id] for id in self.ids(index, key)), key=lambda doc: int(doc["seq"]))
+        return _by_age(self.docs[id] for id in self.ids(index, key))
 
-    def count(self, index: str, key: Hashable) -> int:
-        return len(self._index[index].get(key, ()))
+    def first(self, index: str, key: Hashable) -> Doc | None:
+        """The oldest, if there is one."""
+        return next(iter(self.find(index, key)), None)
 
     def in_order(self) -> list[Doc]:
-        return sorted(self.docs.values(), key=lambda doc: int(doc["seq"]))
+        """All of them, oldest first."""
+        return _by_age(self.docs.values())
+
+
+def _by_age(docs: Iterable[Doc]) -> list[Doc]:
+    return sorted(docs, key=lambda doc: int(doc["seq"]))
 
 
 class Store:
@@ -77,20 +80,19 @@ class Store:
         self.lock = threading.RLock()
         self._indexes = indexes
         self._tables: dict[str, Table] = {}
-        self._dirty: dict[tuple[str, str], None] = {}
-        self._counters: dict[str, int] = {}
-        self._rev = 0
-        self._seen_version = -1
-        self._depth = 0
+        self._dirty: dict[tuple[str, str], None] = {}  # (kind, id) of what the next commit writes, in order
+        self._rev = 0  # of the newest row that this process read or wrote
+        self._seen_version = -1  # SQLite's data_version when this process last read
+        self._depth = 0  # of nested transactions
         self._path = path
         self._db = self._open(path) if path else None
 
     def _open(self, path: Path) -> sqlite3.Connection:
         _make_private(path)
-        with self._told():
+        with self._refuse_broken_files():
             db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=60)
             try:
-                # WAL without fsync survives the death of the process, not of the machine, which is enough for a sandbox.
+                # WAL without fsync survives the end of the process, not a power failure. That is enough for a sandbox.
                 db.execute("PRAGMA journal_mode=WAL")
                 db.execute("PRAGMA synchronous=OFF")
                 db.executescript(SCHEMA)
@@ -100,8 +102,8 @@ class Store:
             return db
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """What SQLite or a damaged row makes of the file, in words that name it. Raises Unusable."""
+    def _refuse_broken_files(self) -> Iterator[None]:
+        """Turn an error of SQLite, or of a damaged row, into Unusable."""
         try:
             yield
         except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
@@ -116,6 +118,7 @@ class Store:
                 self._db = None
 
     def table(self, kind: str) -> Table:
+        """The table of that kind, an empty one if there is none yet."""
         if kind not in self._tables:
             self._tables[kind] = Table(self._indexes.get(kind))
         return self._tables[kind]
@@ -124,31 +127,33 @@ class Store:
         return self.table(kind).docs.get(str(id))
 
     def put(self, kind: str, doc: Doc) -> Doc:
-        self.table(kind).replace(str(doc["id"]), doc)
-        self._dirty[kind, str(doc["id"])] = None
+        """Add the document, or replace the one with its id."""
+        self._write(kind, str(doc["id"]), doc)
         return doc
 
     def drop(self, kind: str, id: str) -> None:
-        self.table(kind).replace(id, None)
+        self._write(kind, id, None)
+
+    def _write(self, kind: str, id: str, doc: Any) -> None:
+        self.table(kind).replace(id, doc)
         self._dirty[kind, id] = None
 
     def number(self, counter: str) -> int:
-        """1, 2, 3, …: never the same number twice, over restarts too."""
-        self._counters[counter] = self._counters.get(counter, 0) + 1
-        self._dirty["counter", counter] = None
-        return self._counters[counter]
+        """1, 2, 3, …: never the same number twice, not after a restart either."""
+        numbers: dict[str, Any] = self.table("counter").docs
+        number = int(numbers.get(counter, 0)) + 1
+        self._write("counter", counter, number)
+        return number
 
     def clear(self) -> None:
+        """Drop all documents. Numbers begin again."""
         for kind, table in self._tables.items():
             for id in list(table.docs):
                 self.drop(kind, id)
-        for counter in self._counters:
-            self._counters[counter] = 0
-            self._dirty["counter", counter] = None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Alone in this process and, with a file, among all processes that have it open."""
+        """Exclude all other threads and, if there is a file, all other processes that use it. It is written at the end."""
         with self.lock:
             self._depth += 1
             if self._depth == 1:
@@ -164,7 +169,7 @@ class Store:
         if self._db is None:
             return
         try:
-            with self._told():
+            with self._refuse_broken_files():
                 self._db.execute("BEGIN IMMEDIATE")
                 (version,) = self._db.execute("PRAGMA data_version").fetchone()
                 if version != self._seen_version:
@@ -177,33 +182,27 @@ class Store:
             raise
 
     def _catch_up(self, db: sqlite3.Connection) -> None:
-        """Read what others wrote since we looked last."""
+        """Read what other processes wrote since this one read or wrote last."""
         rows = db.execute("SELECT kind, id, rev, body FROM docs WHERE rev > ? ORDER BY rev", (self._rev,))
         for kind, id, rev, body in rows:
             self._rev = rev
-            if kind == "counter":
-                self._counters[id] = json.loads(body)
-            else:
-                self.table(kind).replace(id, None if body is None else json.loads(body))
+            self.table(kind).replace(id, None if body is None else json.loads(body))
 
     def _commit(self) -> None:
         dirty, self._dirty = self._dirty, {}
         if self._db is None:
             return
-        with self._told():
+        with self._refuse_broken_files():
             if dirty:
                 self._rev += 1
-                rows = [(kind, id, self._rev, self._text(kind, id)) for kind, id in dirty]
+                docs = ((kind, id, self.table(kind).docs.get(id)) for kind, id in dirty)
+                rows = [(kind, id, self._rev, None if doc is None else json.dumps(doc, separators=(",", ":"))) for kind, id, doc in docs]
                 self._db.executemany("INSERT OR REPLACE INTO docs VALUES (?, ?, ?, ?)", rows)
             self._db.execute("COMMIT")
 
-    def _text(self, kind: str, id: str) -> str | None:
-        body = self._counters[id] if kind == "counter" else self.table(kind).docs.get(id)
-        return None if body is None else json.dumps(body, separators=(",", ":"))
-
 
 def _make_private(path: Path) -> None:
-    """A file that its owner alone can read, never through a link: SQLite gives the files beside it the same permissions."""
+    """Make a file that only its owner can read; refuse a link. SQLite gives the files beside it the same permissions. Raises Unusable."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)

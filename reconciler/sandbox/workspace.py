@@ -1,11 +1,11 @@
-"""The state behind the calls: documents, knobs, clock, and the few things every endpoint asks for."""
+"""The state behind the calls: documents, settings and clock."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from reconciler.sandbox.store import Doc, KeysOf, Store
 
@@ -14,30 +14,42 @@ FIRST_ADMIN = "991267459"
 
 @dataclass
 class Settings:
-    """Knobs that a test may turn while the sandbox runs."""
+    """What a test may change while the sandbox runs. `__init__.py` lists what each choice stands for."""
 
+    # the workspace that GET /me names
     app_id: str = "sandbox1"
+    # US, EU or AU
     region: str = "US"
+    # seconds until search and the list show a new contact
     search_delay: float = 0.0
+    # seconds until search and the list show a change of a contact
     update_delay: float = 0.0
+    # seconds until a deleted company is gone
     archive_delay: float = 0.0
+    # calls per ten seconds; None: no call is refused
     rate_limit: int | None = None
+    # seconds by which the sandbox's clock is ahead
     clock_offset: float = 0.0
+    # of the API, for calls that name none
     default_version: str = "2.16"
-    trim: bool = False  # blanks around tag and company names are cut
-    rewrites: str = ""  # what becomes of names, by words of `names.REWRITES`
-    fold_email: bool = False  # search for an e-mail ignores case
-    hide_userless: str = "all"  # "all" listings of companies, or only POST /companies/"list"
-    contact_order: str = "updated_at"  # GET /contacts, newest first: "updated_at" or "created_at"
-    leads_refuse_null: bool = False  # a null custom attribute on a lead is 400 (reported: intercom-node#215)
-    options_bind: bool = True  # a value outside a list attribute's options is 400 (announced April 2026, then withdrawn: not established)
-    plan_restricted: bool = False  # conversations answer 403 api_plan_restricted
+    # what becomes of the names of tags and companies: words of `names.REWRITES`, with blanks between
+    rewrites: str = ""
+    # search for an e-mail address ignores case
+    fold_email: bool = False
+    # which lists leave out companies without users: "all", or "list" for POST /companies/list alone
+    hide_userless: str = "all"
+    # GET /contacts, newest first: "updated_at" or "created_at"
+    contact_order: str = "updated_at"
+    # a null custom attribute on a lead is 400 (reported: intercom-node#215)
+    leads_refuse_null: bool = False
+    # conversations answer 403 api_plan_restricted
+    plan_restricted: bool = False
 
-    def change(self, values: dict[str, Any]) -> None:
-        known = {field.name for field in fields(self)}
+    def change(self, values: Doc) -> None:
+        """Raises ValueError for the name of no setting."""
         for name, value in values.items():
-            if name not in known:
-                raise ValueError(f"unknown setting {name!r}; known are {', '.join(sorted(known))}")
+            if name not in vars(self):
+                raise ValueError(f"unknown setting {name!r}; known are {', '.join(sorted(vars(self)))}")
             setattr(self, name, value)
 
 
@@ -45,18 +57,14 @@ def is_live(doc: Doc) -> bool:
     return not doc.get("archived") and not doc.get("merged_into")
 
 
-def _one(field: str) -> KeysOf:
-    def keys(doc: Doc) -> Iterable[Hashable]:
-        value = doc.get(field)
-        return () if value is None else (value,)
-
-    return keys
+def _by(field: str) -> KeysOf:
+    return lambda doc: () if doc.get(field) is None else (doc[field],)
 
 
 INDEXES: dict[str, dict[str, KeysOf]] = {
     "contact": {
-        "external_id": _one("external_id"),
-        "email": _one("email"),
+        "external_id": _by("external_id"),
+        "email": _by("email"),
         "mailbox": lambda doc: (doc["email"].lower(),) if doc.get("email") else (),
         "tag": lambda doc: doc["tags"],
         "company": lambda doc: doc["companies"],
@@ -64,18 +72,21 @@ INDEXES: dict[str, dict[str, KeysOf]] = {
         "late": lambda doc: (True,) if doc.get("visible_at") else (),
     },
     "company": {
-        "company_id": _one("company_id"),
-        "name": _one("name"),
+        "company_id": _by("company_id"),
+        "name": _by("name"),
         "tag": lambda doc: doc["tags"],
         "leaving": lambda doc: (True,) if doc.get("leaves_at") else (),
     },
     "tag": {"name": lambda doc: (doc["name"].lower(),)},
-    "plan": {"name": _one("name")},
-    "segment": {"name": _one("name")},
-    "attribute": {"model": _one("model"), "name": lambda doc: ((doc["model"], doc["name"]),)},
-    "note": {"of": _one("of")},
+    "plan": {"name": _by("name")},
+    "segment": {"name": _by("name")},
+    "attribute": {"model": _by("model"), "name": lambda doc: ((doc["model"], doc["name"]),)},
+    "note": {"of": _by("of")},
     "conversation": {"tag": lambda doc: doc["tags"]},
 }
+
+
+T = TypeVar("T")
 
 
 class Workspace:
@@ -84,21 +95,22 @@ class Workspace:
         self.settings = settings
         self._now = now
         self.scroll: Doc | None = None  # the one open scroll of this app
-        self.stale: dict[str, list[tuple[float, Doc]]] = {}  # what search still sees of updated contacts
-        self._built: dict[str, tuple[object, Any]] = {}
+        self.stale: dict[str, list[tuple[float, Doc]]] = {}  # by id of a contact: until when search sees which old state of it
+        self._built: dict[str, tuple[object, Any]] = {}  # by name: the stamp, and what was built
 
     def now(self) -> float:
         return self._now() + self.settings.clock_offset
 
     def clock(self) -> int:
+        """The time as Intercom writes it: whole seconds since 1970."""
         return int(self.now())
 
     def number(self) -> int:
-        """Age: later documents have larger numbers."""
+        """The number that tells age: a newer document has a larger one."""
         return self.store.number("seq")
 
     def prepare(self) -> None:
-        """A workspace is never without an admin and its subscription types, and remembers its own name."""
+        """Take the app's name from the file, and add an admin and subscription types where there are none."""
         self.settings.region = self.app().get("region", self.settings.region)
         self.settings.app_id = self.app().get("id_code", self.settings.app_id)
         if not self.store.table("admin").docs:
@@ -107,23 +119,25 @@ class Workspace:
             for id, consent, content in (("91", "opt_out", "email"), ("93", "opt_in", "sms_message")):
                 self.store.put("subscription", {"id": id, "seq": self.number(), "consent_type": consent, "content_types": [content]})
 
-    def admin_id(self) -> str:
-        """The admin the token belongs to."""
-        return str(self.store.table("admin").in_order()[0]["id"])
+    def admin(self) -> Doc:
+        """The admin that the token belongs to."""
+        return self.store.table("admin").in_order()[0]
 
     def app(self) -> Doc:
-        """What a seed said about the app itself."""
+        """What a seed says about the app itself."""
         return self.store.get("app", "app") or {"id": "app"}
 
-    def built(self, name: str, stamp: object, build: Callable[[], Any]) -> Any:
-        """The same answer as long as the stamp is the same."""
+    def reuse(self, name: str, stamp: object, build: Callable[[], T]) -> T:
+        """What `build` returns; what it returned before under this name, as long as the stamp is the same."""
         if name not in self._built or self._built[name][0] != stamp:
             if len(self._built) > 64:
                 self._built.clear()
             self._built[name] = (stamp, build())
-        return self._built[name][1]
+        built: T = self._built[name][1]
+        return built
 
     def forget(self) -> None:
+        """Drop what is not in the store."""
         self.scroll = None
         self.stale.clear()
         self._built.clear()

@@ -98,7 +98,7 @@ class Shared:
 
     def writes(self) -> Counter[tuple[str, ...]]:
         """What was written since the last look."""
-        found = deeds(record.shown() for record in self.box.writes)
+        found = deeds(record.as_json() for record in self.box.writes)
         self.box.forget_requests()
         return found
 

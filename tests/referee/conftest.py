@@ -19,7 +19,8 @@ MakeSdk = Callable[..., Intercom]
 
 @pytest.fixture
 def box() -> Iterator[Sandbox]:
-    with Sandbox(oauth_apps=[APP], tokens={"reader": ["write_users"]}) as box:
+    with Sandbox(tokens={"reader": ["write_users"]}) as box:
+        box.seed({"oauth_apps": [APP]})
         yield box
 
 

@@ -1,4 +1,4 @@
-"""Data attributes of contacts and companies: the standard ones, and those that a workspace made."""
+"""Data attributes of contacts and companies: the standard ones of Intercom, and the custom ones of the workspace."""
 
 from __future__ import annotations
 
@@ -66,70 +66,66 @@ def listing(request: Request) -> Doc:
 
 
 def create(request: Request) -> Doc:
-    ws, body = request.ws, request.body
-    _check_new(ws, body)
-    return show(put_new(ws, body))
+    _check_new(request.ws, request.body)
+    return show(put_new(request.ws, request.body))
 
 
 def put_new(ws: Workspace, body: Doc) -> Doc:
-    now = ws.clock()
+    """Store a new attribute as the body describes it, unchecked. A seed may also give it an `id`, and say that it is `archived`."""
+    now, data_type = ws.clock(), body["data_type"]
     attribute = {
         "id": body.get("id") or str(30 + ws.store.number("attribute")),
         "seq": ws.number(),
         "name": body["name"],
         "model": body["model"],
         "description": body.get("description"),
-        "data_type": READ_TYPE.get(body["data_type"], body["data_type"]),
-        "options": [_option(o) for o in body["options"]] if body["data_type"] == "options" else None,
+        "data_type": READ_TYPE.get(data_type, data_type),
+        "options": _texts(body["options"]) if data_type == "options" else None,
         "messenger_writable": bool(body.get("messenger_writable", False)),
         "archived": bool(body.get("archived", False)),
-        "admin_id": ws.admin_id(),
+        "admin_id": ws.admin()["id"],
         "created_at": now,
         "updated_at": now,
     }
     return ws.store.put("attribute", attribute)
 
 
-def _option(option: object) -> str:
-    """Written as {"value": …}, read as a text (PUT /data_attributes/{id}, recorded example)."""
-    return str(option["value"] if isinstance(option, dict) else option)
+def _texts(options: list[object]) -> list[str]:
+    """Callers write {"value": …}, Intercom shows a text (PUT /data_attributes/{id}, recorded example)."""
+    return [str(option["value"] if isinstance(option, dict) else option) for option in options]
 
 
 def _check_new(ws: Workspace, body: Doc) -> None:
+    """Raises Refusal."""
     name, model = body.get("name"), body.get("model")
     if model not in MODELS:
         raise invalid("The Data Attribute model field must be either contact or company")
-    if not isinstance(name, str) or not name or not _well_named(name):
+    # Blanks and underscores pass in practice: recorded names have them.
+    if not isinstance(name, str) or not name or not all(c in " _-" or c.isalnum() or unicodedata.category(c) == "Sc" for c in name):
         raise invalid("Your name for this attribute must only contain alphanumeric characters, currency symbols, and hyphens")
     if body.get("data_type") not in WRITTEN_TYPES:
         raise invalid("Data Type isn't an option")
-    if body["data_type"] == "options" and len(_options(body)) < 2:
-        raise invalid("You must have at least two options on a list type data attribute")
+    if body["data_type"] == "options":
+        _check_options(body.get("options"))
     _check_free(ws, name, str(model))
 
 
-def _well_named(name: str) -> bool:
-    """Blanks and underscores pass in practice: recorded names have them."""
-    return all(c in " _-" or c.isalnum() or unicodedata.category(c) == "Sc" for c in name)
-
-
-def _options(body: Doc) -> list[object]:
-    options = body.get("options")
-    if not isinstance(options, list):
+def _check_options(options: object) -> list[object]:
+    if not isinstance(options, list) or not all(isinstance(option, dict) and "value" in option for option in options):
         raise invalid("Options isn't an array")
-    if not all(isinstance(option, dict) and "value" in option for option in options):
-        raise invalid("Options isn't an array")
+    if len(options) < 2:
+        raise invalid("You must have at least two options on a list type data attribute")
     return options
 
 
 def _check_free(ws: Workspace, name: str, model: str) -> None:
-    """Names are unique over both models (POST /data_attributes)."""
+    """A name is unique over both models (POST /data_attributes). Raises Refusal for one that is in use."""
     if any(a["full_name"] == name and a["model"] == model for a in STANDARD):
         raise invalid(f"'{name}' is one of our standard attributes. Please use a different name.")
     table = ws.store.table("attribute")
     word = {"contact": "people", "company": "company"}
     for other in MODELS:
-        if table.count("name", (other, name)):
+        if table.ids("name", (other, name)):
             message = f"You already have '{name}' in your {word[other]} data. "
             raise invalid(message + f"To save this as new {word[model]} data, use a different name.")
     if sum(not a["archived"] for a in table.docs.values()) >= LIMIT:
@@ -137,23 +133,21 @@ def _check_free(ws: Workspace, name: str, model: str) -> None:
 
 
 def update(request: Request) -> Doc:
-    """Name and data type cannot be changed: they are not read."""
+    """Nobody can change the name and the data type: both are ignored."""
     ws, body = request.ws, request.body
-    attribute = ws.store.get("attribute", request.params["id"])
+    attribute = ws.store.get("attribute", request.id)
     if attribute is None:
         raise Refusal(404, "field_not_found", "We couldn't find that data attribute to update")
     if body.get("archived") and attribute.get("segments"):
         raise Refusal(422, "data_invalid", "The Data Attribute you are trying to archive has a dependant object")
     changes: Doc = {key: body[key] for key in ("archived", "description", "messenger_writable") if key in body}
     if "options" in body:
-        changes["options"] = [_option(o) for o in _options(body)]
-        if len(changes["options"]) < 2:
-            raise invalid("You must have at least two options on a list type data attribute")
+        changes["options"] = _texts(_check_options(body["options"]))
     return show(ws.store.put("attribute", attribute | changes | {"updated_at": ws.clock()}))
 
 
 def infer(value: object) -> str:
-    """The data type that a value without a definition most likely has."""
+    """The data type that a value without a definition probably has."""
     if isinstance(value, bool):
         return "boolean"
     return {int: "integer", float: "float"}.get(type(value), "string")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.sandbox.api import people
-from reconciler.sandbox.api.paging import Ranked, cursor, cursor_pages, read_cursor
-from reconciler.sandbox.api.people import any_state, live, save
-from reconciler.sandbox.api.values import Check, is_flag, is_integer, is_text, merged_custom
+from reconciler.sandbox.api.paging import Ranked, cursor, list_after, read_cursor
+from reconciler.sandbox.api.people import require_any, require_live, save
+from reconciler.sandbox.api.values import Check, is_flag, is_integer, is_text, merge_custom
 from reconciler.sandbox.api.versions import PREVIEW, V2_16
 from reconciler.sandbox.request import Refusal, Request, invalid, not_found
 from reconciler.sandbox.store import Doc
@@ -25,7 +25,7 @@ WRITABLE: dict[str, Check] = {
     "owner_id": lambda value: is_text(value) or is_integer(value),
     "unsubscribed_from_emails": is_flag,
 }
-# create_contact_request, API 2.16: these three are not nullable.
+# Null is refused for these three (create_contact_request, API 2.16).
 NOT_NULL = ("role", "external_id", "email")
 
 
@@ -33,42 +33,47 @@ def create(request: Request) -> Doc:
     ws, body = request.ws, request.body
     if not any(body.get(name) for name in ("email", "external_id", "role")):
         raise Refusal(400, "parameter_not_found", "One of email, external_id or role is required")
-    contact: Doc = {"id": None, "role": "user", "custom_attributes": {}, "tags": {}, "companies": {}}
-    contact = _written(request, contact)
+    contact = _merge_body(request, {"id": None, "role": "user", "custom_attributes": {}, "tags": {}, "companies": {}})
     _refuse_conflict(ws, contact)
     contact |= {"id": people.new_id(ws), "seq": ws.number(), "created_at": ws.clock()}
     if ws.settings.search_delay > 0:
         contact["visible_at"] = ws.now() + ws.settings.search_delay
-    return people.show(ws, save(ws, contact), request.version)
+    return people.show(request, save(ws, contact))
 
 
 def update(request: Request) -> Doc:
-    contact = live(request.ws, request.params["id"], "Contact Not Found")
+    contact = require_live(request.ws, request.id, "Contact Not Found")
     if contact["role"] == "user" and request.body.get("role") == "lead":
         # update-contact, API 2.3 reference.
         raise Refusal(400, "client_error", "Contact with user role can't be converted to a lead")
-    changed = _written(request, contact)
+    changed = _merge_body(request, contact)
     _refuse_conflict(request.ws, changed)
-    return people.show(request.ws, save(request.ws, changed), request.version)
+    return people.show(request, save(request.ws, changed))
 
 
-def _written(request: Request, contact: Doc) -> Doc:
-    """The contact with the body's fields; keys that cannot be written are ignored."""
+def _merge_body(request: Request, contact: Doc) -> Doc:
+    """The contact with the fields of the body. Keys that nobody can write are ignored. Raises Refusal for a wrong value."""
     ws, body = request.ws, request.body
-    changes = {name: _checked(name, body[name]) for name in WRITABLE if name in body}
+    changes = {name: _check(name, body[name]) for name in WRITABLE if name in body}
     if changes.get("owner_id") is not None:
-        changes["owner_id"] = _owner(ws, changes["owner_id"])
+        # create-contact, API 2.1 reference.
+        changes["owner_id"] = str(changes["owner_id"])
+        if ws.store.get("admin", changes["owner_id"]) is None:
+            raise invalid("The owner specified is not a member of the workspace")
     if request.version >= V2_16 and "email_verified" in body and "email" not in body:
         raise invalid("email_verified can only be set together with email")
     if request.version >= PREVIEW and "language_override" in body:
-        changes["language_override"] = _language(body["language_override"])
-    changed = {**contact, **changes}
+        # An unsupported code becomes null (POST /contacts, Preview).
+        code = body["language_override"]
+        changes["language_override"] = code if isinstance(code, str) and len(code) == 2 and code.isalpha() else None
+    changed = contact | changes
     if "custom_attributes" in body:
-        changed["custom_attributes"] = _custom(ws, changed, body["custom_attributes"])
+        changed["custom_attributes"] = _merge_custom(ws, changed, body["custom_attributes"])
     return changed
 
 
-def _checked(name: str, value: Any) -> Any:
+def _check(name: str, value: Any) -> Any:
+    """The value to store. Raises Refusal."""
     if value is None and name not in NOT_NULL:
         return False if name == "unsubscribed_from_emails" else None
     if not WRITABLE[name](value):
@@ -76,22 +81,10 @@ def _checked(name: str, value: Any) -> Any:
     return value
 
 
-def _owner(ws: Workspace, owner: object) -> str:
-    if ws.store.get("admin", owner) is None:
-        # create-contact, API 2.1 reference.
-        raise invalid("The owner specified is not a member of the workspace")
-    return str(owner)
-
-
-def _language(code: object) -> str | None:
-    """An unsupported code becomes null (POST /contacts, Preview)."""
-    return code if isinstance(code, str) and len(code) == 2 and code.isalpha() else None
-
-
-def _custom(ws: Workspace, contact: Doc, new: object) -> Doc:
+def _merge_custom(ws: Workspace, contact: Doc, new: object) -> Doc:
     if contact["role"] == "lead" and ws.settings.leads_refuse_null and isinstance(new, dict) and None in new.values():
         raise invalid("custom_attributes of a lead must not be null")
-    return merged_custom(ws, "contact", contact["custom_attributes"], new)
+    return merge_custom(ws, "contact", contact["custom_attributes"], new)
 
 
 def _refuse_conflict(ws: Workspace, contact: Doc) -> None:
@@ -100,13 +93,13 @@ def _refuse_conflict(ws: Workspace, contact: Doc) -> None:
         return
     if other.get("blocked"):
         raise Refusal(400, "not_restorable", "User was blocked and cannot be recreated")
-    # create-contact, API 2.1 reference: the id is in the text only.
-    article = "An archived" if _gone(other) else "A"
+    # create-contact, API 2.1 reference: only the text names the id.
+    article = "A" if is_live(other) else "An archived"
     raise Refusal(409, "conflict", f"{article} contact matching those details already exists with id={other['id']}")
 
 
 def _conflict(ws: Workspace, contact: Doc) -> Doc | None:
-    """Who holds the external_id or, among users whom external_ids do not tell apart, the e-mail."""
+    """Another contact with the same external_id; else another user with the same e-mail, unless both have an external_id."""
     table = ws.store.table("contact")
     external = contact.get("external_id")
     others = [c for c in table.find("external_id", external) if c["id"] != contact["id"]] if external else []
@@ -114,16 +107,12 @@ def _conflict(ws: Workspace, contact: Doc) -> Doc | None:
         # Two users may share an e-mail when their external_ids differ (Intercom help, article 5053685).
         others = [c for c in table.find("mailbox", contact["email"].lower()) if c["id"] != contact["id"] and c["role"] == "user"]
         others = [c for c in others if not (external and c.get("external_id"))]
-    return min(others, key=_gone, default=None)
-
-
-def _gone(contact: Doc) -> bool:
-    return not is_live(contact)
+    return max(others, key=is_live, default=None)
 
 
 def get(request: Request) -> Doc:
-    contact = request.ws.store.get("contact", request.params["id"])
-    shown = people.read(request, contact)
+    contact = request.ws.store.get("contact", request.id)
+    shown = people.answer(request, contact)
     if contact and request.flag("include_merge_history") and request.version >= V2_16:
         shown["merge_history"] = list(contact.get("merges", ()))
     return shown
@@ -131,27 +120,21 @@ def get(request: Request) -> Doc:
 
 def find_by_external_id(request: Request) -> Doc:
     """Users only, not leads (GET /contacts/find_by_external_id/{external_id})."""
-    found = request.ws.store.table("contact").find("external_id", request.params["external_id"])
-    users = [contact for contact in found if contact["role"] == "user" or contact.get("merged_into")]
-    return people.read(request, min(users, key=_gone, default=None))
+    contacts = request.ws.store.table("contact").find("external_id", request.params["external_id"])
+    users = [contact for contact in contacts if contact["role"] == "user" or contact.get("merged_into")]
+    return people.answer(request, max(users, key=is_live, default=None))
 
 
 def listing(request: Request) -> Doc:
     ws = request.ws
     field = "rank" if ws.settings.contact_order == "updated_at" else "seq"
-    ranked = ws_ranked(ws, field)
-    size = request.number("per_page", 10, 150)
-    rows, pages = cursor_pages(ranked, request.query.get("starting_after"), size, ascending=False)
-    data = [people.show(ws, row, request.version) for row in rows]
-    return {"type": "list", "data": data, "total_count": len(ranked.rows), "pages": pages}
 
+    def build() -> Ranked:
+        return Ranked.of(people.see_all(ws), lambda contact: contact[field])
 
-def ws_ranked(ws: Workspace, field: str) -> Ranked:
-    rows = people.all_seen(ws)
-    if people.lagging(ws):
-        return Ranked.of(rows, lambda contact: contact[field])
-    ranked: Ranked = ws.built(f"by {field}", ws.store.table("contact").changed, lambda: Ranked.of(rows, lambda contact: contact[field]))
-    return ranked
+    ranked = people.reuse(ws, f"by {field}", ws.store.table("contact").changes, build)
+    after, size = request.query.get("starting_after"), request.number("per_page", 10, 150)
+    return list_after(ranked, after, size, ascending=False, show=lambda contact: people.show(request, contact))
 
 
 def _short(contact: Doc, **state: bool) -> Doc:
@@ -159,8 +142,8 @@ def _short(contact: Doc, **state: bool) -> Doc:
 
 
 def delete(request: Request) -> Doc:
-    """For good, an archived one too."""
-    contact = any_state(request.ws, request.params["id"])
+    """For ever, also an archived contact."""
+    contact = require_any(request.ws, request.id)
     for note in request.ws.store.table("note").find("of", contact["id"]):
         request.ws.store.drop("note", note["id"])
     request.ws.stale.pop(contact["id"], None)
@@ -169,14 +152,14 @@ def delete(request: Request) -> Doc:
 
 
 def archive(request: Request) -> Doc:
-    contact = any_state(request.ws, request.params["id"])
+    contact = require_any(request.ws, request.id)
     if not contact.get("archived"):
         save(request.ws, contact | {"archived": True})
     return _short(contact, archived=True)
 
 
 def unarchive(request: Request) -> Doc:
-    contact = any_state(request.ws, request.params["id"])
+    contact = require_any(request.ws, request.id)
     if contact.get("merged_into"):
         # Reported: forum.intercom.com, "How to unarchive a contact?".
         raise Refusal(400, "bad_request", "User has been merged and is not restorable.")
@@ -188,31 +171,31 @@ def unarchive(request: Request) -> Doc:
 
 
 def block(request: Request) -> Doc:
-    contact = any_state(request.ws, request.params["id"])
+    contact = require_any(request.ws, request.id)
     save(request.ws, contact | {"blocked": True, "archived": True})
     return _short(contact, blocked=True)
 
 
 def merge(request: Request) -> Doc:
-    """A lead into a user; from 2.16 only when e-mail or phone agree."""
+    """Merge a lead into a user; since 2.16 only if they share an e-mail or a phone."""
     ws, body = request.ws, request.body
-    source, into = live(ws, body.get("from")), live(ws, body.get("into"))
+    source, into = (require_live(ws, body.get(name)) for name in ("from", "into"))
     if source["role"] != "lead" or into["role"] != "user":
         raise Refusal(400, "invalid_merge", "Only a lead can be merged, and only into a user")
-    if request.version >= V2_16 and not body.get("skip_duplicate_validation") and not _twins(source, into):
+    if request.version >= V2_16 and not body.get("skip_duplicate_validation") and not _share_email_or_phone(source, into):
         message = "Contacts can only be merged when they are duplicates (matching email or phone). "
         raise Refusal(400, "invalid_merge", message + "Pass skip_duplicate_validation=true to override this check.")
     save(ws, source | {"merged_into": into["id"]})
-    return people.show(ws, save(ws, _merged(ws, source, into)), request.version)
+    return people.show(request, save(ws, _merge_into(ws, source, into)))
 
 
-def _twins(one: Doc, other: Doc) -> bool:
+def _share_email_or_phone(one: Doc, other: Doc) -> bool:
     emails = {str(c.get("email") or c["id"]).lower() for c in (one, other)}
     phones = {c.get("phone") or c["id"] for c in (one, other)}
     return len(emails) == 1 or len(phones) == 1
 
 
-def _merged(ws: Workspace, source: Doc, into: Doc) -> Doc:
+def _merge_into(ws: Workspace, source: Doc, into: Doc) -> Doc:
     item = {"type": "merge_history", "source_contact_id": source["id"], "source_contact_role": source["role"], "merged_at": ws.clock()}
     merged = into | {"merges": [*into.get("merges", ()), item]}
     for name in ("tags", "companies", "custom_attributes"):
@@ -223,8 +206,8 @@ def _merged(ws: Workspace, source: Doc, into: Doc) -> Doc:
 
 
 def merge_history(request: Request) -> Doc:
-    contact = request.ws.store.get("contact", request.params["id"])
-    if contact is None or contact["role"] == "lead" or _gone(contact):
+    contact = require_live(request.ws, request.id, "Contact not found")
+    if contact["role"] == "lead":
         raise not_found("Contact not found")
     merges = contact.get("merges", [])
     if request.query.get("order", "desc") != "asc":

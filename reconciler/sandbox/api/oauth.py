@@ -1,4 +1,4 @@
-"""The OAuth endpoints: authorize in a browser, exchange the code, uninstall."""
+"""OAuth: a browser gets a code, a program exchanges it for a token, an app is uninstalled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CODE_LIFE = 300.0  # "about 5 minutes" (Intercom developer hub, setting up OAuth
 
 
 class Page(Exception):
-    """An answer for a browser instead of JSON."""
+    """An answer for a browser, instead of JSON."""
 
     def __init__(self, status: int, text: str, location: str | None = None) -> None:
         super().__init__(text)
@@ -23,13 +23,14 @@ class Page(Exception):
 
 
 def register(ws: Workspace, app: Doc) -> None:
+    """Raises ValueError for an app that lacks something."""
     if not app.get("client_id") or not app.get("client_secret") or not app.get("redirect_uris"):
         raise ValueError("an oauth app needs client_id, client_secret and redirect_uris")
     ws.store.put("oauth_app", app | {"id": str(app["client_id"]), "seq": ws.number()})
 
 
 def authorize(request: Request) -> Doc:
-    """The person says yes at once; only a registered https address gets the code, the first is the default."""
+    """The person agrees at once. Only a registered https address gets the code; the first one is the default. Raises Page."""
     ws, query = request.ws, request.query
     app = ws.store.get("oauth_app", query.get("client_id"))
     if app is None:
@@ -44,25 +45,27 @@ def authorize(request: Request) -> Doc:
 
 
 def exchange(request: Request) -> Doc:
-    """A code is good once."""
+    """A code is valid once."""
     ws, body = request.ws, request.body
-    code = ws.store.get("code", body.get("code"))
-    app = ws.store.get("oauth_app", body.get("client_id"))
+    refusal = Refusal(401, "unauthorized", "Unauthorized Code")
+    code, app = ws.store.get("code", body.get("code")), ws.store.get("oauth_app", body.get("client_id"))
     if code is None or app is None or not secrets.compare_digest(str(app["client_secret"]), str(body.get("client_secret"))):
-        raise Refusal(401, "unauthorized", "Unauthorized Code")
+        raise refusal
     ws.store.drop("code", code["id"])
     if code["client_id"] != app["id"] or code["until"] <= ws.now():
-        raise Refusal(401, "unauthorized", "Unauthorized Code")
+        raise refusal
     token = base64.b64encode(b"tok:" + secrets.token_urlsafe(24).encode()).decode()
-    ws.store.put("token", {"id": token, "seq": ws.number(), "missing": [], "state": "active"})
+    ws.store.put("token", {"id": token, "seq": ws.number(), "state": "active"})
     return {"token_type": "Bearer", "token": token, "access_token": token}
 
 
 def uninstall(request: Request) -> Doc:
-    ws = request.ws
-    token = ws.store.get("token", request.token) or {"id": request.token, "seq": ws.number(), "missing": []}
-    ws.store.put("token", token | {"state": "revoked"})
+    revoke(request.ws, request.token)
     return {}
+
+
+def revoke(ws: Workspace, token: str) -> None:
+    ws.store.put("token", {"id": token, "seq": ws.number(), "state": "revoked"})
 
 
 def page(text: str) -> bytes:

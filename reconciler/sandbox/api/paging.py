@@ -1,4 +1,4 @@
-"""Intercom's ways to cut a list: cursors that name the last row seen, and page numbers."""
+"""Intercom's two ways to page through a list: cursors that name the last row of a page, and page numbers."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Key = tuple[int, float | str, int]
 
 
 def rank(value: object, seq: int) -> Key:
-    """A place among values of any type: nothing, then numbers, then texts; ties by age."""
+    """A sort key for values of any type: null, then numbers, then texts; equal values by age."""
     if value is None:
         return (0, 0, seq)
-    if isinstance(value, (bool, int, float)):
-        return (1, value, seq)
-    return (2, str(value), seq)
+    return (1, value, seq) if isinstance(value, (int, float)) else (2, str(value), seq)
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """Rows in ascending order of their keys."""
+    """Rows in the order of their keys."""
 
+    # ascending
     rows: list[Doc]
+    # of each row, at the same place
     keys: list[Key]
 
     @classmethod
@@ -36,11 +36,11 @@ class Ranked:
         return cls([row for _, row in ranked], [key for key, _ in ranked])
 
     def after(self, key: Key | None, size: int, *, ascending: bool) -> tuple[list[Doc], Key | None]:
-        """The next rows and, when more follow, the key of the last one."""
+        """The rows that follow the key, at most `size`; and if more follow, the key of the last of them."""
         if ascending:
             start = 0 if key is None else bisect_right(self.keys, key)
             end = min(start + size, len(self.rows))
-            return self.rows[start:end], self.keys[end - 1] if end < len(self.rows) and end > start else None
+            return self.rows[start:end], self.keys[end - 1] if start < end < len(self.rows) else None
         end = len(self.rows) if key is None else bisect_left(self.keys, key)
         start = max(end - size, 0)
         return self.rows[start:end][::-1], self.keys[start] if start > 0 else None
@@ -51,7 +51,7 @@ def cursor(page: int, key: Key) -> str:
 
 
 def read_cursor(text: object) -> tuple[int, Key | None]:
-    """The page it stands for and the last row before it."""
+    """The number of the page that it stands for, and the key of the last row before it. Raises Refusal."""
     if text in (None, ""):
         return 1, None
     try:
@@ -61,18 +61,20 @@ def read_cursor(text: object) -> tuple[int, Key | None]:
         raise invalid("starting_after is not a valid cursor") from None
 
 
-def cursor_pages(ranked: Ranked, after: object, size: int, *, ascending: bool) -> tuple[list[Doc], Doc]:
-    """One page and its `pages` object; `next` is missing at the end (recorded examples of POST /contacts/search)."""
+def list_after(ranked: Ranked, after: object, size: int, *, ascending: bool, show: Callable[[Doc], Doc]) -> Doc:
+    """The answer for one page; `next` is missing at the end (recorded examples of POST /contacts/search)."""
     page, key = read_cursor(after)
     rows, last = ranked.after(key, size, ascending=ascending)
     pages: Doc = {"type": "pages", "page": page, "per_page": size, "total_pages": -(-len(ranked.rows) // size)}
     if last is not None:
         pages["next"] = {"page": page + 1, "starting_after": cursor(page + 1, last)}
-    return rows, pages
+    return {"type": "list", "data": [show(row) for row in rows], "total_count": len(ranked.rows), "pages": pages}
 
 
-def numbered_pages(rows: Sequence[Doc], page: int, size: int) -> tuple[Sequence[Doc], Doc]:
+def list_page(rows: Sequence[Doc], page: int, size: int, show: Callable[[Doc], Doc]) -> Doc:
+    """The answer for one page; `next` is null at the end."""
     total = -(-len(rows) // size)
     following = {"page": page + 1, "per_page": size} if page < total else None
-    pages: Doc = {"type": "pages", "next": following, "page": page, "per_page": size, "total_pages": total}
-    return rows[(page - 1) * size : page * size], pages
+    pages = {"type": "pages", "next": following, "page": page, "per_page": size, "total_pages": total}
+    data = [show(row) for row in rows[(page - 1) * size : page * size]]
+    return {"type": "list", "data": data, "total_count": len(rows), "pages": pages}

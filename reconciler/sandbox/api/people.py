@@ -1,11 +1,16 @@
-"""A contact as it is kept, and as Intercom shows it; finding one by id in all its states."""
+"""A contact: how it is stored, how Intercom shows it, and in which states an endpoint or a list finds it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from reconciler.sandbox.api.versions import V2_16
-from reconciler.sandbox.request import Refusal, Request, not_found
+from reconciler.sandbox.request import Refusal, Request, not_found, require
 from reconciler.sandbox.store import Doc
 from reconciler.sandbox.workspace import Workspace, is_live
+
+T = TypeVar("T")
 
 SHOWN = 10  # entries of a sub-list inside a contact (contact_tags and contact_companies, API 2.16)
 
@@ -28,56 +33,46 @@ def _sublist(contact: Doc, name: str, ids: list[str], path: str, kind: str) -> D
     return {"type": "list", "data": entries, "url": url, "total_count": len(ids), "has_more": len(ids) > SHOWN}
 
 
-def _owner(contact: Doc, version: int) -> str | int | None:
-    owner = contact.get("owner_id")
-    return owner if owner is None or version >= V2_16 else int(owner)
-
-
-def show(ws: Workspace, contact: Doc, version: int) -> Doc:
+def show(request: Request, contact: Doc) -> Doc:
+    """The contact in the shape of the call's version."""
     shown = BLANK | {name: value for name, value in contact.items() if name in FIELDS}
-    shown["workspace_id"] = ws.settings.app_id
-    shown["owner_id"] = _owner(contact, version)
-    avatar = contact.get("avatar")
+    owner, avatar = contact.get("owner_id"), contact.get("avatar")
+    shown["workspace_id"] = request.ws.settings.app_id
+    shown["owner_id"] = int(owner) if owner is not None and request.version < V2_16 else owner
     shown["avatar"] = {"type": "avatar", "image_url": avatar} if avatar else None
     shown["social_profiles"] = {"type": "list", "data": []}
     shown["location"] = {"type": "location"} | _PLACE | contact.get("location", {})
     shown["custom_attributes"] = contact["custom_attributes"]
-    return shown | _sublists(ws, contact)
+    return shown | _sublists(request.ws, contact)
 
 
 def _sublists(ws: Workspace, contact: Doc) -> Doc:
-    notes = [note["id"] for note in ws.store.table("note").find("of", contact["id"])]
     choices = contact.get("subscriptions", {})
-    lists = {
+    out, into = ([id for id, choice in choices.items() if choice == consent] for consent in ("opt_out", "opt_in"))
+    return {
         "tags": _sublist(contact, "tags", list(contact["tags"]), "tags", "tag"),
-        "notes": _sublist(contact, "notes", notes, "notes", "note"),
+        "notes": _sublist(contact, "notes", [note["id"] for note in ws.store.table("note").find("of", contact["id"])], "notes", "note"),
         "companies": _sublist(contact, "companies", list(contact["companies"]), "companies", "company"),
+        "opted_out_subscription_types": _sublist(contact, "subscriptions", out, "subscription_types", "subscription"),
+        "opted_in_subscription_types": _sublist(contact, "subscriptions", into, "subscription_types", "subscription"),
     }
-    for consent in ("opt_out", "opt_in"):
-        ids = [id for id, choice in choices.items() if choice == consent]
-        name = "opted_out_subscription_types" if consent == "opt_out" else "opted_in_subscription_types"
-        lists[name] = _sublist(contact, "subscriptions", ids, "subscription_types", "subscription")
-    return lists
 
 
-def live(ws: Workspace, id: object, message: str = "User Not Found") -> Doc:
-    """The contact if it is neither archived nor merged away."""
-    contact = ws.store.get("contact", id)
-    if contact is None or not is_live(contact):
+def require_live(ws: Workspace, id: object, message: str = "User Not Found") -> Doc:
+    """The contact with that id. Raises Refusal with 404 if it is archived or merged into another one."""
+    contact = require(ws, "contact", id, message)
+    if not is_live(contact):
         raise not_found(message)
     return contact
 
 
-def any_state(ws: Workspace, id: object) -> Doc:
-    """An archived contact is still reachable by its id (reported: intercom-node#333, intercom-ruby#561)."""
-    contact = ws.store.get("contact", id)
-    if contact is None:
-        raise not_found("User Not Found")
-    return contact
+def require_any(ws: Workspace, id: object) -> Doc:
+    """The contact with that id, an archived one too (reported: intercom-node#333, intercom-ruby#561). Raises Refusal with 404."""
+    return require(ws, "contact", id, "User Not Found")
 
 
-def read(request: Request, contact: Doc | None) -> Doc:
-    """The contact, or why it cannot be read."""
+def answer(request: Request, contact: Doc | None) -> Doc:
+    """The contact as the call reads it. Raises Refusal if it is archived, merged or missing."""
     if contact is not None and contact.get("merged_into") and request.version >= V2_16:
         # GET /contacts/{id}, API 2.16: 410 with the canonical contact in Link, up to 3 hops away.
         link = f'</contacts/{_canonical(request.ws, contact)}>; rel="canonical"'
@@ -85,22 +80,18 @@ def read(request: Request, contact: Doc | None) -> Doc:
         raise Refusal(410, "contact_merged", message, {"Link": link})
     if contact is None or not is_live(contact):
         raise not_found("User Not Found")
-    return show(request.ws, contact, request.version)
+    return show(request, contact)
 
 
 def _canonical(ws: Workspace, contact: Doc) -> str:
+    """The id of the contact into which this one was merged, at most three merges away."""
     for _ in range(3):
-        following = ws.store.get("contact", contact["merged_into"])
-        if following is None:
-            break
-        contact = following
-        if not contact.get("merged_into"):
-            break
+        contact = ws.store.get("contact", contact.get("merged_into")) or contact
     return str(contact["id"])
 
 
 def save(ws: Workspace, contact: Doc) -> Doc:
-    """Stamp and store; what search saw before, it sees for `update_delay` more."""
+    """Store it with a new `updated_at`. Search shows the old state for `update_delay` seconds more."""
     old = ws.store.get("contact", contact["id"])
     delay = ws.settings.update_delay
     if old is not None and delay > 0:
@@ -108,30 +99,34 @@ def save(ws: Workspace, contact: Doc) -> Doc:
     return ws.store.put("contact", contact | {"updated_at": ws.clock(), "rank": ws.number()})
 
 
+def save_without(ws: Workspace, contact: Doc, part: str, id: str) -> Doc:
+    """Store it without one of its tags, companies or subscriptions."""
+    return save(ws, contact | {part: {key: value for key, value in contact.get(part, {}).items() if key != id}})
+
+
 def new_id(ws: Workspace) -> str:
     return f"6762f0dd1bb69f9f{ws.store.number('contact'):08x}"
 
 
-def seen(ws: Workspace, contact: Doc) -> Doc | None:
-    """The contact as search and the list see it now: late, or as it was."""
+def see(ws: Workspace, contact: Doc) -> Doc | None:
+    """The contact as search and the list show it now: as it is, as it was before its last changes, or not at all."""
     now = ws.now()
     if contact.get("visible_at", 0) > now:
         return None
-    versions = [(until, doc) for until, doc in ws.stale.get(contact["id"], ()) if until > now]
-    shown = versions[0][1] if versions else contact
+    shown = next((old for until, old in ws.stale.get(contact["id"], ()) if until > now), contact)
     return shown if is_live(shown) else None
 
 
-def all_seen(ws: Workspace) -> list[Doc]:
-    """Everybody whom search and the list can find now."""
+def see_all(ws: Workspace) -> list[Doc]:
+    """All contacts that search and the list show now."""
     table = ws.store.table("contact")
-    ws.stale = {id: kept for id, old in ws.stale.items() if (kept := [pair for pair in old if pair[0] > ws.now()])}
-    if not lagging(ws):
-        everybody: list[Doc] = ws.built("live", table.changed, lambda: [c for c in table.docs.values() if seen(ws, c) is not None])
-        return everybody
-    return [shown for contact in table.docs.values() if (shown := seen(ws, contact)) is not None]
+    return reuse(ws, "live", table.changes, lambda: [shown for contact in table.docs.values() if (shown := see(ws, contact))])
 
 
-def lagging(ws: Workspace) -> bool:
-    table = ws.store.table("contact")
-    return bool(ws.stale) or any(table.docs[id]["visible_at"] > ws.now() for id in table.ids("late", True))
+def reuse(ws: Workspace, name: str, stamp: object, build: Callable[[], T]) -> T:
+    """What `build` makes of the contacts that search shows; built again for another stamp, and always while search lags."""
+    now, table = ws.now(), ws.store.table("contact")
+    ws.stale = {id: lasting for id, old in ws.stale.items() if (lasting := [pair for pair in old if pair[0] > now])}
+    if ws.stale or any(table.docs[id]["visible_at"] > now for id in table.ids("late", True)):
+        return build()
+    return ws.reuse(name, stamp, build)

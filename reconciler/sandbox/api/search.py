@@ -1,16 +1,16 @@
-"""POST /contacts/search: the query grammar as predicates, with indexes where they decide."""
+"""POST /contacts/search: a query becomes a predicate; an index narrows the contacts down where one can."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
-from operator import contains, ge, gt, le, lt
-from typing import Any
+from operator import contains, eq, ge, gt, le, lt, ne
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from reconciler.sandbox.api import people
-from reconciler.sandbox.api.paging import Ranked, cursor_pages
+from reconciler.sandbox.api.paging import Ranked, list_after
 from reconciler.sandbox.api.versions import PREVIEW, V2_16
 from reconciler.sandbox.request import Refusal, Request, invalid, mapping, page_size
 from reconciler.sandbox.store import Doc
@@ -30,16 +30,17 @@ _TYPES = {
 }
 FIELDS = {name: kind for kind, names in _TYPES.items() for name in names.split()}
 # POST /contacts/search as corrected on 2026-08-19 (API 2.7 to 2.16).
+_NUMBER = ("=", "!=", "IN", "NIN", "<", ">", "<=", ">=")
 OPERATORS = {
     "string": ("=", "!=", "IN", "NIN", "~", "!~", "^", "$"),
     "tag_id": ("=", "!="),
     "boolean": ("=", "!=", "IN", "NIN"),
-    "integer": ("=", "!=", "IN", "NIN", "<", ">", "<=", ">="),
-    "float": ("=", "!=", "IN", "NIN", "<", ">", "<=", ">="),
+    "integer": _NUMBER,
+    "float": _NUMBER,
     "date": ("=", "<", ">"),
 }
 EXACT_DATES = (*OPERATORS["date"], ">=", "<=", "!=")  # Preview: the exact second, UTC
-COMPARE: dict[str, Callable[[float, float], bool]] = {"<": lt, ">": gt, "<=": le, ">=": ge}
+COMPARE: dict[str, Callable[[float, float], bool]] = {"=": eq, "!=": ne, "<": lt, ">": gt, "<=": le, ">=": ge}
 PARTS: dict[str, Callable[[str, str], bool]] = {"~": contains, "^": str.startswith, "$": str.endswith}
 INDEXED = {"external_id": "external_id", "email": "email", "tag_id": "tag"}
 
@@ -47,11 +48,13 @@ Predicate = Callable[[Doc], bool]
 Getter = Callable[[Doc], Any]
 
 
-class Filter:
-    """One condition: a predicate and, where an index knows, the ids that can pass."""
+class Filter(NamedTuple):
+    """One condition, or a group of them."""
 
-    def __init__(self, passes: Predicate, candidates: set[str] | None = None) -> None:
-        self.passes, self.candidates = passes, candidates
+    # whether a contact fulfils it
+    passes: Predicate
+    # ids of all contacts that can fulfil it; None: no index tells
+    candidates: set[str] | None = None
 
 
 def contacts(request: Request) -> Doc:
@@ -61,14 +64,15 @@ def contacts(request: Request) -> Doc:
     paging = mapping(body, "pagination")
     size = page_size(paging, 50, 150)
     field, ascending = _sort(request)
-    ranked = _found(request, field)
+    name = "search " + json.dumps([body["query"], field, request.version, ws.settings.fold_email], sort_keys=True)
+    stamp = [ws.store.table(kind).changes for kind in ("contact", "attribute", "segment")]
+    ranked = people.reuse(ws, name, stamp, lambda: _search(request, field))
     # The cursor is read from the body; in the URL it is ignored (reported: community.intercom.com/2038).
-    rows, pages = cursor_pages(ranked, paging.get("starting_after"), size, ascending=ascending)
-    data = [people.show(ws, row, request.version) for row in rows]
-    return {"type": "list", "data": data, "total_count": len(ranked.rows), "pages": pages}
+    return list_after(ranked, paging.get("starting_after"), size, ascending=ascending, show=lambda contact: people.show(request, contact))
 
 
 def _sort(request: Request) -> tuple[str, bool]:
+    """The field to sort by, and whether the order is ascending."""
     sort = mapping(request.body, "sort")
     order = sort.get("order", "descending")
     if order not in ("ascending", "descending") and request.version >= V2_16:
@@ -76,30 +80,20 @@ def _sort(request: Request) -> tuple[str, bool]:
     return str(sort.get("field", "created_at")), order == "ascending"
 
 
-def _found(request: Request, field: str) -> Ranked:
-    """Kept while nothing changes, so that paging through a large answer costs little per page."""
-    ws = request.ws
-    if people.lagging(ws):
-        return _search(request, field)
-    name = "search " + json.dumps([request.body["query"], field, request.version, ws.settings.fold_email], sort_keys=True)
-    stamp = (ws.store.table("contact").changed, ws.store.table("attribute").changed, ws.store.table("segment").changed)
-    ranked: Ranked = ws.built(name, stamp, lambda: _search(request, field))
-    return ranked
-
-
 def _search(request: Request, field: str) -> Ranked:
     ws = request.ws
-    wanted = _compile(request, request.body["query"], 1)
-    if wanted.candidates is None:
-        pool = people.all_seen(ws)
+    condition = _compile(request, request.body["query"], 1)
+    if condition.candidates is None:
+        pool = people.see_all(ws)
     else:
         docs = ws.store.table("contact").docs
-        known = (docs[id] for id in wanted.candidates | set(ws.stale) if id in docs)
-        pool = [shown for contact in known if (shown := people.seen(ws, contact)) is not None]
-    return Ranked.of([contact for contact in pool if wanted.passes(contact)], _getter(ws, field))
+        ids = condition.candidates | set(ws.stale)
+        pool = [contact for id in ids if id in docs and (contact := people.see(ws, docs[id]))]
+    return Ranked.of([contact for contact in pool if condition.passes(contact)], _getter(ws, field))
 
 
 def _compile(request: Request, query: object, depth: int) -> Filter:
+    """The filter that a query describes. Raises Refusal."""
     if not isinstance(query, dict):
         raise invalid("query must be an object")
     if query.get("operator") in ("AND", "OR"):
@@ -116,30 +110,30 @@ def _group(request: Request, query: Doc, depth: int) -> Filter:
     if len(parts) > WIDTH:
         raise invalid(f"a group must not have more than {WIDTH} filters")
     filters = [_compile(request, part, depth + 1) for part in parts]
-    known = [f.candidates for f in filters if f.candidates is not None]
+    narrow = [f.candidates for f in filters if f.candidates is not None]
     if query["operator"] == "AND":
-        return Filter(lambda c: all(f.passes(c) for f in filters), min(known, key=len, default=None))
-    union = set().union(*known) if len(known) == len(filters) else None
+        return Filter(lambda c: all(f.passes(c) for f in filters), min(narrow, key=len, default=None))
+    union = set().union(*narrow) if len(narrow) == len(filters) else None
     return Filter(lambda c: any(f.passes(c) for f in filters), union)
 
 
 def _single(request: Request, query: Doc) -> Filter:
-    ws, field, operator, value = request.ws, query.get("field"), query.get("operator"), query.get("value")
+    ws, field, operator, value = request.ws, str(query.get("field")), query.get("operator"), query.get("value")
     if field == "formatted_phone" and request.version < V2_16:
         raise Refusal(400, "invalid_field", f"Invalid search field: {field}")
-    kind = _kind(ws, str(field))
-    exact = kind == "date" and request.version >= PREVIEW and not str(field).startswith("custom_attributes.")
+    kind, getter = _kind(ws, field), _getter(ws, field)
+    exact = kind == "date" and request.version >= PREVIEW and not field.startswith("custom_attributes.")
     if operator not in (EXACT_DATES if exact else OPERATORS[kind]):
         raise invalid(f"operator '{operator}' is not supported for field '{field}'")
     if operator in ("IN", "NIN") and not isinstance(value, list):
         raise invalid(f"value must be an array for operator {operator}")
-    if kind == "tag_id":
-        return _tagged(ws, operator, value)
-    getter = _getter(ws, str(field))
     if kind == "date":
-        return Filter(_dated(getter, operator, value, None if exact else zone(ws)))
-    passes = _text(ws, getter, str(field), operator, value) if kind == "string" else _plain(getter, operator, value)
-    return Filter(passes, _candidates(ws, str(field), operator, value))
+        return Filter(_test_date(getter, operator, value, None if exact else zone(ws)))
+    if kind in ("string", "tag_id"):
+        if field == "email" and ws.settings.fold_email:
+            return Filter(_test_text(getter, operator, value, str.lower))
+        return Filter(_test_text(getter, operator, value, str), _candidates(ws, field, operator, value))
+    return Filter(_test_value(getter, operator, value))
 
 
 def _kind(ws: Workspace, field: str) -> str:
@@ -147,9 +141,9 @@ def _kind(ws: Workspace, field: str) -> str:
         return FIELDS[field]
     prefix, _, name = field.partition(".")
     if prefix == "custom_attributes":
-        found = ws.store.table("attribute").find("name", ("contact", name))
-        if found:
-            return str(found[0]["data_type"])
+        attribute = ws.store.table("attribute").first("name", ("contact", name))
+        if attribute:
+            return str(attribute["data_type"])
     raise Refusal(400, "invalid_field", f"Invalid search field: {field}")
 
 
@@ -157,6 +151,8 @@ def _getter(ws: Workspace, field: str) -> Getter:
     prefix, _, name = field.partition(".")
     if prefix in ("custom_attributes", "location"):
         return lambda contact: contact.get(prefix, {}).get(name)
+    if field == "tag_id":
+        return lambda contact: list(contact["tags"])
     if field == "email_domain":
         return lambda contact: (contact.get("email") or "").rpartition("@")[2] or None
     if field == "segment_id":
@@ -167,30 +163,21 @@ def _getter(ws: Workspace, field: str) -> Getter:
     return lambda contact: contact.get(field)
 
 
-def _tagged(ws: Workspace, operator: str, value: object) -> Filter:
-    tag = str(value)
-    if operator == "=":
-        return Filter(lambda c: tag in c["tags"], set(ws.store.table("contact").ids("tag", tag)))
-    return Filter(lambda c: tag not in c["tags"])
-
-
 def _candidates(ws: Workspace, field: str, operator: str, value: Any) -> set[str] | None:
-    index = INDEXED.get(field)
-    if index is None or operator not in ("=", "IN") or value is None or (field == "email" and ws.settings.fold_email):
+    """Ids of the contacts that an index has under the value."""
+    if field not in INDEXED or operator not in ("=", "IN") or value is None:
         return None
     table = ws.store.table("contact")
-    keys: list[Hashable] = [str(v) for v in value] if operator == "IN" else [str(value)]
-    return {id for key in keys for id in table.ids(index, key)}
+    return {id for key in (value if operator == "IN" else [value]) for id in table.ids(INDEXED[field], str(key))}
 
 
-def _plain(getter: Getter, operator: str, value: Any) -> Predicate:
-    if operator in ("IN", "NIN"):
-        return lambda c: (getter(c) in value) == (operator == "IN")
-    if operator in ("=", "!="):
-        return lambda c: (getter(c) == value) == (operator == "=")
-    limit = _number(value)
-    compare = COMPARE[operator]
-    return lambda c: (found := getter(c)) is not None and compare(found, limit)
+def _test_value(getter: Getter, operator: str, value: Any) -> Predicate:
+    """A test of a number or a boolean."""
+    if operator in ("=", "!=", "IN", "NIN"):
+        values = value if operator in ("IN", "NIN") else [value]
+        return lambda c: (getter(c) in values) == (operator in ("=", "IN"))
+    limit, compare = _number(value), COMPARE[operator]
+    return lambda c: (own := getter(c)) is not None and compare(own, limit)
 
 
 def _number(value: object) -> float:
@@ -200,22 +187,21 @@ def _number(value: object) -> float:
         raise invalid(f"value '{value}' is not a number") from None
 
 
-def _texts(found: object) -> list[str]:
-    if found is None:
-        return []
-    return [str(item) for item in found] if isinstance(found, list) else [str(found)]
-
-
-def _text(ws: Workspace, getter: Getter, field: str, operator: str, value: Any) -> Predicate:
+def _test_text(getter: Getter, operator: str, value: Any, fold: Callable[[str], str]) -> Predicate:
+    """A test of a text or a list of texts; null stands for no text. `fold` makes texts equal that count as the same."""
     if value is None:
         return lambda c: (not _texts(getter(c))) == (operator == "=")
-    fold: Callable[[str], str] = str.lower if field == "email" and ws.settings.fold_email else str
-    wanted = {fold(str(v)) for v in (value if isinstance(value, list) else [value])}
     if operator in ("=", "!=", "IN", "NIN"):
-        return lambda c: any(fold(text) in wanted for text in _texts(getter(c))) == (operator in ("=", "IN"))
-    part = str(value).lower()
-    test = PARTS[operator.lstrip("!")]
+        values = {fold(text) for text in _texts(value)}
+        return lambda c: any(fold(text) in values for text in _texts(getter(c))) == (operator in ("=", "IN"))
+    part, test = str(value).lower(), PARTS[operator.lstrip("!")]
     return lambda c: any(test(text.lower(), part) for text in _texts(getter(c))) == (operator != "!~")
+
+
+def _texts(value: object) -> list[str]:
+    if value is None:
+        return []
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
 
 
 def zone(ws: Workspace) -> tzinfo:
@@ -223,26 +209,18 @@ def zone(ws: Workspace) -> tzinfo:
     return UTC if name == "UTC" else ZoneInfo(name)
 
 
-def _dated(getter: Getter, operator: str, value: object, by_day_in: tzinfo | None) -> Predicate:
-    """By calendar day in the workspace's time zone: `>` begins with the next day (POST /contacts/search)."""
-    at = int(_number(value))
+def _test_date(getter: Getter, operator: str, value: object, by_day_in: tzinfo | None) -> Predicate:
+    """By calendar day in the workspace's time zone: `>` begins with the next day (POST /contacts/search). Without a zone by second."""
+    at, compare = int(_number(value)), COMPARE[operator]
     start, end = (at, at + 1) if by_day_in is None else _day(at, by_day_in)
-    tests: dict[str, Callable[[int], bool]] = {
-        "=": lambda t: start <= t < end,
-        "!=": lambda t: not start <= t < end,
-        "<": lambda t: t < start,
-        "<=": lambda t: t < end,
-        ">": lambda t: t >= end,
-        ">=": lambda t: t >= start,
-    }
-    test = tests[operator]
-    return lambda c: (found := getter(c)) is not None and test(int(found))
+    # A time counts as 0 before the day, 1 within it, 2 after it.
+    return lambda c: (own := getter(c)) is not None and compare((int(own) >= start) + (int(own) >= end), 1)
 
 
 def _day(at: int, tz: tzinfo) -> tuple[int, int]:
+    """When the day of that second starts, and when the next one does."""
     try:
         midnight = datetime.fromtimestamp(at, tz).replace(hour=0, minute=0, second=0, microsecond=0)
+        return int(midnight.timestamp()), int((midnight + timedelta(days=1)).timestamp())
     except (OverflowError, OSError, ValueError):
         raise invalid(f"value '{at}' is not a time") from None
-    following = (midnight + timedelta(days=1)).replace(tzinfo=tz)
-    return int(midnight.timestamp()), int(following.timestamp())

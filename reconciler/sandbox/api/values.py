@@ -1,4 +1,4 @@
-"""Checks of what callers write: types of fields, custom attributes against their definitions."""
+"""Checks of what callers write: the types of fields, and custom attributes against their definitions."""
 
 from __future__ import annotations
 
@@ -12,27 +12,17 @@ from reconciler.sandbox.workspace import Workspace
 Check = Callable[[object], bool]
 
 
-def is_text(value: object) -> bool:
-    return isinstance(value, str)
+def _is_of(*types: type) -> Check:
+    """Exactly of one of these types: a boolean is no integer."""
+    return lambda value: type(value) in types
 
 
-def is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+is_text, is_integer, is_number, is_flag = _is_of(str), _is_of(int), _is_of(int, float), _is_of(bool)
+_CUSTOM = {"string": is_text, "integer": is_integer, "float": is_number, "boolean": is_flag, "date": is_integer}
 
 
-def is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def is_flag(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-_CUSTOM: dict[str, Check] = {"string": is_text, "integer": is_integer, "float": is_number, "boolean": is_flag, "date": is_integer}
-
-
-def merged_custom(ws: Workspace, model: str, old: Mapping[str, Any], new: object) -> Doc:
-    """The written attributes laid over the old ones: others stay, null clears (reported: intercom-node#215)."""
+def merge_custom(ws: Workspace, model: str, old: Mapping[str, Any], new: object) -> Doc:
+    """Old attributes with the new ones over them: null clears one, the others stay (reported: intercom-node#215). Raises Refusal."""
     if not isinstance(new, dict):
         raise invalid("custom_attributes must be an object")
     for name, value in new.items():
@@ -41,11 +31,12 @@ def merged_custom(ws: Workspace, model: str, old: Mapping[str, Any], new: object
 
 
 def _check_custom(ws: Workspace, model: str, name: str, value: object) -> None:
-    # Attributes must exist before they are written (changelog of API 2.0; 400 reported: intercom-ruby#614).
-    found = [a for a in ws.store.table("attribute").find("name", (model, name)) if not a["archived"]]
-    if not found:
+    # An attribute must exist before somebody writes it (changelog of API 2.0; 400 reported: intercom-ruby#614).
+    attribute = ws.store.table("attribute").first("name", (model, name))
+    if attribute is None or attribute["archived"]:
         raise invalid(f"Custom attribute '{name}' does not exist")
-    if value is not None and not _CUSTOM[found[0]["data_type"]](value):
-        raise invalid(f"Custom attribute '{name}' must be of type {found[0]['data_type']}")
-    if ws.settings.options_bind and value is not None and found[0].get("options") and value not in found[0]["options"]:
+    if value is not None and not _CUSTOM[attribute["data_type"]](value):
+        raise invalid(f"Custom attribute '{name}' must be of type {attribute['data_type']}")
+    if value is not None and attribute["options"] and value not in attribute["options"]:
+        # Announced in April 2026, then withdrawn: whether Intercom does this is not established.
         raise invalid(f"Custom attribute '{name}' must be one of its options")

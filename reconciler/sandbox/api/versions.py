@@ -1,4 +1,4 @@
-"""Which versions of the API are spoken here; a version is a number that can be compared."""
+"""The versions of the API that the sandbox speaks, as numbers in their order."""
 
 from __future__ import annotations
 

@@ -116,9 +116,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         monkeypatch.delenv(name, raising=False)
     before = keyring.get_keyring()
     keyring.set_keyring(keyring.backends.null.Keyring())  # type: ignore[no-untyped-call]  # keyring has no types here
-    with Sandbox(token=TOKEN, tokens={NARROW: ["read_users", "read_tags"]}, oauth_apps=[APP]) as box, serve(box) as server:
+    with Sandbox(token=TOKEN, tokens={NARROW: ["read_users", "read_tags"]}) as box, serve(box) as server:
         monkeypatch.setenv("INTERCOM_BASE_URL", server.url)
-        box.seed({"tags": ["VIP"]})
+        box.seed({"tags": ["VIP"], "oauth_apps": [APP]})
         yield Desk(box, server.url, tmp_path, capsys, monkeypatch)
     keyring.set_keyring(before)
 

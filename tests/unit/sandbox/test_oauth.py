@@ -20,7 +20,8 @@ APP = {
 
 @pytest.fixture
 def browser(clock: Clock) -> Iterator[Caller]:
-    with Sandbox(now=clock, oauth_apps=[APP]) as box:
+    with Sandbox(now=clock) as box:
+        box.seed({"oauth_apps": [APP]})
         yield Caller(box, token=None)
 
 

@@ -120,7 +120,7 @@ def test_a_tag_without_a_name_is_invalid(call: Caller) -> None:
 
 def test_blanks_around_names_are_cut_only_where_the_knob_says_so(call: Caller, box: Sandbox) -> None:
     assert call.ok("POST", "/tags", {"name": " vip "})["name"] == " vip "
-    box.settings.trim = True
+    box.settings.rewrites = "trim"
     assert call.ok("POST", "/tags", {"name": " trial "})["name"] == "trial"
     assert call.ok("POST", "/companies", {"company_id": "6", "name": "Blue Sun "})["name"] == "Blue Sun"
 

@@ -27,7 +27,8 @@ APP = {"client_id": "c1", "client_secret": SECRET, "redirect_uris": ["https://a.
 
 @pytest.fixture
 def box() -> Iterator[Sandbox]:
-    with Sandbox(now=Clock(), oauth_apps=[APP]) as made:
+    with Sandbox(now=Clock()) as made:
+        made.seed({"oauth_apps": [APP]})
         yield made
 
 
