@@ -1,7 +1,7 @@
 """An embedded local Intercom, written from Intercom's description of its API (2.14 to 2.16, the contact parts of Preview).
 
-It stands alone. Where neither description nor reports say what Intercom does, the answer below was chosen so that a
-client which copes with it copes with the others too; a setting in brackets turns it.
+It stands alone. Neither the description nor reports say what Intercom does in the cases below. The sandbox does what is
+hardest for a client: one that copes with it copes with the rest. A setting in brackets changes it.
 
 ==================================================  ==============================================================
 not established                                     here
@@ -13,39 +13,39 @@ which scope an endpoint needs                       families: read/write users, 
 path with a trailing or double slash                as without it
 casing of a tag posted again                        the first one stays; names are folded with lower(), no Unicode form
                                                     (`rewrites`: fold, lower)
-blanks around names                                 kept (`trim`)
+blanks around names                                 kept (`rewrites`: trim)
 length of a tag name                                no limit (`rewrites`: cut)
 signs of HTML in names                              kept (`rewrites`: escape)
 rename onto another tag's name                      400 parameter_invalid; of an unknown id 404
 body of DELETE /tags/{id}                           `{}`
-404 of POST /tags up to 2.15                        what came before the missing one is tagged, the tag is made
+404 of POST /tags up to 2.15                        what stands before the missing one is tagged, the tag is created
 tag attached twice                                  200, the first applied_at stays
 tag not on the contact detached                     404 Resource Not Found; company likewise 404 company_not_found
-a write to a tag or link of a contact               counts as an update of the contact (`updated_at`)
+a tag or company attached or detached               counts as an update of the contact (`updated_at`)
 POST /companies with a name only                    always a new company, its company_id is its id; with neither 400
-POST /companies with a company_id only              the name is the company_id
+POST /companies with a company_id only              its name is the company_id
 null in a company field                             ignored, 200
 monthly_spend above 2^31-1                          400 bad_request
 company_id, remote_created_at in PUT                400 bad_request, as every unknown key
 several companies of one ?name=                     the oldest
 GET /companies, ?tag_id=, scroll                    hide companies without users too (`hide_userless`)
-who makes a company visible and is counted          users, not leads
+whom a company needs to be listed, and counts       users, not leads
 companies per page                                  at most 60, larger is cut down; scroll pages have 100
-company deleted, id and company_id                  404 at once or after `archive_delay`; posted again it is a new id
+company deleted, id and company_id                  404 at once or after `archive_delay`; created again it has a new id
 unknown custom attribute                            400 parameter_invalid, for contacts and companies; an archived one too
-value of the wrong type, outside the options        400 parameter_invalid, the latter unless `options_bind` is off
-null custom attribute                               the key disappears; leads take it (`leads_refuse_null`)
+value of the wrong type, outside the options        400 parameter_invalid
+null custom attribute                               the key disappears, on leads too (`leads_refuse_null`)
 unknown key in a contact                            ignored, 200; tags, companies, language_override among them
 null for email, external_id, role                   400 parameter_invalid; other contact fields are cleared
 stored case of an e-mail                            as written
 who may share an e-mail                             users whose external_ids both are set and differ; leads always; case
                                                     is ignored
 an e-mail in search                                 exact case for = and IN (`fold_email`); ~ ^ $ ignore case
-lead with an external_id                            accepted, invisible to find_by_external_id; none is made up
+lead with an external_id                            accepted, but find_by_external_id is 404; none is invented
 order of GET /contacts                              last change first, so rows move (`contact_order`)
-default sort of search; unset values                created_at; at the low end
-lag of updates in search and list                   none (`update_delay`); a lagging hit shows the old state
-breaking depth, width, operator; unknown field      400 parameter_invalid; 400 invalid_field
+default sort of search; unset values                created_at; lowest
+delay of updates in search and list                 none (`update_delay`); until then both show the old state
+query too deep or wide, bad operator; unknown field 400 parameter_invalid; 400 invalid_field
 invalid sort order before 2.16                      descending
 cap of search, size above 150                       none; cut down to 150
 broken cursor                                       400 parameter_invalid

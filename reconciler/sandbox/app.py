@@ -9,8 +9,8 @@ from http.client import responses
 from typing import Any, ClassVar
 
 from reconciler.sandbox import control
-from reconciler.sandbox.api import companies, oauth
-from reconciler.sandbox.api.versions import unavailable, version_of
+from reconciler.sandbox.api import companies
+from reconciler.sandbox.api.versions import version_of
 from reconciler.sandbox.box import Box
 from reconciler.sandbox.call import Call, Recorded, Reply, read_environ
 from reconciler.sandbox.faults import ConnectionDropped, Fault
@@ -36,7 +36,7 @@ class Sandbox(Box):
         reply = self._control(call) if call.path.startswith("/_sandbox/") else self._exchange(call)
         headers = {"Date": formatdate(self.ws.now(), usegmt=True), "Content-Type": reply.type, "Content-Length": str(len(reply.body))}
         present = [(name, str(value)) for name, value in (headers | reply.headers).items() if value is not None]
-        start_response(f"{reply.status} {_phrase(reply.status)}", present)
+        start_response(f"{reply.status} {responses.get(reply.status, 'Unknown')}", present)
         return [reply.body]
 
     def _control(self, call: Call) -> Reply:
@@ -73,13 +73,14 @@ class Sandbox(Box):
             spoilt = reply
         else:
             code = fault.code or _CODES.get(status, "server_error" if status >= 500 else "client_error")
-            spoilt = self._refuse(Refusal(status, code, fault.message or _phrase(status), headers))
+            spoilt = self._refuse(Refusal(status, code, fault.message or responses.get(status, "Unknown"), headers))
         spoilt.headers |= fault.headers
         return spoilt
 
     def _rate_headers(self, call: Call) -> Headers:
         try:
-            return self.limits.spend(self.ws) if call.token in self.tokens else {}
+            with self.ws.store.lock:
+                return self.limits.spend(self.ws) if call.token in self.tokens else {}
         except Refusal as refusal:
             return refusal.headers
 
@@ -90,11 +91,9 @@ class Sandbox(Box):
                 return self._answer(call, headers)
             except Refusal as refusal:
                 return self._refuse(refusal, headers)
-            except oauth.Page as page:
-                return Reply(page.status, oauth.page(page.text), {"Location": page.location}, "text/html; charset=utf-8")
 
     def _answer(self, call: Call, headers: Headers) -> Reply:
-        """What the endpoint answers. Adds to `headers` what a refusal carries too. Raises Refusal and Page."""
+        """What the endpoint answers. Adds to `headers` what a refusal carries too. Raises Refusal."""
         match = self.routes.find(call.method, call.path)
         missing: frozenset[str] = frozenset()
         if match is None or not match[0].public:
@@ -108,11 +107,14 @@ class Sandbox(Box):
             raise not_found()  # an unsupported method too (developers.intercom.com, HTTP responses)
         route, params = match
         if not route.since <= version <= route.until:
-            raise unavailable()
+            # GET /conversations/deleted, API 2.16: the answer for a resource that the version does not have.
+            raise Refusal(400, "intercom_version_invalid", "Requested resource is not available in current API version.")
         if route.scope in missing:
             raise Refusal(403, "forbidden", f"You do not have the required scope ({route.scope}) to access this resource")
         companies.sweep(self.ws)
-        answer = route.handler(Request(call.query, call.body(), version, self.ws, call.base, call.token, params))
+        answer = route.handler(Request(call.query, call.body(), version, self.ws, call.base, call.path, call.token, params))
+        if isinstance(answer, Reply):
+            return answer
         status, body = answer if isinstance(answer, tuple) else (200, answer)
         return Reply.json(status, body, headers)
 
@@ -134,7 +136,3 @@ class Sandbox(Box):
         for watch in self.watchers:
             watch(self, call, reply if own else None)
         return reply
-
-
-def _phrase(status: int) -> str:
-    return responses.get(status, "Unknown")

@@ -10,7 +10,6 @@ from typing import Any, Self
 
 from reconciler.sandbox import seed
 from reconciler.sandbox.api import oauth
-from reconciler.sandbox.api.collection import Collection
 from reconciler.sandbox.call import Recorded
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.limits import Limits
@@ -91,7 +90,3 @@ class Box:
     def route(self, method: str, path: str, handler: Callable[[Request], Answer], **how: Any) -> None:
         """Add an endpoint; `how` gives further fields of its Route."""
         self.routes.append(Route(method, path, handler, **how))
-
-    def collection(self, path: str, key: str = "name") -> None:
-        """Add the endpoints of a plain collection, whose things have a unique `key`."""
-        self.routes.extend(Collection(path, key).routes())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -59,41 +59,27 @@ class Fault:
         if self.method not in (None, method) or not self._pattern.search(path):
             return False
         self.matches += 1
-        if self.matches <= self.after or (self.times is not None and self.hits >= self.times):
-            return False
-        if self.rate < 1.0 and chance() >= self.rate:
+        spent = self.times is not None and self.hits >= self.times
+        if self.matches <= self.after or spent or (self.rate < 1.0 and chance() >= self.rate):
             return False
         self.hits += 1
         return True
 
 
-class Faults:
+class Faults(list[Fault]):
     """In the order in which they were added. A call meets the first that strikes."""
 
     def __init__(self) -> None:
-        self._faults: list[Fault] = []
+        super().__init__()
         self._chance = random.Random(0)
         self._lock = threading.Lock()
 
     def add(self, method: str | None = None, path: str = "", **how: object) -> Fault:
-        fault = Fault(method, path, **how)  # type: ignore[arg-type]  # the dataclass names them
-        with self._lock:
-            self._faults.append(fault)
-        return fault
-
-    def clear(self) -> None:
-        with self._lock:
-            self._faults.clear()
-
-    def __iter__(self) -> Iterator[Fault]:
-        return iter(list(self._faults))
-
-    def __len__(self) -> int:
-        return len(self._faults)
+        """`how` gives further fields of the Fault. Raises ValueError and TypeError for a wrong one."""
+        self.append(Fault(method, path, **how))  # type: ignore[arg-type]  # the dataclass names them
+        return self[-1]
 
     def meet(self, method: str, path: str) -> Fault | None:
         """The fault that this call meets."""
-        if not self._faults:
-            return None
         with self._lock:
-            return next((f for f in self._faults if f.strike(method, path, self._chance.random)), None)
+            return next((fault for fault in self if fault.strike(method, path, self._chance.random)), None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from reconciler.sandbox.request import Refusal
 from reconciler.sandbox.workspace import Workspace
 
@@ -15,16 +13,14 @@ class Limits:
     """Counts the calls of one window after the other."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._window, self._used = 0, 0
 
     def spend(self, ws: Workspace) -> dict[str, str | None]:
-        """Count one call. Returns the headers to send; raises Refusal, with the headers, beyond the limit."""
+        """Count one call, under the lock of the store. Returns the headers to send; raises Refusal, with the headers, beyond the limit."""
         limit = ws.settings.rate_limit
-        with self._lock:
-            window = ws.clock() // WINDOW
-            self._used = self._used + 1 if window == self._window else 1
-            self._window, used = window, self._used
+        window = ws.clock() // WINDOW
+        used = self._used + 1 if window == self._window else 1
+        self._window, self._used = window, used
         # Without a limit of its own the sandbox never refuses a call, and never says that few are left.
         left = DOCUMENTED - used % (DOCUMENTED // 2) if limit is None else max(limit - used, 0)
         shown = {"Limit": limit or DOCUMENTED, "Remaining": left, "Reset": (window + 1) * WINDOW}

@@ -62,6 +62,7 @@ class Request:
     version: int  # of the API, as `api.versions` numbers it
     ws: Workspace
     base: str  # the URL before the path, as the caller wrote it
+    path: str  # as sent, still percent-encoded
     token: str
     params: dict[str, str] = field(default_factory=dict)  # by the name in the route: a piece of the path, percent-decoded
 

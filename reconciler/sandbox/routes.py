@@ -10,9 +10,10 @@ from urllib.parse import unquote
 
 from reconciler.sandbox.api import admins, attributes, companies, contacts, notes, oauth, search, segments, subscriptions, tagged, tags
 from reconciler.sandbox.api.versions import PREVIEW, V2_14, V2_15, V2_16
+from reconciler.sandbox.call import Reply
 from reconciler.sandbox.store import Doc
 
-Answer = Doc | tuple[int, Any]  # a body, answered 200; or a status with its body
+Answer = Doc | tuple[int, Any] | Reply  # a body, answered 200; a status with its body; or the whole reply
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from calendar import timegm
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,7 @@ def _seconds(value: object) -> int:
     """A time of YAML as Intercom writes it: whole seconds since 1970. A time without a zone is in UTC."""
     if not isinstance(value, date):
         raise ValueError(f"{value!r} is not a value for a seed")
-    at = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+    return timegm(value.utctimetuple() if isinstance(value, datetime) else value.timetuple())
 
 
 def _list(entries: object, what: str) -> list[Any]:
@@ -217,16 +217,8 @@ def _put_tagged(kind: str, ws: Workspace, entry: Doc) -> None:
 
 _ATTRIBUTE = ("id", "name", "model", "data_type", "description", "options", "messenger_writable", "archived", "segments")
 _COMPANY = {*companies.CREATABLE, "id", "tags", "created_at", "updated_at", "last_request_at", "session_count"}
-_CONTACT = people.FIELDS | {
-    "tags",
-    "companies",
-    "custom_attributes",
-    "location",
-    "archived",
-    "blocked",
-    "merged_into",
-    "hidden_from_search",
-}
+_STATES = ("archived", "blocked", "merged_into", "hidden_from_search")
+_CONTACT = {*people.FIELDS, *_STATES, "tags", "companies", "custom_attributes", "location"}
 _TAGGED = ("tags", "count", "type", "title")
 
 # The keys of an entry, and what stores it.

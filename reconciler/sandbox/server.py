@@ -12,9 +12,12 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingMixIn
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
+from wsgiref.headers import Headers
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from reconciler.sandbox.faults import ConnectionDropped
 
@@ -33,11 +36,13 @@ class Unacceptable(Exception):
         self.status, self.message = status, message
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # headers and body leave in one piece
     disable_nagle_algorithm = True
     server: Server
+
+    handle = BaseHTTPRequestHandler.handle  # one connection carries many requests
 
     def answer(self) -> None:
         try:
@@ -89,20 +94,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _environ(self) -> dict[str, Any]:
         self._check_caller()
-        path, _, query = self.path.partition("?")
-        length = self._length()
-        environ: dict[str, Any] = {
-            "REQUEST_METHOD": self.command,
-            "REQUEST_URI": self.path,
-            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-            "QUERY_STRING": query,
-            "SERVER_PROTOCOL": self.request_version,
-            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "CONTENT_LENGTH": str(length),
-            "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(self._body(length)),
-        }
-        return environ | {"HTTP_" + name.upper().replace("-", "_"): value for name, value in self.headers.items()}
+        body = self._body(self._length())
+        exact = {"REQUEST_URI": self.path, "CONTENT_LENGTH": str(len(body)), "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(body)}
+        return self.get_environ() | exact
 
     def _body(self, length: int) -> bytes:
         """The whole body. Raises ConnectionDropped if the caller goes away before its end."""
@@ -114,12 +108,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _start(self, status: str, headers: list[tuple[str, str]]) -> None:
         code, _, phrase = status.partition(" ")
-        self._promised = 0
+        self._promised = int(Headers(headers)["Content-Length"] or 0)
         self.send_response_only(int(code), phrase)
-        for name, value in headers:
-            self.send_header(name, value)
-            if name.lower() == "content-length":
-                self._promised = int(value)
+        for header in headers:
+            self.send_header(*header)
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:
@@ -134,7 +126,7 @@ def _host_of(url: str) -> str | None:
         return None
 
 
-class Server(ThreadingHTTPServer):
+class Server(ThreadingMixIn, WSGIServer):
     """Serves an application from a thread of its own, from the start until it is closed."""
 
     daemon_threads = True

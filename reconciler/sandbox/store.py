@@ -45,7 +45,7 @@ class Table:
             index = self._index[name]
             before, after = (set(keys_of(doc)) if doc else set() for doc in (old, new))
             for key in before - after:
-                del index[key][id]
+                index[key].pop(id, None)
                 if not index[key]:
                     del index[key]
             for key in after - before:

@@ -80,9 +80,8 @@ INDEXES: dict[str, dict[str, KeysOf]] = {
     "tag": {"name": lambda doc: (doc["name"].lower(),)},
     "plan": {"name": _by("name")},
     "segment": {"name": _by("name")},
-    "attribute": {"model": _by("model"), "name": lambda doc: ((doc["model"], doc["name"]),)},
+    "attribute": {"name": lambda doc: ((doc["model"], doc["name"]),)},
     "note": {"of": _by("of")},
-    "conversation": {"tag": lambda doc: doc["tags"]},
 }
 
 

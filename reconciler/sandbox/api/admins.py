@@ -12,13 +12,7 @@ AVATAR = "https://static.intercomassets.com/assets/default-avatars/admins/128.pn
 def me(request: Request) -> Doc:
     """The admin that the token belongs to, and the app."""
     ws = request.ws
-    app = {
-        "type": "app",
-        "id_code": ws.settings.app_id,
-        "secure": False,
-        "identity_verification": False,
-        "region": ws.settings.region,
-    }
+    app = {"type": "app", "id_code": ws.settings.app_id, "region": ws.settings.region, "secure": False, "identity_verification": False}
     app |= {name: ws.app().get(name, unset) for name, unset in (("name", "Sandbox"), ("created_at", CREATED_AT), ("timezone", "UTC"))}
     more = {"email_verified": True, "app": app, "avatar": {"type": "avatar", "image_url": AVATAR}, "has_inbox_seat": True}
     return _name(ws.admin()) | more

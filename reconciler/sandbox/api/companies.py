@@ -6,7 +6,7 @@ import math
 import uuid
 
 from reconciler.sandbox.api import people, segments, tags
-from reconciler.sandbox.api.paging import list_page
+from reconciler.sandbox.api.paging import answer_page
 from reconciler.sandbox.api.values import Check, is_flag, is_integer, is_number, is_text, merge_custom
 from reconciler.sandbox.api.versions import V2_16
 from reconciler.sandbox.names import rewrite
@@ -174,10 +174,9 @@ def _visible(ws: Workspace, *, everywhere: bool) -> list[Doc]:
 
 
 def _list(request: Request, rows: list[Doc]) -> Doc:
-    page, size = request.number("page", 1), request.number("per_page", 15, MOST)
-    answer = list_page(rows[:CAP], page, size, lambda row: show(request, row))
+    answer = answer_page(request, rows[:CAP], show, 15, MOST)
     # Past the cap an empty list with total_count 0 was reported (intercom-ruby#274).
-    beyond = len(rows) > CAP and (page - 1) * size >= CAP
+    beyond = len(rows) > CAP and not answer["data"]
     return answer | {"total_count": 0 if beyond else len(rows)}
 
 
@@ -214,25 +213,18 @@ def _next_scroll_page(request: Request, scroll: Doc) -> Doc:
 
 
 def contacts_of(request: Request) -> Doc:
-    ws = request.ws
-    company = require_company(ws, request.id)
-    rows = [contact for contact in ws.store.table("contact").find("company", company["id"]) if is_live(contact)]
-    page, size = request.number("page", 1), request.number("per_page", 50, 150)
-    answer = list_page(rows, page, size, lambda row: people.show(request, row))
+    company = require_company(request.ws, request.id)
+    rows = [contact for contact in request.ws.store.table("contact").find("company", company["id"]) if is_live(contact)]
+    answer = answer_page(request, rows, people.show)
     if answer["pages"]["next"] is None:
         del answer["pages"]["next"]
     return answer
 
 
 def of_contact(request: Request) -> Doc:
-    ws = request.ws
-    contact = people.require_live(ws, request.id)
-    rows = [company for id in contact["companies"] if (company := ws.store.get("company", id))]
-    page, size = request.number("page", 1), request.number("per_page", 50, 150)
-    answer = list_page(rows, page, size, lambda row: show(request, row))
-    if answer["pages"]["next"] is not None:  # a URL here (pages_link, API 2.16)
-        answer["pages"]["next"] = f"{request.base}/contacts/{contact['id']}/companies?page={page + 1}&per_page={size}"
-    return answer
+    contact = people.require_live(request.ws, request.id)
+    rows = [company for id in contact["companies"] if (company := request.ws.store.get("company", id))]
+    return answer_page(request, rows, show, url=True)
 
 
 def attach(request: Request) -> Doc:

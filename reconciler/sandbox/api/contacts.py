@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from reconciler.sandbox.api import people
-from reconciler.sandbox.api.paging import Ranked, cursor, list_after, read_cursor
+from reconciler.sandbox.api.paging import Ranked, answer_cursor, cursor, read_cursor
 from reconciler.sandbox.api.people import require_any, require_live, save
 from reconciler.sandbox.api.values import Check, is_flag, is_integer, is_text, merge_custom
 from reconciler.sandbox.api.versions import PREVIEW, V2_16
@@ -128,13 +129,10 @@ def find_by_external_id(request: Request) -> Doc:
 def listing(request: Request) -> Doc:
     ws = request.ws
     field = "rank" if ws.settings.contact_order == "updated_at" else "seq"
-
-    def build() -> Ranked:
-        return Ranked.of(people.see_all(ws), lambda contact: contact[field])
-
-    ranked = people.reuse(ws, f"by {field}", ws.store.table("contact").changes, build)
+    changes = ws.store.table("contact").changes
+    ranked = people.reuse(ws, f"by {field}", changes, lambda: Ranked.of(people.see_all(ws), itemgetter(field)))
     after, size = request.query.get("starting_after"), request.number("per_page", 10, 150)
-    return list_after(ranked, after, size, ascending=False, show=lambda contact: people.show(request, contact))
+    return answer_cursor(request, ranked, people.show, after, size, ascending=False)
 
 
 def _short(contact: Doc, **state: bool) -> Doc:

@@ -7,6 +7,7 @@ import html
 import secrets
 from urllib.parse import urlencode, urlsplit
 
+from reconciler.sandbox.call import Reply
 from reconciler.sandbox.request import Refusal, Request
 from reconciler.sandbox.store import Doc
 from reconciler.sandbox.workspace import Workspace
@@ -14,12 +15,10 @@ from reconciler.sandbox.workspace import Workspace
 CODE_LIFE = 300.0  # "about 5 minutes" (Intercom developer hub, setting up OAuth)
 
 
-class Page(Exception):
-    """An answer for a browser, instead of JSON."""
-
-    def __init__(self, status: int, text: str, location: str | None = None) -> None:
-        super().__init__(text)
-        self.status, self.text, self.location = status, text, location
+def _page(status: int, text: str, location: str | None = None) -> Reply:
+    """An answer for a browser."""
+    body = f"<!doctype html><title>Intercom</title><p>{html.escape(text)}</p>".encode()
+    return Reply(status, body, {"Location": location}, "text/html; charset=utf-8")
 
 
 def register(ws: Workspace, app: Doc) -> None:
@@ -29,19 +28,19 @@ def register(ws: Workspace, app: Doc) -> None:
     ws.store.put("oauth_app", app | {"id": str(app["client_id"]), "seq": ws.number()})
 
 
-def authorize(request: Request) -> Doc:
-    """The person agrees at once. Only a registered https address gets the code; the first one is the default. Raises Page."""
+def authorize(request: Request) -> Reply:
+    """The person agrees at once. Only a registered https address gets the code; the first one is the default."""
     ws, query = request.ws, request.query
     app = ws.store.get("oauth_app", query.get("client_id"))
     if app is None:
-        raise Page(400, "Unknown client_id")
+        return _page(400, "Unknown client_id")
     target = query.get("redirect_uri", app["redirect_uris"][0])
     if target not in app["redirect_uris"] or urlsplit(target).scheme != "https":
-        raise Page(400, f"The redirect_uri {target} is not registered for this app")
+        return _page(400, f"The redirect_uri {target} is not registered for this app")
     code = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode()  # ends in "=="
     ws.store.put("code", {"id": code, "seq": ws.number(), "client_id": app["id"], "until": ws.now() + CODE_LIFE})
     answer = {"code": code} | ({"state": query["state"]} if "state" in query else {})
-    raise Page(302, "Found", target + ("&" if urlsplit(target).query else "?") + urlencode(answer))
+    return _page(302, "Found", target + ("&" if urlsplit(target).query else "?") + urlencode(answer))
 
 
 def exchange(request: Request) -> Doc:
@@ -66,7 +65,3 @@ def uninstall(request: Request) -> Doc:
 
 def revoke(ws: Workspace, token: str) -> None:
     ws.store.put("token", {"id": token, "seq": ws.number(), "state": "revoked"})
-
-
-def page(text: str) -> bytes:
-    return f"<!doctype html><title>Intercom</title><p>{html.escape(text)}</p>".encode()

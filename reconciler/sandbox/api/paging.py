@@ -7,10 +7,12 @@ import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from reconciler.sandbox.request import invalid
+from reconciler.sandbox.request import Request, invalid
 from reconciler.sandbox.store import Doc
 
+Show = Callable[[Request, Doc], Doc]  # how a row looks in the answer
 Key = tuple[int, float | str, int]
 
 
@@ -61,20 +63,23 @@ def read_cursor(text: object) -> tuple[int, Key | None]:
         raise invalid("starting_after is not a valid cursor") from None
 
 
-def list_after(ranked: Ranked, after: object, size: int, *, ascending: bool, show: Callable[[Doc], Doc]) -> Doc:
+def answer_cursor(request: Request, ranked: Ranked, show: Show, after: object, size: int, *, ascending: bool) -> Doc:
     """The answer for one page; `next` is missing at the end (recorded examples of POST /contacts/search)."""
     page, key = read_cursor(after)
     rows, last = ranked.after(key, size, ascending=ascending)
     pages: Doc = {"type": "pages", "page": page, "per_page": size, "total_pages": -(-len(ranked.rows) // size)}
     if last is not None:
         pages["next"] = {"page": page + 1, "starting_after": cursor(page + 1, last)}
-    return {"type": "list", "data": [show(row) for row in rows], "total_count": len(ranked.rows), "pages": pages}
+    return {"type": "list", "data": [show(request, row) for row in rows], "total_count": len(ranked.rows), "pages": pages}
 
 
-def list_page(rows: Sequence[Doc], page: int, size: int, show: Callable[[Doc], Doc]) -> Doc:
-    """The answer for one page; `next` is null at the end."""
+def answer_page(request: Request, rows: Sequence[Doc], show: Show, size: int = 50, most: int = 150, *, url: bool = False) -> Doc:
+    """The answer for the page that the query asks for; `next` is null at the end, and a URL if `url` (pages_link, API 2.16)."""
+    page, size = request.number("page", 1), request.number("per_page", size, most)
     total = -(-len(rows) // size)
-    following = {"page": page + 1, "per_page": size} if page < total else None
+    following: Any = {"page": page + 1, "per_page": size} if page < total else None
+    if url and following:
+        following = f"{request.base}{request.path}?" + "&".join(f"{name}={value}" for name, value in (request.query | following).items())
     pages = {"type": "pages", "next": following, "page": page, "per_page": size, "total_pages": total}
-    data = [show(row) for row in rows[(page - 1) * size : page * size]]
+    data = [show(request, row) for row in rows[(page - 1) * size : page * size]]
     return {"type": "list", "data": data, "total_count": len(rows), "pages": pages}

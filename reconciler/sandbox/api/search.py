@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from reconciler.sandbox.api import people
-from reconciler.sandbox.api.paging import Ranked, list_after
+from reconciler.sandbox.api.paging import Ranked, answer_cursor
 from reconciler.sandbox.api.versions import PREVIEW, V2_16
 from reconciler.sandbox.request import Refusal, Request, invalid, mapping, page_size
 from reconciler.sandbox.store import Doc
@@ -68,7 +68,7 @@ def contacts(request: Request) -> Doc:
     stamp = [ws.store.table(kind).changes for kind in ("contact", "attribute", "segment")]
     ranked = people.reuse(ws, name, stamp, lambda: _search(request, field))
     # The cursor is read from the body; in the URL it is ignored (reported: community.intercom.com/2038).
-    return list_after(ranked, paging.get("starting_after"), size, ascending=ascending, show=lambda contact: people.show(request, contact))
+    return answer_cursor(request, ranked, people.show, paging.get("starting_after"), size, ascending=ascending)
 
 
 def _sort(request: Request) -> tuple[str, bool]:

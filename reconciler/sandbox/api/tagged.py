@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from reconciler.sandbox.api import tags
-from reconciler.sandbox.api.paging import cursor, list_page, read_cursor
+from reconciler.sandbox.api.paging import Ranked, answer_cursor, answer_page
 from reconciler.sandbox.request import Refusal, Request, invalid, mapping, page_size
 from reconciler.sandbox.store import Doc
 
@@ -24,10 +26,9 @@ def search_conversations(request: Request) -> Doc:
     values = {str(v) for v in (value if isinstance(value, list) else [value])}
     contained = operator not in ("!=", "NIN", "!~")
     rows = [row for row in ws.store.table("conversation").in_order() if bool(values & set(row["tags"])) == contained]
-    page, _ = read_cursor(paging.get("starting_after"))
-    answer = list_page(rows, page, page_size(paging, 20, 150), lambda row: _show_conversation(request, row))
-    if answer["pages"]["next"] is not None:
-        answer["pages"]["next"] = {"page": page + 1, "starting_after": cursor(page + 1, (0, 0, 0))}
+    ranked, size = Ranked.of(rows, itemgetter("seq")), page_size(paging, 20, 150)
+    answer = answer_cursor(request, ranked, _show_conversation, paging.get("starting_after"), size, ascending=True)
+    answer["pages"].setdefault("next", None)
     conversations = answer.pop("data")
     return answer | {"type": "conversation.list", "conversations": conversations}
 
@@ -44,12 +45,7 @@ def search_content(request: Request) -> Doc:
     contained = query.get("tag_operator", "IN") != "NIN"
     rows = [row for row in request.ws.store.table("content").in_order() if not types or row["type"] in types]
     rows = [row for row in rows if not ids or bool(ids & set(row["tags"])) == contained]
-    page, size = request.number("page", 1), request.number("per_page", 20, 50)
-    answer = list_page(rows, page, size, lambda row: {"type": row["type"], "id": row["id"], "title": row["title"]})
-    if answer["pages"]["next"] is not None:  # a URL here
-        others = "&".join(f"{name}={value}" for name, value in query.items() if name != "page")
-        answer["pages"]["next"] = f"{request.base}/content/search?{others}&page={page + 1}"
-    return answer
+    return answer_page(request, rows, lambda _, row: {"type": row["type"], "id": row["id"], "title": row["title"]}, 20, 50, url=True)
 
 
 def _words(text: str | None) -> set[str]:

@@ -16,8 +16,3 @@ def version_of(header: str | None, default: str) -> int:
     if name not in NUMBERS:
         raise Refusal(400, "intercom_version_invalid", f"The requested version '{name}' is not one of {', '.join(NUMBERS)}")
     return NUMBERS[name]
-
-
-def unavailable() -> Refusal:
-    # GET /conversations/deleted, API 2.16: the answer for a resource that the version does not have.
-    return Refusal(400, "intercom_version_invalid", "Requested resource is not available in current API version.")

@@ -12,6 +12,7 @@ from reconciler.core.model.scalars import Name, NotNull, Text, Whole, doc
 from reconciler.core.model.spelling import fold
 from reconciler.kinds import KINDS
 from tests.conftest import MakeRoute
+from tests.desk.collection import add_collection
 from tests.desk.route import changes
 
 
@@ -43,7 +44,7 @@ TOPIC = Kind(
 def test_a_kind_declared_here_is_planned_applied_and_converges(route: MakeRoute) -> None:
     told = route({"tags": ["vip"]})
     told.kinds = Kinds((*KINDS, TOPIC))
-    told.box.collection("/topics")
+    add_collection(told.box, "/topics")
     first = told.manifest("topics: [billing, {name: refunds, colour: red, weight: 3}]\ntags: [vip]\n")
     assert changes(told.document(first)) == ["create topic/billing", "create topic/refunds"]
     assert {outcome.status for outcome in told.converge(first)} == {"applied"}
@@ -57,7 +58,7 @@ def test_a_kind_declared_here_is_planned_applied_and_converges(route: MakeRoute)
 def test_its_entries_are_held_to_the_same_rules(route: MakeRoute) -> None:
     told = route()
     told.kinds = Kinds((*KINDS, TOPIC))
-    told.box.collection("/topics")
+    add_collection(told.box, "/topics")
     told.box.faults.add(method="POST", path="^/topics$", status=400, times=1)
     manifest = told.manifest("topics: [billing]\npolicy: {limits: {creates: 0}}\n")
     assert [r["gate"] for r in told.document(manifest)["refused"]] == ["limits.creates"]

@@ -6,6 +6,7 @@ import pytest
 
 from reconciler.sandbox.app import Sandbox
 from tests.desk.calling import Caller
+from tests.desk.collection import add_collection
 from tests.unit.sandbox.conftest import Clock
 
 
@@ -131,7 +132,7 @@ def test_a_reset_leaves_an_empty_workspace(call: Caller, box: Sandbox) -> None:
 
 
 def test_a_kind_of_a_test_gets_its_endpoints(call: Caller, box: Sandbox) -> None:
-    box.collection("/things", key="name")
+    add_collection(box, "/things")
     thing = call.ok("POST", "/things", {"name": "a", "size": 1})
     assert call("POST", "/things", {"name": "a"}).status == 400
     assert call.ok("PUT", f"/things/{thing['id']}", {"size": 2}) == {"id": thing["id"], "name": "a", "size": 2}

@@ -1,7 +1,8 @@
-"""A plain collection of things, for a kind that a test declares and Intercom does not have."""
+"""Endpoints of the sandbox for a kind that a test declares and Intercom does not have."""
 
 from __future__ import annotations
 
+from reconciler.sandbox.app import Sandbox
 from reconciler.sandbox.request import Request, invalid, require
 from reconciler.sandbox.routes import Route
 from reconciler.sandbox.store import Doc
@@ -48,3 +49,7 @@ class Collection:
         thing = require(request.ws, self.kind, request.id)
         request.ws.store.drop(self.kind, thing["id"])
         return {"id": thing["id"], "deleted": True}
+
+
+def add_collection(box: Sandbox, path: str, key: str = "name") -> None:
+    box.routes.extend(Collection(path, key).routes())
