@@ -16,7 +16,7 @@ from reconciler.cli.connection import connected
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice, locked
 from reconciler.cli.options import FILE, PATHS, Intercom, RuleOptions, gathered, in_folder, intercom_options, lock_options, ruled, scoped
-from reconciler.cli.output import left_open, make, render
+from reconciler.cli.output import fails_on_waiting, left_open, make, render
 from reconciler.cli.running import DECLINED, Stop, agreed, annotate, stoppable
 from reconciler.core.model.change import Change
 from reconciler.core.model.live import WAITING
@@ -127,8 +127,8 @@ def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, rules: Rules, events
         if planned.plan.steps or session.ledger:
             found = saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found, doubts=planned.doubts))
             return _carry_out(session, prepare(session, found, manifest, rules), events, bool(wanted.fail_on))
-    annotate(left_open(planned.plan))
-    late = bool(wanted.fail_on) and planned.plan.waiting
+    annotate(left_open(planned.plan, bool(wanted.fail_on)))
+    late = fails_on_waiting(bool(wanted.fail_on), planned.plan.waiting)
     return Incomplete.exit_code if planned.plan.refused or planned.plan.unproven or late else 0
 
 
@@ -139,11 +139,12 @@ def _carry_out(session: Session, work: Work, events: Events, strict: bool) -> in
     show = _Show(session, events, Terminal(sys.stdout))
     with stoppable(stop):
         show.perform(work, stop)
-    show.end(work)
+    show.end(work, strict)
     stop.check()
     if show.unrecorded:
         raise show.unrecorded
-    left = work.refused or work.unproven or (strict and work.waiting)
+    late = fails_on_waiting(strict, work.waiting)
+    left = work.refused or work.unproven or late
     whole = all(outcome.status == Status.APPLIED for outcome in show.told) and not left
     return 0 if whole else Incomplete.exit_code
 
@@ -179,7 +180,7 @@ class _Show:
             with bar.aside():
                 self.out.lines([outcomes.outcome_line(self.told[-1], color=self.out.color)])
 
-    def end(self, work: Work) -> None:
+    def end(self, work: Work, strict: bool) -> None:
         for heading, reasons in (
             ("Refused, and left out", [str(refusal) for refusal in work.refused]),
             ("Unproven, or not done now", [self._noted(note) for note in work.unproven]),
@@ -191,7 +192,7 @@ class _Show:
             self.out.write(f"Calls: {work.planned.plan.calls} planned, {self.session.client.sent.total()} made.\n")
         self.events.summary(self.told, unproven=len(work.unproven), waiting=len(work.waiting))
         self.out.flush()
-        annotate(left_open(replace(work.planned.plan, notes=(*work.unproven, *work.waiting))))
+        annotate(left_open(replace(work.planned.plan, notes=(*work.unproven, *work.waiting)), strict))
 
     def _noted(self, note: Note) -> str:
         return f"{shown(note.address, self.session.here.app_id)}: {note.message}" if note.address else note.message

@@ -10,7 +10,7 @@ from reconciler.cli import options
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import Intercom, OutputOptions, RuleOptions
-from reconciler.cli.output import leave, left_open, make, refusals
+from reconciler.cli.output import fails_on_waiting, leave, left_open, make, refusals
 from reconciler.cli.running import annotate
 from reconciler.core.model.live import WAITING
 from reconciler.core.plan.scope import Scope
@@ -55,10 +55,11 @@ def drift(
     memory = replace(memory, must=True)
     planned = make(manifest, intercom, memory, Scope(moved=True), rules.read())
     leave(planned, output)
-    annotate([*refusals(planned), *left_open(planned.plan)])
+    strict = WAITING in fail_on
+    annotate([*refusals(planned), *left_open(planned.plan, strict)])
     seen = planned.plan.drift
     assert seen
     if seen.blind:
         return 3
-    late = WAITING in fail_on and planned.plan.waiting
+    late = fails_on_waiting(strict, planned.plan.waiting)
     return 2 if seen.is_drift or seen.refused or seen.unproven or late else 0

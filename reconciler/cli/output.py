@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from reconciler.cli.connection import connected
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import Intercom, OutputOptions
-from reconciler.cli.running import Annotation
+from reconciler.cli.running import Annotation, say_error
 from reconciler.core.compare.origin import Origin
 from reconciler.core.model.desired import Manifest
+from reconciler.core.model.note import Note
 from reconciler.core.model.privacy import shown
+from reconciler.core.model.times import format_time
 from reconciler.core.plan.approvals import Rules
 from reconciler.core.plan.document import View, list_calls
 from reconciler.core.plan.plan import Plan
@@ -68,9 +70,19 @@ def refusals(planned: Proposal) -> Iterator[Annotation]:
         yield str(refusal), next((change.mark for change in refusal.changes), places.get(told[1]) if told else None), "error"
 
 
-def left_open(plan: Plan) -> Iterator[Annotation]:
-    """What is unproven, and what only waits, at the places of their entries."""
-    for notes, level in ((plan.unproven, "warning"), (plan.waiting, "notice")):
+def fails_on_waiting(strict: bool, waiting: Sequence[Note]) -> bool:
+    """Whether something only waits for Intercom where that is no success either; one line on stderr says so then."""
+    if not (strict and waiting):
+        return False
+    until = max((note.until for note in waiting if note.until), default=None)
+    now = f"run this again after {format_time(until)}" if until else "run this again later"
+    say_error(f"--fail-on waiting: {len(waiting):,} {'entry waits' if len(waiting) == 1 else 'entries wait'} for Intercom; {now}")
+    return True
+
+
+def left_open(plan: Plan, strict: bool = False) -> Iterator[Annotation]:
+    """What is unproven, and what only waits, at the places of their entries; `strict`: what waits is an error too."""
+    for notes, level in ((plan.unproven, "warning"), (plan.waiting, "error" if strict else "notice")):
         for note in notes:
             about = f"{shown(note.address, plan.workspace.app_id)}: " if note.address else ""
             yield f"{note.topic}: {about}{note.message}", note.mark, level

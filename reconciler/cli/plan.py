@@ -11,8 +11,8 @@ from reconciler.cli import options
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import Intercom, OutputOptions, RuleOptions
-from reconciler.cli.output import leave, left_open, make, refusals, render
-from reconciler.cli.running import annotate, in_ci
+from reconciler.cli.output import fails_on_waiting, leave, left_open, make, refusals, render
+from reconciler.cli.running import annotate, in_ci, say_error
 from reconciler.core.compare.origin import Origin, origins
 from reconciler.core.model.live import WAITING
 from reconciler.core.plan.approvals import note_policy_change
@@ -99,8 +99,11 @@ def plan(
     leave(planned, output, found)
     unexplained = [c.mark for c, origin in zip(planned.plan.changes, found, strict=False) if origin in fail_on]
     failing = [(f"{Origin.UNEXPLAINED}: nothing that was written says this", mark, "error") for mark in unexplained]
-    annotate([*refusals(planned), *failing, *left_open(planned.plan)])
-    if failing or (WAITING in fail_on and planned.plan.waiting):
+    annotate([*refusals(planned), *failing, *left_open(planned.plan, WAITING in fail_on)])
+    if failing:
+        number = f"{len(failing):,} {'change follows' if len(failing) == 1 else 'changes follow'}"
+        say_error(f"--fail-on unexplained: {number} from nothing that was written; `reconciler drift` says what moved")
+    if fails_on_waiting(WAITING in fail_on, planned.plan.waiting) or failing:
         return 3
     if not ends.detailed_exitcode:
         return 0

@@ -113,11 +113,16 @@ def _way_on(error: click.ClickException) -> str:
 
 def _say(text: str, code: int) -> int:
     """One message on stderr, and the code to end with."""
+    say_error(text)
+    return code
+
+
+def say_error(text: str) -> None:
+    """One message on stderr that says what is wrong, without personal values."""
     from reconciler.core.model.privacy import hidden
     from reconciler.report.terminal import Terminal
 
     Terminal(sys.stderr).say(f"error: {hidden(text, False)}")
-    return code
 
 
 # A message, its place, and its level: error, warning or notice.

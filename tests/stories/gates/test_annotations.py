@@ -59,6 +59,8 @@ def test_an_unexplained_change_stands_at_its_line(github: Bench) -> None:
     github.seed(contacts=[{"external_id": "25", "tags": ["vip", "old"]}])
     assert github.plan("--base", "HEAD", "--fail-on", "unexplained") == 3
     assert annotated(github) == ["::error file=m.yaml,line=4::unexplained: nothing that was written says this"]
+    told = "error: --fail-on unexplained: 1 change follows from nothing that was written; `reconciler drift` says what moved"
+    assert told in github.err.splitlines()
     assert github.plan("--base", "HEAD") == 2
     assert annotated(github) == []
 

@@ -128,21 +128,35 @@ def test_a_note_is_a_note(bench: Bench) -> None:
     assert {note["topic"] for note in document(bench)["notes"]} >= {"missing"}
 
 
-def test_what_only_waits_is_said_and_leaves_the_exit_code_alone_but_for_the_strict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def leave_late(bench: Bench) -> None:
+    """A company is deleted, by plan.json, later than Intercom says: the list shows it still."""
     bench.seed(companies=[{"company_id": "6"}])
-    text = "companies: [{company_id: '6', state: absent}]\n"
-    assert bench.plan(m=text) == 2
+    assert bench.plan(m="companies: [{company_id: '6', state: absent}]\n") == 2
     company = bench.box.ws.store.table("company").in_order()[0]
     assert bench("apply", "plan.json") == 0
-    # Intercom deletes later than it says: the list shows it still.
     bench.box.ws.store.put("company", {**company, "leaves_at": bench.box.ws.now() + 600})
+
+
+def test_what_only_waits_is_said_and_leaves_the_exit_code_alone_but_for_the_strict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_late(bench)
     bench.written()
     assert codes(bench) == (0, 0, 0)
     assert "Waiting for Intercom (1):\n  ! company/6: was deleted, and Intercom still shows it" in bench.out
     assert (document(bench)["waiting"], document(bench)["unproven"]) == (1, [])
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     assert codes(bench, "--fail-on", "waiting") == (3, 2, 5)
-    assert "::notice file=m.yaml,line=1::waiting: company/6" in bench.err
+    assert "::error file=m.yaml,line=1::waiting: company/6" in bench.err
     assert bench("apply", "plan.json") == 0
+    assert "::notice file=m.yaml,line=1::waiting: company/6" in bench.err
     assert bench("apply", "plan.json", "--fail-on", "waiting") == 5
     assert bench.writes == []
+
+
+@pytest.mark.parametrize("verb", [("plan", "m.yaml"), ("drift", "m.yaml"), ("apply", "m.yaml", "--auto-approve"), ("apply", "plan.json")])
+def test_who_fails_on_what_waits_says_so_in_one_line(verb: tuple[str, ...], bench: Bench) -> None:
+    leave_late(bench)
+    assert bench(*verb) == 0
+    assert "--fail-on" not in bench.err
+    assert bench(*verb, "--fail-on", "waiting") != 0
+    [line] = [line for line in bench.err.splitlines() if line.startswith("error: ")]
+    assert line.startswith("error: --fail-on waiting: 1 entry waits for Intercom; run this again after 20")
