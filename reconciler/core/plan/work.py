@@ -15,7 +15,7 @@ from reconciler.core.model.note import Note
 from reconciler.core.model.privacy import shown
 from reconciler.core.model.recorded import Ownership
 from reconciler.core.model.refusal import Refusal
-from reconciler.core.plan.approvals import Rules, approvals_of, over_calls, refuse
+from reconciler.core.plan.approvals import NO_RULES, Rules, approvals_of, over_calls, refuse
 from reconciler.core.plan.calls import Job, compile_steps
 from reconciler.core.plan.cost import reads_of
 from reconciler.core.plan.gates import Approval, held, standing, stopping
@@ -65,6 +65,8 @@ class Work:
     ids: Mapping[Address, str] = field(default_factory=dict)
     # What an undo brings back that was ours.
     ownership: Ownership | None = None
+    # The rules that it is held to.
+    rules: Rules = NO_RULES
     # What people approved of it.
     approved: tuple[Approval, ...] = ()
     # Why entries are left out of it, where the policy lets the rest pass.
@@ -104,7 +106,7 @@ def hold_work(
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
     refuse(rules.explained(stopping(standing(plan.refused, approved), whole.policy), whole, context.now))
     work = _compile(saved, (plan, case), whole, rules, held, context)
-    left = replace(work, approved=approved, refused=parted.refused, unmade=(*work.unmade, *parted.unmade))
+    left = replace(work, rules=rules, approved=approved, refused=parted.refused, unmade=(*work.unmade, *parted.unmade))
     return replace(left, unproven=_unproven(saved, plan, case, whole), waiting=plan.waiting)
 
 

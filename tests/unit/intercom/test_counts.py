@@ -88,6 +88,9 @@ def test_what_was_read_to_be_kept_is_held_against_the_gates_before_the_first_wri
     assert told.ledger
     assert not told.ledger.runs()
     word = str(refused.value).rpartition("--approve ")[2].rstrip(")")
+    fewer = word.replace(":14", ":3")
+    with pytest.raises(Refused, match=f"--approve {fewer} covers fewer people than the 14 that this touches"):
+        apply(told, kind, [fewer])
     assert apply(told, kind, [word]) == [Status.APPLIED]
 
 
