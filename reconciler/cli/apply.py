@@ -109,6 +109,7 @@ def _apply_saved(path: Path, wanted: Wanted, rules: Rules, events: Events) -> in
     with connected(wanted.intercom, pin, writes=True, memory=wanted.memory) as session, locked(session, wanted.memory):
         with progress(sys.stderr, label="reading") as bar:
             work = held(watched(session, lambda what: bar.advance(label=what)))
+        Terminal(sys.stderr).lines(f"note: {text}" for text in work.unused)
         return _carry_out(session, work, events, bool(wanted.fail_on))
 
 

@@ -25,6 +25,7 @@ LINKS = (Action.ATTACH, Action.DETACH)
 TOPICS: Mapping[str, str] = {
     POLICY: "the policy is another one",
     "approved": "would be refused, and is approved",
+    "unused": "approvals for nothing in this plan",
     "missing": "not found, left out",
     "unproven": "unproven: not found, which proves nothing",
     "lag": "not found by search, which lags",

@@ -25,6 +25,8 @@ class Comparison:
     live: Snapshot
     difference: Difference
     memory: Recorded = BLANK
+    # The approval that lets links go which somebody made anew since they became ours.
+    touched: str = ""
 
     @property
     def refused_entries(self) -> frozenset[Address]:

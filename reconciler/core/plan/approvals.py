@@ -37,6 +37,12 @@ class Rules:
         """These refusals, each with why an approval of exactly its changes does not lift it."""
         return tuple(replace(refusal, message="; ".join((refusal.message, *self._why(refusal, manifest, now)))) for refusal in refused)
 
+    def unused(self, words: Iterable[str | None]) -> tuple[str, ...]:
+        """What to say of the approvals given for none of what these words are printed for. Committed ones outlive what they were for."""
+        known = {word.partition(":")[0] for word in words if word}
+        text = "is for nothing that this plan is refused for; leave it out, or copy the one that a refused plan prints"
+        return tuple(f"--approve {approval} {text}" for approval in dict.fromkeys(self.given) if approval.hash not in known)
+
     def _why(self, refusal: Refusal, manifest: Manifest, now: float) -> Iterator[str]:
         digest, _, people = (refusal.approve or "").partition(":")
         written = self.committed if self.base else manifest.approvals
@@ -102,20 +108,21 @@ def approvals_of(saved: PlanDocument, plan: Plan, manifest: Manifest, rules: Rul
     return (*approvals, *granted)
 
 
-def refuse(refused: Iterable[Refusal]) -> None:
-    """Raises Refused where there is a reason to."""
+def refuse(refused: Iterable[Refusal], beside: Sequence[str] = ()) -> None:
+    """Raises Refused where there is a reason to; it says also what stands `beside`."""
     reasons = [f"{refusal}{f' (--approve {refusal.approve})' if refusal.approve else ''}" for refusal in refused]
     if reasons:
-        raise Refused(reasons)
+        raise Refused([*reasons, *beside])
 
 
 def hold_to_rules(plan: Plan, case: Comparison, rules: Rules, context: Context) -> Plan:
     """The plan with its cost, the refusals that no approval lifts, and a note for those that one does; without what the policy holds."""
+    unused = rules.unused((case.touched, *(refusal.approve for refusal in plan.refused)))
     refused = standing(plan.refused, rules.approvals(case.manifest, context.now))
     kept = frozenset(refused)
     lifted = [refusal for refusal in plan.refused if refusal not in kept]
     refused = rules.explained(refused, case.manifest, context.now)
-    notes = tuple(Note("approved", str(refusal)) for refusal in lifted)
+    notes = (*(Note("approved", str(refusal)) for refusal in lifted), *(Note("unused", text) for text in unused))
     approved = tuple(dict.fromkeys(refusal.approve for refusal in lifted if refusal.approve))
     held = held_entries(refused, case.manifest.policy)
     if held and not plan.scope.moved:

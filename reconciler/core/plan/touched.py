@@ -51,6 +51,7 @@ def spare_touched(
     if not later:
         return case
     word = str(Approval(fingerprint(later, case.live), affected(case.kinds, later).number))
+    case = replace(case, touched=word)
     if not standing([Refusal("touched since", "", word)], agreed.approvals):
         return case
     app_id, difference, stays = case.live.workspace.app_id, case.difference, frozenset(later)

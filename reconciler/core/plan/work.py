@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from reconciler.core.compare.comparison import Comparison, as_declared
 from reconciler.core.compare.doubt import Doubts
+from reconciler.core.compare.since import by_ownership
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.live import Snapshot
@@ -69,6 +70,8 @@ class Work:
     rules: Rules = NO_RULES
     # What people approved of it.
     approved: tuple[Approval, ...] = ()
+    # What to say of approvals given for nothing of it.
+    unused: tuple[str, ...] = ()
     # Why entries are left out of it, where the policy lets the rest pass.
     refused: tuple[Refusal, ...] = ()
     # What stays unproven or undone beside it.
@@ -94,6 +97,7 @@ def hold_work(
     `refused` is what already refused the plan when it was made. Raises Refused (3), Stale (4).
     """
     approved = approvals_of(saved, fresh[0], whole, rules, context.now)
+    unused = _unused(saved, fresh, rules)
     saved, plan, parted = _part(saved, fresh, whole, approved, context)
     case = fresh[1]
     held = hold(saved, plan.steps, case.manifest, case.live)
@@ -101,13 +105,23 @@ def hold_work(
     doubts = [r for r in plan.refused if not r.approve and not case.live.withheld.isdisjoint(r.entries)]
     refuse(stopping(doubts, whole.policy))
     # What an approval would lift is lifted too where nothing is left to do: a plan that was carried out is simply done.
-    refuse(refused if held.keep or held.stale or held.unmade or not saved["changes"] else ())
+    refuse(refused if held.keep or held.stale or held.unmade or not saved["changes"] else (), unused)
     if held.stale:
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
-    refuse(rules.explained(stopping(standing(plan.refused, approved), whole.policy), whole, context.now))
+    refuse(rules.explained(stopping(standing(plan.refused, approved), whole.policy), whole, context.now), unused)
     work = _compile(saved, (plan, case), whole, rules, held, context)
-    left = replace(work, rules=rules, approved=approved, refused=parted.refused, unmade=(*work.unmade, *parted.unmade))
+    left = replace(work, rules=rules, approved=approved, unused=unused, refused=parted.refused, unmade=(*work.unmade, *parted.unmade))
     return replace(left, unproven=_unproven(saved, plan, case, whole), waiting=plan.waiting)
+
+
+def _unused(saved: PlanDocument, fresh: tuple[Plan, Comparison], rules: Rules) -> tuple[str, ...]:
+    """What to say of approvals given for nothing that a saved plan was refused for, or is now."""
+    plan, case = fresh
+    if not plan.undoes and any(by_ownership(case.manifest, plan.changes)):
+        # It may be the one under which these were planned, which the plan does not keep.
+        return ()
+    then = (*saved.get("approved", ()), *(refusal.approve for refusal in saved_refusals(saved)))
+    return rules.unused((*then, *(refusal.approve for refusal in plan.refused)))
 
 
 def _part(

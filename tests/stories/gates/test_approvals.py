@@ -376,6 +376,36 @@ def test_an_approval_of_the_manifest_under_a_policy_file_says_where_it_would_cou
     assert "stands in the manifest, and under --policy only those of that file count" in many.out
 
 
-def test_an_approval_of_other_changes_says_nothing(many: Bench) -> None:
+OTHER = "0123456789ab:600"
+UNUSED = f"--approve {OTHER} is for nothing that this plan is refused for"
+
+
+@pytest.mark.parametrize(("text", "code"), [(GONE, 3), ("tags: [vip, promo, new]\n", 0)], ids=["refused", "not refused"])
+def test_an_approval_of_other_changes_that_is_given_is_told_once(text: str, code: int, many: Bench) -> None:
+    assert many("plan", "m.yaml", "-o", "plan.json", "--approve", OTHER, m=text) == 0
+    assert many.out.count(UNUSED) == 1
+    assert many("apply", "plan.json", "--approve", OTHER) == code
+    assert many.err.count(UNUSED) == 1
+    assert many("apply", "m.yaml", "--auto-approve", "--approve", OTHER) == code
+    assert (many.out + many.err).count(UNUSED) == 1
+
+
+def test_an_approval_that_is_given_again_once_all_is_done_is_not_told(many: Bench) -> None:
+    many.plan(m=GONE)
+    for _ in range(2):
+        assert many("apply", "plan.json", "--approve", many.word()) == 0
+        assert "is for nothing" not in many.out + many.err
+
+
+def test_an_undo_tells_it_too(many: Bench) -> None:
+    assert many("apply", "m.yaml", "--auto-approve", m="tags: [vip, promo, new]\n") == 0
+    assert many("undo", "last", "-o", "undo.json", "--approve", OTHER) == 0
+    assert many.out.count(UNUSED) == 1
+    assert many("apply", "undo.json", "--approve", OTHER) == 0
+    assert many.err.count(UNUSED) == 1
+
+
+def test_an_approval_of_other_changes_that_is_committed_says_nothing(many: Bench) -> None:
     assert many.plan(m=GONE + _approval("0123456789ab:600", 600, "2026-01-01")) == 3
     assert "Inara" not in many.out
+    assert "is for nothing" not in many.out

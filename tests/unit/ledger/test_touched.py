@@ -14,7 +14,9 @@ from reconciler.core.plan.approvals import NO_RULES, Rules, parse_approval
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.ledger.ledger import Ledger
 from reconciler.workflow.adopt import judge, seek_named, take_in
+from reconciler.workflow.apply import prepare
 from reconciler.workflow.lookup import raw_answers, raw_request
+from reconciler.workflow.planfile import planned_manifest
 from tests.conftest import MakeRoute
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import KEY
@@ -82,6 +84,9 @@ def test_what_somebody_touched_since_stays_and_is_told_until_it_is_approved(told
     told.rules = Rules(given=(parse_approval(word),))
     plan = told.saved(path)
     assert changes(plan) == GOING
+    assert [note for note in plan["notes"] if note["topic"] == "unused"] == []
+    with told.session() as session:
+        assert prepare(session, plan, planned_manifest(plan), told.rules).unused == ()
     told.rules = NO_RULES
     assert [o.status for o in told.apply(plan)] == ["applied"]
     assert (changes(told.document(path)), touched(told.document(path))) == ([], [])
