@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, PlainValidator, model_validator
 
-from reconciler.core.model.ability import Count, Loss, Members, Uses
+from reconciler.core.model.ability import Count, Loss, Members, Prune, Uses
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.entry import (
     DECIMAL,
@@ -111,6 +111,7 @@ COMPANY = Kind(
         Write("POST /companies", {"company_id": "{key}"}, frozenset({"remote_created_at"})),
     ),
     delete=Write("DELETE /companies/{id}"),
+    prune=Prune("never", "test-*"),
     # POST /companies takes over a company of the same company_id, which keeps its created_at (API 2.16).
     born="created_at",
     uses=Uses(

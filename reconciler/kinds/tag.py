@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
 
-from reconciler.core.model.ability import Count, Loss, Members, Trace, Uses
+from reconciler.core.model.ability import Count, Loss, Members, Prune, Trace, Uses
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.entry import DECIMAL, Entry, LiveName, id_of, id_schema, unwritten
 from reconciler.core.model.kind import Field, Identity, Kind
@@ -74,6 +74,7 @@ TAG = Kind(
     rename=Write("POST /tags", {"id": "{id}"}, carries=None),
     delete=Write("DELETE /tags/{id}"),
     undeclared=True,
+    prune=Prune("owned", "growth/*"),
     uses=Uses(
         (
             Count("contacts", "POST /contacts/search", _page("tag_id", TOLD), people=True),

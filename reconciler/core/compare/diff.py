@@ -449,7 +449,7 @@ def _made_by_us(link: LinkKind, resource: Resource, target: Address, target_id: 
 
 
 def _report_undeclared(kind: Kind, draft: _Draft) -> None:
-    if not kind.undeclared or kind.section not in draft.manifest.sections or draft.manifest.policy.undeclared_tags == "ignore":
+    if not kind.undeclared or kind.section not in draft.manifest.sections or draft.manifest.policy.undeclared(kind.section) == "ignore":
         return
     things = draft.live.things.get(kind.name, {})
     first, ours = kind.identities[0], (r for r in draft.manifest.resources.values() if r.address.kind == kind.name)

@@ -42,7 +42,7 @@ NO_HINTS = Hints()
 
 def make_hints(kinds: Kinds, now: float, manifest: Manifest, memory: Recorded) -> Hints:
     """Where to look, from what is recorded; `now` is in Unix seconds."""
-    every = frozenset(k.name for k in kinds if getattr(manifest.policy.prune, k.section, "never") == "all" and memory.runs)
+    every = frozenset(k.name for k in kinds if manifest.policy.pruning(k.section) == "all" and memory.runs)
     if not memory.records:
         return Hints(every=every)
     known = {a: r for a, res in manifest.resources.items() if res.by != "id" and (r := _record_of(kinds[a.kind], res, memory))}
@@ -74,7 +74,7 @@ def _ids_to_read(kinds: Kinds, manifest: Manifest, memory: Recorded) -> Mapping[
     found: dict[str, set[str]] = {}
     for record in candidates(manifest, memory):
         kind = kinds.get(record.kind)
-        if kind and (kind.whole or getattr(manifest.policy.prune, kind.section, "never") != "never"):
+        if kind and (kind.whole or manifest.policy.pruning(kind.section) != "never"):
             found.setdefault(record.kind, set()).add(record.id)
     for kind in kinds:
         if not kind.whole and (ids := likely(kind, manifest, memory)):

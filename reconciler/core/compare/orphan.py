@@ -118,7 +118,7 @@ class _Draft:
 
     def sweep(self, kind: Kind) -> None:
         """What `prune: all` has authority over, whoever made it."""
-        scope = getattr(self.manifest.policy.scope, kind.section, ())
+        scope = self.manifest.policy.reach(kind.section)
         if self.prune(kind) != "all" or not scope or self._barred(kind):
             return
         for live_id, thing in sorted(self.live.things.get(kind.name, {}).items(), key=lambda item: item[1].key):
@@ -149,7 +149,7 @@ class _Draft:
                 self.note("moved", f"{text} {now}", thing.address)
 
     def prune(self, kind: Kind) -> str:
-        return str(getattr(self.manifest.policy.prune, kind.section, "never"))
+        return self.manifest.policy.pruning(kind.section)
 
     def _spared(self, kind: Kind, record: Record, thing: Live | None) -> str:
         """Why something of ours is not pruned; empty where it is."""

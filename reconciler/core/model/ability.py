@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.live import Live
@@ -130,6 +131,16 @@ class Uses:
     members: tuple[Members, ...] = ()
     # Who put it on somebody.
     trace: Trace | None = None
+
+
+@dataclass(frozen=True)
+class Prune:
+    """What no file declares any more may be deleted, where the policy says so."""
+
+    # An example of how much is, for the reference,
+    example: Literal["never", "owned", "all"]
+    # and one of the names that may be.
+    scope: str
 
 
 @dataclass(frozen=True)

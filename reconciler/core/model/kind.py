@@ -8,7 +8,7 @@ from functools import cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from reconciler.core.model.ability import Archive, Conflict, Loss, Person, Search, Uses, Wire
+from reconciler.core.model.ability import Archive, Conflict, Loss, Person, Prune, Search, Uses, Wire
 from reconciler.core.model.address import ID
 from reconciler.core.model.entry import Entry
 from reconciler.core.model.live import Live
@@ -129,6 +129,8 @@ class Kind:
     person: Person | None = None
     # A thing is shown in another form than it is written.
     wire: Wire | None = None
+    # What no file declares may be deleted.
+    prune: Prune | None = None
     # Where a thing is used by others.
     uses: Uses = Uses()
     # What a thing has that another one in its place has not.

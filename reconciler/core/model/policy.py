@@ -92,21 +92,13 @@ class Limits(Written):
 class Prune(Written):
     """What is deleted when no file declares it: `owned` means what we created or adopted, `all` also what others made, within `scope`."""
 
-    tags: Annotated[Literal["never", "owned", "all"], doc("Which undeclared tags are deleted.", "owned")] = "never"
-    companies: Annotated[Literal["never", "owned", "all"], doc("Which undeclared companies are deleted.", "never")] = "never"
-
 
 class Reach(Written):
     """What `prune: all` may delete. It is required there."""
 
-    tags: Annotated[tuple[Name, ...], doc("The tags that `prune: {tags: all}` may delete, as globs of names.", ["growth/*"])] = ()
-    companies: Annotated[
-        tuple[Name, ...], doc("The companies that `prune: {companies: all}` may delete, as globs of company_ids.", ["test-*"])
-    ] = ()
 
-
-class Policy(Written):
-    """How strict the manifest is, and what one plan may do. The same key in two files is an error."""
+class Strictness(Written):
+    """The keys of a policy that come before those of its kinds."""
 
     links: Annotated[
         Literal["owned", "additive", "declared", "exact"],
@@ -118,10 +110,11 @@ class Policy(Written):
     ] = "owned"
     prune: Annotated[Prune, doc("What happens to things that no file declares any more.", {"tags": "owned"})] = Prune()
     scope: Annotated[Reach, doc("The names that `prune: all` may delete.", {"tags": ["growth/*"]})] = Reach()
-    undeclared_tags: Annotated[
-        Literal["ignore", "report", "drift"],
-        doc("Live tags that no file declares: say nothing, list them, or count them as drift.", "drift"),
-    ] = "report"
+
+
+class Policy(Strictness):
+    """How strict the manifest is, and what one plan may do. The same key in two files is an error."""
+
     missing_contacts: Annotated[
         Literal["skip", "error", "create"],
         doc("Declared contacts that are not found: list and leave out, refuse, or create.", "error"),
@@ -135,10 +128,22 @@ class Policy(Written):
     @model_validator(mode="after")
     def _scoped(self) -> Policy:
         """Whatever is not declared and not ours is pruned only where its names are written down."""
-        for section in Prune.model_fields:
-            if getattr(self.prune, section) == "all" and not getattr(self.scope, section):
+        for section in type(self.prune).model_fields:
+            if self.pruning(section) == "all" and not self.reach(section):
                 raise ValueError(f'prune: {section}: all needs a scope; write `scope: {{{section}: ["growth/*"]}}` under policy')
         return self
+
+    def pruning(self, section: str) -> str:
+        """Which things of a section are deleted when no file declares them: `never`, `owned` or `all`."""
+        return str(getattr(self.prune, section, "never"))
+
+    def reach(self, section: str) -> tuple[str, ...]:
+        """The names that `prune: all` may delete in a section, as globs."""
+        return tuple(getattr(self.scope, section, ()))
+
+    def undeclared(self, section: str) -> str:
+        """What is done about live things of a section that nobody declared: `ignore`, `report` or `drift`."""
+        return str(getattr(self, f"undeclared_{section}", "ignore"))
 
 
 def _hash(value: Any) -> str:
@@ -162,14 +167,13 @@ class ApprovalEntry(Written):
     expires: Annotated[Time, doc("When the approval ends by itself. Without an offset it is UTC.", "2026-12-31")]
 
 
-# From the strictest word to the loosest.
+# From the strictest word to the loosest, by the first word of a setting's name.
 _RANKS: Mapping[str, Sequence[str]] = {
     "links": ("additive", "owned", "declared", "exact"),
-    "prune.tags": ("never", "owned", "all"),
-    "prune.companies": ("never", "owned", "all"),
-    "undeclared_tags": ("drift", "report", "ignore"),
-    "missing_contacts": ("error", "skip", "create"),
-    "refused_entries": ("stop", "hold"),
+    "prune": ("never", "owned", "all"),
+    "undeclared": ("drift", "report", "ignore"),
+    "missing": ("error", "skip", "create"),
+    "refused": ("stop", "hold"),
 }
 
 
@@ -178,7 +182,7 @@ Setting = int | str | tuple[str, ...]
 
 def settings(policy: Policy, *, written: bool = False) -> Iterator[tuple[str, Setting]]:
     """The leaves of a policy as (`limits.deletes`, value); only what was written, if that is asked."""
-    for name in Policy.model_fields:
+    for name in type(policy).model_fields:
         value = getattr(policy, name)
         if written and name not in policy.model_fields_set:
             continue
@@ -193,8 +197,8 @@ def looser(name: str, base: Setting, here: Setting) -> bool:
     """Whether a setting allows more than another. A number and a percentage cannot be compared, so that counts as looser."""
     if base == here:
         return False
-    if name in _RANKS:
-        return _RANKS[name].index(str(here)) > _RANKS[name].index(str(base))
+    if ranks := _RANKS.get(re.split("[._]", name)[0]):
+        return ranks.index(str(here)) > ranks.index(str(base))
     if isinstance(base, tuple) and isinstance(here, tuple):
         # Without a scope in the base nothing is pruned that is not owned, whatever is written here.
         return bool(base) and (not here or not all(_within(glob, base) for glob in here))
@@ -232,7 +236,7 @@ def tightened(base: Policy, here: Policy) -> tuple[Policy, tuple[str, ...]]:
             merged[section][leaf] = value
         else:
             merged[section] = value
-    return Policy.model_validate(merged), tuple(refused)
+    return type(base).model_validate(merged), tuple(refused)
 
 
 def moved(base: Policy, here: Policy) -> tuple[str, ...]:

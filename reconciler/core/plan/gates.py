@@ -223,7 +223,7 @@ def _emptied(kinds: Kinds, manifest: Manifest, changes: Sequence[Change]) -> Ite
     """A section that is written and declares nothing, while `prune` may take what is not declared, is more often a slip than a wish."""
     declared = {address.kind for address in (*manifest.resources, *manifest.beside)}
     for kind in kinds:
-        prune = getattr(manifest.policy.prune, kind.section, "never")
+        prune = manifest.policy.pruning(kind.section)
         if prune != "never" and kind.section in manifest.sections and kind.name not in declared:
             text = f"`{kind.section}:` declares nothing, and `policy: prune: {kind.section}: {prune}` takes what is not declared"
             now = f"write `{kind.section}: never` under `prune`, or remove the section, which is then not ours"
