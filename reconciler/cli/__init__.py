@@ -33,7 +33,7 @@ GROUPS = MappingProxyType(
         },
         "Looking": {
             "history": ("ledger", "What was done: all runs, newest first, or one of them."),
-            "get": ("lookup", "Look up tags, companies or contacts: all that a listing shows, or these keys."),
+            "get": ("lookup", "Look up what is live: all that a listing shows, or these keys."),
             "api": ("lookup", "A raw call with the same token, version and limits."),
         },
         "Mending": {

@@ -16,9 +16,11 @@ from reconciler.cli.help import Verb
 from reconciler.cli.options import Intercom, WorkspaceOptions, gathered, intercom_options, pinned
 from reconciler.cli.running import in_ci
 from reconciler.core.model.jsons import parsed
+from reconciler.core.model.kinds import join_words
 from reconciler.core.model.live import Live
 from reconciler.core.model.privacy import hidden
 from reconciler.errors import ReconcilerError, Usage
+from reconciler.kinds import KINDS
 from reconciler.report.terminal import Terminal, clean
 from reconciler.workflow.lookup import blind_spot, list_all, look_up, raw_answers, raw_request, read_where, search
 from reconciler.workflow.session import Session, watched
@@ -46,17 +48,20 @@ class CallOptions:
     allow_write: bool
 
 
+_SEARCHED = join_words((kind.section for kind in KINDS if kind.search), "or")
+
+
 @click.command(cls=Verb)
-@click.argument("section", type=click.Choice(["tags", "companies", "contacts"]))
+@click.argument("section", type=click.Choice([kind.section for kind in KINDS if kind.get]))
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
-@click.option("--where", "condition", metavar="CONDITION", help="Only contacts for which this holds; see above.")
+@click.option("--where", "condition", metavar="CONDITION", help=f"Only {_SEARCHED} for which this holds; see above.")
 @click.option("-o", "form", type=click.Choice(["table", "json", "yaml", "ids"]), default="table", show_default=True, help="The form.")
 @pinned
 @intercom_options
 def get(
     section: str, keys: tuple[str, ...], condition: str | None, form: str, region: str | None, app_id: str | None, intercom: Intercom
 ) -> int:
-    """Look up tags, companies or contacts: all that a listing shows, or these keys.
+    """Look up what is live: all that a listing shows, or these keys.
 
     A KEY is a tag's name in any case, a company_id, or a contact's external_id, e-mail or id.
 
@@ -108,7 +113,8 @@ def _get_named(session: Session, section: str, keys: Sequence[str], form: str, o
         Terminal(sys.stderr).say(f"{hidden(key, False)} was merged into {live_id}, which is shown")
     if found.missing:
         out.check()
-        unseen = "; archived contacts cannot be seen" if session.kinds.by_section[section].person else ""
+        kind = session.kinds.by_section[section]
+        unseen = f"; archived {section} cannot be seen" if kind.archive and not kind.whole else ""
         raise ReconcilerError(f"not found: {', '.join(hidden(key, False) for key in found.missing)}{unseen}")
 
 

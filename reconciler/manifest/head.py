@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Literal
 
+from reconciler.core.model.kinds import Kinds
+from reconciler.core.model.policies import Model, described, policy_model, with_keys
 from reconciler.core.model.policy import ApprovalEntry, Policy, Written
 from reconciler.core.model.scalars import Name, NotNull, doc
 
@@ -39,3 +42,20 @@ class PolicyFile(Written):
 
     policy: Policy = Policy()
     approvals: tuple[ApprovalEntry, ...] = ()
+
+
+@cache
+def head_model(kinds: Kinds) -> type[Head]:
+    """The head of manifests of these kinds."""
+    return _of_kinds(Head, kinds)
+
+
+@cache
+def policy_file_model(kinds: Kinds) -> type[PolicyFile]:
+    """A policy file where there are these kinds."""
+    return _of_kinds(PolicyFile, kinds)
+
+
+def _of_kinds(base: type[Model], kinds: Kinds) -> type[Model]:
+    policy = policy_model(kinds)
+    return with_keys(base, {"policy": described(base, "policy", annotation=policy, default=policy())})

@@ -17,7 +17,7 @@ from reconciler.errors import Invalid, Mark, Problem
 from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.contents import Contents
-from reconciler.manifest.head import Head, PolicyFile
+from reconciler.manifest.head import Head, PolicyFile, policy_file_model
 from reconciler.manifest.reader import Document
 from reconciler.manifest.resources import check_former, resource_of
 from reconciler.manifest.sections import read_document, read_head
@@ -81,15 +81,16 @@ def count_declared(manifest: Manifest, kinds: Kinds = KINDS) -> Mapping[str, int
     return {kind.section: counts[kind.name] for kind in kinds if counts[kind.name]}
 
 
-def read_policy(path: str) -> PolicyFile:
+def read_policy(path: str, kinds: Kinds = KINDS) -> PolicyFile:
     """A policy file. Raises Invalid."""
     if os.path.isdir(path):
         raise Invalid([Problem(Mark(path), "is a folder", "give the one file that holds the policy")])
     (document,) = files.read_all([path])
+    model = policy_file_model(kinds)
     try:
-        return PolicyFile.model_validate(document.value)
+        return model.model_validate(document.value)
     except ValidationError as error:
-        raise Invalid(Problem(document.marks.of(loc), what) for what, loc in explain(error, PolicyFile)) from None
+        raise Invalid(Problem(document.marks.of(loc), what) for what, loc in explain(error, model)) from None
 
 
 def read_rules(policy: str | None, approve: Sequence[str], max_calls: int | None) -> Rules:

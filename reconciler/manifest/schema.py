@@ -7,14 +7,14 @@ from typing import Any
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.kinds import KINDS
-from reconciler.manifest.head import Head
+from reconciler.manifest.head import head_model
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def manifest_schema(kinds: Kinds = KINDS) -> dict[str, Any]:
     """The schema of one manifest file: the head's keys, and a list for each kind's section."""
-    head = Head.model_json_schema(ref_template="#/$defs/{model}")
+    head = head_model(kinds).model_json_schema(ref_template="#/$defs/{model}")
     definitions = head.pop("$defs", {})
     for kind in kinds:
         entry = kind.entry.model_json_schema(ref_template="#/$defs/{model}")

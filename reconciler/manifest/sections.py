@@ -14,7 +14,7 @@ from reconciler.core.model.privacy import shown
 from reconciler.core.model.written import is_null, quote, suggest_quotes
 from reconciler.errors import Mark
 from reconciler.manifest.contents import Contents, Item, Name, name_of
-from reconciler.manifest.head import Head
+from reconciler.manifest.head import Head, head_model
 from reconciler.manifest.reader import Document
 from reconciler.manifest.sentences import Loc, closest, explain, not_a_list, suggest
 
@@ -52,18 +52,19 @@ def _merge_head(contents: Contents, document: Document, loc: Loc, value: Any, in
 
 def read_head(contents: Contents) -> Head:
     """The head of all files; the default where it is not valid, which is noted."""
+    model = head_model(contents.kinds)
     try:
-        return Head.model_validate(contents.head)
+        return model.model_validate(contents.head)
     except ValidationError as error:
         # The place of every leaf, and of every block that of its first leaf.
         marks: dict[Loc, Mark] = {}
         for leaf, mark in contents.head_marks.items():
             for steps in range(1, len(leaf) + 1):
                 marks.setdefault(leaf[:steps], mark)
-        for what, loc in explain(error, Head):
+        for what, loc in explain(error, model):
             within = (marks[loc[:steps]] for steps in range(len(loc), 0, -1) if loc[:steps] in marks)
             contents.note(next(within, Mark("manifest")), what)
-        return Head()
+        return model()
 
 
 def _read_section(contents: Contents, kind: Kind, document: Document, value: Any) -> None:

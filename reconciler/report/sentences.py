@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from reconciler.core.plan.schema import ChangeDocument, NoteDocument, PlanDocument, RefusalDocument
+from reconciler.kinds import KINDS
 from reconciler.report.signs import duration
 from reconciler.report.terminal import clean
 from reconciler.report.text import LONG, TOPICS, headed
@@ -38,7 +39,7 @@ def losing(document: PlanDocument) -> tuple[str, str]:
         return "", ""
     number = people["losing"]
     unknown = any(n is None for change in document["changes"] for n in (change.get("uses") or {}).values())
-    rest = f"{'person loses' if number == 1 else 'people lose'} a tag, a company or themselves"
+    rest = f"{'person loses' if number == 1 else 'people lose'} {KINDS.words['lost']}"
     told = f"{'' if people['exact'] or not number else 'up to '}{number:,}"
     return told if number else "0" if unknown else "no", rest + (", and some that could not be counted" if unknown else "")
 

@@ -12,6 +12,7 @@ from reconciler.core.model.change import Action
 from reconciler.core.model.privacy import is_mask
 from reconciler.core.model.spelling import differs_invisibly
 from reconciler.core.plan.schema import ChangeDocument, DriftDocument, FieldDocument, NoteDocument, PlanDocument, SourceDocument
+from reconciler.kinds import KINDS
 from reconciler.report.signs import BOLD, DIM, RED, YELLOW, cells, count, duration, paint, signed
 from reconciler.report.terminal import clean, guarded
 
@@ -107,7 +108,7 @@ def summary(document: PlanDocument) -> str:
 
 def _drift(drift: DriftDocument) -> str:
     """The last line of a look for drift: never "no drift" where there is nothing to hold live against."""
-    numbers = ((drift["moved"], "difference"), (drift["undeclared"], "undeclared tag"))
+    numbers = ((drift["moved"], "difference"), (drift["undeclared"], f"undeclared {KINDS.words['undeclared']}"))
     found = " and ".join(count(number, word) for number, word in numbers if number)
     if drift.get("blind"):
         return "Nothing can be said of this workspace."
@@ -357,4 +358,4 @@ def _cost(document: PlanDocument, look: _Look) -> Iterator[str]:
         yield f"Cost: {count(cost['calls'], 'call')}, {duration(cost['seconds'])}{most}."
     if (people := document.get("people")) and people["losing"]:
         some = "" if people["exact"] else "up to "
-        yield f"People: {some}{people['losing']:,} {'loses' if people['losing'] == 1 else 'lose'} a tag, a company or themselves."
+        yield f"People: {some}{people['losing']:,} {'loses' if people['losing'] == 1 else 'lose'} {KINDS.words['lost']}."

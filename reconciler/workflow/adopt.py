@@ -54,7 +54,7 @@ def _read_address(text: str, kinds: Kinds) -> Address:
     name, _, key = text.partition("/")
     if not key:
         raise Usage(f"{text}: no address; write KIND/KEY, as in tag/vip")
-    if name not in (kind.name for kind in kinds):
+    if kinds.get(name) is None:
         raise Usage(f"{text}: there is no kind {name!r}; write one of {', '.join(kind.name for kind in kinds)}")
     return Address(name, key)
 

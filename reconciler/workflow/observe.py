@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.core.compare.compare import compare, find_leavers
 from reconciler.core.compare.comparison import Comparison, add_notes
 from reconciler.core.compare.diff import Difference
+from reconciler.core.compare.drift import is_drift
 from reconciler.core.compare.hints import make_hints
 from reconciler.core.compare.likeness import notes, pairs, same_person
 from reconciler.core.model.address import Address
@@ -85,12 +86,10 @@ def traced(session: Session, case: Comparison, notes: Sequence[Note]) -> tuple[N
     """The notes, with who put what is undeclared on somebody last, where the policy calls it drift and Intercom says."""
     from reconciler.intercom.trace import traced as seen
 
-    if case.manifest.policy.undeclared_tags != "drift":
-        return tuple(notes)
     ids = {thing.address: thing.id for things in case.live.things.values() for thing in things.values()}
     told = []
     for note in notes:
-        asked = note.address if note.topic == "undeclared" else None
+        asked = note.address if is_drift(case, note) else None
         who = seen(session.client, session.kinds[asked.kind], ids[asked]) if asked else ""
         told.append(replace(note, message=f"{note.message}; {who}") if who else note)
     return tuple(told)

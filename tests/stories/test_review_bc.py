@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.model.policy import Policy, Prune
+from reconciler.core.model.policies import policy_model
 from reconciler.core.plan.approvals import NO_RULES
 from reconciler.errors import Refused
+from reconciler.kinds import KINDS
 from reconciler.manifest.read import read_manifest
 from reconciler.report import RENDERERS
 from reconciler.workflow.plan import propose
@@ -37,8 +38,7 @@ def test_a_section_written_empty_is_refused_where_prune_could_take_all_of_it(
     prune: str, text: str, gates: list[str], route: MakeRoute
 ) -> None:
     told = route({"tags": ["vip"], "companies": [{"company_id": "6"}]})
-    # No manifest can write it yet: prune rests on the ledger.
-    allowing = Policy.model_construct(**{**dict(Policy()), "prune": Prune.model_construct(tags=prune, companies="never")})
+    allowing = policy_model(KINDS).model_validate({"prune": {"tags": prune}, "scope": {"tags": ["*"]}})
     manifest = replace(read_manifest([str(told.manifest(text))]), policy=allowing)
     with told.session() as session:
         planned = propose(session, manifest)

@@ -10,11 +10,14 @@ import pytest
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.outcome import Outcome
+from reconciler.core.model.policies import policy_model
+from reconciler.core.model.policy import Policy, tightened
 from reconciler.core.model.recorded import Record
 from reconciler.core.plan.saved import Enclosed, saved
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Stale
+from reconciler.kinds import KINDS
 from reconciler.ledger.homes.home import LockLost
 from reconciler.ledger.ledger import Ledger
 from reconciler.manifest.read import read_manifest
@@ -244,14 +247,16 @@ def test_a_ledger_that_is_lost_owns_nothing_and_tombstones_go_on(route: MakeRout
 
 
 def test_a_policy_file_that_never_prunes_cannot_be_loosened(route: MakeRoute) -> None:
-    from reconciler.core.model.policy import Policy, Prune, Reach, tightened
-
-    _, refused = tightened(Policy(), Policy(prune=Prune(tags="owned")))
+    _, refused = tightened(_policy(), _policy(prune={"tags": "owned"}))
     assert refused == ("prune.tags: owned (allowed: never)",)
-    base = Policy(prune=Prune(tags="all"), scope=Reach(tags=("growth/*", "sales/*")))
-    merged, refused = tightened(base, Policy(scope=Reach(tags=("growth/*",))))
-    assert (merged.scope.tags, refused) == (("growth/*",), ())
-    assert tightened(base, Policy(scope=Reach(tags=("**",))))[1]
+    base = _policy(prune={"tags": "all"}, scope={"tags": ["growth/*", "sales/*"]})
+    merged, refused = tightened(base, _policy(scope={"tags": ["growth/*"]}))
+    assert (merged.reach("tags"), refused) == (("growth/*",), ())
+    assert tightened(base, _policy(scope={"tags": ["**"]}))[1]
+
+
+def _policy(**written: Any) -> Policy:
+    return policy_model(KINDS).model_validate(written)
 
 
 # ── protected, emptied, renamed ────────────────────────────────────────────────────────────────────────────────────────────
@@ -914,8 +919,6 @@ def test_under_a_target_nobody_who_was_not_looked_at_is_called_an_orphan(route: 
 
 
 def test_an_empty_scope_under_prune_all_is_a_refusal_and_no_crash() -> None:
-    from reconciler.core.model.policy import Policy, Prune, Reach, tightened
-
-    base = Policy(prune=Prune(tags="all"), scope=Reach(tags=("growth/*",)))
-    assert tightened(base, Policy(scope=Reach(tags=())))[1] == ("scope.tags: none (allowed: growth/*)",)
-    assert tightened(base, Policy(scope=Reach(tags=("growth/x",))))[1] == ()
+    base = _policy(prune={"tags": "all"}, scope={"tags": ["growth/*"]})
+    assert tightened(base, _policy(scope={"tags": []}))[1] == ("scope.tags: none (allowed: growth/*)",)
+    assert tightened(base, _policy(scope={"tags": ["growth/x"]}))[1] == ()

@@ -68,10 +68,17 @@ def _note_pending(change: Change) -> Note:
     return Note("not applied yet", f"{change.action}{about} ({cause})", change.address, change.mark)
 
 
+def is_drift(case: Comparison, note: Note) -> bool:
+    """Whether a note says of something undeclared, which the policy calls drift."""
+    if note.topic != "undeclared" or note.address is None:
+        return False
+    return case.manifest.policy.undeclared(case.kinds[note.address.kind].section) == "drift"
+
+
 def measure_drift(case: Comparison) -> Drift:
     """How far live moved, as `moved` left it."""
     topics = Counter(note.topic for note in case.difference.notes)
-    undeclared = topics["undeclared"] if case.manifest.policy.undeclared_tags == "drift" else 0
+    undeclared = sum(is_drift(case, note) for note in case.difference.notes)
     elsewhere = topics["moved"] + sum(note.topic == "moved" for note in case.live.notes)
     # Who was applied and is gone for good is no change, and moved all the same.
     refused = case.refused_entries if case.memory.runs == 0 else ()

@@ -52,7 +52,7 @@ def resembling(kinds: Kinds, manifest: Manifest, live: Snapshot, told: Set[Addre
             if other := twin(resource.key, names):
                 text = f"{resource.mark}: no {kind.name} {quote(resource.key)} is live, but {other!a} (id {names[other]}) is"
                 text = f"{text}, which differs in case, in blanks or invisibly; write that name: {STAYS}"
-                refusals.append(Refusal("attribute", text, entries=(resource.address,)))
+                refusals.append(Refusal(kind.name, text, entries=(resource.address,)))
             elif (other := close(resource.key, names)) and Address(kind.name, other) not in told:
                 text = f"is like the live {other!a} (id {names[other]}); if that one is meant, write its name: {STAYS}"
                 notes.append(Note("lookalike", text, resource.address, resource.mark))

@@ -29,13 +29,14 @@ def settle_types(kinds: Kinds, manifest: Manifest, live: Snapshot) -> tuple[Mani
     types = {kind.name: {t.key: (kind, t) for t in live.things.get(kind.name, {}).values() if not kind.dormant(t)} for kind in kinds}
     resources = dict(manifest.resources)
     for address, resource in manifest.resources.items():
-        fields = dict(_typed_fields(resource, merged[address.kind], manifest, types, refusals))
+        fields = dict(_typed_fields(kinds, resource, merged[address.kind], manifest, types, refusals))
         if fields:
             resources[address] = replace(resource, fields={**resource.fields, **fields})
     return replace(manifest, resources=resources), tuple(refusals)
 
 
 def _typed_fields(
+    kinds: Kinds,
     resource: Resource,
     merged: Sequence[tuple[str, Field]],
     manifest: Manifest,
@@ -50,21 +51,21 @@ def _typed_fields(
                 if Address(field.typed_by, key) in manifest.resources:
                     found[key] = raw
                 else:
-                    found[key] = _typed_value(resource, key, raw, types[field.typed_by], refusals)
+                    found[key] = _typed_value(kinds[field.typed_by], resource, key, raw, types[field.typed_by], refusals)
             yield name, found
 
 
-def _typed_value(resource: Resource, key: str, raw: Any, types: Mapping[str, Typing], refusals: list[Refusal]) -> Any:
+def _typed_value(kind: Kind, resource: Resource, key: str, raw: Any, types: Mapping[str, Typing], refusals: list[Refusal]) -> Any:
     owner, known = resource.address.kind, types.get(key)
     if known is None or not _types(known, owner):
         names = frozenset(name for name, typing in types.items() if _types(typing, owner))
-        text = f"{resource.mark}: no attribute {quote(key)} is known for a {owner}{_way_on(key, names)}"
-        refusals.append(Refusal("attribute", text, entries=(resource.address,)))
+        text = f"{resource.mark}: no {kind.name} {quote(key)} is known for a {owner}{_way_on(kind.section, key, names)}"
+        refusals.append(Refusal(kind.name, text, entries=(resource.address,)))
         return raw
     try:
         return _as_live(*known, raw)
     except ValueError as error:
-        refusals.append(Refusal("attribute", f"{resource.mark}: {key}: {error}", entries=(resource.address,)))
+        refusals.append(Refusal(kind.name, f"{resource.mark}: {key}: {error}", entries=(resource.address,)))
         return raw
 
 
@@ -74,12 +75,12 @@ def _types(known: Typing, owner: str) -> bool:
 
 # The same unknown name may stand on every contact.
 @lru_cache(maxsize=256)
-def _way_on(key: str, names: frozenset[str]) -> str:
+def _way_on(section: str, key: str, names: frozenset[str]) -> str:
     if other := twin(key, names):
         return f", but {other!a} is, which differs in case, in blanks or invisibly; write that name: {STAYS}"
     if other := close(key, names, SLIP):
-        return f"; did you mean {quote(other)}? If not, declare it under `attributes:`"
-    return "; declare it under `attributes:`, or correct the name"
+        return f"; did you mean {quote(other)}? If not, declare it under `{section}:`"
+    return f"; declare it under `{section}:`, or correct the name"
 
 
 def _as_live(kind: Kind, live: Live, raw: Any) -> Any:

@@ -11,6 +11,12 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.route import LinkKind
 
 
+def join_words(words: Iterable[str], last: str) -> str:
+    """`tags, topics and companies`: each word once."""
+    *before, end = dict.fromkeys(words) or ("",)
+    return f"{', '.join(before)} {last} {end}" if before else end
+
+
 class Kinds:
     """The kinds, so that what others need comes first. Raises graphlib.CycleError, which holds the cycle, if that cannot be."""
 
@@ -38,6 +44,25 @@ class Kinds:
     def links(self) -> Mapping[LinkName, LinkKind]:
         """What can be linked, by name."""
         return {link.name: link for kind in self for link in kind.links}
+
+    @cached_property
+    def words(self) -> Mapping[str, str]:
+        """What a sentence about several kinds calls their things, by the place that it has for them."""
+        things = [kind for kind in self if kind.delete and not kind.person]
+        people = [kind for kind in self if kind.person]
+        held = [f"a {link.target}" for kind in people for link in kind.links]
+        owners = [kind for kind in (*people, *self) if any(field.typed_by for field in kind.fields.values())]
+        return {
+            "thing": join_words((kind.name for kind in things), "or"),
+            "things": join_words((kind.section for kind in things), "and"),
+            "person": join_words((kind.name for kind in people), "or"),
+            "people": join_words((kind.section for kind in people), "and"),
+            "held": join_words(held, "or"),
+            "lost": join_words((*held, "themselves"), "or"),
+            "undeclared": join_words((kind.name for kind in self if kind.undeclared), "or"),
+            "typing": join_words((kind.name for kind in self if kind.choices), "or"),
+            "owners": join_words((kind.section for kind in owners), "or"),
+        }
 
     @cached_property
     def persons(self) -> frozenset[str]:

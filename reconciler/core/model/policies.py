@@ -1,37 +1,64 @@
-"""The policy of a list of kinds: what each of them adds to its keys."""
+"""The policy of a list of kinds: what each of them adds to its keys, and what its descriptions call them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import copy
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import create_model
 
 from reconciler.core.model.kinds import Kinds
-from reconciler.core.model.policy import Policy, Prune, Reach, Strictness, Written
+from reconciler.core.model.policy import Limits, Policy, Prune, Reach, Strictness, Written
 from reconciler.core.model.scalars import Name, doc
+
+Keys = Mapping[str, Any]
+Model = TypeVar("Model", bound=Written)
 
 
 @cache
 def policy_model(kinds: Kinds) -> type[Policy]:
     """The model of a policy for these kinds: `prune` and `scope` have a key for each that can be pruned."""
-    prune, scope, undeclared = {}, {}, {}
-    for kind in kinds:
-        section, names = kind.section, kind.identities[0].field
+    prune: dict[str, Any] = {}
+    scope: dict[str, Any] = {}
+    shown: dict[str, Any] = {}
+    for section, kind in kinds.by_section.items():
         if kind.prune:
-            text = f"The {section} that `prune: {{{section}: all}}` may delete, as globs of {names}s."
-            scope[section] = (Annotated[tuple[Name, ...], doc(text, [kind.prune.scope])], ())
             text = f"Which undeclared {section} are deleted."
-            prune[section] = (Annotated[Literal["never", "owned", "all"], doc(text, kind.prune.example)], "never")
-        if kind.undeclared:
-            text = f"Live {section} that no file declares: say nothing, list them, or count them as drift."
-            undeclared[f"undeclared_{section}"] = (Annotated[Literal["ignore", "report", "drift"], doc(text, "drift")], "report")
-    of_kinds = {"prune": _with_keys(Prune, prune), "scope": _with_keys(Reach, scope)}
+            prune[section] = Annotated[Literal["never", "owned", "all"], doc(text, kind.prune.example)], "never"
+            text = f"The {section} that `prune: {{{section}: all}}` may delete, as globs of {kind.identities[0].field}s."
+            scope[section] = Annotated[tuple[Name, ...], doc(text, [kind.prune.scope])], ()
+            shown = shown or {"prune": [{section: kind.prune.example}], "scope": [{section: [kind.prune.scope]}]}
+    blocks = {"prune": with_keys(Prune, prune), "scope": with_keys(Reach, scope), "limits": with_keys(Limits, _limits(kinds))}
+    fields = {name: described(Policy, name, annotation=block, default=block()) for name, block in blocks.items()}
+    fields |= {name: described(Policy, name, annotation=blocks[name], default=blocks[name](), examples=shown[name]) for name in shown}
     # Keys stand in the order of the bases, the last one first.
-    middle = _with_keys(Strictness, undeclared)
-    fields = {name: (Annotated[model, *Policy.model_fields[name].metadata], model()) for name, model in of_kinds.items()}
-    return create_model("Policy", __base__=(Policy, middle), __doc__=Policy.__doc__, **fields)
+    return with_keys(Policy, fields, with_keys(Strictness, _undeclared(kinds)))
 
 
-def _with_keys(base: type[Written], fields: dict[str, Any]) -> Any:
-    return create_model(base.__name__, __base__=base, __doc__=base.__doc__, **fields)
+def _undeclared(kinds: Kinds) -> Keys:
+    text = "Live {} that no file declares: say nothing, list them, or count them as drift."
+    words = Literal["ignore", "report", "drift"]
+    told = [kind.section for kind in kinds if kind.undeclared]
+    return {f"undeclared_{section}": (Annotated[words, doc(text.format(section), "drift")], "report") for section in told}
+
+
+def _limits(kinds: Kinds) -> Keys:
+    words = {**kinds.words, **{word.capitalize(): text.capitalize() for word, text in kinds.words.items()}}
+    return {name: described(Limits, name, description=str(info.description).format(**words)) for name, info in Limits.model_fields.items()}
+
+
+def described(base: type[Written], name: str, **about: Any) -> Any:
+    """A field of a model, for one that inherits it; `about` is what is another there."""
+    info = copy(base.model_fields[name])
+    for key, value in about.items():
+        setattr(info, key, value)
+    return info.annotation, info
+
+
+def with_keys(base: type[Model], fields: Keys, *beside: type[Written]) -> type[Model]:
+    """A model of the same name and meaning, with these keys more."""
+    bases: Any = (base, *beside)
+    model: type[Model] = create_model(base.__name__, __base__=bases, __doc__=base.__doc__, **fields)
+    return model

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
 from reconciler.core.model.globs import matches, plain
 from reconciler.core.model.scalars import Name, Text, Time, Whole, doc, not_null
@@ -75,18 +75,20 @@ def is_share(limit: int | str) -> bool:
 class Limits(Written):
     """How much one plan may do; a plan that goes over is refused. A percentage is taken of what is live."""
 
+    # The places in braces are filled with the words of the kinds.
+
     creates: Annotated[Limit, doc("Things created, of all kinds.", 20)] = 100
     attaches: Annotated[Limit, doc("Links made.", "10%")] = 1000
-    deletes: Annotated[Limit, doc("Tags and companies deleted.", 2)] = 10
-    contact_deletes: Annotated[Limit, doc("Contacts deleted for ever.", 1)] = 0
-    archives: Annotated[Limit, doc("Contacts archived.", 5)] = 10
+    deletes: Annotated[Limit, doc("{Things} deleted.", 2)] = 10
+    contact_deletes: Annotated[Limit, doc("{People} deleted for ever.", 1)] = 0
+    archives: Annotated[Limit, doc("{People} archived.", 5)] = 10
     detaches: Annotated[Limit, doc("Links undone. Links that a deletion takes with it do not count.", "1%")] = 100
-    people: Annotated[Limit, doc("Contacts that lose a tag or a company, or are archived or deleted.", 50)] = 500
+    people: Annotated[Limit, doc("{People} that lose {held}, or are archived or deleted.", 50)] = 500
     missing: Annotated[
         MissingLimit,
-        doc("Declared contacts that are not found and are left out. The default is 10, or 2 % of those declared if that is more.", 25),
+        doc("Declared {people} that are not found and are left out. The default is 10, or 2 % of those declared if that is more.", 25),
     ] = MISSING
-    options: Annotated[Number, doc("Options removed from an attribute while contacts or companies still have them.", 3)] = 0
+    options: Annotated[Number, doc("Options removed from an {typing} while {owners} still have them.", 3)] = 0
 
 
 class Prune(Written):
@@ -108,8 +110,8 @@ class Strictness(Written):
             "additive",
         ),
     ] = "owned"
-    prune: Annotated[Prune, doc("What happens to things that no file declares any more.", {"tags": "owned"})] = Prune()
-    scope: Annotated[Reach, doc("The names that `prune: all` may delete.", {"tags": ["growth/*"]})] = Reach()
+    prune: Annotated[Prune, Field(description="What happens to things that no file declares any more.")] = Prune()
+    scope: Annotated[Reach, Field(description="The names that `prune: all` may delete.")] = Reach()
 
 
 class Policy(Strictness):

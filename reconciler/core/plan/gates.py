@@ -249,22 +249,23 @@ def _over_limits(kinds: Kinds, manifest: Manifest, live: Snapshot, difference: D
         for count, allowed, of in over:
             most = "" if name != "people" or affected(kinds, changes).exact else "up to "
             places = "; ".join(f"{c.mark}: {_told(use)}" for c in changes for use in _carried(c)) if name == "options" else ""
-            text = f"{most}{count} {_WORDS[name][count != 1]}{f' ({places})' if places else ''}, the limit is {allowed:g}{of}"
+            what = _WORDS[name][count != 1].format(**kinds.words)
+            text = f"{most}{count} {what}{f' ({places})' if places else ''}, the limit is {allowed:g}{of}"
             now = f"if they are meant, raise `policy: limits: {name}:`, or split the change"
             stopped = tuple(c for c in changes if _COUNTED[name](c, persons))
             yield Refusal(f"limits.{name}", f"{text}; {now}", changes=stopped, left_out=_left_out(difference) if name == "missing" else ())
 
 
-# What each limit counts, as one and as several.
+# What each limit counts, as one and as several, with places for the words of the kinds.
 _WORDS = {
     "creates": ("create", "creates"),
     "attaches": ("attach", "attaches"),
-    "deletes": ("tag or company deleted", "tags and companies deleted"),
-    "contact_deletes": ("contact deleted for ever", "contacts deleted for ever"),
-    "archives": ("contact archived", "contacts archived"),
+    "deletes": ("{thing} deleted", "{things} deleted"),
+    "contact_deletes": ("{person} deleted for ever", "{people} deleted for ever"),
+    "archives": ("{person} archived", "{people} archived"),
     "detaches": ("detach", "detaches"),
-    "people": ("person loses a tag, a company or themselves", "people lose a tag, a company or themselves"),
-    "missing": ("contact not found", "contacts not found"),
+    "people": ("person loses {lost}", "people lose {lost}"),
+    "missing": ("{person} not found", "{people} not found"),
     "options": ("option taken away that is in use", "options taken away that are in use"),
 }
 

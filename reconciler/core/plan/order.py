@@ -11,7 +11,7 @@ from reconciler.core.compare import choices
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import LOSING, Action, Change, LinkChange, ThingChange
 from reconciler.core.model.kind import Kind
-from reconciler.core.model.kinds import Kinds
+from reconciler.core.model.kinds import Kinds, join_words
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.paths import definition_at
 
@@ -37,7 +37,7 @@ def arrange(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> tuple[tu
     stuck = sorted(set(range(len(changes))) - set(order))
     place = {old: new for new, old in enumerate(order)}
     steps = tuple(Step(changes[i], waves[i], frozenset(place[n] for n in needs[i])) for i in order)
-    return steps, _cycles(changes, needs, stuck)
+    return steps, _cycles(kinds, changes, needs, stuck)
 
 
 def _waves(changes: Sequence[Change], needs: Mapping[int, set[int]]) -> list[int]:
@@ -151,13 +151,14 @@ def _topological(changes: Sequence[Change], needs: Mapping[int, set[int]], waves
                 heapq.heappush(ready, place(follower))
 
 
-def _cycles(changes: Sequence[Change], needs: Mapping[int, set[int]], stuck: Iterable[int]) -> tuple[str, ...]:
+def _cycles(kinds: Kinds, changes: Sequence[Change], needs: Mapping[int, set[int]], stuck: Iterable[int]) -> tuple[str, ...]:
     stuck = set(stuck)
     giving = {n for i in stuck for n in needs[i]} & stuck
     if not giving:
         return ()
     places = ", ".join(sorted(str(changes[i].mark) for i in giving))
-    return (f"{places}: these contacts exchange unique values in a circle; move one to a free value first, in a plan of its own",)
+    things = join_words((kinds[changes[i].address.kind].section for i in sorted(giving)), "and")
+    return (f"{places}: these {things} exchange unique values in a circle; move one to a free value first, in a plan of its own",)
 
 
 def closure(steps: Sequence[Step], wanted: Iterable[int]) -> set[int]:
