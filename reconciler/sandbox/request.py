@@ -58,12 +58,12 @@ class Request:
     """One call to an endpoint."""
 
     query: dict[str, str]  # by name; of several values the last
-    body: Doc
+    body: Doc  # of JSON or of a form; empty if there is none
     version: int  # of the API, as `api.versions` numbers it
-    ws: Workspace
+    ws: Workspace  # that the endpoint reads and changes
     base: str  # the URL before the path, as the caller wrote it
     path: str  # as sent, still percent-encoded
-    token: str
+    token: str  # of the caller; empty if there is none
     params: dict[str, str] = field(default_factory=dict)  # by the name in the route: a piece of the path, percent-decoded
 
     @property
