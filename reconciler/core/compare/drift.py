@@ -13,12 +13,15 @@ from reconciler.core.model.note import Note
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How far live moved away from what was applied, in changes that would put it right; `pending` are those that were never applied,
-    `undeclared` things that nobody declares where the policy calls that drift. `recorded`: an apply is known to hold it against."""
+    """How far live moved away from what was applied."""
 
+    # Changes that would put it right.
     moved: int
+    # Changes that were never applied.
     pending: int
+    # Things that nobody declares, where the policy calls that drift.
     undeclared: int
+    # Whether an apply is known to hold it against.
     recorded: bool
     # Of how many entries nothing can be said, and whether that is so of all of them.
     refused: int = 0

@@ -26,30 +26,36 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP request, but for the ids. `sent` are the fields whose values the reply must show; `repeatable`: safe to send again;
-    `by_name`: whose name it goes by, where it holds no id of it."""
+    """One HTTP request, but for the ids."""
 
     route: str
+    # What fills the route and the body.
     values: Mapping[str, str | Ref] = field(default_factory=dict)
     body: Any = None
+    # The fields whose values the reply must show.
     sent: Mapping[str, Any] = field(default_factory=dict)
+    # Whether the reply shows the thing.
     shown: bool = True
+    # Whether it is safe to send again.
     repeatable: bool = True
+    # Whose name it goes by, where it holds no id of it.
     by_name: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Calls that are made one after the other for one step, or for many that the last one makes; `covers` are positions of steps.
-
-    `otherwise` are made instead where the first one shows that there is no such thing.
-    """
+    """Calls that are made one after the other for one step, or for many that the last one makes."""
 
     calls: tuple[Call, ...]
+    # The positions of the steps.
     covers: tuple[int, ...]
+    # Jobs of a lower wave are made first.
     wave: int
+    # The positions of the steps that must be done before.
     needs: frozenset[int]
+    # Of a call for many: the key of its body under which these stand.
     items: str = ""
+    # Calls that are made instead where the first one shows that there is no such thing.
     otherwise: tuple[Call, ...] = ()
 
     def without(self, gone: Container[int]) -> Job:

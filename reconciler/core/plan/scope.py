@@ -24,14 +24,19 @@ def note_unmatched(manifest: Manifest, scope: Scope, app_id: str) -> tuple[Note,
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which addresses a plan is limited to: by globs, of which the `exact` ones mean only themselves, and to `only` those of a saved
-    plan, as it shows them; `moved`: to what live moved away from. `retry`: it has also what Intercom did not take before."""
+    """What a plan is limited to."""
 
+    # Only the addresses that these globs match; all where there are none.
     target: tuple[str, ...] = ()
+    # But for those that these match.
     exclude: tuple[str, ...] = ()
+    # Only the addresses of a saved plan, as it shows them.
     only: frozenset[str] | None = None
+    # Only what live moved away from.
     moved: bool = False
+    # The globs that mean only themselves.
     exact: frozenset[str] = frozenset()
+    # Whether it has also what Intercom did not take before.
     retry: bool = False
 
     @property

@@ -23,12 +23,15 @@ _GOVERNING = ("declared", "exact")
 
 @dataclass(frozen=True, slots=True)
 class Scribe:
-    """Writes records for one run. `file` says how the ledger calls the file that declares something; `now` is in Unix seconds."""
+    """Writes records for one run."""
 
     kinds: Kinds
     memory: Recorded
+    # The run's id.
     run: str
+    # In Unix seconds.
     now: float
+    # What the ledger calls the file that declares something.
     file: Callable[[str], str]
 
     def blank(self, address: Address, live_id: str, file: str) -> Record:
@@ -175,13 +178,17 @@ def new_ties(before: Record | None, links: Mapping[str, Ties]) -> Iterator[tuple
 
 @dataclass(frozen=True)
 class Sides:
-    """How things stand after a run: live ids by address, links by list and source, and what is still `open`, as (address, path); a
-    link's path is its list and the id of the other end. `policy` is the one for links."""
+    """How things stand after a run."""
 
+    # The live ids by address.
     ids: Mapping[Address, str]
+    # The other ends of links, by list and source.
     links: Mapping[LinkName, Mapping[str, Container[str]]]
+    # What is still to be done, as (address, path); a link's path is its list and the id of the other end.
     open: Container[tuple[Address, str]]
+    # The policy for links.
     policy: str
+    # The lists that Intercom did not show whole, each with its source.
     cut: Container[tuple[LinkName, str]] = ()
 
     def may_be_linked(self, link: LinkName, source_id: str, target_id: str) -> bool:

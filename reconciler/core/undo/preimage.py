@@ -62,19 +62,23 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One change that a run is about to make, with what is lost by it. `by` and `key` name the thing where ids are given to it anew;
-    `had` are the fields of what is deleted, by path. `ours`: the thing, or the link, that goes was made by us; `files` declared it."""
+    """One change that a run is about to make, with what is lost by it."""
 
     action: Action
     source: End
+    # What names the thing where ids are given to it anew: a field, and its value.
     by: str = ""
     key: Any = None
     fields: Mapping[str, Moved] = field(default_factory=dict)
     link: LinkName | None = None
     target: End | None = None
+    # The fields of what is deleted, by path.
     had: Mapping[str, Any] = field(default_factory=dict)
+    # Its links.
     held: tuple[Held, ...] = ()
+    # Whether the thing, or the link, that goes was made by us.
     ours: bool = False
+    # The files that declared it.
     files: tuple[str, ...] = ()
 
 
