@@ -101,13 +101,22 @@ def _add(contents: Contents, kind: Kind, entry: Entry, document: Document, loc: 
     address = address_by(kind.name, by, name[-1] if kind.identity[by].stable else str(names[by]))
     item = Item(kind, entry, document, loc, address, by)
     if first := contents.names.get(name) or contents.items.get(address):
-        contents.note(item.mark(), f"{shown(address)} is already declared at {first.mark()}", "keep one of them")
+        contents.note(item.mark(), *_clash(item, first))
         contents.doubles.append(item)
         return
     contents.names[name] = contents.items[address] = item
     if by == "id":
         for other in names:
             contents.other_names.setdefault(name_of(kind, other, names[other]), []).append(item)
+
+
+def _clash(item: Item, first: Item) -> tuple[str, str]:
+    """What is wrong with two entries of one address, and what to do now: they are one thing, or two whose keys read alike."""
+    if item.by == first.by:
+        return f"{shown(item.address)} is already declared at {first.mark()}", "keep one of them"
+    keyed = first if item.by == "id" else item
+    text = f"{shown(item.address)} is also the address of what is named by its {first.by} at {first.mark()}"
+    return text, f"name the one with this {keyed.by} by its own id"
 
 
 def _names_in(kind: Kind, written: Any) -> Iterator[Name]:

@@ -210,6 +210,26 @@ def test_what_an_id_was_called_when_it_was_reviewed_is_what_its_apply_is_held_to
     assert told.box.writes == []
 
 
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_an_id_and_a_name_of_one_thing_contradict_each_other(state: str, route: MakeRoute) -> None:
+    told = route({"tags": [{"name": "keep", "id": "5"}, "other"]})
+    ours, other = {"id": "5", "name": "keep", "state": state}, {"name": "keep", "state": "absent" if state == "present" else "present"}
+    found = told.document(told.manifest({"tags": [ours, other, "new"]}))
+    [(gate, message)] = refusals(found)
+    assert gate == "identity"
+    assert "intercom.yaml:2:3 and " in message
+    assert "intercom.yaml:5:3: these entries are the same live tag (id 5); keep one" in message
+    assert changes(found) == ["create tag/new"]
+
+
+def test_a_name_that_is_to_be_gone_is_given_to_nothing(route: MakeRoute) -> None:
+    told = route({"tags": [{"name": "beta", "id": "5"}]})
+    found = told.document(told.manifest({"tags": [{"id": "5", "name": "keep"}, {"name": "keep", "state": "absent"}, "new"]}))
+    [(gate, message)] = refusals(found)
+    assert gate == "identity"
+    assert "intercom.yaml:2:3: this tag would have the name 'keep', which is declared absent at " in message
+
+
 # ── as written ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 HEX = "5f0000000000000000000001"
 

@@ -332,8 +332,9 @@ def _refuse_shared(kind: Kind, found: Match, resources: Iterable[Resource]) -> N
 
 
 def _yields(kind: Kind, gone: Resource, owners: Iterable[Resource]) -> bool:
-    """Whether a tombstone found only who is declared to have its name now: that one took it over, and stays."""
-    if not gone.gone:
+    """Whether a tombstone found only who is declared to have its name now: that one took it over, and stays. Of what nobody but a person
+    can take over it is the thing itself."""
+    if not (gone.gone and kind.person):
         return False
     fold = kind.identity[gone.by].fold
     others = (other for other in owners if not other.gone and other.by != gone.by and gone.by in other.fields)
