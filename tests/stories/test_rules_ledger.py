@@ -272,24 +272,25 @@ def test_a_protection_ends_only_by_an_apply_of_its_own(route: MakeRoute) -> None
     assert lines(told.document(path)) == ["delete tag/gold (config)"]
 
 
-def test_a_rename_that_is_taken_back_in_the_manifest_is_told_by_the_name_that_the_ledger_knew(route: MakeRoute) -> None:
+@pytest.mark.parametrize(("name", "written"), [("early birds", "early birds"), ("a: b", "'a: b'")])
+def test_a_rename_that_is_taken_back_is_told_by_the_name_that_the_ledger_knew(name: str, written: str, route: MakeRoute) -> None:
     """`git revert` of a done `renamed_from`: nothing but the ledger says that the new empty tag was the old one's name."""
     told = route({"tags": ["Beta"], "contacts": [{"external_id": "25", "tags": ["Beta"]}]}, ledger=True)
     path = told.manifest("tags: [Beta]\n")
     told.converge(path)
-    told.manifest("tags: [{name: early birds, renamed_from: Beta}]\n")
+    told.manifest(f"tags: [{{name: {written}, renamed_from: Beta}}]\n")
     told.converge(path)
-    told.manifest("tags: [early birds]\n")
+    told.manifest(f"tags: [{written}]\n")
     told.converge(path)
     told.manifest("tags: [Beta]\n")
     found = told.document(path)
     assert changes(found) == ["create tag/Beta"]
     (note,) = topics(found, "renamed")
-    assert "tag 'early birds' had that name before" in note
-    assert "`renamed_from: early birds`" in note
+    assert f"tag {name!r} had that name before" in note
+    assert f"`renamed_from: {written}`" in note
     assert "contacts (1) stay with the old one" in note
-    assert "`{name: early birds, state: absent}`" in note
-    told.manifest("policy: {prune: {tags: owned}}\ntags: [{name: Beta, renamed_from: early birds}]\n")
+    assert f"`{{name: {written}, state: absent}}`" in note
+    told.manifest(f"policy: {{prune: {{tags: owned}}}}\ntags: [{{name: Beta, renamed_from: {written}}}]\n")
     assert changes(told.document(path)) == ["rename tag/Beta name='Beta'"]
 
 

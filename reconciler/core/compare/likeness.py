@@ -20,6 +20,7 @@ from reconciler.core.model.note import Note
 from reconciler.core.model.paths import live_value
 from reconciler.core.model.recorded import Record, Recorded
 from reconciler.core.model.refusal import Refusal
+from reconciler.core.model.written import as_yaml
 
 # From so much likeness on two names are more often one thing than two; and so many of those who get the new one have the old one.
 LIKE, SHARED = 0.6, 0.5
@@ -262,11 +263,11 @@ def question(pair: Pair, uses: Sequence[Use]) -> str:
     why += [f"{pair.shared} of the {pair.getting} who get the new one have the old one"] if pair.shared else []
     text = f"{text} ({'; '.join(why)})" if why else text
     end = "archived" if pair.kind.delete is None else "absent"
-    tombstone = f"`{{{by}: {old}, state: {end}}}`"
+    tombstone = f"`{{{by}: {as_yaml(old)}, state: {end}}}`"
     told = _told(uses)
     if pair.kind.rename:
         lost = f", or its {told} {'lose it' if pair.gone else 'stay with the old one'}" if told else ""
-        return f"{text}; write `renamed_from: {old}` on the new one{lost}; if they are two, write the tombstone {tombstone}"
+        return f"{text}; write `renamed_from: {as_yaml(old)}` on the new one{lost}; if they are two, write the tombstone {tombstone}"
     text = f"{text}, and no {pair.kind.name} can be renamed: its {by} never changes in Intercom"
     if told:
         text += f"; its {told} {'lose it' if pair.gone else 'stay with the old one, but for those that are moved'}"
@@ -290,7 +291,7 @@ def same_person(kinds: Kinds, changes: Sequence[Change], left: Sequence[Live]) -
                     text = f"looks like {thing.kind} {thing.key} (id {thing.id}), which is ours and left the manifest: if so, write"
                     by = next(i.field for i in kinds[thing.kind].identities if i.field == "id" or thing.fields.get(i.field))
                     was = thing.id if by == "id" else thing.fields[by]
-                    yield Note("renamed", f"{text} `was: {{{by}: {was}}}`", change.address, change.mark)
+                    yield Note("renamed", f"{text} `was: {{{by}: {as_yaml(str(was))}}}`", change.address, change.mark)
 
 
 def _alike(kind: Kind, change: ThingChange, thing: Live) -> bool:

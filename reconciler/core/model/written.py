@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -63,6 +64,21 @@ def describe(value: Any) -> str:
     return quote_visibly(str(value))[1:-1]
 
 
+# What YAML 1.1 takes for a truth value or for null, in any case.
+_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+# What reads as itself without quotes, in a flow mapping too.
+_BARE = re.compile(r"[^\W\d_](?:[\w./@+-]| (?=\w))*")
+
+
+def as_yaml(text: str) -> str:
+    """The text as a scalar that every reader of YAML, of 1.1 too, takes for this text, wherever it is pasted: in quotes if need be."""
+    if _BARE.fullmatch(text) and text.casefold() not in _WORDS:
+        return text
+    if text.isprintable():
+        return "'" + text.replace("'", "''") + "'"
+    return '"' + "".join(char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08X}" for char in text) + '"'
+
+
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -79,4 +95,4 @@ def suggest_quotes(value: Any) -> str:
     if not is_null(item) and not isinstance(item, Plain):
         return ""
     text = f"{key}: {item or ''}".rstrip()
-    return "'" + text.replace("'", "''") + "'" if len(text) <= _LONGEST else ""
+    return as_yaml(text) if len(text) <= _LONGEST else ""

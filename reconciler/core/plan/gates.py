@@ -19,13 +19,14 @@ from reconciler.core.model.note import Note
 from reconciler.core.model.policy import FEW_MISSING, MISSING, SHARE_MISSING, Policy
 from reconciler.core.model.recorded import Handover, Recorded
 from reconciler.core.model.refusal import Refusal, gathered
+from reconciler.core.model.written import as_yaml
 from reconciler.core.plan.order import Step, concerned
 
 
 def note_unpinned(manifest: Manifest, live: Snapshot) -> tuple[Note, ...]:
     if manifest.pin and manifest.pin.app_id:
         return ()
-    here = f"workspace: {{app_id: {live.workspace.app_id}, region: {live.workspace.region}}}"
+    here = f"workspace: {{app_id: {as_yaml(live.workspace.app_id)}, region: {live.workspace.region}}}"
     return (Note("pin", f"the manifest names no workspace, so a wrong token would change another one; write `{here}`"),)
 
 

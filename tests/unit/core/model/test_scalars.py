@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
@@ -18,11 +19,16 @@ from reconciler.core.model.privacy import hidden, is_mask, mask, refuse_mask
 from reconciler.core.model.scalars import Email, Flag, Name, Text, Time, Whole, same
 from reconciler.core.model.spelling import fold, skeleton
 from reconciler.core.model.times import parse_time
-from reconciler.core.model.written import Plain, Scalar, quote_visibly, trim
+from reconciler.core.model.written import Plain, Scalar, as_yaml, quote_visibly, trim
 
 LIKE_NUMBERS = ["007", "1.10", "no", "NO", "on", "yes", "+15551234567", "2014-03-11", "0x1F", "0o17", "1_000", "12:30:45", ".inf", ".nan"]
 LIKE_NUMBERS += ["72225e2", "01443e5", "0e1234", "2026", "true", "=", "nullish", "-"]
 NULLS = ["", "~", "null", "Null", "NULL"]
+
+
+# What one or another reader of YAML takes for something else than a text, or for its end.
+ODD = ["a: b", "a:", "- x", "*x", "&x", "!x", "%x", "@x", "?", "#x", "x #y", "a, b", "{a}", "[a", "a]", "it's", '"x"', "back\\slash", "`x`"]
+ODD += ["|", ">", "N", "Off", "<<", " x", "x ", "x\u00a0y", "x\u200dy", "\u2692\ufe0f", "12:30", "1e3", "\t", "\U0001f600\u200d"]
 
 
 class Entry(BaseModel):
@@ -453,3 +459,25 @@ def test_blanks_are_what_unicode_calls_so_and_what_has_no_width() -> None:
     assert signs == {char for char in map(chr, range(0x110000)) if char.isspace()} | set("\u200b\u2060\ufeff")
     assert trim(" \u200b a  b\t") == (" \u200b ", "a  b", "\t")
     assert trim(" \n") == (" \n", "", "")
+
+
+@pytest.mark.parametrize("text", [*LIKE_NUMBERS, *NULLS, *ODD])
+def test_what_is_proposed_as_yaml_is_read_as_the_very_text(text: str) -> None:
+    _read_back(text)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_whatever_is_proposed_as_yaml_is_read_as_the_very_text(text: str) -> None:
+    _read_back(text)
+
+
+def _read_back(text: str) -> None:
+    """PyYAML reads YAML 1.1."""
+    assert as_yaml(text).isprintable()
+    assert yaml.safe_load(f"renamed_from: {as_yaml(text)}") == {"renamed_from": text}
+    assert yaml.safe_load(f"- {{name: {as_yaml(text)}, state: absent}}") == [{"name": text, "state": "absent"}]
+
+
+@pytest.mark.parametrize("text", ["vip", "early birds", "promo-2026", "früh", "a/b+c.d@e_f"])
+def test_what_needs_no_quotes_has_none(text: str) -> None:
+    assert as_yaml(text) == text
