@@ -47,8 +47,6 @@ class Write:
     body: Body | None = None
     # The fields that are merged into the body; None: all that the change has.
     carries: frozenset[str] | None = frozenset()
-    # The answer shows the thing.
-    shown: bool = True
 
     @property
     def named(self) -> bool:

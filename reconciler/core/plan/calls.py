@@ -34,8 +34,6 @@ class Call:
     body: Any = None
     # The fields whose values the reply must show.
     sent: Mapping[str, Any] = field(default_factory=dict)
-    # Whether the reply shows the thing.
-    shown: bool = True
     # Whether it is safe to send again.
     repeatable: bool = True
     # Whose name it goes by, where it holds no id of it.
@@ -125,7 +123,7 @@ def _writes(kind: Kind, change: ThingChange, writes: Sequence[Write | None], ver
         wire = {name: kind.fields[name].wire(value, version) for name, value in carried.items()}
         body = {**(fill(write.body, values) or {}), **wire}
         sent = {f.path: f.after for f in change.fields if f.path in carried or f.path.partition(".")[0] in carried}
-        yield Call(write.route, values, body, sent, write.shown, not (change.action is Action.CREATE and kind.unrepeatable(body)))
+        yield Call(write.route, values, body, sent, not (change.action is Action.CREATE and kind.unrepeatable(body)))
 
 
 def _link_calls(link: LinkKind, change: LinkChange, unsure: Container[Address]) -> Iterator[Call]:
