@@ -18,7 +18,7 @@ from tests.desk.route import Clock, Route
 from tests.desk.soak import SOAKS
 from tests.referee.plugin import Referee
 
-pytest_plugins = ["tests.desk.postgres", "tests.desk.ends"]
+pytest_plugins = ["tests.desk.postgres", "tests.desk.ends", "tests.desk.desk"]
 MakeRoute = Callable[..., Route]
 
 

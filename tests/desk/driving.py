@@ -24,9 +24,9 @@ Running = Process | subprocess.Popen[str]
 TOKEN = "tok-5eC7etc0ffee5eC7etc0ffee="
 
 
-@dataclass
+@dataclass(frozen=True)
 class Ended:
-    """How a process ended, and what it said."""
+    """How a verb ended, and what it said."""
 
     code: int
     out: str
@@ -36,6 +36,23 @@ class Ended:
         for text in (self.out, self.err):
             assert TOKEN not in text
             assert "Traceback" not in text
+
+    @property
+    def all(self) -> str:
+        return self.out + self.err
+
+    @property
+    def ids(self) -> list[str]:
+        return self.out.split()
+
+    def documents(self) -> list[Any]:
+        """JSON documents, one after the other."""
+        found, rest = [], self.out.strip()
+        while rest:
+            document, end = json.JSONDecoder().raw_decode(rest)
+            found.append(document)
+            rest = rest[end:].lstrip()
+        return found
 
 
 @dataclass

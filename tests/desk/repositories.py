@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -15,9 +15,9 @@ import pytest
 
 from reconciler.ledger.homes.git import LEDGER, GitHome
 from reconciler.ledger.ledger import Ledger
-from tests.unit.ledger.conftest import Clock
 
 KEY = "0f" * 32
+PLAIN_GIT = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
 _NOBODY = {"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "RECONCILER_LEDGER_KEY": KEY}
 # Who commits the same twice makes one commit.
 _NOBODY |= {"GIT_AUTHOR_DATE": "1767225600 +0000", "GIT_COMMITTER_DATE": "1767225600 +0000"}
@@ -94,7 +94,7 @@ def a_home(clone: Path, remote: str = "origin", **more: str) -> GitHome:
     return GitHome(remote, around(clone, **more), waits=lambda ended, _: ended.wait(3600))
 
 
-def a_ledger(home: GitHome, clock: Clock) -> Ledger:
+def a_ledger(home: GitHome, clock: Callable[[], float]) -> Ledger:
     return Ledger(home, home.engine(create=True), bytes.fromhex(KEY), clock)
 
 

@@ -12,6 +12,7 @@ from reconciler.core.model.past import Run
 from reconciler.core.model.recorded import Recorded, Tie
 from reconciler.ledger.ledger import Ledger
 from reconciler.sandbox.app import Sandbox
+from tests.desk.desk import Desk
 
 Doc = dict[str, Any]
 Ids = frozenset[tuple[str, str]]
@@ -55,6 +56,11 @@ def live_behind(box: Asked, companies: Iterable[str], people: Iterable[str]) -> 
             ends = [(LinkName("contact", field), end["id"]) for field in ("tags", "companies") for end in found[field]["data"]]
             ties |= {(link, found["id"], end) for link, end in ends}
     return Live(frozenset(ids), frozenset(ties))
+
+
+def check_ledger(desk: Desk, before: Live) -> None:
+    """The ledger of a desk, under the name `growth`, says of its workspace what is so."""
+    assert_ledger_equals_live(desk.memory("growth"), before, live_in(desk.box))
 
 
 def assert_ledger_equals_live(memory: Recorded, before: Live, now: Live) -> None:

@@ -30,6 +30,7 @@ from reconciler.workflow.session import Session, connect
 
 # How long one waits for the other before it counts as hung, in seconds.
 PATIENCE = 20.0
+AT_ONCE = ("--auto-approve", "--lock-timeout", "0")
 Opens = Callable[[bool], Ledger | None]
 
 

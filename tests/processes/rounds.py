@@ -19,11 +19,10 @@ from reconciler.manifest.read import read_manifest
 from reconciler.workflow.plan import propose
 from reconciler.workflow.session import connect
 from tests.desk.driving import TOKEN, Box, Ended, Shell, ended, served
-from tests.desk.repositories import KEY, a_clone, a_copy, around
+from tests.desk.repositories import KEY, PLAIN_GIT, a_clone, a_copy, around
 from tests.processes.oracle import Live, assert_ledger_equals_live, assert_once, assert_runs, deeds, live_behind
 
 # Git as somebody has it who configured nothing.
-PLAIN_GIT = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1"}
 # How long a write takes while both are on their way, in seconds: whoever is second comes while the first one writes.
 WRITING = 0.15
 # Seconds to wait for the lock, and whether each has a manifest of his own: what the rounds do in turn.

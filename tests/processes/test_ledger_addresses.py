@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.desk.desk import Desk
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import KEY
-from tests.processes.conftest import Desk
 
 MANIFEST = "name: growth\nworkspace: {app_id: sandbox1, region: us}\ntags: [vip]\n"
 APPLY = ("apply", "m.yaml", "--auto-approve")

@@ -17,10 +17,10 @@ import pytest
 
 from reconciler.core.model.past import Run
 from reconciler.manifest.read import read_manifest
+from tests.desk.desk import Desk
 from tests.desk.driving import Running, ended, until
-from tests.processes.conftest import AT_ONCE, Desk
-from tests.processes.oracle import assert_ledger_is_true, live_in
-from tests.processes.racing import Side
+from tests.processes.oracle import assert_ledger_is_true, check_ledger, live_in
+from tests.processes.racing import AT_ONCE, Side
 
 HEAD = "name: growth\nworkspace: {app_id: sandbox1, region: us}\n"
 WANTED = f"""{HEAD}
@@ -163,14 +163,14 @@ def test_a_process_that_gets_a_signal_in_the_middle_leaves_none(desk: Desk, sign
     assert strike(desk, signum)[0] == code
     assert desk("apply", "m.yaml", *AT_ONCE) == 0, desk.err
     assert desk("plan", "m.yaml", "--detailed-exitcode") == 0, desk.out
-    desk.check_ledger(before)
+    check_ledger(desk, before)
 
 
 def test_what_a_killed_create_made_is_ours_also_where_the_next_run_begins_with_its_links(desk: Desk) -> None:
     before = live_in(desk.box)
     assert strike(desk, signal.SIGKILL, CREATING)[0] == -signal.SIGKILL
     assert desk("apply", "m.yaml", *AT_ONCE) == 0, desk.err
-    desk.check_ledger(before)
+    check_ledger(desk, before)
 
 
 @pytest.mark.parametrize("home", ["git"])
@@ -186,7 +186,7 @@ def test_a_process_that_is_killed_leaves_a_lease_of_a_minute(desk: Desk) -> None
     assert desk("apply", "m.yaml", *AT_ONCE) == 0, desk.err
     # What it had in its plan was where the next run looks before its first call, and what it made is ours.
     assert [run.exit_code for run in known_runs(desk)] == [0, 0, None]
-    desk.check_ledger(before)
+    check_ledger(desk, before)
 
 
 def known_runs(desk: Desk) -> list[Run]:
@@ -227,7 +227,7 @@ def test_what_was_done_is_published_at_the_first_signal(desk: Desk) -> None:
     def strikes() -> None:
         process[0].send_signal(signal.SIGTERM)
         # Less than the lease is renewed after: it was this push.
-        until(lambda: ("company", "6") in {(r.kind, r.address.partition("/")[2]) for r in desk.memory().records.values()}, 8.0)
+        until(lambda: ("company", "6") in {(r.kind, r.address.partition("/")[2]) for r in desk.memory("growth").records.values()}, 8.0)
         process[0].send_signal(signal.SIGKILL)
         process[0].wait(60)
 
@@ -235,7 +235,7 @@ def test_what_was_done_is_published_at_the_first_signal(desk: Desk) -> None:
     desk.box.faults.add("POST", LINKING, run=strikes)
     process.append(desk.spawn("apply", "m.yaml", "--auto-approve"))
     assert ended(process[0]).code == -signal.SIGKILL
-    assert_ledger_is_true(desk.memory(), before, live_in(desk.box))
+    assert_ledger_is_true(desk.memory("growth"), before, live_in(desk.box))
 
 
 def read_until(stream: IO[str] | None, end: str) -> None:

@@ -11,11 +11,11 @@ import pytest
 
 from reconciler.ledger.homes.git import GitLock
 from reconciler.ledger.ledger import Ledger
+from tests.desk.desk import Desk
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import KEY, a_clone, a_home
-from tests.processes.conftest import AT_ONCE, Desk
-from tests.processes.oracle import assert_ledger_is_true, live_in
-from tests.processes.racing import Opens, Side, read
+from tests.processes.oracle import assert_ledger_is_true, check_ledger, live_in
+from tests.processes.racing import AT_ONCE, Opens, Side, read
 
 # One call after the other: a tag, its link, the deletion of another tag.
 CALLS = 3
@@ -62,7 +62,7 @@ def test_a_connection_that_is_gone_ends_the_writing(desk: Desk, postgres: Cluste
     assert f"127.0.0.1:{postgres.port}{said}" in desk.err
     assert desk("apply", "m.yaml", *AT_ONCE) == 0, desk.err
     assert len(desk.writes) == CALLS
-    desk.check_ledger(before)
+    check_ledger(desk, before)
 
 
 @pytest.mark.parametrize("home", ["postgresql"])
@@ -82,7 +82,7 @@ def test_whoever_takes_over_is_not_disturbed_by_who_lost_it(desk: Desk, postgres
         at(desk, number, happens)
         assert desk("apply", "m.yaml", "--auto-approve") == 5
     assert len(desk.writes) == written[0] + bool(number), "none but the one in flight"
-    desk.check_ledger(before)
+    check_ledger(desk, before)
     assert desk("plan", "m.yaml", "--detailed-exitcode") == 0, desk.out
 
 
@@ -122,4 +122,4 @@ def test_a_lease_that_was_stolen_ends_the_writing_with_the_next_renewal(desk: De
     assert desk("apply", "m.yaml", *AT_ONCE) == 0, desk.err
     assert len(desk.writes) == written[0] + bool(number)
     # What the loser had written since his last push is not in the ledger of the winner: less is called ours than is, never more.
-    assert_ledger_is_true(desk.memory(), before, live_in(desk.box))
+    assert_ledger_is_true(desk.memory("growth"), before, live_in(desk.box))

@@ -15,10 +15,8 @@ from reconciler.manifest.read import read_manifest
 from reconciler.report import RENDERERS
 from reconciler.workflow.plan import propose
 from tests.conftest import MakeRoute
-from tests.stories.gates.conftest import Bench, bench
+from tests.desk.desk import Desk
 from tests.stories.gates.test_saved_plans import apply, approving, plan
-
-__all__ = ["bench"]
 
 DELETING = "tags: [{name: promo, state: absent}]\npolicy: {limits: {deletes: 0}}\n"
 
@@ -56,12 +54,12 @@ def test_a_plan_that_was_approved_and_carried_out_is_done_without_its_approval_t
     assert told.box.writes == []
 
 
-def test_the_seconds_of_a_plan_are_those_of_our_share_of_the_limit(bench: Bench) -> None:
+def test_the_seconds_of_a_plan_are_those_of_our_share_of_the_limit(desk: Desk) -> None:
     text = "policy: {limits: {creates: 999}}\ntags: [" + ", ".join(f"t{n}" for n in range(400)) + "]\n"
     seconds = []
     for share in ("1.0", "0.1"):
-        assert bench("plan", "m.yaml", "--format", "json", "--rate-share", share, m=text) == 0
-        seconds.append(json.loads(bench.out)["cost"]["seconds"])
+        assert desk("plan", "m.yaml", "--format", "json", "--rate-share", share, m=text) == 0
+        seconds.append(json.loads(desk.out)["cost"]["seconds"])
     assert seconds == [2.4, 24.2]
 
 
@@ -73,22 +71,22 @@ def test_the_seconds_of_a_plan_are_those_of_our_share_of_the_limit(bench: Bench)
         ("{email: twin@serenity.example, name: T}", "identity"),
     ],
 )
-def test_a_refusal_that_is_about_an_entry_stands_at_its_line(entry: str, gate: str, bench: Bench) -> None:
+def test_a_refusal_that_is_about_an_entry_stands_at_its_line(entry: str, gate: str, desk: Desk) -> None:
     twin = {"email": "twin@serenity.example", "role": "lead"}
-    bench.seed(contacts=[{"external_id": "9"}, twin, twin])
-    bench.patch.setenv("GITHUB_ACTIONS", "true")
-    assert bench("plan", "m.yaml", m=f"tags: []\ncontacts:\n  - {entry}\n") == 0
-    assert f"::error file=m.yaml,line=3::{gate}: m.yaml:3:5: " in bench.err
+    desk.seed(contacts=[{"external_id": "9"}, twin, twin])
+    desk.patch.setenv("GITHUB_ACTIONS", "true")
+    assert desk("plan", "m.yaml", m=f"tags: []\ncontacts:\n  - {entry}\n") == 0
+    assert f"::error file=m.yaml,line=3::{gate}: m.yaml:3:5: " in desk.err
 
 
 @pytest.mark.parametrize(
     ("more", "said"), [("", "limits.people: 30 people lose"), (", {name: b, state: absent}", "limits.people: up to 60 people lose")]
 )
-def test_people_who_may_be_counted_twice_are_said_to_be_at_most_so_many(more: str, said: str, bench: Bench) -> None:
-    bench.seed(tags=["a", "b"], contacts=[{"external_id": f"p{n}", "tags": ["a", "b"]} for n in range(30)])
-    assert bench("plan", "m.yaml", m=f"policy: {{limits: {{people: 1}}}}\ntags: [{{name: a, state: absent}}{more}]\n") == 0
-    assert said in bench.out
-    assert f"\nPeople: {'up to 60' if more else '30'} lose a tag" in bench.out
+def test_people_who_may_be_counted_twice_are_said_to_be_at_most_so_many(more: str, said: str, desk: Desk) -> None:
+    desk.seed(tags=["a", "b"], contacts=[{"external_id": f"p{n}", "tags": ["a", "b"]} for n in range(30)])
+    assert desk("plan", "m.yaml", m=f"policy: {{limits: {{people: 1}}}}\ntags: [{{name: a, state: absent}}{more}]\n") == 0
+    assert said in desk.out
+    assert f"\nPeople: {'up to 60' if more else '30'} lose a tag" in desk.out
 
 
 def test_a_large_plan_names_its_slowest_stage(route: MakeRoute) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,18 +16,12 @@ from reconciler.kinds import KINDS
 from reconciler.manifest.schema import manifest_schema
 from reconciler.workflow.undo import prepare_undo, propose_undo
 from tests.conftest import MakeRoute
-from tests.desk.desk import Desk, desk_at
+from tests.desk.desk import Desk
 from tests.desk.route import Route, changes
 from tests.desk.telling import gates, invalid, notes, refusals, settles, statuses
 
 VIP, TWIN = {"name": "vip", "id": "5"}, {"name": "VIP", "id": "9"}
 PEOPLE = [{"external_id": "25", "tags": ["vip"]}, {"external_id": "26"}]
-
-
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
-    with desk_at(Desk, tmp_path / "here", monkeypatch, capsys) as found:
-        yield found
 
 
 def tags(told: Route) -> set[tuple[str, str]]:

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import os
 import re
 import shlex
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from reconciler.cli import cli
-from reconciler.cli.running import run
 from reconciler.intercom.login import oauth
 from reconciler.sandbox.app import Sandbox
-from reconciler.sandbox.server import serve
 from tests import ROOT
 from tests.desk.calling import Caller
+from tests.desk.desk import Desk
 
 PAGE = ROOT / "docs/actions.md"
 
@@ -135,50 +129,37 @@ def test_the_table_has_the_nineteen_actions_and_both_connections() -> None:
 
 
 # ---- each row
-@dataclass
-class Desk:
-    """A command line in an empty folder, before a sandbox over HTTP."""
-
-    live: Live
-    capsys: pytest.CaptureFixture[str]
-    patch: pytest.MonkeyPatch
-
-    def __call__(self, arguments: list[str], given: str = "") -> tuple[int, str]:
-        self.capsys.readouterr()
-        self.patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
-        code = run(cli, arguments)
-        told = self.capsys.readouterr()
-        assert code in (0, 2), told.err
-        return code, told.out
-
-    def verb(self, line: str, given: str) -> str:
-        """A command as the page writes it; what is typed or piped into it comes from here."""
-        command, _, piped = line.partition(" < ")
-        name, *arguments = shlex.split(command)
-        assert name == "reconciler"
-        assert not piped or given, f"nothing to read from {piped}"
-        return self(arguments, given)[1]
-
-    def apply(self, manifests: list[str]) -> str:
-        """The manifest lines, applied; a second plan finds nothing to do."""
-        Path("intercom").mkdir()
-        for number, text in enumerate(manifests):
-            Path(f"intercom/{number}.yaml").write_text(text, encoding="utf-8")
-        out = self(["apply", "intercom/", "--auto-approve"])[1]
-        assert self(["plan", "intercom/", "--detailed-exitcode"])[0] == 0
-        return out
+@pytest.fixture
+def workspace() -> Mapping[str, Any]:
+    return {"token": TOKEN}
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("CI", raising=False)
-    monkeypatch.setenv("INTERCOM_ACCESS_TOKEN", TOKEN)
-    with Sandbox(token=TOKEN) as box, serve(box) as server:
-        monkeypatch.setenv("INTERCOM_BASE_URL", server.url)
-        box.seed(SEED)
-        yield Desk(Live(box, Caller(box, TOKEN)), capsys, monkeypatch)
+def desk(desk: Desk) -> Desk:
+    desk.patch.setenv("XDG_CONFIG_HOME", str(desk.folder / "config"))
+    desk.box.seed(SEED)
+    return desk
+
+
+def printed(desk: Desk, line: str, given: str) -> str:
+    """What a command prints, as the page writes it; what is typed or piped into it comes from here."""
+    command, _, piped = line.partition(" < ")
+    name, *arguments = shlex.split(command)
+    assert name == "reconciler"
+    assert not piped or given, f"nothing to read from {piped}"
+    ended = desk.ends(*arguments, given=given)
+    assert ended.code == 0, ended.err
+    return ended.out
+
+
+def applied(desk: Desk, manifests: list[str]) -> str:
+    """The manifest lines, applied; a second plan finds nothing to do."""
+    for number, text in enumerate(manifests):
+        desk.write(f"intercom/{number}.yaml", text)
+    assert desk("apply", "intercom/", "--auto-approve") == 0, desk.err
+    out = desk.out
+    assert desk("plan", "intercom/", "--detailed-exitcode") == 0, desk.out
+    return out
 
 
 def _made(box: Sandbox) -> list[str]:
@@ -191,17 +172,17 @@ def _made(box: Sandbox) -> list[str]:
 def test_a_row_does_what_it_says(action: str, desk: Desk) -> None:
     expected = {**ACTIONS, **CONNECTIONS}[action]
     code = rows()[action]
-    desk.live.box.forget_requests()
+    desk.box.forget_requests()
     if not code[0].startswith("reconciler "):
-        out = desk.apply(code)
+        out = applied(desk, code)
     elif action in CONNECTIONS:
         desk.patch.delenv("INTERCOM_ACCESS_TOKEN")
-        out = desk.verb(code[0], _pasted(desk) if "--client-id" in code[0] else TOKEN)
-        assert desk(["get", "tags"])[0] == 0, "the token that was kept is used"
+        out = printed(desk, code[0], _pasted(desk) if "--client-id" in code[0] else TOKEN)
+        assert desk("get", "tags") == 0, "the token that was kept is used"
     else:
-        out = desk.verb(code[0], "")
-    assert expected.route in _made(desk.live.box)
-    assert expected.done(desk.live, out)
+        out = printed(desk, code[0], "")
+    assert expected.route in _made(desk.box)
+    assert expected.done(Live(desk.box, Caller(desk.box, TOKEN)), out)
 
 
 def _pasted(desk: Desk) -> str:
@@ -209,7 +190,7 @@ def _pasted(desk: Desk) -> str:
     desk.patch.setenv("INTERCOM_CLIENT_SECRET", "s3cret")
     desk.patch.setattr(oauth, "new_state", lambda: "a-state")
     asked = urlencode({"client_id": "7ab0c", "state": "a-state", "redirect_uri": BACK})
-    connection = HTTPConnection(urlsplit(os.environ["INTERCOM_BASE_URL"]).netloc)
+    connection = HTTPConnection(urlsplit(desk.url).netloc)
     connection.request("GET", f"/oauth?{asked}")
     location = connection.getresponse().headers["Location"]
     connection.close()

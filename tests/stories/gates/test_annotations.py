@@ -6,33 +6,33 @@ import pytest
 
 from reconciler.errors import Mark
 from reconciler.report.annotations import annotation
-from tests.stories.gates.conftest import Bench
+from tests.desk.desk import Desk
 
 TWO = "policy: {limits: {deletes: 0}}\ntags:\n  - {name: vip, state: absent}\n  - {name: old, state: absent}\n"
 
 
 @pytest.fixture
-def github(bench: Bench) -> Bench:
-    bench.patch.setenv("GITHUB_ACTIONS", "true")
-    bench.seed(tags=["vip", "old"], contacts=[{"external_id": "25"}])
-    return bench
+def github(desk: Desk) -> Desk:
+    desk.patch.setenv("GITHUB_ACTIONS", "true")
+    desk.seed(tags=["vip", "old"], contacts=[{"external_id": "25"}])
+    return desk
 
 
-def annotated(bench: Bench) -> list[str]:
-    return [line for line in (bench.out + bench.err).splitlines() if line.startswith("::")]
+def annotated(desk: Desk) -> list[str]:
+    return [line for line in (desk.out + desk.err).splitlines() if line.startswith("::")]
 
 
 @pytest.mark.parametrize("value", [None, "", "false"])
-def test_elsewhere_there_are_none(value: str | None, bench: Bench) -> None:
+def test_elsewhere_there_are_none(value: str | None, desk: Desk) -> None:
     if value is not None:
-        bench.patch.setenv("GITHUB_ACTIONS", value)
-    bench.seed(tags=["vip", "old"])
-    assert bench.plan(m=TWO) == 3
-    assert bench("validate", "m.yaml", m="tags:\n") == 65
-    assert "::" not in bench.out + bench.err
+        desk.patch.setenv("GITHUB_ACTIONS", value)
+    desk.seed(tags=["vip", "old"])
+    assert desk.plan(m=TWO) == 3
+    assert desk("validate", "m.yaml", m="tags:\n") == 65
+    assert "::" not in desk.out + desk.err
 
 
-def test_a_refusal_stands_at_the_first_change_that_it_stops(github: Bench) -> None:
+def test_a_refusal_stands_at_the_first_change_that_it_stops(github: Desk) -> None:
     assert github.plan(m=TWO) == 3
     [line] = annotated(github)
     assert line.startswith("::error file=m.yaml,line=4::limits.deletes: 2 tags and companies deleted")
@@ -40,20 +40,20 @@ def test_a_refusal_stands_at_the_first_change_that_it_stops(github: Bench) -> No
 
 
 @pytest.mark.parametrize("verb", [("validate",), ("plan",), ("apply", "--auto-approve")])
-def test_every_mistake_stands_at_its_line(verb: tuple[str, ...], github: Bench) -> None:
+def test_every_mistake_stands_at_its_line(verb: tuple[str, ...], github: Desk) -> None:
     assert github(verb[0], "m.yaml", *verb[1:], m="tags: [vip]\ncontacts:\n  - {external_id: '25', nmae: x}\n  - {tags: [vpi]}\n") == 65
     lines = annotated(github)
     assert [line.partition("::")[2].partition("::")[0] for line in lines] == ["error file=m.yaml,line=3", "error file=m.yaml,line=4"]
     assert "did you mean name?" in lines[0]
 
 
-def test_a_refused_apply_has_no_line_and_is_told_all_the_same(github: Bench) -> None:
+def test_a_refused_apply_has_no_line_and_is_told_all_the_same(github: Desk) -> None:
     github.plan(m=TWO)
     assert github("apply", "plan.json") == 3
     assert [line[:9] for line in annotated(github)] == ["::error::"]
 
 
-def test_an_unexplained_change_stands_at_its_line(github: Bench) -> None:
+def test_an_unexplained_change_stands_at_its_line(github: Desk) -> None:
     text = "policy: {links: exact}\ntags: [vip, {name: old}]\ncontacts:\n  - {external_id: '25', tags: [vip]}\n"
     github.commit(m=text)
     github.seed(contacts=[{"external_id": "25", "tags": ["vip", "old"]}])
@@ -65,19 +65,19 @@ def test_an_unexplained_change_stands_at_its_line(github: Bench) -> None:
     assert annotated(github) == []
 
 
-def test_ten_are_enough(github: Bench) -> None:
+def test_ten_are_enough(github: Desk) -> None:
     assert github("validate", "m.yaml", m="contacts:\n" + "".join(f"  - {{external_id: '{n}', nmae{n}: x}}\n" for n in range(50))) == 65
     assert len(annotated(github)) == 10
 
 
-def test_one_mistake_in_many_places_is_one(github: Bench) -> None:
+def test_one_mistake_in_many_places_is_one(github: Desk) -> None:
     assert github("validate", "m.yaml", m="contacts:\n" + "  - {external_id: '1', emial: x}\n" * 50) == 65
     assert annotated(github) == [
         "::error file=m.yaml,line=2::unknown key 'emial'; did you mean email? (in 50 places, also at m.yaml:3:24, m.yaml:4:24)"
     ]
 
 
-def test_no_name_of_a_file_or_a_thing_can_add_a_command(github: Bench) -> None:
+def test_no_name_of_a_file_or_a_thing_can_add_a_command(github: Desk) -> None:
     name = "a%0A::warning::b,line=9:c.yaml"
     evil = 'tags: [{name: "x%0A::error::y##[error]z", state: absent}]\n'
     github.seed(tags=["x%0A::error::y##[error]z"])
@@ -88,7 +88,7 @@ def test_no_name_of_a_file_or_a_thing_can_add_a_command(github: Bench) -> None:
     assert "##[" not in github.out + github.err
 
 
-def test_addresses_in_them_are_masked(github: Bench) -> None:
+def test_addresses_in_them_are_masked(github: Desk) -> None:
     text = "policy: {missing_contacts: error}\ncontacts:\n  - {email: wash.hoban@serenity.example}\n"
     assert github.plan(m=text) == 3
     assert github("validate", "m.yaml", m="contacts:\n  - {email: wash.hoban@serenity.example}\n" * 1 + "tags: [x, X]\n") == 65

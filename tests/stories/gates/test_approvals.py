@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.stories.gates.conftest import Bench
+from tests.desk.desk import Desk
 
 MANY = {
     "tags": ["vip", "promo"],
@@ -19,17 +19,17 @@ GONE = "workspace: {app_id: sandbox1}\ntags: [vip, {name: promo, state: absent}]
 
 
 @pytest.fixture
-def many(bench: Bench) -> Bench:
-    bench.seed(**MANY)
-    return bench
+def many(desk: Desk) -> Desk:
+    desk.seed(**MANY)
+    return desk
 
 
-def more(bench: Bench, number: int) -> None:
+def more(desk: Desk, number: int) -> None:
     """So many more people carry the tag."""
-    bench.seed(contacts=[{"external_id": f"q{n:03}", "tags": ["promo"]} for n in range(number)])
+    desk.seed(contacts=[{"external_id": f"q{n:03}", "tags": ["promo"]} for n in range(number)])
 
 
-def test_the_plan_says_whom_a_deletion_touches_and_where(many: Bench) -> None:
+def test_the_plan_says_whom_a_deletion_touches_and_where(many: Desk) -> None:
     assert many.plan("--report", "markdown=plan.md", m=GONE) == 3
     assert "tag/promo (600 people)" in many.out
     assert "in use: 600 contacts, at least 0 companies, 50 conversations, 4 content items, tickets cannot be counted" in many.out
@@ -41,7 +41,7 @@ def test_the_plan_says_whom_a_deletion_touches_and_where(many: Bench) -> None:
     assert many.word().endswith(":600")
 
 
-def test_it_is_refused_until_it_is_approved(many: Bench) -> None:
+def test_it_is_refused_until_it_is_approved(many: Desk) -> None:
     many.plan(m=GONE)
     word = many.word()
     assert many("apply", "plan.json") == 3
@@ -52,7 +52,7 @@ def test_it_is_refused_until_it_is_approved(many: Bench) -> None:
     assert many.plan(m=GONE) == 0
 
 
-def test_plan_and_an_unasked_apply_take_it_too(many: Bench) -> None:
+def test_plan_and_an_unasked_apply_take_it_too(many: Desk) -> None:
     many.plan(m=GONE)
     word = many.word()
     assert many.plan("--approve", word) == 2
@@ -61,7 +61,7 @@ def test_plan_and_an_unasked_apply_take_it_too(many: Bench) -> None:
     assert many("apply", "plan.json", "--approve", word) == 0
 
 
-def test_an_approval_of_the_plan_before_lets_no_other_one_pass(many: Bench) -> None:
+def test_an_approval_of_the_plan_before_lets_no_other_one_pass(many: Desk) -> None:
     many.plan(m=GONE)
     word = many.word()
     many.plan(m="workspace: {app_id: sandbox1}\ntags: [{name: vip, state: absent}, {name: promo, state: absent}]\n")
@@ -71,7 +71,7 @@ def test_an_approval_of_the_plan_before_lets_no_other_one_pass(many: Bench) -> N
     assert many.writes == []
 
 
-def test_an_approval_is_for_one_workspace(many: Bench) -> None:
+def test_an_approval_is_for_one_workspace(many: Desk) -> None:
     many.plan(m="tags: [vip, {name: promo, state: absent}]\n")
     word = many.word()
     many.seed(app={"id_code": "other1"})
@@ -80,7 +80,7 @@ def test_an_approval_is_for_one_workspace(many: Bench) -> None:
     assert many.word() != word
 
 
-def test_an_approval_is_for_one_id(many: Bench) -> None:
+def test_an_approval_is_for_one_id(many: Desk) -> None:
     """The tag was deleted and made again by somebody: it is another tag, of which nobody approved the deletion."""
     many.plan(m=GONE)
     word = many.word()
@@ -93,7 +93,7 @@ def test_an_approval_is_for_one_id(many: Bench) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(30, 0), (31, 3)])
-def test_five_percent_more_people_than_approved_pass_and_one_more_does_not(number: int, code: int, many: Bench) -> None:
+def test_five_percent_more_people_than_approved_pass_and_one_more_does_not(number: int, code: int, many: Desk) -> None:
     many.plan(m=GONE)
     word = many.word()
     more(many, number)
@@ -103,7 +103,7 @@ def test_five_percent_more_people_than_approved_pass_and_one_more_does_not(numbe
 
 
 @pytest.mark.parametrize(("number", "code"), [(30, 0), (31, 3)])
-def test_a_plan_that_was_approved_when_it_was_made_is_held_to_the_same_five_percent(number: int, code: int, many: Bench) -> None:
+def test_a_plan_that_was_approved_when_it_was_made_is_held_to_the_same_five_percent(number: int, code: int, many: Desk) -> None:
     many.plan(m=GONE)
     word = many.word()
     assert many.plan("--approve", word) == 2
@@ -112,28 +112,28 @@ def test_a_plan_that_was_approved_when_it_was_made_is_held_to_the_same_five_perc
 
 
 @pytest.mark.parametrize("lacks", ["read_conversations", "read_content"])
-def test_what_the_token_may_not_read_is_unknown_and_needs_the_approval(lacks: str, bench: Bench) -> None:
-    bench.seed(tags=["vip", "promo"])
+def test_what_the_token_may_not_read_is_unknown_and_needs_the_approval(lacks: str, desk: Desk) -> None:
+    desk.seed(tags=["vip", "promo"])
     where = {"read_conversations": "conversations", "read_content": "content items"}[lacks]
-    bench.box.tokens["sandbox"] = frozenset({lacks})
-    assert bench.plan(m=GONE) == 3
-    assert f"{where}: unknown" in bench.out
-    assert bench.gates() == ["unknown"]
-    assert bench.saved()["changes"][0]["uses"][where] is None
-    assert bench("apply", "plan.json") == 3
-    assert bench.writes == []
-    assert bench("apply", "plan.json", "--approve", bench.word()) == 0
-    assert len(bench.writes) == 1
+    desk.box.tokens["sandbox"] = frozenset({lacks})
+    assert desk.plan(m=GONE) == 3
+    assert f"{where}: unknown" in desk.out
+    assert desk.gates() == ["unknown"]
+    assert desk.saved()["changes"][0]["uses"][where] is None
+    assert desk("apply", "plan.json") == 3
+    assert desk.writes == []
+    assert desk("apply", "plan.json", "--approve", desk.word()) == 0
+    assert len(desk.writes) == 1
 
 
-def test_content_is_counted_under_older_versions_of_the_api_too(many: Bench) -> None:
+def test_content_is_counted_under_older_versions_of_the_api_too(many: Desk) -> None:
     """GET /content/search is new in 2.16."""
     assert many.plan("--api-version", "2.15", m=GONE) == 3
     assert many.saved()["changes"][0]["uses"]["content items"] == 4
     assert many.gates() == ["limits.people"]
 
 
-def test_a_number_of_people_that_was_unknown_when_it_was_approved_is_not_any_number(many: Bench) -> None:
+def test_a_number_of_people_that_was_unknown_when_it_was_approved_is_not_any_number(many: Desk) -> None:
     fault = many.box.faults.add("POST", "^/contacts/search$", status=400, code="parameter_invalid", times=1)
     many.plan(m=GONE)
     assert fault.hits == 1
@@ -143,7 +143,7 @@ def test_a_number_of_people_that_was_unknown_when_it_was_approved_is_not_any_num
     assert many.writes == []
 
 
-def test_the_word_covers_all_that_is_refused_together(many: Bench) -> None:
+def test_the_word_covers_all_that_is_refused_together(many: Desk) -> None:
     text = "policy: {limits: {deletes: 0, attaches: 0}}\ntags: [vip, {name: promo, state: absent}]\n"
     text += "contacts: [{external_id: p000, tags: [vip]}]\n"
     many.plan(m=text)
@@ -152,12 +152,12 @@ def test_the_word_covers_all_that_is_refused_together(many: Bench) -> None:
     assert len(many.writes) == 2
 
 
-def test_what_no_approval_lifts_has_none(bench: Bench) -> None:
-    bench.seed(tags=["vip", "promo"])
+def test_what_no_approval_lifts_has_none(desk: Desk) -> None:
+    desk.seed(tags=["vip", "promo"])
     text = "workspace: {app_id: other}\ntags: [vip, {name: promo, state: absent}]\ncontacts: [{external_id: x, missing: error}]\n"
-    bench.plan(m=text)
-    assert {refusal["approve"] for refusal in bench.saved()["refused"]} == {None}
-    assert "--approve" not in bench.out
+    desk.plan(m=text)
+    assert {refusal["approve"] for refusal in desk.saved()["refused"]} == {None}
+    assert "--approve" not in desk.out
 
 
 # ---- the policy of the base branch
@@ -167,7 +167,7 @@ LOOSE = "policy: {limits: {deletes: 5, people: 9999}}\n"
 BASE = "policy: {limits: {deletes: 0}}\n"
 
 
-def test_a_change_that_raises_the_limits_and_deletes_in_one_go_is_refused(many: Bench) -> None:
+def test_a_change_that_raises_the_limits_and_deletes_in_one_go_is_refused(many: Desk) -> None:
     many.write("base.yaml", BASE)
     assert many.plan("--policy", "base.yaml", m=LOOSE + GONE) == 3
     assert many.gates()[0] == "policy"
@@ -180,12 +180,12 @@ def test_a_change_that_raises_the_limits_and_deletes_in_one_go_is_refused(many: 
     assert many.writes == []
 
 
-def test_what_is_stricter_than_the_policy_file_counts_and_is_the_first_line(bench: Bench) -> None:
-    bench.seed(tags=["promo"])
-    bench.write("base.yaml", "policy: {limits: {deletes: 7}}\n")
-    assert bench.plan("--policy", "base.yaml", m="policy: {limits: {deletes: 0}}\n" + GONE) == 3
-    assert bench.gates() == ["limits.deletes"]
-    told = [line for line in bench.out.splitlines() if line]
+def test_what_is_stricter_than_the_policy_file_counts_and_is_the_first_line(desk: Desk) -> None:
+    desk.seed(tags=["promo"])
+    desk.write("base.yaml", "policy: {limits: {deletes: 7}}\n")
+    assert desk.plan("--policy", "base.yaml", m="policy: {limits: {deletes: 0}}\n" + GONE) == 3
+    assert desk.gates() == ["limits.deletes"]
+    told = [line for line in desk.out.splitlines() if line]
     assert "policy" in told[1]
     assert "limits.deletes: 7 -> 0" in told[2]
 
@@ -203,13 +203,13 @@ def test_what_is_stricter_than_the_policy_file_counts_and_is_the_first_line(benc
         ("{undeclared_tags: report}", "{undeclared_tags: ignore}"),
     ],
 )
-def test_looser_is_refused_and_the_way_back_is_not(base: str, here: str, bench: Bench) -> None:
-    bench.write("base.yaml", f"policy: {base}\n")
-    assert bench.plan("--policy", "base.yaml", m=f"policy: {here}\ntags: []\n") == 3
-    assert bench.gates() == ["policy"]
-    bench.write("base.yaml", f"policy: {here}\n")
+def test_looser_is_refused_and_the_way_back_is_not(base: str, here: str, desk: Desk) -> None:
+    desk.write("base.yaml", f"policy: {base}\n")
+    assert desk.plan("--policy", "base.yaml", m=f"policy: {here}\ntags: []\n") == 3
+    assert desk.gates() == ["policy"]
+    desk.write("base.yaml", f"policy: {here}\n")
     turned = "limits" in base and base.count("%") + here.count("%") == 1
-    assert bench.plan("--policy", "base.yaml", m=f"policy: {base}\ntags: []\n") == (3 if turned else 0)
+    assert desk.plan("--policy", "base.yaml", m=f"policy: {base}\ntags: []\n") == (3 if turned else 0)
 
 
 def entry(word: str, expires: str = "2100-01-01") -> Mapping[str, Any]:
@@ -218,7 +218,7 @@ def entry(word: str, expires: str = "2100-01-01") -> Mapping[str, Any]:
 
 
 @pytest.mark.parametrize(("expires", "code"), [("2100-01-01", 0), ("2020-01-01", 3)])
-def test_an_approval_in_the_policy_file_counts_until_it_expires(expires: str, code: int, many: Bench) -> None:
+def test_an_approval_in_the_policy_file_counts_until_it_expires(expires: str, code: int, many: Desk) -> None:
     many.write("base.yaml", "policy: {}\n")
     many.plan("--policy", "base.yaml", m=GONE)
     many.write("base.yaml", {"policy": {}, "approvals": [entry(many.word(), expires)]})
@@ -226,7 +226,7 @@ def test_an_approval_in_the_policy_file_counts_until_it_expires(expires: str, co
     assert len(many.writes) == (1 if code == 0 else 0)
 
 
-def test_an_approval_in_the_manifest_counts_only_without_a_policy_file(many: Bench) -> None:
+def test_an_approval_in_the_manifest_counts_only_without_a_policy_file(many: Desk) -> None:
     import yaml
 
     many.write("base.yaml", "policy: {}\n")
@@ -239,7 +239,7 @@ def test_an_approval_in_the_manifest_counts_only_without_a_policy_file(many: Ben
     assert many("apply", "plan.json") == 0
 
 
-def test_an_approval_of_fewer_people_than_there_are_does_not_count(many: Bench) -> None:
+def test_an_approval_of_fewer_people_than_there_are_does_not_count(many: Desk) -> None:
     many.plan(m=GONE)
     digest = many.word().partition(":")[0]
     assert many.plan("--approve", f"{digest}:500") == 3
@@ -247,24 +247,24 @@ def test_an_approval_of_fewer_people_than_there_are_does_not_count(many: Bench) 
 
 
 @pytest.mark.parametrize("word", ["", "1a2b3c4d5e6f", *(f"1a2b3c4d5e6f:{n}" for n in ("", "-1", "1.5", "٣")), "1A2B3C4D5E6F:1"])
-def test_a_malformed_approval_is_wrong_usage(word: str, bench: Bench) -> None:
-    assert bench.plan("--approve", word, m=GONE) == 64
-    assert bench.box.requests == []
+def test_a_malformed_approval_is_wrong_usage(word: str, desk: Desk) -> None:
+    assert desk.plan("--approve", word, m=GONE) == 64
+    assert desk.box.requests == []
 
 
 # ---- protect
 
 
 @pytest.mark.parametrize("state", ["absent", "archived"])
-def test_what_is_protected_is_not_lost_whatever_is_approved(state: str, bench: Bench) -> None:
-    bench.seed(tags=["promo"], contacts=[{"external_id": "25"}])
+def test_what_is_protected_is_not_lost_whatever_is_approved(state: str, desk: Desk) -> None:
+    desk.seed(tags=["promo"], contacts=[{"external_id": "25"}])
     limits = "policy: {limits: {contact_deletes: 9}}\n"
     text = limits + f"contacts: [{{external_id: '25', state: {state}, protect: true}}]\n"
-    assert bench.plan(m=text) == 3
-    assert bench.gates() == ["protect"]
-    assert bench("apply", "plan.json") == 3
-    assert bench.writes == []
-    assert bench.plan(m=text.replace(", protect: true", "")) == 2
+    assert desk.plan(m=text) == 3
+    assert desk.gates() == ["protect"]
+    assert desk("apply", "plan.json") == 3
+    assert desk.writes == []
+    assert desk.plan(m=text.replace(", protect: true", "")) == 2
 
 
 # ---- numbers
@@ -297,40 +297,40 @@ def detaching(live: int, number: int, limits: str) -> str:
         (20, 20, "people: 100%", []),
     ],
 )
-def test_a_percentage_counts_from_ten_up_and_a_number_always(live: int, losing: int, limits: str, gates: list[str], bench: Bench) -> None:
-    bench.seed(**people(live))
-    assert bench.plan(m=detaching(live, losing, limits)) == (3 if gates else 2)
-    assert bench.gates() == gates
+def test_a_percentage_counts_from_ten_up_and_a_number_always(live: int, losing: int, limits: str, gates: list[str], desk: Desk) -> None:
+    desk.seed(**people(live))
+    assert desk.plan(m=detaching(live, losing, limits)) == (3 if gates else 2)
+    assert desk.gates() == gates
 
 
-def test_a_percentage_is_of_all_contacts_live_not_of_those_declared(bench: Bench) -> None:
-    bench.seed(**people(30))
-    assert bench.plan(m=detaching(10, 5, "people: 20%")) == 2
-    assert bench.plan(m=detaching(10, 7, "people: 20%")) == 3
-    assert "of 30" in bench.out
+def test_a_percentage_is_of_all_contacts_live_not_of_those_declared(desk: Desk) -> None:
+    desk.seed(**people(30))
+    assert desk.plan(m=detaching(10, 5, "people: 20%")) == 2
+    assert desk.plan(m=detaching(10, 7, "people: 20%")) == 3
+    assert "of 30" in desk.out
 
 
-def test_calls_are_counted_listed_and_capped(bench: Bench) -> None:
-    bench.seed(tags=["vip"], contacts=[{"external_id": "25"}, {"email": "wash@serenity.example"}])
+def test_calls_are_counted_listed_and_capped(desk: Desk) -> None:
+    desk.seed(tags=["vip"], contacts=[{"external_id": "25"}, {"email": "wash@serenity.example"}])
     text = "tags: [vip, new]\ncontacts: [{external_id: '25', tags: [vip, new]}, {email: wash@serenity.example, name: Hoban, tags: [new]}]\n"
-    assert bench.plan("--calls", "--report", "json=calls.json", m=text) == 2
-    listed = bench.saved("calls.json")["calls"]
-    assert len(listed) == bench.saved()["cost"]["calls"] == sum(bench.saved()["cost"]["routes"].values())
+    assert desk.plan("--calls", "--report", "json=calls.json", m=text) == 2
+    listed = desk.saved("calls.json")["calls"]
+    assert len(listed) == desk.saved()["cost"]["calls"] == sum(desk.saved()["cost"]["routes"].values())
     assert not any("wash@" in call or "Hoban" in call for call in listed)
-    assert bench.plan("--max-calls", str(len(listed))) == 2
-    assert bench.plan("--max-calls", str(len(listed) - 1)) == 3
-    assert bench.gates() == ["max-calls"]
-    assert bench("apply", "plan.json", "--max-calls", str(len(listed))) == 3, "the plan itself was refused"
-    assert bench.plan() == 2
-    assert bench("apply", "plan.json", "--max-calls", str(len(listed) - 1)) == 3
-    assert bench.written() == []
-    assert bench("apply", "plan.json", "--max-calls", str(len(listed))) == 0
-    assert f"Calls: {len(listed)} planned, {len(listed)} made." in bench.out
+    assert desk.plan("--max-calls", str(len(listed))) == 2
+    assert desk.plan("--max-calls", str(len(listed) - 1)) == 3
+    assert desk.gates() == ["max-calls"]
+    assert desk("apply", "plan.json", "--max-calls", str(len(listed))) == 3, "the plan itself was refused"
+    assert desk.plan() == 2
+    assert desk("apply", "plan.json", "--max-calls", str(len(listed) - 1)) == 3
+    assert desk.written() == []
+    assert desk("apply", "plan.json", "--max-calls", str(len(listed))) == 0
+    assert f"Calls: {len(listed)} planned, {len(listed)} made." in desk.out
 
 
-def test_the_calls_are_shown_as_text_too(bench: Bench) -> None:
-    assert bench("plan", "m.yaml", "--calls", m="tags: [vip]\n") == 0
-    assert "POST /tags" in bench.out
+def test_the_calls_are_shown_as_text_too(desk: Desk) -> None:
+    assert desk("plan", "m.yaml", "--calls", m="tags: [vip]\n") == 0
+    assert "POST /tags" in desk.out
 
 
 # ---- an approval that does not count says so
@@ -347,7 +347,7 @@ def _approval(word: str, people: int, expires: str) -> str:
         (500, "2999-12-31", "the approval by Inara covers 500 people, and this touches 600"),
     ],
 )
-def test_an_approval_of_these_changes_that_does_not_count_says_why(people: int, expires: str, why: str, many: Bench) -> None:
+def test_an_approval_of_these_changes_that_does_not_count_says_why(people: int, expires: str, why: str, many: Desk) -> None:
     assert many.plan(m=GONE) == 3
     committed = _approval(many.word(), people, expires)
     assert many.plan(m=GONE + committed) == 3
@@ -360,7 +360,7 @@ def test_an_approval_of_these_changes_that_does_not_count_says_why(people: int, 
     assert many.writes == []
 
 
-def test_an_approval_of_fewer_people_on_the_command_line_says_so(many: Bench) -> None:
+def test_an_approval_of_fewer_people_on_the_command_line_says_so(many: Desk) -> None:
     many.plan(m=GONE)
     short = many.word().replace(":600", ":500")
     for command in (("plan", "m.yaml"), ("apply", "plan.json"), ("apply", "m.yaml", "--auto-approve")):
@@ -369,7 +369,7 @@ def test_an_approval_of_fewer_people_on_the_command_line_says_so(many: Bench) ->
     assert many.writes == []
 
 
-def test_an_approval_of_the_manifest_under_a_policy_file_says_where_it_would_count(many: Bench) -> None:
+def test_an_approval_of_the_manifest_under_a_policy_file_says_where_it_would_count(many: Desk) -> None:
     many.plan(m=GONE)
     many.write("base.yaml", "policy: {links: owned}\n")
     assert many.plan("--policy", "base.yaml", m=GONE + _approval(many.word(), 600, "2999-12-31")) == 3
@@ -381,7 +381,7 @@ UNUSED = f"--approve {OTHER} is for nothing that this plan is refused for"
 
 
 @pytest.mark.parametrize(("text", "code"), [(GONE, 3), ("tags: [vip, promo, new]\n", 0)], ids=["refused", "not refused"])
-def test_an_approval_of_other_changes_that_is_given_is_told_once(text: str, code: int, many: Bench) -> None:
+def test_an_approval_of_other_changes_that_is_given_is_told_once(text: str, code: int, many: Desk) -> None:
     assert many("plan", "m.yaml", "-o", "plan.json", "--approve", OTHER, m=text) == 0
     assert many.out.count(UNUSED) == 1
     assert many("apply", "plan.json", "--approve", OTHER) == code
@@ -390,14 +390,14 @@ def test_an_approval_of_other_changes_that_is_given_is_told_once(text: str, code
     assert (many.out + many.err).count(UNUSED) == 1
 
 
-def test_an_approval_that_is_given_again_once_all_is_done_is_not_told(many: Bench) -> None:
+def test_an_approval_that_is_given_again_once_all_is_done_is_not_told(many: Desk) -> None:
     many.plan(m=GONE)
     for _ in range(2):
         assert many("apply", "plan.json", "--approve", many.word()) == 0
         assert "is for nothing" not in many.out + many.err
 
 
-def test_an_undo_tells_it_too(many: Bench) -> None:
+def test_an_undo_tells_it_too(many: Desk) -> None:
     assert many("apply", "m.yaml", "--auto-approve", m="tags: [vip, promo, new]\n") == 0
     assert many("undo", "last", "-o", "undo.json", "--approve", OTHER) == 0
     assert many.out.count(UNUSED) == 1
@@ -405,7 +405,7 @@ def test_an_undo_tells_it_too(many: Bench) -> None:
     assert many.err.count(UNUSED) == 1
 
 
-def test_an_approval_of_other_changes_that_is_committed_says_nothing(many: Bench) -> None:
+def test_an_approval_of_other_changes_that_is_committed_says_nothing(many: Desk) -> None:
     assert many.plan(m=GONE + _approval("0123456789ab:600", 600, "2026-01-01")) == 3
     assert "Inara" not in many.out
     assert "is for nothing" not in many.out

@@ -7,26 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.gates.conftest import Bench
+from tests.desk.desk import Desk
 
 BASE = "tags: [vip]\ncontacts: [{external_id: '25', name: Wash}]\n"
 
 
-def origins(bench: Bench, *more: str, base: str = "main", paths: tuple[str, ...] = ("m.yaml",)) -> dict[str, str]:
-    assert bench("plan", *paths, "--base", base, "--report", "json=plan.json", *more) in (0, 3), bench.err
-    return {" ".join(filter(None, (c["action"], c["address"], c["target"]))): c["origin"] for c in bench.saved()["changes"]}
+def origins(desk: Desk, *more: str, base: str = "main", paths: tuple[str, ...] = ("m.yaml",)) -> dict[str, str]:
+    assert desk("plan", *paths, "--base", base, "--report", "json=plan.json", *more) in (0, 3), desk.err
+    return {" ".join(filter(None, (c["action"], c["address"], c["target"]))): c["origin"] for c in desk.saved()["changes"]}
 
 
 @pytest.fixture
-def repository(bench: Bench) -> Bench:
+def repository(desk: Desk) -> Desk:
     """main holds BASE, and so does the workspace; HEAD is a branch."""
-    bench.seed(tags=["vip"], contacts=[{"external_id": "25", "name": "Wash"}])
-    bench.commit(m=BASE)
-    bench.git("switch", "--quiet", "--create", "change")
-    return bench
+    desk.seed(tags=["vip"], contacts=[{"external_id": "25", "name": "Wash"}])
+    desk.commit(m=BASE)
+    desk.git("switch", "--quiet", "--create", "change")
+    return desk
 
 
-def test_what_this_change_wrote_is_explained(repository: Bench) -> None:
+def test_what_this_change_wrote_is_explained(repository: Desk) -> None:
     text = "tags: [vip, {name: new}]\ncontacts: [{external_id: '25', name: Hoban, tags: [vip]}, {external_id: '26', missing: create}]\n"
     repository.commit(m=text)
     assert origins(repository) == {
@@ -38,12 +38,12 @@ def test_what_this_change_wrote_is_explained(repository: Bench) -> None:
     assert "explained" in (repository.folder / "plan.json").read_text(encoding="utf-8")
 
 
-def test_what_is_not_committed_yet_counts_as_written(repository: Bench) -> None:
+def test_what_is_not_committed_yet_counts_as_written(repository: Desk) -> None:
     repository.write("m.yaml", BASE + "companies: [{company_id: '6'}]\n")
     assert origins(repository) == {"create company/6": "explained"}
 
 
-def test_what_was_declared_before_and_never_applied_is_earlier(repository: Bench) -> None:
+def test_what_was_declared_before_and_never_applied_is_earlier(repository: Desk) -> None:
     repository.git("switch", "--quiet", "main")
     repository.commit(m=BASE + "companies: [{company_id: '6', name: Blue Sun}]\n")
     repository.git("switch", "--quiet", "--force-create", "change")
@@ -51,7 +51,7 @@ def test_what_was_declared_before_and_never_applied_is_earlier(repository: Bench
     assert origins(repository) == {"create company/6": "earlier", "create company/7": "explained"}
 
 
-def test_what_nothing_written_says_is_unexplained_and_can_be_refused(repository: Bench) -> None:
+def test_what_nothing_written_says_is_unexplained_and_can_be_refused(repository: Desk) -> None:
     exact = "policy: {links: exact}\ntags: [vip, theirs]\ncontacts: [{external_id: '25', name: Wash, tags: [vip]}]\n"
     repository.git("switch", "--quiet", "main")
     repository.commit(m=exact)
@@ -68,7 +68,7 @@ def test_what_nothing_written_says_is_unexplained_and_can_be_refused(repository:
     assert "unexplained" in repository.out
 
 
-def test_a_policy_that_is_new_explains_what_it_does(repository: Bench) -> None:
+def test_a_policy_that_is_new_explains_what_it_does(repository: Desk) -> None:
     repository.seed(tags=["theirs"], contacts=[{"external_id": "25", "tags": ["vip", "theirs"]}])
     text = "tags: [vip, theirs]\ncontacts: [{external_id: '25', tags: [vip]}]\n"
     repository.git("switch", "--quiet", "main")
@@ -78,7 +78,7 @@ def test_a_policy_that_is_new_explains_what_it_does(repository: Bench) -> None:
     assert origins(repository) == {"detach contact/25 tag/theirs": "explained"}
 
 
-def test_it_is_the_merge_base_that_counts(repository: Bench) -> None:
+def test_it_is_the_merge_base_that_counts(repository: Desk) -> None:
     """What came onto the main branch after the branch left it is no change of the branch."""
     repository.commit(m=BASE + "companies: [{company_id: '6'}]\n")
     repository.git("switch", "--quiet", "main")
@@ -88,7 +88,7 @@ def test_it_is_the_merge_base_that_counts(repository: Bench) -> None:
 
 
 @pytest.mark.parametrize("path", ["conf", "./conf", "conf/", "conf/../conf", "ABSOLUTE", ".hidden/conf", "conf/x.YAML", "../here/conf"])
-def test_the_paths_mean_there_what_they_mean_here(path: str, repository: Bench) -> None:
+def test_the_paths_mean_there_what_they_mean_here(path: str, repository: Desk) -> None:
     """A base that is read as empty would explain everything."""
     folder = ".hidden/conf" if "hidden" in path else "conf"
     text = BASE + "companies: [{company_id: '6'}]\n"
@@ -101,7 +101,7 @@ def test_the_paths_mean_there_what_they_mean_here(path: str, repository: Bench) 
     assert origins(repository, paths=(given,)) == {"create company/6": "earlier"}
 
 
-def test_a_folder_below_the_top_of_the_repository(repository: Bench) -> None:
+def test_a_folder_below_the_top_of_the_repository(repository: Desk) -> None:
     repository.git("switch", "--quiet", "main")
     repository.write("below/conf/m.yaml", BASE + "companies: [{company_id: '6'}]\n")
     repository.commit()
@@ -114,7 +114,7 @@ def test_a_folder_below_the_top_of_the_repository(repository: Bench) -> None:
     assert '"origin": "earlier"' in repository.out
 
 
-def test_links_are_followed_there_as_here(repository: Bench) -> None:
+def test_links_are_followed_there_as_here(repository: Desk) -> None:
     repository.git("switch", "--quiet", "main")
     repository.write("shared/real.yaml", BASE + "companies: [{company_id: '6'}]\n")
     (repository.folder / "conf").mkdir()
@@ -127,12 +127,12 @@ def test_links_are_followed_there_as_here(repository: Bench) -> None:
     assert origins(repository, paths=("conf",)) == {"create company/6": "earlier", "create company/7": "earlier"}
 
 
-def test_a_manifest_that_is_new_is_explained(repository: Bench) -> None:
+def test_a_manifest_that_is_new_is_explained(repository: Desk) -> None:
     repository.commit(other="companies: [{company_id: '6'}]\n")
     assert origins(repository, paths=("other.yaml",)) == {"create company/6": "explained"}
 
 
-def test_a_base_that_is_broken_is_told_with_its_place(repository: Bench) -> None:
+def test_a_base_that_is_broken_is_told_with_its_place(repository: Desk) -> None:
     repository.git("switch", "--quiet", "main")
     repository.commit(m="tags: [vip\n")
     repository.git("switch", "--quiet", "--force-create", "change")
@@ -141,7 +141,7 @@ def test_a_base_that_is_broken_is_told_with_its_place(repository: Bench) -> None
     assert "main:m.yaml:" in repository.err
 
 
-def test_a_shallow_clone_says_what_to_fetch_and_works_afterwards(repository: Bench, tmp_path: Path) -> None:
+def test_a_shallow_clone_says_what_to_fetch_and_works_afterwards(repository: Desk, tmp_path: Path) -> None:
     repository.commit(m=BASE + "companies: [{company_id: '6'}]\n")
     repository.git("switch", "--quiet", "main")
     for number in range(3):
@@ -160,7 +160,7 @@ def test_a_shallow_clone_says_what_to_fetch_and_works_afterwards(repository: Ben
     assert repository.writes == []
 
 
-def test_git_that_cannot_be_used_says_why(repository: Bench, tmp_path: Path) -> None:
+def test_git_that_cannot_be_used_says_why(repository: Desk, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "m.yaml").write_text(BASE, encoding="utf-8")
@@ -176,20 +176,20 @@ def test_git_that_cannot_be_used_says_why(repository: Bench, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("ref", ["--upload-pack=x", "-h", "main; rm -rf x", "$(touch x)", "main:m.yaml", "", "@{nonsense}"])
-def test_a_reference_that_is_none_is_a_sentence(ref: str, repository: Bench) -> None:
+def test_a_reference_that_is_none_is_a_sentence(ref: str, repository: Desk) -> None:
     assert repository("plan", "m.yaml", f"--base={ref}") in (0, 1, 64)
     assert len(repository.err.strip().splitlines()) <= 1
     assert not Path("x").exists()
 
 
-def test_a_policy_that_moved_is_told_first(repository: Bench) -> None:
+def test_a_policy_that_moved_is_told_first(repository: Desk) -> None:
     repository.commit(m="policy: {limits: {deletes: 50}}\n" + BASE)
     origins(repository)
     first = repository.saved()["notes"][0]
     assert (first["topic"], first["message"]) == ("policy", "changed since the base: limits.deletes: 10 -> 50")
 
 
-def test_a_policy_file_that_holds_for_both_is_no_policy_that_moved(repository: Bench) -> None:
+def test_a_policy_file_that_holds_for_both_is_no_policy_that_moved(repository: Desk) -> None:
     repository.write("p.yaml", "policy: {links: declared, limits: {deletes: 5}}\n")
     origins(repository, "--policy", "p.yaml")
     assert [note for note in repository.saved()["notes"] if note["topic"] == "policy"] == []
@@ -199,12 +199,12 @@ def test_a_policy_file_that_holds_for_both_is_no_policy_that_moved(repository: B
     assert (first["topic"], first["message"]) == ("policy", "changed since the base: limits.deletes: 5 -> 2")
 
 
-def test_a_target_that_is_nothing_declared_is_said(repository: Bench) -> None:
+def test_a_target_that_is_nothing_declared_is_said(repository: Desk) -> None:
     repository("plan", "m.yaml", "--target", "tag/vipp", "--report", "json=plan.json")
     assert [n["message"] for n in repository.saved()["notes"] if n["topic"] == "excluded"] == ["nothing declared matches --target tag/vipp"]
 
 
-def test_what_left_the_manifest_is_pruned_by_this_change_or_by_an_earlier_one(repository: Bench) -> None:
+def test_what_left_the_manifest_is_pruned_by_this_change_or_by_an_earlier_one(repository: Desk) -> None:
     text = "policy: {prune: {tags: owned}}\ntags: [vip, old]\ncontacts: [{external_id: '25', tags: [vip, old]}]\n"
     repository.git("switch", "--quiet", "main")
     repository.commit(m=text)

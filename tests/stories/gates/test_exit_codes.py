@@ -13,7 +13,7 @@ import pytest
 from reconciler.cli import VERBS
 from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.homes.home import Waiting
-from tests.stories.gates.conftest import Bench
+from tests.desk.desk import Desk
 
 SEED = {
     "tags": ["vip", "old"],
@@ -28,7 +28,7 @@ OTHER = "workspace: {app_id: other}\n" + CHANGED
 PROTECTED = "policy: {links: exact}\ntags: [vip]\ncontacts: [{external_id: '25', state: archived, protect: true}]\n"
 DETACHED = "policy: {links: exact}\ntags: [vip, {name: old}]\ncontacts: [{external_id: '25', tags: []}]\n"
 
-Before = Callable[[Bench], object]
+Before = Callable[[Desk], object]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Row:
     verb: str
     code: int
     m: str = SAME
-    before: Before = lambda bench: None
+    before: Before = lambda desk: None
     writes: int = 0
     files: frozenset[str] = frozenset()
     says: str = ""
@@ -51,77 +51,77 @@ class Row:
 
 def planned(text: str, *more: str) -> Before:
     """A plan was saved, and nothing else happened since."""
-    return lambda bench: bench.plan(*more, m=text)
+    return lambda desk: desk.plan(*more, m=text)
 
 
 def then(*steps: Before) -> Before:
-    return lambda bench: [step(bench) for step in steps]
+    return lambda desk: [step(desk) for step in steps]
 
 
-def edit(bench: Bench) -> None:
-    found = bench.saved()
-    bench.write("plan.json", json.dumps({**found, "changes": found["changes"][:-1]}))
+def edit(desk: Desk) -> None:
+    found = desk.saved()
+    desk.write("plan.json", json.dumps({**found, "changes": found["changes"][:-1]}))
 
 
-def approved(bench: Bench) -> None:
-    bench.plan(m=GONE)
-    bench.write("policy.yaml", "policy: {limits: {deletes: 0}}\n")
-    committed(bench, "2100-01-01")
+def approved(desk: Desk) -> None:
+    desk.plan(m=GONE)
+    desk.write("policy.yaml", "policy: {limits: {deletes: 0}}\n")
+    committed(desk, "2100-01-01")
 
 
-def committed(bench: Bench, expires: str) -> None:
-    digest, _, people = bench.word().partition(":")
+def committed(desk: Desk, expires: str) -> None:
+    digest, _, people = desk.word().partition(":")
     entry = f'{{hash: "{digest}", people: {people}, reason: It ended, by: Inara Serra, expires: {expires}}}'
-    bench.write("m.yaml", GONE + f"approvals:\n  - {entry}\n")
+    desk.write("m.yaml", GONE + f"approvals:\n  - {entry}\n")
 
 
 def variable(name: str, value: str) -> Before:
-    return lambda bench: bench.patch.setenv(name, value)
+    return lambda desk: desk.patch.setenv(name, value)
 
 
 def lives(**what: object) -> Before:
-    return lambda bench: bench.seed(**what)
+    return lambda desk: desk.seed(**what)
 
 
 def fails(method: str, path: str, **how: object) -> Before:
-    return lambda bench: bench.box.faults.add(method, path, times=None, **how)
+    return lambda desk: desk.box.faults.add(method, path, times=None, **how)
 
 
 def file(name: str, text: str) -> Before:
-    return lambda bench: bench.write(name, text)
+    return lambda desk: desk.write(name, text)
 
 
-def applied(bench: Bench) -> None:
-    assert bench("apply", "plan.json") == 0
+def applied(desk: Desk) -> None:
+    assert desk("apply", "plan.json") == 0
 
 
-def held(bench: Bench) -> None:
+def held(desk: Desk) -> None:
     """Another run holds the lock, until this process ends."""
     waiting = Waiting(0, time.sleep, time.monotonic, time.time)
-    bench.held = FileHome(bench.folder / HELD).lock("sandbox1", "zoe on a desk", waiting)
+    desk.held = FileHome(desk.folder / HELD).lock("sandbox1", "zoe on a desk", waiting)
 
 
-def applies(bench: Bench) -> None:
+def applies(desk: Desk) -> None:
     """The manifest was applied."""
-    assert bench("apply", "m.yaml", "--auto-approve") == 0
-    bench.written()
+    assert desk("apply", "m.yaml", "--auto-approve") == 0
+    desk.written()
 
 
-def applies_first(bench: Bench) -> None:
+def applies_first(desk: Desk) -> None:
     """An earlier state of the manifest was applied."""
-    merged = (bench.folder / "m.yaml").read_text()
-    bench.write("m.yaml", CHANGED)
-    applies(bench)
-    bench.write("m.yaml", merged + "# merged")
-    bench.seed(contacts=[{"external_id": "25", "name": "Hoban"}])
+    merged = (desk.folder / "m.yaml").read_text()
+    desk.write("m.yaml", CHANGED)
+    applies(desk)
+    desk.write("m.yaml", merged + "# merged")
+    desk.seed(contacts=[{"external_id": "25", "name": "Hoban"}])
 
 
-def applies_first_of_all(bench: Bench) -> None:
+def applies_first_of_all(desk: Desk) -> None:
     """What was merged first was applied, and nothing moved."""
-    merged = (bench.folder / "m.yaml").read_text()
-    bench.write("m.yaml", CHANGED)
-    applies(bench)
-    bench.write("m.yaml", merged + "# merged")
+    merged = (desk.folder / "m.yaml").read_text()
+    desk.write("m.yaml", CHANGED)
+    applies(desk)
+    desk.write("m.yaml", merged + "# merged")
 
 
 HELD = ".reconciler"
@@ -262,7 +262,7 @@ ROWS = (
     Row("live", "adopt tag/vip", 0, files=MEMORY),
     Row("not live", "adopt tag/vip tag/nope", 1, says="tag/nope"),
     Row("no ledger", "adopt tag/vip --ledger none", 64),
-    Row("recorded", "forget tag/vip", 0, before=lambda bench: bench("adopt", "tag/vip")),
+    Row("recorded", "forget tag/vip", 0, before=lambda desk: desk("adopt", "tag/vip")),
     Row("nothing recorded", "forget tag/vip", 1, says="no ledger"),
     Row("no such kind", "forget foo/bar", 64),
     Row("no ledger", "history", 0, says="no ledger"),
@@ -299,21 +299,21 @@ ROWS = (
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
-def test_it_ends_with_its_code_and_leaves_what_it_says(row: Row, bench: Bench) -> None:
-    bench.seed(**SEED)
-    bench.write("m.yaml", row.m)
-    row.before(bench)
-    bench.box.forget_requests()
-    before = bench.files()
-    code = bench(*row.verb.split())
-    assert code == row.code, bench.err
-    assert len(bench.writes) == row.writes, bench.writes
+def test_it_ends_with_its_code_and_leaves_what_it_says(row: Row, desk: Desk) -> None:
+    desk.seed(**SEED)
+    desk.write("m.yaml", row.m)
+    row.before(desk)
+    desk.box.forget_requests()
+    before = desk.files()
+    code = desk(*row.verb.split())
+    assert code == row.code, desk.err
+    assert len(desk.writes) == row.writes, desk.writes
     beside = ("-wal", "-shm", ".lock", "/last")
-    left = {name for name in bench.files() - before if not name.endswith(beside) and not name.startswith(".reconciler/images")}
+    left = {name for name in desk.files() - before if not name.endswith(beside) and not name.startswith(".reconciler/images")}
     assert left == row.files
-    assert row.says in bench.err
-    assert code in (0, 2) or "Traceback" not in bench.err
-    assert code in (0, 2, 3) or bench.out == "" or row.verb.startswith(("apply", "api"))
+    assert row.says in desk.err
+    assert code in (0, 2) or "Traceback" not in desk.err
+    assert code in (0, 2, 3) or desk.out == "" or row.verb.startswith(("apply", "api"))
 
 
 def test_every_verb_has_its_rows() -> None:
@@ -323,15 +323,15 @@ def test_every_verb_has_its_rows() -> None:
     assert {0, 1, 2, 3, 4, 5, 6, 64, 65} == {row.code for row in ROWS}
 
 
-def test_what_is_refused_is_told_all_at_once(bench: Bench) -> None:
-    bench.seed(**SEED)
+def test_what_is_refused_is_told_all_at_once(desk: Desk) -> None:
+    desk.seed(**SEED)
     text = "policy: {missing_contacts: error, limits: {deletes: 0, creates: 0}}\ntags: [new, {name: old, state: absent}]\n"
-    assert bench("apply", "m.yaml", "--auto-approve", m=text + "contacts: [{external_id: a}, {external_id: b}]\n") == 3
-    assert len([line for line in bench.err.splitlines() if "refused: " in line]) == 4
-    assert bench.writes == []
+    assert desk("apply", "m.yaml", "--auto-approve", m=text + "contacts: [{external_id: a}, {external_id: b}]\n") == 3
+    assert len([line for line in desk.err.splitlines() if "refused: " in line]) == 4
+    assert desk.writes == []
 
 
-def test_a_plan_never_makes_the_folder_of_the_memory(bench: Bench) -> None:
-    bench.seed(**SEED)
-    assert bench.plan(m=CHANGED) == 2
+def test_a_plan_never_makes_the_folder_of_the_memory(desk: Desk) -> None:
+    desk.seed(**SEED)
+    assert desk.plan(m=CHANGED) == 2
     assert not Path(HELD).exists()

@@ -23,8 +23,8 @@ from reconciler.cli.running import run
 from reconciler.ledger.ledger import Ledger
 from reconciler.sandbox.app import Sandbox
 from reconciler.sandbox.server import serve
+from tests.desk.desk import Desk
 from tests.desk.soak import times
-from tests.stories.gates.conftest import Bench
 
 Person = dict[str, str]
 LIVE = {"tags": ["vip"], "contacts": [{"external_id": "25", "name": "Hoban Washburn", "phone": "+15550001"}]}
@@ -38,64 +38,64 @@ def told(text: str) -> list[str]:
 
 
 # ---- when somebody asks
-def test_values_are_masked_unless_they_are_asked_for(bench: Bench) -> None:
-    bench.seed(**LIVE)
+def test_values_are_masked_unless_they_are_asked_for(desk: Desk) -> None:
+    desk.seed(**LIVE)
     reports = [f"--report={form}={form}.out" for form in ("text", "json", "markdown", "html")]
-    assert bench.plan(*reports, m=MANIFEST) == 2
-    texts = [bench.out, *(Path(f"{form}.out").read_text(encoding="utf-8") for form in ("text", "json", "markdown", "html"))]
+    assert desk.plan(*reports, m=MANIFEST) == 2
+    texts = [desk.out, *(Path(f"{form}.out").read_text(encoding="utf-8") for form in ("text", "json", "markdown", "html"))]
     assert [told(text) for text in texts] == [[]] * 5
-    assert bench.plan(*reports, "--show-personal") == 2
-    texts = [bench.out, *(Path(f"{form}.out").read_text(encoding="utf-8") for form in ("text", "json", "markdown", "html"))]
+    assert desk.plan(*reports, "--show-personal") == 2
+    texts = [desk.out, *(Path(f"{form}.out").read_text(encoding="utf-8") for form in ("text", "json", "markdown", "html"))]
     assert [told(text) for text in texts] == [list(VALUES)] * 5
     assert {Path(f"{form}.out").stat().st_mode & 0o777 for form in ("text", "json", "markdown", "html")} == {0o600}
     assert told(Path("plan.json").read_text(encoding="utf-8")) == [], "the saved plan holds none, whatever is shown"
 
 
 @pytest.mark.parametrize("value", ["true", "1", "yes", "woodpecker"])
-def test_a_pipeline_must_ask_twice(value: str, bench: Bench) -> None:
-    bench.seed(**LIVE)
-    bench.patch.setenv("CI", value)
-    assert bench.plan("--show-personal", m=MANIFEST) == 64
-    assert "--show-personal=ci" in bench.err
-    assert bench.box.requests == []
-    assert bench.plan("--show-personal=ci") == 2
-    assert told(bench.out) == list(VALUES)
+def test_a_pipeline_must_ask_twice(value: str, desk: Desk) -> None:
+    desk.seed(**LIVE)
+    desk.patch.setenv("CI", value)
+    assert desk.plan("--show-personal", m=MANIFEST) == 64
+    assert "--show-personal=ci" in desk.err
+    assert desk.box.requests == []
+    assert desk.plan("--show-personal=ci") == 2
+    assert told(desk.out) == list(VALUES)
 
 
 @pytest.mark.parametrize("value", ["", "false", "0", "False"])
-def test_what_is_no_pipeline_need_not(value: str, bench: Bench) -> None:
-    bench.patch.setenv("CI", value)
-    assert bench.plan("--show-personal", m="tags: []\n") == 0
+def test_what_is_no_pipeline_need_not(value: str, desk: Desk) -> None:
+    desk.patch.setenv("CI", value)
+    assert desk.plan("--show-personal", m="tags: []\n") == 0
 
 
-def test_a_plan_with_its_values_is_confidential_and_needs_no_manifest(bench: Bench) -> None:
-    bench.seed(**LIVE)
-    assert bench.plan("--embed-values", m=MANIFEST) == 2
-    assert next(iter(bench.saved().items())) == ("confidential", True)
+def test_a_plan_with_its_values_is_confidential_and_needs_no_manifest(desk: Desk) -> None:
+    desk.seed(**LIVE)
+    assert desk.plan("--embed-values", m=MANIFEST) == 2
+    assert next(iter(desk.saved().items())) == ("confidential", True)
     assert Path("plan.json").read_text(encoding="utf-8").lstrip("{\n ").startswith('"confidential": true')
     assert Path("plan.json").stat().st_mode & 0o777 == 0o600
-    assert told(bench.out) == []
+    assert told(desk.out) == []
     Path("m.yaml").unlink()
-    assert bench("show", "plan.json") == 0
-    assert told(bench.out) == []
-    assert bench("apply", "plan.json") == 0
-    assert len(bench.written()) == 2
-    assert bench("apply", "plan.json") == 0
-    assert bench.written() == []
+    assert desk("show", "plan.json") == 0
+    assert told(desk.out) == []
+    assert desk("apply", "plan.json") == 0
+    assert len(desk.written()) == 2
+    assert desk("apply", "plan.json") == 0
+    assert desk.written() == []
 
 
-def test_a_plan_with_its_values_is_held_to_the_same_rules(bench: Bench) -> None:
-    bench.seed(**LIVE)
-    bench.write("base.yaml", "policy: {limits: {attaches: 0}}\n")
-    assert bench.plan("--embed-values", "--policy", "base.yaml", m=MANIFEST) == 3
-    assert bench("apply", "plan.json", "--policy", "base.yaml") == 3
-    found = bench.saved()
+def test_a_plan_with_its_values_is_held_to_the_same_rules(desk: Desk) -> None:
+    desk.seed(**LIVE)
+    desk.write("base.yaml", "policy: {limits: {attaches: 0}}\n")
+    assert desk.plan("--embed-values", "--policy", "base.yaml", m=MANIFEST) == 3
+    assert desk("apply", "plan.json", "--policy", "base.yaml") == 3
+    found = desk.saved()
     found["files"]["m.yaml"] = found["files"]["m.yaml"].replace("Zoe", "Mal")
-    bench.write("edited.json", json.dumps(found))
-    assert bench("apply", "edited.json") == 65
-    bench.patch.setenv("CI", "true")
-    assert bench.plan("--embed-values") == 64
-    assert bench.writes == []
+    desk.write("edited.json", json.dumps(found))
+    assert desk("apply", "edited.json") == 65
+    desk.patch.setenv("CI", "true")
+    assert desk.plan("--embed-values") == 64
+    assert desk.writes == []
 
 
 # ---- when nobody does
@@ -239,12 +239,12 @@ def processes(stop: threading.Event, seen: set[str]) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="there is no /proc")
-def test_the_process_list_shows_no_value_and_no_token(bench: Bench) -> None:
-    bench.seed(**LIVE)
-    bench.commit(m=MANIFEST)
+def test_the_process_list_shows_no_value_and_no_token(desk: Desk) -> None:
+    desk.seed(**LIVE)
+    desk.commit(m=MANIFEST)
     command = [sys.executable, "-c", "from reconciler.cli import main; main()"]
     token = "dG9rOnNlY3JldC1wYXJ0"
-    bench.box.tokens[token] = frozenset()
+    desk.box.tokens[token] = frozenset()
     env = {**os.environ, "INTERCOM_ACCESS_TOKEN": token}
     stop, seen = threading.Event(), set[str]()
     watcher = threading.Thread(target=processes, args=(stop, seen))

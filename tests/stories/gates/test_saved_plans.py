@@ -26,8 +26,8 @@ from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.plan import propose
 from reconciler.workflow.planfile import planned_manifest, read_plan
 from tests.conftest import MakeRoute
+from tests.desk.desk import Desk
 from tests.desk.route import Route, changes
-from tests.stories.gates.conftest import Bench
 
 SEED = {
     "tags": ["vip", "Beta", "promo"],
@@ -183,15 +183,15 @@ def test_what_is_left_of_it_is_not_applied_without_the_approval(route: MakeRoute
 
 
 @pytest.mark.parametrize("number", [5, 26])
-def test_unclaimed_fields_of_everybody_may_move_before_it_is_applied(number: int, bench: Bench) -> None:
+def test_unclaimed_fields_of_everybody_may_move_before_it_is_applied(number: int, desk: Desk) -> None:
     people = [{"external_id": f"p{n:02}", "name": "Old", "tags": ["promo"]} for n in range(number)]
-    bench.seed(tags=["vip", "promo"], contacts=people)
+    desk.seed(tags=["vip", "promo"], contacts=people)
     entries = [{"external_id": f"p{n:02}", "name": "New", "tags": ["vip", {"tag": "promo", "state": "absent"}]} for n in range(number)]
-    assert bench.plan(m={"tags": ["vip", "promo"], "contacts": entries}) == 2
-    bench.seed(tags=["theirs"], contacts=[{**one, "name": "Old", "phone": "+15550001", "tags": ["theirs"]} for one in people])
-    assert bench("apply", "plan.json") == 0
-    assert len([write for write in bench.writes if write.startswith("PUT /contacts/")]) == number
-    assert {person["phone"] for person in bench.box.ws.store.table("contact").in_order()} == {"+15550001"}
+    assert desk.plan(m={"tags": ["vip", "promo"], "contacts": entries}) == 2
+    desk.seed(tags=["theirs"], contacts=[{**one, "name": "Old", "phone": "+15550001", "tags": ["theirs"]} for one in people])
+    assert desk("apply", "plan.json") == 0
+    assert len([write for write in desk.writes if write.startswith("PUT /contacts/")]) == number
+    assert {person["phone"] for person in desk.box.ws.store.table("contact").in_order()} == {"+15550001"}
 
 
 def leaves(found: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -211,21 +211,21 @@ def edited(found: Any, path: tuple[Any, ...]) -> Any:
     return copy
 
 
-def test_an_edit_anywhere_is_refused(bench: Bench) -> None:
-    bench.seed(**SEED)
-    bench.plan(m=MANIFEST)
-    found = bench.saved()
+def test_an_edit_anywhere_is_refused(desk: Desk) -> None:
+    desk.seed(**SEED)
+    desk.plan(m=MANIFEST)
+    found = desk.saved()
     paths = [path for path in leaves(found) if path != ("applicable",)]
     assert len(paths) > 100
     for path in paths:
-        bench.write("edited.json", json.dumps(edited(found, path)))
+        desk.write("edited.json", json.dumps(edited(found, path)))
         with pytest.raises(Invalid):
-            read_plan(bench.folder / "edited.json")
+            read_plan(desk.folder / "edited.json")
     without = {key: value for key, value in found.items() if key not in ("applicable", "seal")}
     for text in (json.dumps(without), json.dumps({**found, "applicable": False}), json.dumps(found)[:-10], "[]", "null", "", "{"):
-        bench.write("edited.json", text)
-        assert bench("apply", "edited.json") == 65, text
-    assert bench.writes == []
+        desk.write("edited.json", text)
+        assert desk("apply", "edited.json") == 65, text
+    assert desk.writes == []
 
 
 def without_digests(found: dict[str, Any]) -> None:
@@ -270,20 +270,20 @@ ODD: tuple[Callable[[dict[str, Any]], object], ...] = (
 
 
 @pytest.mark.parametrize("edit", ODD)
-def test_a_plan_that_was_sealed_anew_without_what_it_needs_is_no_plan(edit: Callable[[dict[str, Any]], object], bench: Bench) -> None:
+def test_a_plan_that_was_sealed_anew_without_what_it_needs_is_no_plan(edit: Callable[[dict[str, Any]], object], desk: Desk) -> None:
     """Somebody else's program may write one, seal and all: it is refused in a sentence, never an internal error."""
-    bench.seed(companies=[{"company_id": "6", "name": "Red"}])
-    assert bench.plan(m="companies: [{company_id: '6', name: Blue}]\n") == 2
-    found = bench.saved()
+    desk.seed(companies=[{"company_id": "6", "name": "Red"}])
+    assert desk.plan(m="companies: [{company_id: '6', name: Blue}]\n") == 2
+    found = desk.saved()
     edit(found)
-    bench.write("odd.json", json.dumps({**found, "seal": seal(found)}))
-    assert bench("apply", "odd.json") == 65
-    assert "internal error" not in bench.err
-    assert bench.writes == []
+    desk.write("odd.json", json.dumps({**found, "seal": seal(found)}))
+    assert desk("apply", "odd.json") == 65
+    assert "internal error" not in desk.err
+    assert desk.writes == []
 
 
-def test_another_layout_of_the_same_plan_is_the_same_plan(bench: Bench) -> None:
-    bench.seed(tags=["vip"])
-    bench.plan(m="tags: [vip, new]\n")
-    bench.write("plan.json", json.dumps(bench.saved(), separators=(",", ":"), sort_keys=True))
-    assert bench("apply", "plan.json") == 0
+def test_another_layout_of_the_same_plan_is_the_same_plan(desk: Desk) -> None:
+    desk.seed(tags=["vip"])
+    desk.plan(m="tags: [vip, new]\n")
+    desk.write("plan.json", json.dumps(desk.saved(), separators=(",", ":"), sort_keys=True))
+    assert desk("apply", "plan.json") == 0

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.desk.desk import Desk
 from tests.desk.forkserver import programs
-from tests.stories.gates.conftest import Bench
 
 BIN = Path(sys.executable).parent
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
@@ -31,10 +31,10 @@ def shell(command: str, *, real: bool = True, **how: object) -> subprocess.Compl
 
 
 @pytest.fixture
-def here(bench: Bench) -> Bench:
-    bench.seed(tags=["vip", "old"])
-    bench.write("m.yaml", MANIFEST)
-    return bench
+def here(desk: Desk) -> Desk:
+    desk.seed(tags=["vip", "old"])
+    desk.write("m.yaml", MANIFEST)
+    return desk
 
 
 CLOSED = (
@@ -51,7 +51,7 @@ CLOSED = (
 
 
 @pytest.mark.parametrize(("command", "code"), CLOSED, ids=[command for command, _ in CLOSED])
-def test_a_stream_that_is_closed_changes_no_exit_code(command: str, code: int, here: Bench) -> None:
+def test_a_stream_that_is_closed_changes_no_exit_code(command: str, code: int, here: Desk) -> None:
     done = shell(command)
     assert done.returncode == code, done.stderr
     assert "internal error" not in done.stderr
@@ -83,7 +83,7 @@ NO_SPACE = (
 
 @FULL
 @pytest.mark.parametrize("command", NO_SPACE)
-def test_a_full_disk_is_a_sentence_and_one(command: str, here: Bench) -> None:
+def test_a_full_disk_is_a_sentence_and_one(command: str, here: Desk) -> None:
     done = shell(f"reconciler {command}", real=False)
     assert done.returncode == 1
     assert "No space left on device" in sentence(done.stderr)
@@ -92,7 +92,7 @@ def test_a_full_disk_is_a_sentence_and_one(command: str, here: Bench) -> None:
 
 
 @FULL
-def test_events_that_cannot_be_written_end_no_apply(here: Bench) -> None:
+def test_events_that_cannot_be_written_end_no_apply(here: Desk) -> None:
     here.plan()
     assert here("apply", "plan.json", "--events", "/dev/full") == 1
     assert here.err.endswith("error: the events could not be written: No space left on device\n")
@@ -100,14 +100,14 @@ def test_events_that_cannot_be_written_end_no_apply(here: Bench) -> None:
 
 
 @FULL
-def test_the_code_of_the_work_is_graver_than_that_of_its_events(here: Bench) -> None:
+def test_the_code_of_the_work_is_graver_than_that_of_its_events(here: Desk) -> None:
     here.box.faults.add("POST", "^/tags$", status=422, message="no", times=None)
     here.plan()
     assert here("apply", "plan.json", "--events", "/dev/full") == 5
 
 
 @pytest.mark.parametrize("option", ["-o plan.json", "--report html=plan.html", "--report json=plan.json", "--report text=plan.txt"])
-def test_a_disk_that_becomes_full_leaves_no_half_a_file(option: str, here: Bench) -> None:
+def test_a_disk_that_becomes_full_leaves_no_half_a_file(option: str, here: Desk) -> None:
     """No file may grow beyond some bytes: what a full disk does, without filling one."""
     name = option.replace("=", " ").split()[-1]
     here.write(name, "what was there")
@@ -120,7 +120,7 @@ def test_a_disk_that_becomes_full_leaves_no_half_a_file(option: str, here: Bench
     assert here.files() == before
 
 
-def test_what_is_a_link_stays_one(here: Bench) -> None:
+def test_what_is_a_link_stays_one(here: Desk) -> None:
     here.write("real/plan.json", "")
     os.symlink("real/plan.json", "plan.json")
     assert here.plan() == 2
@@ -128,7 +128,7 @@ def test_what_is_a_link_stays_one(here: Bench) -> None:
     assert json.loads(Path("real/plan.json").read_bytes())["applicable"] is True
 
 
-def test_standard_output_can_be_named(here: Bench) -> None:
+def test_standard_output_can_be_named(here: Desk) -> None:
     done = shell("reconciler plan m.yaml --report json=/dev/stdout > all.txt")
     assert done.returncode == 0, done.stderr
     assert '"format_version"' in (here.folder / "all.txt").read_text(encoding="utf-8")
@@ -138,7 +138,7 @@ def test_standard_output_can_be_named(here: Bench) -> None:
 
 
 @pytest.fixture
-def read_only(here: Bench) -> Iterator[Path]:
+def read_only(here: Desk) -> Iterator[Path]:
     """A folder that others may read, with a manifest and a saved plan in it."""
     assert here.plan() == 2
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
@@ -173,7 +173,7 @@ UNWRITABLE = (
 
 
 @pytest.mark.parametrize(("command", "code", "said", "writes"), UNWRITABLE, ids=[row[0] for row in UNWRITABLE])
-def test_a_folder_that_cannot_be_written(command: str, code: int, said: str, writes: int, read_only: Path, here: Bench) -> None:
+def test_a_folder_that_cannot_be_written(command: str, code: int, said: str, writes: int, read_only: Path, here: Desk) -> None:
     if not taken():
         pytest.skip("root may write everywhere")
     done = shell(f"{PLAIN} {command}", cwd=read_only)

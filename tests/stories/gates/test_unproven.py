@@ -11,52 +11,52 @@ from reconciler.manifest.read import read_manifest
 from reconciler.workflow.apply import prepare
 from reconciler.workflow.planfile import planned_manifest
 from tests.conftest import MakeRoute
-from tests.stories.gates.conftest import Bench
+from tests.desk.desk import Desk
 
 LEAD = "tags: [vip]\ncontacts: [{email: lead@mail.example, role: lead, missing: create, tags: [vip]}]\n"
 
 
-def codes(bench: Bench, *more: str) -> tuple[int, int, int]:
+def codes(desk: Desk, *more: str) -> tuple[int, int, int]:
     """How plan, drift and apply end."""
-    plan = bench("plan", "m.yaml", "--detailed-exitcode", *more)
-    return plan, bench("drift", "m.yaml", *more), bench("apply", "m.yaml", "--auto-approve", *more)
+    plan = desk("plan", "m.yaml", "--detailed-exitcode", *more)
+    return plan, desk("drift", "m.yaml", *more), desk("apply", "m.yaml", "--auto-approve", *more)
 
 
-def document(bench: Bench, verb: str = "plan") -> dict[str, Any]:
-    bench(verb, "m.yaml", "--format", "json")
-    found: dict[str, Any] = json.loads(bench.out)
+def document(desk: Desk, verb: str = "plan") -> dict[str, Any]:
+    desk(verb, "m.yaml", "--format", "json")
+    found: dict[str, Any] = json.loads(desk.out)
     return found
 
 
-def test_a_create_whose_answer_was_lost_is_no_success_until_it_is_proved(bench: Bench) -> None:
-    bench.box.faults.add("POST", "^/contacts$", drop="before")
-    assert bench.plan(m=LEAD) == 2
-    assert bench("apply", "plan.json") == 5
-    bench.written()
-    assert codes(bench) == (2, 2, 5)
-    assert "Unproven, or not done now (1):\n  ! contact/l***@mail.example#" in bench.out
-    assert "not sent again before 20" in bench.out
+def test_a_create_whose_answer_was_lost_is_no_success_until_it_is_proved(desk: Desk) -> None:
+    desk.box.faults.add("POST", "^/contacts$", drop="before")
+    assert desk.plan(m=LEAD) == 2
+    assert desk("apply", "plan.json") == 5
+    desk.written()
+    assert codes(desk) == (2, 2, 5)
+    assert "Unproven, or not done now (1):\n  ! contact/l***@mail.example#" in desk.out
+    assert "not sent again before 20" in desk.out
     for verb in ("plan", "drift"):
-        [unproven] = document(bench, verb)["unproven"]
+        [unproven] = document(desk, verb)["unproven"]
         assert str(unproven["address"]).startswith("contact/l***@mail.example#")
         assert unproven["until"].endswith("Z")
         assert unproven["until"] in unproven["reason"]
-    assert bench("apply", "plan.json", "--events", "events.ndjson") == 5
-    assert json.loads((bench.folder / "events.ndjson").read_text().splitlines()[-1])["unproven"] == 1
-    assert bench("plan", "m.yaml") == 0
-    assert bench.out.endswith("No changes now: 1 thing unproven or held back, see above.\n")
-    assert bench("history", "--format", "json") == 0
-    assert {run["exit_code"] for run in json.loads(bench.out)} == {5}
-    assert [write for write in bench.writes if write == "POST /contacts"] == []
+    assert desk("apply", "plan.json", "--events", "events.ndjson") == 5
+    assert json.loads((desk.folder / "events.ndjson").read_text().splitlines()[-1])["unproven"] == 1
+    assert desk("plan", "m.yaml") == 0
+    assert desk.out.endswith("No changes now: 1 thing unproven or held back, see above.\n")
+    assert desk("history", "--format", "json") == 0
+    assert {run["exit_code"] for run in json.loads(desk.out)} == {5}
+    assert [write for write in desk.writes if write == "POST /contacts"] == []
 
 
-def test_what_is_unproven_is_annotated_at_its_entry(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.box.faults.add("POST", "^/contacts$", drop="before")
-    assert bench("apply", "m.yaml", "--auto-approve", m=LEAD) == 5
+def test_what_is_unproven_is_annotated_at_its_entry(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.box.faults.add("POST", "^/contacts$", drop="before")
+    assert desk("apply", "m.yaml", "--auto-approve", m=LEAD) == 5
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    for code in codes(bench):
+    for code in codes(desk):
         assert code
-        assert "::warning file=m.yaml,line=2::withheld: contact/l***@mail.example#" in bench.err
+        assert "::warning file=m.yaml,line=2::withheld: contact/l***@mail.example#" in desk.err
 
 
 def test_what_is_proved_since_the_plan_was_made_is_not_unproven_any_more(route: MakeRoute) -> None:
@@ -75,11 +75,11 @@ def test_what_is_proved_since_the_plan_was_made_is_not_unproven_any_more(route: 
 ARCHIVED = "contacts: [{external_id: '1', state: archived}, {email: wash@s.example, state: archived}]\n"
 
 
-def test_who_is_to_be_gone_and_cannot_be_seen_is_settled(bench: Bench) -> None:
-    bench.write("m.yaml", ARCHIVED)
-    assert codes(bench)[0::2] == (0, 0)
-    assert codes(bench) == (0, 0, 0)
-    assert document(bench)["unproven"] == []
+def test_who_is_to_be_gone_and_cannot_be_seen_is_settled(desk: Desk) -> None:
+    desk.write("m.yaml", ARCHIVED)
+    assert codes(desk)[0::2] == (0, 0)
+    assert codes(desk) == (0, 0, 0)
+    assert document(desk)["unproven"] == []
 
 
 def test_who_is_to_be_gone_is_unproven_for_a_while_where_our_last_write_was_not_answered(route: MakeRoute) -> None:
@@ -111,52 +111,52 @@ HELD = {
 
 
 @pytest.mark.parametrize(("live", "desired"), HELD.values(), ids=list(HELD))
-def test_what_is_declared_and_not_done_now_is_no_success(bench: Bench, live: dict[str, Any], desired: str) -> None:
-    bench.seed(**live)
-    assert bench.plan(m=desired) == 2
-    assert bench("apply", "plan.json") == 5
-    assert bench("apply", "m.yaml", "--auto-approve", "--ledger", "none") == 5
-    assert bench.writes == []
+def test_what_is_declared_and_not_done_now_is_no_success(desk: Desk, live: dict[str, Any], desired: str) -> None:
+    desk.seed(**live)
+    assert desk.plan(m=desired) == 2
+    assert desk("apply", "plan.json") == 5
+    assert desk("apply", "m.yaml", "--auto-approve", "--ledger", "none") == 5
+    assert desk.writes == []
 
 
-def test_a_note_is_a_note(bench: Bench) -> None:
-    bench.seed(tags=["vip"], contacts=[{"external_id": "1", "tags": ["vip"]}])
+def test_a_note_is_a_note(desk: Desk) -> None:
+    desk.seed(tags=["vip"], contacts=[{"external_id": "1", "tags": ["vip"]}])
     people = "[{external_id: '1', tags: []}, {external_id: nobody, tags: [vip]}]"
     ours = f"policy: {{links: owned}}\ntags: [vip, {{name: gone, state: absent}}]\ncontacts: {people}\n"
-    assert bench("apply", "m.yaml", "--auto-approve", m=ours) == 0
-    assert codes(bench) == (0, 0, 0)
-    assert {note["topic"] for note in document(bench)["notes"]} >= {"missing"}
+    assert desk("apply", "m.yaml", "--auto-approve", m=ours) == 0
+    assert codes(desk) == (0, 0, 0)
+    assert {note["topic"] for note in document(desk)["notes"]} >= {"missing"}
 
 
-def leave_late(bench: Bench) -> None:
+def leave_late(desk: Desk) -> None:
     """A company is deleted, by plan.json, later than Intercom says: the list shows it still."""
-    bench.seed(companies=[{"company_id": "6"}])
-    assert bench.plan(m="companies: [{company_id: '6', state: absent}]\n") == 2
-    company = bench.box.ws.store.table("company").in_order()[0]
-    assert bench("apply", "plan.json") == 0
-    bench.box.ws.store.put("company", {**company, "leaves_at": bench.box.ws.now() + 600})
+    desk.seed(companies=[{"company_id": "6"}])
+    assert desk.plan(m="companies: [{company_id: '6', state: absent}]\n") == 2
+    company = desk.box.ws.store.table("company").in_order()[0]
+    assert desk("apply", "plan.json") == 0
+    desk.box.ws.store.put("company", {**company, "leaves_at": desk.box.ws.now() + 600})
 
 
-def test_what_only_waits_is_said_and_leaves_the_exit_code_alone_but_for_the_strict(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    leave_late(bench)
-    bench.written()
-    assert codes(bench) == (0, 0, 0)
-    assert "Waiting for Intercom (1):\n  ! company/6: was deleted, and Intercom still shows it" in bench.out
-    assert (document(bench)["waiting"], document(bench)["unproven"]) == (1, [])
+def test_what_only_waits_is_said_and_leaves_the_exit_code_alone_but_for_the_strict(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_late(desk)
+    desk.written()
+    assert codes(desk) == (0, 0, 0)
+    assert "Waiting for Intercom (1):\n  ! company/6: was deleted, and Intercom still shows it" in desk.out
+    assert (document(desk)["waiting"], document(desk)["unproven"]) == (1, [])
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    assert codes(bench, "--fail-on", "waiting") == (3, 2, 5)
-    assert "::error file=m.yaml,line=1::waiting: company/6" in bench.err
-    assert bench("apply", "plan.json") == 0
-    assert "::notice file=m.yaml,line=1::waiting: company/6" in bench.err
-    assert bench("apply", "plan.json", "--fail-on", "waiting") == 5
-    assert bench.writes == []
+    assert codes(desk, "--fail-on", "waiting") == (3, 2, 5)
+    assert "::error file=m.yaml,line=1::waiting: company/6" in desk.err
+    assert desk("apply", "plan.json") == 0
+    assert "::notice file=m.yaml,line=1::waiting: company/6" in desk.err
+    assert desk("apply", "plan.json", "--fail-on", "waiting") == 5
+    assert desk.writes == []
 
 
 @pytest.mark.parametrize("verb", [("plan", "m.yaml"), ("drift", "m.yaml"), ("apply", "m.yaml", "--auto-approve"), ("apply", "plan.json")])
-def test_who_fails_on_what_waits_says_so_in_one_line(verb: tuple[str, ...], bench: Bench) -> None:
-    leave_late(bench)
-    assert bench(*verb) == 0
-    assert "--fail-on" not in bench.err
-    assert bench(*verb, "--fail-on", "waiting") != 0
-    [line] = [line for line in bench.err.splitlines() if line.startswith("error: ")]
+def test_who_fails_on_what_waits_says_so_in_one_line(verb: tuple[str, ...], desk: Desk) -> None:
+    leave_late(desk)
+    assert desk(*verb) == 0
+    assert "--fail-on" not in desk.err
+    assert desk(*verb, "--fail-on", "waiting") != 0
+    [line] = [line for line in desk.err.splitlines() if line.startswith("error: ")]
     assert line.startswith("error: --fail-on waiting: 1 entry waits for Intercom; run this again after 20")

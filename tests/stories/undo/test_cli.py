@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from tests.desk.desk import Desk, desk_at
+from tests.desk.desk import Desk
 from tests.stories.undo.conftest import SEED, WASH
 
 MANIFEST: dict[str, Any] = {
@@ -20,28 +18,29 @@ MANIFEST: dict[str, Any] = {
 }
 
 
-@dataclass
-class Undoing(Desk):
-    """A desk at which runs are taken back."""
-
-    def applied(self, manifest: dict[str, Any]) -> str:
-        """Apply this; the answer is the run."""
-        assert self("apply", "intercom.yaml", "--auto-approve", intercom=manifest) == 0, self.err
-        return self.newest()
-
-    def newest(self) -> str:
-        return str(self.json("history")[0]["run"])
+@pytest.fixture
+def workspace() -> Mapping[str, Any]:
+    return {"hide_userless": "list"}
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Undoing]:
-    with desk_at(Undoing, tmp_path / "here", monkeypatch, capsys, hide_userless="list") as found:
-        found.box.seed(SEED)
-        yield found
+def desk(desk: Desk) -> Desk:
+    desk.box.seed(SEED)
+    return desk
 
 
-def test_a_run_is_taken_back_and_the_undo_too(desk: Undoing) -> None:
-    name = desk.applied(MANIFEST)
+def applied(desk: Desk, manifest: dict[str, Any]) -> str:
+    """Apply this; the answer is the run."""
+    assert desk("apply", "intercom.yaml", "--auto-approve", intercom=manifest) == 0, desk.err
+    return newest(desk)
+
+
+def newest(desk: Desk) -> str:
+    return str(desk.json("history")[0]["run"])
+
+
+def test_a_run_is_taken_back_and_the_undo_too(desk: Desk) -> None:
+    name = applied(desk, MANIFEST)
     desk.box.forget_requests()
     assert desk("undo", "last", "-o", "undo.json") == 0, desk.err
     assert desk.writes == []
@@ -52,7 +51,7 @@ def test_a_run_is_taken_back_and_the_undo_too(desk: Undoing) -> None:
     assert f"undoes run {name}" in desk.out
     assert desk("apply", "undo.json") == 0, desk.err
     assert desk.box.ws.store.table("contact").docs[WASH]["name"] == "Wash"
-    taken_back = desk.newest()
+    taken_back = newest(desk)
     desk.box.forget_requests()
     assert desk("apply", "undo.json") == 0
     assert desk.writes == []
@@ -63,8 +62,8 @@ def test_a_run_is_taken_back_and_the_undo_too(desk: Undoing) -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json", "markdown", "html"])
-def test_every_report_names_the_run(desk: Undoing, form: str) -> None:
-    name = desk.applied(MANIFEST)
+def test_every_report_names_the_run(desk: Desk, form: str) -> None:
+    name = applied(desk, MANIFEST)
     assert desk("undo", name, "--format", form, "--report", f"{form}=report") == 0, desk.err
     assert name in desk.out
     assert (desk.folder / "report").read_text() == desk.out
@@ -72,15 +71,15 @@ def test_every_report_names_the_run(desk: Undoing, form: str) -> None:
     assert "Hoban" not in desk.out
 
 
-def test_an_undo_that_is_a_plan_to_look_at_is_not_applied(desk: Undoing) -> None:
-    desk.applied(MANIFEST)
+def test_an_undo_that_is_a_plan_to_look_at_is_not_applied(desk: Desk) -> None:
+    applied(desk, MANIFEST)
     assert desk("undo", "last", "--report", "json=look.json") == 0
     assert desk("apply", "look.json") == 65
 
 
-def test_last_is_that_of_the_name_in_this_folder(desk: Undoing) -> None:
-    ours = desk.applied(MANIFEST)
-    theirs = desk.applied({"name": "sales", "tags": ["theirs"]})
+def test_last_is_that_of_the_name_in_this_folder(desk: Desk) -> None:
+    ours = applied(desk, MANIFEST)
+    theirs = applied(desk, {"name": "sales", "tags": ["theirs"]})
     assert desk("undo", "last", "--format", "json") == 0
     assert json.loads(desk.out)["run"] == theirs
     desk.write("intercom.yaml", MANIFEST)
@@ -88,10 +87,10 @@ def test_last_is_that_of_the_name_in_this_folder(desk: Undoing) -> None:
     assert json.loads(desk.out)["run"] == ours
 
 
-def test_what_is_no_run_is_wrong_usage(desk: Undoing) -> None:
+def test_what_is_no_run_is_wrong_usage(desk: Desk) -> None:
     assert desk("undo", "last") == 64
     assert "no ledger" in desk.err
-    desk.applied(MANIFEST)
+    applied(desk, MANIFEST)
     assert desk("undo", "20200101T000000000-00000000") == 64
     assert "no such run" in desk.err
     assert "`reconciler history` lists them" in desk.err
@@ -100,8 +99,8 @@ def test_what_is_no_run_is_wrong_usage(desk: Undoing) -> None:
     assert desk("undo", "last", "-o", "nowhere/undo.json") == 64
 
 
-def test_a_run_of_another_workspace_is_refused(desk: Undoing) -> None:
-    name = desk.applied(MANIFEST)
+def test_a_run_of_another_workspace_is_refused(desk: Desk) -> None:
+    name = applied(desk, MANIFEST)
     assert desk("undo", name, "-o", "undo.json") == 0
     desk.box.ws.settings.app_id = "elsewhere"
     desk.box.forget_requests()
@@ -111,8 +110,8 @@ def test_a_run_of_another_workspace_is_refused(desk: Undoing) -> None:
     assert desk.writes == []
 
 
-def test_what_changed_since_it_was_saved_makes_it_stale(desk: Undoing) -> None:
-    desk.applied(MANIFEST)
+def test_what_changed_since_it_was_saved_makes_it_stale(desk: Desk) -> None:
+    applied(desk, MANIFEST)
     assert desk("undo", "last", "-o", "undo.json") == 0
     desk.box.ws.store.table("contact").docs[WASH]["name"] = "Somebody"
     desk.box.forget_requests()
@@ -120,16 +119,16 @@ def test_what_changed_since_it_was_saved_makes_it_stale(desk: Undoing) -> None:
     assert desk.writes == []
 
 
-def test_a_saved_undo_whose_images_are_gone_is_stale(desk: Undoing) -> None:
-    name = desk.applied(MANIFEST)
+def test_a_saved_undo_whose_images_are_gone_is_stale(desk: Desk) -> None:
+    name = applied(desk, MANIFEST)
     assert desk("undo", name, "-o", "undo.json") == 0
     (desk.folder / ".reconciler" / "images" / f"{name}.json").unlink()
     assert desk("apply", "undo.json") == 4
     assert "kept for thirty days" in desk.err
 
 
-def test_the_gates_of_an_undo_are_those_of_the_run(desk: Undoing) -> None:
-    desk.applied({"policy": {"limits": {"deletes": 1}}, "tags": ["one", "two"]})
+def test_the_gates_of_an_undo_are_those_of_the_run(desk: Desk) -> None:
+    applied(desk, {"policy": {"limits": {"deletes": 1}}, "tags": ["one", "two"]})
     assert desk("undo", "last", "-o", "undo.json") == 0
     assert "REFUSED" in desk.out
     assert desk("apply", "undo.json") == 3
@@ -137,7 +136,7 @@ def test_the_gates_of_an_undo_are_those_of_the_run(desk: Undoing) -> None:
     assert desk("apply", "undo.json", "--approve", refusal["approve"]) == 0
 
 
-def test_with_a_damaged_ledger_what_is_destroyed_is_kept_in_the_folder(desk: Undoing) -> None:
+def test_with_a_damaged_ledger_what_is_destroyed_is_kept_in_the_folder(desk: Desk) -> None:
     home = desk.folder / ".reconciler"
     home.mkdir(mode=0o700)
     (home / "ledger.db").write_text("this is no database, and long enough to be taken for one" * 10)
@@ -154,7 +153,7 @@ def test_with_a_damaged_ledger_what_is_destroyed_is_kept_in_the_folder(desk: Und
     assert contact["name"] == "Wash"
 
 
-def test_where_pre_images_lie_in_something_else_nothing_is_written(desk: Undoing) -> None:
+def test_where_pre_images_lie_in_something_else_nothing_is_written(desk: Desk) -> None:
     home = desk.folder / ".reconciler"
     home.mkdir(mode=0o700)
     (home / "ledger.db").write_text("this is no database, and long enough to be taken for one" * 10)
@@ -166,6 +165,6 @@ def test_where_pre_images_lie_in_something_else_nothing_is_written(desk: Undoing
     assert desk.writes == []
 
 
-def test_help_has_an_example(desk: Undoing) -> None:
+def test_help_has_an_example(desk: Desk) -> None:
     assert desk("undo", "--help") == 0
     assert "reconciler undo last -o undo.json" in desk.out

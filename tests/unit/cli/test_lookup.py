@@ -6,8 +6,8 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ from reconciler.cli.running import run
 from reconciler.core.model.kinds import Kinds
 from reconciler.errors import Usage
 from reconciler.sandbox.app import Sandbox
-from reconciler.sandbox.server import serve
 from reconciler.workflow.lookup import list_all, read_where, search
 from tests.conftest import MakeRoute
+from tests.desk.desk import Desk
 
 TOKEN = "dG9rOmFiY2RlZi1vZi1hLXRlc3Q="
 NASTY = "\x1b[31mred\x1b[0m\n::error::no\r##[group]x \u202e \x7f \U0001f600 é"
@@ -42,97 +42,59 @@ SEED: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def ids(self) -> list[str]:
-        return self.out.split()
-
-    def documents(self) -> list[Any]:
-        """JSON documents, one after the other."""
-        found, rest = [], self.out.strip()
-        while rest:
-            document, end = json.JSONDecoder().raw_decode(rest)
-            found.append(document)
-            rest = rest[end:].lstrip()
-        return found
-
-
-@dataclass
-class Desk:
-    """A command line in a folder of its own, before one sandbox."""
-
-    box: Sandbox
-    capsys: pytest.CaptureFixture[str]
-
-    def __call__(self, *arguments: str) -> Ended:
-        self.capsys.readouterr()
-        code = run(cli, arguments)
-        return Ended(code, *self.capsys.readouterr())
+@pytest.fixture
+def workspace() -> Mapping[str, Any]:
+    return {"token": TOKEN}
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("CI", raising=False)
-    monkeypatch.setenv("INTERCOM_ACCESS_TOKEN", TOKEN)
-    with Sandbox(token=TOKEN) as box, serve(box) as server:
-        monkeypatch.setenv("INTERCOM_BASE_URL", server.url)
-        box.seed(SEED)
-        yield Desk(box, capsys)
-
-
-def contact(desk: Desk, **fields: Any) -> str:
-    ((name, value),) = fields.items()
-    return str(next(c["id"] for c in desk.box.ws.store.table("contact").docs.values() if c.get(name) == value))
+def desk(desk: Desk) -> Desk:
+    desk.box.seed(SEED)
+    return desk
 
 
 # ── get ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_all_of_a_section_is_listed_and_its_blind_spots_are_told(desk: Desk) -> None:
-    ended = desk("get", "tags")
+    ended = desk.ends("get", "tags")
     assert (ended.code, [line.split()[0] for line in ended.out.splitlines()], ended.err) == (0, ["VIP", "trial"], "")
-    ended = desk("get", "companies", "-o", "json")
+    ended = desk.ends("get", "companies", "-o", "json")
     assert [company["company_id"] for company in json.loads(ended.out)] == ["6"]
     assert "companies without users" in ended.err
-    ended = desk("get", "contacts", "-o", "ids")
+    ended = desk.ends("get", "contacts", "-o", "ids")
     assert len(ended.ids) == 3
     assert "archived contacts" in ended.err
     assert "last minutes" in ended.err
 
 
 def test_keys_are_any_identity_in_the_order_given(desk: Desk) -> None:
-    live_id = contact(desk, external_id="26")
+    live_id = desk.id("contact", external_id="26")
     for key in ("26", "ZOE@acme.com", live_id):
-        assert desk("get", "contacts", key, "-o", "ids").ids == [live_id]
-    found = json.loads(desk("get", "contacts", "badger@acme.com", "25", "26", "26", "-o", "json").out)
+        assert desk.ends("get", "contacts", key, "-o", "ids").ids == [live_id]
+    found = json.loads(desk.ends("get", "contacts", "badger@acme.com", "25", "26", "26", "-o", "json").out)
     assert [c["email"] for c in found] == ["badger@acme.com", "Hoban@serenity.example", "zoe@acme.com"]
-    assert desk("get", "tags", "vip").out.startswith("VIP ")
-    assert desk("get", "companies", "empty").code == 0
+    assert desk.ends("get", "tags", "vip").out.startswith("VIP ")
+    assert desk.ends("get", "companies", "empty").code == 0
 
 
 def test_many_keys_cost_one_search(desk: Desk) -> None:
     desk.box.seed({"contacts": [{"external_id": f"u{n}"} for n in range(100)]})
     desk.box.forget_requests()
-    assert len(desk("get", "contacts", *(f"u{n}" for n in range(100)), "-o", "ids").ids) == 100
+    assert len(desk.ends("get", "contacts", *(f"u{n}" for n in range(100)), "-o", "ids").ids) == 100
     assert [(r.method, r.path) for r in desk.box.requests] == [("GET", "/me"), ("POST", "/contacts/search")]
 
 
 def test_keys_that_nothing_has_are_named_without_the_person(desk: Desk) -> None:
-    ended = desk("get", "contacts", "nobody@serenity.example", "25", "search", "-o", "json")
+    ended = desk.ends("get", "contacts", "nobody@serenity.example", "25", "search", "-o", "json")
     assert ended.code == 1
     assert [c["external_id"] for c in json.loads(ended.out)] == ["25"]
     assert "not found: n***@serenity.example, search; archived contacts cannot be seen" in ended.err
     assert "nobody" not in ended.err
-    assert desk("get", "tags", "nope").err == "error: not found: nope\n"
+    assert desk.ends("get", "tags", "nope").err == "error: not found: nope\n"
 
 
 def test_no_key_asks_for_another_endpoint(desk: Desk) -> None:
     for key in ("", ".", "..", "merge", "find_by_external_id", "a/b", "h***@serenity.example"):
-        ended = desk("get", "contacts", "--", key)
+        ended = desk.ends("get", "contacts", "--", key)
         assert ended.code == 1, key
     paths = {r.path for r in desk.box.requests}
     assert {path for path in paths if path.startswith("/contacts/")} <= {
@@ -142,27 +104,27 @@ def test_no_key_asks_for_another_endpoint(desk: Desk) -> None:
 
 
 def test_a_key_that_was_merged_shows_who_it_is_now(desk: Desk) -> None:
-    desk.box.seed({"contacts": [{"id": "0" * 24, "external_id": "old", "merged_into": contact(desk, external_id="26")}]})
-    ended = desk("get", "contacts", "old", "-o", "ids")
-    assert (ended.code, ended.ids) == (0, [contact(desk, external_id="26")])
+    desk.box.seed({"contacts": [{"id": "0" * 24, "external_id": "old", "merged_into": desk.id("contact", external_id="26")}]})
+    ended = desk.ends("get", "contacts", "old", "-o", "ids")
+    assert (ended.code, ended.ids) == (0, [desk.id("contact", external_id="26")])
     assert "was merged into" in ended.err
 
 
 def test_where_finds_and_tells_of_days(desk: Desk) -> None:
-    ended = desk("get", "contacts", "--where", "email_domain = acme.com and role = user", "-o", "ids")
-    assert (ended.code, ended.ids) == (0, [contact(desk, external_id="26")])
-    ended = desk("get", "contacts", "--where", "created_at = 2025-11-24", "-o", "ids")
-    assert ended.ids == [contact(desk, role="lead")]
+    ended = desk.ends("get", "contacts", "--where", "email_domain = acme.com and role = user", "-o", "ids")
+    assert (ended.code, ended.ids) == (0, [desk.id("contact", external_id="26")])
+    ended = desk.ends("get", "contacts", "--where", "created_at = 2025-11-24", "-o", "ids")
+    assert ended.ids == [desk.id("contact", role="lead")]
     assert "whole days in the workspace's time zone (America/New_York)" in ended.err
     assert "archived contacts" in ended.err
 
 
 def test_custom_attributes_have_the_type_that_is_live(desk: Desk) -> None:
-    ended = desk("get", "contacts", "--where", "custom_attributes.seats >= 9007199254740993", "-o", "ids")
-    assert (ended.code, ended.ids) == (0, [contact(desk, external_id="25")])
+    ended = desk.ends("get", "contacts", "--where", "custom_attributes.seats >= 9007199254740993", "-o", "ids")
+    assert (ended.code, ended.ids) == (0, [desk.id("contact", external_id="25")])
     desk.box.forget_requests()
     for wrong, words in (("seats ~ 9", "is a integer"), ("tier = gold", "no field"), ("seats = many", "whole number")):
-        ended = desk("get", "contacts", "--where", f"custom_attributes.{wrong}")
+        ended = desk.ends("get", "contacts", "--where", f"custom_attributes.{wrong}")
         assert (ended.code, ended.out) == (64, ""), wrong
         assert words in ended.err
     assert {r.path for r in desk.box.requests} == {"/me", "/data_attributes"}
@@ -181,16 +143,16 @@ def test_custom_attributes_have_the_type_that_is_live(desk: Desk) -> None:
     ],
 )
 def test_what_can_be_seen_offline_is_64_before_any_call(desk: Desk, arguments: Sequence[str]) -> None:
-    ended = desk("get", *arguments)
+    ended = desk.ends("get", *arguments)
     assert (ended.code, ended.out, desk.box.requests) == (64, "", [])
     assert len(ended.err.splitlines()) == 1
 
 
 def test_foreign_text_is_harmless_in_every_form_and_whole_in_json_and_yaml(desk: Desk) -> None:
     desk.box.seed({"contacts": [{"external_id": NASTY.replace("\n", " "), "name": NASTY, "phone": "+15551234567"}]})
-    shown = desk("get", "contacts", "--where", "phone ^ +1", "-o", "table").out
+    shown = desk.ends("get", "contacts", "--where", "phone ^ +1", "-o", "table").out
     assert len(shown.splitlines()) == 1
-    as_json, as_yaml = (desk("get", "contacts", "--where", "phone ^ +1", "-o", form).out for form in ("json", "yaml"))
+    as_json, as_yaml = (desk.ends("get", "contacts", "--where", "phone ^ +1", "-o", form).out for form in ("json", "yaml"))
     assert json.loads(as_json)[0]["name"] == yaml.safe_load(as_yaml)[0]["name"] == NASTY
     for out in (shown, as_json, as_yaml):
         assert not any(char in out for char in "\x1b\r\x7f\u202e")
@@ -202,12 +164,12 @@ def test_foreign_text_is_harmless_in_every_form_and_whole_in_json_and_yaml(desk:
 
 def test_big_numbers_keep_every_digit(desk: Desk) -> None:
     for form in ("table", "json", "yaml"):
-        assert "9007199254740993" in desk("get", "contacts", "25", "-o", form).out
+        assert "9007199254740993" in desk.ends("get", "contacts", "25", "-o", form).out
 
 
 def test_nothing_is_an_empty_list(desk: Desk) -> None:
     for form, nothing in (("json", []), ("yaml", []), ("ids", None), ("table", None)):
-        ended = desk("get", "contacts", "--where", "name = nobody", "-o", form)
+        ended = desk.ends("get", "contacts", "--where", "name = nobody", "-o", form)
         assert (ended.code, yaml.safe_load(ended.out)) == (0, nothing)
 
 
@@ -261,29 +223,29 @@ def test_a_reader_that_leaves_ends_it_quietly(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["json", "yaml", "table", "ids"])
 def test_a_list_that_cannot_be_read_leaves_nothing_behind(desk: Desk, form: str) -> None:
     desk.box.faults.add("GET", "^/contacts$", status=404, times=None)
-    ended = desk("get", "contacts", "-o", form)
+    ended = desk.ends("get", "contacts", "-o", form)
     assert (ended.code, ended.out) == (1, "")
 
 
 # ── api ────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_fields_are_the_query_of_a_get_and_the_body_of_a_post(desk: Desk) -> None:
-    assert desk("api", "GET", "/companies", "-f", "company_id=6").documents()[0]["name"] == "Blue Sun"
-    assert desk("api", "get", "companies?company_id=6").documents()[0]["name"] == "Blue Sun"
-    assert desk("api", "POST", "/tags", "-f", "name=beta").documents()[0]["name"] == "beta"
-    assert desk("api", "POST", "/contacts", "-f", "external_id=99", "-F", "custom_attributes[seats]=3").code == 0
+    assert desk.ends("api", "GET", "/companies", "-f", "company_id=6").documents()[0]["name"] == "Blue Sun"
+    assert desk.ends("api", "get", "companies?company_id=6").documents()[0]["name"] == "Blue Sun"
+    assert desk.ends("api", "POST", "/tags", "-f", "name=beta").documents()[0]["name"] == "beta"
+    assert desk.ends("api", "POST", "/contacts", "-f", "external_id=99", "-F", "custom_attributes[seats]=3").code == 0
     made = desk.box.ws.store.table("contact").find("external_id", "99")[0]
     assert made["custom_attributes"] == {"seats": 3}
 
 
-def test_beside_input_fields_are_the_query_as_in_gh(desk: Desk, tmp_path: Path) -> None:
+def test_beside_input_fields_are_the_query_as_in_gh(desk: Desk) -> None:
     desk.box.route("POST", "/echo", lambda request: {"query": request.query, "body": request.body})
-    (tmp_path / "body.json").write_text('{"name": "from a file", "big": 9007199254740993}')
-    ended = desk("api", "POST", "/echo", "--input", "body.json", "-f", "x=1")
+    (desk.folder / "body.json").write_text('{"name": "from a file", "big": 9007199254740993}')
+    ended = desk.ends("api", "POST", "/echo", "--input", "body.json", "-f", "x=1")
     assert ended.documents() == [{"query": {"x": "1"}, "body": {"name": "from a file", "big": 9007199254740993}}]
 
 
 def test_i_shows_status_and_headers_before_the_body(desk: Desk) -> None:
-    head, _, body = desk("api", "GET", "/tags", "-i").out.partition("\n\n")
+    head, _, body = desk.ends("api", "GET", "/tags", "-i").out.partition("\n\n")
     assert head.splitlines()[0] == "HTTP/1.1 200 OK"
     assert "X-RateLimit-Remaining: " in head
     assert json.loads(body)["type"] == "list"
@@ -291,13 +253,13 @@ def test_i_shows_status_and_headers_before_the_body(desk: Desk) -> None:
 
 def test_headers_are_shown_only_where_they_are_safe(desk: Desk) -> None:
     desk.box.faults.add("GET", "/tags", headers={"Set-Cookie": "secret=1", "X-Request-Id": "abc"})
-    out = desk("api", "GET", "/tags", "-i").out
+    out = desk.ends("api", "GET", "/tags", "-i").out
     assert "secret" not in out
     assert "X-Request-Id: abc" in out
 
 
 def test_an_error_is_printed_as_it_came_and_ends_with_1(desk: Desk) -> None:
-    ended = desk("api", "GET", "/contacts/nobody", "-i")
+    ended = desk.ends("api", "GET", "/contacts/nobody", "-i")
     assert ended.code == 1
     assert ended.out.startswith("HTTP/1.1 404 Not Found\n")
     assert json.loads(ended.out.partition("\n\n")[2])["errors"][0]["code"] == "not_found"
@@ -306,8 +268,8 @@ def test_an_error_is_printed_as_it_came_and_ends_with_1(desk: Desk) -> None:
 
 
 def test_a_reply_without_content_prints_nothing(desk: Desk) -> None:
-    tag = desk("get", "tags", "trial", "-o", "ids").ids[0]
-    ended = desk("api", "DELETE", f"/tags/{tag}")
+    tag = desk.ends("get", "tags", "trial", "-o", "ids").ids[0]
+    ended = desk.ends("api", "DELETE", f"/tags/{tag}")
     assert (ended.code, ended.out) == (0, "")
 
 
@@ -323,15 +285,15 @@ PAGED: list[tuple[str, Sequence[str], int]] = [
 
 
 @pytest.mark.parametrize(("arguments", "count"), [case[1:] for case in PAGED], ids=[case[0] for case in PAGED])
-def test_all_pages_are_followed(desk: Desk, tmp_path: Path, arguments: Sequence[str], count: int) -> None:
+def test_all_pages_are_followed(desk: Desk, arguments: Sequence[str], count: int) -> None:
     more = [{"external_id": f"u{n}", "email": f"u{n}@acme.com"} for n in range(3)]
     names = [f"c{n}" for n in range(4)]
     desk.box.seed({"companies": [{"company_id": name} for name in names]})
     desk.box.seed({"contacts": [*more, {"external_id": "rich", "companies": ["6", *names]}]})
     query = {"field": "role", "operator": "=", "value": "user"}
-    (tmp_path / "search.json").write_text(json.dumps({"query": query, "pagination": {"per_page": 2}}))
-    method, path, *rest = (argument.format(contact(desk, external_id="rich")) for argument in arguments)
-    ended = desk("api", method, path, *rest, "--paginate")
+    (desk.folder / "search.json").write_text(json.dumps({"query": query, "pagination": {"per_page": 2}}))
+    method, path, *rest = (argument.format(desk.id("contact", external_id="rich")) for argument in arguments)
+    ended = desk.ends("api", method, path, *rest, "--paginate")
     documents = ended.documents()
     found = [item["id"] for document in documents for item in document.get("data") or document.get("companies") or []]
     assert (ended.code, ended.err) == (0, "")
@@ -340,21 +302,21 @@ def test_all_pages_are_followed(desk: Desk, tmp_path: Path, arguments: Sequence[
 
 
 def test_without_paginate_one_page_is_read(desk: Desk) -> None:
-    assert len(desk("api", "GET", "/contacts", "-f", "per_page=2").documents()) == 1
+    assert len(desk.ends("api", "GET", "/contacts", "-f", "per_page=2").documents()) == 1
 
 
 def test_a_merge_history_has_a_cursor_of_its_own(desk: Desk) -> None:
-    user = contact(desk, external_id="26")
+    user = desk.id("contact", external_id="26")
     for n in range(3):
         desk.box.seed({"contacts": [{"id": f"{n}" * 24, "role": "lead", "email": "zoe@acme.com"}]})
-        assert desk("api", "POST", "/contacts/merge", "-f", f"from={str(n) * 24}", "-f", f"into={user}").code == 0
-    documents = desk("api", "GET", f"/contacts/{user}/merge_history?per_page=1", "--paginate").documents()
+        assert desk.ends("api", "POST", "/contacts/merge", "-f", f"from={str(n) * 24}", "-f", f"into={user}").code == 0
+    documents = desk.ends("api", "GET", f"/contacts/{user}/merge_history?per_page=1", "--paginate").documents()
     assert len({item["source_contact_id"] for document in documents for item in document["data"]}) == 3
 
 
 def test_a_list_that_goes_round_in_circles_is_an_error(desk: Desk) -> None:
     desk.box.faults.add("GET", "/contacts", times=9, body=b'{"type":"list","data":[],"pages":{"next":{"starting_after":"x"}}}')
-    ended = desk("api", "GET", "/contacts", "--paginate")
+    ended = desk.ends("api", "GET", "/contacts", "--paginate")
     assert ended.code == 1
     assert "again and again" in ended.err
 
@@ -380,7 +342,7 @@ def test_a_list_that_goes_round_in_circles_is_an_error(desk: Desk) -> None:
     ],
 )
 def test_wrong_usage_is_64_and_no_call_is_made(desk: Desk, arguments: Sequence[str], words: str) -> None:
-    ended = desk("api", *arguments)
+    ended = desk.ends("api", *arguments)
     assert (ended.code, ended.out, desk.box.requests) == (64, "", [])
     assert words in ended.err
 
@@ -403,7 +365,7 @@ def test_where_ci_is_set_writing_must_be_allowed(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, ci: str, arguments: Sequence[str], code: int
 ) -> None:
     monkeypatch.setenv("CI", ci)
-    ended = desk("api", *arguments)
+    ended = desk.ends("api", *arguments)
     assert ended.code == code
     if code:
         assert "--allow-write" in ended.err
@@ -430,21 +392,21 @@ def _folder(text: str) -> Callable[[Path], object]:
     ],
 )
 def test_the_pin_holds_for_lookups_too(
-    desk: Desk, tmp_path: Path, arguments: Sequence[str], prepare: Callable[[Path], object] | None, code: int, words: str
+    desk: Desk, arguments: Sequence[str], prepare: Callable[[Path], object] | None, code: int, words: str
 ) -> None:
     if prepare:
-        prepare(tmp_path)
+        prepare(desk.folder)
     for verb in (("api", "POST", "/tags", "-f", "name=new"), ("get", "tags")):
-        ended = desk(*verb, *arguments)
+        ended = desk.ends(*verb, *arguments)
         assert ended.code == code, ended.err
         assert words in ended.err
     assert bool(desk.box.writes) == (code == 0)
 
 
-def test_two_pins_in_one_folder_must_be_told_apart(desk: Desk, tmp_path: Path) -> None:
+def test_two_pins_in_one_folder_must_be_told_apart(desk: Desk) -> None:
     for name in ("a", "b"):
-        (tmp_path / f"{name}.yaml").write_text(f"workspace: {{app_id: {name}}}")
-    ended = desk("api", "GET", "/me")
+        (desk.folder / f"{name}.yaml").write_text(f"workspace: {{app_id: {name}}}")
+    ended = desk.ends("api", "GET", "/me")
     assert (ended.code, desk.box.requests) == (64, [])
     assert "several workspaces" in ended.err
 
@@ -453,14 +415,14 @@ def test_the_token_is_in_no_output(desk: Desk) -> None:
     desk.box.route("GET", "/echo", lambda request: {"token": request.token})
     desk.box.route("GET", "/refusal", lambda request: (400, {"type": "error.list", "errors": [{"code": "x", "message": request.token}]}))
     for path in ("/echo", "/refusal"):
-        ended = desk("api", "GET", path, "-i")
+        ended = desk.ends("api", "GET", path, "-i")
         assert "***" in ended.out
         assert TOKEN not in ended.out + ended.err
 
 
 def test_an_answer_is_harmless_and_exact(desk: Desk) -> None:
     desk.box.route("GET", "/nasty", lambda _: {"x": NASTY, "n": 9007199254740993})
-    out = desk("api", "GET", "/nasty").out
+    out = desk.ends("api", "GET", "/nasty").out
     assert json.loads(out) == {"x": NASTY, "n": 9007199254740993}
     assert out.isascii()
     assert not any(part in out for part in ("\x1b", "\x7f", "##["))
@@ -506,6 +468,6 @@ def test_a_key_that_cannot_be_read_is_refused(key: str) -> None:
     [("/tags@x", "/t***@x: 404"), ("/@x", "/%40x: 404"), ("/a.b/hoban@s.example", "/a.b/h***@s.example: 404"), ("/tags/7", "/tags/7: 404")],
 )
 def test_no_host_is_taken_for_a_part_of_an_email(path: str, told: str, desk: Desk) -> None:
-    err = desk("api", "GET", path).err
+    err = desk.ends("api", "GET", path).err
     assert "error: GET 127.0.0.1:" in err
     assert told in err

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from reconciler.ledger.errors import NotAFile
 from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.ledger import Ledger
 from tests import ROOT
-from tests.desk.desk import Desk, desk_at
+from tests.desk.desk import Desk
 from tests.unit.ledger.conftest import Clock
 
 FIRST = "tags: [vip]\n"
@@ -45,12 +45,6 @@ REASONS = {
     "a folder": "it is a folder (Is a directory)",
     "a file": "it is no folder (Not a directory)",
 }
-
-
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
-    with desk_at(Desk, tmp_path / "here", monkeypatch, capsys) as found:
-        yield found
 
 
 @pytest.fixture

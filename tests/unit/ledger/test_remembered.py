@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.desk.desk import Desk
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import git
-from tests.processes.conftest import Desk, desk, home
-
-__all__ = ["desk", "home"]
 
 HEAD = "name: growth\nworkspace: {app_id: sandbox1, region: us}\npolicy: {links: owned, prune: {tags: owned}}\n"
 BOTH = HEAD + "tags: [vip, promo]\ncontacts: [{external_id: '25', tags: [vip, promo]}]\n"
