@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
-from typing import Any
+
 import pytest
-from reconciler.core.model.address import Address
-from reconciler.core.model.outcome import Outcome
-from reconciler.core.model.policies import policy_model
-from reconciler.core.model.policy import Policy, tightened
-from reconciler.core.model.recorded import Record
+
 from reconciler.core.plan.saved import Enclosed, saved
-from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Stale
-from reconciler.kinds import KINDS
-from reconciler.ledger.homes.home import LockLost
-from reconciler.ledger.ledger import Ledger
-from reconciler.manifest.read import read_manifest
-from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.lookup import raw_answers, raw_request
-from reconciler.workflow.planfile import planned_manifest
-from reconciler.workflow.recall import locked
-from reconciler.workflow.record import head_of
 from tests.conftest import MakeRoute
 from tests.desk.route import Route, changes, lines
-from tests.stories.ledger.told import by_hand
-from tests.stories.ledger.told import contact_id
-from tests.stories.ledger.told import one
-from tests.stories.ledger.told import record
-from tests.stories.ledger.told import tag_id
-from tests.stories.ledger.told import topics
-
+from tests.stories.ledger.told import by_hand, contact_id, one, record, tag_id, topics
 
 MOVED = Scope(moved=True)
-
 
 
 def drifting(told: Route) -> Path:
@@ -45,13 +24,11 @@ def drifting(told: Route) -> Path:
     return told.manifest("companies: [{company_id: '6', name: Blue Sun, plan: p2}]\n")
 
 
-
 def test_drift_names_the_field_that_moved_and_not_what_was_merged(route: MakeRoute) -> None:
     told = route(ledger=True)
     found = told.document(drifting(told), scope=MOVED)
     assert lines(found) == ["update company/6 name='Blue Sun' (drift)", "note not applied yet company/6"]
     assert found["drift"] == {"moved": 1, "pending": 1, "undeclared": 0, "recorded": True}
-
 
 
 def test_a_fix_puts_right_what_moved_and_leaves_what_was_merged(route: MakeRoute) -> None:
@@ -66,7 +43,6 @@ def test_a_fix_puts_right_what_moved_and_leaves_what_was_merged(route: MakeRoute
     assert not told.box.writes
 
 
-
 def test_a_fix_is_stale_when_it_moved_once_more(route: MakeRoute) -> None:
     told = route(ledger=True)
     planned = told.planned(drifting(told), scope=MOVED)
@@ -76,14 +52,12 @@ def test_a_fix_is_stale_when_it_moved_once_more(route: MakeRoute) -> None:
         told.apply(fix)
 
 
-
 def test_with_an_empty_ledger_every_difference_is_unrecorded(route: MakeRoute) -> None:
     told = route({"companies": [{"company_id": "6", "name": "Firefly"}]}, ledger=True)
     path = told.manifest("tags: [vip]\ncompanies: [{company_id: '6', name: Blue Sun}]\n")
     found = told.document(path, scope=MOVED)
     assert lines(found) == ["create tag/vip (unrecorded)", "update company/6 name='Blue Sun' (unrecorded)"]
     assert found["drift"] == {"moved": 2, "pending": 0, "undeclared": 0, "recorded": False}
-
 
 
 def test_an_undeclared_tag_is_drift_when_the_policy_says_so_with_who_applied_it(route: MakeRoute) -> None:
@@ -102,7 +76,6 @@ def test_an_undeclared_tag_is_drift_when_the_policy_says_so_with_who_applied_it(
     assert "seen applied last on 2026-09-21 by " in topics(found, "undeclared")[0]
 
 
-
 def test_a_tag_deleted_by_hand_is_drift_with_all_its_links(route: MakeRoute) -> None:
     told = route({"contacts": [{"external_id": "25"}]}, ledger=True)
     path = told.manifest("tags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
@@ -114,14 +87,12 @@ def test_a_tag_deleted_by_hand_is_drift_with_all_its_links(route: MakeRoute) -> 
     assert lines(found) == ["create tag/vip (drift)", "attach contact/25 tag/vip (drift)"]
 
 
-
 def test_under_exact_a_tag_that_somebody_attached_is_drift(route: MakeRoute) -> None:
     told = route({"tags": ["vip", "theirs"], "contacts": [{"external_id": "25", "tags": ["vip"]}]}, ledger=True)
     path = told.manifest("policy: {links: exact}\ntags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
     told.converge(path)
     told.box.seed({"contacts": [{"external_id": "25", "tags": ["vip", "theirs"]}]})
     assert lines(told.document(path, scope=MOVED)) == ["detach contact/25 tag/theirs (drift)", "note undeclared tag/theirs"]
-
 
 
 def test_a_tag_deleted_by_hand_stays_drift_after_a_part_was_applied(route: MakeRoute) -> None:
@@ -131,7 +102,6 @@ def test_a_tag_deleted_by_hand_stays_drift_after_a_part_was_applied(route: MakeR
     by_hand(told, "DELETE", f"/tags/{tag_id(told, 'vip')}")
     told.apply(told.saved(path, scope=Scope(exclude=("tag/vip",))))
     assert lines(told.document(path, scope=MOVED)) == ["create tag/vip (drift)"]
-
 
 
 def test_what_was_deleted_and_made_again_by_somebody_else_is_drift_and_not_ours(route: MakeRoute) -> None:
@@ -148,7 +118,6 @@ def test_what_was_deleted_and_made_again_by_somebody_else_is_drift_and_not_ours(
     assert not found.owned
 
 
-
 def test_an_archived_contact_that_somebody_brought_back_is_drift(route: MakeRoute) -> None:
     told = route({"contacts": [{"external_id": "31"}]}, ledger=True)
     path = told.manifest("contacts: [{external_id: '31', state: archived}]\n")
@@ -156,7 +125,6 @@ def test_an_archived_contact_that_somebody_brought_back_is_drift(route: MakeRout
     told.converge(path)
     by_hand(told, "POST", f"/contacts/{live_id}/unarchive")
     assert lines(told.document(path, scope=MOVED)) == ["archive contact/31 (drift)"]
-
 
 
 def test_a_tombstone_whose_tag_is_there_again_is_drift(route: MakeRoute) -> None:
@@ -169,7 +137,6 @@ def test_a_tombstone_whose_tag_is_there_again_is_drift(route: MakeRoute) -> None
     assert found["changes"][0]["remark"] == "never ours"
     told.manifest("tags: [old]\n")
     assert changes(told.document(path)) == []
-
 
 
 def test_a_renamed_tag_whose_name_somebody_else_took_is_told_and_kept(route: MakeRoute) -> None:
@@ -187,7 +154,6 @@ def test_a_renamed_tag_whose_name_somebody_else_took_is_told_and_kept(route: Mak
     assert kept == {tag_id(told, "renamed"): True, tag_id(told, "vip"): False}
 
 
-
 def test_who_was_deleted_for_good_stays_drift(route: MakeRoute) -> None:
     told = route({"contacts": [{"external_id": "25"}]}, ledger=True)
     path = told.manifest("contacts: [{external_id: '25'}]\n")
@@ -197,7 +163,6 @@ def test_who_was_deleted_for_good_stays_drift(route: MakeRoute) -> None:
     assert told.document(path, scope=MOVED)["drift"]["moved"] == 1
     told.manifest("contacts: [{external_id: '25', recreate: true}]\n")
     assert changes(told.document(path)) == ["create contact/25"]
-
 
 
 def test_with_an_empty_ledger_somebody_missing_is_a_difference(route: MakeRoute) -> None:

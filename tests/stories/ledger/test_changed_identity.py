@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from pathlib import Path
-from typing import Any
 import pytest
-from reconciler.core.model.address import Address
-from reconciler.core.model.outcome import Outcome
-from reconciler.core.model.policies import policy_model
-from reconciler.core.model.policy import Policy, tightened
-from reconciler.core.model.recorded import Record
-from reconciler.core.plan.saved import Enclosed, saved
-from reconciler.core.plan.schema import PlanDocument
-from reconciler.core.plan.scope import Scope
-from reconciler.errors import Stale
-from reconciler.kinds import KINDS
-from reconciler.ledger.homes.home import LockLost
-from reconciler.ledger.ledger import Ledger
-from reconciler.manifest.read import read_manifest
-from reconciler.workflow.apply import carry_out, prepare
-from reconciler.workflow.lookup import raw_answers, raw_request
-from reconciler.workflow.planfile import planned_manifest
-from reconciler.workflow.recall import locked
-from reconciler.workflow.record import head_of
+
 from tests.conftest import MakeRoute
 from tests.desk.route import Route, changes, lines
-from tests.stories.ledger.told import one
-from tests.stories.ledger.told import record
-from tests.stories.ledger.told import topics
+from tests.stories.ledger.told import one, record, topics
 from tests.stories.test_drift import MOVED
 
 
@@ -54,7 +32,6 @@ def test_a_rename_that_is_taken_back_is_told_by_the_name_that_the_ledger_knew(na
     assert changes(told.document(path)) == ["rename tag/Beta name='Beta'"]
 
 
-
 def test_a_new_company_is_asked_about_by_those_who_move_to_it(route: MakeRoute) -> None:
     people = [{"external_id": key, "companies": ["blue"]} for key in ("25", "26")]
     told = route({"companies": [{"company_id": "blue"}], "contacts": people}, ledger=True)
@@ -66,7 +43,6 @@ def test_a_new_company_is_asked_about_by_those_who_move_to_it(route: MakeRoute) 
     assert "2 of the 2 who get the new one have the old one" in note
     assert "no company can be renamed" in note
     assert "contacts (2) stay with the old one" in note
-
 
 
 def test_somebody_new_who_looks_like_somebody_who_left_is_told(route: MakeRoute) -> None:
@@ -83,11 +59,9 @@ def test_somebody_new_who_looks_like_somebody_who_left_is_told(route: MakeRoute)
     assert [line.partition(" ")[0] for line in changes(told.document(path))] == ["update"]
 
 
-
 def archived(told: Route, key: str) -> None:
     contact = next(c for c in told.box.ws.store.table("contact").in_order() if c.get("external_id") == key)
     told.box.seed({"contacts": [{"id": contact["id"], "external_id": key, "archived": True}]})
-
 
 
 def test_a_contact_that_was_archived_by_hand_comes_back_by_its_id_whatever_missing_says(route: MakeRoute) -> None:
@@ -98,7 +72,6 @@ def test_a_contact_that_was_archived_by_hand_comes_back_by_its_id_whatever_missi
     assert lines(told.document(path)) == ["unarchive contact/25 (drift)"]
     assert one(told.converge(path)).status == "applied"
     assert lines(told.document(path)) == []
-
 
 
 def test_a_contact_that_was_deleted_is_made_anew_only_when_that_is_written(route: MakeRoute) -> None:
@@ -120,7 +93,6 @@ def test_a_contact_that_was_deleted_is_made_anew_only_when_that_is_written(route
     assert found.id != contact["id"]
 
 
-
 def test_who_has_another_email_by_now_is_told_and_left_alone(route: MakeRoute) -> None:
     told = route({"contacts": [{"email": "wash@serenity.example"}]}, ledger=True)
     path = told.manifest("contacts: [{email: wash@serenity.example, missing: create}]\n")
@@ -132,7 +104,6 @@ def test_who_has_another_email_by_now_is_told_and_left_alone(route: MakeRoute) -
     assert changes(found) == []
     assert "another email in Intercom now" in topics(found, "moved")[0]
     assert told.document(path, scope=MOVED)["drift"]["moved"] == 1
-
 
 
 def test_was_is_found_by_the_id_in_the_ledger_while_search_is_blind(route: MakeRoute) -> None:

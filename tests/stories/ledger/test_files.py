@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
-from typing import Any
+
 import pytest
-from reconciler.core.model.address import Address
-from reconciler.core.model.outcome import Outcome
-from reconciler.core.model.policies import policy_model
-from reconciler.core.model.policy import Policy, tightened
-from reconciler.core.model.recorded import Record
-from reconciler.core.plan.saved import Enclosed, saved
-from reconciler.core.plan.schema import PlanDocument
-from reconciler.core.plan.scope import Scope
-from reconciler.errors import Stale
-from reconciler.kinds import KINDS
-from reconciler.ledger.homes.home import LockLost
-from reconciler.ledger.ledger import Ledger
+
 from reconciler.manifest.read import read_manifest
-from reconciler.workflow.apply import carry_out, prepare
-from reconciler.workflow.lookup import raw_answers, raw_request
-from reconciler.workflow.planfile import planned_manifest
-from reconciler.workflow.recall import locked
 from reconciler.workflow.record import head_of
 from tests.conftest import MakeRoute
 from tests.desk.route import Route, changes, lines
-from tests.stories.ledger.told import PRUNING
-from tests.stories.ledger.told import one
-from tests.stories.ledger.told import topics
+from tests.stories.ledger.told import PRUNING, topics
 
 
 def two_files(told: Route) -> tuple[Path, Path]:
@@ -36,7 +18,6 @@ def two_files(told: Route) -> tuple[Path, Path]:
     a, b = told.manifest(PRUNING + "tags: [vip, trial]\n", "a.yaml"), told.manifest("tags: [beta]\n", "b.yaml")
     told.converge(a, b)
     return a, b
-
 
 
 def test_one_file_alone_takes_nothing_of_the_other_away(route: MakeRoute) -> None:
@@ -49,7 +30,6 @@ def test_one_file_alone_takes_nothing_of_the_other_away(route: MakeRoute) -> Non
     assert "b.yaml, which was not given: left alone" in note
 
 
-
 def test_applied_one_after_the_other_under_one_name_they_take_nothing_away(route: MakeRoute) -> None:
     told = route(ledger=True)
     a, b = told.manifest(PRUNING + "tags: [vip]\n", "a.yaml"), told.manifest(PRUNING + "tags: [beta]\n", "b.yaml")
@@ -58,13 +38,11 @@ def test_applied_one_after_the_other_under_one_name_they_take_nothing_away(route
     assert sorted(t["name"] for t in told.box.ws.store.table("tag").in_order()) == ["beta", "vip"]
 
 
-
 def test_what_a_removed_file_declared_goes_when_another_file_of_that_run_is_read(route: MakeRoute) -> None:
     told = route(ledger=True)
     a, b = two_files(told)
     b.unlink()
     assert lines(told.document(a)) == ["delete tag/beta (config)"]
-
 
 
 def test_where_no_file_of_former_runs_is_read_this_is_another_folder_and_nothing_goes(route: MakeRoute) -> None:
@@ -77,7 +55,6 @@ def test_where_no_file_of_former_runs_is_read_this_is_another_folder_and_nothing
     assert len(topics(found, "not read")) == 2
 
 
-
 def test_what_leaves_a_file_that_is_read_goes(route: MakeRoute) -> None:
     told = route({"companies": [{"company_id": "7"}]}, ledger=True)
     path = told.manifest(PRUNING + "tags: [vip, old]\ncompanies: [{company_id: '6'}, {company_id: '7'}]\n")
@@ -85,7 +62,6 @@ def test_what_leaves_a_file_that_is_read_goes(route: MakeRoute) -> None:
     told.manifest(PRUNING + "tags: [vip]\ncompanies: [{company_id: '8'}]\n")
     # Company 7 was there before us.
     assert changes(told.document(path)) == ["create company/8", "delete tag/old", "delete company/6"]
-
 
 
 def test_a_section_that_is_no_longer_written_is_not_ours_to_prune(route: MakeRoute) -> None:
@@ -98,7 +74,6 @@ def test_a_section_that_is_no_longer_written_is_not_ours_to_prune(route: MakeRou
     assert [note.partition(":")[0] for note in topics(found, "orphaned")] == ["tag/vip"]
 
 
-
 def test_the_same_files_under_another_name_take_nothing_away_and_say_whose_it_is(route: MakeRoute) -> None:
     told = route(ledger=True)
     text = "policy: {prune: {tags: owned}, links: owned}\ntags: [vip, old]\ncontacts: [{external_id: '25', missing: create, tags: [vip]}]\n"
@@ -109,9 +84,7 @@ def test_the_same_files_under_another_name_take_nothing_away_and_say_whose_it_is
     assert "2 of the declared things are recorded under `name: growth` and not under this one" in topics(found, "foreign")[0]
 
 
-
 ALL = 'policy: {prune: {tags: all}, scope: {tags: ["growth/*"]}}\n'
-
 
 
 def test_prune_all_leaves_what_another_file_declares(route: MakeRoute) -> None:
@@ -120,7 +93,6 @@ def test_prune_all_leaves_what_another_file_declares(route: MakeRoute) -> None:
     found = told.document(told.manifest(ALL + "tags: [a]\n", "a.yaml"))
     assert changes(found) == ["create tag/a"]
     assert topics(found, "not read")[0].startswith("tag/growth/x: is declared in ")
-
 
 
 def test_a_tag_that_two_files_declare_is_deleted_by_neither_alone(route: MakeRoute) -> None:
@@ -137,14 +109,12 @@ def test_a_tag_that_two_files_declare_is_deleted_by_neither_alone(route: MakeRou
     assert "delete tag/vip" in changes(told.document(a, b))
 
 
-
 def test_links_that_two_files_write_are_detached_by_neither_alone(route: MakeRoute) -> None:
     told = route({"contacts": [{"external_id": "1"}]}, ledger=True)
     told.converge(told.manifest("tags: [n]\ncontacts: [{external_id: '1', tags: [n]}]\n", "c.yaml"))
     found = told.document(told.manifest("tags: [n, m]\ncontacts: [{external_id: '1', tags: [m]}]\n", "d.yaml"))
     assert [change for change in changes(found) if change.startswith("detach")] == []
     assert "c.yaml, which declares it too, was not given: it stays" in topics(found, "not read")[0]
-
 
 
 def test_what_a_lost_create_made_belongs_to_the_files_of_its_run(route: MakeRoute) -> None:
@@ -164,7 +134,6 @@ def test_what_a_lost_create_made_belongs_to_the_files_of_its_run(route: MakeRout
     assert changes(told.document(a)) == ["delete tag/new"]
 
 
-
 def test_an_apply_that_wrote_nothing_is_no_first_run(route: MakeRoute) -> None:
     told = route({"tags": ["growth/a", "x"]}, ledger=True)
     text = 'policy: {prune: {tags: all}, scope: {tags: ["growth/*"]}}\ntags: [x, new]\n'
@@ -178,7 +147,6 @@ def test_an_apply_that_wrote_nothing_is_no_first_run(route: MakeRoute) -> None:
     assert changes(told.document(path)) == ["delete tag/growth/a"]
 
 
-
 def test_a_file_of_another_repository_speaks_for_itself_alone(route: MakeRoute, monkeypatch: pytest.MonkeyPatch) -> None:
     told = route(ledger=True)
     for name in ("one", "two"):
@@ -189,7 +157,6 @@ def test_a_file_of_another_repository_speaks_for_itself_alone(route: MakeRoute, 
     found = told.document(told.manifest(PRUNING + "tags: [zzzzzzzzz]\n", "two/intercom.yaml"))
     assert changes(found) == ["create tag/zzzzzzzzz"]
     assert topics(found, "not read")[0].endswith("declared in intercom.yaml of another repository, which was not given: left alone")
-
 
 
 @pytest.mark.parametrize(

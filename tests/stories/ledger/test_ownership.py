@@ -2,37 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
-from typing import Any
-import pytest
-from reconciler.core.model.address import Address
-from reconciler.core.model.outcome import Outcome
-from reconciler.core.model.policies import policy_model
-from reconciler.core.model.policy import Policy, tightened
-from reconciler.core.model.recorded import Record
-from reconciler.core.plan.saved import Enclosed, saved
-from reconciler.core.plan.schema import PlanDocument
-from reconciler.core.plan.scope import Scope
-from reconciler.errors import Stale
-from reconciler.kinds import KINDS
-from reconciler.ledger.homes.home import LockLost
+
 from reconciler.ledger.ledger import Ledger
-from reconciler.manifest.read import read_manifest
-from reconciler.workflow.apply import carry_out, prepare
-from reconciler.workflow.lookup import raw_answers, raw_request
-from reconciler.workflow.planfile import planned_manifest
-from reconciler.workflow.recall import locked
-from reconciler.workflow.record import head_of
 from tests.conftest import MakeRoute
 from tests.desk.route import Route, changes, lines
-from tests.stories.ledger.told import PRUNING
-from tests.stories.ledger.told import by_hand
-from tests.stories.ledger.told import contact_id
-from tests.stories.ledger.told import meanwhile
-from tests.stories.ledger.told import one
-from tests.stories.ledger.told import record
-from tests.stories.ledger.told import tag_id
+from tests.stories.ledger.told import PRUNING, by_hand, contact_id, meanwhile, one, record, tag_id
 
 
 def test_what_was_there_is_recorded_and_not_owned(route: MakeRoute) -> None:
@@ -47,7 +22,6 @@ def test_what_was_there_is_recorded_and_not_owned(route: MakeRoute) -> None:
     assert [Path(file).name for file in vip.files] == ["intercom.yaml"]
 
 
-
 def test_what_a_saved_plan_does_not_touch_is_recorded_as_it_was_found(route: MakeRoute) -> None:
     """So that a pipeline, which applies saved plans only, can tell drift."""
     told = route({"tags": ["vip"], "companies": [{"company_id": "6", "name": "Blue Sun"}]}, ledger=True)
@@ -56,7 +30,6 @@ def test_what_a_saved_plan_does_not_touch_is_recorded_as_it_was_found(route: Mak
     assert record(told, "company/6") is not None
     told.box.seed({"companies": [{"company_id": "6", "name": "Firefly"}]})
     assert lines(told.document(path)) == ["update company/6 name='Blue Sun' (drift)"]
-
 
 
 def test_a_company_that_somebody_made_meanwhile_is_recorded_only(route: MakeRoute) -> None:
@@ -71,7 +44,6 @@ def test_a_company_that_somebody_made_meanwhile_is_recorded_only(route: MakeRout
     assert not found.owned
 
 
-
 def test_a_contact_that_the_create_met_is_recorded_only(route: MakeRoute) -> None:
     told = route(ledger=True)
     path = told.manifest("contacts: [{external_id: '25', missing: create, name: Zoe}]\n")
@@ -80,7 +52,6 @@ def test_a_contact_that_the_create_met_is_recorded_only(route: MakeRoute) -> Non
     found = record(told, "contact/25")
     assert found
     assert not found.owned
-
 
 
 def test_a_create_whose_answer_was_lost_is_ours_when_it_is_found(route: MakeRoute) -> None:
@@ -95,7 +66,6 @@ def test_a_create_whose_answer_was_lost_is_ours_when_it_is_found(route: MakeRout
     assert found.owned
     told.manifest(PRUNING + "tags: [vip]\n")
     assert changes(told.document(path)) == ["delete tag/old"]
-
 
 
 def test_a_ledger_that_is_lost_owns_nothing_and_tombstones_go_on(route: MakeRoute) -> None:
@@ -114,7 +84,6 @@ def test_a_ledger_that_is_lost_owns_nothing_and_tombstones_go_on(route: MakeRout
         assert found["changes"][0]["remark"] == "never ours"
 
 
-
 def test_a_lost_attach_makes_only_the_link_of_its_very_ids_ours(route: MakeRoute) -> None:
     told = route({"contacts": [{"external_id": "25"}], "tags": ["vip"]}, ledger=True)
     path = told.manifest("tags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
@@ -129,14 +98,12 @@ def test_a_lost_attach_makes_only_the_link_of_its_very_ids_ours(route: MakeRoute
     assert changes(told.document(path)) == []
 
 
-
 def with_key(told: Route, key: str | None = None) -> None:
     """From now on the ledger is opened with this key, else with the one that lies beside it."""
     if told.ledger:
         told.ledger.close()
     environ = {"RECONCILER_LEDGER_KEY": key} if key else {}
     told.ledger = Ledger.open(told.folder / ".reconciler", create=True, now=told.clock, environ=environ)
-
 
 
 def test_a_run_with_a_wrong_key_takes_nothing_from_those_who_have_the_right_one(route: MakeRoute) -> None:
@@ -151,7 +118,6 @@ def test_a_run_with_a_wrong_key_takes_nothing_from_those_who_have_the_right_one(
     with told.ledger:
         assert told.ledger.warning == ""
         assert changes(told.document(path)) == ["delete tag/trial"]
-
 
 
 def test_what_a_run_with_a_wrong_key_detached_is_not_ours_when_somebody_attached_it_again(route: MakeRoute) -> None:
@@ -169,7 +135,6 @@ def test_what_a_run_with_a_wrong_key_detached_is_not_ours_when_somebody_attached
         assert changes(told.document(told.manifest(text % ""))) == []
 
 
-
 def test_a_lost_attach_that_a_later_run_saw_undone_makes_nothing_ours(route: MakeRoute) -> None:
     told = route({"contacts": [{"external_id": "25"}], "tags": ["vip"]}, ledger=True)
     path = told.manifest("tags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
@@ -180,7 +145,6 @@ def test_a_lost_attach_that_a_later_run_saw_undone_makes_nothing_ours(route: Mak
     told.converge(path)
     by_hand(told, "POST", f"/contacts/{contact_id(told)}/tags", {"id": tag_id(told, "vip")})
     assert changes(told.document(path)) == []
-
 
 
 def test_a_lost_create_that_a_later_run_did_not_find_makes_nothing_ours(route: MakeRoute) -> None:
@@ -195,7 +159,6 @@ def test_a_lost_create_that_a_later_run_did_not_find_makes_nothing_ours(route: M
     assert changes(told.document(path)) == []
 
 
-
 def test_what_a_lost_create_made_is_an_orphan_when_its_entry_is_gone(route: MakeRoute) -> None:
     told = route(ledger=True)
     path = told.manifest(PRUNING + "tags: [vip, other]\n")
@@ -204,7 +167,6 @@ def test_what_a_lost_create_made_is_an_orphan_when_its_entry_is_gone(route: Make
     told.box.faults.clear()
     told.manifest(PRUNING + "tags: [other]\n")
     assert changes(told.document(path)) == ["delete tag/vip"]
-
 
 
 def test_a_ledger_restored_from_before_owns_nothing_and_says_so(route: MakeRoute) -> None:

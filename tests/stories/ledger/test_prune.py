@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from pathlib import Path
 from typing import Any
+
 import pytest
-from reconciler.core.model.address import Address
-from reconciler.core.model.outcome import Outcome
+
 from reconciler.core.model.policies import policy_model
 from reconciler.core.model.policy import Policy, tightened
-from reconciler.core.model.recorded import Record
-from reconciler.core.plan.saved import Enclosed, saved
-from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
-from reconciler.errors import Stale
 from reconciler.kinds import KINDS
-from reconciler.ledger.homes.home import LockLost
 from reconciler.ledger.ledger import Ledger
-from reconciler.manifest.read import read_manifest
-from reconciler.workflow.apply import carry_out, prepare
-from reconciler.workflow.lookup import raw_answers, raw_request
-from reconciler.workflow.planfile import planned_manifest
-from reconciler.workflow.recall import locked
-from reconciler.workflow.record import head_of
 from tests.conftest import MakeRoute
-from tests.desk.route import Route, changes, lines
-from tests.stories.ledger.told import PRUNING
-from tests.stories.ledger.told import by_hand
-from tests.stories.ledger.told import contact_id
-from tests.stories.ledger.told import record
-from tests.stories.ledger.told import tag_id
-from tests.stories.ledger.told import topics
+from tests.desk.route import changes, lines
+from tests.stories.ledger.told import PRUNING, by_hand, contact_id, record, tag_id, topics
 
 
 def test_a_target_prunes_nothing(route: MakeRoute) -> None:
@@ -41,7 +23,6 @@ def test_a_target_prunes_nothing(route: MakeRoute) -> None:
     told.manifest(PRUNING + "tags: [vip]\n")
     assert changes(told.document(path, scope=Scope(target=("tag/*",)))) == []
     assert changes(told.document(path, scope=Scope(exclude=("contact/**",)))) == ["delete tag/old"]
-
 
 
 def test_a_saved_plan_prunes_and_a_second_time_writes_nothing(route: MakeRoute) -> None:
@@ -55,7 +36,6 @@ def test_a_saved_plan_prunes_and_a_second_time_writes_nothing(route: MakeRoute) 
     assert told.apply(found) == []
     assert not told.box.writes
     assert record(told, "tag/old") is None
-
 
 
 def test_a_tag_made_anew_between_plan_and_apply_makes_the_prune_stale(route: MakeRoute) -> None:
@@ -72,7 +52,6 @@ def test_a_tag_made_anew_between_plan_and_apply_makes_the_prune_stale(route: Mak
     assert changes(told.document(path)) == []
 
 
-
 def test_a_company_whose_own_read_fails_is_never_pruned(route: MakeRoute) -> None:
     told = route(ledger=True)
     path = told.manifest(PRUNING + "companies: [{company_id: '6'}, {company_id: '7'}]\n")
@@ -81,7 +60,6 @@ def test_a_company_whose_own_read_fails_is_never_pruned(route: MakeRoute) -> Non
     told.box.faults.add("GET", "^/companies/", status=500, times=None)
     with pytest.raises(Exception, match="500"):
         told.document(path)
-
 
 
 def test_a_policy_file_that_never_prunes_cannot_be_loosened(route: MakeRoute) -> None:
@@ -93,10 +71,8 @@ def test_a_policy_file_that_never_prunes_cannot_be_loosened(route: MakeRoute) ->
     assert tightened(base, _policy(scope={"tags": ["**"]}))[1]
 
 
-
 def _policy(**written: Any) -> Policy:
     return policy_model(KINDS).model_validate(written)
-
 
 
 def test_a_protection_ends_only_by_an_apply_of_its_own(route: MakeRoute) -> None:
@@ -111,14 +87,12 @@ def test_a_protection_ends_only_by_an_apply_of_its_own(route: MakeRoute) -> None
     assert lines(told.document(path)) == ["delete tag/gold (config)"]
 
 
-
 def test_to_leave_the_new_name_out_does_not_lift_the_gate_for_a_rename(route: MakeRoute) -> None:
     told = route({"contacts": [{"external_id": "25"}]}, ledger=True)
     path = told.manifest(PRUNING + "tags: [Beta]\ncontacts: [{external_id: '25', tags: [Beta]}]\n")
     told.converge(path)
     told.manifest(PRUNING + "tags: [beta-2026]\ncontacts: [{external_id: '25', tags: [beta-2026]}]\n")
     assert "refused rename" in lines(told.document(path, scope=Scope(exclude=("tag/beta-2026",))))
-
 
 
 def test_prune_all_of_companies_looks_at_all_that_are_listed(route: MakeRoute) -> None:
@@ -128,7 +102,6 @@ def test_prune_all_of_companies_looks_at_all_that_are_listed(route: MakeRoute) -
     path = told.manifest(text)
     told.converge(path)
     assert told.document(path)["summary"]["delete"] == 65
-
 
 
 def test_what_another_key_recorded_under_another_name_is_spared_too(route: MakeRoute) -> None:
@@ -149,7 +122,6 @@ def test_what_another_key_recorded_under_another_name_is_spared_too(route: MakeR
         assert "`name: b` has it too" in topics(found, "orphaned")[0]
 
 
-
 def test_what_somebody_gave_another_name_is_not_pruned_under_it(route: MakeRoute) -> None:
     told = route(ledger=True)
     path = told.manifest(PRUNING + "tags: [vip, x]\n")
@@ -159,7 +131,6 @@ def test_what_somebody_gave_another_name_is_not_pruned_under_it(route: MakeRoute
     found = told.document(path)
     assert changes(found) == []
     assert "it was tag/vip when it was applied, and somebody renamed it: left alone" in topics(found, "orphaned")[0]
-
 
 
 def test_what_another_name_linked_is_not_pruned_though_its_run_was_killed(route: MakeRoute) -> None:
@@ -175,7 +146,6 @@ def test_what_another_name_linked_is_not_pruned_though_its_run_was_killed(route:
     assert "`name: support` has it too" in topics(found, "orphaned")[0]
 
 
-
 def test_a_list_that_is_no_longer_written_does_not_keep_what_somebody_undid(route: MakeRoute) -> None:
     told = route({"contacts": [{"external_id": "25"}]}, ledger=True)
     path = told.manifest("tags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
@@ -188,7 +158,6 @@ def test_a_list_that_is_no_longer_written_does_not_keep_what_somebody_undid(rout
     by_hand(told, "POST", link, {"id": tag_id(told, "vip")})
     told.manifest("tags: [vip]\ncontacts: [{external_id: '25', tags: []}]\n")
     assert changes(told.document(path)) == []
-
 
 
 @pytest.mark.parametrize("prune", [{"prune": {"tags": "owned"}}, {"prune": {"tags": "all"}, "scope": {"tags": ["**"]}}])
@@ -211,7 +180,6 @@ def test_nobody_loses_a_tag_because_somebody_renamed_it_and_made_another_of_its_
     assert sorted(changes(told.document(told.manifest(written)))) == ["detach contact/26 tag/gold", "detach contact/26 tag/vip"]
 
 
-
 def test_a_link_that_another_name_has_too_stays(route: MakeRoute) -> None:
     told = route({"contacts": [{"external_id": "25"}]}, ledger=True)
     text = "tags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n"
@@ -222,7 +190,6 @@ def test_a_link_that_another_name_has_too_stays(route: MakeRoute) -> None:
     assert "`name: b` has it too" in topics(found, "foreign")[0]
 
 
-
 def test_a_tombstone_does_not_take_what_another_name_protects(route: MakeRoute) -> None:
     told = route({"tags": ["gold"]}, ledger=True)
     told.converge(told.manifest("name: b\ntags: [{name: gold, protect: true}]\n", "b.yaml"))
@@ -231,14 +198,12 @@ def test_a_tombstone_does_not_take_what_another_name_protects(route: MakeRoute) 
     assert "`name: b` has it too" in found["changes"][0]["remark"]
 
 
-
 def test_under_a_target_nobody_who_was_not_looked_at_is_called_an_orphan(route: MakeRoute) -> None:
     told = route(ledger=True)
     path = told.manifest("tags: [a]\ncontacts: [{email: wash@serenity.example, missing: create}]\n")
     told.converge(path)
     told.manifest("tags: [a]\ncontacts: [{external_id: '25', was: {email: wash@serenity.example}}]\n")
     assert topics(told.document(path, scope=Scope(target=("tag/a",))), "orphaned") == []
-
 
 
 def test_an_empty_scope_under_prune_all_is_a_refusal_and_no_crash() -> None:

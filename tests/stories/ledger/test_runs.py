@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
-from typing import Any
+
 import pytest
-from reconciler.core.model.address import Address
-from reconciler.core.model.outcome import Outcome
-from reconciler.core.model.policies import policy_model
-from reconciler.core.model.policy import Policy, tightened
-from reconciler.core.model.recorded import Record
-from reconciler.core.plan.saved import Enclosed, saved
-from reconciler.core.plan.schema import PlanDocument
-from reconciler.core.plan.scope import Scope
-from reconciler.errors import Stale
-from reconciler.kinds import KINDS
+
 from reconciler.ledger.homes.home import LockLost
-from reconciler.ledger.ledger import Ledger
-from reconciler.manifest.read import read_manifest
 from reconciler.workflow.apply import carry_out, prepare
-from reconciler.workflow.lookup import raw_answers, raw_request
 from reconciler.workflow.planfile import planned_manifest
 from reconciler.workflow.recall import locked
-from reconciler.workflow.record import head_of
 from tests.conftest import MakeRoute
-from tests.desk.route import Route, changes, lines
+from tests.desk.route import lines
 from tests.stories.ledger.told import one
 
 
@@ -38,7 +24,6 @@ def test_an_apply_with_nothing_to_do_is_a_run_and_records_what_it_found(route: M
     assert [r.address for r in memory.records.values()] == ["tag/vip"]
 
 
-
 def test_what_was_not_started_is_unapplied_in_the_next_plan(route: MakeRoute) -> None:
     told = route(ledger=True)
     path = told.manifest("tags: [vip]\ncompanies: [{company_id: '6', name: Blue Sun}]\n")
@@ -46,7 +31,6 @@ def test_what_was_not_started_is_unapplied_in_the_next_plan(route: MakeRoute) ->
     stop.set()
     told.apply(told.saved(path), stop)
     assert lines(told.document(path)) == ["create tag/vip (unapplied)", "create company/6 (unapplied)"]
-
 
 
 def test_a_failed_field_is_unapplied_until_the_manifest_wants_another(route: MakeRoute) -> None:
@@ -59,7 +43,6 @@ def test_a_failed_field_is_unapplied_until_the_manifest_wants_another(route: Mak
     assert lines(told.document(path)) == ["update company/6 name='Blue Moon' (unapplied)"]
     told.manifest("companies: [{company_id: '6', name: Red Sun}]\n")
     assert lines(told.document(path)) == ["update company/6 name='Red Sun' (config)"]
-
 
 
 def test_no_try_of_a_call_goes_out_without_the_lock(route: MakeRoute) -> None:
