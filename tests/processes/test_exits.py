@@ -15,7 +15,7 @@ PIN = "workspace: {app_id: sandbox1, region: us}\n"
 
 
 def test_each_code_is_that_of_the_process(shell: Shell) -> None:
-    """The table of all situations is `tests/stories/gates/test_exit_codes.py`, in one process."""
+    """The table of all situations is `tests/stories/output/test_exit_codes.py`, in one process."""
     box = shell.box
     box.call("POST", "/_sandbox/seed", {"companies": [{"company_id": "6", "name": "Old"}]})
     manifest = PIN + "tags: [one, two]\ncompanies: [{company_id: '6', name: New}]\n"

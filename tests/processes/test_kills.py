@@ -1,6 +1,6 @@
 """kill -9 between calls of a saved plan, then the same file again: it finishes, and the third time there is nothing to do.
 
-Before and after each call, in one process: `tests/stories/gates/test_saved_plans.py`.
+Before and after each call, in one process: `tests/stories/plan/test_saved_plans.py`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from reconciler.ledger.ledger import Ledger
 from tests.desk.route import Route, changes
 from tests.properties.test_convergence import carried_along
 from tests.properties.worlds import LIMITS, Doc, World, manifests, on_route, seeds
-from tests.stories.gates.test_saved_plans import Killed, killed_after, killed_before
+from tests.stories.plan.test_saved_plans import Killed, killed_after, killed_before
 
 PRUNES = st.fixed_dictionaries({"tags": st.sampled_from(("never", "owned", "all")), "companies": st.sampled_from(("never", "owned"))})
 Ids = set[tuple[str, str]]

@@ -16,7 +16,7 @@ from reconciler.report import RENDERERS
 from reconciler.workflow.plan import propose
 from tests.conftest import MakeRoute
 from tests.desk.desk import Desk
-from tests.stories.gates.test_saved_plans import apply, approving, plan
+from tests.stories.plan.test_saved_plans import apply, approving, plan
 
 DELETING = "tags: [{name: promo, state: absent}]\npolicy: {limits: {deletes: 0}}\n"
 

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import random
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-import pytest
-from reconciler.core.model.address import Address
-from reconciler.core.model.privacy import shown
-from reconciler.core.plan.document import document
-from reconciler.core.plan.saved import saved
-from reconciler.core.plan.schema import PlanDocument
-from reconciler.core.plan.scope import Scope
-from reconciler.errors import Invalid, ReconcilerError, Refused, Stale
-from reconciler.workflow.lookup import raw_request
-from reconciler.workflow.planfile import applicable, read_plan, save
-from tests.conftest import MakeRoute
-from tests.desk.route import Route, changes, lines
 
+import pytest
+
+from reconciler.core.plan.schema import PlanDocument
+from reconciler.errors import Refused
+from tests.conftest import MakeRoute
+from tests.desk.route import Route, changes
 
 Doc = dict[str, Any]
 
 
-
 def gates(found: PlanDocument) -> list[str]:
     return [refusal["gate"] for refusal in found["refused"]]
-
 
 
 def refused_to_apply(told: Route, manifest: Path) -> None:
@@ -36,7 +25,6 @@ def refused_to_apply(told: Route, manifest: Path) -> None:
         told.converge(manifest)
     assert refused.value.exit_code == 3
     assert told.box.writes == []
-
 
 
 NO_TRIAL = "tags: [{tag: trial, state: absent}]"
@@ -60,7 +48,6 @@ PEOPLE: Doc = {
 }
 
 
-
 @pytest.mark.parametrize(("limit", "desired"), OVER, ids=[f"{limit}-{n}" for n, (limit, _) in enumerate(OVER)])
 def test_one_more_than_the_limit_is_refused_and_the_limit_itself_is_not(limit: str, desired: str, route: MakeRoute) -> None:
     told = route(PEOPLE)
@@ -72,13 +59,11 @@ def test_one_more_than_the_limit_is_refused_and_the_limit_itself_is_not(limit: s
     assert gates(told.document(within)) == []
 
 
-
 def test_no_contact_is_deleted_unless_the_limit_is_raised(route: MakeRoute) -> None:
     told = route(PEOPLE)
     manifest = told.manifest("contacts: [{external_id: '25', state: absent}]\n")
     assert gates(told.document(manifest)) == ["limits.contact_deletes"]
     refused_to_apply(told, manifest)
-
 
 
 def test_updates_and_renames_and_what_a_deletion_implies_never_count(route: MakeRoute) -> None:
@@ -92,7 +77,6 @@ def test_updates_and_renames_and_what_a_deletion_implies_never_count(route: Make
     assert {outcome.status for outcome in told.converge(manifest)} == {"applied"}
 
 
-
 def test_people_are_counted_once_however_much_they_lose(route: MakeRoute) -> None:
     told = route({"companies": [{"company_id": "6"}], "contacts": [{"external_id": "25", "tags": ["a", "b"], "companies": ["6"]}]})
     manifest = told.manifest(
@@ -103,7 +87,6 @@ def test_people_are_counted_once_however_much_they_lose(route: MakeRoute) -> Non
     assert (gates(found), len(changes(found))) == ([], 3)
 
 
-
 def test_created_and_unproven_contacts_are_not_missing(route: MakeRoute) -> None:
     told = route(PEOPLE)
     manifest = told.manifest(
@@ -111,7 +94,6 @@ def test_created_and_unproven_contacts_are_not_missing(route: MakeRoute) -> None
         "contacts: [{external_id: '1', missing: create}, {external_id: '2', state: archived}, {external_id: '3', state: absent}]\n"
     )
     assert gates(told.document(manifest)) == []
-
 
 
 NO_X = "tags: [{tag: x, state: absent}]"
@@ -138,7 +120,6 @@ PERCENT: tuple[tuple[str, int, str, list[str]], ...] = (
 )
 
 
-
 @pytest.mark.parametrize(("limit", "live", "desired", "wanted"), PERCENT, ids=[f"{p[0]} of {p[1]} {n}" for n, p in enumerate(PERCENT)])
 def test_a_percentage_is_of_what_is_live_and_not_applied_below_ten(
     limit: str, live: int, desired: str, wanted: list[str], route: MakeRoute
@@ -146,7 +127,6 @@ def test_a_percentage_is_of_what_is_live_and_not_applied_below_ten(
     people = [{"external_id": f"c{n:02}", "tags": ["x"] if n < 2 else []} for n in range(live)]
     told = route({"tags": [f"t{n:02}" for n in range(live - 1)], "contacts": people})
     assert gates(told.document(told.manifest(f"policy: {{limits: {{{limit}}}}}\n{desired}\n"))) == wanted
-
 
 
 @pytest.mark.parametrize("others", [0, 3])

@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import random
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 import pytest
-from reconciler.core.model.address import Address
-from reconciler.core.model.privacy import shown
-from reconciler.core.plan.document import document
-from reconciler.core.plan.saved import saved
-from reconciler.core.plan.schema import PlanDocument
-from reconciler.core.plan.scope import Scope
-from reconciler.errors import Invalid, ReconcilerError, Refused, Stale
-from reconciler.workflow.lookup import raw_request
-from reconciler.workflow.planfile import applicable, read_plan, save
+
 from tests.conftest import MakeRoute
-from tests.desk.route import Route, changes, lines
-from tests.stories.gates.test_limits import gates
-from tests.stories.gates.test_limits import refused_to_apply
-from tests.stories.plan.by_hand import contact
-from tests.stories.plan.by_hand import live_id
+from tests.stories.gates.test_limits import gates, refused_to_apply
 
 
 @pytest.mark.parametrize("pin", ["{app_id: other}", "{app_id: sandbox1, region: eu}", "{region: au}"])
@@ -33,14 +16,12 @@ def test_a_pin_refuses_every_other_workspace(pin: str, route: MakeRoute) -> None
     refused_to_apply(told, manifest)
 
 
-
 def test_a_plan_without_a_pin_warns_and_says_what_to_write(route: MakeRoute) -> None:
     told = route()
     [note] = [n for n in told.document(told.manifest("tags: []\n"))["notes"] if n["topic"] == "pin"]
     assert "workspace: {app_id: sandbox1, region: us}" in note["message"]
     pinned = told.manifest("workspace: {app_id: sandbox1, region: us}\ntags: []\n")
     assert [n for n in told.document(pinned)["notes"] if n["topic"] == "pin"] == []
-
 
 
 def test_every_refusal_of_a_run_is_listed_with_its_place(route: MakeRoute) -> None:

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
 import pytest
-from reconciler.core.model.address import Address
-from reconciler.core.model.privacy import shown
+
 from reconciler.core.plan.document import document
 from reconciler.core.plan.saved import saved
-from reconciler.core.plan.schema import PlanDocument
-from reconciler.core.plan.scope import Scope
-from reconciler.errors import Invalid, ReconcilerError, Refused, Stale
-from reconciler.workflow.lookup import raw_request
+from reconciler.errors import Invalid
 from reconciler.workflow.planfile import applicable, read_plan, save
 from tests.conftest import MakeRoute
-from tests.desk.route import Route, changes, lines
 from tests.stories.gates.test_limits import refused_to_apply
-from tests.stories.plan.test_stale import LIVE
-from tests.stories.plan.test_stale import PLANNED
-
+from tests.stories.plan.test_stale import LIVE, PLANNED
 
 Doc = dict[str, Any]
 
@@ -35,7 +28,6 @@ EDITS: tuple[tuple[str, Callable[[Doc], object]], ...] = (
     ("the seal", lambda d: d.update(seal="0" * 64)),
     ("no seal", lambda d: d.pop("seal")),
 )
-
 
 
 @pytest.mark.parametrize(("what", "edit"), EDITS, ids=[what for what, _ in EDITS])
@@ -51,7 +43,6 @@ def test_an_edited_plan_is_refused(what: str, edit: Callable[[Doc], object], rou
         read_plan(path)
 
 
-
 def test_a_plan_to_look_at_is_not_applied_and_holds_no_digest(route: MakeRoute, tmp_path: Path) -> None:
     told = route(LIVE)
     planned = told.planned(told.manifest(PLANNED))
@@ -61,7 +52,6 @@ def test_a_plan_to_look_at_is_not_applied_and_holds_no_digest(route: MakeRoute, 
     path.write_text(json.dumps(found), encoding="utf-8")
     with pytest.raises(Invalid, match="not one to apply"):
         applicable(read_plan(path), path)
-
 
 
 def test_a_saved_plan_holds_no_values_and_is_salted_anew(route: MakeRoute, tmp_path: Path) -> None:
@@ -74,14 +64,12 @@ def test_a_saved_plan_holds_no_values_and_is_salted_anew(route: MakeRoute, tmp_p
     assert not set(digests[0]) & set(digests[1])
 
 
-
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", "not json", '{"changes": []}', '{"format_version": "2.0", "changes": []}'])
 def test_what_is_no_plan_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(Invalid):
         applicable(read_plan(path), path)
-
 
 
 def test_a_refused_plan_is_refused_again_when_applied(route: MakeRoute) -> None:

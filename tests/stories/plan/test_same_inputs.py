@@ -4,23 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-import pytest
-from reconciler.core.model.address import Address
-from reconciler.core.model.privacy import shown
-from reconciler.core.plan.document import document
-from reconciler.core.plan.saved import saved
-from reconciler.core.plan.schema import PlanDocument
-from reconciler.core.plan.scope import Scope
-from reconciler.errors import Invalid, ReconcilerError, Refused, Stale
-from reconciler.workflow.lookup import raw_request
-from reconciler.workflow.planfile import applicable, read_plan, save
+
 from tests.conftest import MakeRoute
-from tests.desk.route import Route, changes, lines
-from tests.stories.plan.test_scope import SCOPED
-from tests.stories.plan.test_scope import SCOPED_LIVE
+from tests.desk.route import lines
+from tests.stories.plan.test_scope import SCOPED, SCOPED_LIVE
 
 
 def test_a_plan_does_not_depend_on_the_order_of_files_and_entries(route: MakeRoute) -> None:
@@ -40,12 +27,10 @@ def test_a_plan_does_not_depend_on_the_order_of_files_and_entries(route: MakeRou
     assert len(seen) == 1
 
 
-
 def test_the_same_inputs_give_the_same_bytes(route: MakeRoute) -> None:
     told = route(SCOPED_LIVE)
     manifest = told.manifest(SCOPED)
     assert len({json.dumps(told.document(manifest)) for _ in range(3)}) == 1
-
 
 
 def test_line_ends_comments_and_a_byte_order_mark_do_not_count(route: MakeRoute) -> None:

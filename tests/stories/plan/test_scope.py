@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import random
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
+
 import pytest
+
 from reconciler.core.model.address import Address
 from reconciler.core.model.privacy import shown
-from reconciler.core.plan.document import document
-from reconciler.core.plan.saved import saved
-from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
-from reconciler.errors import Invalid, ReconcilerError, Refused, Stale
-from reconciler.workflow.lookup import raw_request
-from reconciler.workflow.planfile import applicable, read_plan, save
 from tests.conftest import MakeRoute
-from tests.desk.route import Route, changes, lines
-
+from tests.desk.route import changes
 
 Doc = dict[str, Any]
 
@@ -63,7 +54,6 @@ TARGETS: tuple[tuple[tuple[str, ...], tuple[str, ...], list[str]], ...] = (
 )
 
 
-
 @pytest.mark.parametrize(("target", "exclude", "wanted"), TARGETS, ids=[f"{t} not {e}" for t, e, _ in TARGETS])
 def test_a_target_brings_what_it_needs_and_an_exclusion_what_needs_it(
     target: tuple[str, ...], exclude: tuple[str, ...], wanted: list[str], route: MakeRoute
@@ -78,9 +68,7 @@ def test_a_target_brings_what_it_needs_and_an_exclusion_what_needs_it(
     assert changes(told.document(manifest, scope=scope)) == []
 
 
-
 ODD = ("a*", "ab", "[x]", "x", "q?", "qq", "b\\*", "b*", "**")
-
 
 
 @pytest.mark.parametrize(
@@ -110,13 +98,11 @@ def test_a_name_full_of_glob_signs_can_be_targeted_and_left_out_alone(glob: str,
     assert changes(told.document(manifest, scope=scope)) == []
 
 
-
 def test_a_live_name_written_exactly_means_itself_though_nobody_declares_it(route: MakeRoute) -> None:
     told = route({"tags": [{"name": "old*"}, {"name": "older"}]}, ledger=True)
     told.converge(told.manifest("tags: [vip]\n"))
     manifest = told.manifest("policy: {prune: {tags: all}, scope: {tags: ['**']}}\ntags: [vip]\n")
     assert changes(told.document(manifest, scope=Scope((), ("tag/old*",)))) == ["delete tag/older"]
-
 
 
 def test_an_email_with_a_star_is_targeted_alone_and_never_shown(route: MakeRoute) -> None:
@@ -126,7 +112,6 @@ def test_an_email_with_a_star_is_targeted_alone_and_never_shown(route: MakeRoute
     assert len(found["changes"]) == 1
     assert found["scope"]["target"] == [found["changes"][0]["address"]]
     assert len(told.apply(found)) == 1
-
 
 
 @pytest.mark.parametrize("policy", ["additive", "declared", "exact"])

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-import pytest
-from reconciler.core.model.address import Address
-from reconciler.core.model.privacy import shown
-from reconciler.core.plan.document import document
-from reconciler.core.plan.saved import saved
-from reconciler.core.plan.schema import PlanDocument
-from reconciler.core.plan.scope import Scope
-from reconciler.errors import Invalid, ReconcilerError, Refused, Stale
-from reconciler.workflow.lookup import raw_request
-from reconciler.workflow.planfile import applicable, read_plan, save
-from tests.conftest import MakeRoute
-from tests.desk.route import Route, changes, lines
-from tests.stories.plan.by_hand import by_hand
-from tests.stories.plan.by_hand import company
-from tests.stories.plan.by_hand import contact
-from tests.stories.plan.by_hand import tag
-from tests.stories.plan.by_hand import the_company
 
+import pytest
+
+from reconciler.errors import Refused, Stale
+from tests.conftest import MakeRoute
+from tests.desk.route import Route, changes
+from tests.stories.plan.by_hand import by_hand, company, contact, tag, the_company
 
 Doc = dict[str, Any]
 
@@ -58,7 +44,6 @@ MOVES: tuple[tuple[str, Callable[[Route], None], str], ...] = (
 )
 
 
-
 @pytest.mark.parametrize(("what", "move", "told_of"), MOVES, ids=[what for what, _, _ in MOVES])
 def test_a_plan_is_stale_when_what_it_touches_moved(what: str, move: Callable[[Route], None], told_of: str, route: MakeRoute) -> None:
     told = route(LIVE)
@@ -69,7 +54,6 @@ def test_a_plan_is_stale_when_what_it_touches_moved(what: str, move: Callable[[R
         told.apply(found)
     assert stale.value.exit_code == 4
     assert told.box.writes == []
-
 
 
 DONE: tuple[tuple[str, Callable[[Route], None]], ...] = (
@@ -88,7 +72,6 @@ DONE: tuple[tuple[str, Callable[[Route], None]], ...] = (
 )
 
 
-
 @pytest.mark.parametrize(("what", "move"), DONE, ids=[what for what, _ in DONE])
 def test_a_plan_fits_when_its_work_is_done_or_what_moved_is_not_ours(what: str, move: Callable[[Route], None], route: MakeRoute) -> None:
     told = route(LIVE)
@@ -99,7 +82,6 @@ def test_a_plan_fits_when_its_work_is_done_or_what_moved_is_not_ours(what: str, 
     assert changes(told.document(manifest)) == []
 
 
-
 def test_a_plan_applied_again_writes_nothing(route: MakeRoute) -> None:
     told = route(LIVE)
     found = told.saved(told.manifest(PLANNED))
@@ -107,7 +89,6 @@ def test_a_plan_applied_again_writes_nothing(route: MakeRoute) -> None:
     told.box.forget_requests()
     assert told.apply(found) == []
     assert told.box.writes == []
-
 
 
 @pytest.mark.parametrize("broken", ["^/contacts$", "^/tags$", "^/companies/.*", "^/contacts/[^/]*/(tags|companies)", "/archive$"])
@@ -124,7 +105,6 @@ def test_a_plan_applied_in_part_is_finished_by_applying_it_again(broken: str, ro
     assert changes(told.document(manifest)) == []
 
 
-
 def test_an_apply_is_held_to_its_plan_alone_not_to_what_else_went_astray(route: MakeRoute) -> None:
     told = route({"tags": ["b", "c"], "contacts": [{"external_id": "25"}]})
     manifest = told.manifest("policy: {limits: {creates: 1}}\ntags: [a, b, c]\ncontacts: [{external_id: '25', name: X}]\n")
@@ -138,7 +118,6 @@ def test_an_apply_is_held_to_its_plan_alone_not_to_what_else_went_astray(route: 
     assert changes(told.document(manifest)) == ["create tag/b", "create tag/c"]
 
 
-
 def test_a_before_value_that_only_looks_otherwise_is_the_same(route: MakeRoute) -> None:
     told = route(
         {"attributes": [{"name": "rate", "data_type": "float"}], "contacts": [{"external_id": "25", "custom_attributes": {"rate": 2}}]}
@@ -148,7 +127,6 @@ def test_a_before_value_that_only_looks_otherwise_is_the_same(route: MakeRoute) 
     assert {outcome.status for outcome in told.apply(found)} == {"applied"}
 
 
-
 def test_another_manifest_is_stale(route: MakeRoute) -> None:
     told = route(LIVE)
     found = told.saved(told.manifest(PLANNED))
@@ -156,7 +134,6 @@ def test_another_manifest_is_stale(route: MakeRoute) -> None:
     with pytest.raises(Stale, match="the manifest is not the one that was planned"):
         told.apply(found)
     assert told.box.writes == []
-
 
 
 @pytest.mark.parametrize("other", [{"app_id": "other"}, {"region": "EU"}])

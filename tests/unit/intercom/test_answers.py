@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import json
-import random
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-import pytest
-from reconciler.core.model.address import Address
-from reconciler.core.model.privacy import shown
-from reconciler.core.plan.document import document
-from reconciler.core.plan.saved import saved
-from reconciler.core.plan.schema import PlanDocument
-from reconciler.core.plan.scope import Scope
-from reconciler.errors import Invalid, ReconcilerError, Refused, Stale
-from reconciler.workflow.lookup import raw_request
-from reconciler.workflow.planfile import applicable, read_plan, save
-from tests.conftest import MakeRoute
-from tests.desk.route import Route, changes, lines
 
+import pytest
+
+from reconciler.errors import ReconcilerError
+from tests.conftest import MakeRoute
+from tests.desk.route import changes, lines
 
 Doc = dict[str, Any]
 
@@ -53,7 +43,6 @@ CONVERGED: Doc = {
 }
 
 
-
 @pytest.mark.parametrize("path", READS)
 @pytest.mark.parametrize(("what", "flaw"), FLAWS, ids=[what for what, _ in FLAWS])
 def test_an_answer_that_is_not_what_was_asked_for_is_an_error_never_absence(what: str, flaw: Doc, path: str, route: MakeRoute) -> None:
@@ -69,7 +58,6 @@ def test_an_answer_that_is_not_what_was_asked_for_is_an_error_never_absence(what
     assert told.box.writes == []
 
 
-
 def test_a_second_page_that_nobody_documented_is_followed(route: MakeRoute) -> None:
     told = route({"contacts": [{"external_id": "25", "tags": ["a", "b", "c"]}]})
     manifest = told.manifest("policy: {links: exact}\ntags: [a, b, c]\ncontacts: [{external_id: '25', tags: [a, b, c]}]\n")
@@ -80,14 +68,12 @@ def test_a_second_page_that_nobody_documented_is_followed(route: MakeRoute) -> N
     assert changes(told.document(manifest)) == []
 
 
-
 @pytest.mark.parametrize("pages", [{"has_more": True}, {"pages": {"next": {"page": 2}}}])
 def test_a_list_that_never_ends_or_does_not_say_how_is_an_error(pages: Doc, route: MakeRoute) -> None:
     told = route()
     told.box.faults.add("GET", "^/tags$", body=json.dumps({"type": "list", "data": [], **pages}).encode(), times=None)
     with pytest.raises(ReconcilerError):
         told.document(told.manifest("tags: [vip]\n"))
-
 
 
 def test_more_than_one_page_of_everything_is_converged(route: MakeRoute) -> None:
@@ -97,7 +83,6 @@ def test_more_than_one_page_of_everything_is_converged(route: MakeRoute) -> None
     seed = {"tags": names, "companies": [{"company_id": name} for name in names], "contacts": people}
     told = route(seed)
     assert lines(told.document(told.manifest({"policy": {"links": "exact", "missing_contacts": "error"}, **seed}))) == []
-
 
 
 def test_rows_that_move_between_two_pages_are_not_missing(route: MakeRoute) -> None:

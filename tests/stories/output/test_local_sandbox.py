@@ -1,4 +1,4 @@
-"""Every way to end has its exit code, and what changes only our side is none of Intercom's."""
+"""--sandbox: every way to end has its exit code there too, and what changes only our side is none of Intercom's."""
 
 from __future__ import annotations
 
