@@ -409,3 +409,13 @@ def test_an_approval_of_other_changes_that_is_committed_says_nothing(many: Desk)
     assert many.plan(m=GONE + _approval("0123456789ab:600", 600, "2026-01-01")) == 3
     assert "Inara" not in many.out
     assert "is for nothing" not in many.out
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [("", "limits.people: 30 people lose"), (", {name: b, state: absent}", "limits.people: up to 60 people lose")]
+)
+def test_people_who_may_be_counted_twice_are_said_to_be_at_most_so_many(more: str, said: str, desk: Desk) -> None:
+    desk.seed(tags=["a", "b"], contacts=[{"external_id": f"p{n}", "tags": ["a", "b"]} for n in range(30)])
+    assert desk("plan", "m.yaml", m=f"policy: {{limits: {{people: 1}}}}\ntags: [{{name: a, state: absent}}{more}]\n") == 0
+    assert said in desk.out
+    assert f"\nPeople: {'up to 60' if more else '30'} lose a tag" in desk.out

@@ -175,3 +175,15 @@ def test_what_only_2_16_can_count_is_asked_under_it(route: MakeRoute, version: s
     found = told.document(told.manifest("tags: [{name: old, state: absent}]\n"))
     assert found["refused"] == []
     assert found["changes"][0]["uses"] == {"contacts": 0, "companies": 0, "conversations": 0, "content items": 0}
+
+
+@pytest.mark.parametrize("version", ["2.14", "2.15", "2.16"])
+def test_the_route_converges_under_every_version(version: str, route: MakeRoute) -> None:
+    told = route({"tags": ["Old"], "contacts": [{"external_id": "25", "tags": ["Old"]}, {"external_id": "26"}]}, version=version)
+    manifest = told.manifest(
+        "tags: [vip, {name: New, renamed_from: Old}]\n"
+        "companies: [{company_id: '6', tags: [vip]}, {company_id: '7', tags: [vip], plan: pro}]\n"
+        "contacts: [{external_id: '25', tags: [vip], companies: ['6'], owner_id: 991267459}, {external_id: '26', tags: [vip, new]}]\n"
+    )
+    assert {o.status for o in told.converge(manifest)} == {"applied"}
+    assert changes(told.document(manifest)) == []

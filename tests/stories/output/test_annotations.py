@@ -106,3 +106,19 @@ def test_what_a_message_quotes_is_harmless() -> None:
 def test_the_name_of_a_file_is_as_harmless_as_everything_else() -> None:
     line = annotation("wrong", Mark("a\x1b[2J\u202e,b:c\n::error ##[group].yaml", 3))
     assert line == r"::error file=a\x1b[2J\u202e%2Cb%3Ac\n%3A%3Aerror #\#[group].yaml,line=3::wrong"
+
+
+@pytest.mark.parametrize(
+    ("entry", "gate"),
+    [
+        ("{external_id: '9', custom_attributes: {nobody: 1}}", "attribute"),
+        ("{external_id: '77', missing: error}", "missing"),
+        ("{email: twin@serenity.example, name: T}", "identity"),
+    ],
+)
+def test_a_refusal_that_is_about_an_entry_stands_at_its_line(entry: str, gate: str, desk: Desk) -> None:
+    twin = {"email": "twin@serenity.example", "role": "lead"}
+    desk.seed(contacts=[{"external_id": "9"}, twin, twin])
+    desk.patch.setenv("GITHUB_ACTIONS", "true")
+    assert desk("plan", "m.yaml", m=f"tags: []\ncontacts:\n  - {entry}\n") == 0
+    assert f"::error file=m.yaml,line=3::{gate}: m.yaml:3:5: " in desk.err

@@ -1,13 +1,16 @@
-"""The cost of a plan is what its apply takes, looks and counts included."""
+"""The cost of a plan is what its apply takes: its calls, looks and counts included, and its seconds."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from reconciler.report import RENDERERS
 from tests.conftest import MakeRoute
+from tests.desk.desk import Desk
 from tests.desk.route import WIDE
 
 TAGS = [f"t{n}" for n in range(12)]
@@ -75,3 +78,21 @@ def test_the_calls_that_were_planned_are_those_that_are_made(route: MakeRoute, s
 def test_a_plan_without_a_change_costs_nothing(route: MakeRoute) -> None:
     told = route({"tags": ["vip"]})
     assert told.document(told.manifest("tags: [vip]\n"))["cost"]["calls"] == 0
+
+
+def test_the_seconds_of_a_plan_are_those_of_our_share_of_the_limit(desk: Desk) -> None:
+    text = "policy: {limits: {creates: 999}}\ntags: [" + ", ".join(f"t{n}" for n in range(400)) + "]\n"
+    seconds = []
+    for share in ("1.0", "0.1"):
+        assert desk("plan", "m.yaml", "--format", "json", "--rate-share", share, m=text) == 0
+        seconds.append(json.loads(desk.out)["cost"]["seconds"])
+    assert seconds == [2.4, 24.2]
+
+
+def test_a_large_plan_names_its_slowest_stage(route: MakeRoute) -> None:
+    told = route({"contacts": [{"external_id": str(n)} for n in range(150)]})
+    people = [{"external_id": str(n), "unsubscribed_from_emails": True, "tags": ["vip"]} for n in range(150)]
+    found = told.document(told.manifest({"tags": ["vip"], "contacts": people}))
+    assert (found["cost"]["calls"], found["cost"]["slowest"]) == (307, "update")
+    assert "Cost: 307 calls, about 2 seconds, most of it to update." in RENDERERS["text"](found)
+    assert "most of it to update" in RENDERERS["markdown"](found)

@@ -287,3 +287,17 @@ def test_another_layout_of_the_same_plan_is_the_same_plan(desk: Desk) -> None:
     desk.plan(m="tags: [vip, new]\n")
     desk.write("plan.json", json.dumps(desk.saved(), separators=(",", ":"), sort_keys=True))
     assert desk("apply", "plan.json") == 0
+
+
+DELETING = "tags: [{name: promo, state: absent}]\npolicy: {limits: {deletes: 0}}\n"
+
+
+def test_a_plan_that_was_approved_and_carried_out_is_done_without_its_approval_too(route: MakeRoute) -> None:
+    told = route({"tags": ["promo"]})
+    found = plan(told, told.manifest(DELETING))
+    with pytest.raises(Refused):
+        apply(told, found, NO_RULES)
+    assert {outcome.status for outcome in apply(told, found, approving(found))} == {"applied"}
+    told.box.forget_requests()
+    assert apply(told, found, NO_RULES) == []
+    assert told.box.writes == []

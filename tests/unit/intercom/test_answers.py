@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.errors import ReconcilerError
+from reconciler.errors import IntercomError, ReconcilerError
 from tests.conftest import MakeRoute
 from tests.desk.route import changes, lines
 
@@ -98,3 +98,12 @@ def test_rows_that_move_between_two_pages_are_not_missing(route: MakeRoute) -> N
     told.box.faults.add("POST", "^/companies/list$", run=touch, after=1)
     manifest = told.manifest({"policy": {"missing_contacts": "error"}, "companies": companies, "contacts": people})
     assert lines(told.document(manifest)) == []
+
+
+@pytest.mark.parametrize("what", ["companies: [{company_id: '6', name: Sun}]", "contacts: [{external_id: '25', missing: create}]"])
+def test_a_404_that_is_not_intercoms_proves_nothing(route: MakeRoute, what: str) -> None:
+    told = route({"companies": [{"company_id": "6"}], "contacts": [{"external_id": "25", "hidden_from_search": 600}]})
+    path = told.manifest(what)
+    told.box.faults.add("GET", "^/(companies|contacts)", status=404, body=b"<html>no such page</html>", times=None)
+    with pytest.raises(IntercomError):
+        told.planned(path)

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
-from reconciler.core.model.outcome import Outcome, Status
-from reconciler.report import json as as_json
+from reconciler.core.model.outcome import Status
 from tests.conftest import MakeRoute
-from tests.desk.route import Route, changes, lines
+from tests.desk.route import changes, lines
+from tests.stories.apply.told import people, told_of, wrote
 
-Doc = dict[str, Any]
 TWIN = "6762f0dd1bb69f9f00000aa1"
 
 
-def told_of(outcomes: list[Outcome]) -> dict[str, tuple[str, str]]:
-    """What became of each change, by action and address."""
-    return {f"{o.change.action} {o.change.address} {o.change.target or ''}".strip(): (str(o.status), o.reason) for o in outcomes}
-
-
-def wrote(told: Route) -> list[str]:
-    return [f"{record.method} {record.path}" for record in told.box.writes]
-
-
-def people(told: Route) -> list[Doc]:
-    return list(told.box.ws.store.table("contact").in_order())
-
-
-# ---- archived
 def test_an_archived_contact_declared_present_is_brought_back_and_made_as_declared(route: MakeRoute) -> None:
     told = route({"tags": ["vip"], "contacts": [{"external_id": "9", "name": "Old", "archived": True}]})
     manifest = told.manifest("tags: [vip]\ncontacts: [{external_id: '9', state: present, name: New, tags: [vip]}]\n")
@@ -110,7 +94,6 @@ def test_whoever_was_merged_is_followed_and_never_created(version: str, route: M
     assert lines(told.document(manifest)) == ["note merged contact/9"]
 
 
-# ---- already there, already gone
 def test_a_create_that_meets_the_one_whom_search_did_not_show_takes_him(route: MakeRoute) -> None:
     told = route({"tags": ["vip"], "contacts": [{"email": "Hoban@s.example", "hidden_from_search": 600}]})
     manifest = told.manifest("tags: [vip]\ncontacts: [{email: hoban@s.example, name: Hoban, missing: create, tags: [vip]}]\n")
@@ -200,7 +183,6 @@ def test_the_create_of_a_lead_whose_answer_was_lost_is_not_repeated(role: str, s
     assert len(people(told)) == 1
 
 
-# ---- failures
 def test_what_depends_on_a_failure_is_skipped_and_the_rest_goes_on(route: MakeRoute) -> None:
     told = route()
     manifest = told.manifest(
@@ -266,102 +248,4 @@ def test_a_company_that_is_still_there_is_named_and_only_the_next_plan_shows_it_
     assert late.reason.startswith("being archived")
     assert changes(told.document(manifest)) == ["delete company/6"]
     told.clock.now += 200
-    assert changes(told.document(manifest)) == []
-
-
-def test_a_second_apply_of_everything_sends_no_write(route: MakeRoute) -> None:
-    """The big story in small: every trap of observing at once."""
-    names = [f"t{n:02}" for n in range(14)]
-    told = route(
-        {
-            "tags": ["Old", "gamma", "dead", *names],
-            "companies": [{"company_id": f"c{n:02}"} for n in range(13)] + [{"company_id": "userless", "plan": "pro"}],
-            "contacts": [
-                {"external_id": "many", "tags": names, "companies": [f"c{n:02}" for n in range(13)]},
-                {"external_id": "hidden", "hidden_from_search": 600},
-                {"external_id": "archived", "archived": True},
-                {"email": "KAYLEE@s.example"},
-                *({"external_id": f"p{n:02}", "tags": ["Old", "dead"]} for n in range(36)),
-            ],
-        },
-        search_delay=600,
-        ledger=True,
-    )
-    manifest = told.manifest(
-        {
-            "policy": {"links": "exact", "undeclared_tags": "ignore"},
-            "tags": [{"name": "New", "renamed_from": "Old"}, "GAMMA", {"name": "dead", "state": "absent"}, *names],
-            "companies": [*({"company_id": f"c{n:02}"} for n in range(13)), {"company_id": "userless", "plan": "pro", "tags": ["gamma"]}],
-            "contacts": [
-                {"external_id": "many", "tags": names, "companies": [f"c{n:02}" for n in range(13)]},
-                {"external_id": "hidden", "tags": ["new"]},
-                {"external_id": "archived", "state": "present", "tags": ["GAMMA"], "companies": ["userless"]},
-                {"email": "kaylee@s.example", "tags": ["new"]},
-                {"email": "fresh@s.example", "missing": "create", "tags": ["new"]},
-                {"email": "lead@s.example", "role": "lead", "missing": "create"},
-                *({"external_id": f"p{n:02}", "name": f"P{n}", "tags": ["new"]} for n in range(36)),
-            ],
-        }
-    )
-    found = told.saved(manifest)
-    assert told.box.writes == []
-    assert found["refused"] == []
-    assert {o.status for o in told.apply(found)} == {"applied"}
-    told.box.forget_requests()
-    assert changes(told.document(manifest)) == []
-    assert told.apply(found) == []
-    assert told.converge(manifest) == []
-    assert told.box.writes == []
-
-
-# ---- values through the whole route
-@pytest.mark.parametrize("value", ["9007199254740993", "12345678901234567890", "0", "-1"])
-def test_a_whole_number_keeps_every_digit_into_the_call_and_the_document(value: str, route: MakeRoute) -> None:
-    told = route({"attributes": [{"name": "serial", "model": "company", "data_type": "integer"}], "companies": [{"company_id": "6"}]})
-    manifest = told.manifest(f"companies: [{{company_id: '6', custom_attributes: {{serial: {value}}}}}]\n")
-    assert value in as_json.render(told.document(manifest))
-    told.converge(manifest)
-    assert told.box.ws.store.table("company").in_order()[0]["custom_attributes"]["serial"] == int(value)
-    assert changes(told.document(manifest)) == []
-
-
-TEXTS = "72225e2 01443e5 0e1234 1_000 12:30:45 0o17 0x1F 1.10 2014-03-11 no .inf +15551234567 ~x =1"
-
-
-@pytest.mark.parametrize("text", TEXTS.split())
-def test_a_text_is_sent_byte_for_byte(text: str, route: MakeRoute) -> None:
-    told = route()
-    manifest = told.manifest(
-        f"tags: [{text}]\ncompanies: [{{company_id: {text}, name: {text}, plan: {text}}}]\n"
-        f"contacts: [{{external_id: {text}, name: {text}, phone: {text}, missing: create}}]\n"
-    )
-    assert {o.status for o in told.converge(manifest)} == {"applied"}
-    tag, company = (told.box.ws.store.table(kind).in_order()[0] for kind in ("tag", "company"))
-    assert [tag["name"], company["company_id"], company["name"], company["plan"]] == [text] * 4
-    assert [people(told)[0][name] for name in ("external_id", "name", "phone")] == [text] * 3
-    assert lines(told.document(manifest)) == []
-
-
-def test_times_mean_the_same_however_they_are_written_and_are_sent_as_integers(route: MakeRoute) -> None:
-    told = route()
-    seconds = ["1394531358", "1394531358.9"]
-    written = ["2014-03-11T09:49:18Z", "2014-03-11T11:49:18+02:00", "2014-03-11 09:49:18", "'2014-03-11T09:49:18.999'", *seconds]
-    entries = ", ".join(f"{{company_id: '{n}', remote_created_at: {text}}}" for n, text in enumerate(written))
-    people_ = ", ".join(f"{{external_id: '{n}', missing: create, signed_up_at: {text}}}" for n, text in enumerate(written))
-    manifest = told.manifest(f"companies: [{entries}]\ncontacts: [{people_}]\n")
-    told.converge(manifest)
-    assert {doc["remote_created_at"] for doc in told.box.ws.store.table("company").in_order()} == {1394531358}
-    assert {doc["signed_up_at"] for doc in people(told)} == {1394531358}
-    assert lines(told.document(manifest)) == []
-
-
-@pytest.mark.parametrize("version", ["2.14", "2.15", "2.16"])
-def test_the_route_converges_under_every_version(version: str, route: MakeRoute) -> None:
-    told = route({"tags": ["Old"], "contacts": [{"external_id": "25", "tags": ["Old"]}, {"external_id": "26"}]}, version=version)
-    manifest = told.manifest(
-        "tags: [vip, {name: New, renamed_from: Old}]\n"
-        "companies: [{company_id: '6', tags: [vip]}, {company_id: '7', tags: [vip], plan: pro}]\n"
-        "contacts: [{external_id: '25', tags: [vip], companies: ['6'], owner_id: 991267459}, {external_id: '26', tags: [vip, new]}]\n"
-    )
-    assert {o.status for o in told.converge(manifest)} == {"applied"}
     assert changes(told.document(manifest)) == []

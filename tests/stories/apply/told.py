@@ -1,0 +1,23 @@
+"""What the stories of an apply ask again and again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.core.model.outcome import Outcome
+from tests.desk.route import Route
+
+Doc = dict[str, Any]
+
+
+def told_of(outcomes: list[Outcome]) -> dict[str, tuple[str, str]]:
+    """What became of each change, by action and address."""
+    return {f"{o.change.action} {o.change.address} {o.change.target or ''}".strip(): (str(o.status), o.reason) for o in outcomes}
+
+
+def wrote(told: Route) -> list[str]:
+    return [f"{record.method} {record.path}" for record in told.box.writes]
+
+
+def people(told: Route) -> list[Doc]:
+    return list(told.box.ws.store.table("contact").in_order())
