@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.core.model.change import LOSING, Action
 from reconciler.core.plan.schema import ChangeDocument, PlanDocument
 from reconciler.report import text
+from reconciler.report.fields import show_inside, sides
 from reconciler.report.sentences import approvals, by_gate, cost, losing, page, sum_of, title, topic
 from reconciler.report.signs import SIGNS, UNKNOWN, count
 from reconciler.report.terminal import clean
@@ -64,16 +65,17 @@ def _things(things: Mapping[str, Sequence[ChangeDocument]]) -> Iterator[_Thing]:
         yield _Thing(address, next(filter(None, map(page, changes)), None), places.pop() if len(places) == 1 else "", changes)
 
 
-def _moves(change: ChangeDocument) -> Iterator[tuple[str, str | None, str | None, str]]:
-    """Every field that a change moves: path, before, after, cause. Without values in a saved plan; nothing is before a create."""
+def _moves(change: ChangeDocument) -> Iterator[tuple[str, str | None, str | None, str, str]]:
+    """Every field that a change moves: path, before, after, what changes inside, cause. Without values in a saved plan; nothing is before
+    a create."""
     for field in change["fields"]:
         cause = field["cause"] if field["cause"] != change["cause"] else None
         if "after" not in field:
-            yield field["path"], None, None, cause or ""
+            yield field["path"], None, None, "", cause or ""
             continue
-        before, after = map(_shown, text.sides(field))
+        before, after = map(_shown, sides(field))
         created = change["action"] == Action.CREATE and field["before"] is None
-        yield field["path"], None if created else before, after, cause or ""
+        yield field["path"], None if created else before, after, "" if created else show_inside(field), cause or ""
 
 
 def _shown(found: str) -> str:

@@ -13,6 +13,7 @@ from itertools import chain
 from reconciler.core.model.change import Action
 from reconciler.core.plan.schema import ChangeDocument, NoteDocument, PlanDocument
 from reconciler.report import text
+from reconciler.report.fields import show_move
 from reconciler.report.sentences import approvals, by_gate, cost, cut, losing, page, sum_of, title, topic
 from reconciler.report.signs import count, signed
 from reconciler.report.terminal import clean, guarded
@@ -255,7 +256,7 @@ def _fields(change: ChangeDocument) -> Iterator[str]:
         yield f"sets {', '.join(named)}"
     for moved in change["fields"]:
         if "after" in moved:
-            yield f"{clean(moved['path'])}: {text.moved(change, moved)}"
+            yield f"{clean(moved['path'])}: {show_move(change, moved)}"
 
 
 def _cut(line: str) -> str:

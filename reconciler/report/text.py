@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os.path
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from reconciler.core.model.change import Action
-from reconciler.core.model.privacy import is_mask
-from reconciler.core.model.spelling import differs_invisibly
-from reconciler.core.plan.schema import ChangeDocument, DriftDocument, FieldDocument, NoteDocument, PlanDocument, SourceDocument
+from reconciler.core.plan.schema import ChangeDocument, DriftDocument, NoteDocument, PlanDocument, SourceDocument
 from reconciler.kinds import KINDS
+from reconciler.report.fields import show_move
 from reconciler.report.signs import BOLD, DIM, RED, YELLOW, cells, count, duration, paint, signed
 from reconciler.report.terminal import clean, guarded
 
 SOURCE_COLUMN = 60
-LONGEST, CONTEXT = 200, 20
 # From so many calls on it is worth saying what they are for.
 LONG = 100
 PER_TOPIC = 20
@@ -234,38 +229,7 @@ def _fields(change: ChangeDocument) -> Iterator[str]:
         yield f"      sets {', '.join(named)}"
     for field in change["fields"]:
         if "after" in field:
-            yield f"      {clean(field['path'])}: {moved(change, field)}"
-
-
-def moved(change: ChangeDocument, field: FieldDocument) -> str:
-    """`7 → 8`, cut around the difference where it is long."""
-    before, after = sides(field)
-    cause = f" ({clean(field['cause'])})" if field["cause"] and field["cause"] != change["cause"] else ""
-    if change["action"] == Action.CREATE and field["before"] is None:
-        return _cut(after, 0) + cause
-    long = max(len(before), len(after)) > LONGEST
-    start = max(0, len(os.path.commonprefix((before, after))) - CONTEXT) if long else 0
-    return f"{_cut(before, start)} → {_cut(after, start)}{cause}"
-
-
-def written(value: Any) -> str:
-    """As JSON writes it, so that 7 and "7" differ; a mask stands as it is, being no value."""
-    if isinstance(value, str) and is_mask(value):
-        return clean(value)
-    return clean(json.dumps(value, ensure_ascii=False))
-
-
-def sides(field: FieldDocument) -> tuple[str, str]:
-    """What a field was and is to be; where nobody can see the difference, both without a character that is not plain."""
-    before, after = written(field["before"]), written(field["after"])
-    if before.isascii() and after.isascii() or not differs_invisibly(before, after):
-        return before, after
-    return clean(json.dumps(field["before"])), clean(json.dumps(field["after"]))
-
-
-def _cut(text: str, start: int) -> str:
-    end = start + LONGEST
-    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
+            yield f"      {clean(field['path'])}: {show_move(change, field)}"
 
 
 def placed(source: SourceDocument | None) -> str:
