@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, tuple_, update
 
+from reconciler.core.model.live import Workspace
 from reconciler.core.model.past import Done, Run
 from reconciler.core.model.recorded import Thing
 from reconciler.ledger.errors import LedgerUnusable
@@ -28,8 +29,7 @@ def _run(row: Row[Any]) -> Run:
     return Run(
         run=row.id,
         verb=row.verb,
-        app_id=row.app_id,
-        region=row.region,
+        workspace=Workspace(row.app_id, row.region),
         name=row.name,
         who=row.who,
         started=row.started,

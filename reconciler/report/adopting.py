@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from reconciler.core.model.privacy import shown
 from reconciler.core.record.adoption import Adoption, Find, Standing
-from reconciler.report.signs import cells, count
-from reconciler.report.terminal import clean, guarded
+from reconciler.report.signs import columns, count
+from reconciler.report.terminal import clean
 
 _SAYS = {
     Standing.UNKNOWN: "not recorded",
@@ -18,10 +18,7 @@ _SAYS = {
 
 def lines(found: Adoption, app_id: str) -> Iterator[str]:
     """Address, id, and what changes: as wide as the widest needs."""
-    rows = [(clean(shown(find.address, app_id)), clean(find.id), says(find)) for find in found.finds]
-    wide = [max((cells(row[column]) for row in rows), default=0) for column in (0, 1)]
-    for address, live_id, text in rows:
-        yield guarded(f"{address}{' ' * (wide[0] - cells(address))}  {live_id}{' ' * (wide[1] - cells(live_id))}  {text}")
+    return columns((shown(find.address, app_id), find.id, says(find)) for find in found.finds)
 
 
 def says(find: Find) -> str:

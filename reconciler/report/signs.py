@@ -1,14 +1,16 @@
-"""How each action looks: a symbol that any terminal has, its word, and a colour."""
+"""How things look in a terminal: a symbol, a word and a colour for each action, columns, counts, durations."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from types import MappingProxyType
 
 from rich.cells import cell_len
 
 from reconciler.core.model.change import Action
+from reconciler.report.terminal import clean, guarded
 
 # Select Graphic Rendition, ECMA-48 8.3.117.
 GREEN, YELLOW, RED, BOLD, DIM = "32", "33", "31", "1", "2"
@@ -48,6 +50,20 @@ def signed(action: str, color: bool = False) -> str:
 def cells(text: str) -> int:
     """How many columns a terminal gives it."""
     return len(text) if text.isascii() else cell_len(text)
+
+
+def pad(text: str, width: int, painted: str = "") -> str:
+    """A text, or how it is painted, as wide as that in a terminal."""
+    return (painted or text) + " " * (width - cells(text))
+
+
+def columns(rows: Iterable[Sequence[str]], sample: int | None = None) -> Iterator[str]:
+    """Rows of foreign text as lines, each column as wide as the rows need, or as the first ones of them."""
+    rows = iter(rows)
+    first = [[*map(clean, row)] for row in islice(rows, sample)]
+    wide = [max(map(cells, column)) for column in zip(*first, strict=True)]
+    for row in chain(first, ([*map(clean, row)] for row in rows)):
+        yield guarded("  ".join(map(pad, row, wide)).rstrip())
 
 
 def count(number: int, word: str) -> str:

@@ -9,7 +9,7 @@ from reconciler.core.model.change import Action
 from reconciler.core.plan.schema import ChangeDocument, DriftDocument, NoteDocument, PlanDocument, SourceDocument
 from reconciler.kinds import KINDS
 from reconciler.report.fields import show_move
-from reconciler.report.signs import BOLD, DIM, RED, YELLOW, cells, count, duration, paint, signed
+from reconciler.report.signs import BOLD, DIM, RED, YELLOW, cells, count, duration, pad, paint, signed
 from reconciler.report.terminal import clean, guarded
 
 SOURCE_COLUMN = 60
@@ -64,7 +64,7 @@ class _Look:
         if not place:
             return painted or left
         start = SOURCE_COLUMN if self.width is None else self.width - cells(place)
-        return (painted or left) + " " * max(2, start - cells(left)) + self.paint(place, DIM)
+        return f"{pad(left, start - 2, painted)}  {self.paint(place, DIM)}"
 
 
 def render(document: PlanDocument, *, color: bool = False, width: int | None = None) -> str:

@@ -5,27 +5,26 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, islice
 from typing import Any
 
 import yaml
 
 from reconciler.core.model.live import Live
-from reconciler.report.terminal import COMMAND, clean, guarded
+from reconciler.report.signs import columns
+from reconciler.report.terminal import COMMAND, clean
 
-# How many rows decide on the width of the first column.
+# How many rows decide on the width of the columns.
 SAMPLE = 100
 _UNSAFE = re.compile(f"\x7f|{COMMAND}")
 
 
 def table(things: Iterable[Live]) -> Iterator[str]:
     """The key, the id, and what is set; as wide as the first rows need."""
-    things = iter(things)
-    first = list(islice(things, SAMPLE))
-    wide = max((len(clean(thing.key)) for thing in first), default=0)
-    for thing in chain(first, things):
-        told = (f"{name}: {_cell(value)}" for name, value in thing.fields.items() if value not in (None, "", {}, (), thing.key))
-        yield guarded(f"{clean(thing.key):<{wide}}  {thing.id}  {clean(', '.join(told))}".rstrip())
+    return columns(((thing.key, thing.id, ", ".join(_told(thing))) for thing in things), SAMPLE)
+
+
+def _told(thing: Live) -> Iterator[str]:
+    return (f"{name}: {_cell(value)}" for name, value in thing.fields.items() if value not in (None, "", {}, (), thing.key))
 
 
 def _cell(value: Any) -> str:

@@ -138,7 +138,7 @@ def take_in(session: Session, sought: Sought, told: Adoption) -> None:
 
 def other_names(ledger: Ledger | None, app_id: str, name: str) -> Sequence[str]:
     """The names under which things were applied to a workspace, where none were under this one."""
-    names = {run.name for run in ledger.runs() if run.app_id == app_id and run.verb == "apply"} if ledger else set()
+    names = {run.name for run in ledger.runs() if run.workspace.app_id == app_id and run.verb == "apply"} if ledger else set()
     return () if name in names else sorted(names)
 
 

@@ -43,7 +43,7 @@ def run_meant(session: Session, word: str, name: str | None) -> str:
         raise Usage(f"there is no ledger that could say which run was the last; {now}")
     plain = session.ledger.digests.plain(name) if name else None
     for run in session.ledger.runs():
-        if run.verb in WRITING and run.app_id == session.here.app_id and plain in (None, run.name) and _wrote(run):
+        if run.verb in WRITING and run.workspace.app_id == session.here.app_id and plain in (None, run.name) and _wrote(run):
             return run.run
     of = f" under `name: {name}`" if name else ""
     raise Usage(f"nothing was written to the workspace {session.here.app_id}{of} yet: there is nothing to undo")

@@ -5,36 +5,45 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from reconciler.core.model.live import Workspace
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run. Times are Unix seconds; without `ended` it was killed, or goes on. `revision` is the commit of its manifest."""
+    """One run, in the order in which it is told. Times are Unix seconds."""
 
     run: str
     verb: str
-    app_id: str
-    region: str
+    workspace: Workspace
+    # The manifest's.
     name: str
     who: str
     started: float
+    # None where it was killed, or goes on.
     ended: float | None = None
     exit_code: int | None = None
+    # How many changes had which outcome.
     counts: Mapping[str, int] = field(default_factory=dict)
+    # The commit of its manifest.
     revision: str = ""
     manifest_digest: str = ""
     plan_digest: str = ""
+    # Those of the manifest.
     files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a run had in its plan, and its outcome: `unanswered` where its call was sent and nobody knows, `not started` where it was
-    not sent. `fields` are paths without values. `met`: a create found in place what somebody else made."""
+    """One change that a run had in its plan, in the order in which it is told."""
 
     action: str
     address: str
     target: str | None
+    # `unanswered` where its call was sent and nobody knows, `not started` where it was not sent.
     outcome: str
+    # Paths, without values.
     fields: tuple[str, ...] = ()
+    # The live id of the thing.
     id: str | None = None
+    # Whether a create found in place what somebody else made; this is not told.
     met: bool = False
