@@ -187,7 +187,7 @@ class _Show:
             ("Unproven, or not done now", [self._noted(note) for note in work.unproven]),
             ("Waiting for Intercom", [self._noted(note) for note in work.waiting]),
         ):
-            self.out.lines(outcomes.left(heading, [str(hidden(reason, False)) for reason in reasons], color=self.out.color))
+            self.out.lines(outcomes.list_left_out(heading, [str(hidden(reason, False)) for reason in reasons], color=self.out.color))
         self.out.write(outcomes.summary(self.told, time.monotonic() - self.began, color=self.out.color))
         if self.told:
             self.out.write(f"Calls: {work.planned.plan.calls} planned, {self.session.client.sent.total()} made.\n")

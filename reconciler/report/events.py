@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any, TextIO
 
 from reconciler.core.model.privacy import hidden
@@ -15,9 +14,9 @@ from reconciler.report.json import one_line
 from reconciler.report.outcomes import Outcome
 from reconciler.report.terminal import Terminal
 
-# The other statuses are `done`: the call was answered, `status` says with what effect.
-ENDS: Mapping[str, str] = MappingProxyType({"failed": "failed", "skipped": "skipped"})
-# Longer than any sentence of Intercom's: no body of an answer gets through.
+# The event of every other status is `done`: the call was answered, and `status` says with what effect.
+ENDS = ("failed", "skipped")
+# A longer reason is cut: it is no sentence of Intercom's, but perhaps the body of an answer.
 LONGEST = 500
 
 
@@ -26,7 +25,7 @@ def _utc() -> datetime:
 
 
 class Events:
-    """Writes events to a stream, or nowhere, from several threads. Writing never ends an apply; `check` tells of the first failure."""
+    """Writes events to a stream, or nowhere, from several threads. A failure to write never ends an apply; `check` raises it."""
 
     def __init__(self, stream: TextIO | None, now: Callable[[], datetime] = _utc) -> None:
         self._out = Terminal(stream, what="the events")
@@ -35,13 +34,14 @@ class Events:
         self._write("start")
 
     def started(self, action: str, address: str, target: str | None = None) -> None:
-        """The calls of one change begin; its ends are given as shown: masked."""
+        """The calls of one change begin. Its ends are given masked."""
         self._write("started", action=action, address=address, target=target)
 
     def ended(self, outcome: Outcome) -> None:
         """One change ended."""
         ends = {"action": outcome.action, "address": outcome.address, "target": outcome.target, "status": str(outcome.status)}
-        self._write(ENDS.get(outcome.status, "done"), **ends, reason=_reason(outcome.reason), request_id=outcome.request_id)
+        kind = str(outcome.status) if outcome.status in ENDS else "done"
+        self._write(kind, **ends, reason=_reason(outcome.reason), request_id=outcome.request_id)
 
     def summary(self, outcomes: Iterable[Outcome], unproven: int = 0, waiting: int = 0) -> None:
         """The run ended: how many changes ended how, and how much is left beside them."""
@@ -65,5 +65,5 @@ def _reason(text: str) -> str:
     """Intercom's own message, in which no e-mail is readable, not even one that the cut goes through."""
     if len(text) > 2 * LONGEST:
         text = text[: 2 * LONGEST].rsplit(None, 1)[0]
-    told = str(hidden(text, False))
-    return told if len(told) <= LONGEST else told[:LONGEST] + "…"
+    masked = str(hidden(text, False))
+    return masked if len(masked) <= LONGEST else masked[:LONGEST] + "…"

@@ -15,6 +15,7 @@ from reconciler.core.model.spelling import differs_invisibly
 from reconciler.core.plan.schema import ChangeDocument, FieldDocument
 from reconciler.report.terminal import clean
 
+# A value with more characters is cut; so many that both sides share stand before the difference.
 LONGEST, CONTEXT = 200, 20
 # So many parts are named of those that were added, and so on.
 NAMED = 10

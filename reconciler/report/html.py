@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core.model.change import LOSING, Action
 from reconciler.core.plan.schema import ChangeDocument, PlanDocument
-from reconciler.report import text
+from reconciler.report import words
 from reconciler.report.fields import show_inside, sides
-from reconciler.report.sentences import approvals, by_gate, cost, losing, page, sum_of, title, topic
 from reconciler.report.signs import SIGNS, UNKNOWN, count
 from reconciler.report.terminal import clean
 
@@ -29,73 +28,77 @@ HERE = Path(__file__).parent / "page"
 
 @dataclass(frozen=True, slots=True)
 class _Thing:
-    """One thing with all that happens to it; `place` is where, if all of it was declared at one place."""
+    """One thing with all that happens to it."""
 
     address: str
+    # The page of Intercom that shows it, if there is one.
     page: str | None
+    # Where all of it was declared; empty if that is not one place.
     place: str
     changes: Sequence[ChangeDocument]
 
 
 def render(document: PlanDocument) -> str:
     """The whole page. All foreign text goes through `_harmless`, and then through the template's own escaping."""
-    kinds, topics = text.grouped(document["changes"]), dict(text.topics(document))
+    kinds, topics = words.group_by_thing(document["changes"]), dict(words.notes_by_topic(document))
     actions = Counter(change["action"] for change in document["changes"])
     return _template().render(
         document=document,
-        title=title(document),
-        summary=text.summary(document),
-        losing=losing(document),
-        cost=cost(document),
-        kinds={kind: (sum_of(things), _things(things)) for kind, things in kinds.items()},
+        title=words.describe_plan(document),
+        summary=words.summarize(document),
+        losing=words.count_losing(document),
+        cost=words.describe_cost(document),
+        kinds={kind: (words.count_changes(things), _things(things)) for kind, things in kinds.items()},
         actions={action: actions[action] for action in (*Action, *sorted(set(actions) - set(Action))) if actions[action]},
         lost=sum(number for action, number in actions.items() if action in LOSING),
-        verdict=text.verdict(document),
-        gates=by_gate(document),
-        approvals=[text.option(word) for word in approvals(document)],
-        warned=topics.pop(text.POLICY, ()),
+        verdict=words.describe_verdict(document),
+        gates=words.refusals_by_gate(document),
+        approvals=[words.describe_option(word) for word in words.list_approvals(document)],
+        warned=topics.pop(words.POLICY, ()),
         topics=topics,
-        scope=text.narrowed(document) if document.get("partial") else "",
+        scope=words.describe_scope(document),
+        paths=words.declared_in(document),
+        saved=words.SAVED,
     )
 
 
 def _things(things: Mapping[str, Sequence[ChangeDocument]]) -> Iterator[_Thing]:
     for address, changes in things.items():
-        places = {text.placed(change["source"]) for change in changes}
-        yield _Thing(address, next(filter(None, map(page, changes)), None), places.pop() if len(places) == 1 else "", changes)
+        places = {words.describe_place(change["source"]) for change in changes}
+        yield _Thing(address, next(filter(None, map(words.page_of, changes)), None), places.pop() if len(places) == 1 else "", changes)
 
 
 def _moves(change: ChangeDocument) -> Iterator[tuple[str, str | None, str | None, str, str]]:
-    """Every field that a change moves: path, before, after, what changes inside, cause. Without values in a saved plan; nothing is before
-    a create."""
+    """Every field that a change moves: path, before, after, what changes inside, cause. A saved plan has no values, and a create
+    nothing before."""
     for field in change["fields"]:
         cause = field["cause"] if field["cause"] != change["cause"] else None
         if "after" not in field:
             yield field["path"], None, None, "", cause or ""
             continue
-        before, after = map(_shown, sides(field))
+        before, after = map(_cut, sides(field))
         created = change["action"] == Action.CREATE and field["before"] is None
         yield field["path"], None if created else before, after, "" if created else show_inside(field), cause or ""
 
 
-def _shown(found: str) -> str:
-    return found if len(found) <= LONGEST else f"{found[:LONGEST]}… and {len(found) - LONGEST:,} characters more"
+def _cut(value: str) -> str:
+    return value if len(value) <= LONGEST else f"{value[:LONGEST]}… and {len(value) - LONGEST:,} characters more"
 
 
 def _harmless(value: Any) -> Any:
-    """What goes into the page: foreign text with its control characters made visible. Markup is our own style and script."""
+    """What goes into the page: foreign text is cleaned; only our own style and script are markup."""
     return clean(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 _WORDS: Mapping[str, Any] = {
     "sign": lambda action: SIGNS.get(action, UNKNOWN).symbol,
     "losses": sorted(LOSING),
-    "doing": text.doing,
-    "remarks": text.remarks,
+    "doing": words.describe_action,
+    "remarks": words.list_remarks,
     "moves": _moves,
-    "used": text.used,
-    "placed": text.placed,
-    "topic": topic,
+    "used": words.describe_uses,
+    "placed": words.describe_place,
+    "topic": words.describe_topic,
     "count": count,
 }
 

@@ -12,19 +12,17 @@ from itertools import chain
 
 from reconciler.core.model.change import Action
 from reconciler.core.plan.schema import ChangeDocument, NoteDocument, PlanDocument
-from reconciler.report import text
-from reconciler.report.fields import show_move
-from reconciler.report.sentences import approvals, by_gate, cost, cut, losing, page, sum_of, title, topic
+from reconciler.report import words
 from reconciler.report.signs import count, signed
-from reconciler.report.terminal import clean, guarded
+from reconciler.report.terminal import guarded
 
-# By it a pipeline finds the comment that it wrote before.
+# A pipeline finds the comment that it wrote before by this marker.
 MARKER = "<!-- reconciler:plan -->"
-# GitHub takes 65,536 characters. Counted in bytes no host counts more, and the pipeline has room for a line of its own.
+# GitHub takes 65,536 characters. No host counts more than bytes, and the pipeline has room for a line of its own.
 LONGEST = 64_000
-# Above this a line is cut: one long value must not push out all others.
+# A longer line is words.cut: one long value must not push out all others.
 LINE = 1_500
-# So much of it may be notes on one topic.
+# The most bytes for the notes on one topic.
 NOTES = 6_000
 MOST_PATHS = 10
 
@@ -40,26 +38,30 @@ _PART = re.compile(r"(?<!\S)`([^`\s][^`]*)`([,;.:)]*)(?!\S)|\S+")
 
 @dataclass(frozen=True)
 class _Block:
-    """A part of the report: what must be there, and lines of which as many are kept as fit."""
+    """A part of the report: what must be there, and lines of which as many are shown as fit."""
 
     head: str
+    # Makes the lines anew: a large plan is not held as text.
     lines: Callable[[], Iterable[str]] = tuple
     tail: str = ""
+    # Says how many lines are left out, in place of `{left}`.
     more: str = ""
+    # The most bytes that the lines may take.
     most: int = LONGEST
 
     def render(self, room: int) -> tuple[str, int]:
         """The block with the lines that fit into so many bytes, and how many do not."""
-        kept, left = _fitting(self.lines(), room)
-        return self.head + "".join(kept) + (self.more.format(left=left) if left else "") + self.tail, left
+        lines, left = _fitting(self.lines(), room)
+        return self.head + "".join(lines) + (self.more.format(left=left) if left else "") + self.tail, left
 
     @property
     def fixed(self) -> int:
+        """How many bytes the block takes without its lines."""
         return _size(self.head + self.tail + self.more.format(left=10**9))
 
 
 def render(document: PlanDocument) -> str:
-    """The whole comment; what is left out of it is said in it."""
+    """The whole comment. It says what is left out of it."""
     blocks = [*_refused(document), *_notes(document), *_changes(document)]
     room = LONGEST - _size(_top(document, 10**9))
     least = _least(blocks, room)
@@ -70,18 +72,18 @@ def render(document: PlanDocument) -> str:
 
 
 def _least(blocks: Sequence[_Block], room: int) -> Sequence[_Block]:
-    """The blocks whose heads fit: all, unless a plan is made to break this."""
-    found = []
+    """The blocks whose heads fit: all, unless somebody made the plan to break this."""
+    blocks_that_fit = []
     for block in blocks:
         room -= block.fixed
         if room < 0:
             break
-        found.append(block)
-    return found
+        blocks_that_fit.append(block)
+    return blocks_that_fit
 
 
 def _needs(block: _Block) -> int:
-    """How many bytes the lines would take, counted no further than is of interest."""
+    """How many bytes the lines would take, at most as many as they may."""
     total = 0
     for line in block.lines():
         total += _size(line)
@@ -91,23 +93,24 @@ def _needs(block: _Block) -> int:
 
 
 def _shares(needs: Sequence[int], room: int) -> Sequence[int]:
-    """Room for each, so that small ones are whole and large ones share what is left."""
-    found = [0] * len(needs)
+    """Room for each: small ones are whole, and large ones share the rest."""
+    shares = [0] * len(needs)
     for place, i in enumerate(sorted(range(len(needs)), key=lambda i: needs[i])):
-        found[i] = min(needs[i], room // (len(needs) - place))
-        room -= found[i]
-    return found
+        shares[i] = min(needs[i], room // (len(needs) - place))
+        room -= shares[i]
+    return shares
 
 
 def _fitting(lines: Iterable[str], room: int) -> tuple[list[str], int]:
-    kept, left = [], 0
+    """The first lines that fit into so many bytes, and how many do not."""
+    fitting, left = [], 0
     for line in lines:
         room -= _size(line)
         if room >= 0 and not left:
-            kept.append(line)
+            fitting.append(line)
         else:
             left += 1
-    return kept, left
+    return fitting, left
 
 
 def _size(line: str) -> int:
@@ -115,25 +118,25 @@ def _size(line: str) -> int:
 
 
 # ── foreign text ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def raw(found: str) -> str:
-    """Cleaned text inside raw HTML."""
-    return escape(found, quote=False).translate(_INERT)
+def raw(text: str) -> str:
+    """Clean text inside raw HTML."""
+    return escape(text, quote=False).translate(_INERT)
 
 
-def code(found: str) -> str:
-    """Cleaned text as a code span: there nothing is linked and nobody is mentioned (GitHub skips pre and code).
+def code(text: str) -> str:
+    """Clean text as a code span: there nothing is linked and nobody is mentioned (GitHub skips pre and code).
 
-    A comment is broken up, or our marker could be found twice.
+    A comment is broken up, or our marker could be text twice.
     """
-    found = found.replace("<!--", "<! --")
-    ticks = "`" * (max(map(len, re.findall("`+", found)), default=0) + 1)
-    pad = " " if not found.strip(" ") or found[0] in "` " or found[-1] in "` " else ""
-    return f"{ticks}{pad}{found}{pad}{ticks}" if found else "` `"
+    text = text.replace("<!--", "<! --")
+    ticks = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    pad = " " if not text.strip(" ") or text[0] in "` " or text[-1] in "` " else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}" if text else "` `"
 
 
-def prose(found: str) -> str:
-    """A cleaned sentence: plain words as they are, everything else as code, what it has in backticks without these."""
-    return _PART.sub(lambda part: part[0] if _WORD.fullmatch(part[0]) else code(part[1] or part[0]) + (part[2] or ""), found)
+def prose(text: str) -> str:
+    """A clean sentence: plain words as they are, everything else as code, what it has in backticks without these."""
+    return _PART.sub(lambda part: part[0] if _WORD.fullmatch(part[0]) else code(part[1] or part[0]) + (part[2] or ""), text)
 
 
 def _cell(name: str) -> str:
@@ -143,15 +146,21 @@ def _cell(name: str) -> str:
 
 # ── the parts ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _top(document: PlanDocument, left: int) -> str:
-    policy = [f"> **policy:** {prose(cut(n['message']))}\n" for n in text.topics(document).get(text.POLICY, ())[:5]]
-    parts = [f"{MARKER}\n### {prose(title(document))}\n", "\n".join(policy), _outcome(document), _table(document), _facts(document, left)]
+    policy = [f"> **policy:** {prose(words.cut(n['message']))}\n" for n in words.notes_by_topic(document).get(words.POLICY, ())[:5]]
+    parts = [
+        f"{MARKER}\n### {prose(words.describe_plan(document))}\n",
+        "\n".join(policy),
+        _outcome(document),
+        _table(document),
+        _facts(document, left),
+    ]
     return "\n".join(part for part in parts if part)
 
 
 def _outcome(document: PlanDocument) -> str:
     refused = len(document["refused"])
-    told = f"**Refused: {text.verdict(document)}, for {count(refused, 'reason')}.** " if refused else ""
-    return f"{told}{prose(text.summary(document))}\n"
+    verdict = f"**Refused: {words.describe_verdict(document)}, for {count(refused, 'reason')}.** " if refused else ""
+    return f"{verdict}{prose(words.summarize(document))}\n"
 
 
 def _table(document: PlanDocument) -> str:
@@ -162,7 +171,7 @@ def _table(document: PlanDocument) -> str:
     actions = [action for action in Action if any(counts[action] for counts in kinds.values())]
     if not actions:
         return ""
-    rows = [(_cell(cut(kind, 40)), [counts[action] for action in actions]) for kind, counts in [*kinds.items()][:50]]
+    rows = [(_cell(words.cut(kind, 40)), [counts[action] for action in actions]) for kind, counts in [*kinds.items()][:50]]
     if len(rows) > 1:
         rows.append(("**all**", [sum(counts[action] for counts in kinds.values()) for action in actions]))
     head = f"| | {' | '.join(actions)} |\n|---|{'--:|' * len(actions)}\n"
@@ -170,53 +179,53 @@ def _table(document: PlanDocument) -> str:
 
 
 def _facts(document: PlanDocument, left: int) -> str:
-    number, people = losing(document)
-    paths = [code(cut(path, 100)) for path in text.declared_in(document)]
+    number, people = words.count_losing(document)
+    paths = [code(words.cut(path, 100)) for path in words.declared_in(document)]
     beyond = f" and {len(paths) - MOST_PATHS} more" if len(paths) > MOST_PATHS else ""
-    scope = code(cut(text.narrowed(document))) if document.get("partial") else ""
+    scope = words.describe_scope(document)
     facts = (
         f"- **People:** {number} {people}" if people else "",
-        f"- **Cost:** {cost(document)}",
+        f"- **Cost:** {words.describe_cost(document)}",
         f"- **Declared in** {', '.join(paths[:MOST_PATHS])}{beyond}" if paths else "",
-        f"- **Partial plan:** {scope}; the rest is left as it is" if scope else "",
-        "- A saved plan: it names the fields that change, without their values" if "applicable" in document else "",
+        f"- **Partial plan:** {code(words.cut(scope))}; the rest is left as it is" if scope else "",
+        f"- {words.SAVED}" if "applicable" in document else "",
         f"- **Not all of it fits here:** {left:,} lines are left out; the HTML and JSON reports are complete" if left else "",
     )
     return "".join(f"{fact}\n" for fact in facts if fact)
 
 
 def _refused(document: PlanDocument) -> Iterator[_Block]:
-    gates = by_gate(document)
+    gates = words.refusals_by_gate(document)
     if not gates:
         return
-    words = [code(cut(text.option(word), 80)) for word in approvals(document)]
+    options = [code(words.cut(words.describe_option(word), 80)) for word in words.list_approvals(document)]
     yield _Block("\n#### Refused\n\n")
     for gate, refusals in gates.items():
-        first, *others = [prose(cut(refusal["message"], 600)) for refusal in refusals]
-        head = f"- **{code(cut(gate, 60))}**" + (f" ({len(refusals):,})" if others else "")
+        first, *others = [prose(words.cut(refusal["message"], 600)) for refusal in refusals]
+        head = f"- **{code(words.cut(gate, 60))}**" + (f" ({len(refusals):,})" if others else "")
         yield _Block(f"{head}: {first}\n", partial(map, "  - {}\n".format, others), more="  - and {left:,} more\n")
-    if words:
-        yield _Block(f"\nIf that is meant, add to `plan` or `apply`: {', '.join(words[:5])}\n")
+    if options:
+        yield _Block(f"\nIf that is meant, add to `plan` or `apply`: {', '.join(options[:5])}\n")
 
 
 def _notes(document: PlanDocument) -> Iterator[_Block]:
-    for name, notes in text.topics(document).items():
-        if name == text.POLICY:
+    for name, notes in words.notes_by_topic(document).items():
+        if name == words.POLICY:
             continue
-        told = raw(topic(name, notes))
-        head = f"\n<details><summary>note: {told if name in text.TOPICS else f'<code>{told}</code>'}</summary>\n\n"
+        heading = raw(words.describe_topic(name, notes))
+        head = f"\n<details><summary>note: {heading if name in words.TOPICS else f'<code>{heading}</code>'}</summary>\n\n"
         yield _Block(head, partial(map, _note, notes), "\n</details>\n", "- and {left:,} more\n", NOTES)
 
 
 def _note(note: NoteDocument) -> str:
-    about = f"{code(cut(note['address']))}: " if note["address"] else ""
-    source = text.placed(note["source"])
-    return f"- {about}{prose(cut(note['message'], 600))}{' — ' + code(cut(source, 120)) if source else ''}\n"
+    about = f"{code(words.cut(note['address']))}: " if note["address"] else ""
+    source = words.describe_place(note["source"])
+    return f"- {about}{prose(words.cut(note['message'], 600))}{' — ' + code(words.cut(source, 120)) if source else ''}\n"
 
 
 def _changes(document: PlanDocument) -> Iterator[_Block]:
-    for kind, things in text.grouped(document["changes"]).items():
-        head = f"\n<details><summary><code>{raw(cut(kind, 40))}</code>: {sum_of(things)}</summary>\n\n<pre>\n"
+    for kind, things in words.group_by_thing(document["changes"]).items():
+        head = f"\n<details><summary><code>{raw(words.cut(kind, 40))}</code>: {words.count_changes(things)}</summary>\n\n<pre>\n"
         yield _Block(head, partial(_lines, things), "</pre>\n</details>\n", "… and {left:,} more changes, which are left out here\n")
 
 
@@ -227,36 +236,26 @@ def _lines(things: Mapping[str, Sequence[ChangeDocument]]) -> Iterator[str]:
 
 def _thing(address: str, changes: Sequence[ChangeDocument]) -> Iterator[str]:
     """All that happens to one thing: its own changes, then its links under it."""
-    link = _linked(address, next(filter(None, map(page, changes)), None))
+    link = _linked(address, next(filter(None, map(words.page_of, changes)), None))
     own = [change for change in changes if change["target"] is None]
     before = "" if own else guarded(f"  {link}\n")
     for change in own:
-        yield "".join([_line(change, link), *(_cut(guarded(f"      {part}")) for part in _fields(change))])
+        yield "".join([_line(change, link), *(_cut(guarded(f"      {part}")) for part in words.describe_details(change))])
     for change in changes:
         if change["target"] is not None:
-            yield before + "    " + _line(change, raw(cut(change["target"])))
+            yield before + "    " + _line(change, raw(words.cut(change["target"])))
             before = ""
 
 
 def _linked(address: str, url: str | None) -> str:
-    return f'<a href="{escape(url)}">{raw(cut(address))}</a>' if url else raw(cut(address))
+    return f'<a href="{escape(url)}">{raw(words.cut(address))}</a>' if url else raw(words.cut(address))
 
 
 def _line(change: ChangeDocument, name: str) -> str:
-    more = f" ({raw(cut('; '.join(text.remarks(change))))})" if text.remarks(change) else ""
-    source = text.placed(change["source"])
-    return f"{raw(signed(text.doing(change)))} {name}{more}{'  ' + raw(cut(source, 120)) if source else ''}\n"
-
-
-def _fields(change: ChangeDocument) -> Iterator[str]:
-    if in_use := text.used(change):
-        yield f"in use: {in_use}"
-    named = [clean(field["path"]) for field in change["fields"] if "after" not in field]
-    if named:
-        yield f"sets {', '.join(named)}"
-    for moved in change["fields"]:
-        if "after" in moved:
-            yield f"{clean(moved['path'])}: {show_move(change, moved)}"
+    remarks = "; ".join(words.list_remarks(change))
+    more = f" ({raw(words.cut(remarks))})" if remarks else ""
+    source = words.describe_place(change["source"])
+    return f"{raw(signed(words.describe_action(change)))} {name}{more}{'  ' + raw(words.cut(source, 120)) if source else ''}\n"
 
 
 def _cut(line: str) -> str:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from reconciler.report.signs import BOLD, DIM, GREEN, RED, YELLOW, duration, paint, signed
 from reconciler.report.terminal import clean
 
+# Of one status no more changes are listed.
 LISTED = 50
 STYLES = {"applied": GREEN, "unchanged": DIM, "ineffective": YELLOW, "failed": RED, "skipped": YELLOW}
-# What needs a look, the gravest last: that is where people look first.
+# What needs a look, the gravest last, where people look first.
 HEADINGS = {
     "ineffective": "Intercom accepted these calls, but its answers do not show the change",
     "skipped": "These were not tried",
@@ -22,69 +23,70 @@ ENDS = {"attach": "to", "detach": "from"}
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one change, with both ends as shown: masked. `reason` and `request_id` are Intercom's own."""
+    """What became of one change, as it is shown."""
 
     action: str
+    # Both ends, masked; no target where the change is of no link.
     address: str
     target: str | None
     status: str
+    # Intercom's own message and the id of its answer, where it gave them.
     reason: str = ""
     request_id: str | None = None
 
 
 def outcome_line(outcome: Outcome, *, color: bool = False) -> str:
     """`applied      + attach    tag/vip to contact/25`."""
-    return paint(f"{outcome.status:<11}", STYLES.get(outcome.status, BOLD), color) + "  " + _told(outcome, color)
+    return paint(f"{outcome.status:<11}", STYLES.get(outcome.status, BOLD), color) + "  " + _describe(outcome, color)
 
 
 def summary(outcomes: Iterable[Outcome], seconds: float, *, color: bool = False) -> str:
     """Everything that needs a look, then what to do now; the counts are the last line."""
-    seen = tuple(outcomes)
-    lines = [*_sections(seen, color), *_advice(seen), paint(_counts(seen, seconds), BOLD, color)]
+    outcomes = tuple(outcomes)
+    lines = [*_sections(outcomes, color), *_advice(outcomes), paint(_count(outcomes, seconds), BOLD, color)]
     return "\n".join(lines) + "\n"
 
 
-def left(heading: str, reasons: Sequence[str], *, color: bool = False) -> Iterator[str]:
+def list_left_out(heading: str, reasons: Sequence[str], *, color: bool = False) -> Iterator[str]:
     """What was not done, beside what was, and why."""
-    if reasons:
-        yield paint(f"{heading} ({len(reasons)}):", YELLOW, color)
-        yield from (f"  ! {clean(reason)}" for reason in reasons[:LISTED])
-        if len(reasons) > LISTED:
-            yield f"  and {len(reasons) - LISTED} more"
+    return _list(heading, [f"! {clean(reason)}" for reason in reasons], YELLOW, color)
+
+
+def _list(heading: str, lines: Sequence[str], style: str, color: bool) -> Iterator[str]:
+    if lines:
+        yield paint(f"{heading} ({len(lines)}):", style, color)
+        yield from (f"  {line}" for line in lines[:LISTED])
+        if len(lines) > LISTED:
+            yield f"  and {len(lines) - LISTED} more"
         yield ""
 
 
-def _sections(seen: Sequence[Outcome], color: bool) -> Iterator[str]:
+def _sections(outcomes: Sequence[Outcome], color: bool) -> Iterator[str]:
     for status, heading in HEADINGS.items():
-        concerned = [outcome for outcome in seen if outcome.status == status]
-        if concerned:
-            yield paint(f"{heading} ({len(concerned)}):", STYLES[status], color)
-            yield from (f"  {_told(outcome, color)}" for outcome in concerned[:LISTED])
-            if len(concerned) > LISTED:
-                yield f"  and {len(concerned) - LISTED} more"
-            yield ""
+        lines = [_describe(outcome, color) for outcome in outcomes if outcome.status == status]
+        yield from _list(heading, lines, STYLES[status], color)
 
 
-def _advice(seen: Sequence[Outcome]) -> Iterator[str]:
-    left = {outcome.status for outcome in seen} & set(HEADINGS)
-    if "failed" in left or "skipped" in left:
+def _advice(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    statuses = {outcome.status for outcome in outcomes}
+    if statuses & {"failed", "skipped"}:
         yield "What was done is recorded. Mend what the messages name, then run again to finish: nothing is done twice."
-    elif "ineffective" in left:
+    elif "ineffective" in statuses:
         yield "Running again will not change what Intercom does not accept: look at these in Intercom, or correct the manifest."
 
 
-def _counts(seen: Sequence[Outcome], seconds: float) -> str:
-    if not seen:
+def _count(outcomes: Sequence[Outcome], seconds: float) -> str:
+    if not outcomes:
         return "Apply: nothing to do."
-    by_status = Counter(outcome.status for outcome in seen)
-    shown = {"applied": by_status["applied"], "ineffective": 0, "failed": 0, "skipped": 0} | dict(sorted(by_status.items()))
-    counts = [f"{number} {status}" for status, number in shown.items() if status != "unchanged"]
+    by_status = Counter(outcome.status for outcome in outcomes)
+    numbers = {"applied": by_status["applied"], "ineffective": 0, "failed": 0, "skipped": 0} | dict(sorted(by_status.items()))
+    counts = [f"{number} {status}" for status, number in numbers.items() if status != "unchanged"]
     if by_status["unchanged"]:
         counts.append(f"{by_status['unchanged']} already as planned")
     return f"Apply: {', '.join(counts)}, in {duration(seconds)}."
 
 
-def _told(outcome: Outcome, color: bool) -> str:
+def _describe(outcome: Outcome, color: bool) -> str:
     ends = clean(outcome.address)
     if outcome.target is not None:
         ends = f"{clean(outcome.target)} {ENDS.get(outcome.action, 'and')} {ends}"

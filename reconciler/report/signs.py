@@ -12,13 +12,16 @@ from rich.cells import cell_len
 from reconciler.core.model.change import Action
 from reconciler.report.terminal import clean, guarded
 
-# Select Graphic Rendition, ECMA-48 8.3.117.
+# Parameters of Select Graphic Rendition (SGR), ECMA-48 8.3.117.
 GREEN, YELLOW, RED, BOLD, DIM = "32", "33", "31", "1", "2"
 
 
 @dataclass(frozen=True, slots=True)
 class Sign:
+    """The look of an action."""
+
     symbol: str
+    # A parameter of SGR.
     color: str
 
 
@@ -38,6 +41,7 @@ UNKNOWN = Sign("?", BOLD)
 
 
 def paint(text: str, style: str, color: bool) -> str:
+    """The text in a style; as it is without `color`."""
     return f"\x1b[{style}m{text}\x1b[0m" if color and text else text
 
 
@@ -48,7 +52,7 @@ def signed(action: str, color: bool = False) -> str:
 
 
 def cells(text: str) -> int:
-    """How many columns a terminal gives it."""
+    """How many columns of a terminal a text takes."""
     return len(text) if text.isascii() else cell_len(text)
 
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.plan.schema import PlanDocument
-from reconciler.report import text
 from reconciler.report.html import render
+from reconciler.report.words import describe_uses
 from tests.desk.soak import times
 from tests.unit.report.big import HOSTILE, PAGE, a_hostile_plan, a_large_plan
 from tests.unit.report.plans import a_change, a_field, a_note, a_plan
@@ -88,7 +88,7 @@ def test_everything_of_a_change_is_told() -> None:
     )
     page = assert_sound(render(plan), plan)
     deleted, updated, attached = (" ".join(told.split()) for told in page.changes)
-    assert deleted.startswith(f"- delete 600 peoplein use: {text.used(plan['changes'][0])}")
+    assert deleted.startswith(f"- delete 600 peoplein use: {describe_uses(plan['changes'][0])}")
     assert updated.startswith(f'~ update drift unexplained growth.yaml:1plan "a" → "b" conflictsize null → {2**70}')
     assert attached.startswith("+ attach tag/vip growth.yaml:5")
     assert page.links == ["#changes", f"{PAGE}tags"]

@@ -1,0 +1,273 @@
+"""What all reports say of a plan, in the same words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from reconciler.core.model.change import Action
+from reconciler.core.plan.schema import (
+    ChangeDocument,
+    DriftDocument,
+    NoteDocument,
+    PlanDocument,
+    RefusalDocument,
+    SourceDocument,
+)
+from reconciler.kinds import KINDS
+from reconciler.report.fields import show_move
+from reconciler.report.signs import count, duration
+from reconciler.report.terminal import clean
+
+SAVED = "A saved plan: it names the fields that change, without their values"
+# From so many calls on, reports say what most of them are for.
+LONG = 100
+POLICY = "policy"
+LINKS = (Action.ATTACH, Action.DETACH)
+# The topics of notes, as headings.
+TOPICS: Mapping[str, str] = {
+    POLICY: "the policy is another one",
+    "approved": "would be refused, and is approved",
+    "unused": "approvals for nothing in this plan",
+    "missing": "not found, left out",
+    "unproven": "unproven: not found, which proves nothing",
+    "lag": "not found by search, which lags",
+    "incomplete": "Intercom does not list all of these",
+    "not read": "declared in files that were not given, left alone",
+    "withheld": "held back",
+    "waiting": "done, and Intercom is not there yet",
+    "ineffective": "values that Intercom does not take",
+    "shared": "values that two have",
+    "excluded": "left out by --target and --exclude",
+    "lookalike": "names that look alike",
+    "former": "former names that are still live",
+    "undeclared": "live, but not declared",
+    "orphaned": "ours, and no longer declared",
+    "foreign": "recorded under another name",
+    "moved": "known by another name in Intercom now",
+    "renamed": "what is new looks like what left the manifest",
+    "not applied yet": "declared, and not applied yet",
+    "free": "members are free",
+    "changed since": "changed since the run, left alone",
+    "cannot come back": "what cannot come back",
+    "merged": "merged into another, which is taken for it",
+    "pin": "no workspace is named",
+}
+# A note on one of these topics: nobody knows that the workspace is as declared.
+OPEN = frozenset({"missing", "unproven", "lag", "incomplete", "not read", "withheld", "ineffective", "excluded", "moved", "waiting"})
+Item = TypeVar("Item")
+
+# Reports that are pages cut a text that has more characters.
+LONGEST_TEXT = 300
+# Reports link to pages of Intercom only, whatever a plan file says.
+_PAGE = re.compile(r"https://app(\.[a-z]{2})?\.intercom\.com/[A-Za-z0-9/._~%=&?-]*")
+
+
+def cut(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Foreign text, clean and not too long."""
+    return clean(text if len(text) <= longest else text[:longest] + "…")
+
+
+def page_of(change: ChangeDocument) -> str | None:
+    """The page of Intercom that shows the thing of a change, if there is one."""
+    page = change.get("page")
+    return page if isinstance(page, str) and _PAGE.fullmatch(page) else None
+
+
+def describe_plan(document: PlanDocument) -> str:
+    """The title of a report that is a page."""
+    workspace = document["workspace"]
+    return f"{describe_report(document)} {cut(str(workspace['app_id']), 80)} ({cut(str(workspace['region']), 20)})"
+
+
+def count_losing(document: PlanDocument) -> tuple[str, str]:
+    """How many people lose something, as a number and as the rest of the sentence; both are empty where the plan does not say."""
+    people = document.get("people")
+    if not people:
+        return "", ""
+    number = people["losing"]
+    unknown = any(n is None for change in document["changes"] for n in (change.get("uses") or {}).values())
+    limit = "" if people["exact"] or not number else "up to "
+    rest = f"{'person loses' if number == 1 else 'people lose'} {KINDS.words['lost']}"
+    return f"{limit}{number:,}" if number else "0" if unknown else "no", rest + (", and some that could not be counted" if unknown else "")
+
+
+def describe_cost(document: PlanDocument) -> str:
+    """`20,000 calls, about 2 minutes`."""
+    calls = document["cost"]["calls"]
+    if not calls:
+        return "no calls"
+    return f"{calls:,} {'call' if calls == 1 else 'calls'}, {duration(document['cost']['seconds'])}{describe_slowest(document)}"
+
+
+def describe_slowest(document: PlanDocument) -> str:
+    """`, most of it to PUT /contacts/{id}`: what takes the time of many calls; empty for few."""
+    cost = document["cost"]
+    slowest = cost.get("slowest") if cost["calls"] >= LONG else None
+    return f", most of it to {clean(slowest)}" if slowest else ""
+
+
+def describe_topic(name: str, notes: Sequence[NoteDocument]) -> str:
+    """The heading of the notes on one topic: `held back (3)`."""
+    return f"{cut(TOPICS.get(name, name), 80)} ({len(notes):,})"
+
+
+def refusals_by_gate(document: PlanDocument) -> Mapping[str, Sequence[RefusalDocument]]:
+    """The refusals, by the gate that refuses."""
+    return _group(document["refused"], lambda refusal: refusal["gate"])
+
+
+def _group(items: Iterable[Item], key: Callable[[Item], str]) -> dict[str, list[Item]]:
+    """The items by a value that they have, in the order in which the document first names it."""
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
+def list_approvals(document: PlanDocument) -> Sequence[str]:
+    """What a person may add to the command line to approve what was refused, each once."""
+    return tuple(dict.fromkeys(word for refusal in document["refused"] if (word := refusal.get("approve"))))
+
+
+def count_changes(changes: Mapping[str, Sequence[ChangeDocument]]) -> str:
+    """`12 changes`, of all things together."""
+    number = sum(map(len, changes.values()))
+    return f"{number:,} change" + ("" if number == 1 else "s")
+
+
+def summarize(document: PlanDocument) -> str:
+    """The last line of a report: how many changes of each action, or that there is nothing to do."""
+    counts = {**document["summary"]}
+    if document.get("drift"):
+        return _summarize_drift(document["drift"])
+    if any(counts.values()):
+        counts.setdefault(Action.DELETE, 0)
+        parts = [f"{number} to {clean(action)}" for action, number in counts.items() if number or action == Action.DELETE]
+        return f"Plan: {', '.join(parts)}."
+    if document["refused"]:
+        return "No changes are planned."
+    if document.get("partial"):
+        return "No changes in this part of the plan."
+    if document.get("run"):
+        return "No changes. Nothing of the run is left to take back."
+    if unproven := document.get("unproven"):
+        return f"No changes now: {count(len(unproven), 'thing')} unproven or held back, see above."
+    settled = not any(note["topic"] in OPEN for note in document.get("notes", ()))
+    return "No changes. The workspace is as declared" + ("." if settled else ", apart from what is noted above.")
+
+
+def _summarize_drift(drift: DriftDocument) -> str:
+    """The last line of a drift report: never "no drift" where no record says what was applied."""
+    numbers = ((drift["moved"], "difference"), (drift["undeclared"], f"undeclared {KINDS.words['undeclared']}"))
+    differences = " and ".join(count(number, word) for number, word in numbers if number)
+    if drift.get("blind"):
+        return "Nothing can be said of this workspace."
+    beyond = f" Nothing can be said of {_count_entries(drift['refused'])}." if drift.get("refused") else ""
+    beyond += f" {count(drift['unproven'], 'thing')} unproven." if drift.get("unproven") else ""
+    if not drift["recorded"]:
+        unrecorded = "No apply is on record under this name, so nobody can say what drifted."
+        return f"Unrecorded: {differences or 'no differences'}. {unrecorded}{beyond}"
+    pending = f" {count(drift['pending'], 'change')} not applied yet." if drift["pending"] else ""
+    return f"{f'Drift: {differences}' if differences else 'No drift seen' if beyond else 'No drift'}.{beyond}{pending}"
+
+
+def describe_report(document: PlanDocument) -> str:
+    """The first words of a report, up to the name of the workspace."""
+    if document.get("run"):
+        return f"Plan that undoes run {clean(document['run'])}, for workspace"
+    return "Drift in workspace" if document.get("drift") else "Plan for workspace"
+
+
+def declared_in(document: PlanDocument) -> Sequence[str]:
+    """The paths of the manifest; none where a plan takes back a run."""
+    return document["manifest"]["paths"] if "manifest" in document else ()
+
+
+def describe_scope(document: PlanDocument) -> str:
+    """What a partial plan is limited to, as on the command line; empty for a whole plan."""
+    scope = document.get("scope")
+    globs = [("target", glob) for glob in scope["target"]] + [("exclude", glob) for glob in scope["exclude"]] if scope else []
+    limits = " ".join(f"--{word} {clean(glob)}" for word, glob in globs) or "limited to some addresses"
+    return limits if document.get("partial") else ""
+
+
+def group_by_thing(changes: Iterable[ChangeDocument]) -> Mapping[str, Mapping[str, list[ChangeDocument]]]:
+    """The changes by kind and address, both in the order in which the document first names them."""
+    kinds: dict[str, dict[str, list[ChangeDocument]]] = {}
+    for address, changes_of_one in _group(changes, lambda change: change["address"]).items():
+        kinds.setdefault(address.partition("/")[0], {})[address] = changes_of_one
+    return kinds
+
+
+def describe_action(change: ChangeDocument) -> str:
+    """The action in words. A create says that it may find somebody archived."""
+    return clean(change["action"]) + (" (or bring back if archived)" if change.get("or") == "unarchive" else "")
+
+
+def list_remarks(change: ChangeDocument) -> Sequence[str]:
+    """What to know of a change besides what it does."""
+    people = change["people"] if change["action"] not in LINKS else None
+    counted = [] if people is None else ["1 person" if people == 1 else f"{people} people"]
+    return counted + [clean(text) for text in (change["cause"], change.get("origin"), change.get("remark")) if text]
+
+
+def describe_details(change: ChangeDocument) -> Iterator[str]:
+    """Where the thing is in use, and each field with its move; only the names of the fields in a saved plan."""
+    if places := describe_uses(change):
+        yield f"in use: {places}"
+    if names := [clean(field["path"]) for field in change["fields"] if "after" not in field]:
+        yield f"sets {', '.join(names)}"
+    yield from (f"{clean(field['path'])}: {show_move(change, field)}" for field in change["fields"] if "after" in field)
+
+
+def describe_uses(change: ChangeDocument) -> str:
+    """Where a thing that goes, or gets another name, is in use; empty where that is not said."""
+    uses = change.get("uses") or {}
+    least = change.get("at_least") or ()
+    counted = [_describe_use(clean(where), number, where in least) for where, number in uses.items()]
+    uncounted = [f"{clean(where)} cannot be counted" for where in change.get("uncounted") or ()]
+    return ", ".join(counted + uncounted) if uses else ""
+
+
+def _describe_use(where: str, number: int | None, least: bool) -> str:
+    """`600 contacts`, `at least 1 company`. The words of a plan are plural, as the names of Intercom's sections are."""
+    if number is None:
+        return f"{where}: unknown"
+    word, _, rest = where.partition(" with ")
+    word = word if number != 1 else f"{word[:-3]}y" if word.endswith("ies") else word.removesuffix("s")
+    return f"{'at least ' if least else ''}{number} {word}{f' with {rest}' if rest else ''}"
+
+
+def describe_place(source: SourceDocument | None) -> str:
+    """`growth.yaml:12`, where a change was declared."""
+    if not source or not source["file"]:
+        return ""
+    return clean(f"{source['file']}:{source['line']}" if source["line"] else source["file"])
+
+
+def notes_by_topic(document: PlanDocument) -> Mapping[str, Sequence[NoteDocument]]:
+    """The notes by topic, a change of policy before all others."""
+    return dict(sorted(_group(document.get("notes", ()), lambda note: note["topic"]).items(), key=lambda item: item[0] != POLICY))
+
+
+def describe_verdict(document: PlanDocument) -> str:
+    """What the refusals mean for an apply, or for a drift report."""
+    if drift := document.get("drift"):
+        if drift.get("blind"):
+            return "nothing can be said of this workspace"
+        if drift.get("refused"):
+            return f"nothing can be said of {_count_entries(drift['refused'])}"
+    # What stops a whole plan concerns no entry of it.
+    partly = document.get("held") and all(refusal.get("entries") for refusal in document["refused"])
+    return "apply would leave this out" if partly else "apply would write nothing"
+
+
+def _count_entries(number: int) -> str:
+    return "1 entry" if number == 1 else f"{number} entries"
+
+
+def describe_option(approve: str) -> str:
+    """What to add to the command line."""
+    return approve if approve.startswith("--") else f"--approve {approve}"
