@@ -6,8 +6,6 @@ import html
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,16 +14,10 @@ from reconciler.core.plan.schema import PlanDocument
 from reconciler.report import html as page
 from reconciler.report import markdown, text
 from reconciler.report.fields import NAMED, show_inside
-from tests.desk.desk import Desk, desk_at
+from tests.desk.desk import Desk
 from tests.unit.report.plans import a_change, a_field, a_plan
 
 SECTOR = {"name": "sector", "model": "company", "data_type": "options"}
-
-
-@pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Desk]:
-    with desk_at(Desk, tmp_path / "here", monkeypatch, capsys) as found:
-        yield found
 
 
 def told(before: Any, after: Any) -> str:
