@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.core.model import body as door
@@ -21,6 +21,7 @@ from reconciler.intercom.totals import Implausible, Tally
 Query = tuple[tuple[str, str], ...]
 Body = dict[str, Any]
 Tick = Callable[[str], None]
+T = TypeVar("T")
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -66,26 +67,30 @@ def request_of(listing: Listing) -> Request:
 
 def thing(client: Client, asked: Request, kind: Kind, body: Any) -> Live:
     """One thing of a kind. Raises BadAnswer for a body that cannot be one."""
-    try:
-        return door.thing(kind, body)
-    except door.Misshapen as error:
-        raise bad(client, asked, f"the answer is no {kind.name} that can be read: it {error}") from None
+    return _shaped(client, asked, lambda: door.thing(kind, body), f"the answer is no {kind.name} that can be read")
+
+
+def things(client: Client, kind: Kind, bodies: Iterable[Body]) -> Iterator[Live]:
+    """The things of a kind among what a list shows. Raises BadAnswer for a body that cannot be one."""
+    asked = Request("GET", "/" + kind.section)
+    return (thing(client, asked, kind, body) for body in bodies if kind.admits(body))
 
 
 def links(client: Client, asked: Request, kind: Kind, body: Body) -> Mapping[LinkName, tuple[frozenset[str], bool]]:
     """The links that a thing's own body shows, by their list, and whether these are all. Raises BadAnswer for what cannot be such."""
-    try:
-        return door.links(kind, body)
-    except door.Misshapen as error:
-        raise bad(client, asked, f"the answer is no {kind.name} that can be read: it {error}") from None
+    return _shaped(client, asked, lambda: door.links(kind, body), f"the answer is no {kind.name} that can be read")
 
 
 def id_of(client: Client, asked: Request, body: Any) -> str:
     """The id of an object in an answer. Raises BadAnswer where it has none."""
+    return _shaped(client, asked, lambda: door.read_id(body), "what the answer shows cannot be read")
+
+
+def _shaped(client: Client, asked: Request, read: Callable[[], T], what: str) -> T:
     try:
-        return door.read_id(body)
+        return read()
     except door.Misshapen as error:
-        raise bad(client, asked, f"what the answer shows cannot be read: it {error}") from None
+        raise bad(client, asked, f"{what}: it {error}") from None
 
 
 def next_page(reply: Reply, page: int) -> dict[str, str] | None:
@@ -181,7 +186,7 @@ def _look(client: Client, listing: Listing, make: Make, first: Sequence[Body], a
         reply, answer = answer or client.send(asked), None
         found = items(client, asked, listing, reply)
         step = _step(client, asked, listing, reply, page)
-        counted(client, asked, reply.body, found, tally, last_page=step is None)
+        check_page(client, asked, reply.body, found, tally, last_page=step is None)
         yield reply, found
         if step is None:
             break
@@ -199,7 +204,7 @@ def contradicted(client: Client, asked: Request, why: str) -> Contradicted:
     return Contradicted(Sent(asked.method, client.host, asked.path), f"{why}; nothing can be said of what is not in it")
 
 
-def counted(client: Client, asked: Request, body: Mapping[str, Any], found: Sequence[Body], tally: Tally, *, last_page: bool) -> None:
+def check_page(client: Client, asked: Request, body: Mapping[str, Any], found: Sequence[Body], tally: Tally, *, last_page: bool) -> None:
     """Hold one page of a list against its own totals and against those before it. Raises Contradicted."""
     if wrong := totals.flaw(body, len(found)):
         raise contradicted(client, asked, wrong)

@@ -1,50 +1,104 @@
-"""Count: how many people and places carry what a plan would take away or rename. One read each."""
+"""Uses: how many people and places carry a thing, who they are, and who put it there last."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from reconciler.core.compare.choices import Choice, held, leavers, moves, users
+from reconciler.core.compare.since import Ends, Made
+from reconciler.core.model.ability import Count, Members
+from reconciler.core.model.address import LinkName
 from reconciler.core.model.change import Action, Change, ThingChange, Use
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
+from reconciler.core.model.recorded import Thing
+from reconciler.core.model.route import LinkKind, fill
 from reconciler.intercom import routes, totals
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import HttpError
 from reconciler.intercom.http.pool import reading
-from reconciler.intercom.number import UNREADABLE, use
-from reconciler.intercom.observe import Observer
+from reconciler.intercom.listing import everything
+from reconciler.intercom.people import of_one
 
 COUNTED = (Action.DELETE, Action.RENAME)
+# What the token, the plan of the workspace or the API version does not let us read: unknown, which is never zero.
+UNREADABLE = (400, 403, 404)
+# The latest time, in Unix seconds: a larger whole number may be no float.
+LATEST = 2**53
+# How many of those who carry a thing are asked, those that changed last first: Intercom has no list of who applied a tag to whom.
+ASKED = 5
+
+T = TypeVar("T")
 
 
-def counted(client: Client, kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> tuple[Change, ...]:
-    """The same changes, those that delete, rename or take a choice away with what carries the thing. Raises IntercomError when a count
-    fails otherwise."""
-    asked = [c for c in changes if isinstance(c, ThingChange) and _is_asked(kinds[c.address.kind], c)]
-    holders = _holders(client, kinds, live, [c for c in asked if c.action not in COUNTED], changes)
+# ── how many ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def count_uses(client: Client, kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> tuple[Change, ...]:
+    """The same changes. Those that delete a thing, rename it or take a choice away say who carries it.
+
+    Raises IntercomError when a count fails for another reason than that it cannot be read.
+    """
+    carried = [c for c in changes if isinstance(c, ThingChange) and _needs_count(kinds[c.address.kind], c)]
+    holders = _holders(client, kinds, live, [c for c in carried if c.action not in COUNTED], changes)
 
     def count(change: ThingChange) -> ThingChange:
         kind = kinds[change.address.kind]
         if change.action not in COUNTED:
-            return holders.counted(kind, change)
-        carried = uses(client, kind, str(change.id))
-        return replace(change, people=_people(carried), uses=carried, uncounted=kind.uses.uncounted)
+            return holders.count(kind, change)
+        uses = uses_of(client, kind, str(change.id))
+        return replace(change, people=_people(uses), uses=uses, uncounted=kind.uses.uncounted)
 
     with reading(client) as pool:
-        told = dict(zip(map(id, asked), pool.map(count, asked), strict=True))
-    return tuple(told.get(id(change), change) for change in changes)
+        counted = dict(zip(map(id, carried), pool.map(count, carried), strict=True))
+    return tuple(counted.get(id(change), change) for change in changes)
 
 
-def uses(client: Client, kind: Kind, live_id: str) -> tuple[Use, ...]:
-    """How often a thing is used in each place that can be counted."""
-    return tuple(use(client, count, live_id) for count in kind.uses.counts)
+def uses_of(client: Client, kind: Kind, live_id: str) -> tuple[Use, ...]:
+    """How often a thing is used in each place that can be counted: a read for each."""
+    return tuple(_use(client, count, live_id) for count in kind.uses.counts)
 
 
-def _is_asked(kind: Kind, change: ThingChange) -> bool:
-    """Whether what carries a thing counts for a change."""
+def count_people(client: Client, kind: Kind, ids: Iterable[str]) -> Mapping[str, int | None]:
+    """How many people carry each of these things, None where that cannot be read; nothing of a kind whose people are not counted."""
+    count = next((count for count in kind.uses.counts if count.people), None)
+    live_ids = sorted(ids)
+    if count is None or not live_ids:
+        return {}
+    with reading(client) as pool:
+        return dict(zip(live_ids, pool.map(lambda live_id: _use(client, count, live_id).number, live_ids), strict=True))
+
+
+def _use(client: Client, count: Count, live_id: str) -> Use:
+    """How many carry a thing in one place, and of people who they are where the answer shows them."""
+    request = routes.request(count.route, {"id": live_id}, fill(count.body, {"id": live_id}))
+    if client.version < count.since:
+        request = replace(request, version=count.since)
+    body = _unless_unreadable(lambda: client.send(request).body)
+    if body is None:
+        return Use(count.where, None, count.people, count.least)
+    ids = (row.get("id") for row in _rows(body)) if count.people else ()
+    return Use(count.where, totals.count(body), count.people, count.least, frozenset(str(live_id) for live_id in ids if live_id))
+
+
+def _unless_unreadable(read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except HttpError as error:
+        if error.status in UNREADABLE:
+            return None
+        raise
+
+
+def _rows(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    rows = body.get("data")
+    return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+
+
+def _needs_count(kind: Kind, change: ThingChange) -> bool:
+    """Whether it matters for a change who carries the thing."""
     if change.action in COUNTED:
         return bool(kind.uses.counts and change.id)
     moved = moves(kind, change)
@@ -60,9 +114,11 @@ def _people(uses: Iterable[Use]) -> int | None:
 def _holders(client: Client, kinds: Kinds, live: Snapshot, dropping: Sequence[ThingChange], changes: Sequence[Change]) -> _Holders:
     """What counts who still has a choice; the kinds that no search finds are listed whole, once."""
     owners = (live.things.get(change.address.kind, {}).get(change.id or "") for change in dropping)
-    told = {kind.name: kind for owner in owners if owner for kind, _ in users(kinds, owner) if not kind.search}
-    observer = Observer(client, kinds)
-    listed = {name: {**observer.everything(kind), **live.things.get(name, {})} for name, kind in told.items()}
+    unsearched = {kind.name: kind for owner in owners if owner for kind, _ in users(kinds, owner) if not kind.search}
+    listed = {}
+    for name, kind in unsearched.items():
+        listed[name] = {**{thing.id: thing for thing in everything(client, kind)}, **live.things.get(name, {})}
+        client.known.take(value for thing in listed[name].values() for value in of_one(kind, thing))
     return _Holders(client, kinds, live, leavers(kinds, changes, live) if dropping else {}, listed)
 
 
@@ -71,15 +127,17 @@ class _Holders:
     """Counts who has a choice that a plan takes away and does not leave it in that plan."""
 
     client: Client
+    # All kinds.
     kinds: Kinds
+    # What was seen of the workspace.
     live: Snapshot
     # Who leaves each choice in this plan, by their ids.
     leaving: Mapping[Choice, frozenset[str]]
     # The things of the kinds that no search finds, by kind and id.
     listed: Mapping[str, Mapping[str, Live]]
 
-    def counted(self, kind: Kind, change: ThingChange) -> ThingChange:
-        """An update of choices with who still has one that it takes away, for each of these."""
+    def count(self, kind: Kind, change: ThingChange) -> ThingChange:
+        """An update of choices, with who still has one that it takes away, for each of these."""
         moved, thing = moves(kind, change), self.live.things.get(kind.name, {}).get(change.id or "")
         dropped = [Choice(change.address, value) for value in moved.dropped] if moved else []
         carriers = users(self.kinds, thing) if thing else ()
@@ -87,34 +145,95 @@ class _Holders:
         return replace(change, people=_people(uses) if any(use.people for use in uses) else None, uses=uses)
 
     def _use(self, kind: Kind, path: str, choice: Choice) -> Use:
-        where = f"{kind.section} with {choice.value!r}"
-        try:
-            seen = self._seen(kind, choice)
-            # A list that hides some shows no zero; a search that lags shows no fewer than were seen.
-            number = _at_least(seen, self._searched(kind, path, choice)) if kind.search else seen or None
-        except HttpError as error:
-            if error.status not in UNREADABLE:
-                raise
-            number = None
-        return Use(where, number, kind.person is not None, least=not kind.search)
+        seen = self._count_seen(kind, choice)
+        # A list that hides some shows no zero; a search that lags shows no fewer than were seen.
+        number = _unless_unreadable(lambda: self._count_by_search(kind, path, choice)) if kind.search else seen or None
+        number = None if number is None else max(seen, number)
+        return Use(f"{kind.section} with {choice.value!r}", number, kind.person is not None, least=not kind.search)
 
-    def _searched(self, kind: Kind, path: str, choice: Choice) -> int | None:
-        """Of a search the total, where it is more than those who leave; else they are looked at one by one."""
+    def _count_by_search(self, kind: Kind, path: str, choice: Choice) -> int | None:
+        """The total of a search, where it is more than those who leave; else they are looked at one by one."""
         assert kind.search is not None
         query = {"field": path, "operator": "=", "value": choice.value}
         leaving = self.leaving.get(choice, frozenset())
-        asked = routes.request(kind.search.listing.route, {}, {"query": query, "pagination": {"per_page": 1}})
-        total = totals.count(self.client.send(asked).body)
+        request = routes.request(kind.search.listing.route, {}, {"query": query, "pagination": {"per_page": 1}})
+        total = totals.count(self.client.send(request).body)
         if total is None or not leaving or total > len(leaving):
             return None if total is None else total - len(leaving)
         ids = {str(body.get("id")) for body in routes.searched(self.client, kind.search.listing, query)}
         return len(ids - leaving)
 
-    def _seen(self, kind: Kind, choice: Choice) -> int:
+    def _count_seen(self, kind: Kind, choice: Choice) -> int:
         things = self.listed.get(kind.name) or self.live.things.get(kind.name, {})
         leaving = self.leaving.get(choice, frozenset())
         return sum(choice in held(kind, thing) for live_id, thing in things.items() if live_id not in leaving)
 
 
-def _at_least(seen: int, number: int | None) -> int | None:
-    return None if number is None else max(seen, number)
+# ── who ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def read_carriers(client: Client, kinds: Kinds, things: Sequence[Thing]) -> Mapping[Thing, Mapping[LinkName, frozenset[str]]]:
+    """The ids of whoever carries these things, by the kind of link. Raises IntercomError when one cannot be read."""
+    jobs = [(thing, members) for thing in things for members in kinds[thing[0]].uses.members]
+    carriers: dict[Thing, dict[LinkName, frozenset[str]]] = {}
+    with reading(client) as pool:
+        for (thing, members), ids in zip(jobs, pool.map(lambda job: _members(client, job[1], job[0][1]), jobs), strict=True):
+            carriers.setdefault(thing, {})[members.link] = ids
+    return carriers
+
+
+def _members(client: Client, members: Members, live_id: str) -> frozenset[str]:
+    if members.query is not None:
+        bodies = routes.searched(client, members.listing, fill(members.query, {"id": live_id}))
+    else:
+        bodies = routes.listed(client, members.listing, {"id": live_id})
+    return routes.ids(client, members.listing, bodies)
+
+
+# ── since when ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def describe_last_use(client: Client, kind: Kind, live_id: str) -> str:
+    """`seen applied last on 2026-11-24 by Zoe`, as far as it can be seen; empty where Intercom does not say."""
+    try:
+        last = max(((made.at, made.who) for made in _last_uses(client, kind, live_id)), default=None)
+        return f"seen applied last on {datetime.fromtimestamp(last[0], UTC):%Y-%m-%d}{name_admin(client, kind, last[1])}" if last else ""
+    except (HttpError, OverflowError, ValueError, OSError):  # what stands there may be no time
+        return ""
+
+
+def _last_uses(client: Client, kind: Kind, live_id: str) -> Iterator[Made]:
+    """When, and by whom, a thing was put on each of a few who carry it."""
+    if (trace := kind.uses.trace) is None:
+        return
+    carriers = client.send(routes.request(trace.carriers, {}, fill(trace.body, {"id": live_id})))
+    for carrier in _rows(carriers.body)[:ASKED]:
+        reply = client.send(routes.request(trace.route, {"source": str(carrier.get("id"))}))
+        yield from (made for row in _rows(reply.body) if str(row.get("id")) == live_id and (made := _made(row)))
+
+
+def read_made(client: Client, sources: Sequence[tuple[LinkKind, str]]) -> Mapping[Ends, Made]:
+    """When, and by whom, the links of these sources were made, as their lists say; what does not say so is left out."""
+    with reading(client) as pool:
+        lists = pool.map(lambda job: list(routes.listed(client, job[0].listing, {"source": job[1]})) if job[0].listing else [], sources)
+        return {
+            (source, str(row.get("id"))): made
+            for (_, source), rows in zip(sources, lists, strict=True)
+            for row in rows
+            if (made := _made(row))
+        }
+
+
+def _made(row: Mapping[str, Any]) -> Made | None:
+    """What a row of a list says of when, and by whose id, it was put there."""
+    when, who = row.get("applied_at"), row.get("applied_by")
+    if not isinstance(when, (int, float)) or isinstance(when, bool):
+        return None
+    return Made(float(min(when, LATEST)), str(who.get("id") or "") if isinstance(who, Mapping) else "")
+
+
+def name_admin(client: Client, kind: Kind, admin_id: str) -> str:
+    """` by Zoe`, as far as Intercom says who that is."""
+    if not admin_id or kind.uses.trace is None:
+        return ""
+    try:
+        name = client.send(routes.request(kind.uses.trace.admin, {"id": admin_id})).body.get("name")
+    except HttpError:
+        name = None
+    return f" by {name}" if name else f" by admin {admin_id}"

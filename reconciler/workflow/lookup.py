@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 def list_all(session: Session, section: str) -> Iterator[Live]:
     """All that a listing of a section shows, page by page."""
-    from reconciler.intercom.search import lookup
+    from reconciler.intercom.listing import everything
 
-    return lookup.everything(session.client, session.kinds.by_section[section], session.tick)
+    return everything(session.client, session.kinds.by_section[section], session.tick)
 
 
 def look_up(session: Session, section: str, keys: Sequence[str]) -> Named:

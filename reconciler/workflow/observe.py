@@ -65,31 +65,31 @@ def _read(observer: Observer, kinds: Kinds, things: Sequence[Thing]) -> Sequence
 def counted(session: Session, live: Snapshot, found: Difference) -> Difference:
     """The difference with what is in use counted, where something goes, gets another name or offers a choice no more; no less than what
     was seen."""
-    from reconciler.intercom import uses as count
+    from reconciler.intercom.uses import count_uses
 
-    changes = count.counted(session.client, session.kinds, found.changes, live)
+    changes = count_uses(session.client, session.kinds, found.changes, live)
     return replace(found, changes=recounted(session.kinds, live, changes, {}))
 
 
 def renames(session: Session, case: Comparison) -> tuple[Note, ...]:
     """Notes on what may have been a rename and stops nothing, with who stays behind."""
-    from reconciler.intercom import uses as count
+    from reconciler.intercom.uses import uses_of
 
     changes = case.difference.changes
     found = tuple(pairs(session.kinds, case.manifest, case.live, case.memory, changes, changes))
     left = {pair.old.id: pair.kind for pair in found if not pair.gone}
-    uses = {live_id: count.uses(session.client, kind, live_id) for live_id, kind in left.items()}
+    uses = {live_id: uses_of(session.client, kind, live_id) for live_id, kind in left.items()}
     return tuple(notes(found, uses))
 
 
 def traced(session: Session, case: Comparison, notes: Sequence[Note]) -> tuple[Note, ...]:
     """The notes, with who put what is undeclared on somebody last, where the policy calls it drift and Intercom says."""
-    from reconciler.intercom.trace import traced as seen
+    from reconciler.intercom.uses import describe_last_use
 
     ids = {thing.address: thing.id for things in case.live.things.values() for thing in things.values()}
     told = []
     for note in notes:
         asked = note.address if is_drift(case, note) else None
-        who = seen(session.client, session.kinds[asked.kind], ids[asked]) if asked else ""
+        who = describe_last_use(session.client, session.kinds[asked.kind], ids[asked]) if asked else ""
         told.append(replace(note, message=f"{note.message}; {who}") if who else note)
     return tuple(told)

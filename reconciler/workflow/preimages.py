@@ -18,15 +18,14 @@ from reconciler.workflow.session import Session
 def carriers(session: Session, work: Work) -> Carriers:
     """Who carries what a plan deletes. Raises Refused (3) where that cannot be read with this token: it could not come back."""
     from reconciler.intercom.http.errors import HttpError
-    from reconciler.intercom.members import carriers as read
-    from reconciler.intercom.number import UNREADABLE
+    from reconciler.intercom.uses import UNREADABLE, read_carriers
 
     things = [(change.address.kind, str(change.id)) for change in doomed(work.planned.plan.changes)]
     if not things or not session.keepers:
         return {}
     session.tick("pre-images")
     try:
-        return read(session.client, session.kinds, things)
+        return read_carriers(session.client, session.kinds, things)
     except HttpError as error:
         if error.status in UNREADABLE:
             text = f"pre-images: who carries what would be deleted cannot be read ({error}), so it could not come back; nothing was written"

@@ -56,11 +56,11 @@ class Session:
 
 def connect(client: Client, ledger: Ledger | None = None) -> Session:
     """Ask the token who it is. Raises IntercomError if it is not accepted."""
-    from reconciler.intercom.observe import identify
+    from reconciler.intercom import me
 
-    here, admin, _ = identify(client)
+    asked = me.ask(client)
     # What it admits, less what --rate-share leaves to others: a plan's seconds are counted by that.
-    return Session(client, here, admin, client.limiter.cap, ledger)
+    return Session(client, asked.here, asked.admin, client.limiter.cap, ledger)
 
 
 def by_their_clock(session: Session) -> float:

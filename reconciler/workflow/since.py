@@ -24,15 +24,15 @@ def spare(session: Session, case: Comparison, agreed: Agreed) -> Comparison:
 
 def links_made(session: Session, asked: Sequence[LinkChange]) -> Mapping[Ends, Made]:
     """When these links were made, of those of which Intercom says it: a read for each source."""
-    from reconciler.intercom.trace import made
+    from reconciler.intercom.uses import read_made
 
     links = session.kinds.links
     sources = sorted({(change.link, change.id) for change in asked if change.id and links[change.link].dated})
-    return made(session.client, [(links[name], live_id) for name, live_id in sources])
+    return read_made(session.client, [(links[name], live_id) for name, live_id in sources])
 
 
 def names_of(session: Session) -> Callable[[str, str], str]:
     """Who made a link to a kind, as people know them; each is asked for once."""
-    from reconciler.intercom.trace import named
+    from reconciler.intercom.uses import name_admin
 
-    return cache(lambda kind, who: named(session.client, session.kinds[kind], who))
+    return cache(lambda kind, who: name_admin(session.client, session.kinds[kind], who))

@@ -116,11 +116,10 @@ def _turned(session: Session, image: Preimage, facts: Sequence[Fact], rules: Rul
 def _carried(session: Session, things: Sequence[Thing]) -> Mapping[Thing, core.Carried]:
     """Who carries what would be deleted; None for all of it where that cannot be read with this token."""
     from reconciler.intercom.http.errors import HttpError
-    from reconciler.intercom.members import carriers
-    from reconciler.intercom.number import UNREADABLE
+    from reconciler.intercom.uses import UNREADABLE, read_carriers
 
     try:
-        found = carriers(session.client, session.kinds, things) if things else {}
+        found = read_carriers(session.client, session.kinds, things) if things else {}
     except HttpError as error:
         if error.status not in UNREADABLE:
             raise

@@ -1,8 +1,8 @@
-"""Lookups: live things by their keys, by a search, or all that a listing shows; and raw calls, page by page."""
+"""Lookups: live things by their keys or by a search; and raw calls, page by page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from typing import Any
@@ -18,15 +18,14 @@ from reconciler.core.model.kind import Identity, Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Workspace
 from reconciler.core.model.policy import Policy
-from reconciler.core.model.route import Listing
 from reconciler.errors import Mark
-from reconciler.intercom import me, routes, totals
+from reconciler.intercom import me, routes
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import HttpError
 from reconciler.intercom.http.request import Reply, Request
+from reconciler.intercom.listing import everything
 from reconciler.intercom.observe import Observer
 from reconciler.intercom.routes import Body, Tick, silent
-from reconciler.intercom.scroll import scroll
 from reconciler.intercom.search import query as where
 from reconciler.intercom.search.query import Query
 from reconciler.intercom.totals import Tally
@@ -41,47 +40,10 @@ class Named:
     merged: dict[str, str] = field(default_factory=dict)
 
 
-def everything(client: Client, kind: Kind, tick: Tick = silent) -> Iterator[Live]:
-    """All things that a kind's listing shows, page by page."""
-    return _things(client, kind, _listed(client, kind, tick))
-
-
 def matching(client: Client, kind: Kind, query: Query, tick: Tick = silent) -> Iterator[Live]:
     """All things that a kind's search finds, page by page."""
     assert kind.search is not None
-    return _things(client, kind, routes.searched(client, kind.search.listing, query, tick))
-
-
-def _things(client: Client, kind: Kind, bodies: Iterable[Body]) -> Iterator[Live]:
-    asked = Request("GET", "/" + kind.section)
-    return (routes.thing(client, asked, kind, body) for body in bodies if kind.admits(body))
-
-
-def _listed(client: Client, kind: Kind, tick: Tick) -> Iterator[Body]:
-    """The listing, or the scroll where the listing would end too early. Numbered pages shift while they are read: an item that
-    moved onto a later page is shown once."""
-    listing = kind.listing
-    assert listing is not None
-    shown: set[str] = set()
-    try:
-        for reply, page in routes.list_pages(client, listing, tick=tick):
-            if _capped(listing, totals.whole(reply.body.get("total_count")) or 0):
-                break
-            shown.update(str(body.get("id")) for body in page)
-            yield from page
-        else:
-            if not _capped(listing, len(shown)):
-                return
-    except routes.Contradicted:
-        if not listing.scroll:
-            raise
-    assert listing.scroll
-    yield from (body for body in scroll(client, listing.scroll) if str(body.get("id")) not in shown)
-
-
-def _capped(listing: Listing, number: int) -> bool:
-    """Whether a listing ends at so many though there may be more, which a scroll shows: a count at the cap is no count."""
-    return listing.scroll is not None and listing.hides(number)
+    return routes.things(client, kind, routes.searched(client, kind.search.listing, query, tick))
 
 
 def named(observer: Observer, kind: Kind, keys: Sequence[str], here: Workspace) -> Named:
@@ -159,7 +121,7 @@ def answers(client: Client, asked: Request, *, all_pages: bool) -> Iterator[tupl
         step = _scrolled(reply) or _next_step(reply, page)
         if step is None and routes.goes_on(reply):
             raise routes.contradicted(client, asked, "the list says that it goes on, and not how")
-        routes.counted(client, asked, reply.body, _items(reply.body), tally, last_page=step is None)
+        routes.check_page(client, asked, reply.body, _items(reply.body), tally, last_page=step is None)
         if step is None:
             return
         asked = _continued(asked, step)

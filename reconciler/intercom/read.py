@@ -1,0 +1,198 @@
+"""Reads: how each way to look for the things of a kind becomes calls, and what its answers prove."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from reconciler.core.compare.match import Name
+from reconciler.core.compare.reads import How, Read, Seen, spellings
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.route import LinkKind
+from reconciler.errors import IntercomError
+from reconciler.intercom import routes, totals
+from reconciler.intercom.http.client import Client
+from reconciler.intercom.http.errors import HttpError
+from reconciler.intercom.http.request import Reply, Request, UnsafeSegment
+from reconciler.intercom.listing import read_all, scroll
+from reconciler.intercom.routes import Body, Tick, silent
+from reconciler.intercom.totals import Tally
+
+_CANONICAL = re.compile(r"<(?:https?://[^/>]+)?/[a-z_]+/([0-9A-Za-z]+)>\s*;\s*rel=\"?canonical")
+# One Link names whom it was merged into up to three merges later (API 2.16, GET /contacts/{id}).
+HOPS = 10
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Makes single reads of one workspace."""
+
+    client: Client
+    # Told of every read, for progress.
+    tick: Tick = silent
+
+    def read(self, kind: Kind, read: Read, seen: Seen) -> Iterator[Body]:
+        """The bodies that a read shows. What it proves to be gone or merged, and how many there are, is noted in `seen`."""
+        self.tick(f"{kind.section}: {read.how}")
+        match read.how:
+            case How.LIST:
+                return self._list(kind, seen)
+            case How.REST:
+                return self._rest(kind, seen)
+            case How.GET:
+                return self._get(kind, read.keys[0], seen)
+            case How.FIND:
+                return self._find(kind, read, seen)
+            case How.SEARCH:
+                return self._search_exactly(kind, read)
+            case How.LOOSE:
+                filters = [{"field": read.by, "operator": "~", "value": key} for key in read.keys]
+                return self._search(kind, read.by, {"operator": "OR", "value": filters} if len(filters) > 1 else filters[0])
+
+    def read_links(self, link: LinkKind, source_id: str) -> frozenset[str]:
+        """The ids at the other ends of all links of a thing, from their own list."""
+        self.tick(f"{link.source} {link.field}")
+        if link.listing is None:
+            raise IntercomError(f"the {link.field} of a {link.source} are cut and cannot be read whole")
+        return routes.ids(self.client, link.listing, routes.listed(self.client, link.listing, {"source": source_id}))
+
+    def count(self, kind: Kind) -> int:
+        """How many things the listing of a kind says that there are."""
+        assert kind.listing is not None
+        request = routes.request(kind.listing.route, {}, query=(("per_page", "1"),))
+        total = totals.count(self.client.send(request).body)
+        if total is None:
+            raise routes.bad(self.client, request, "the answer has no total_count that can be believed")
+        return total
+
+    def _list(self, kind: Kind, seen: Seen) -> Iterator[Body]:
+        """A whole listing; of one in pages only the first, whose count says whether the rest is worth it."""
+        listing = kind.listing
+        assert listing is not None
+        if listing.style == "one":
+            yield from routes.listed(self.client, listing)
+            return
+        request = routes.request(listing.route, {}, query=(("page", "1"), ("per_page", str(listing.per_page))))
+        reply = self.client.send(request)
+        bodies = routes.items(self.client, request, listing, reply)
+        routes.check_page(self.client, request, reply.body, bodies, Tally(), last_page=True)
+        seen.total = max(totals.whole(reply.body.get("total_count")) or 0, totals.least(reply.body, len(bodies)))
+        yield from bodies
+
+    def _rest(self, kind: Kind, seen: Seen) -> Iterator[Body]:
+        """The other pages. Where they do not add up, or may have been cut, the scroll shows all."""
+        listing = kind.listing
+        assert listing is not None
+        assert seen.total is not None
+        if seen.total <= min(listing.per_page, len(seen.things)):
+            return
+        if listing.scroll and listing.hides(seen.total):
+            yield from scroll(self.client, listing.scroll)
+        else:
+            yield from read_all(self.client, listing, first=[{"id": live_id} for live_id in seen.things])
+
+    def _search(self, kind: Kind, by: str, query: Body) -> Iterator[Body]:
+        """What a search by one field shows. What comes without that field may be the one that is meant: nobody can tell."""
+        assert kind.search is not None
+        for body in routes.searched(self.client, kind.search.listing, query):
+            if not isinstance(body.get(by), str) or not body[by]:
+                raise routes.bad(self.client, routes.request_of(kind.search.listing), f"a search by {by} found something without {by}")
+            yield body
+
+    def _search_exactly(self, kind: Kind, read: Read) -> Iterator[Body]:
+        """What a search by values shows. All of it must have one of these: else whoever has one may be what is shown under another."""
+        assert kind.search is not None
+        by, identity = read.by, kind.identity[read.by]
+        folded = set(map(identity.fold, read.keys))
+        for body in self._search(kind, by, {"field": by, "operator": "IN", "value": spellings(identity, read.keys)}):
+            if identity.fold(body[by]) not in folded:
+                text = f"a search by {by} found somebody with another {by}"
+                now = "if that was changed a moment ago, try again in a few minutes"
+                raise routes.bad(self.client, routes.request_of(kind.search.listing), f"{text}; {now}")
+            yield body
+
+    def _get(self, kind: Kind, live_id: str, seen: Seen) -> Iterator[Body]:
+        """One thing by its id. 404, or 410 for a merged contact, means that it is not there under this id."""
+        if kind.get is None:
+            return
+        request = routes.request(kind.get, {"id": live_id})
+        reply = self._unless_gone(kind, request, ("id", live_id), seen)
+        if reply is None or ("id", live_id) in seen.merged:
+            seen.gone.add(live_id)
+            seen.things.pop(live_id, None)
+        elif str(reply.body.get("id")) != live_id:
+            raise routes.bad(self.client, request, "the answer is another thing than the one asked for")
+        if reply:
+            yield reply.body
+
+    def _find(self, kind: Kind, read: Read, seen: Seen) -> Iterator[Body]:
+        """A strong read by a key. An answer may be the thing or a list of such; what has another key was not asked for."""
+        identity, key = kind.identity[read.by], read.keys[0]
+        assert identity.find is not None
+        try:
+            request = routes.request(identity.find, {"key": key})
+        except UnsafeSegment:
+            return
+        name = (read.by, identity.fold(key))
+        reply = self._unless_gone(kind, request, name, seen)
+        if reply is None:
+            return
+        if name in seen.merged:
+            yield reply.body
+            return
+        bodies = self._bodies(kind, request, reply)
+        exact = [body for body in bodies if str(body.get(read.by)) == key]
+        if bodies and not exact and not isinstance(reply.body.get("data"), list):
+            raise routes.bad(self.client, request, "the answer is another thing than the one asked for")
+        yield from exact
+
+    def _bodies(self, kind: Kind, request: Request, reply: Reply) -> list[Body]:
+        """What an answer shows: one thing, or all pages of a list."""
+        if kind.listing and reply.body.get("type") in ("list", f"{kind.name}.list"):
+            listing = replace(kind.listing, items=("data", kind.section))
+
+            def next_page(step: Mapping[str, str]) -> Request:
+                return replace(request, query=(*request.query, *step.items()))
+
+            return [body for _, page in routes.pages(self.client, listing, next_page, answer=reply) for body in page]
+        routes.thing(self.client, request, kind, reply.body)
+        return [reply.body]
+
+    def _unless_gone(self, kind: Kind, request: Request, name: Name, seen: Seen) -> Reply | None:
+        """The answer, None where there is no such thing. Whoever was merged into another is followed (410 and Link, API 2.16)."""
+        try:
+            return self.client.send(request)
+        except HttpError as error:
+            if not error.gone:
+                raise
+            gone = error
+        if gone.status == 404 and kind.person and self.client.version < kind.person.merges:
+            # Before 2.16 a merged contact is a plain 404: one look under 2.16 tells them apart.
+            try:
+                return self.client.send(replace(request, version=kind.person.merges))
+            except HttpError as error:
+                gone = error
+                if not error.gone:
+                    seen.unproven.add(name)
+        return self._follow(kind, gone, name, seen)
+
+    def _follow(self, kind: Kind, gone: HttpError, name: Name, seen: Seen) -> Reply | None:
+        """The thing that another was merged into; None where there is none. Where nobody can tell who that is, it is unproven."""
+        hop, merges = gone, kind.person.merges if kind.person else None
+        for _ in range(HOPS):
+            target = _CANONICAL.search(hop.link or "")
+            if hop.status != 410 or not target or not kind.get:
+                break
+            try:
+                reply = self.client.send(replace(routes.request(kind.get, {"id": target[1]}), version=merges))
+            except HttpError as error:
+                if not error.gone:
+                    raise
+                hop = error
+                continue
+            seen.merged[name] = target[1]
+            return reply
+        if gone.status == 410:
+            seen.unproven.add(name)
+        return None
