@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.outcome import Outcome, Status
@@ -21,38 +22,49 @@ Perform = Callable[[Job, Mapping[Address, str]], Sequence[Outcome]]
 class _Run:
     """One execution on its way."""
 
-    jobs: Sequence[Job]
+    # The plan's steps; jobs cover them by their positions.
     steps: Sequence[Step]
+    # The ids of all that is live, and of what this run makes.
     ids: dict[Address, str]
+    # Whether somebody asked to stop.
     stopped: Callable[[], bool]
-    done: dict[int, Outcome] = field(default_factory=dict)
+    # What became of the steps so far, by their positions.
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    # Why no other call can succeed, "" while one can.
     fatal: str = ""
 
-    def halted(self) -> bool:
-        return bool(self.fatal) or self.stopped()
-
     def note(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """Remember what became of some steps."""
         for outcome in outcomes:
-            self.done[outcome.step] = outcome
+            self.outcomes[outcome.step] = outcome
             if outcome.id and outcome.change.target is None:
                 self.ids[outcome.change.address] = outcome.id
             if outcome.fatal:
                 self.fatal = outcome.reason
         return outcomes
 
+    def skip(self, reasons: Mapping[int, str]) -> Sequence[Outcome]:
+        """Leave out steps, each for a reason."""
+        return self.note([Outcome(i, self.steps[i].change, Status.SKIPPED, reason) for i, reason in reasons.items()])
+
     def broken(self, job: Job) -> Mapping[int, str]:
         """The steps of a job that did not get what they need, each with the reason."""
-        return {i: reason for i in job.covers if (reason := self._lacks(i))}
+        return {i: reason for i in job.covers if (reason := self._what_lacks(i))}
 
-    def _lacks(self, step: int) -> str:
-        needed = (self.done.get(n) for n in sorted(self.steps[step].needs))
-        lost = next((o for o in needed if o and o.status in (Status.FAILED, Status.SKIPPED)), None)
+    def _what_lacks(self, step: int) -> str:
+        needs = (self.outcomes.get(n) for n in sorted(self.steps[step].needs))
+        lost = next((o for o in needs if o and o.status in (Status.FAILED, Status.SKIPPED)), None)
         if lost is None:
             return ""
         return f"waits for {lost.change.action} of the {lost.change.address.kind} it needs, which was {lost.status}: {lost.reason}"
 
-    def skip(self, reasons: Mapping[int, str]) -> Sequence[Outcome]:
-        return self.note([Outcome(i, self.steps[i].change, Status.SKIPPED, reason) for i, reason in reasons.items()])
+    def reasons_not_to(self, job: Job) -> Mapping[int, str]:
+        """Why no step of a job can be done; of one that can still be done in part, nothing."""
+        broken = self.broken(job)
+        if len(broken) == len(job.covers):
+            return broken
+        stopped = f"not started: {self.fatal}" if self.fatal else "not started: the run was stopped" if self.stopped() else ""
+        return {i: broken.get(i, stopped) for i in job.covers} if stopped else {}
 
 
 def execute(
@@ -67,13 +79,13 @@ def execute(
 
     When `stopped` turns true, calls in flight end and no other starts; what was not started is yielded as skipped.
     """
-    run = _Run(jobs, steps, dict(ids), stopped)
+    run = _Run(steps, dict(ids), stopped)
     waves: dict[int, list[Job]] = defaultdict(list)
     for job in jobs:
         waves[job.wave].append(job)
     with _threads(workers) as pool:
         for wave in sorted(waves):
-            yield from _wave(run, waves[wave], perform, pool, workers)
+            yield from _run_wave(run, waves[wave], perform, pool, workers)
 
 
 @contextmanager
@@ -91,45 +103,26 @@ def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
     pool.shutdown()
 
 
-class _Queue:
-    """The jobs of one wave: which are ready, and which become so when one ends."""
-
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        maker = {step: job for job in jobs for step in job.covers}
-        self.ready: deque[Job] = deque()
-        self.waiting: dict[int, int] = {}
-        self.followers: dict[int, list[Job]] = defaultdict(list)
-        for job in jobs:
-            needed = {id(maker[n]) for n in job.needs if n in maker}
-            self.waiting[id(job)] = len(needed)
-            for maker_id in needed:
-                self.followers[maker_id].append(job)
-            if not needed:
-                self.ready.append(job)
-
-    def ended(self, job: Job) -> None:
-        for follower in self.followers[id(job)]:
-            self.waiting[id(follower)] -= 1
-            if self.waiting[id(follower)] == 0:
-                self.ready.append(follower)
-
-
-def _wave(run: _Run, jobs: Sequence[Job], perform: Perform, pool: ThreadPoolExecutor, workers: int) -> Iterator[Outcome]:
-    queue = _Queue(jobs)
-    running: dict[Future[Sequence[Outcome]], Job] = {}
-    while queue.ready or running:
-        for job, reasons in _unstartable(run, queue.ready):
+def _run_wave(run: _Run, jobs: Sequence[Job], perform: Perform, pool: ThreadPoolExecutor, workers: int) -> Iterator[Outcome]:
+    makers = {step: n for n, job in enumerate(jobs) for step in job.covers}
+    order = TopologicalSorter({n: {makers[step] for step in job.needs if step in makers} for n, job in enumerate(jobs)})
+    order.prepare()
+    ready: deque[int] = deque()
+    running: dict[Future[Sequence[Outcome]], int] = {}
+    while order.is_active():
+        ready.extend(order.get_ready())
+        if ready and (reasons := run.reasons_not_to(jobs[ready[0]])):
             yield from run.skip(reasons)
-            queue.ended(job)
-        while queue.ready and len(running) < workers and not _reasons_not_to(run, queue.ready[0]):
-            job = queue.ready.popleft()
-            broken = run.broken(job)
+            order.done(ready.popleft())
+        elif ready and len(running) < workers:
+            n = ready.popleft()
+            broken = run.broken(jobs[n])
             yield from run.skip(broken)
-            running[pool.submit(perform, job.without(broken), run.ids)] = job
-        over = wait(running, return_when=FIRST_COMPLETED).done if running else ()
-        for future in over:
-            yield from run.note(_outcomes(run, running[future], future))
-            queue.ended(running.pop(future))
+            running[pool.submit(perform, jobs[n].without(broken), run.ids)] = n
+        else:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield from run.note(_outcomes(run, jobs[running[future]], future))
+                order.done(running.pop(future))
 
 
 def _outcomes(run: _Run, job: Job, future: Future[Sequence[Outcome]]) -> Sequence[Outcome]:
@@ -141,23 +134,3 @@ def _outcomes(run: _Run, job: Job, future: Future[Sequence[Outcome]]) -> Sequenc
     except Exception as error:
         why = unforeseen(error)
         return [Outcome(i, run.steps[i].change, Status.FAILED, why, fatal=True, lost=True) for i in job.covers]
-
-
-def _unstartable(run: _Run, ready: deque[Job]) -> list[tuple[Job, Mapping[int, str]]]:
-    """Jobs that will not be made, taken off the front of the queue, with the reason for each of their steps."""
-    found = []
-    while ready:
-        reasons = _reasons_not_to(run, ready[0])
-        if not reasons:
-            break
-        found.append((ready.popleft(), reasons))
-    return found
-
-
-def _reasons_not_to(run: _Run, job: Job) -> Mapping[int, str]:
-    """Why no step of a job can be done; of one that can still be done in part, nothing."""
-    broken = run.broken(job)
-    if len(broken) == len(job.covers):
-        return broken
-    stopped = f"not started: {run.fatal}" if run.fatal else "not started: the run was stopped" if run.stopped() else ""
-    return {i: broken.get(i, stopped) for i in job.covers} if stopped else {}

@@ -22,7 +22,7 @@ from reconciler.core.model.desired import Pin
 from reconciler.errors import IntercomError, ReconcilerError, Usage
 from reconciler.intercom import me
 from reconciler.intercom.http.errors import HttpError
-from reconciler.intercom.http.host import checked
+from reconciler.intercom.http.host import check_address
 from reconciler.intercom.http.token import Token, parse
 from reconciler.intercom.login import oauth
 from reconciler.intercom.login.store import StoredToken
@@ -128,9 +128,9 @@ def _workspace(found: me.Me) -> str:
 
 def _by_oauth(intercom: Intercom, client_id: str, redirect_uri: str | None) -> Token:
     """A person allows the app in a browser and pastes the address that it ends at: Intercom takes no address of this machine."""
-    at = f"{checked(intercom.base_url).geturl()}/oauth" if bound_to(intercom) and intercom.base_url else oauth.AUTHORIZE
+    at = f"{check_address(intercom.base_url).geturl()}/oauth" if bound_to(intercom) and intercom.base_url else oauth.AUTHORIZE
     state = oauth.new_state()
-    url = oauth.authorize_url(client_id, state, oauth.registered(redirect_uri) if redirect_uri else None, at)
+    url = oauth.authorize_url(client_id, state, oauth.check_redirect(redirect_uri) if redirect_uri else None, at)
     secret = _secret()
     Terminal(sys.stderr).say(f"Open this address, allow the access, and paste the address that the browser ends at:\n\n{url}\n")
     _open(url)

@@ -7,20 +7,24 @@ from dataclasses import dataclass
 from reconciler.core.model.live import Workspace
 from reconciler.intercom import routes
 from reconciler.intercom.http.client import Client
-from reconciler.intercom.http.limiter import Heard
+from reconciler.intercom.http.limiter import Window
 
 ASK = "GET /me"
 
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """What GET /me says (API 2.16): the workspace and its name, the admin's name, and the window that the reply's headers tell of."""
+    """What GET /me says (API 2.16)."""
 
+    # The workspace that the token is for.
     here: Workspace
+    # The workspace's name, "" where it has none.
     name: str
+    # The name of the admin whose token it is, "" for one without a name.
     admin: str
-    limit: int | None = None
-    window: Heard | None = None
+    # How much of the rate limit is left, None where the reply's headers do not say.
+    window: Window | None = None
+    # The workspace's time zone by its IANA name, "" where there is none.
     time_zone: str = ""
 
 
@@ -33,4 +37,4 @@ def ask(client: Client) -> Me:
         raise routes.bad(client, request, "the answer names no workspace")
     here = Workspace(app["id_code"], str(app.get("region") or "us").lower())
     name, zone = (str(app.get(key) or "") for key in ("name", "timezone"))
-    return Me(here, name, str(reply.body.get("name") or ""), reply.limit, reply.window, zone)
+    return Me(here, name, str(reply.body.get("name") or ""), reply.window, zone)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from reconciler.core.compare.reads import Seen
@@ -18,31 +18,29 @@ class People:
     """The personal values of all that is declared, and of all that was seen so far."""
 
     kinds: Kinds
+    # What the manifest declares.
     declared: Mapping[Address, Resource]
+    # What was seen of each kind; it grows while the run reads.
     seen: Mapping[str, Seen]
 
     def __len__(self) -> int:
         return len(self.declared) + sum(len(seen.things) for seen in self.seen.values())
 
     def __iter__(self) -> Iterator[str]:
-        by_name = {kind.name: _personal(kind) for kind in self.kinds}
         for name, seen in list(self.seen.items()):
             for thing in list(seen.things.values()):
-                yield from texts(thing, by_name[name])
+                yield from of_one(self.kinds[name], thing)
         for address, resource in self.declared.items():
-            named = ((resource.by, resource.key), *resource.former, *resource.fields.items())
-            yield from (str(value) for field, value in named if field in by_name[address.kind] and value is not None)
-
-
-def _personal(kind: Kind) -> frozenset[str]:
-    return frozenset(name for name, field in kind.fields.items() if field.personal)
-
-
-def texts(thing: Live, personal: Iterable[str]) -> Iterator[str]:
-    """The values of these fields of a thing."""
-    return (str(value) for name in personal if (value := thing.fields.get(name)) is not None)
+            personal = frozenset(_personal(self.kinds[address.kind]))
+            values = ((resource.by, resource.key), *resource.former, *resource.fields.items())
+            yield from (str(value) for field, value in values if field in personal and value is not None)
 
 
 def of_one(kind: Kind, thing: Live) -> Iterator[str]:
     """The personal values of one thing."""
-    return texts(thing, _personal(kind))
+    return (str(value) for name in _personal(kind) if (value := thing.fields.get(name)) is not None)
+
+
+def _personal(kind: Kind) -> Iterator[str]:
+    """The names of the personal fields of a kind."""
+    return (name for name, field in kind.fields.items() if field.personal)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 from reconciler.core.model.address import Address
-from reconciler.core.model.change import Action, LinkChange, ThingChange
+from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
@@ -26,161 +25,185 @@ from reconciler.intercom.http.errors import CallError, HttpError, NoAnswer
 from reconciler.intercom.http.limiter import seconds
 from reconciler.intercom.http.request import Reply, Request
 from reconciler.intercom.people import of_one
-from reconciler.intercom.prove import Another, Bearers, Ids, Names, called
+from reconciler.intercom.prove import Another, Bearers, Ids, Names, describe
 
-# Intercom archives a deleted company some time later; how much later is not documented.
+# Seconds. Intercom archives a deleted company some time later; how much later is not documented.
 SETTLE = 30.0
 LOOK_EVERY = 1.0
+# A new thing is this much older than the answer that shows it, in seconds, and no more: times are whole, and the call took its own.
+FRESH = 5.0
+# What the answer to an end says of the thing (API 2.16, POST /contacts/{id}/archive, DELETE /companies/{id}).
+_ENDS = {Action.ARCHIVE: "archived", Action.DELETE: "deleted"}
 
 
-@dataclass(eq=False)
-class _Failed(Exception):
-    """A job that ended early, with what became of it."""
+class _End(Exception):
+    """A job ended early, and this became of all its steps."""
 
-    status: Status
-    reason: str
-    request_id: str | None = None
-    # The id of an archived thing that has the value which was sent.
-    stranger: str | None = None
-    # Whether it stops all that follows.
-    fatal: bool = False
-    # Whether nobody knows what became of it.
-    lost: bool = False
-    # Whether Intercom said that the thing was deleted.
-    deleted: bool = False
+    def __init__(
+        self,
+        status: Status,
+        reason: str,
+        request_id: str | None = None,
+        stranger: str | None = None,
+        *,
+        fatal: bool = False,
+        lost: bool = False,
+        deleted: bool = False,
+    ) -> None:
+        # What became of one of the steps, by its position and its change.
+        self.outcome: Callable[[int, Change], Outcome] = lambda step, change: Outcome(
+            step, change, status, reason, request_id=request_id, fatal=fatal, lost=lost, deleted=deleted, stranger=stranger
+        )
+        super().__init__(reason)
+
+
+def _end_of(error: Exception, *, stopped: bool) -> _End:
+    """What becomes of a job whose calls raised this."""
+    match error:
+        case _End():
+            return error
+        case Another():
+            return _End(Status.FAILED if error.sent else Status.SKIPPED, error.reason, lost=error.lost)
+        case HttpError():
+            reason = f"{error.status} {error.message or error.code}".strip()
+            # A token that is no longer accepted ends the run.
+            return _End(Status.FAILED, reason, error.request_id, fatal=error.status == 401, lost=error.maybe_done and error.status >= 500)
+        case NoAnswer() if stopped and not error.maybe_done:
+            return _End(Status.SKIPPED, "not started: the run was stopped")
+        case CallError():
+            return _End(Status.FAILED, str(error), fatal=isinstance(error, NoAnswer) and not error.maybe_done, lost=error.maybe_done)
+        case IntercomError():
+            return _End(Status.FAILED, str(error))
+    # Whether a call went out is not known: in the ledger it is one whose answer was lost.
+    return _End(Status.FAILED, unforeseen(error), lost=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """What the reply to a call proves."""
+
+    # The id of the thing, None where neither the call nor the reply names one.
+    id: str | None
+    # The paths of what was sent and is not shown.
+    hidden: Sequence[str] = ()
+    # The thing as it is shown, where it must be.
+    here: Live | None = None
 
 
 @dataclass
 class Performer:
-    """Makes calls for one plan. `resources` say who a created thing must turn out to be, `known` are the ids of all that was live when it
-    was made; `sleep` takes seconds, `stranger` says whom an earlier run saw to be somebody else than an address means."""
+    """Makes the calls of one plan."""
 
     client: Client
     kinds: Kinds
+    # The plan's steps; jobs cover them by their positions.
     steps: Sequence[Step]
+    # Who a created thing must turn out to be.
     resources: Mapping[Address, Resource]
-    known: Ids
+    # The ids of all that was live when the plan was made.
+    live_ids: Ids
+    # Waits for so many seconds; true where a stop cut it short.
     sleep: Callable[[float], object] = time.sleep
+    # Seconds on a clock that is never set.
     monotonic: Callable[[], float] = time.monotonic
-    stranger: Callable[[Address, str], bool] = lambda address, live_id: False
+    # Whether an earlier run saw that an id is somebody else than the address means.
+    is_stranger: Callable[[Address, str], bool] = lambda address, live_id: False
 
     def __post_init__(self) -> None:
-        self._bearers = Bearers(self.known)
+        self._bearers = Bearers(self.live_ids)
         self._names = Names()
 
     def perform(self, job: Job, ids: Ids) -> Sequence[Outcome]:
         """What became of every step that the job covers. A failed call is an outcome, never an exception."""
         change = self.steps[job.covers[0]].change
         try:
-            if isinstance(change, LinkChange):
-                return self._link(job, change, ids)
-            return [self._thing(job, change, ids)]
-        except _Failed as end:
-            return self._ended(job, end)
-        except Another as hit:
-            return self._ended(job, _Failed(Status.FAILED if hit.sent else Status.SKIPPED, hit.reason, lost=hit.lost))
-        except CallError as error:
-            if self.client.stop.is_set() and isinstance(error, NoAnswer) and not error.maybe_done:
-                return self._ended(job, _Failed(Status.SKIPPED, "not started: the run was stopped"))
-            return self._ended(job, _failure(error))
-        except IntercomError as error:
-            return self._ended(job, _Failed(Status.FAILED, str(error)))
+            return self._link(job, change, ids) if isinstance(change, LinkChange) else [self._thing(job, change, ids)]
         except Exception as error:
-            # Whether a call went out is not known: in the ledger it is one whose answer was lost.
-            return self._ended(job, _Failed(Status.FAILED, unforeseen(error), lost=True))
-
-    def _ended(self, job: Job, end: _Failed) -> Sequence[Outcome]:
-        told = partial(Outcome, request_id=end.request_id, fatal=end.fatal, lost=end.lost, deleted=end.deleted, stranger=end.stranger)
-        return [told(i, self.steps[i].change, end.status, end.reason) for i in job.covers]
+            end = _end_of(error, stopped=self.client.stop.is_set())
+            return [end.outcome(i, self.steps[i].change) for i in job.covers]
 
     def _request(self, call: Call, ids: Ids) -> Request:
-        values = {name: _bound(value, ids) for name, value in call.values.items() if not isinstance(value, Ref) or value.address in ids}
-        return routes.request(call.route, values, _bound(call.body, ids), repeatable=call.repeatable)
+        values = {name: _bind(value, ids) for name, value in call.values.items() if not isinstance(value, Ref) or value.address in ids}
+        return routes.request(call.route, values, _bind(call.body, ids), repeatable=call.repeatable)
 
     def _thing(self, job: Job, change: ThingChange, ids: Ids) -> Outcome:
-        kind = self.kinds[change.address.kind]
-        live_id = change.id
+        kind, proof = self.kinds[change.address.kind], _Proof(change.id)
         hidden: list[str] = []
-        met, here = False, None
+        met = False
         for call in job.calls:
-            began, asked = self.monotonic(), self._request(call, ids)
+            began, request = self.monotonic(), self._request(call, ids)
             try:
-                reply = self.client.send(asked)
+                reply = self.client.send(request)
             except HttpError as error:
-                return self._no(kind, job, change, ids, error)
-            live_id, unshown, here = self._proved(kind, change, call, asked, reply, live_id)
-            hidden += unshown
-            if change.action is Action.CREATE and here:
-                met = self._met(kind, change, here, _older(kind, reply, self.monotonic() - began)) or met
-            if live_id and call is not job.calls[-1] and ids.get(change.address) != live_id:
-                ids = {**ids, change.address: live_id}
-        done = self._done(job, change, live_id, hidden, here, reason="existed already" if met else "")
-        if here and kind.identities[0].field in hidden:
-            done = replace(done, shown_as=here.key)
-        return replace(done, met=met, settling=change.action is Action.DELETE and kind.loss.settles and not hidden)
+                return self._refused(kind, job, change, ids, error)
+            proof = self._prove(kind, change, call, request, reply, proof.id)
+            hidden += proof.hidden
+            if change.action is Action.CREATE and proof.here:
+                met = self._is_met(kind, change, proof.here, _is_older(kind, reply, self.monotonic() - began)) or met
+            if proof.id and call is not job.calls[-1] and ids.get(change.address) != proof.id:
+                ids = {**ids, change.address: proof.id}
+        outcome = replace(_outcome(job, change, replace(proof, hidden=hidden), "existed already" if met else ""), met=met)
+        if proof.here and kind.identities[0].field in hidden:
+            outcome = replace(outcome, shown_as=proof.here.key)
+        return replace(outcome, settling=change.action is Action.DELETE and kind.loss.settles and not hidden)
 
-    def _met(self, kind: Kind, change: ThingChange, here: Live, older: bool) -> bool:
+    def _is_met(self, kind: Kind, change: ThingChange, here: Live, older: bool) -> bool:
         """Whether a create was answered with what somebody else made meanwhile. Raises Another for a thing that the entry does not mean."""
         if not self._bearers.takes(change.address, here.id):
-            raise Another(f"Intercom made nothing: it takes this for another {called(kind, here)}, which the plan does not show here")
+            raise Another(f"Intercom made nothing: it takes this for another {describe(kind, here)}, which the plan does not show here")
         # What a whole list did not have is new, whatever its name became; of others only the identity can say.
         if (older or not kind.whole) and not self._is_meant(kind, change, here):
             which = "which was there before" if older else "which is not the one meant"
-            raise Another(f"Intercom answered with another {called(kind, here)}, {which}", lost=not older)
+            raise Another(f"Intercom answered with another {describe(kind, here)}, {which}", lost=not older)
         return older or self._bearers.knew(kind.name, here.id) is not None
 
-    def _done(
-        self, job: Job, change: ThingChange, live_id: str | None, hidden: Sequence[str], here: Live | None, *, reason: str = ""
-    ) -> Outcome:
-        if hidden:
-            text = f"Intercom answered 200 and does not show {', '.join(hidden)}"
-            return Outcome(job.covers[0], change, Status.INEFFECTIVE, text, live_id, fields=tuple(hidden), seen=here)
-        return Outcome(job.covers[0], change, Status.APPLIED, reason, live_id)
-
-    def _no(self, kind: Kind, job: Job, change: ThingChange, ids: Ids, error: HttpError) -> Outcome:
-        """A refused call: perhaps the thing is there already, or gone already."""
+    def _refused(self, kind: Kind, job: Job, change: ThingChange, ids: Ids, error: HttpError) -> Outcome:
+        """What became of a refused call: perhaps the thing is there already, or gone already."""
         if error.gone and change.action in (Action.DELETE, Action.ARCHIVE):
-            return Outcome(job.covers[0], change, Status.APPLIED, "was gone already", change.id)
+            return _outcome(job, change, _Proof(change.id), "was gone already")
         if error.gone and change.action is Action.UNARCHIVE:
             return self._deleted(job, change, ids, error)
-        if error.status == 409 and change.action is Action.CREATE and kind.conflict and (found := kind.conflict.holder(error.said)):
-            return self._exists(kind, job, change, *found, error)
+        if error.status == 409 and change.action is Action.CREATE and kind.conflict and (other := kind.conflict.holder(error.said)):
+            return self._exists(kind, job, change, *other, error)
         raise error
 
     def _deleted(self, job: Job, change: ThingChange, ids: Ids, error: HttpError) -> Outcome:
         """Who could not be brought back was deleted for good, and is made anew only where that is written."""
         if job.otherwise:
             anew = replace(change, action=Action.CREATE, id=None)
-            made = self._thing(replace(job, calls=job.otherwise, otherwise=()), anew, ids)
-            return replace(made, change=change, reason=made.reason or "was deleted in Intercom, and is made anew", anew=True)
+            outcome = self._thing(replace(job, calls=job.otherwise, otherwise=()), anew, ids)
+            return replace(outcome, change=change, reason=outcome.reason or "was deleted in Intercom, and is made anew", anew=True)
         text = f"was deleted in Intercom ({error.message or error.status}): it cannot come back; write `recreate: true` to make it anew"
-        raise _Failed(Status.FAILED, text, error.request_id, deleted=True)
+        raise _End(Status.FAILED, text, error.request_id, deleted=True)
 
     def _exists(self, kind: Kind, job: Job, change: ThingChange, live_id: str, archived: bool, error: HttpError) -> Outcome:
         """A create met somebody. It is taken only if that is who the entry means: the 409 may have matched by another value."""
+
+        def fail(text: str, stranger: str | None = None) -> NoReturn:
+            raise _End(Status.FAILED, text, error.request_id, stranger)
+
         if archived and not change.returns:
-            text = f"an archived {kind.name} (id {live_id}) has this identity; write `state: present` to bring it back"
-            raise _Failed(Status.FAILED, text, error.request_id)
+            fail(f"an archived {kind.name} (id {live_id}) has this identity; write `state: present` to bring it back")
         other = f"another {kind.name} (id {live_id}) holds one of its unique values and is not the one meant"
-        if archived and self.stranger(change.address, live_id):
-            text = f"{other}: it was brought back from the archive once to see that, and is left alone now: {error.message}"
-            raise _Failed(Status.FAILED, text, error.request_id, live_id)
+        if archived and self.is_stranger(change.address, live_id):
+            once = "it was brought back from the archive once to see that, and is left alone now"
+            fail(f"{other}: {once}: {error.message}", live_id)
         if archived:
             self._bring_back(kind, live_id, error)
         here = self._read(kind, live_id)
         if here is None:
-            text = f"the {kind.name} that is in the way (id {live_id}) cannot be read: it is archived, merged or deleted; plan again"
-            raise _Failed(Status.FAILED, f"{text}: {error.message}", error.request_id)
+            gone = "cannot be read: it is archived, merged or deleted; plan again"
+            fail(f"the {kind.name} that is in the way (id {live_id}) {gone}: {error.message}")
         if not self._is_meant(kind, change, here) or not self._bearers.takes(change.address, here.id):
-            left = self._put_back(kind, live_id) if archived else ""
-            raise _Failed(Status.FAILED, f"{other}{left}: {error.message}", error.request_id, live_id if archived else None)
-        hidden: list[str] = []
+            undone = self._put_back(kind, live_id) if archived else ""
+            fail(f"{other}{undone}: {error.message}", live_id if archived else None)
+        proof, hidden = _Proof(live_id), list[str]()
         for call in rewrites(kind, change, here, self.client.version):
-            asked = self._request(call, {})
-            _, unshown, here = self._proved(kind, change, call, asked, self.client.send(asked), live_id)
-            hidden += unshown
-        done = self._done(job, change, live_id, hidden, here, reason="brought back from the archive" if archived else "existed already")
-        return replace(done, met=True)
+            request = self._request(call, {})
+            proof = self._prove(kind, change, call, request, self.client.send(request), live_id)
+            hidden += proof.hidden
+        reason = "brought back from the archive" if archived else "existed already"
+        return replace(_outcome(job, change, replace(proof, hidden=hidden), reason), met=True)
 
     def _bring_back(self, kind: Kind, live_id: str, first: HttpError) -> None:
         assert kind.archive is not None
@@ -188,7 +211,7 @@ class Performer:
             self.client.send(routes.request(kind.archive.back.route, {"id": live_id}, kind.archive.back.body))
         except HttpError as error:
             text = f"create: {first.message}; unarchive: {error.message or error.status}"
-            raise _Failed(Status.FAILED, text, error.request_id) from None
+            raise _End(Status.FAILED, text, error.request_id) from None
 
     def _put_back(self, kind: Kind, live_id: str) -> str:
         """Archive again who was brought back by mistake; the answer is what to say of it."""
@@ -201,9 +224,9 @@ class Performer:
 
     def _read(self, kind: Kind, live_id: str) -> Live | None:
         assert kind.get is not None
-        asked = routes.request(kind.get, {"id": live_id})
+        request = routes.request(kind.get, {"id": live_id})
         try:
-            here = routes.thing(self.client, asked, kind, self.client.send(asked).body)
+            here = routes.thing(self.client, request, kind, self.client.send(request).body)
         except HttpError as error:
             if error.gone:
                 return None
@@ -217,100 +240,89 @@ class Performer:
         value = here.id if resource.by == "id" else here.fields.get(resource.by)
         return value is not None and identity.fold(str(value)) == identity.fold(resource.key)
 
-    def _proved(
-        self, kind: Kind, change: ThingChange, call: Call, asked: Request, reply: Reply, live_id: str | None
-    ) -> tuple[str | None, list[str], Live | None]:
-        """The id that the reply names, the paths that were sent and that it does not show, and the thing as it shows it, if it must."""
+    def _prove(self, kind: Kind, change: ThingChange, call: Call, request: Request, reply: Reply, live_id: str | None) -> _Proof:
+        """What the reply to a call proves of the thing with this id. Raises Another where it is about another thing."""
         if change.action in (Action.DELETE, Action.ARCHIVE) or (not call.sent and live_id):
             # Deletions are answered with the id, or with nothing at all (API 2.16, DELETE /tags/{id}).
-            if live_id and "id" in reply.body and (shown := routes.id_of(self.client, asked, reply.body)) != live_id:
+            if live_id and "id" in reply.body and (shown := routes.id_of(self.client, request, reply.body)) != live_id:
                 raise Another(f"the answer is about another {kind.name} (id {shown}) than the one asked for (id {live_id})")
-            if (ended := _ENDED.get(change.action)) and reply.body.get(ended) is False:
-                raise _Failed(Status.FAILED, f"Intercom answered 200 and says that it is not {ended}", reply.request_id)
-            return live_id, [], None
-        here = routes.thing(self.client, asked, kind, reply.body)
+            if (end := _ENDS.get(change.action)) and reply.body.get(end) is False:
+                raise _End(Status.FAILED, f"Intercom answered 200 and says that it is not {end}", reply.request_id)
+            return _Proof(live_id)
+        here = routes.thing(self.client, request, kind, reply.body)
         if live_id and here.id != live_id:
-            raise Another(f"the answer is about another {called(kind, here)} than the one asked for (id {live_id})")
-        fields = ((path, value, field_at(kind, path)) for path, value in call.sent.items())
-        return here.id, [path for path, value, field in fields if not field.same(live_value(here, path), value)], here
+            raise Another(f"the answer is about another {describe(kind, here)} than the one asked for (id {live_id})")
+        hidden = [path for path, value in call.sent.items() if not field_at(kind, path).same(live_value(here, path), value)]
+        return _Proof(here.id, hidden, here)
 
     def _link(self, job: Job, change: LinkChange, ids: Ids) -> Sequence[Outcome]:
         link = self.kinds.links[change.link]
         for call in job.calls:
-            asked = self._request(call, ids)
+            request = self._request(call, ids)
             try:
                 with self._names.turn(call.by_name):
-                    reply = self.client.send(asked)
-                    self._hit(link, change, call, asked, reply, ids)
+                    reply = self.client.send(request)
+                    self._check_target(link, change, call, request, reply, ids)
             except HttpError as error:
-                return self._ended(job, self._link_refused(link, change, error))
-        return self._link_outcomes(link, job, ids, asked, reply)
+                if error.gone and link.lost_source and error.said == link.lost_source:
+                    text = f"the {link.source} is archived, merged or deleted: {error.message}"
+                    raise _End(Status.SKIPPED, text, error.request_id) from None
+                if error.gone and change.action is Action.DETACH:
+                    raise _End(Status.APPLIED, "was gone already", error.request_id) from None
+                raise
+        return self._link_outcomes(link, job, ids, request, reply)
 
-    def _hit(self, link: LinkKind, change: LinkChange, call: Call, asked: Request, reply: Reply, ids: Ids) -> None:
+    def _check_target(self, link: LinkKind, change: LinkChange, call: Call, request: Request, reply: Reply, ids: Ids) -> None:
         """Hold the thing that the reply shows against the target that was meant. Raises Another."""
         if not call.by_name and change.action is Action.DETACH and "id" not in reply.body:
             return
-        meant, shown = change.target_id or ids[change.target], routes.id_of(self.client, asked, reply.body)
-        if shown == meant:
+        target_id, shown = change.target_id or ids[change.target], routes.id_of(self.client, request, reply.body)
+        if shown == target_id:
             if call.by_name:
-                self._names.sure(call.by_name)
+                self._names.set_right(call.by_name)
             return
         kind = self.kinds[link.target]
-        here = routes.thing(self.client, asked, kind, reply.body)
+        here = routes.thing(self.client, request, kind, reply.body)
         new = "" if self._bearers.knew(kind.name, shown) else ", which was not there when this was planned"
-        text = f"Intercom took another {called(kind, here)}{new}, for the {kind.name} meant (id {meant})"
+        text = f"Intercom took another {describe(kind, here)}{new}, for the {kind.name} meant (id {target_id})"
         if call.by_name:
-            self._names.wrong(call.by_name, text)
+            self._names.set_wrong(call.by_name, text)
         raise Another(text)
 
-    def _link_refused(self, link: LinkKind, change: LinkChange, error: HttpError) -> _Failed:
-        if error.gone and link.lost_source and error.said == link.lost_source:
-            return _Failed(Status.SKIPPED, f"the {link.source} is archived, merged or deleted: {error.message}", error.request_id)
-        if error.gone and change.action is Action.DETACH:
-            return _Failed(Status.APPLIED, "was gone already", error.request_id)
-        return _failure(error)
-
-    def _link_outcomes(self, link: LinkKind, job: Job, ids: Ids, asked: Request, reply: Reply) -> Sequence[Outcome]:
+    def _link_outcomes(self, link: LinkKind, job: Job, ids: Ids, request: Request, reply: Reply) -> Sequence[Outcome]:
         """What the reply says of each source: that it is linked now, or not any more; where it speaks of none, of all the same."""
         array = job.items or next((key for key, value in (job.calls[-1].body or {}).items() if isinstance(value, list)), "")
         # Since 2.16 POST /tags skips ids that do not exist and lists what it did; before, its answer was the tag alone.
         if not array or self.client.version < "2.16":
             return [Outcome(i, self.steps[i].change, Status.APPLIED) for i in job.covers]
-        listed = self._sources(array, asked, reply)
-        return [self._link_outcome(link, i, ids, listed, reply) for i in job.covers]
-
-    def _sources(self, array: str, asked: Request, reply: Reply) -> Mapping[str, bool]:
-        """Whether each source that a reply lists has the tag now. Raises BadAnswer for a list that cannot be read."""
-        rows = routes.items(self.client, asked, Listing("", (array,)), reply)
+        rows = routes.items(self.client, request, Listing("", (array,)), reply)
         if not all(isinstance(row.get("tagged"), bool) for row in rows):
-            raise routes.bad(self.client, asked, f"the list {array!r} does not say of each whether it is tagged")
-        return {routes.id_of(self.client, asked, row): row["tagged"] for row in rows}
+            raise routes.bad(self.client, request, f"the list {array!r} does not say of each whether it is tagged")
+        tagged = {routes.id_of(self.client, request, row): row["tagged"] for row in rows}
+        return [self._link_outcome(link, i, ids, tagged, reply) for i in job.covers]
 
-    def _link_outcome(self, link: LinkKind, step: int, ids: Ids, listed: Mapping[str, bool], reply: Reply) -> Outcome:
+    def _link_outcome(self, link: LinkKind, step: int, ids: Ids, tagged: Mapping[str, bool], reply: Reply) -> Outcome:
         change = self.steps[step].change
-        assert isinstance(change, LinkChange)
-        tagged = listed.get(change.id or ids[change.address])
-        if tagged is None:
+        outcome = Outcome(step, change, Status.APPLIED)
+        is_tagged = tagged.get(change.id or ids[change.address])
+        if is_tagged is None:
             text = f"Intercom did not list the {link.source}: it is archived, merged or deleted"
-            return Outcome(step, change, Status.SKIPPED, text, request_id=reply.request_id)
-        if tagged is not (change.action is Action.ATTACH):
+            return replace(outcome, status=Status.SKIPPED, reason=text, request_id=reply.request_id)
+        if is_tagged is not (change.action is Action.ATTACH):
             text = "Intercom answered 200 and does not show the link"
-            return Outcome(step, change, Status.INEFFECTIVE, text, request_id=reply.request_id, fields=(link.field,))
-        return Outcome(step, change, Status.APPLIED)
+            return replace(outcome, status=Status.INEFFECTIVE, reason=text, request_id=reply.request_id, fields=(link.field,))
+        return outcome
 
     def settle(self, outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
         """Look again at what was deleted and goes only later, for up to 30 seconds in all; what is still there is named."""
         ends = self.monotonic() + SETTLE
         waiting = [o for o in outcomes if o.settling]
-        while waiting:
-            waiting = [o for o in waiting if self._still_there(o)]
-            if not waiting or self.monotonic() >= ends:
-                break
-            if self.sleep(LOOK_EVERY):
+        while waiting := [o for o in waiting if self._is_there(o)]:
+            if self.monotonic() >= ends or self.sleep(LOOK_EVERY):
                 break
         yield from (replace(o, reason="being archived: Intercom still shows it", settling=False) for o in waiting)
 
-    def _still_there(self, outcome: Outcome) -> bool:
+    def _is_there(self, outcome: Outcome) -> bool:
         kind = self.kinds[outcome.change.address.kind]
         try:
             return outcome.id is not None and self._read(kind, outcome.id) is not None
@@ -319,36 +331,26 @@ class Performer:
             return True
 
 
-# What the answer to an end says of the thing (API 2.16, POST /contacts/{id}/archive, DELETE /companies/{id}).
-_ENDED = {Action.ARCHIVE: "archived", Action.DELETE: "deleted"}
+def _outcome(job: Job, change: ThingChange, proof: _Proof, reason: str) -> Outcome:
+    """What became of a change whose calls were answered."""
+    if proof.hidden:
+        text = f"Intercom answered 200 and does not show {', '.join(proof.hidden)}"
+        return Outcome(job.covers[0], change, Status.INEFFECTIVE, text, proof.id, fields=tuple(proof.hidden), seen=proof.here)
+    return Outcome(job.covers[0], change, Status.APPLIED, reason, proof.id)
 
 
-def _failure(error: CallError) -> _Failed:
-    """A call that failed, as an outcome. A token that is no longer accepted ends the run."""
-    if isinstance(error, HttpError):
-        said = error.message or error.code
-        reason = f"{error.status} {said}".strip()
-        return _Failed(Status.FAILED, reason, error.request_id, fatal=error.status == 401, lost=error.maybe_done and error.status >= 500)
-    fatal = isinstance(error, NoAnswer) and not error.maybe_done
-    return _Failed(Status.FAILED, str(error), fatal=fatal, lost=error.maybe_done)
-
-
-# A new thing is this much older than the answer that shows it, in seconds, and no more: times are whole, and the call took its own.
-FRESH = 5.0
-
-
-def _older(kind: Kind, reply: Reply, took: float) -> bool:
+def _is_older(kind: Kind, reply: Reply, took: float) -> bool:
     """Whether what a create shows was there before it: an upsert met what somebody else made meanwhile. `took` is in seconds."""
     born, date = reply.body.get(kind.born) if kind.born else None, seconds(reply.headers.get("Date"))
     return isinstance(born, (int, float)) and date is not None and born < date - took - FRESH
 
 
-def _bound(value: Any, ids: Ids) -> Any:
+def _bind(value: Any, ids: Ids) -> Any:
     """A value or a body with its Refs replaced by ids."""
     if isinstance(value, Ref):
         return ids[value.address]
     if isinstance(value, Mapping):
-        return {key: _bound(item, ids) for key, item in value.items()}
+        return {key: _bind(item, ids) for key, item in value.items()}
     if isinstance(value, list):
-        return [_bound(item, ids) for item in value]
+        return [_bind(item, ids) for item in value]
     return value

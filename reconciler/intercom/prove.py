@@ -15,18 +15,19 @@ Ids = Mapping[Address, str]
 
 
 class Another(Exception):
-    """A write hit another thing than the one meant, or would. `sent`: it was sent; `lost`: it may have made the one meant too."""
+    """A write hit another thing than the one meant, or would."""
 
     def __init__(self, reason: str, *, sent: bool = True, lost: bool = False) -> None:
+        # `sent`: the call was sent; `lost`: it may have made the thing that was meant too.
         self.reason, self.sent, self.lost = reason, sent, lost
         super().__init__(reason)
 
 
 class Bearers:
-    """Which address each live id belongs to: those known when the run began, and those of what it makes."""
+    """Which address each live id belongs to: the ids that were live when the run began, and those of what it makes."""
 
-    def __init__(self, known: Ids) -> None:
-        self._known = known
+    def __init__(self, live_ids: Ids) -> None:
+        self._live_ids = live_ids
         self._lock = threading.Lock()
         self._before: dict[Thing, Address] = {}
         self._made: dict[Thing, Address] = {}
@@ -36,7 +37,7 @@ class Bearers:
         with self._lock:
             # Turned round once, and only where somebody asks: there may be a million.
             if not self._before:
-                self._before.update(((address.kind, known_id), address) for address, known_id in self._known.items())
+                self._before.update(((address.kind, before), address) for address, before in self._live_ids.items())
             return self._before.get((kind, live_id))
 
     def takes(self, address: Address, live_id: str) -> bool:
@@ -48,19 +49,22 @@ class Bearers:
 
 
 class Names:
-    """What calls that go by a name were seen to mean. The first of each name goes alone: until its reply has shown which thing Intercom
-    takes the name for, no other is sent, and none is after one that hit another thing."""
+    """What the names mean by which calls go.
+
+    The first call of each name goes alone. No other is sent until its reply has shown which thing Intercom takes the name for, and none
+    once that was another thing than the one meant.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._turns: dict[Address, threading.Lock] = {}
-        self._sure: set[Address] = set()
+        self._right: set[Address] = set()
         self._wrong: dict[Address, str] = {}
 
     @contextmanager
     def turn(self, name: Address | None) -> Iterator[None]:
         """Wait for the right to send a call that goes by a name. Raises Another where the name means another thing."""
-        if name is None or name in self._sure:
+        if name is None or name in self._right:
             yield
             return
         with self._lock:
@@ -68,19 +72,21 @@ class Names:
         with turn:
             if name in self._wrong:
                 raise Another(f"not sent: {self._wrong[name]}", sent=False)
-            if name not in self._sure:
+            if name not in self._right:
                 yield
                 return
         yield
 
-    def sure(self, name: Address) -> None:
-        self._sure.add(name)
+    def set_right(self, name: Address) -> None:
+        """A call by this name hit the thing that was meant."""
+        self._right.add(name)
 
-    def wrong(self, name: Address, why: str) -> None:
+    def set_wrong(self, name: Address, why: str) -> None:
+        """A call by this name hit another thing: no other is sent."""
         self._wrong[name] = why
 
 
-def called(kind: Kind, here: Live) -> str:
-    """A thing that was hit, as people find it again; nobody's name or e-mail."""
+def describe(kind: Kind, here: Live) -> str:
+    """A thing as people find it again, without anybody's name or e-mail."""
     name = f', "{here.key}"' if kind.named_by and not kind.person else ""
     return f"{kind.name} (id {here.id}{name})"

@@ -15,7 +15,7 @@ from reconciler.core.model.route import Listing
 from reconciler.intercom import totals
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import BadAnswer
-from reconciler.intercom.http.request import Reply, Request, Sent, path
+from reconciler.intercom.http.request import Reply, Request, path
 from reconciler.intercom.totals import Implausible, Tally
 
 Query = tuple[tuple[str, str], ...]
@@ -39,7 +39,7 @@ def request(route: str, values: Mapping[str, str], body: Any = None, query: Quer
 
 def bad(client: Client, asked: Request, why: str) -> BadAnswer:
     """The error of an answer that is not what was asked for."""
-    return BadAnswer(Sent(asked.method, client.host, asked.path), why, not asked.reads_only)
+    return BadAnswer(client.describe(asked), why, not asked.reads_only)
 
 
 def items(client: Client, asked: Request, listing: Listing, reply: Reply) -> list[dict[str, Any]]:
@@ -191,7 +191,7 @@ def _look(client: Client, listing: Listing, make: Make, first: Sequence[Body], a
         if step is None:
             break
         following, page = step, page + 1
-    if tally.short:
+    if tally.is_short:
         raise contradicted(client, asked, f"the list says that there are {tally.total} and showed {tally.seen}")
 
 
@@ -201,7 +201,7 @@ class Contradicted(BadAnswer):
 
 def contradicted(client: Client, asked: Request, why: str) -> Contradicted:
     """The error of a list that does not add up."""
-    return Contradicted(Sent(asked.method, client.host, asked.path), f"{why}; nothing can be said of what is not in it")
+    return Contradicted(client.describe(asked), f"{why}; nothing can be said of what is not in it")
 
 
 def check_page(client: Client, asked: Request, body: Mapping[str, Any], found: Sequence[Body], tally: Tally, *, last_page: bool) -> None:

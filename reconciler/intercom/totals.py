@@ -36,25 +36,24 @@ def count(body: Body) -> int | None:
 
 
 def least(body: Body, shown: int) -> int:
-    """How many things there must be in all by what an answer shows and by its pages, all of which but the last one are full."""
-    told = body.get("pages")
-    if not isinstance(told, Mapping):
+    """The least number of things that there are, by what an answer shows and by its pages: all of these but the last one are full."""
+    pages = body.get("pages")
+    if not isinstance(pages, Mapping):
         return shown
-    last, per_page = whole(told.get("total_pages")), whole(told.get("per_page"))
+    last, per_page = whole(pages.get("total_pages")), whole(pages.get("per_page"))
     before = (last - 1) * (per_page or 1) if last else 0
-    here = whole(told.get("page")) or 1
-    return max(shown + bool(told.get("next")), before + 1 if before and last and last > here else 0)
+    here = whole(pages.get("page")) or 1
+    return max(shown + bool(pages.get("next")), before + 1 if before and last and last > here else 0)
 
 
 def flaw(body: Body, shown: int) -> str:
-    """What is wrong with the totals of an answer that shows so many things; "" where nothing is."""
-    if "total_count" in body and body["total_count"] is not None:
-        total = whole(body["total_count"])
-        if total is None:
-            return "the answer's total_count is no number of things"
-        if total < shown:
-            return f"the answer says that there are {total} and shows {shown}"
-    return ""
+    """What is wrong with the total of an answer that shows so many things; "" where nothing is."""
+    if body.get("total_count") is None:
+        return ""
+    total = whole(body["total_count"])
+    if total is None:
+        return "the answer's total_count is no number of things"
+    return f"the answer says that there are {total} and shows {shown}" if total < shown else ""
 
 
 class Implausible(Exception):
@@ -63,29 +62,33 @@ class Implausible(Exception):
 
 @dataclass
 class Tally:
-    """One look at a list: the things that it showed so far, against what its answers promise.
+    """One look at a list: the things that it showed so far, against what its answers promise."""
 
-    `most` is how many things may come; until a page says how many there are, as many as Intercom's longest listing reaches.
-    """
-
-    # The ids that it showed, and how many things without an id.
+    # The ids that it showed.
     ids: set[str] = field(default_factory=set)
+    # How many things it showed that have no id.
     nameless: int = 0
-    # The first total that it gave, and the least: a list that shrinks while it is read is whole without what left it.
+    # The first total that it gave, None while it gave none.
     promised: int | None = None
+    # The least total that it gave: a list that shrinks while it is read is whole without what left it.
     total: int | None = None
+    # How many things may come, None before the first page; where no page gives a total, as many as Intercom's longest listing reaches.
     most: int | None = None
+    # Pages so far.
     pages: int = 0
-    # Pages in a row without anything new, and the size of the largest page.
+    # Pages in a row without anything new.
     fruitless: int = 0
+    # How many things stood on the largest page.
     largest: int = 0
 
     @property
     def seen(self) -> int:
+        """How many things it showed."""
         return len(self.ids) + self.nameless
 
     @property
-    def short(self) -> bool:
+    def is_short(self) -> bool:
+        """Whether it showed fewer things than it says that there are."""
         return self.total is not None and self.seen < self.total
 
     def add(self, items: Sequence[Body]) -> None:
@@ -98,14 +101,14 @@ class Tally:
         """One more page. Raises Implausible where the list should have ended before."""
         before = self.seen
         self.add(items)
-        self._hold(whole(body.get("total_count")), least(body, len(items)))
+        self._check_total(whole(body.get("total_count")), least(body, len(items)))
         self.pages += 1
         self.largest = max(self.largest, len(items))
         self.fruitless = 0 if self.seen > before else self.fruitless + 1
         if not last_page:
-            self._bound()
+            self._check_end()
 
-    def _hold(self, total: int | None, least_of_all: int) -> None:
+    def _check_total(self, total: int | None, least_of_all: int) -> None:
         if self.most is None:
             self.most = UNTOLD if total is None else ceil(max(total, least_of_all) * GROWTH) + MARGIN
         if total is None:
@@ -115,7 +118,7 @@ class Tally:
             raise Implausible(f"the list said that there are {self.promised}, and then {total}")
         self.total = total if self.total is None else min(self.total, total)
 
-    def _bound(self) -> None:
+    def _check_end(self) -> None:
         assert self.most is not None
         if self.fruitless >= FRUITLESS:
             raise Implausible("the list goes on and shows nothing new again and again")

@@ -36,16 +36,19 @@ from reconciler.intercom.http.errors import (
     account_of,
     first_error,
 )
-from reconciler.intercom.http.host import authorities, checked, loopback, proxies_for
-from reconciler.intercom.http.limiter import WINDOW, Limiter, NotAdmitted, heard, seconds, whole
-from reconciler.intercom.http.request import SHOWN, Json, Reply, Request, Sent, encoded, shown
+from reconciler.intercom.http.host import authorities, check_address, is_loopback, proxies_for
+from reconciler.intercom.http.limiter import WINDOW, Limiter, NotAdmitted, read_window, seconds
+from reconciler.intercom.http.request import SHOWN, Json, Reply, Request, Sent, encode, shorten
 from reconciler.intercom.http.token import Token
 
 VERSION = "2.16"
+# The most bytes of an answer, unpacked.
 LARGEST = 64 * 1024 * 1024
-# A contact has some hundred values, and a page 150 contacts.
+# The most values in one. A contact has some hundred values, and a page 150 contacts.
 VALUES = 2_000_000
+# Tries of a call that had no answer, and second looks where the answer was no JSON object.
 TRIES, REREADS = 6, 2
+# Seconds between two tries; each pause is twice the one before.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
 # Seconds between two notices of one client that it waits.
 NOTICE_EVERY = 60.0
@@ -54,12 +57,18 @@ _PRESENTABLE = """content-length content-type date intercom-version link locatio
 PRESENTABLE = frozenset(_PRESENTABLE.split())
 
 
+Cure = Literal["window", "pause", "look", "nothing"]
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A try that failed, and what could mend it: the next window, a pause, a second look, or nothing."""
+    """A try that failed."""
 
+    # What the call ends with, unless another try mends it.
     error: CallError
-    cure: Literal["window", "pause", "look", "nothing"]
+    # What could mend it: the next window of the rate limit, a pause, a second look, or nothing.
+    cure: Cure
+    # Intercom's answer, where it said no.
     reply: Reply | None = None
 
 
@@ -67,12 +76,16 @@ class Trouble:
 class Tries:
     """What one call has been through so far."""
 
+    # When the first try was admitted, by the client's clock.
     began: float = 0.0
+    # Pauses, and second looks, so far.
     pauses: int = 0
     looks: int = 0
+    # Whether one of the tries may have been carried out.
     maybe_done: bool = False
 
-    def spent(self, cure: str) -> bool:
+    def is_spent(self, cure: Cure) -> bool:
+        """Count one more try that this could mend, and say whether no other is to follow."""
         self.pauses += cure == "pause"
         self.looks += cure == "look"
         return cure == "nothing" or self.pauses >= TRIES or self.looks > REREADS
@@ -80,45 +93,57 @@ class Tries:
 
 @dataclass(eq=False, repr=False)
 class Client:
-    """Calls one host with one token; shared by all threads.
+    """Calls one host with one token; shared by all threads."""
 
-    Waiting ends when `stop` is set. `sleep` may replace that wait; it says True when it was cut short. `guard` is asked before each
-    try of a call that may write, and raises where nothing more may be written.
-    """
-
+    # https, or http on this machine; at most a plain path behind the host.
     base_url: str
+    # None for calls that need none (OAuth).
     token: Token | None
     _: KW_ONLY
+    # Intercom's API version, unless a request has its own.
     version: str = VERSION
+    # How many calls may be under way at the same time.
     workers: int = 8
+    # What takes the place of the network, None for the network.
     adapter: BaseAdapter | None = None
+    # Seconds for a connection, and for one read of an answer.
     timeouts: tuple[float, float] = (10.0, 60.0)
+    # The part of the rate limit that may be used, above 0 and at most 1.
     share: float = 1.0
+    # Seconds that one call may be tried, limited, or answered.
     patience: float = 300.0
+    # Waiting ends when this is set.
     stop: threading.Event = field(default_factory=threading.Event)
+    # Waits for so many seconds, and says True when it was cut short; None: until `stop`.
     sleep: Callable[[float], object] | None = None
+    # Seconds on a clock that is never set.
     monotonic: Callable[[], float] = time.monotonic
     # The time of day, for people: Unix seconds.
     now: Callable[[], float] = time.time
     # Told of a wait that is longer than people expect, in one sentence.
     notice: Callable[[str], object] = lambda text: None
+    # A number from 0 to 1, so that programs do not wait for the same moment.
     rand: Callable[[], float] = random.random
+    # Asked before each try of a call that may write; raises where nothing more may be written.
     guard: Callable[[], object] | None = None
+    # Where proxies and TLS authorities are named.
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9.]+", self.version):
             raise Usage("an Intercom version looks like 2.16")
-        url = checked(self.base_url)
+        url = check_address(self.base_url)
         self.host, self._base = url.netloc, f"{url.scheme}://{url.netloc}{url.path}"
-        self._proxies = {} if loopback(url) else proxies_for(self._base, self.environ)
+        self._proxies = {} if is_loopback(url) else proxies_for(self._base, self.environ)
         self._verify = authorities(self.environ)
         # One pool for all threads; the default size drops connections, and a TLS handshake costs 3 ms.
         self._adapter = self.adapter or BoundedAdapter(pool_connections=2, pool_maxsize=self.workers)
         self._sleep = self.sleep or self.stop.wait
-        self.limiter = Limiter(self.share, self.monotonic, self._sleep, self.rand)
+        # Calls by their methods.
         self.sent: Counter[str] = Counter()
+        # The personal values that no message may show.
         self.known = Known()
+        self.limiter = Limiter(self.share, self.monotonic, self._sleep, self.rand)
         self._lock = threading.Lock()
         self._noticed = -math.inf
         # What time it was over there when it answered last, in Unix seconds.
@@ -142,7 +167,7 @@ class Client:
         return reply
 
     def exchange(self, request: Request) -> tuple[Reply, HttpError | None]:
-        """As `send`, but where Intercom said no, its answer too."""
+        """As `send`, but where Intercom said no, its answer and the error."""
         tries = Tries()
         self._enter(request, tries)
         tries.began = self.monotonic()
@@ -175,12 +200,12 @@ class Client:
         try:
             self.limiter.enter(self.patience)
         except NotAdmitted as shut:
-            raise NoAnswer(self._call(request), str(shut), tries.maybe_done) from None
+            raise NoAnswer(self.describe(request), str(shut), tries.maybe_done) from None
         if self.guard and not request.reads_only:
             self.guard()
 
     def _mend(self, request: Request, trouble: Trouble, tries: Tries) -> None:
-        """Waits for what may mend it, or raises."""
+        """Wait for what may mend it, or raise its error."""
         error = trouble.error
         unsafe = error.maybe_done and not request.may_repeat
         error.maybe_done = tries.maybe_done = tries.maybe_done or error.maybe_done
@@ -192,7 +217,7 @@ class Client:
             if waited >= WINDOW:
                 self._tell_wait("every answer of the last window was 429, the rate limit", self.patience - waited)
             return  # the limiter knows from the headers when to go on
-        if unsafe or tries.spent(trouble.cure) or waited > self.patience or self._sleep(self._pause(tries)):
+        if unsafe or tries.is_spent(trouble.cure) or waited > self.patience or self._sleep(self._pause(tries)):
             raise error
 
     def _pause(self, tries: Tries) -> float:
@@ -204,34 +229,34 @@ class Client:
         headers: Mapping[str, str] = {}
         began = self.monotonic()
         try:
-            with self._deliver(request) as response:
+            with self._transmit(request) as response:
                 status, headers = response.status_code, response.headers
-                return self._judge(request, response, *self._read(response))
+                return self._judge(request, response, *self._read_body(response))
         except FOREIGN as error:
-            return self._lost(request, error)
+            return self._explain_loss(request, error)
         finally:
             date = seconds(headers.get("Date"))
             self.served = self.served if date is None else date
             self.limiter.leave(status, headers, self.monotonic() - began)
 
-    def _deliver(self, request: Request) -> requests.Response:
+    def _transmit(self, request: Request) -> requests.Response:
         with self._lock:
             self.sent[request.method] += 1
         return self._adapter.send(
-            self._prepared(request),
+            self._prepare(request),
             stream=True,
             timeout=self.timeouts,
             verify=self._verify,
             proxies=self._proxies,
         )
 
-    def _prepared(self, request: Request) -> requests.PreparedRequest:
+    def _prepare(self, request: Request) -> requests.PreparedRequest:
         """Built by hand: requests' own preparing unquotes and resolves parts of the path (`%2e%2e` becomes `..`)."""
         prepared = requests.PreparedRequest()
         prepared.method = request.method
         prepared.url = self._base + request.path
         if request.query:
-            prepared.url += "?" + "&".join(f"{encoded(name)}={encoded(value)}" for name, value in request.query)
+            prepared.url += "?" + "&".join(f"{encode(name)}={encode(value)}" for name, value in request.query)
         prepared.headers = CaseInsensitiveDict(self._headers)
         if request.version:
             prepared.headers["Intercom-Version"] = request.version
@@ -251,7 +276,7 @@ class Client:
         }
         return headers | ({"Authorization": self.token.header()} if self.token else {})
 
-    def _read(self, response: requests.Response) -> tuple[bytes, str]:
+    def _read_body(self, response: requests.Response) -> tuple[bytes, str]:
         """The body, and what is wrong with it if it did not come as a whole."""
         content, began = bytearray(), self.monotonic()
         try:
@@ -268,20 +293,20 @@ class Client:
     def _judge(self, request: Request, response: requests.Response, content: bytes, flaw: str) -> Reply | Trouble:
         status = response.status_code
         if status == 429:  # refused before it was looked at
-            return Trouble(NoAnswer(self._call(request), "limited"), "window")
+            return Trouble(NoAnswer(self.describe(request), "limited"), "window")
         if status >= 400:
-            return self._refused(request, response, content)
+            return self._explain_refusal(request, response, content)
         if not 200 <= status < 300:
             return self._bad(request, f"sent on to {self._elsewhere(response)} ({status}), which is not followed", "nothing")
         if flaw:
             return self._bad(request, flaw, "look" if flaw == CUT else "nothing")
-        return self._accepted(request, response, content)
+        return self._accept(request, response, content)
 
-    def _refused(self, request: Request, response: requests.Response, content: bytes) -> Trouble:
-        status, body = response.status_code, {} if crowded(content) else parsed(content) or {}
+    def _explain_refusal(self, request: Request, response: requests.Response, content: bytes) -> Trouble:
+        status, body = response.status_code, {} if is_crowded(content) else parse_object(content) or {}
         code, message = (self._safe(text) for text in first_error(body))
         request_id = self._request_id(response, body)
-        error = HttpError(self._call(request), status, code, message, request_id, response.headers.get("Link"), self.known)
+        error = HttpError(self.describe(request), status, code, message, request_id, response.headers.get("Link"), self.known)
         if error.hint == TOKEN_HINT and self.token and self.token.looks_cut:
             error.hint = CUT_TOKEN_HINT
         passing = status == 408 or status >= 500
@@ -289,31 +314,31 @@ class Client:
         reply = Reply(status, body, request_id, headers=self._presentable(response.headers))
         return Trouble(error, "pause" if passing else "nothing", reply)
 
-    def _accepted(self, request: Request, response: requests.Response, content: bytes) -> Reply | Trouble:
+    def _accept(self, request: Request, response: requests.Response, content: bytes) -> Reply | Trouble:
         status, headers = response.status_code, response.headers
         # DELETE /tags/{id} answers 200 without content (Intercom API description 2.16); an answer to HEAD never has any.
-        if crowded(content):
+        if is_crowded(content):
             return self._bad(request, f"the answer holds more than {VALUES:,} values", "nothing")
-        body = {} if not content and request.method in ("DELETE", "HEAD") else parsed(content)
+        body = {} if not content and request.method in ("DELETE", "HEAD") else parse_object(content)
         if body is None:
-            found = shown(self._safe(headers.get("Content-Type", "no type"))) if content else "nothing"
-            return self._bad(request, f"{status} with {found} where a JSON object was expected", "look")
+            what = shorten(self._safe(headers.get("Content-Type", "no type"))) if content else "nothing"
+            return self._bad(request, f"{status} with {what} where a JSON object was expected", "look")
         if body.get("type") == "error.list":
             said = ": ".join(self._safe(text) for text in first_error(body) if text)
-            return self._bad(request, f"{status} with an error inside: {shown(self.known.masked(said[: SHOWN * 4]))}", "look")
-        limit, request_id = whole(headers.get("X-RateLimit-Limit")), self._request_id(response, body)
-        return Reply(status, body, request_id, headers.get("Link"), limit, heard(headers), self._presentable(headers))
+            return self._bad(request, f"{status} with an error inside: {shorten(self.known.masked(said[: SHOWN * 4]))}", "look")
+        return Reply(status, body, self._request_id(response, body), read_window(headers), self._presentable(headers))
 
-    def _lost(self, request: Request, error: Exception) -> Trouble:
+    def _explain_loss(self, request: Request, error: Exception) -> Trouble:
         if late := endless(error):
-            return Trouble(NoAnswer(self._call(request), late, not request.reads_only), "nothing")
+            return Trouble(NoAnswer(self.describe(request), late, not request.reads_only), "nothing")
         why, arrived, cure = account_of(error, self.timeouts)
-        return Trouble(NoAnswer(self._call(request), why, arrived and not request.reads_only), cure)
+        return Trouble(NoAnswer(self.describe(request), why, arrived and not request.reads_only), cure)
 
-    def _bad(self, request: Request, why: str, cure: Literal["look", "nothing"]) -> Trouble:
-        return Trouble(BadAnswer(self._call(request), why, not request.reads_only), cure)
+    def _bad(self, request: Request, why: str, cure: Cure) -> Trouble:
+        return Trouble(BadAnswer(self.describe(request), why, not request.reads_only), cure)
 
-    def _call(self, request: Request) -> Sent:
+    def describe(self, request: Request) -> Sent:
+        """What is asked of whom, as people see it."""
         return Sent(request.method, self.host, request.path)
 
     def _safe(self, text: str) -> str:
@@ -323,24 +348,24 @@ class Client:
         return {name: self._safe(value) for name, value in headers.items() if name.lower() in PRESENTABLE}
 
     def _request_id(self, response: requests.Response, body: Mapping[str, Json]) -> str | None:
-        found = body.get("request_id") or response.headers.get("X-Request-Id")
-        return self._safe(found) if isinstance(found, str) else None
+        request_id = body.get("request_id") or response.headers.get("X-Request-Id")
+        return self._safe(request_id) if isinstance(request_id, str) else None
 
     def _elsewhere(self, response: requests.Response) -> str:
         try:
-            return shown(self._safe(urlsplit(response.headers.get("Location", "")).hostname or self.host))
+            return shorten(self._safe(urlsplit(response.headers.get("Location", "")).hostname or self.host))
         except ValueError:
             return "another place"
 
 
-def crowded(content: bytes) -> bool:
-    """Whether it holds more values than can be kept: sixty million small ones in little text take gigabytes."""
+def is_crowded(content: bytes) -> bool:
+    """Whether an answer holds more values than fit into memory: sixty million small ones in little text take gigabytes."""
     # Before each value stands a comma, or what opens its object or list; the shortest takes two bytes with it.
     return len(content) > 2 * VALUES and sum(map(content.count, (b",", b"{", b"["))) > VALUES
 
 
-def parsed(content: bytes) -> dict[str, Json] | None:
-    """The JSON object in it, if it is one."""
+def parse_object(content: bytes) -> dict[str, Json] | None:
+    """The JSON object in an answer, None where it is none."""
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):

@@ -13,7 +13,7 @@ import urllib3
 
 from reconciler.core.model.privacy import Known
 from reconciler.errors import IntercomError
-from reconciler.intercom.http.request import SHOWN, Json, Sent, shown
+from reconciler.intercom.http.request import SHOWN, Json, Sent, shorten
 
 CUT = "the answer broke off in the middle"
 
@@ -65,9 +65,9 @@ class HttpError(CallError):
         return self.status in (404, 410) and bool(self.code)
 
     def __str__(self) -> str:
-        said = ": ".join(shown(text) for text in (self._known.masked(self.code), self.message) if text)
+        said = ": ".join(shorten(text) for text in (self._known.masked(self.code), self.message) if text)
         text = f"{self.call}: {self.status} {said or phrase(self.status)}{self.hint}"
-        return f"{text} (request {shown(self.request_id)})" if self.request_id else text
+        return f"{text} (request {shorten(self.request_id)})" if self.request_id else text
 
 
 class NoAnswer(CallError):

@@ -12,15 +12,15 @@ from urllib.parse import SplitResult, urlsplit
 from requests.utils import should_bypass_proxies
 
 from reconciler.errors import Usage
-from reconciler.intercom.http.request import well_formed
+from reconciler.intercom.http.request import is_well_formed
 
 REGIONS: Mapping[str, str] = MappingProxyType(
     {"us": "https://api.intercom.io", "eu": "https://api.eu.intercom.io", "au": "https://api.au.intercom.io"}
 )
 
 
-def checked(base_url: str) -> SplitResult:
-    """The address of an API: https, or http on this machine; no credentials in it; no slash at its end."""
+def check_address(base_url: str) -> SplitResult:
+    """The address of an API, without a slash at its end. Raises Usage unless it is https, or http on this machine, without credentials."""
     try:
         url = urlsplit(base_url)
         host, _ = url.hostname or "", url.port
@@ -30,14 +30,14 @@ def checked(base_url: str) -> SplitResult:
         raise Usage("the base URL must not hold a user or a password; only the token authenticates")
     if not re.fullmatch(r"[!-~]+", base_url) or not re.fullmatch(r"[A-Za-z0-9.-]+|[0-9a-f.]*:[0-9a-f:.]*", host):
         raise Usage("the base URL needs a scheme and a host, as in https://api.intercom.io")
-    if url.query or url.fragment or not well_formed(url.path.rstrip("/") or "/"):
+    if url.query or url.fragment or not is_well_formed(url.path.rstrip("/") or "/"):
         raise Usage("the base URL is a host and at most a plain path")
-    if url.scheme != "https" and not (url.scheme == "http" and loopback(url)):
+    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url)):
         raise Usage("the base URL must be https (http only on this machine), or the token could be read on the way")
     return url._replace(path=url.path.rstrip("/"))
 
 
-def loopback(url: SplitResult) -> bool:
+def is_loopback(url: SplitResult) -> bool:
     host = url.hostname or ""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -15,12 +15,14 @@ from types import MappingProxyType
 from reconciler.errors import IntercomError, Usage
 
 # Intercom meters in windows of ten seconds, limit / 6 per window, and documents 10,000 calls a minute for an app
-# (developers.intercom.com, "Rate limiting").
+# (developers.intercom.com, "Rate limiting"). Both are per window, in seconds and in calls.
 WINDOW = 10.0
 DOCUMENTED_LIMIT = 1666
+# All times below are seconds. Threads and programs do not begin a window at the same moment: the longest delay.
 JITTER = 0.5
 # A 429 whose window is over by its own headers: never ask again at once.
 FLOOR = 0.25
+# How long to wait where an answer may open the gate at any time.
 TICK = 0.02
 # The part by which a rate that was learned from 429s alone grows again, window by window: a quarter.
 GROWTH = 4
@@ -46,16 +48,20 @@ class NotAdmitted(IntercomError):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What one answer says about its window; `lasts` is counted by the answer's own Date."""
+class Window:
+    """What one answer says about the window that it was counted in."""
 
+    # Calls that the window takes.
     limit: int
+    # Calls that it still takes.
     remaining: int
+    # When it ends, in Unix seconds by Intercom's clock.
     reset: int
+    # Seconds until it ends, by the answer's own Date.
     lasts: float
 
 
-def heard(headers: Mapping[str, str]) -> Heard | None:
+def read_window(headers: Mapping[str, str]) -> Window | None:
     """The headers as numbers; None when one is missing or absurd, for then none of them can be trusted."""
     limit, remaining, reset = (whole(headers.get(f"X-RateLimit-{name}")) for name in ("Limit", "Remaining", "Reset"))
     if not limit or remaining is None or reset is None or remaining > limit:
@@ -64,7 +70,7 @@ def heard(headers: Mapping[str, str]) -> Heard | None:
     lasts = WINDOW if date is None else reset - date
     if not -SKEW <= lasts <= WINDOW + SKEW:
         return None
-    return Heard(limit, remaining, reset, min(max(lasts, 0.0), WINDOW))
+    return Window(limit, remaining, reset, min(max(lasts, 0.0), WINDOW))
 
 
 def whole(text: str | None) -> int | None:
@@ -113,13 +119,8 @@ class Limiter:
         allowed = max(1, int(self.limit * self.share))
         return allowed if self._lesson is None else min(allowed, self._lesson)
 
-    @property
-    def rate(self) -> float:
-        """Calls a second that the last known limit allows us."""
-        return self.cap / WINDOW
-
     def enter(self, patience: float = 300.0) -> None:
-        """Waits until one more call may go; `leave` must follow. Gives up when nothing came through for `patience` seconds."""
+        """Wait until one more call may go; `leave` must follow. Raises NotAdmitted when nothing came through for `patience` seconds."""
         began = self._monotonic()
         while True:
             with self._lock:
@@ -142,7 +143,7 @@ class Limiter:
             if status is None:
                 return
             self._took = took
-            said = heard(headers)
+            said = read_window(headers)
             self._learn(said, now)
             if status == 429:
                 self._tokens, self._ends = 0, max(self._ends, now + FLOOR)
@@ -186,7 +187,7 @@ class Limiter:
             return TICK  # an answer may open the gate at any time
         return max(self._ends + self._jitter - now, TICK)
 
-    def _learn(self, said: Heard | None, now: float) -> None:
+    def _learn(self, said: Window | None, now: float) -> None:
         if said is None:
             self._count(now)
             return

@@ -10,9 +10,10 @@ from urllib.parse import quote, unquote
 
 from reconciler.core.model.privacy import path_hidden
 from reconciler.errors import IntercomError, Usage
-from reconciler.intercom.http.limiter import Heard
+from reconciler.intercom.http.limiter import Window
 
 Json: TypeAlias = Any  # what json.loads gives and json.dumps takes; a kind's `read` gives it a type
+# The most characters of foreign text that are shown.
 SHOWN = 300
 
 SEGMENT = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})+")  # RFC 3986, pchar
@@ -26,7 +27,7 @@ class UnsafeSegment(IntercomError):
         super().__init__(value)
 
     def __str__(self) -> str:
-        return f"{ascii(shown(self.value))} cannot stand in a URL as it is"
+        return f"{ascii(shorten(self.value))} cannot stand in a URL as it is"
 
 
 def path(template: str, **values: str) -> str:
@@ -38,18 +39,18 @@ def segment(value: str) -> str:
     # Clients, proxies and servers resolve "." and "..", encoded or not (RFC 3986, 6.2.2); an empty one names the list.
     if value in ("", ".", ".."):
         raise UnsafeSegment(value)
-    return encoded(value)
+    return encode(value)
 
 
-def encoded(value: str) -> str:
+def encode(value: str) -> str:
     try:
         return quote(value, safe="")
     except UnicodeEncodeError:
         raise UnsafeSegment(value) from None
 
 
-def well_formed(whole_path: str) -> bool:
-    """Whether it arrives as it is: encoded, absolute, no segment that is empty or dots."""
+def is_well_formed(whole_path: str) -> bool:
+    """Whether a path arrives as it is: encoded, absolute, no segment that is empty or dots."""
     first, *segments = whole_path.split("/")
     if first or not segments:
         return False
@@ -58,25 +59,31 @@ def well_formed(whole_path: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to ask. `repeatable` is False for what must not be sent again once it may have arrived (creating a lead)."""
+    """What to ask. Raises Usage or UnsafeSegment where it cannot be sent as it is."""
 
+    # In capital letters.
     method: str
+    # Encoded, and absolute below the base URL.
     path: str
+    # Names and values, not encoded.
     query: tuple[tuple[str, str], ...] = ()
     body: Json | None = None
+    # False for what must not be sent again once it may have arrived (creating a lead).
     repeatable: bool = True
+    # Whether it changes nothing, None where method and path say so.
     read: bool | None = None
+    # The API version to ask under, None for the client's own.
     version: str | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Z]+", self.method):
             raise Usage("a method is written in capital letters, as in GET")
-        if not well_formed(self.path):
+        if not is_well_formed(self.path):
             raise UnsafeSegment(self.path)
 
     @property
     def reads_only(self) -> bool:
-        """Whether it changes nothing; unless said in `read`, by method, and Intercom's searches and lists are POSTs that read."""
+        """Whether it changes nothing. Intercom's searches and lists are POSTs that read."""
         if self.read is not None:
             return self.read
         return self.method in ("GET", "HEAD") or (self.method == "POST" and self.path.endswith(("/search", "/list")))
@@ -88,15 +95,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A 2xx answer; `body` is {} where Intercom sends none (DELETE), `limit` its X-RateLimit-Limit, `window` what all its headers say.
-    `headers` are those that can be shown: neither cookies nor what a proxy adds."""
+    """An answer with a JSON object, or with nothing where Intercom sends nothing."""
 
     status: int
+    # {} where Intercom sends none (DELETE).
     body: dict[str, Json]
+    # What Intercom's support finds the call by.
     request_id: str | None = None
-    link: str | None = None
-    limit: int | None = None
-    window: Heard | None = None
+    # What its headers say of the rate limit, None where they cannot be trusted.
+    window: Window | None = None
+    # Those that can be shown: neither cookies nor what a proxy adds.
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -105,14 +113,16 @@ class Sent:
     """What was asked of whom, as people see it."""
 
     method: str
+    # With its port, where it has one.
     host: str
+    # Encoded, without the query.
     path: str
 
     def __str__(self) -> str:
-        return f"{self.method} {self.host}{shown(path_hidden(self.path))}"
+        return f"{self.method} {self.host}{shorten(path_hidden(self.path))}"
 
 
-def shown(text: str) -> str:
+def shorten(text: str) -> str:
     """Foreign text as one short line."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text[: SHOWN * 4]).split())
     return line if len(line) <= SHOWN else line[: SHOWN - 1] + "…"

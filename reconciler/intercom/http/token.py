@@ -22,6 +22,7 @@ class BadToken(ReconcilerError):
 class Token:
     """An access token that no text of this program holds but the Authorization header."""
 
+    # Visible ASCII without quotes; never shown.
     value: str
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 from reconciler.errors import IntercomError, Usage
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import BadAnswer, HttpError, phrase
-from reconciler.intercom.http.request import Request, shown
+from reconciler.intercom.http.request import Request, shorten
 from reconciler.intercom.http.token import BLANKS, QUOTES, Token, flaw_of
 
 # Hosts of other regions (app.eu.intercom.com) are reported by users only; this one is documented.
@@ -29,8 +29,8 @@ def new_state() -> str:
     return secrets.token_urlsafe(24)
 
 
-def registered(redirect_uri: str) -> str:
-    """A redirect address as Intercom lets one be registered. Raises Usage for any other."""
+def check_redirect(redirect_uri: str) -> str:
+    """A redirect address that can be registered with Intercom. Raises Usage for any other."""
     try:
         url = urlsplit(redirect_uri)
     except ValueError:
@@ -48,14 +48,14 @@ def authorize_url(client_id: str, state: str, redirect_uri: str | None = None, a
 
 def code_of(address: str, state: str) -> str:
     """The whole code in the address that the browser ended at. Raises NotGranted for one that is not of this login."""
-    found = _query(address)
-    if said := found.get("error"):
-        raise NotGranted(f"Intercom gave no access ({shown(said)}); log in again and allow it in the browser")
-    if not found.get("code"):
+    query = _query(address)
+    if said := query.get("error"):
+        raise NotGranted(f"Intercom gave no access ({shorten(said)}); log in again and allow it in the browser")
+    if not query.get("code"):
         raise NotGranted("the pasted address holds no code; log in again and paste the whole address that the browser ends at")
-    if not secrets.compare_digest(_bytes(found.get("state", "")), _bytes(state)):
+    if not secrets.compare_digest(_bytes(query.get("state", "")), _bytes(state)):
         raise NotGranted("the pasted address is not of this login: its state is another; log in again and allow it in the browser")
-    return found["code"]
+    return query["code"]
 
 
 def _query(address: str) -> dict[str, str]:

@@ -30,11 +30,14 @@ class Word:
     """A value as written, and where."""
 
     text: str
+    # Whether it stands in quotes.
     quoted: bool
+    # Where it begins, from 1.
     column: int
 
     @property
     def is_null(self) -> bool:
+        """Whether it stands for no value."""
         return not self.quoted and self.text.lower() == "null"
 
 
@@ -43,8 +46,11 @@ class Condition:
     """One field held against one value, or several."""
 
     field: str
+    # One of KNOWN.
     operator: str
+    # One, unless the operator takes a list.
     values: tuple[Word, ...]
+    # Where it begins, and where its operator stands, from 1.
     column: int
     operator_column: int
 
@@ -54,7 +60,9 @@ class Group:
     """Conditions and groups of the other joint, all of which (AND) or one of which (OR) must hold."""
 
     joint: Joint
+    # Two or more.
     parts: tuple[Expression, ...]
+    # Where it begins, from 1.
     column: int
 
 
@@ -70,9 +78,9 @@ def wrong(column: int, what: str) -> Usage:
 def parse(text: str) -> Expression:
     """What the text says. Raises Usage, with the column, where it says nothing."""
     reader = _Reader(text)
-    found = reader.either()
+    expression = reader.either()
     reader.end()
-    return found
+    return expression
 
 
 def conditions(expression: Expression) -> Iterator[Condition]:
@@ -84,7 +92,7 @@ def conditions(expression: Expression) -> Iterator[Condition]:
         yield from conditions(part)
 
 
-def _joined(joint: Joint, parts: Sequence[Expression]) -> Expression:
+def _join(joint: Joint, parts: Sequence[Expression]) -> Expression:
     """Parts under one joint; parentheses that change nothing vanish."""
     if len(parts) == 1:
         return parts[0]
@@ -111,17 +119,17 @@ class _Reader:
     def next(self, pattern: str) -> str | None:
         """What matches here, if anything; moves behind it."""
         self.blanks()
-        found = re.compile(pattern, re.IGNORECASE).match(self.text, self.at)
-        if found is None:
+        match = re.compile(pattern, re.IGNORECASE).match(self.text, self.at)
+        if match is None:
             return None
-        self.at = found.end()
-        return found[0]
+        self.at = match.end()
+        return match[0]
 
     def rest(self) -> str:
         """What stands here, for a message."""
         self.blanks()
-        found = re.match(r"\S+", self.text[self.at :])
-        return quote_visibly(found[0]) if found else "the end"
+        word = self.text[self.at :].split(maxsplit=1)
+        return quote_visibly(word[0]) if word else "the end"
 
     def end(self) -> None:
         self.blanks()
@@ -132,13 +140,13 @@ class _Reader:
         parts = [self.both()]
         while self.next(r"or(?![^\s('\"])"):
             parts.append(self.both())
-        return _joined("OR", parts)
+        return _join("OR", parts)
 
     def both(self) -> Expression:
         parts = [self.unit()]
         while self.next(r"and(?![^\s('\"])"):
             parts.append(self.unit())
-        return _joined("AND", parts)
+        return _join("AND", parts)
 
     def unit(self) -> Expression:
         self.blanks()
@@ -148,11 +156,11 @@ class _Reader:
         self.open += 1
         if self.open > MOST_PARENTHESES:
             raise wrong(opened, f"more than {MOST_PARENTHESES} parentheses are open; Intercom's search has {DEPTH} levels")
-        found = self.either()
+        group = self.either()
         if not self.next(r"\)"):
             raise wrong(opened, f"the parenthesis that opens here is not closed: expected `)`, found {self.rest()}")
         self.open -= 1
-        return found
+        return group
 
     def condition(self) -> Condition:
         self.blanks()
@@ -164,14 +172,14 @@ class _Reader:
         return Condition(field, operator, values, column, operator_column)
 
     def field(self) -> str:
-        column, found = self.column, self.quoted()
-        if found is not None:
-            return found
+        column, quotation = self.column, self.quotation()
+        if quotation is not None:
+            return quotation
         name = self.next(rf"[^\s(),'\"{re.escape(SIGNS)}]+") or ""
         if not name or name.lower() in ("and", "or"):
             raise wrong(column, f"expected a field, as in `role = user`, found {quote_visibly(name) if name else self.rest()}")
         # The second part of a name may have blanks in it: custom_attributes."paid seats".
-        return name + (self.quoted() or "") if name.endswith(".") else name
+        return name + (self.quotation() or "") if name.endswith(".") else name
 
     def operator(self, field: str) -> str:
         column = self.column
@@ -181,8 +189,8 @@ class _Reader:
         signs = self.next(f"[{re.escape(SIGNS)}]+")
         if signs in KNOWN:
             return signs
-        found = quote_visibly(signs) if signs else self.rest()
-        raise wrong(column, f"expected an operator after {quote_visibly(field)}, found {found}; write one of {' '.join(KNOWN)}")
+        what = quote_visibly(signs) if signs else self.rest()
+        raise wrong(column, f"expected an operator after {quote_visibly(field)}, found {what}; write one of {' '.join(KNOWN)}")
 
     def many(self) -> tuple[Word, ...]:
         self.blanks()
@@ -198,24 +206,24 @@ class _Reader:
 
     def value(self) -> Word:
         self.blanks()
-        column, found = self.column, self.quoted()
-        if found is not None:
-            return Word(found, True, column)
+        column, quotation = self.column, self.quotation()
+        if quotation is not None:
+            return Word(quotation, True, column)
         if self.next(r"\("):
             raise wrong(column, "a list stands only after in and not-in")
         word = self.next(r"[^\s(),'\"]+")
         if not word or word.lower() in ("and", "or"):
-            found = quote_visibly(word) if word else self.rest()
-            raise wrong(column, f"expected a value, found {found}; put quotes around a value that looks like that")
+            what = quote_visibly(word) if word else self.rest()
+            raise wrong(column, f"expected a value, found {what}; put quotes around a value that looks like that")
         return Word(word, False, column)
 
-    def quoted(self) -> str | None:
+    def quotation(self) -> str | None:
         """A text in quotes; a backslash stands before a quote or a backslash that belongs to it."""
         mark = self.text[self.at : self.at + 1]
-        if mark not in ("'", '"') or not mark:
+        if mark not in ("'", '"'):
             return None
-        found = re.compile(rf"{mark}((?:[^\\{mark}]|\\.)*){mark}", re.DOTALL).match(self.text, self.at)
-        if found is None:
+        match = re.compile(rf"{mark}((?:[^\\{mark}]|\\.)*){mark}", re.DOTALL).match(self.text, self.at)
+        if match is None:
             raise wrong(self.column, "the quote that opens here is not closed")
-        self.at = found.end()
-        return re.sub(r"\\(['\"\\])", r"\1", found[1])
+        self.at = match.end()
+        return re.sub(r"\\(['\"\\])", r"\1", match[1])

@@ -430,8 +430,9 @@ def test_every_tenth_answer_without_headers_changes_nothing() -> None:
     odd = [Said(), Said(headers=JSON | {"X-RateLimit-Limit": "0", "X-RateLimit-Remaining": "1"})]
     clock = Clock()
     calls = client(App(*([Said(headers=said)] * 9 + odd) * 5), clock)
-    replies = [calls.send(READ).limit for _ in range(55)]
-    assert (replies[0], replies[9], calls.limiter.limit, clock.slept) == (167, None, 167, [])
+    windows = [calls.send(READ).window for _ in range(55)]
+    assert windows[0] is not None
+    assert (windows[0].limit, windows[9], calls.limiter.limit, clock.slept) == (167, None, 167, [])
 
 
 # Over a real wire

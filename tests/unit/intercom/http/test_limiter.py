@@ -272,9 +272,9 @@ def test_an_answer_that_comes_late_from_the_window_before_opens_nothing() -> Non
 
 def test_a_limit_that_changes_is_followed() -> None:
     gate = limiter(Clock())
-    assert (gate.limit, gate.rate) == (DOCUMENTED_LIMIT, DOCUMENTED_LIMIT / 10)
+    assert (gate.limit, gate.cap) == (DOCUMENTED_LIMIT, DOCUMENTED_LIMIT)
     answered(gate, said=headers(167, 166, EPOCH + 10))
-    assert (gate.limit, gate.rate) == (167, 16.7)
+    assert (gate.limit, gate.cap) == (167, 167)
 
 
 ABSURD: list[dict[str, str]] = [

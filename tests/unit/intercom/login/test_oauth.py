@@ -58,8 +58,8 @@ def test_two_logins_have_two_states() -> None:
 @pytest.mark.parametrize("uri", ["http://a.example", "a.example/back", "https://", "myapp://back", "https://[", ""])
 def test_only_https_redirect_addresses_are_registered(uri: str) -> None:
     with pytest.raises(Usage, match="--redirect-uri"):
-        oauth.registered(uri)
-    assert oauth.registered("https://a.example/back?x=1") == "https://a.example/back?x=1"
+        oauth.check_redirect(uri)
+    assert oauth.check_redirect("https://a.example/back?x=1") == "https://a.example/back?x=1"
 
 
 # ── the pasted address ─────────────────────────────────────────────────────────────────────────────────────────────────────
