@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import posixpath
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reconciler.core.model.repository import Repository, address_of
 from reconciler.errors import Invalid, Problem, ReconcilerError
+from reconciler.git import FETCHING, GitFailed, NoGit, blobs, git
 from reconciler.manifest.files import SUFFIXES
 from reconciler.manifest.reader import Document, read
 
@@ -61,8 +61,8 @@ def _first(folder: Path) -> str:
 def _ask(folder: Path, *arguments: str) -> str:
     """The answer of git in a folder; empty where it fails, or there is no git."""
     try:
-        return _git("-C", str(folder), *arguments).decode("utf-8", "replace").strip()
-    except (_GitFailed, ReconcilerError):
+        return git("-C", str(folder), *arguments, environ=os.environ).decode("utf-8", "replace").strip()
+    except GitFailed:
         return ""
 
 
@@ -73,7 +73,7 @@ def _names(base: str, paths: Sequence[str], ref: str) -> list[str]:
         inside = posixpath.normpath(os.path.relpath(os.path.abspath(path)).replace(os.sep, "/"))
         try:
             listed = _git("ls-tree", "-r", "-z", "--name-only", base, "--", inside)
-        except _GitFailed as failed:
+        except GitFailed as failed:
             raise ReconcilerError(f"--base {ref}: git cannot list {path} there: {failed}") from None
         for name in filter(None, listed.decode("utf-8", "surrogateescape").split("\0")):
             below = posixpath.relpath(name, inside)
@@ -89,47 +89,31 @@ def _hidden(name: str) -> bool:
 def _contents(base: str, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     """Each file there with its content; links are followed, and one that leads out of the repository has none."""
     names = [name for name in names if "\n" not in name]
-    request = "".join(f"{base}:./{name}\n" for name in names)
-    answer = _git("cat-file", "--batch", "--follow-symlinks", given=request.encode("utf-8", "surrogateescape")) if names else b""
-    for name in names:
-        head, _, answer = answer.partition(b"\n")
-        *_, what, size = head.split(b" ")
-        if what == b"blob":
-            content, answer = answer[: int(size)], answer[int(size) + 1 :]
-            yield name, content
-        elif size.isdigit():
-            # `dangling 12`: where the link leads comes on a line of its own.
-            answer = answer[int(size) + 1 :]
+    contents = blobs(_git, [f"{base}:./{name}" for name in names], "--follow-symlinks")
+    yield from ((name, content) for name, content in zip(names, contents, strict=True) if content is not None)
 
 
 def _merge_base(ref: str) -> str:
     try:
         _git("rev-parse", "--git-dir")
-    except _GitFailed as failed:
+    except GitFailed as failed:
         raise ReconcilerError(f"--base {ref}: git cannot be used here: {failed}") from None
     try:
         return _git("merge-base", "HEAD", ref).decode().strip()
-    except _GitFailed:
+    except GitFailed:
         pass
     try:
         _git("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
-    except _GitFailed:
+    except GitFailed:
         now = f"fetch it first (git fetch origin {ref.removeprefix('origin/')})"
         raise ReconcilerError(f"--base {ref}: git does not know it here; {now}") from None
     text = "has no common commit with HEAD in this clone; fetch more history (git fetch --unshallow, or fetch-depth: 0 in the checkout)"
     raise ReconcilerError(f"--base {ref}: {text}")
 
 
-class _GitFailed(Exception):
-    """Git answered with an error; the message is its first line."""
-
-
 def _git(*arguments: str, given: bytes = b"") -> bytes:
-    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    """What git says of the repository around us; a clone without all objects brings them first. Raises ReconcilerError without git."""
     try:
-        done = subprocess.run(["git", *arguments], input=given, capture_output=True, check=False, env=environment)
-    except OSError:
+        return git(*arguments, environ=os.environ, given=given, within=FETCHING)
+    except NoGit:
         raise ReconcilerError("--base needs git, and there is none here") from None
-    if done.returncode:
-        raise _GitFailed(done.stderr.decode("utf-8", "replace").partition("\n")[0].removeprefix("fatal: "))
-    return done.stdout

@@ -27,10 +27,11 @@ CALLS_OF_THE_WORLD = {"open", "print", "input"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "core": {"errors"},
+    "git": set(),
     "kinds": {"core"},
-    "manifest": {"kinds", "core", "errors"},
+    "manifest": {"kinds", "core", "errors", "git"},
     "intercom": {"core", "errors"},
-    "ledger": {"core", "errors"},
+    "ledger": {"core", "errors", "git"},
     "execute": {"core", "errors"},
     "report": {"kinds", "core", "errors"},
     "sandbox": set(),

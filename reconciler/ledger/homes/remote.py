@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from typing import NamedTuple
 
 from reconciler.core.model.repository import address_of
+from reconciler.git import FETCHING, PATIENCE, GitFailed, NoGit, blobs, git
 from reconciler.ledger.errors import LedgerUnusable
 
-# Seconds that a command may take; one that brings a whole ledger over a slow line, more.
-_PATIENCE = 30.0
-_FETCHING = 300.0
-
-# Nobody is asked, no hook, no signature and no housekeeping of the user's runs.
+# No hook, no signature and no housekeeping of the user's runs.
 _SETTINGS = {
     "core.hooksPath": "/dev/null",
     "fetch.prune": "false",
@@ -28,7 +22,6 @@ _SETTINGS = {
     "push.gpgSign": "false",
     "push.recurseSubmodules": "no",
 }
-_OURS = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 # Who commits where neither the environment nor git's configuration says it.
 _NOBODY = {"name": "reconciler", "email": "reconciler@localhost"}
 _URL = re.compile(r"\w[\w+.-]*://[^\s'\"]+")
@@ -88,15 +81,14 @@ class Remote:
                 return self._trees[ref]
         raise LedgerUnusable(self.place, "it changes faster than it can be fetched", "run again")
 
-    def contents(self, blobs: Sequence[str]) -> list[bytes]:
-        """What lies in these blobs."""
-        told, found, start = self._git("cat-file", "--batch", given="\n".join([*blobs, ""]).encode()) if blobs else b"", [], 0
-        for _ in blobs:
-            head, _, size = told[start : told.index(b"\n", start)].rpartition(b" ")
-            start += len(head) + 1 + len(size) + 1
-            found.append(told[start : start + int(size)])
-            start += int(size) + 1
-        return found
+    def contents(self, names: Sequence[str]) -> list[bytes]:
+        """What lies in these blobs. Raises LedgerUnusable."""
+        contents = [content for content in blobs(self._git, names) if content is not None]
+        if len(contents) < len(names):
+            raise LedgerUnusable(
+                self.place, "a part of it is missing in this clone", "clone the repository anew (git fsck says more), and run again"
+            )
+        return contents
 
     def keep(self, contents: Sequence[bytes]) -> list[str]:
         """Put contents into the repository as blobs, which nothing refers to yet."""
@@ -183,7 +175,7 @@ class Remote:
         depth = ["--depth=1"] if self._shallow else []
         options = ["--quiet", "--no-tags", "--no-filter", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", *depth]
         try:
-            self._git("fetch", *options, self.name, f"+{ref}:{ref}", within=_FETCHING)
+            self._git("fetch", *options, self.name, f"+{ref}:{ref}", within=FETCHING)
         except LedgerUnusable:
             # Another process of this machine may have fetched it into the same ref meanwhile.
             if self._here(ref) != tip:
@@ -199,32 +191,15 @@ class Remote:
         asked = "\n".join("".join(f"{line}\n" for line in lines) for lines in folders)
         return self._git("mktree", "--batch", given=asked.encode("utf-8", "surrogateescape")).decode().split() if asked else []
 
-    def _git(self, *arguments: str, given: bytes = b"", more: Mapping[str, str] | None = None, within: float = _PATIENCE) -> bytes:
+    def _git(self, *arguments: str, given: bytes = b"", more: Mapping[str, str] | None = None, within: float = PATIENCE) -> bytes:
         mirror = {f"remote.{self.name}.mirror": "false"} if arguments[0] == "push" else {}
         settings = [part for key, value in {**_SETTINGS, **mirror}.items() for part in ("-c", f"{key}={value}")]
-        code, told, errors = self._run(["git", *settings, *arguments], given, {**self.environ, **_OURS, **(more or {})}, within)
-        if code:
-            raise LedgerUnusable(self.place, *self._reason(errors.decode("utf-8", "replace"), arguments[0]))
-        return told
-
-    def _run(self, command: Sequence[str], given: bytes, around: Mapping[str, str], within: float) -> tuple[int, bytes, bytes]:
-        pipe = subprocess.PIPE
         try:
-            # In a session of its own Ctrl-C, which asks us to stop in an orderly way, does not kill a push.
-            process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=around, start_new_session=True)
-        except FileNotFoundError:
+            return git(*settings, *arguments, environ={**self.environ, **(more or {})}, given=given, within=within)
+        except NoGit:
             raise LedgerUnusable(self.place, "git is not installed", "install git 2.29 or newer, and run again") from None
-        with process:
-            try:
-                told, errors = process.communicate(given, within)
-            except BaseException as error:
-                # What it started, such as ssh, holds the pipes open.
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                if not isinstance(error, subprocess.TimeoutExpired):
-                    raise
-                return -1, b"", b"timed out"
-        return process.returncode, told, errors
+        except GitFailed as failed:
+            raise LedgerUnusable(self.place, *self._reason(failed.message, arguments[0])) from None
 
     def _reason(self, told: str, command: str) -> tuple[str, str]:
         """What git said, as what is wrong and what to do now."""
