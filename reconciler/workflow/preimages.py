@@ -69,6 +69,6 @@ def find(session: Session, run: str) -> Preimage | None:
         return None
     try:
         image = joined(parsed(kept.shared), parsed(kept.private or "{}"), session.kinds)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except ValueError:
         raise ReconcilerError(f"the pre-images of the run {run} are damaged, or a newer reconciler wrote them; undo it by hand") from None
     return None if image.expired(session.now()) else image

@@ -6,7 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator
 
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.model.address import LinkName
@@ -16,10 +18,10 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.paths import values_of
+from reconciler.core.model.policy import Limits
 from reconciler.core.model.recorded import Recorded, Thing, Tie
 from reconciler.core.plan.order import Step
 
-FORMAT = 1
 # Things are kept so long, in seconds.
 KEPT = 30 * 86400.0
 
@@ -43,21 +45,73 @@ class Moved(NamedTuple):
     after: Any
 
 
-class End(NamedTuple):
-    """An end of a link: a live thing by its id, or what another deed of the run makes, by its place."""
+# ── as it is stored: a value stands in a list, so that a null in its place says that it is not told here ─────────────────────
+def _write(value: Any) -> list[Any] | None:
+    if isinstance(value, Moved):
+        return None if HIDDEN in value else list(value)
+    return None if value is HIDDEN else [value]
+
+
+def _read(value: Any) -> Any:
+    match value:
+        case None:
+            return HIDDEN
+        case [one]:
+            return _as_live(one)
+    raise ValueError("neither null nor one value")
+
+
+def _read_moved(value: Any) -> Moved:
+    match value:
+        case None:
+            return Moved(HIDDEN, HIDDEN)
+        case [before, after]:
+            return Moved(_as_live(before), _as_live(after))
+    raise ValueError("neither null nor two values")
+
+
+def _as_live(value: Any) -> Any:
+    """A live thing has tuples where a document has lists."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _check_limits(limits: Any) -> Any:
+    Limits.model_validate(limits)
+    return limits
+
+
+def _split(lines: Any) -> tuple[str, ...]:
+    if not isinstance(lines, str):
+        raise ValueError("no text")
+    return tuple(lines.split("\n"))
+
+
+Files = Annotated[tuple[str, ...], Field(alias="file"), PlainValidator(_split), PlainSerializer("\n".join)]
+Value = Annotated[Any, BeforeValidator(_read), PlainSerializer(_write)]
+Values = Mapping[str, Value]
+Moves = Mapping[str, Annotated[Moved, PlainValidator(_read_moved), PlainSerializer(_write)]]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """An end of a link: a live thing, or what the run makes."""
 
     kind: str
     id: str | None = None
+    # The place of the deed that makes it.
     made: int | None = None
 
 
-class Held(NamedTuple):
-    """Links of one kind that go with what is deleted: the kind and the ids of the other ends, and to which of these we made the link."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Links of one kind that go with what is deleted."""
 
     link: LinkName
+    # The kind and the ids of the other ends.
     kind: str
     ids: tuple[str, ...]
-    ours: frozenset[str] = frozenset()
+    # To which of these we made the link.
+    ours: Annotated[frozenset[str], PlainSerializer(sorted)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,33 +120,36 @@ class Deed:
 
     action: Action
     source: End
-    # What names the thing where ids are given to it anew: a field, and its value.
+    # The field and the value that name the thing where ids are given to it anew; HIDDEN where this machine does not have the value.
     by: str = ""
-    key: Any = None
-    fields: Mapping[str, Moved] = field(default_factory=dict)
+    key: Value = HIDDEN
+    fields: Moves = field(default_factory=dict)
     link: LinkName | None = None
     target: End | None = None
     # The fields of what is deleted, by path.
-    had: Mapping[str, Any] = field(default_factory=dict)
+    had: Values = field(default_factory=dict)
     # Its links.
     held: tuple[Held, ...] = ()
     # Whether the thing, or the link, that goes was made by us.
     ours: bool = False
     # The files that declared it.
-    files: tuple[str, ...] = ()
+    files: Files = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Preimage:
-    """What one run is about to do. `limits` are those that it was held to, `name` is the manifest's, `stored` is in Unix seconds."""
+    """What one run is about to do."""
 
     run: str
     app_id: str
     region: str
+    # The manifest's.
     name: str
+    # When, in Unix seconds.
     stored: float
-    limits: Mapping[str, Any]
-    deeds: tuple[Deed, ...]
+    # Those that the run was held to.
+    limits: Annotated[Mapping[str, Any], AfterValidator(_check_limits)]
+    deeds: Annotated[tuple[Deed, ...], Field(alias="changes")]
 
     def expired(self, now: float) -> bool:
         return now - self.stored > KEPT
@@ -121,7 +178,7 @@ def deeds(case: Comparison, steps: Sequence[Step], carriers: Carriers) -> tuple[
         source = end(change.address, change.id)
         if isinstance(change, LinkChange):
             target = end(change.target, change.target_id)
-            return Deed(change.action, source, link=change.link, target=target, ours=_made_by_us(case.memory, change))
+            return Deed(change.action, source, key=None, link=change.link, target=target, ours=_made_by_us(case.memory, change))
         return _deed(case.kinds[change.address.kind], change, source, case, carriers)
 
     return tuple(deed(step.change) for step in steps)

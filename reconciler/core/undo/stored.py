@@ -2,65 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeVar
 
-from reconciler.core.model.address import LinkName
-from reconciler.core.model.change import Action
+from pydantic import TypeAdapter
+
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.paths import personal_path
-from reconciler.core.model.policy import Limits
 from reconciler.core.model.privacy import MAIL
-from reconciler.core.undo.preimage import FORMAT, HIDDEN, Deed, End, Held, Moved, Preimage
+from reconciler.core.undo.preimage import HIDDEN, Deed, Moved, Moves, Preimage, Value, Values
 
-Document = dict[str, Any]
+T = TypeVar("T")
+_Format = Literal[1]
 
 
-# ── as documents ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-def parted(kinds: Kinds, image: Preimage) -> tuple[Document, Document]:
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What of a deed is not shared."""
+
+    key: Value = HIDDEN
+    fields: Moves = field(default_factory=dict)
+    had: Values = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Private:
+    format: _Format
+    run: str
+    # By the place of the deed.
+    changes: Mapping[int, _Rest]
+
+
+_FORMAT, _SHARED, _PRIVATE = TypeAdapter(_Format), TypeAdapter(Preimage), TypeAdapter(_Private)
+
+
+def parted(kinds: Kinds, image: Preimage) -> tuple[dict[str, Any], dict[str, Any]]:
     """An image as two documents: one without personal values and without anything that looks like an e-mail, and the rest of it."""
-    changes, private = [], {}
-    for i, deed in enumerate(image.deeds):
-        shared, rest = _parted(kinds[deed.source.kind], deed)
-        changes.append(shared)
-        if rest:
-            private[str(i)] = rest
-    head = {name: getattr(image, name) for name in ("run", "app_id", "region", "name", "stored")}
-    whole = {"format": FORMAT, **head, "limits": dict(image.limits), "changes": changes}
-    return whole, {"format": FORMAT, "run": image.run, "changes": private} if private else {}
+    parts = [_parted(kinds[deed.source.kind], deed) for deed in image.deeds]
+    rest = {i: rest for i, (_, rest) in enumerate(parts) if rest != _Rest()}
+    shared = {"format": 1, **_dump(_SHARED, replace(image, deeds=tuple(deed for deed, _ in parts)))}
+    return shared, _dump(_PRIVATE, _Private(1, image.run, rest)) if rest else {}
 
 
-def _parted(kind: Kind, deed: Deed) -> tuple[Document, Document]:
-    """One deed as both documents. What is told stands in a list, so that a null in its place says that it is not told here."""
-    personal = kind.person or _mail(deed.key)
-    fields, own_fields = _hidden(kind, {path: list(moved) for path, moved in deed.fields.items()})
-    had, own_had = _hidden(kind, {path: [value] for path, value in deed.had.items()})
-    shared = {
-        "action": deed.action.value,
-        "source": _end(deed.source),
-        "by": deed.by,
-        "key": None if personal else [deed.key],
-        "fields": fields,
-        "link": list(deed.link or ()),
-        "target": _end(deed.target) if deed.target else None,
-        "had": had,
-        "held": [{"link": list(h.link), "kind": h.kind, "ids": list(h.ids), "ours": sorted(h.ours)} for h in deed.held],
-        "ours": deed.ours,
-        "file": "\n".join(deed.files),
-    }
-    private = {"key": [deed.key] if personal and deed.key else None, "fields": own_fields, "had": own_had}
-    return _filled(shared), _filled(private)
+def _dump(adapter: TypeAdapter[T], value: T) -> dict[str, Any]:
+    found: dict[str, Any] = adapter.dump_python(value, mode="json", exclude_defaults=True, by_alias=True)
+    return found
 
 
-def _filled(found: Document) -> Document:
-    return {name: value for name, value in found.items() if value}
+def _parted(kind: Kind, deed: Deed) -> tuple[Deed, _Rest]:
+    """One deed as it may be shared, and what is left of it."""
+    key, own_key = (HIDDEN, deed.key or HIDDEN) if kind.person or _mail(deed.key) else (deed.key, HIDDEN)
+    fields, own_fields = _hidden(kind, deed.fields, Moved(HIDDEN, HIDDEN))
+    had, own_had = _hidden(kind, deed.had, HIDDEN)
+    return replace(deed, key=key, fields=fields, had=had), _Rest(own_key, own_fields, own_had)
 
 
-def _hidden(kind: Kind, values: Mapping[str, Any]) -> tuple[Document, Document]:
+def _hidden(kind: Kind, values: Mapping[str, T], instead: T) -> tuple[dict[str, T], dict[str, T]]:
     """Values by path as they may be shared, and those that may not: all of a person. A path that holds an e-mail is not even named."""
     private = {p: value for p, value in values.items() if kind.person or personal_path(kind, p) or _mail(p) or _mail(value)}
-    return {p: None if p in private else value for p, value in values.items() if not _mail(p)}, private
+    return {p: instead if p in private else value for p, value in values.items() if not _mail(p)}, private
 
 
 def _mail(value: Any) -> bool:
@@ -72,54 +74,19 @@ def _mail(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and any(map(_mail, value))
 
 
-def _end(end: End) -> Document:
-    return {"kind": end.kind, **({"id": end.id} if end.id else {}), **({"made": end.made} if end.made is not None else {})}
+def joined(shared: Any, private: Any, kinds: Kinds) -> Preimage:
+    """An image from its documents; of the private one may be nothing here. Raises ValueError for what this release does not write."""
+    _FORMAT.validate_python(shared.get("format") if isinstance(shared, dict) else None)
+    image = _SHARED.validate_python(shared)
+    rest = _PRIVATE.validate_python(private) if private else None
+    untold = rest.changes if rest and rest.run == image.run else {}
+    return replace(image, deeds=tuple(_whole(deed, untold.get(i, _Rest()), kinds) for i, deed in enumerate(image.deeds)))
 
 
-def joined(shared: Document, private: Document, kinds: Kinds) -> Preimage:
-    """An image from its documents; of the private one may be nothing here. Raises ValueError, KeyError, TypeError for other documents."""
-    if shared["format"] != FORMAT:
-        raise ValueError(f"format {shared['format']}")
-    rest = private.get("changes", {}) if private.get("run") == shared["run"] else {}
-    found = tuple(_deed_of(change, rest.get(str(i), {})) for i, change in enumerate(shared["changes"]))
-    head = {name: shared[name] for name in ("run", "app_id", "region", "name", "stored", "limits")}
-    _check(head, found, kinds)
-    return Preimage(**head, deeds=found)
-
-
-def _check(head: Document, found: Sequence[Deed], kinds: Kinds) -> None:
-    """Raises TypeError, KeyError, ValueError where it is not what this release writes."""
-    words = all(isinstance(head[name], str) for name in ("run", "app_id", "region", "name"))
-    if not words or not isinstance(head["stored"], (int, float)):
-        raise TypeError("another shape")
-    Limits.model_validate(head["limits"])
-    fields = {kind.name: kind.fields for kind in kinds}
-    for deed in found:
-        ends = [deed.source, *([deed.target] if deed.target else ())]
-        paths = {path.partition(".")[0] for path in (*deed.fields, *deed.had)}
-        if any(end.kind not in fields for end in ends) or not paths <= fields[deed.source.kind].keys():
-            raise KeyError("another kind or field")
-
-
-def _listed(value: Any) -> Any:
-    """A value out of a document, whose lists are the tuples of ours."""
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _deed_of(shared: Document, private: Document) -> Deed:
-    key = private.get("key") or shared.get("key")
-    fields = {**shared.get("fields", {}), **private.get("fields", {})}
-    had = {**shared.get("had", {}), **private.get("had", {})}
-    return Deed(
-        action=Action(shared["action"]),
-        source=End(**shared["source"]),
-        by=shared.get("by", ""),
-        key=key[0] if key else HIDDEN,
-        fields={path: Moved(*map(_listed, value or (HIDDEN, HIDDEN))) for path, value in fields.items()},
-        link=LinkName(*shared["link"]) if "link" in shared else None,
-        target=End(**shared["target"]) if "target" in shared else None,
-        had={path: _listed(value[0]) if value else HIDDEN for path, value in had.items()},
-        held=tuple(Held(LinkName(*h["link"]), h["kind"], tuple(h["ids"]), frozenset(h["ours"])) for h in shared.get("held", ())),
-        ours=shared.get("ours", False),
-        files=tuple(filter(None, shared.get("file", "").split("\n"))),
-    )
+def _whole(deed: Deed, rest: _Rest, kinds: Kinds) -> Deed:
+    key = deed.key if rest.key is HIDDEN else rest.key
+    deed = replace(deed, key=key, fields={**deed.fields, **rest.fields}, had={**deed.had, **rest.had})
+    kind, paths = kinds.get(deed.source.kind), {path.partition(".")[0] for path in (*deed.fields, *deed.had)}
+    if kind is None or not paths <= kind.fields.keys() or (deed.target and kinds.get(deed.target.kind) is None):
+        raise ValueError("another kind or field")
+    return deed
