@@ -14,14 +14,15 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Annotated, Any, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, field_validator
 
 from reconciler.core.model.jsons import parsed
 from reconciler.errors import ReconcilerError
 from reconciler.intercom.http.token import BadToken, Token, parse
 
 SERVICE = "reconciler"
-FORMAT = 1
 # A locked keyring asks on the desktop and waits for ever where there is none (jaraco/keyring#562); people need time to unlock it.
 PATIENCE = 60.0
 
@@ -42,14 +43,37 @@ class KeepError(ReconcilerError):
     """What was kept cannot be had, or not be let go."""
 
 
+def _read_token(value: object) -> object:
+    try:
+        return Token(value) if isinstance(value, str) else value
+    except BadToken as error:
+        raise ValueError(str(error)) from None
+
+
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """That the token of a workspace is kept; `token` is None where the keyring has it. `base_url`: only for that address."""
+    """That the token of a workspace is kept."""
 
-    app_id: str
+    app_id: Annotated[str, Field(exclude=True)]
     region: str
+    # The only address that it is for; None where that is Intercom's of the region.
     base_url: str | None = None
-    token: Token | None = None
+    # None where the keyring has it.
+    token: Annotated[Token | None, BeforeValidator(_read_token), PlainSerializer(lambda token: token.value)] = None
+
+
+class _File(BaseModel):
+    """The file, by app id."""
+
+    format: Literal[1]
+    workspaces: dict[str, StoredToken]
+
+    @field_validator("workspaces", mode="before")
+    @classmethod
+    def _name(cls, written: Any) -> Any:
+        if not isinstance(written, dict) or not all(isinstance(entry, dict) for entry in written.values()):
+            raise ValueError("not by app id")
+        return {app_id: {**entry, "app_id": app_id} for app_id, entry in sorted(written.items())}
 
 
 def config_folder(environ: Mapping[str, str]) -> Path:
@@ -140,37 +164,18 @@ class TokenStore:
 
     def _read(self) -> dict[str, StoredToken]:
         try:
-            found = parsed(self.path.read_bytes())
+            return _File.model_validate(parsed(self.path.read_bytes())).workspaces
         except FileNotFoundError:
             return {}
         except ValueError:
-            raise self._unreadable() from None
-        if not isinstance(found, dict) or found.get("format") != FORMAT or not isinstance(found.get("workspaces"), dict):
-            raise self._unreadable()
-        return {app_id: self._kept(app_id, entry) for app_id, entry in sorted(found["workspaces"].items())}
-
-    def _kept(self, app_id: str, entry: Any) -> StoredToken:
-        if not isinstance(entry, dict) or not {"region"} <= entry.keys() or not all(isinstance(value, str) for value in entry.values()):
-            raise self._unreadable()
-        try:
-            token = Token(entry["token"]) if "token" in entry else None
-        except BadToken:
-            raise self._unreadable() from None
-        return StoredToken(app_id, entry["region"], entry.get("base_url"), token)
-
-    def _unreadable(self) -> KeepError:
-        return KeepError(f"{self.path} is not a file of stored tokens: remove it, and run `reconciler auth login` again")
+            text = f"{self.path} is not a file of stored tokens: remove it, and run `reconciler auth login` again"
+            raise KeepError(text) from None
 
     def _write(self, all_kept: Mapping[str, StoredToken]) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.chmod(self.folder, 0o700)
-        entries = {app_id: _entry(kept) for app_id, kept in sorted(all_kept.items())}
-        self.write(self.path, json.dumps({"format": FORMAT, "workspaces": entries}, indent=1) + "\n", 0o600)
-
-
-def _entry(kept: StoredToken) -> dict[str, str]:
-    optional = {"base_url": kept.base_url, "token": kept.token.value if kept.token else None}
-    return {"region": kept.region} | {name: value for name, value in optional.items() if value is not None}
+        file = _File.model_construct(format=1, workspaces=dict(sorted(all_kept.items())))
+        self.write(self.path, json.dumps(file.model_dump(exclude_defaults=True), indent=1) + "\n", 0o600)
 
 
 def _locked_away(vault: Vault, app_id: str, token: Token) -> bool:
