@@ -97,6 +97,12 @@ def _rows(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
 
 
+def uses_of_each(client: Client, things: Mapping[str, Kind]) -> Mapping[str, tuple[Use, ...]]:
+    """How often each of these things, by its id, is used in each place that can be counted."""
+    with reading(client) as pool:
+        return dict(zip(things, pool.map(lambda thing: uses_of(client, thing[1], thing[0]), things.items()), strict=True))
+
+
 def _needs_count(kind: Kind, change: ThingChange) -> bool:
     """Whether it matters for a change who carries the thing."""
     if change.action in COUNTED:

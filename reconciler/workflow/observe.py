@@ -73,13 +73,12 @@ def counted(session: Session, live: Snapshot, found: Difference) -> Difference:
 
 def renames(session: Session, case: Comparison) -> tuple[Note, ...]:
     """Notes on what may have been a rename and stops nothing, with who stays behind."""
-    from reconciler.intercom.uses import uses_of
+    from reconciler.intercom.uses import uses_of_each
 
     changes = case.difference.changes
     found = tuple(pairs(session.kinds, case.manifest, case.live, case.memory, changes, changes))
     left = {pair.old.id: pair.kind for pair in found if not pair.gone}
-    uses = {live_id: uses_of(session.client, kind, live_id) for live_id, kind in left.items()}
-    return tuple(notes(found, uses))
+    return tuple(notes(found, uses_of_each(session.client, left)))
 
 
 def traced(session: Session, case: Comparison, notes: Sequence[Note]) -> tuple[Note, ...]:

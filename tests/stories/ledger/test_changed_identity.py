@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
 import pytest
 
 from tests.conftest import MakeRoute
@@ -30,6 +34,27 @@ def test_a_rename_that_is_taken_back_is_told_by_the_name_that_the_ledger_knew(na
     assert f"`{{name: {written}, state: absent}}`" in note
     told.manifest(f"policy: {{prune: {{tags: owned}}}}\ntags: [{{name: Beta, renamed_from: {written}}}]\n")
     assert changes(told.document(path)) == ["rename tag/Beta name='Beta'"]
+
+
+def test_what_may_have_been_renamed_is_counted_by_several_reads_at_once(route: MakeRoute) -> None:
+    told = route({"tags": ["promo-2026", "sale-2026"]}, ledger=True)
+    path = told.manifest("tags: [promo-2026, sale-2026]\n")
+    told.converge(path)
+    told.manifest("tags: [promo-2027, sale-2027]\n")
+    met = threading.Barrier(2, timeout=30)
+
+    def waiting(app: WSGIApplication) -> WSGIApplication:
+        """Counts wait for each other."""
+
+        def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+            if environ["PATH_INFO"] == "/contacts/search":
+                met.wait()
+            return app(environ, start)
+
+        return answer
+
+    told.between = waiting
+    assert len(topics(told.document(path), "renamed")) == 2
 
 
 def test_a_new_company_is_asked_about_by_those_who_move_to_it(route: MakeRoute) -> None:
