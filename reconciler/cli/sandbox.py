@@ -73,9 +73,14 @@ def seed(file: Path, data: Path) -> None:
     from reconciler.sandbox.seed import load_seed
 
     _folder_of(data)
+    try:
+        live = load_seed(file)
+    except ValueError as error:
+        # It names the file.
+        raise Usage(str(error)) from None
     with Sandbox(data) as box:
         try:
-            box.seed(load_seed(file))
+            box.seed(live)
         except ValueError as error:
             raise Usage(f"{file}: {error}") from None
     click.echo(f"seeded {data} from {file}", err=True)

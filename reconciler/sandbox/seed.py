@@ -19,8 +19,8 @@ from reconciler.sandbox.workspace import Workspace
 
 def load_seed(path: Path) -> Doc:
     """Raises ValueError that names the file."""
-    text = path.read_text(encoding="utf-8-sig")
     try:
+        text = path.read_text(encoding="utf-8-sig")
         seed = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(f"{path} is not readable: {error}") from error

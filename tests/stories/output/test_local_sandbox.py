@@ -115,6 +115,15 @@ def test_wrong_usage_is_sixty_four_never_two(arguments: tuple[str, ...], desk: D
     assert plan(desk, "tags: [vip, trial]\n") == 2
 
 
+@pytest.mark.parametrize("text", [b"a: " * 5_000, b"[" * 5_000, b"- a", b"\xff", b"tags: 1", b"nonsense: []"])
+def test_a_seed_that_is_wrong_is_named_once(text: bytes, desk: Desk) -> None:
+    (desk.folder / "live.yaml").write_bytes(text)
+    assert desk("sandbox", "seed", "live.yaml") == 64
+    said = desk.err
+    assert said.startswith("error: live.yaml")
+    assert said.count("live.yaml") == 1
+
+
 @pytest.mark.parametrize("text", ["", "tags: [vip\n", "tags:\n", "contacts: [{external_id: '1', tags: [nope]}]\n"])
 def test_what_is_invalid_is_sixty_five_for_every_verb(text: str, desk: Desk) -> None:
     assert desk("validate", "m.yaml", m=text) == 65
