@@ -11,7 +11,7 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.errors import Mark, Problem
 from reconciler.manifest.reader import Document
-from reconciler.manifest.sentences import Loc
+from reconciler.manifest.sentences import Guesses, Loc
 
 # A kind, one of its identities, and the form in which its names are equal: two entries with one of these declare one thing.
 Name = tuple[str, str, str]
@@ -75,6 +75,8 @@ class Contents:
     head_marks: dict[Loc, Mark] = field(default_factory=dict)
     # The sections that are written, perhaps empty.
     sections: set[str] = field(default_factory=set)
+    # Which keys were meant by those that are not known.
+    guesses: Guesses = field(default_factory=Guesses)
     # What to do about a name that is not declared, by kind and name.
     hints: dict[tuple[str, str], str] = field(default_factory=dict)
 

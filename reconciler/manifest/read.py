@@ -21,7 +21,7 @@ from reconciler.manifest.head import Head, PolicyFile, policy_file_model
 from reconciler.manifest.reader import Document
 from reconciler.manifest.resources import check_former, resource_of
 from reconciler.manifest.sections import read_document, read_head
-from reconciler.manifest.sentences import explain
+from reconciler.manifest.sentences import Guesses, explain
 
 
 def read_manifest(paths: Sequence[str], kinds: Kinds = KINDS) -> Manifest:
@@ -90,7 +90,7 @@ def read_policy(path: str, kinds: Kinds = KINDS) -> PolicyFile:
     try:
         return model.model_validate(document.value)
     except ValidationError as error:
-        raise Invalid(Problem(document.marks.of(loc), what) for what, loc in explain(error, model)) from None
+        raise Invalid(Problem(document.marks.of(loc), what) for what, loc in explain(error, model, Guesses())) from None
 
 
 def read_rules(policy: str | None, approve: Sequence[str], max_calls: int | None) -> Rules:

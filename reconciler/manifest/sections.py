@@ -16,7 +16,7 @@ from reconciler.errors import Mark
 from reconciler.manifest.contents import Contents, Item, Name, name_of
 from reconciler.manifest.head import Head, head_model
 from reconciler.manifest.reader import Document
-from reconciler.manifest.sentences import Loc, closest, explain, not_a_list, suggest
+from reconciler.manifest.sentences import Loc, explain, not_a_list
 
 
 def read_document(contents: Contents, document: Document) -> None:
@@ -29,7 +29,8 @@ def read_document(contents: Contents, document: Document) -> None:
         elif key in Head.model_fields:
             _merge_head(contents, document, (key,), value, contents.head)
         else:
-            contents.note(document.marks.of((key,)), f"unknown key {quote(key)}", suggest((*by_section, *Head.model_fields), key))
+            now = contents.guesses.suggest(key, (*by_section, *Head.model_fields))
+            contents.note(document.marks.of((key,)), f"unknown key {quote(key)}", now)
 
 
 def _merge_head(contents: Contents, document: Document, loc: Loc, value: Any, into: dict[str, Any]) -> None:
@@ -61,7 +62,7 @@ def read_head(contents: Contents) -> Head:
         for leaf, mark in contents.head_marks.items():
             for steps in range(1, len(leaf) + 1):
                 marks.setdefault(leaf[:steps], mark)
-        for what, loc in explain(error, model):
+        for what, loc in explain(error, model, contents.guesses):
             within = (marks[loc[:steps]] for steps in range(len(loc), 0, -1) if loc[:steps] in marks)
             contents.note(next(within, Mark("manifest")), what)
         return model()
@@ -73,7 +74,7 @@ def _read_section(contents: Contents, kind: Kind, document: Document, value: Any
         return
     for number, written in enumerate(value):
         loc: Loc = (kind.section, number)
-        if kind.short and (meant := _suggest_quotes(kind, written)):
+        if kind.short and (meant := _suggest_quotes(contents, kind, written)):
             contents.note(document.marks.of(loc), f"is no {kind.name}", f"if a name with a colon is meant, quote it: {meant}")
             continue
         if kind.short and not isinstance(written, (dict, list)):
@@ -81,17 +82,17 @@ def _read_section(contents: Contents, kind: Kind, document: Document, value: Any
         try:
             entry = kind.entry.model_validate(written)
         except ValidationError as error:
-            for what, inner in explain(error, kind.entry):
+            for what, inner in explain(error, kind.entry, contents.guesses):
                 contents.note(document.marks.of((*loc, *inner)), what)
             contents.invalid.update(_names_in(kind, written))
         else:
             _add(contents, kind, entry, document, loc)
 
 
-def _suggest_quotes(kind: Kind, written: Any) -> str:
+def _suggest_quotes(contents: Contents, kind: Kind, written: Any) -> str:
     """The name that was meant by a mapping of one key, unless a field of the kind was; empty where none was."""
-    fields = tuple(kind.entry.model_fields)
-    return "" if isinstance(written, dict) and any(closest(key, fields) for key in written) else suggest_quotes(written)
+    meant, fields = suggest_quotes(written), tuple(kind.entry.model_fields)
+    return "" if meant and any(contents.guesses.closest(key, fields) for key in written) else meant
 
 
 def _add(contents: Contents, kind: Kind, entry: Entry, document: Document, loc: Loc) -> None:

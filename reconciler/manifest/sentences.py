@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from reconciler.core.model.kind import Field
 from reconciler.core.model.written import is_null, quote
+from reconciler.errors import LINES
 
 # Longer names get no guess: it takes the square of their length.
 LONGEST_GUESSED = 200
@@ -20,31 +21,43 @@ LONGEST_GUESSED = 200
 Loc = tuple[str | int, ...]
 
 
-def suggest(known: tuple[str, ...], key: str) -> str:
-    """What to do about a key that is not known."""
-    close = closest(key, known)
-    return f"did you mean {close}?" if close else f"known are {', '.join(known)}"
-
-
 def not_a_list(name: str, value: Any) -> tuple[str, str]:
     """What is wrong where a list must stand, and what to do now."""
     return f"`{name}:` {'has no value' if is_null(value) else 'is not a list'}", "write [] for none, or remove the line"
 
 
-# The same few typos stand in thousands of entries.
-@lru_cache(maxsize=1024)
 def closest(key: str, known: tuple[str, ...]) -> str:
     """The known name that is like a key; empty if none is."""
     return next(iter(difflib.get_close_matches(key, known, 1)), "") if len(key) <= LONGEST_GUESSED else ""
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[str, Loc]]:
+@dataclass
+class Guesses:
+    """Which known key was meant: the same few typos stand in thousands of entries, and of thousands of typos no more than the first are
+    guessed, as no more are shown."""
+
+    # By the key and what is known in its place.
+    made: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
+
+    def closest(self, key: str, known: tuple[str, ...]) -> str:
+        """The known key that is like this one; empty if none is, or too many were asked for."""
+        if (key, known) not in self.made and len(self.made) < LINES:
+            self.made[key, known] = closest(key, known)
+        return self.made.get((key, known), "")
+
+    def suggest(self, key: str, known: tuple[str, ...]) -> str:
+        """What to do about a key that is not known."""
+        close = self.closest(key, known)
+        return f"did you mean {close}?" if close else f"known are {', '.join(known)}"
+
+
+def explain(error: ValidationError, model: type[BaseModel], guesses: Guesses) -> Iterator[tuple[str, Loc]]:
     """Pydantic's errors as sentences, each with its place inside what was validated."""
     for detail in error.errors(include_url=False):
-        yield _SENTENCES.get(detail["type"], _as_said)(detail, model), detail["loc"]
+        yield _SENTENCES.get(detail["type"], _as_said)(detail, model, guesses), detail["loc"]
 
 
-def _as_said(detail: Any, model: type[BaseModel]) -> str:
+def _as_said(detail: Any, model: type[BaseModel], _: Guesses) -> str:
     """The sentence of our own validator, after the name of its field."""
     field = next((str(step) for step in reversed(detail["loc"]) if isinstance(step, str)), "")
     message = str(detail["msg"]).removeprefix("Value error, ")
@@ -66,13 +79,13 @@ def _is_personal(model: type[BaseModel], loc: Sequence[str | int]) -> bool:
     return info is not None and any(isinstance(meta, Field) and meta.personal for meta in info.metadata)
 
 
-def _unknown_key(detail: Any, model: type[BaseModel]) -> str:
+def _unknown_key(detail: Any, model: type[BaseModel], guesses: Guesses) -> str:
     *blocks, key = detail["loc"]
     inner: type[BaseModel] | None = model
     for block in blocks:
         info = inner.model_fields.get(block) if inner else None
         inner = _model_in(info.annotation) if info else None
-    return f"unknown key {quote(str(key))}; {suggest(tuple(inner.model_fields) if inner else (), str(key))}"
+    return f"unknown key {quote(str(key))}; {guesses.suggest(str(key), tuple(inner.model_fields) if inner else ())}"
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -81,21 +94,21 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next((each for each in types if isinstance(each, type) and issubclass(each, BaseModel)), None)
 
 
-def _not_a_map(detail: Any, model: type[BaseModel]) -> str:
+def _not_a_map(detail: Any, model: type[BaseModel], _: Guesses) -> str:
     names = [step for step in detail["loc"] if isinstance(step, str)]
     return f"{f'`{names[-1]}` ' if names else ''}is not a map; write it as `key: value` lines"
 
 
-def _not_among(detail: Any, model: type[BaseModel]) -> str:
+def _not_among(detail: Any, model: type[BaseModel], _: Guesses) -> str:
     value = detail["input"]
     name = "a map" if isinstance(value, dict) else "a list" if isinstance(value, list) else str(value)
     return f"{detail['loc'][-1]}: {'is empty' if is_null(value) else f'{quote(name)} is not known'}; write {detail['ctx']['expected']}"
 
 
-_SENTENCES: Mapping[str, Callable[[Any, type[BaseModel]], str]] = {
+_SENTENCES: Mapping[str, Callable[[Any, type[BaseModel], Guesses], str]] = {
     "extra_forbidden": _unknown_key,
-    "missing": lambda detail, model: f"`{detail['loc'][-1]}` is missing; write it",
-    "tuple_type": lambda detail, model: "; ".join(not_a_list(detail["loc"][-1], detail["input"])),
+    "missing": lambda detail, model, guesses: f"`{detail['loc'][-1]}` is missing; write it",
+    "tuple_type": lambda detail, model, guesses: "; ".join(not_a_list(detail["loc"][-1], detail["input"])),
     "model_type": _not_a_map,
     "literal_error": _not_among,
 }

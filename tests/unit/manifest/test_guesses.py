@@ -1,4 +1,4 @@
-"""What is guessed for names that nobody declared: for the first few, since each guess looks at everything that is declared."""
+"""What is guessed for names that nobody declared, and for keys that nobody knows: for the first of them, as each guess is dear."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import Invalid
+from reconciler.errors import LINES, Invalid
 from reconciler.manifest.read import read_manifest
 from reconciler.manifest.resources import GUESSES
 
@@ -23,3 +23,23 @@ def test_the_first_names_get_a_guess_and_all_are_told(tmp_path: Path) -> None:
     assert told[0] == "did you mean 'promotion-000'?"
     assert sum(now.startswith("did you mean") for now in told) == GUESSES
     assert told[-1] == "declare it under `tags:`"
+
+
+TYPOS = {
+    "in the head": lambda n: "".join(f"contact{i}: 1\n" for i in range(n)),
+    "in an entry": lambda n: "tags:\n- name: vip\n" + "".join(f"  member{i}: 1\n" for i in range(n)),
+    "in entries": lambda n: "tags:\n" + "".join(f"- {{owner: x, member{i}: x}}\n" for i in range(n)),
+    "in the policy": lambda n: "policy:\n  limits:\n" + "".join(f"    detach{i}: 1\n" for i in range(n)),
+}
+
+
+@pytest.mark.parametrize("where", TYPOS)
+def test_no_more_keys_get_a_guess_than_are_shown(where: str, tmp_path: Path) -> None:
+    path = tmp_path / "many.yaml"
+    path.write_text(TYPOS[where](LINES + 50), encoding="utf-8")
+    with pytest.raises(Invalid) as caught:
+        read_manifest([str(path)])
+    unknown = [str(problem) for problem in caught.value.problems if "unknown key" in str(problem)]
+    assert len(unknown) == LINES + 50
+    assert sum("did you mean" in problem for problem in unknown) == LINES
+    assert "did you mean" in unknown[0]
