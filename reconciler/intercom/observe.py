@@ -17,6 +17,7 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot, Workspace
 from reconciler.core.model.policy import is_share
+from reconciler.core.model.reference import name_references
 from reconciler.intercom import routes
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.pool import reading
@@ -47,10 +48,10 @@ class Observer:
         with self._looking(manifest.resources) as look:
             for kind in self.kinds:
                 resources = [r for r in manifest.resources.values() if r.address.kind == kind.name]
-                matches.add(look.observe(kind, resources, needed(self.kinds, kind, manifest), hints, certain))
+                matches.add(look.observe(kind, resources, needed(self.kinds, kind, manifest, hints.also), hints, certain))
             look.complete_links(manifest, matches.pairs, hints)
             totals = self._totals(manifest, look)
-        return Snapshot(
+        live = Snapshot(
             workspace=here,
             things={name: seen.things for name, seen in look.seen.items()},
             pairs=matches.pairs,
@@ -68,6 +69,7 @@ class Observer:
             reads=self.client.sent.total() - before,
             window=window,
         )
+        return name_references(self.kinds, live)
 
     def by_ids(self, kind: Kind, ids: Sequence[str]) -> Sequence[Live]:
         """The live things with these ids, by one search for each page of them where the kind has one, else one by one."""

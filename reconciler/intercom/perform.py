@@ -15,6 +15,7 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import field_at, live_value
+from reconciler.core.model.reference import with_keys
 from reconciler.core.model.route import LinkKind, Listing
 from reconciler.core.plan.calls import Call, Job, Ref, rewrites
 from reconciler.core.plan.order import Step
@@ -164,7 +165,7 @@ class Performer:
         if error.gone and change.action is Action.UNARCHIVE:
             return self._deleted(job, change, ids, error)
         if error.status == 409 and change.action is Action.CREATE and kind.conflict and (other := kind.conflict.holder(error.said)):
-            return self._exists(kind, job, change, *other, error)
+            return self._exists(kind, job, change, ids, *other, error)
         raise error
 
     def _deleted(self, job: Job, change: ThingChange, ids: Ids, error: HttpError) -> Outcome:
@@ -176,7 +177,7 @@ class Performer:
         text = f"was deleted in Intercom ({error.message or error.status}): it cannot come back; write `recreate: true` to make it anew"
         raise _End(Status.FAILED, text, error.request_id, deleted=True)
 
-    def _exists(self, kind: Kind, job: Job, change: ThingChange, live_id: str, archived: bool, error: HttpError) -> Outcome:
+    def _exists(self, kind: Kind, job: Job, change: ThingChange, ids: Ids, live_id: str, archived: bool, error: HttpError) -> Outcome:
         """A create met somebody. It is taken only if that is who the entry means: the 409 may have matched by another value."""
 
         def fail(text: str, stranger: str | None = None) -> NoReturn:
@@ -199,7 +200,7 @@ class Performer:
             fail(f"{other}{undone}: {error.message}", live_id if archived else None)
         proof, hidden = _Proof(live_id), list[str]()
         for call in rewrites(kind, change, here, self.client.version):
-            request = self._request(call, {})
+            request = self._request(call, ids)
             proof = self._prove(kind, change, call, request, self.client.send(request), live_id)
             hidden += proof.hidden
         reason = "brought back from the archive" if archived else "existed already"
@@ -249,7 +250,7 @@ class Performer:
             if (end := _ENDS.get(change.action)) and reply.body.get(end) is False:
                 raise _End(Status.FAILED, f"Intercom answered 200 and says that it is not {end}", reply.request_id)
             return _Proof(live_id)
-        here = routes.thing(self.client, request, kind, reply.body)
+        here = with_keys(kind, routes.thing(self.client, request, kind, reply.body), self._bearers.address_of)
         if live_id and here.id != live_id:
             raise Another(f"the answer is about another {describe(kind, here)} than the one asked for (id {live_id})")
         hidden = [path for path, value in call.sent.items() if not field_at(kind, path).same(live_value(here, path), value)]

@@ -40,6 +40,10 @@ class Bearers:
                 self._before.update(((address.kind, before), address) for address, before in self._live_ids.items())
             return self._before.get((kind, live_id))
 
+    def address_of(self, kind: str, live_id: str) -> Address | None:
+        """Whose id it is by now."""
+        return self.knew(kind, live_id) or self._made.get((kind, live_id))
+
     def takes(self, address: Address, live_id: str) -> bool:
         """Whether an id is free for an address, to which it belongs from now on."""
         if self.knew(address.kind, live_id) not in (None, address):

@@ -67,10 +67,10 @@ class Reader:
         return total
 
     def _list(self, kind: Kind, seen: Seen) -> Iterator[Body]:
-        """A whole listing; of one in pages only the first, whose count says whether the rest is worth it."""
+        """A whole listing; of one in pages that shows not everything only the first, whose count says whether the rest is worth it."""
         listing = kind.listing
         assert listing is not None
-        if listing.style == "one":
+        if listing.whole or listing.style == "one":
             yield from routes.listed(self.client, listing)
             return
         request = routes.request(listing.route, {}, query=(("page", "1"), ("per_page", str(listing.per_page))))

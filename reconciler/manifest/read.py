@@ -19,7 +19,7 @@ from reconciler.manifest import files
 from reconciler.manifest.contents import Contents
 from reconciler.manifest.head import Head, PolicyFile, policy_file_model
 from reconciler.manifest.reader import Document
-from reconciler.manifest.resources import check_former, resource_of
+from reconciler.manifest.resources import check_circles, check_former, resource_of
 from reconciler.manifest.sections import read_document, read_head
 from reconciler.manifest.sentences import Guesses, explain
 
@@ -49,6 +49,7 @@ def merge(documents: Iterable[Document], paths: Sequence[str], kinds: Kinds = KI
     for double in contents.doubles:
         resource_of(contents, double)
     check_former(contents)
+    check_circles(contents, resources)
     if contents.problems:
         raise Invalid(contents.problems)
     return Manifest(

@@ -48,17 +48,23 @@ def _links(contents: Contents, item: Item, target: str, field: str) -> WrittenLi
     links: Sequence[LinkItem] = getattr(item.entry, field)
     for number, link in enumerate(links):
         mark = item.mark(field, number)
-        end = _end(contents, mark, target, link)
+        end = _present_end(contents, mark, target, link)
         if end is None:
-            continue
-        if end.state in ("absent", "archived"):
-            contents.note(mark, f"{target} {_describe(link)} is declared {end.state} at {end.mark()}", "remove one of them")
             continue
         (present if link.present else absent)[end.address] = mark.line
         if end.address in present and end.address in absent:
             line = min(present[end.address], absent[end.address])
             contents.note(mark, f"{target} {_describe(link)} is written present and absent (line {line})", "keep one of them")
     return WrittenLinks(present, absent)
+
+
+def _present_end(contents: Contents, mark: Mark, target: str, link: LinkItem) -> Item | None:
+    """The entry that something leads to. None where there is none, or it is not to be there, which is noted."""
+    end = _end(contents, mark, target, link)
+    if end is None or end.state not in ("absent", "archived"):
+        return end
+    contents.note(mark, f"{target} {_describe(link)} is declared {end.state} at {end.mark()}", "remove one of them")
+    return None
 
 
 def _end(contents: Contents, mark: Mark, target: str, link: LinkItem) -> Item | None:
@@ -108,8 +114,12 @@ def _check_gone(contents: Contents, item: Item, claims: Sequence[str]) -> None:
 
 
 def _parse_values(contents: Contents, item: Item, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The fields, with the values of merged maps in the types that the manifest declares for their keys."""
+    """The fields: references as the keys of the entries that they lead to, values of merged maps in the types that their keys have."""
     values = dict(fields)
+    for name, target in item.kind.references.items():
+        if fields.get(name) is not None:
+            end = _present_end(contents, item.mark(name), target, LinkItem(fields[name], present=True))
+            values[name] = end.address.key if end else fields[name]
     for name, value in fields.items():
         if typed_by := item.kind.fields[name].typed_by:
             values[name] = {key: _parse_value(contents, item, Address(typed_by, key), name, raw) for key, raw in value.items()}
@@ -137,6 +147,20 @@ def _parse_value(contents: Contents, item: Item, attribute: Address, name: str, 
         what = f"{key}: {value!r} is none of {among(choices)}, which is all that it can be ({declared.mark(declared.kind.choices)})"
         contents.note(mark, what, "add it there, or correct it here")
     return value
+
+
+def check_circles(contents: Contents, resources: Mapping[Address, Resource]) -> None:
+    """Note references that lead back to where they start: such things can never be made."""
+    for address, resource in resources.items():
+        kind = contents.kinds[address.kind]
+        for name, target in kind.references.items():
+            way, end = [address], resource.fields.get(name)
+            while target == kind.name and end is not None and (step := Address(target, end)) in resources and step not in way:
+                way.append(step)
+                end = resources[step].fields.get(name)
+            if target == kind.name and end == address.key:
+                text = f"{name} leads back to itself ({' > '.join(step.key for step in (*way, address))})"
+                contents.note(contents.items[address].mark(name), text, "let one of them lead elsewhere")
 
 
 def check_former(contents: Contents) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from reconciler.core.compare.led import led_nowhere
 from reconciler.core.compare.match import Index, index
 from reconciler.core.compare.named import misnamed, name_of, same_names
 from reconciler.core.compare.unique import Grip, Holder, Owners
@@ -22,6 +23,7 @@ from reconciler.core.model.paths import claimed, live_value
 from reconciler.core.model.recorded import BLANK, Recorded, Tie
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.route import LinkKind
+from reconciler.core.model.written import quote
 from reconciler.errors import Mark
 
 
@@ -106,6 +108,7 @@ def diff(kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded = BL
             for resource in by_kind[kind.name]:
                 _compare_links(link, resource, draft)
         _report_undeclared(kind, draft)
+    draft.refusals += led_nowhere(kinds, manifest, live, draft.changes)
     changes = tuple(_with_key(change, draft) for change in draft.changes)
     return Difference(changes, tuple(draft.notes), tuple(draft.missing), tuple(draft.refusals))
 
@@ -237,6 +240,10 @@ def _absent_by_id(kind: Kind, resource: Resource, draft: _Draft) -> None:
 
 
 def _create(kind: Kind, resource: Resource, draft: _Draft) -> None:
+    if kind.create is None:
+        text = f"no {kind.name} {quote(resource.key)} is live, and Intercom lets no program make one"
+        draft.refuse("missing", f"{resource.mark}: {text}; make it in Intercom, correct the name, or remove the entry", resource)
+        return
     if _held_by_another(kind, resource, draft):
         return
     # A create may find somebody there (409), whose field is then to be cleared.
@@ -323,7 +330,8 @@ def _moved(kind: Kind, resource: Resource, thing: Live, draft: _Draft) -> Iterat
         before = live_value(thing, path)
         if field.same(before, after) or (merged and path == resource.by):
             continue
-        if why := field.refuses(before, after):
+        fixed = "" if kind.writes(path.partition(".")[0]) else "Intercom lets no program change it; change it there, or correct it here"
+        if why := field.refuses(before, after) or fixed:
             text = f"{resource.mark}: {path} of this {kind.name} cannot become what is declared: {why}"
             draft.refuse("fixed", text, resource)
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -74,9 +74,13 @@ class Seen:
         self.asked.update((read.how, read.by, key) for key in (read.keys or ("",)))
 
 
-def needed(kinds: Kinds, kind: Kind, manifest: Manifest) -> bool:
-    """Whether a kind must be listed though none of it is declared: to name links, or to type values."""
+def needed(kinds: Kinds, kind: Kind, manifest: Manifest, also: Container[str] = ()) -> bool:
+    """Whether a kind must be listed though none of it is declared: to name links and references, or to type values. `also` are the kinds
+    of which something is read beside what is declared."""
     for other in kinds:
+        leads = kind.whole and kind.name in other.references.values()
+        if leads and (other.name in also or any(address.kind == other.name for address in manifest.resources)):
+            return True
         fields = {name for name, f in other.fields.items() if f.typed_by == kind.name}
         links = {link.field for link in other.links if link.target == kind.name and kind.whole}
         if fields or links:

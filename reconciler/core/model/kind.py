@@ -39,6 +39,10 @@ class Field:
     merged: bool = False
     # The kind whose things say of which type each key of a merged map is.
     typed_by: str | None = None
+    # The kind of the thing that a value leads to. People write that thing's key, Intercom holds its id.
+    refers: str | None = None
+    # Its key in a body, where that is another one than in an entry.
+    called: str = ""
     # A unique value, which one thing must give up before another may take it,
     moves: bool = False
     # unless two things with these fields may share it.
@@ -148,6 +152,11 @@ class Kind:
         return frozenset(name for name, info in self.entry.model_fields.items() if info.is_required())
 
     @cached_property
+    def references(self) -> Mapping[str, str]:
+        """The fields that lead to other things, each with the kind of these."""
+        return {name: field.refers for name, field in self.fields.items() if field.refers}
+
+    @cached_property
     def choices(self) -> str:
         """The field that lists the only values which a key typed by such a thing may have; empty where there is none."""
         return next((name for name, field in self.fields.items() if field.choices), "")
@@ -177,6 +186,11 @@ class Kind:
     def _flags(self) -> tuple[str, ...]:
         return (self.archive.flag,) if self.archive and self.archive.flag else ()
 
+    def writes(self, name: str) -> bool:
+        """Whether a field of a thing that is there can be written."""
+        routes = (*self.update, *((self.rename,) if self.rename else ()))
+        return any(route.carries is None or name in route.carries for route in routes)
+
     def admits(self, body: Body) -> bool:
         """Whether what stands in a list of Intercom's is of this kind."""
         return self.wire is None or self.wire.admits(body)
@@ -197,7 +211,8 @@ class Kind:
         """Intercom's form of a thing → ours: normalised here, at the door, and nowhere else."""
         body = self.wire.prepare(body) if self.wire else body
         live_id = str(body["id"])
-        fields = {name: field.read(body.get(name)) for name, field in self.fields.items()} | {name: body.get(name) for name in self._flags}
+        fields = {name: field.read(body.get(field.called or name)) for name, field in self.fields.items()}
+        fields |= {name: body.get(name) for name in self._flags}
         keys = (fields.get(i.field) for i in self.identities)
         key = next((str(key) for key in keys if key not in (None, "")), f"{ID}{live_id}")
         return Live(self.name, live_id, key, fields)

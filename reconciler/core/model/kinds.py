@@ -22,7 +22,9 @@ class Kinds:
 
     def __init__(self, kinds: Iterable[Kind]) -> None:
         given = {kind.name: kind for kind in kinds}
-        needs = {k.name: [*(link.target for link in k.links), *k.after] for k in given.values()}
+        ends = {k.name: (*(link.target for link in k.links), *k.references.values(), *k.after) for k in given.values()}
+        # What leads to things of its own kind is put in order thing by thing.
+        needs = {name: [other for other in others if other != name] for name, others in ends.items()}
         self._by_name = {name: given[name] for name in TopologicalSorter(needs).static_order() if name in given}
 
     def __iter__(self) -> Iterator[Kind]:

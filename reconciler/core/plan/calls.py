@@ -13,6 +13,7 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
 from reconciler.core.model.paths import field_at, live_value, merge_paths
+from reconciler.core.model.reference import referred
 from reconciler.core.model.route import Bulk, LinkKind, Write, fill
 from reconciler.core.plan.order import Step
 
@@ -120,10 +121,16 @@ def _writes(kind: Kind, change: ThingChange, writes: Sequence[Write | None], ver
         carried = {k: v for k, v in fields.items() if write.carries is None or k in write.carries}
         if not carried:
             continue
-        wire = {name: kind.fields[name].wire(value, version) for name, value in carried.items()}
+        wire = dict(_on_wire(kind, name, value, version) for name, value in carried.items())
         body = {**(fill(write.body, values) or {}), **wire}
         sent = {f.path: f.after for f in change.fields if f.path in carried or f.path.partition(".")[0] in carried}
         yield Call(write.route, values, body, sent, not (change.action is Action.CREATE and kind.unrepeatable(body)))
+
+
+def _on_wire(kind: Kind, name: str, value: Any, version: str) -> tuple[str, Any]:
+    """A field as a body holds it: under its name there, and with the id of what it leads to."""
+    field, end = kind.fields[name], referred(kind, name, value)
+    return field.called or name, Ref(end) if end else field.wire(value, version)
 
 
 def _link_calls(link: LinkKind, change: LinkChange, unsure: Container[Address]) -> Iterator[Call]:

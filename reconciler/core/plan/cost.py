@@ -53,7 +53,7 @@ class _Look:
         seen = self.seen[kind.name] = Seen(ids, last)
         known = index(kind, self.live.things.get(kind.name, {}).values())
         also = self.hints.also.get(kind.name, frozenset())
-        asked = needed(self.kinds, kind, self.part) or (kind.whole and bool(also))
+        asked = needed(self.kinds, kind, self.part, self.hints.also) or (kind.whole and bool(also))
         while reads := next_reads(kind, wanted, seen, asked):
             for read in reads:
                 self._read(kind, read, seen, known)
@@ -121,7 +121,7 @@ class _Look:
 
 def _listing(kind: Kind, listing: Listing, read: Read, total: int) -> tuple[str, int]:
     if read.how is How.LIST:
-        return listing.route, 1
+        return listing.route, pages(listing, total) if listing.whole else 1
     if listing.scroll and listing.hides(total):
         return listing.scroll.route, ceil(total / SCROLLED) + 1
     return listing.route, max(ceil(total / listing.per_page) - 1, 0)

@@ -14,6 +14,7 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds, join_words
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.paths import definition_at
+from reconciler.core.model.reference import ends_of
 
 _WAVE = {Action.ATTACH: 1, Action.DETACH: 2, Action.ARCHIVE: 3, Action.DELETE: 3}
 
@@ -81,10 +82,23 @@ def _needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> dict[int,
             needs[i].update(given)
             doomed.update((n, i) for n in given if changes[n].action is Action.DELETE)
             needs[i].update(makers[typed] for f in change.fields if (typed := definition_at(kind, f.path)) in makers)
+    for later, first in _led(kinds, changes, live, makers):
+        needs[later].add(first)
     for i, those in choices.needs(kinds, changes, live).items():
         needs[i].update(those)
     _spare(needs, sorted(doomed))
     return needs
+
+
+def _led(kinds: Kinds, changes: Sequence[Change], live: Snapshot, makers: Mapping[Address, int]) -> Iterator[tuple[int, int]]:
+    """What comes after what, as pairs: a thing is made before another leads to it, and is deleted when none does any more."""
+    ends = {change.address: i for i, change in enumerate(changes) if change.action is Action.DELETE}
+    for i, change in enumerate(changes):
+        kind = kinds[change.address.kind]
+        yield from ((i, makers[end]) for end in ends_of(kind, {f.path: f.after for f in change.fields}) if end in makers)
+        thing = live.things.get(kind.name, {}).get(change.id or "") if change.action is Action.DELETE else None
+        left = thing.fields if thing else {f.path: f.before for f in change.fields}
+        yield from ((ends[end], i) for end in ends_of(kind, left) if ends.get(end, i) != i)
 
 
 def _spare(needs: dict[int, set[int]], doomed: Sequence[tuple[int, int]]) -> None:

@@ -11,6 +11,7 @@ from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.note import Note
+from reconciler.core.model.reference import ends_of
 from reconciler.core.plan import order
 from reconciler.core.plan.order import Step
 
@@ -73,10 +74,11 @@ EVERYTHING = Scope()
 
 
 def narrow(kinds: Kinds, manifest: Manifest, wanted: Callable[[Address], bool]) -> Manifest:
-    """Only the wanted resources, the ends of their links, and the kinds whose listing is whole, which cost one read."""
+    """Only the wanted resources, the ends of their links and references, and the kinds whose listing is whole, which cost one read."""
     whole = {kind.name for kind in kinds if kind.whole}
     kept = {address for address in manifest.resources if wanted(address)}
     ends = {end for address in kept for links in manifest.resources[address].links.values() for end in (*links.present, *links.absent)}
+    ends |= {end for address in kept for end in ends_of(kinds[address.kind], manifest.resources[address].fields)}
     keep = kept | ends | {address for address in manifest.resources if address.kind in whole}
     beside = frozenset(a for a, r in manifest.resources.items() if a not in keep and not r.gone)
     return replace(manifest, resources={a: r for a, r in manifest.resources.items() if a in keep}, beside=beside)

@@ -19,6 +19,7 @@ from reconciler.core.model.note import Note
 from reconciler.core.model.paths import field_at, live_value, nullable_at, values_of
 from reconciler.core.model.privacy import shown
 from reconciler.core.model.recorded import Ownership, Recorded, Thing
+from reconciler.core.model.reference import ends_of
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.spelling import spelled
 from reconciler.core.plan.schema import PlanDocument
@@ -77,6 +78,7 @@ def undo(
     """What a run did, turned around, as far as it still stands; notes say what changed since and what cannot come back. `carried` are
     the ids of whoever carries what was made for good, None where that cannot be read."""
     draft = _Draft(kinds, image, live, memory, carried)
+    draft.touched.update((deed.source.kind, str(deed.source.id)) for deed, _ in deeds if deed.link is None)
     for deed, _ in deeds:
         if deed.link and deed.target and deed.action is Action.ATTACH:
             draft.linked[deed.target.kind, str(deed.target.id)].append(deed.source.id)
@@ -134,6 +136,7 @@ class _Draft:
         self.kinds = kinds
         self.image, self.live, self.memory, self.carried = image, live, memory, carried
         self.linked: defaultdict[Thing, list[str | None]] = defaultdict(list)
+        self.touched: set[Thing] = set()
         self.mark = Mark(f"run {image.run}")
         self.parts: dict[Thing, _Part] = {}
         self.notes: list[Note] = []
@@ -225,11 +228,20 @@ class _Draft:
             told = f"{others} that the run did not link to it {'carry' if others > 1 else 'carries'} it now"
         elif more:
             told = f"it has {', '.join(more)} since"
+        elif leading := self._leading(thing):
+            told = f"{leading[0]} leads to it"
         else:
             return True
         self.changed(address, "", f"{told}, so it stays")
         self.skipped.add((planned, ""))
         return False
+
+    def _leading(self, thing: Live) -> list[Address]:
+        """The things that lead to a live one, and that the run did not touch."""
+        kinds = [kind for kind in self.kinds if thing.kind in kind.references.values()]
+        others = [(kind, t) for kind in kinds for t in self.live.things.get(kind.name, {}).values() if (t.kind, t.id) not in self.touched]
+        ends = ((t, end) for kind, t in others for end in ends_of(kind, t.fields))
+        return [t.address for t, end in ends if end == thing.address or self.live.pairs.get(end) == thing.id]
 
     def _remake(self, kind: Kind, deed: Deed) -> None:
         """What was deleted is made anew, with what it had; where it is there again, it stays as it is."""
