@@ -9,6 +9,9 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
 OLD := Python 3.11 or newer is needed, and $(PYTHON) is %d.%d; name another one, as in: make demo PYTHON=python3.12
 
+# The fields of an entry are read from its model, so that a kind's file is all that a kind costs.
+UNUSED := ! $(VENV)/bin/vulture | grep -v '^reconciler/kinds/.* unused variable'
+
 $(VENV)/ready: pyproject.toml .ci/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("$(OLD)" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@echo "== making $(VENV)"
@@ -33,6 +36,8 @@ format: $(VENV)/ready
 test: $(VENV)/ready
 	@echo "== ruff: style and complexity"
 	@$(VENV)/bin/ruff check --no-cache .
+	@echo "== vulture: what nobody uses"
+	@$(UNUSED)
 	@echo "== mypy --strict: types"
 	@$(VENV)/bin/mypy --num-workers 2
 	@echo "== pytest: behaviour (three workers, for many tests wait; warnings are errors, no socket but loopback)"

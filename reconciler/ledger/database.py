@@ -55,11 +55,6 @@ def _log_ahead(cursor: Any) -> None:
         time.sleep(0.01)
 
 
-def place_of(engine: Engine) -> str:
-    """What an error calls it: the file, or the URL without its password."""
-    return str(engine.url.database) if engine.dialect.name == "sqlite" else engine.url.render_as_string(hide_password=True)
-
-
 def _prepare(connection: Any, record: object) -> None:
     # The driver's own BEGIN comes late, before the first write only: docs.sqlalchemy.org, SQLite, transactions.
     connection.isolation_level = None

@@ -61,8 +61,6 @@ _SUPERSEDE = (
     .values(superseded=True)
 )
 
-Claim = tuple[Address, str, Any]
-
 
 @dataclass(frozen=True, slots=True)
 class RunHead:

@@ -90,9 +90,6 @@ def needed(kinds: Kinds, kind: Kind, manifest: Manifest, also: Container[str] = 
     return False
 
 
-Question = tuple[Resource | None, str, str]
-
-
 def next_reads(kind: Kind, wanted: Sequence[Resource], seen: Seen, needed: bool = False) -> tuple[Read, ...]:
     """The reads to make now. `needed`: the kind must be listed though nothing of it is declared. Empty: all is known that can be."""
     if kind.whole:

@@ -83,14 +83,3 @@ def parse_flag(value: Any) -> bool:
     if isinstance(value, Plain) and value.lower() in _OLD_FLAGS:
         raise ValueError(f"{describe(value)} is a word, not a flag; write true or false")
     raise ValueError(f"{describe(value)} is neither true nor false; write one of them")
-
-
-def parse_plain(value: Plain) -> int | float | bool | None:
-    """The flag or number that an unquoted scalar is in YAML 1.2; None if it is a text. Raises ValueError for NaN and infinity."""
-    if value in _FLAGS:
-        return _FLAGS[value]
-    if _NOT_FINITE.fullmatch(value):
-        raise ValueError(f"{value} cannot be sent; write a finite number, or quote it if the text itself is meant")
-    if _INTEGER.fullmatch(value):
-        return _integer(value)
-    return float(_fraction(value)) if _FLOAT.fullmatch(value) else None

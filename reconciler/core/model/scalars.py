@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema
 
-from reconciler.core.model.numbers import parse_flag, parse_number, parse_plain, parse_whole
+from reconciler.core.model.numbers import parse_flag, parse_number, parse_whole
 from reconciler.core.model.texts import parse_attribute_name, parse_email, parse_name, parse_text
 from reconciler.core.model.times import parse_time
-from reconciler.core.model.written import Plain, Scalar, is_null, quote_visibly
+from reconciler.core.model.written import Scalar, is_null, quote_visibly
 
 
 def doc(description: str, example: Any) -> Any:
@@ -43,16 +43,6 @@ def parse_typed(value: Any, data_type: str) -> Scalar:
 def is_time_type(data_type: Any) -> bool:
     """Whether the values of a data_type are times."""
     return _BY_TYPE.get(str(data_type)) is parse_time
-
-
-def parse_untyped(value: Any) -> Scalar:
-    """The value of a custom attribute whose data_type nobody knows: YAML 1.2 decides, and what is quoted is a text."""
-    if is_null(value):
-        return None
-    if isinstance(value, (bool, int, float)):
-        return value
-    plain = parse_plain(value) if isinstance(value, Plain) else None
-    return parse_text(value) if plain is None else plain
 
 
 def same(a: Any, b: Any) -> bool:

@@ -25,7 +25,7 @@ LOOK_EVERY = 0.1
 class FileHome:
     """A ledger in a folder: database, lock and pre-images."""
 
-    outlives, at_once = False, True
+    at_once = True
     shared = False
 
     def __init__(self, folder: Path, mark: str = "last") -> None:

@@ -63,7 +63,7 @@ class GitHome:
     `waits` is how the thread that renews the lease waits for the end or for some seconds, whichever comes first.
     """
 
-    outlives, at_once = True, False
+    at_once = False
     ground = None
 
     def __init__(self, remote: str, environ: Mapping[str, str], waits: Callable[[Event, float], bool] = Event.wait) -> None:

@@ -40,11 +40,10 @@ class Lock(Protocol):
 
 
 class Home(Protocol):
-    """Where a ledger lives. `place` is what sentences call it; `outlives`: it is there when the machine is gone; `at_once`: what is
+    """Where a ledger lives. `place` is what sentences call it; `at_once`: what is
     written is where the next run looks, else only what was published is."""
 
     place: str
-    outlives: bool
     at_once: bool
 
     @property

@@ -39,7 +39,7 @@ _ALIVE = text("SELECT pg_catalog.pg_backend_pid()")
 class PostgresHome:
     """A ledger in the schema `reconciler` of a database; raises Usage for an address that cannot be read."""
 
-    outlives, at_once = True, True
+    at_once = True
     shared = True
     ground = None
 

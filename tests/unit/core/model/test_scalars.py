@@ -177,7 +177,7 @@ def test_whole_numbers(written: str, meant: int) -> None:
 def test_whole_numbers_keep_every_digit(number: int) -> None:
     assert parse_whole(Plain(str(number))) == number
     assert parse_whole(Plain(f"{number}.0")) == number
-    assert parse_number(Plain(str(number))) == values.parse_untyped(Plain(str(number))) == number
+    assert parse_number(Plain(str(number))) == number
 
 
 @pytest.mark.parametrize(
@@ -342,40 +342,6 @@ def test_a_custom_attribute_is_what_its_type_says(data_type: str, written: Any, 
 def test_a_custom_attribute_that_does_not_fit_its_type(data_type: str, written: Any, part: str) -> None:
     with pytest.raises(ValueError, match=part):
         values.parse_typed(written, data_type)
-
-
-@pytest.mark.parametrize(
-    ("written", "meant"),
-    [
-        (Plain("true"), True),
-        (Plain("no"), "no"),
-        (Plain("0o17"), 15),
-        (Plain("010"), 10),
-        (Plain("1.10"), 1.1),
-        (Plain(".5"), 0.5),
-        (Plain("1_000"), "1_000"),
-        (Plain("12:30:45"), "12:30:45"),
-        (Plain("2014-03-11"), "2014-03-11"),
-        (Plain("~"), None),
-        (Plain("1.2.3"), "1.2.3"),
-        ("true", "true"),
-        ("1", "1"),
-        ("null", "null"),
-        ("", ""),
-        (0, 0),
-        (False, False),
-    ],
-)
-def test_without_a_type_yaml_12_decides(written: Any, meant: Scalar) -> None:
-    found = values.parse_untyped(written)
-    assert same(found, meant)
-    assert type(found) is type(meant)
-
-
-@pytest.mark.parametrize("written", [Plain(".inf"), Plain("-.INF"), Plain(".nan"), Plain("***"), "vip ", [], {}, Plain("1e400")])
-def test_without_a_type_some_things_cannot_be_sent(written: Any) -> None:
-    with pytest.raises(ValueError, match="; "):
-        values.parse_untyped(written)
 
 
 DIFFERENT: list[tuple[Any, Any]] = [(1, True), (0, False), ("", None), ("", 0), ("1", 1), (None, False), ([], {}), ([1, 2], [2, 1])]
