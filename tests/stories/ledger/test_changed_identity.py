@@ -41,14 +41,14 @@ def test_what_may_have_been_renamed_is_counted_by_several_reads_at_once(route: M
     path = told.manifest("tags: [promo-2026, sale-2026]\n")
     told.converge(path)
     told.manifest("tags: [promo-2027, sale-2027]\n")
-    met = threading.Barrier(2, timeout=30)
+    met = threading.Barrier(2)
 
     def waiting(app: WSGIApplication) -> WSGIApplication:
         """Counts wait for each other."""
 
         def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
             if environ["PATH_INFO"] == "/contacts/search":
-                met.wait()
+                met.wait(timeout=30)
             return app(environ, start)
 
         return answer
