@@ -75,8 +75,10 @@ def route(tmp_path: Path) -> Iterator[MakeRoute]:
                 box.seed(seed)
             # Another workspace has other ids, so each has a ledger of its own.
             folder = tmp_path / (f".reconciler-{len(made)}" if made else ".reconciler")
-            memory = stack.enter_context(Ledger.open(folder, create=True, now=clock)) if ledger else None  # type: ignore[arg-type]  # create=True always opens one
+            opened = Ledger.open(folder, create=True, now=clock) if ledger else None
+            if opened:
+                stack.enter_context(opened)
             made.append(folder)
-            return Route(box, tmp_path, clock, memory, version=version)
+            return Route(box, tmp_path, clock, opened, version=version)
 
         yield make

@@ -150,7 +150,7 @@ _WAIT = "How long to wait while another run holds the lock."
 LOCK = ledger("--lock-timeout", type=click.FloatRange(0), default=LOCK_TIMEOUT, show_default=True, metavar="SECONDS", help=_WAIT)
 
 
-def ledger_options(verb: Verb) -> Verb:
+def ledger_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--ledger`; the verb gets it as `memory`."""
 
     @LEDGER
@@ -158,10 +158,10 @@ def ledger_options(verb: Verb) -> Verb:
     def wrapped(*args: Any, ledger: str, **kwargs: Any) -> Any:
         return verb(*args, memory=_memory(ledger, LOCK_TIMEOUT), **kwargs)
 
-    return wrapped  # type: ignore[return-value]  # click decorates a callable and keeps its shape
+    return wrapped
 
 
-def lock_options(verb: Verb) -> Verb:
+def lock_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--ledger` and `--lock-timeout`; the verb gets them as `memory`."""
 
     @LEDGER
@@ -170,7 +170,7 @@ def lock_options(verb: Verb) -> Verb:
     def wrapped(*args: Any, ledger: str, lock_timeout: float, **kwargs: Any) -> Any:
         return verb(*args, memory=replace(_memory(ledger, lock_timeout), must=True), **kwargs)
 
-    return wrapped  # type: ignore[return-value]  # click decorates a callable and keeps its shape
+    return wrapped
 
 
 def _memory(address: str, timeout: float) -> LedgerChoice:

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 class ConnectionDropped(ConnectionError):
@@ -74,9 +75,9 @@ class Faults(list[Fault]):
         self._chance = random.Random(0)
         self._lock = threading.Lock()
 
-    def add(self, method: str | None = None, path: str = "", **how: object) -> Fault:
+    def add(self, method: str | None = None, path: str = "", **how: Any) -> Fault:
         """`how` gives further fields of the Fault. Raises ValueError and TypeError for a wrong one."""
-        self.append(Fault(method, path, **how))  # type: ignore[arg-type]  # the dataclass names them
+        self.append(Fault(method, path, **how))
         return self[-1]
 
     def meet(self, method: str, path: str) -> Fault | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reconciler.core.model.outcome import Status
@@ -123,8 +125,11 @@ def test_archived_and_merged_fails_with_both_messages_and_the_next_apply_makes_t
     told = route(seed, version="2.16", ledger=True)
     # What is merged answers 410; here it is as reported: archived first, and nothing says where it went.
     told.box.faults.add("GET", "find_by_external_id/9$", status=404, code="not_found", times=None)
-    written = {"tags": ["vip"], "contacts": [{"external_id": "9", "state": "present", "missing": "create", "tags": ["vip"]}]}
-    written["contacts"] += [{"external_id": key, "tags": ["vip"]} for key in ("1", "2")]  # type: ignore[operator]
+    written: dict[str, Any] = {
+        "tags": ["vip"],
+        "contacts": [{"external_id": "9", "state": "present", "missing": "create", "tags": ["vip"]}],
+    }
+    written["contacts"] += [{"external_id": key, "tags": ["vip"]} for key in ("1", "2")]
     path = told.manifest(written)
     outcomes = told.converge(path)
     failed = one(outcomes, "create")

@@ -10,8 +10,8 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Iterator
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -112,8 +112,7 @@ def test_a_disk_that_becomes_full_leaves_no_half_a_file(option: str, here: Desk)
     name = option.replace("=", " ").split()[-1]
     here.write(name, "what was there")
     before = here.files()
-    limited: Callable[[], None] = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))  # noqa: E731
-    done = shell(f"reconciler plan m.yaml {option}", preexec_fn=limited)
+    done = shell(f"reconciler plan m.yaml {option}", preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (100, 100)))
     assert done.returncode == 1
     assert sentence(done.stderr) == f"error: {name}: File too large"
     assert (here.folder / name).read_text(encoding="utf-8") == "what was there"

@@ -36,8 +36,16 @@ THINGS: dict[str, Callable[[Path, Path], object]] = {
     "a pipe": lambda path, _: os.mkfifo(path),
     "a socket": lambda path, _: a_socket(path),
 }
-FOLDER: Callable[[Path, Path], object] = lambda path, _: path.mkdir()  # noqa: E731
-FILE: Callable[[Path, Path], object] = lambda path, _: path.write_text("x")  # noqa: E731
+
+
+def make_folder(path: Path, _: Path) -> None:
+    path.mkdir()
+
+
+def make_file(path: Path, _: Path) -> None:
+    path.write_text("x")
+
+
 REASONS = {
     "a link": "it is a link, and none is followed here (Too many levels of symbolic links)",
     "a pipe": "it is a pipe (Illegal seek)",
@@ -62,7 +70,7 @@ def reason(what: str) -> str:
 
 
 CASES = [(name, what, make) for name in (*FILES, *FOLDERS, ".") for what, make in THINGS.items()]
-CASES += [(name, "a folder", FOLDER) for name in FILES] + [(name, "a file", FILE) for name in (*FOLDERS, ".")]
+CASES += [(name, "a folder", make_folder) for name in FILES] + [(name, "a file", make_file) for name in (*FOLDERS, ".")]
 
 
 def test_what_is_no_file_of_ours_ends_every_verb_in_one_sentence_and_stays_as_it_is(desk: Desk, other: Path) -> None:
