@@ -1,10 +1,10 @@
 # reconciler in a container, without root. Build it, and run it on the folder with the manifest, as whoever owns that folder:
 #   docker build --tag reconciler .
-#   docker run --rm --user "$(id -u)" --volume "$PWD:/work" --env INTERCOM_ACCESS_TOKEN reconciler plan intercom/
+#   docker run --rm --user "$(id -u)" --volume "$PWD:/manifest" --env INTERCOM_ACCESS_TOKEN reconciler plan intercom/
 FROM python:3.12-slim-bookworm AS build
 COPY pyproject.toml README.md LICENSE /source/
 COPY reconciler /source/reconciler
-RUN python -m venv /opt/reconciler && /opt/reconciler/bin/pip install --no-cache-dir /source
+RUN python -m venv /reconciler && /reconciler/bin/pip install --no-cache-dir /source
 
 FROM python:3.12-slim-bookworm
 # git is for ledgers in a git repository, and for `plan --base`. Debian keeps one version of it in a release.
@@ -13,9 +13,9 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends git \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 1000 reconciler
-COPY --from=build /opt/reconciler /opt/reconciler
-ENV PATH=/opt/reconciler/bin:$PATH
+COPY --from=build /reconciler /reconciler
+ENV PATH=/reconciler/bin:$PATH
 USER 1000
-WORKDIR /work
+WORKDIR /manifest
 ENTRYPOINT ["reconciler"]
 CMD ["--help"]

@@ -32,7 +32,7 @@ NOT_RUN = {
     "make demo": "it needs a package registry",
     ". .venv/bin/activate": "it needs a package registry",
     "docker build --tag reconciler .": "it needs docker",
-    'docker run --rm --user "$(id -u)" --volume "$PWD:/work" --env INTERCOM_ACCESS_TOKEN reconciler plan intercom/': "it needs docker",
+    'docker run --rm --user "$(id -u)" --volume "$PWD:/manifest" --env INTERCOM_ACCESS_TOKEN reconciler plan intercom/': "it needs docker",
 }
 TOKEN = "dG9rOjEyMw=="  # what stands in ~/token.txt, and what the stand-in accepts
 LEFT_OUT = "..."
