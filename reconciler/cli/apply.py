@@ -15,7 +15,18 @@ import click
 from reconciler.cli.connection import connected
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice, locked
-from reconciler.cli.options import FILE, PATHS, Intercom, RuleOptions, gathered, in_folder, intercom_options, lock_options, ruled, scoped
+from reconciler.cli.options import (
+    FILE,
+    PATHS,
+    ApprovalOptions,
+    Intercom,
+    gathered,
+    in_folder,
+    intercom_options,
+    lock_options,
+    ruled,
+    scoped,
+)
 from reconciler.cli.output import fails_on_waiting, left_open, make, render
 from reconciler.cli.running import DECLINED, Stop, agreed, annotate, stoppable
 from reconciler.core.model.change import Change
@@ -23,7 +34,7 @@ from reconciler.core.model.live import WAITING
 from reconciler.core.model.note import Note
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.privacy import hidden, shown
-from reconciler.core.plan.approvals import Rules
+from reconciler.core.plan.approvals import Approvals
 from reconciler.core.plan.saved import Enclosed, saved
 from reconciler.core.plan.scope import Scope
 from reconciler.core.plan.work import Work, refuse_whole
@@ -45,9 +56,9 @@ class Wanted:
     """What an apply is to work on, and under which rules."""
 
     intercom: Intercom
-    memory: LedgerChoice
+    choice: LedgerChoice
     scope: Scope
-    rules: RuleOptions
+    approvals: ApprovalOptions
     # Whether nobody is asked.
     auto_approve: bool
     # What is no success either.
@@ -63,7 +74,7 @@ class Wanted:
 @ruled
 @lock_options
 @intercom_options
-@gathered(rules=RuleOptions, scope=Scope, wanted=Wanted)
+@gathered(approvals=ApprovalOptions, scope=Scope, wanted=Wanted)
 def apply(paths: tuple[str, ...], events: Path | None, wanted: Wanted) -> int:
     """Carry out a saved plan exactly, or plan, show, ask and carry out.
 
@@ -72,13 +83,13 @@ def apply(paths: tuple[str, ...], events: Path | None, wanted: Wanted) -> int:
       reconciler apply plan.json
       reconciler apply intercom/ --auto-approve
     """
-    rules = wanted.rules.read()
-    wanted.memory.check_pipeline()
+    approvals = wanted.approvals.read()
+    wanted.choice.check_pipeline()
     with _events(events) as told:
         if len(paths) == 1 and not Path(paths[0]).is_dir() and not paths[0].endswith((".yaml", ".yml")):
-            code = _apply_saved(Path(paths[0]), wanted, rules, told)
+            code = _apply_saved(Path(paths[0]), wanted, approvals, told)
         else:
-            code = _apply_manifest(paths, wanted, rules, told)
+            code = _apply_manifest(paths, wanted, approvals, told)
         try:
             told.check()
         except ReconcilerError as failure:
@@ -96,38 +107,38 @@ def _events(path: Path | None) -> Iterator[Events]:
         yield Events(stream)
 
 
-def _apply_saved(path: Path, wanted: Wanted, rules: Rules, events: Events) -> int:
+def _apply_saved(path: Path, wanted: Wanted, approvals: Approvals, events: Events) -> int:
     if not wanted.scope.whole or wanted.scope.retry:
         raise Usage("a saved plan is applied whole, as it is; give --target, --exclude and --retry-ineffective to `plan`")
     found = applicable(read_plan(path), path)
-    held = partial(prepare_undo, found=found, rules=rules)
+    held = partial(prepare_undo, found=found, approvals=approvals)
     if "run" not in found:
         manifest = planned_manifest(found)
-        wanted.memory.check_name(manifest)
-        held = partial(prepare, saved=found, manifest=manifest, rules=rules)
+        wanted.choice.check_name(manifest)
+        held = partial(prepare, saved=found, manifest=manifest, approvals=approvals)
     pin = planned_pin(found)
-    with connected(wanted.intercom, pin, writes=True, memory=wanted.memory) as session, locked(session, wanted.memory):
+    with connected(wanted.intercom, pin, writes=True, choice=wanted.choice) as session, locked(session, wanted.choice):
         with progress(sys.stderr, label="reading") as bar:
             work = held(watched(session, lambda what: bar.advance(label=what)))
         Terminal(sys.stderr).lines(f"note: {text}" for text in work.unused)
         return _carry_out(session, work, events, bool(wanted.fail_on))
 
 
-def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, rules: Rules, events: Events) -> int:
+def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, approvals: Approvals, events: Events) -> int:
     if not wanted.auto_approve and not (sys.stdin and sys.stdin.isatty()):
         raise Usage("there is no terminal to ask at; use --auto-approve, or save a plan and apply that")
     manifest = read_manifest(paths)
-    planned = make(manifest, wanted.intercom, wanted.memory, wanted.scope, rules)
+    planned = make(manifest, wanted.intercom, wanted.choice, wanted.scope, approvals)
     render(document_of(planned.plan), "text")
     refuse_whole(planned)
     if planned.plan.steps and not wanted.auto_approve and not agreed("Apply this plan?"):
         Terminal(sys.stderr).say("Not applied; nothing was written.")
         return DECLINED
-    with connected(wanted.intercom, manifest.pin, writes=True, memory=wanted.memory) as session, locked(session, wanted.memory):
+    with connected(wanted.intercom, manifest.pin, writes=True, choice=wanted.choice) as session, locked(session, wanted.choice):
         # Without a change there is still something to remember: what was found as declared.
         if planned.plan.steps or session.ledger:
             found = saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found, doubts=planned.doubts))
-            return _carry_out(session, prepare(session, found, manifest, rules), events, bool(wanted.fail_on))
+            return _carry_out(session, prepare(session, found, manifest, approvals), events, bool(wanted.fail_on))
     annotate(left_open(planned.plan, bool(wanted.fail_on)))
     late = fails_on_waiting(bool(wanted.fail_on), planned.plan.waiting)
     return Incomplete.exit_code if planned.plan.refused or planned.plan.unproven or late else 0

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, memory: LedgerChoice | None = None) -> Iterator[Session]:
-    """A session with the workspace that is meant; closed afterwards. `memory` is the ledger to use, if any; `writes` makes one where
+def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, choice: LedgerChoice | None = None) -> Iterator[Session]:
+    """A session with the workspace that is meant; closed afterwards. `choice` is the ledger to use, if any; `writes` makes one where
     there is none yet."""
     from reconciler.cli.tokens import credential, named
     from reconciler.workflow.session import connect
@@ -34,9 +34,9 @@ def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, memory: Ledg
     found = credential(intercom, pin)
     region = (pin.region if pin else None) or found.region
     with named(found.source), opened(intercom, found.token, region, writes=writes) as client:
-        ledger = memory.open(create=writes) if memory else None
+        ledger = choice.open(create=writes) if choice else None
         try:
-            yield replace(connect(client, ledger), who=whoever(), images=memory.images() if memory else None)
+            yield replace(connect(client, ledger), who=whoever(), images=choice.images() if choice else None)
         finally:
             if ledger:
                 ledger.close()

@@ -9,7 +9,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
-from reconciler.cli.options import Intercom, OutputOptions, RuleOptions
+from reconciler.cli.options import ApprovalOptions, Intercom, OutputOptions
 from reconciler.cli.output import fails_on_waiting, leave, left_open, make, refusals
 from reconciler.cli.running import annotate
 from reconciler.core.model.live import WAITING
@@ -28,14 +28,14 @@ from reconciler.manifest.read import read_manifest
 @options.POLICY
 @options.ledger_options
 @options.intercom_options
-@options.gathered(output=OutputOptions, rules=RuleOptions)
+@options.gathered(output=OutputOptions, approvals=ApprovalOptions)
 def drift(
     paths: tuple[str, ...],
     output: OutputOptions,
     fix: bool,
     fail_on: tuple[str, ...],
-    rules: RuleOptions,
-    memory: LedgerChoice,
+    approvals: ApprovalOptions,
+    choice: LedgerChoice,
     intercom: Intercom,
 ) -> int:
     """What moved in Intercom since we applied. Reads only; exit code 2 when something did, or nothing can be said of some entries.
@@ -52,8 +52,8 @@ def drift(
         raise Usage("--fix and -o belong together: drift PATH --fix -o FILE")
     manifest = read_manifest(paths)
     # Without the ledger of a team nobody can say what drifted: that is an error, and no difference.
-    memory = replace(memory, must=True)
-    planned = make(manifest, intercom, memory, Scope(moved=True), rules.read())
+    choice = replace(choice, must=True)
+    planned = make(manifest, intercom, choice, Scope(moved=True), approvals.read())
     leave(planned, output)
     strict = WAITING in fail_on
     annotate([*refusals(planned), *left_open(planned.plan, strict)])

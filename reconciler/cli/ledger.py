@@ -28,7 +28,7 @@ from reconciler.report import adopting
 from reconciler.report import history as past
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
-from reconciler.workflow.adopt import Sought, judge, let_go, other_names, read_addresses, recorded, seek_declared, seek_named, take_in
+from reconciler.workflow.adopt import Sought, judge, let_go, other_names, read_addresses, records_of, seek_declared, seek_named, take_in
 from reconciler.workflow.recall import waiting
 from reconciler.workflow.session import Session, watched
 
@@ -55,7 +55,7 @@ class OwnerOptions(WorkspaceOptions):
 @options.intercom_options
 @options.gathered(whose=OwnerOptions)
 def adopt(
-    what: tuple[str, ...], everything: bool, auto_approve: bool, memory: LedgerChoice, intercom: Intercom, whose: OwnerOptions
+    what: tuple[str, ...], everything: bool, auto_approve: bool, choice: LedgerChoice, intercom: Intercom, whose: OwnerOptions
 ) -> int:
     """Take live things into the ledger as ours; nothing is changed in Intercom.
 
@@ -68,21 +68,21 @@ def adopt(
       reconciler adopt tag/vip company/6
       reconciler adopt --all intercom/
     """
-    memory.needed("adopt")
+    choice.needed("adopt")
     if everything and any(astuple(whose)):
         raise Usage("adopt --all takes name and workspace from the manifest; leave --name, --region and --app-id out")
     if everything and not auto_approve and not (sys.stdin and sys.stdin.isatty()):
         raise Usage("there is no terminal to ask at; use --auto-approve, or name what is meant: reconciler adopt ADDRESS")
-    memory.check_pipeline(without=False)
+    choice.check_pipeline(without=False)
     if everything:
-        return _adopt_declared(what, intercom, memory, auto_approve)
-    return _adopt_named(what, intercom, memory, whose)
+        return _adopt_declared(what, intercom, choice, auto_approve)
+    return _adopt_named(what, intercom, choice, whose)
 
 
-def _adopt_declared(paths: tuple[str, ...], intercom: Intercom, memory: LedgerChoice, auto_approve: bool) -> int:
+def _adopt_declared(paths: tuple[str, ...], intercom: Intercom, choice: LedgerChoice, auto_approve: bool) -> int:
     manifest = read_manifest(paths)
-    memory.check_name(manifest)
-    with connected(intercom, manifest.pin, writes=False) as session, _remembering(session, memory) as books:
+    choice.check_name(manifest)
+    with connected(intercom, manifest.pin, writes=False) as session, _remembering(session, choice) as books:
         with progress(sys.stderr, label="reading") as bar:
             sought = seek_declared(watched(books.session, lambda what: bar.advance(label=what)), manifest)
         found = judge(books.session, sought)
@@ -97,10 +97,10 @@ def _adopt_declared(paths: tuple[str, ...], intercom: Intercom, memory: LedgerCh
     return 0
 
 
-def _adopt_named(written: tuple[str, ...], intercom: Intercom, memory: LedgerChoice, whose: OwnerOptions) -> int:
+def _adopt_named(written: tuple[str, ...], intercom: Intercom, choice: LedgerChoice, whose: OwnerOptions) -> int:
     addresses = read_addresses(written)
-    pin, name = pin_of_folder(whose.region, whose.app_id), memory.whose(whose.name or name_in_folder())
-    with connected(intercom, pin, writes=False) as session, _remembering(session, memory) as books:
+    pin, name = pin_of_folder(whose.region, whose.app_id), choice.whose(whose.name or name_in_folder())
+    with connected(intercom, pin, writes=False) as session, _remembering(session, choice) as books:
         refuse_other(pin, session.here)
         sought = seek_named(books.session, addresses, name)
         found = judge(books.session, sought)
@@ -120,21 +120,21 @@ class _Books:
     """A session with the ledger that is there, which may be none yet."""
 
     session: Session
-    memory: LedgerChoice
+    choice: LedgerChoice
     stack: ExitStack
 
     def begin(self) -> None:
         """Have a ledger in any case."""
         if self.session.ledger is None:
-            ledger = self.memory.begun("reconciler adopt", waiting(self.session, self.memory.timeout))
+            ledger = self.choice.begun("reconciler adopt", waiting(self.session, self.choice.timeout))
             self.session = replace(self.session, ledger=self.stack.enter_context(ledger))
 
 
 @contextmanager
-def _remembering(session: Session, memory: LedgerChoice) -> Iterator[_Books]:
+def _remembering(session: Session, choice: LedgerChoice) -> Iterator[_Books]:
     with ExitStack() as stack:
-        ledger = memory.usable()
-        yield _Books(replace(session, ledger=stack.enter_context(ledger) if ledger else None), memory, stack)
+        ledger = choice.usable()
+        yield _Books(replace(session, ledger=stack.enter_context(ledger) if ledger else None), choice, stack)
 
 
 def _list(found: Adoption, books: _Books) -> None:
@@ -147,7 +147,7 @@ def _take(books: _Books, sought: Sought, found: Adoption) -> None:
     whose = f"name: {sought.manifest.name} in {books.session.here.app_id}"
     if found.taken:
         books.begin()
-        with locked(books.session, books.memory):
+        with locked(books.session, books.choice):
             take_in(books.session, sought, found)
     Terminal(sys.stderr).say(f"adopted: {found.taken}, as {whose}" if found.taken else f"nothing to adopt, as {whose}")
 
@@ -157,7 +157,7 @@ def _take(books: _Books, sought: Sought, found: Adoption) -> None:
 @options.NAME
 @options.APP_ID
 @options.lock_options
-def forget(written: tuple[str, ...], memory: LedgerChoice, name: str | None, app_id: str | None) -> None:
+def forget(written: tuple[str, ...], choice: LedgerChoice, name: str | None, app_id: str | None) -> None:
     """Let things go: they are no longer ours; nothing is changed in Intercom.
 
     An ADDRESS is that of a manifest, or KIND/id:ID with the id that Intercom gave. Either all of them are let go, or none.
@@ -166,17 +166,17 @@ def forget(written: tuple[str, ...], memory: LedgerChoice, name: str | None, app
     Example:
       reconciler forget tag/vip contact/25
     """
-    memory.needed("forget")
+    choice.needed("forget")
     addresses = read_addresses(written)
-    memory.check_pipeline(without=False)
-    name = memory.whose(name or name_in_folder())
-    ledger = memory.opened(create=False)
+    choice.check_pipeline(without=False)
+    name = choice.whose(name or name_in_folder())
+    ledger = choice.opened(create=False)
     if ledger is None:
         raise ReconcilerError("there is no ledger here, so nothing was forgotten")
     with ledger:
         here = _workspace(ledger, app_id)
-        with _locked(ledger, here, memory):
-            found = recorded(ledger, here.app_id, name, addresses)
+        with _locked(ledger, here, choice):
+            found = records_of(ledger, here.app_id, name, addresses)
             let_go(ledger, here, name, whoever(), [record for records in found.values() for record in records])
         _say_forgotten(found, here)
 
@@ -192,10 +192,10 @@ def _workspace(ledger: Ledger, app_id: str | None) -> Workspace:
 
 
 @contextmanager
-def _locked(ledger: Ledger, here: Workspace, memory: LedgerChoice) -> Iterator[None]:
+def _locked(ledger: Ledger, here: Workspace, choice: LedgerChoice) -> Iterator[None]:
     from reconciler.ledger.homes.home import Waiting
 
-    with ledger.locked(here.app_id, whoever(), Waiting(memory.timeout, time.sleep, time.monotonic, time.time)) as lock:
+    with ledger.locked(here.app_id, whoever(), Waiting(choice.timeout, time.sleep, time.monotonic, time.time)) as lock:
         say_taken_over(lock)
         yield
 
@@ -211,7 +211,7 @@ def _say_forgotten(addresses: Iterable[Address], here: Workspace) -> None:
 @click.argument("run", metavar="[RUN]", required=False, shell_complete=runs)
 @click.option("--format", "form", type=click.Choice(["json", "text"]), default="text", show_default=True)
 @options.ledger_options
-def history(run: str | None, form: str, memory: LedgerChoice) -> None:
+def history(run: str | None, form: str, choice: LedgerChoice) -> None:
     """What was done: all runs, newest first, or one of them with its changes; no network.
 
     RUN is what the list shows first in a line, or `last`. The list of runs is kept for ever, what each of them did for thirty days.
@@ -221,7 +221,7 @@ def history(run: str | None, form: str, memory: LedgerChoice) -> None:
       reconciler history
       reconciler history last --format json
     """
-    ledger = None if memory.none else memory.opened(create=False)
+    ledger = None if choice.none else choice.opened(create=False)
     if ledger is None:
         Terminal(sys.stderr).say("no ledger here")
     with ledger or ExitStack():

@@ -186,7 +186,7 @@ class LedgerChoice:
         return False
 
     def images(self) -> Images | None:
-        """Where pre-images go when the ledger cannot be used: a folder of this machine, unless no memory is wanted at all."""
+        """Where pre-images go when the ledger cannot be used: a folder of this machine, unless no ledger is wanted at all."""
         from reconciler.ledger.homes.images import Images
 
         return None if self.none else Images.here(HOME)
@@ -212,11 +212,11 @@ LOST = "nothing is owned or pruned, there is no drift, no undo and no history, a
 
 
 @contextmanager
-def locked(session: Session, memory: LedgerChoice) -> Iterator[None]:
+def locked(session: Session, choice: LedgerChoice) -> Iterator[None]:
     """The right to write to the workspace of a session; says so where it was taken over from a holder whose time ran out."""
     from reconciler.workflow.recall import locked
 
-    with locked(session, memory.timeout) as lock:
+    with locked(session, choice.timeout) as lock:
         say_taken_over(lock)
         yield
 

@@ -19,7 +19,7 @@ from reconciler.errors import Usage
 from reconciler.report import RENDERERS
 
 if TYPE_CHECKING:
-    from reconciler.core.plan.approvals import Rules
+    from reconciler.core.plan.approvals import Approvals
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
@@ -52,7 +52,7 @@ class WorkspaceOptions:
 
 
 @dataclass(frozen=True)
-class RuleOptions:
+class ApprovalOptions:
     """What a plan is held to besides the manifest's policy."""
 
     # The file of rules that the manifest may tighten.
@@ -62,12 +62,12 @@ class RuleOptions:
     # How many calls a plan may need.
     max_calls: int | None = None
 
-    def read(self) -> Rules:
+    def read(self) -> Approvals:
         """The rules. Raises Usage, Invalid."""
         # Verbs without a plan need none of what reads them.
-        from reconciler.manifest.read import read_rules
+        from reconciler.manifest.read import read_approvals
 
-        return read_rules(self.policy, self.approve, self.max_calls)
+        return read_approvals(self.policy, self.approve, self.max_calls)
 
 
 @dataclass(frozen=True)
@@ -151,24 +151,24 @@ LOCK = ledger("--lock-timeout", type=click.FloatRange(0), default=LOCK_TIMEOUT, 
 
 
 def ledger_options(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--ledger`; the verb gets it as `memory`."""
+    """Adds `--ledger`; the verb gets it as `choice`."""
 
     @LEDGER
     @functools.wraps(verb)
     def wrapped(*args: Any, ledger: str, **kwargs: Any) -> Any:
-        return verb(*args, memory=_memory(ledger, LOCK_TIMEOUT), **kwargs)
+        return verb(*args, choice=_memory(ledger, LOCK_TIMEOUT), **kwargs)
 
     return wrapped
 
 
 def lock_options(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--ledger` and `--lock-timeout`; the verb gets them as `memory`."""
+    """Adds `--ledger` and `--lock-timeout`; the verb gets them as `choice`."""
 
     @LEDGER
     @LOCK
     @functools.wraps(verb)
     def wrapped(*args: Any, ledger: str, lock_timeout: float, **kwargs: Any) -> Any:
-        return verb(*args, memory=replace(_memory(ledger, lock_timeout), must=True), **kwargs)
+        return verb(*args, choice=replace(_memory(ledger, lock_timeout), must=True), **kwargs)
 
     return wrapped
 

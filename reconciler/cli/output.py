@@ -15,7 +15,7 @@ from reconciler.core.model.desired import Manifest
 from reconciler.core.model.note import Note
 from reconciler.core.model.privacy import shown
 from reconciler.core.model.times import format_time
-from reconciler.core.plan.approvals import Rules
+from reconciler.core.plan.approvals import Approvals
 from reconciler.core.plan.document import View, list_calls
 from reconciler.core.plan.plan import Plan
 from reconciler.core.plan.schema import PlanDocument
@@ -32,11 +32,11 @@ from reconciler.workflow.session import watched
 _PLACE = re.compile(r"(.+?:\d+:\d+): ")
 
 
-def make(manifest: Manifest, intercom: Intercom, memory: LedgerChoice, scope: Scope, rules: Rules) -> Proposal:
+def make(manifest: Manifest, intercom: Intercom, choice: LedgerChoice, scope: Scope, approvals: Approvals) -> Proposal:
     """Plan, with progress on stderr."""
-    memory.check_name(manifest)
-    with progress(sys.stderr, label="reading") as bar, connected(intercom, manifest.pin, writes=False, memory=memory) as session:
-        return propose(watched(session, lambda what: bar.advance(label=what)), manifest, scope, rules)
+    choice.check_name(manifest)
+    with progress(sys.stderr, label="reading") as bar, connected(intercom, manifest.pin, writes=False, choice=choice) as session:
+        return propose(watched(session, lambda what: bar.advance(label=what)), manifest, scope, approvals)
 
 
 def leave(planned: Proposal, output: OutputOptions, origins: Sequence[Origin] = ()) -> None:

@@ -10,7 +10,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
-from reconciler.cli.options import Intercom, OutputOptions, RuleOptions
+from reconciler.cli.options import ApprovalOptions, Intercom, OutputOptions
 from reconciler.cli.output import fails_on_waiting, leave, left_open, make, refusals, render
 from reconciler.cli.running import annotate, in_ci, say_error
 from reconciler.core.compare.origin import Origin, origins
@@ -69,14 +69,14 @@ class Endings:
 @click.option("--detailed-exitcode", is_flag=True, help="Exit code 2 if there are changes or something is unproven, 3 if refused.")
 @options.ledger_options
 @options.intercom_options
-@options.gathered(output=OutputOptions, scope=Scope, rules=RuleOptions, ends=Endings)
+@options.gathered(output=OutputOptions, scope=Scope, approvals=ApprovalOptions, ends=Endings)
 def plan(
     paths: tuple[str, ...],
     output: OutputOptions,
     scope: Scope,
-    rules: RuleOptions,
+    approvals: ApprovalOptions,
     ends: Endings,
-    memory: LedgerChoice,
+    choice: LedgerChoice,
     intercom: Intercom,
 ) -> int:
     """Show what apply would do. Reads only.
@@ -89,10 +89,10 @@ def plan(
     base, fail_on = ends.base, ends.fail_on
     if base == "" or (Origin.UNEXPLAINED in fail_on and base is None):
         raise Usage("--base and --fail-on unexplained need a revision: --base REF")
-    held_to = rules.read()
+    held_to = approvals.read()
     manifest = read_manifest(paths)
     before = base_manifest(manifest, base) if base else None
-    planned = make(manifest, intercom, memory, scope, held_to)
+    planned = make(manifest, intercom, choice, scope, held_to)
     if before:
         planned = replace(planned, plan=note_policy_change(planned.plan, before, planned.manifest, held_to))
     found = origins(before, manifest, planned.plan.changes) if before else ()

@@ -11,7 +11,7 @@ from reconciler.cli.completion import runs
 from reconciler.cli.connection import check_pin, connected, name_in_folder, pin_of_folder
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
-from reconciler.cli.options import Intercom, OutputOptions, RuleOptions, WorkspaceOptions
+from reconciler.cli.options import ApprovalOptions, Intercom, OutputOptions, WorkspaceOptions
 from reconciler.cli.output import leave, refusals
 from reconciler.cli.running import annotate
 from reconciler.report.progress import progress
@@ -29,8 +29,10 @@ from reconciler.workflow.undo import LAST, propose_undo, run_meant
 @options.pinned
 @options.ledger_options
 @options.intercom_options
-@options.gathered(output=OutputOptions, rules=RuleOptions, where=WorkspaceOptions)
-def undo(run: str, output: OutputOptions, rules: RuleOptions, where: WorkspaceOptions, memory: LedgerChoice, intercom: Intercom) -> int:
+@options.gathered(output=OutputOptions, approvals=ApprovalOptions, where=WorkspaceOptions)
+def undo(
+    run: str, output: OutputOptions, approvals: ApprovalOptions, where: WorkspaceOptions, choice: LedgerChoice, intercom: Intercom
+) -> int:
     """Plan what takes a run back, from what was kept before its first write. Reads only; `apply FILE` carries it out.
 
     RUN is one that `reconciler history` lists; `last` is the newest that had something to write, under the name that the manifest
@@ -41,10 +43,10 @@ def undo(run: str, output: OutputOptions, rules: RuleOptions, where: WorkspaceOp
       reconciler undo last -o undo.json
       reconciler apply undo.json
     """
-    memory.needed("undo")
-    held_to = rules.read()
+    choice.needed("undo")
+    held_to = approvals.read()
     pin = pin_of_folder(where.region, where.app_id)
-    with progress(sys.stderr, label="reading") as bar, connected(intercom, pin, writes=False, memory=memory) as session:
+    with progress(sys.stderr, label="reading") as bar, connected(intercom, pin, writes=False, choice=choice) as session:
         check_pin(pin, session)
         meant = run_meant(session, run, name_in_folder() if run == LAST else None)
         planned = propose_undo(watched(session, lambda what: bar.advance(label=what)), meant, held_to)

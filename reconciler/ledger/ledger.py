@@ -118,7 +118,7 @@ class _Run:
 
 
 class Ledger:
-    """A memory of runs and things. Threads may share it; other processes may use the same database meanwhile.
+    """A ledger of runs and things. Threads may share it; other processes may use the same database meanwhile.
 
     `images` are what its runs were about to destroy. `warning` is a sentence when what the database holds cannot be used with this
     key, else empty.
@@ -204,7 +204,7 @@ class Ledger:
 
     # ── what is known ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def memory(self, app_id: str, name: str = "default") -> Recorded:
+    def read_recorded(self, app_id: str, name: str = "default") -> Recorded:
         """What is remembered of a workspace for a manifest's name."""
         with self._looking() as connection:
             found = recall(connection, self._digests, app_id, self._digests.plain(name), self.place)

@@ -1,4 +1,4 @@
-"""Recall: the rows of one owner as the memory that the core asks, and records as rows."""
+"""Recall: the rows of one owner as the `Recorded` that the core asks, and records as rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, sel
 
 from reconciler.core.model.change import LOSING, Action
 from reconciler.core.model.jsons import parsed
-from reconciler.core.model.recorded import NOTHING, Attempt, LiveLink, Other, Place, Record, Recorded, Thing, Tie
+from reconciler.core.model.recorded import NOTHING, Attempt, LinkOrigin, LiveLink, Other, Place, Record, Recorded, Thing
 from reconciler.core.model.repository import Repository
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import LedgerUnusable
@@ -57,7 +57,7 @@ class _Texts(Mapping[str, Any]):
 
 
 # How a link of ours stands in the JSON of links.
-_OWNED = f'"{Tie.OWNED}"'
+_OWNED = f'"{LinkOrigin.OWNED}"'
 # What the name of a list ends in, in the JSON of links, where it says when its links became ours.
 _SINCE = " since"
 # The key among a list of links under which stands by which policy the list was their authority; no id is written so.
@@ -93,7 +93,7 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
         digests=digests,
         records=records | _untied(connection, records, app_id, name, key),
         others=_others(others),
-        ties=_ties(others, place),
+        link_origins=_ties(others, place),
         attempts=_attempts(undone, place),
         strangers=frozenset((row.thing, row.live_id) for row in undone if row.status == STRANGER),
         ineffective=_ineffective(connection),
@@ -140,7 +140,11 @@ def _digests(fields: dict[str, Any]) -> dict[str, Any]:
 def _lists(links: dict[str, Any]) -> dict[str, Any]:
     """The lists of links, of what stands in their column; one without links is none."""
     lists = ((name, told) for name, told in links.items() if not name.endswith(_SINCE))
-    return {name: ties for name, told in lists if (ties := {end: tie for end, tie in told.items() if end != _GOVERNED})}
+    return {
+        name: link_origins
+        for name, told in lists
+        if (link_origins := {end: link_origin for end, link_origin in told.items() if end != _GOVERNED})
+    }
 
 
 def _policies(links: dict[str, Any]) -> dict[str, Any]:
@@ -161,9 +165,9 @@ def _untied(connection: Connection, records: Mapping[Thing, Record], app_id: str
     found: dict[Thing, Record] = {}
     for row in connection.execute(select(*end, func.max(WRITES.c.settled).label("at")).join(RUNS).where(elsewhere, done).group_by(*end)):
         record = found.get((row.kind, row.thing_id)) or records.get((row.kind, row.thing_id))
-        if record and record.written < row.at and record.links.get(row.link, {}).get(row.target_id) == Tie.OWNED:
-            ties = {**record.links[row.link], row.target_id: Tie.FOUND}
-            found[record.name] = dataclasses.replace(record, links={**record.links, row.link: ties})
+        if record and record.written < row.at and record.links.get(row.link, {}).get(row.target_id) == LinkOrigin.OWNED:
+            link_origins = {**record.links[row.link], row.target_id: LinkOrigin.FOUND}
+            found[record.name] = dataclasses.replace(record, links={**record.links, row.link: link_origins})
     return found
 
 
@@ -186,8 +190,8 @@ def _ties(rows: Iterable[Any], place: str) -> Mapping[LiveLink, str]:
         LiveLink(row.kind, row.id, field, end): row.name
         for row, links in linked
         for field, held in links.items()
-        for end, tie in held.items()
-        if tie in (Tie.OWNED, Tie.FOUND)
+        for end, link_origin in held.items()
+        if link_origin in (LinkOrigin.OWNED, LinkOrigin.FOUND)
     }
 
 
@@ -270,7 +274,7 @@ def _row(record: Record, digests: Digests) -> dict[str, Any]:
 def _column(record: Record) -> Mapping[str, Any]:
     """What stands in the column of links: the lists, and when links in them became ours."""
     times = {f"{link}{_SINCE}": told for link, told in record.since.items()}
-    lists = {link: dict(ties) for link, ties in record.links.items() if ties}
+    lists = {link: dict(link_origins) for link, link_origins in record.links.items() if link_origins}
     for link, policy in record.governed.items():
         lists.setdefault(link, {})[_GOVERNED] = policy
     return lists | times

@@ -99,7 +99,7 @@ WRITES = Table(
     Index("writes_by_thing", "thing"),
 )
 
-# What is known of each live thing, by owner and by the key that wrote it: core.memory.Record. `fields` and `links` are JSON texts, read
+# What is known of each live thing, by owner and by the key that wrote it: `Record`. `fields` and `links` are JSON texts, read
 # only where they are needed.
 THINGS = Table(
     "things",

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.model.kinds import Kinds
-from reconciler.core.plan.approvals import Rules, parse_approval
+from reconciler.core.plan.approvals import Approvals, parse_approval
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.kinds import KINDS
 from reconciler.manifest import files
@@ -94,10 +94,10 @@ def read_policy(path: str, kinds: Kinds = KINDS) -> PolicyFile:
         raise Invalid(Problem(document.marks.of(loc), what) for what, loc in explain(error, model, Guesses())) from None
 
 
-def read_rules(policy: str | None, approve: Sequence[str], max_calls: int | None) -> Rules:
+def read_approvals(policy: str | None, approve: Sequence[str], max_calls: int | None) -> Approvals:
     """The rules of the command line. Raises Usage, Invalid."""
     given = tuple(parse_approval(word) for word in approve)
     if policy is None:
-        return Rules(given=given, max_calls=max_calls)
+        return Approvals(given=given, max_calls=max_calls)
     file = read_policy(policy)
-    return Rules(file.policy, file.approvals, given, max_calls)
+    return Approvals(file.policy, file.approvals, given, max_calls)

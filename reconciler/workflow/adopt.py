@@ -21,7 +21,7 @@ from reconciler.core.model.recorded import Record
 from reconciler.core.plan.approvals import refuse
 from reconciler.core.plan.gates import pinned
 from reconciler.core.record.adoption import Adoption, Owners, of_declared, of_named, recorded_at
-from reconciler.core.record.scribe import Scribe
+from reconciler.core.record.writer import RecordWriter
 from reconciler.errors import ReconcilerError, Stale, Usage
 from reconciler.kinds import KINDS
 from reconciler.workflow.ground import ground_of
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sought:
-    """Live things that are to be ours: all that a manifest declares, as a case, or those with a name, as `things`. The manifest says
+    """Live things that are to be ours: all that a manifest declares, as a comparison, or those with a name, as `things`. The manifest says
     whose they are to be."""
 
     manifest: Manifest
-    case: Comparison | None = None
+    comparison: Comparison | None = None
     things: Mapping[Address, Live] = field(default_factory=dict)
 
 
@@ -116,12 +116,14 @@ def _by_identity(kind: Kind, known: Index, key: str) -> tuple[Address, list[Live
 
 def judge(session: Session, sought: Sought) -> Adoption:
     """What becomes of what was sought, by what the ledger says now."""
-    memory = recall(session, sought.manifest)
+    recorded = recall(session, sought.manifest)
     owners: Owners = session.ledger.owners(session.here.app_id, sought.manifest.name) if session.ledger else {}
-    if sought.case:
+    if sought.comparison:
         file = cache(ground_of(session.ledger).called) if session.ledger else str
-        return of_declared(Scribe(session.kinds, memory, "", by_their_clock(session), file), replace(sought.case, memory=memory), owners)
-    return of_named(Scribe(session.kinds, memory, "", by_their_clock(session), lambda _: ""), sought.things, owners)
+        return of_declared(
+            RecordWriter(session.kinds, recorded, "", by_their_clock(session), file), replace(sought.comparison, recorded=recorded), owners
+        )
+    return of_named(RecordWriter(session.kinds, recorded, "", by_their_clock(session), lambda _: ""), sought.things, owners)
 
 
 def take_in(session: Session, sought: Sought, told: Adoption) -> None:
@@ -142,14 +144,14 @@ def other_names(ledger: Ledger | None, app_id: str, name: str) -> Sequence[str]:
     return () if name in names else sorted(names)
 
 
-def recorded(
+def records_of(
     ledger: Ledger, app_id: str, name: str, addresses: Sequence[Address], kinds: Kinds = KINDS
 ) -> Mapping[Address, Sequence[Record]]:
     """What is recorded under these addresses, or ids. Raises ReconcilerError, which names all under which nothing is, or several things."""
-    memory, by_thing = ledger.memory(app_id, name), defaultdict[str, list[Record]](list)
-    for record in memory.records.values():
+    recorded, by_thing = ledger.read_recorded(app_id, name), defaultdict[str, list[Record]](list)
+    for record in recorded.records.values():
         by_thing[record.thing].append(record)
-    found = {address: recorded_at(memory, by_thing, kinds[address.kind], address) for address in addresses}
+    found = {address: recorded_at(recorded, by_thing, kinds[address.kind], address) for address in addresses}
     others = other_names(ledger, app_id, name)
     hint = f"; things were applied here as name: {', '.join(others)}: say which with --name" if others else ""
     wrong = [f"{shown(a, app_id)}: nothing is recorded of it under `name: {name}`{hint}" for a, records in found.items() if not records]

@@ -16,7 +16,7 @@ from reconciler.core.model.desired import Manifest
 from reconciler.core.model.live import WAITING
 from reconciler.core.model.outcome import Outcome
 from reconciler.core.model.privacy import shown
-from reconciler.core.plan.approvals import NO_RULES, Rules, check_refusals, govern, refuse
+from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, check_refusals, govern, refuse
 from reconciler.core.plan.calls import Job
 from reconciler.core.plan.document import discreet
 from reconciler.core.plan.gates import Approval, pinned, standing
@@ -36,7 +36,7 @@ from reconciler.workflow.record import recording, signal_of
 from reconciler.workflow.session import Session
 
 
-def prepare(session: Session, saved: PlanDocument, manifest: Manifest, rules: Rules = NO_RULES) -> Work:
+def prepare(session: Session, saved: PlanDocument, manifest: Manifest, approvals: Approvals = NO_APPROVALS) -> Work:
     """A saved plan held against a fresh look at what it touches.
 
     Raises Refused (3) for another workspace or a plan that a gate refused, Stale (4) when the manifest or the workspace moved.
@@ -44,10 +44,10 @@ def prepare(session: Session, saved: PlanDocument, manifest: Manifest, rules: Ru
     refuse(pinned(planned_pin(saved), session.here))
     if manifest.digest != saved["manifest"]["digest"]:
         raise Stale("the manifest is not the one that was planned; plan again")
-    manifest, _, loosened = govern(manifest, rules)
-    refused = check_refusals(saved, manifest, rules, session.now(), loosened)
-    fresh = _plan_again(session, saved, manifest, rules.approvals(manifest, session.now()))
-    return hold_work(saved, fresh, manifest, rules, refused, session.context)
+    manifest, _, loosened = govern(manifest, approvals)
+    refused = check_refusals(saved, manifest, approvals, session.now(), loosened)
+    fresh = _plan_again(session, saved, manifest, approvals.valid(manifest, session.now()))
+    return hold_work(saved, fresh, manifest, approvals, refused, session.context)
 
 
 def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, approvals: Sequence[Approval]) -> tuple[Plan, Comparison]:
@@ -60,14 +60,14 @@ def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, appro
     scope = saved_scope(saved)
     agreed = Agreed(approvals, frozenset(map(subject_in, saved["changes"])))
     recorded = recall(session, manifest, approvals)
-    case = look(session, part, recorded, certain, whole=not scope.target, agreed=agreed, retry=bool(saved.get("retry")))
-    case = keep_moved(case) if saved.get("moved") else case
+    comparison = look(session, part, recorded, certain, whole=not scope.target, agreed=agreed, retry=bool(saved.get("retry")))
+    comparison = keep_moved(comparison) if saved.get("moved") else comparison
     sources = {change["address"] for change in saved["changes"]}
-    ours = tuple(change for change in case.difference.changes if shown(change.address, app_id) in sources)
-    rest = tuple(change for change in case.difference.changes if shown(change.address, app_id) not in sources)
-    changes = (*counted(session, case.live, replace(case.difference, changes=ours)).changes, *rest)
-    case = replace(case, difference=replace(case.difference, changes=changes))
-    return make_plan(case, replace(scope, only=frozenset(sources)), session.client.version), case
+    ours = tuple(change for change in comparison.difference.changes if shown(change.address, app_id) in sources)
+    rest = tuple(change for change in comparison.difference.changes if shown(change.address, app_id) not in sources)
+    changes = (*counted(session, comparison.live, replace(comparison.difference, changes=ours)).changes, *rest)
+    comparison = replace(comparison, difference=replace(comparison.difference, changes=changes))
+    return make_plan(comparison, replace(scope, only=frozenset(sources)), session.client.version), comparison
 
 
 def carry_out(
@@ -81,20 +81,20 @@ def carry_out(
     from reconciler.intercom.perform import Performer
 
     steps = work.planned.plan.steps
-    resources, memory = work.planned.manifest.resources, work.planned.case.memory
-    how = (stop.wait, session.client.monotonic, memory.is_stranger)
+    resources, recorded = work.planned.manifest.resources, work.planned.comparison.recorded
+    how = (stop.wait, session.client.monotonic, recorded.is_stranger)
     performer = Performer(session.client, session.kinds, steps, resources, work.ids, *how)
     carried = imaging.carriers(session, work)
     more = standing(imaging.unforeseen(work, carried), work.approved)
-    refuse(work.rules.explained(more, work.whole, session.now()))
+    refuse(work.approvals.explained(more, work.whole, session.now()))
     recorder = recording(session, work, carried)
-    recorded = performer.perform if recorder is None else partial(recorder.around, performer.perform)
+    perform_recorded = performer.perform if recorder is None else partial(recorder.around, performer.perform)
     stopping = nullcontext() if recorder is None else recorder.stopped_by(stop)
 
     def perform(job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
         for i in job.covers:
             started(steps[i].change)
-        return [discreet(session.kinds[o.change.address.kind], o) for o in recorded(job, ids)]
+        return [discreet(session.kinds[o.change.address.kind], o) for o in perform_recorded(job, ids)]
 
     told, settling = list[Outcome](), list[Outcome]()
     with stopping:

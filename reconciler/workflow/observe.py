@@ -47,10 +47,12 @@ def look(
     observer = Observer(session.client, session.kinds, session.tick)
     hints = make_hints(session.kinds, session.now(), manifest, recorded)
     live = observer.observe(manifest, session.here, session.window, hints, certain)
-    case = compare(session.kinds, session.now(), manifest, live, recorded, whole=whole, retry=retry)
-    if leavers := find_leavers(case.kinds, case.manifest, case.difference.changes, recorded):
-        case = add_notes(case, same_person(session.kinds, case.difference.changes, _read(observer, session.kinds, leavers)))
-    return spare(session, case, agreed) if agreed is not None else case
+    comparison = compare(session.kinds, session.now(), manifest, live, recorded, whole=whole, retry=retry)
+    if leavers := find_leavers(comparison.kinds, comparison.manifest, comparison.difference.changes, recorded):
+        comparison = add_notes(
+            comparison, same_person(session.kinds, comparison.difference.changes, _read(observer, session.kinds, leavers))
+        )
+    return spare(session, comparison, agreed) if agreed is not None else comparison
 
 
 def _read(observer: Observer, kinds: Kinds, things: Sequence[Thing]) -> Sequence[Live]:
@@ -71,24 +73,24 @@ def counted(session: Session, live: Snapshot, found: Difference) -> Difference:
     return replace(found, changes=recounted(session.kinds, live, changes, {}))
 
 
-def renames(session: Session, case: Comparison) -> tuple[Note, ...]:
+def renames(session: Session, comparison: Comparison) -> tuple[Note, ...]:
     """Notes on what may have been a rename and stops nothing, with who stays behind."""
     from reconciler.intercom.uses import uses_of_each
 
-    changes = case.difference.changes
-    found = tuple(pairs(session.kinds, case.manifest, case.live, case.memory, changes, changes))
+    changes = comparison.difference.changes
+    found = tuple(pairs(session.kinds, comparison.manifest, comparison.live, comparison.recorded, changes, changes))
     left = {pair.old.id: pair.kind for pair in found if not pair.gone}
     return tuple(notes(found, uses_of_each(session.client, left)))
 
 
-def traced(session: Session, case: Comparison, notes: Sequence[Note]) -> tuple[Note, ...]:
+def traced(session: Session, comparison: Comparison, notes: Sequence[Note]) -> tuple[Note, ...]:
     """The notes, with who put what is undeclared on somebody last, where the policy calls it drift and Intercom says."""
     from reconciler.intercom.uses import describe_last_use
 
-    ids = {thing.address: thing.id for things in case.live.things.values() for thing in things.values()}
+    ids = {thing.address: thing.id for things in comparison.live.things.values() for thing in things.values()}
     told = []
     for note in notes:
-        asked = note.address if is_drift(case, note) else None
+        asked = note.address if is_drift(comparison, note) else None
         who = describe_last_use(session.client, session.kinds[asked.kind], ids[asked]) if asked else ""
         told.append(replace(note, message=f"{note.message}; {who}") if who else note)
     return tuple(told)

@@ -9,7 +9,7 @@ from reconciler.core.model.jsons import parsed
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.gates import check
 from reconciler.core.plan.work import Work
-from reconciler.core.undo.preimage import Carriers, Preimage, deeds, doomed, recounted
+from reconciler.core.undo.preimage import Carriers, Preimage, doomed, kept_changes, recounted
 from reconciler.core.undo.stored import joined, parted
 from reconciler.errors import ReconcilerError, Refused
 from reconciler.workflow.session import Session
@@ -35,26 +35,26 @@ def carriers(session: Session, work: Work) -> Carriers:
 
 def unforeseen(work: Work, carried: Carriers) -> tuple[Refusal, ...]:
     """The refusals of a plan that deletes things, where more carry them than were counted when it was held against the gates."""
-    case, plan = work.planned.case, work.planned.plan
-    known = recounted(case.kinds, case.live, plan.changes, carried)
+    comparison, plan = work.planned.comparison, work.planned.plan
+    known = recounted(comparison.kinds, comparison.live, plan.changes, carried)
     if known == plan.changes:
         return ()
-    told = {(refusal.gate, refusal.message) for refusal in check(case, plan.steps, ())}
+    told = {(refusal.gate, refusal.message) for refusal in check(comparison, plan.steps, ())}
     recounting = [replace(step, change=change) for step, change in zip(plan.steps, known, strict=True)]
-    return tuple(refusal for refusal in check(case, recounting, ()) if (refusal.gate, refusal.message) not in told)
+    return tuple(refusal for refusal in check(comparison, recounting, ()) if (refusal.gate, refusal.message) not in told)
 
 
 def keep(session: Session, work: Work, run: str, carried: Carriers) -> None:
     """Keep what a run is about to do and to destroy. Raises LedgerUnusable where that cannot be."""
     from reconciler.ledger.homes.images import Kept
 
-    case, plan, found = work.planned.case, work.planned.plan, session.keepers
+    comparison, plan, found = work.planned.comparison, work.planned.plan, session.keepers
     if not found or not plan.steps:
         return
-    name, limits = case.memory.digests.plain(work.whole.name), work.whole.policy.limits.model_dump(mode="json", exclude_unset=True)
+    name, limits = comparison.recorded.digests.plain(work.whole.name), work.whole.policy.limits.model_dump(mode="json", exclude_unset=True)
     here, now = session.here, session.now()
-    image = Preimage(run, here.app_id, here.region, name, now, limits, deeds(case, plan.steps, carried))
-    shared, private = parted(session.kinds, image)
+    preimage = Preimage(run, here.app_id, here.region, name, now, limits, kept_changes(comparison, plan.steps, carried))
+    shared, private = parted(session.kinds, preimage)
     found[0].keep(run, Kept(_text(shared), _text(private) if private else ""), now)
 
 
@@ -68,7 +68,7 @@ def find(session: Session, run: str) -> Preimage | None:
     if kept is None:
         return None
     try:
-        image = joined(parsed(kept.shared), parsed(kept.private or "{}"), session.kinds)
+        preimage = joined(parsed(kept.shared), parsed(kept.private or "{}"), session.kinds)
     except ValueError:
         raise ReconcilerError(f"the pre-images of the run {run} are damaged, or a newer reconciler wrote them; undo it by hand") from None
-    return None if image.expired(session.now()) else image
+    return None if preimage.expired(session.now()) else preimage

@@ -26,13 +26,13 @@ def recall(session: Session, manifest: Manifest, approvals: Sequence[Approval] =
         return BLANK
     if session.ledger.home.shared:
         check_name(manifest, session.ledger.place)
-    found = session.ledger.memory(session.here.app_id, manifest.name)
+    found = session.ledger.read_recorded(session.here.app_id, manifest.name)
     return settle_handover(found, manifest, ground_of(session.ledger), approvals)
 
 
 @contextmanager
 def locked(session: Session, timeout: float) -> Iterator[object]:
-    """The right to write, from whatever keeps the memory; no try of a call goes out without it. Raises Locked (6) after so many seconds."""
+    """The right to write, from whatever keeps the ledger; no try of a call goes out without it. Raises Locked (6) after so many seconds."""
     if session.ledger is None:
         yield None
         return

@@ -19,7 +19,7 @@ from reconciler.core.plan.calls import Job
 from reconciler.core.plan.work import Work
 from reconciler.core.record.books import Books, bind, count_outcomes, proves, shown_instead
 from reconciler.core.record.restorer import Restorer
-from reconciler.core.record.scribe import DONE, Scribe
+from reconciler.core.record.writer import DONE, RecordWriter
 from reconciler.core.undo.preimage import Carriers, destroys
 from reconciler.errors import Incomplete, ReconcilerError, Refused, unforeseen
 from reconciler.execute import Perform
@@ -68,14 +68,14 @@ class Recorder:
 
         assert session.ledger is not None
         self.session, self.ledger, self.work = session, session.ledger, work
-        plan, case = work.planned.plan, work.planned.case
+        plan, comparison = work.planned.plan, work.planned.comparison
         self.steps = plan.steps
         self.mutex, self.publishing = threading.Lock(), threading.Lock()
         self.run = self.ledger.begin(_head(session, work))
-        parts = (session.kinds, case.memory, self.run, session.now(), cache(ground_of(self.ledger).called))
-        scribe = Scribe(*parts) if work.ownership is None else Restorer(*parts, work.ownership)
-        self.books = Books(scribe, case, work.whole, work.planned.doubts.undone)
-        self.numbers = self.ledger.plan(self.run, list(map(PlannedWrite, plan.changes, proves(case, plan.changes))))
+        parts = (session.kinds, comparison.recorded, self.run, session.now(), cache(ground_of(self.ledger).called))
+        writer = RecordWriter(*parts) if work.ownership is None else Restorer(*parts, work.ownership)
+        self.books = Books(writer, comparison, work.whole, work.planned.doubts.undone)
+        self.numbers = self.ledger.plan(self.run, list(map(PlannedWrite, plan.changes, proves(comparison, plan.changes))))
         self.once = dict.fromkeys(i for job in work.jobs if not all(call.repeatable for call in job.calls) for i in job.covers)
         self.ahead: set[int] = set()
 
@@ -170,10 +170,10 @@ class Recorder:
         mute = [claim for claim, o in asked if claim[1] in o.fields or (o.fields and isinstance(o.change, LinkChange))]
         if shown := [claim[:2] for claim, _ in asked if claim not in mute]:
             self.ledger.forget_ineffective(app_id, shown)
-        recorded = self.work.planned.case.memory
+        recorded = self.work.planned.comparison.recorded
         for claim, outcome in asked:
             if claim in mute:
-                again = recorded.deaf(*claim, None) is not None
+                again = recorded.reply_match(*claim, None) is not None
                 self.ledger.note_ineffective(app_id, *claim, *shown_instead(outcome, claim[1], again=again))
 
     def end(self, outcomes: Sequence[Outcome], signum: int = 0) -> None:

@@ -24,7 +24,7 @@ Tick = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Session:
-    """One connection to one workspace, and the memory of it."""
+    """One connection to one workspace, and its ledger."""
 
     client: Client
     here: Workspace
@@ -45,7 +45,7 @@ class Session:
 
     @property
     def keepers(self) -> list[Images]:
-        """Where pre-images are kept: with the ledger, and where one that cannot be used leaves them. Without any memory nowhere."""
+        """Where pre-images are kept: with the ledger, and where one that cannot be used leaves them. Without any ledger nowhere."""
         return [images for images in (self.ledger.images if self.ledger else None, self.images) if images]
 
     @property

@@ -12,14 +12,14 @@ from reconciler.core.plan.touched import Agreed, links_to_ask, spare_touched
 from reconciler.workflow.session import Session
 
 
-def spare(session: Session, case: Comparison, agreed: Agreed) -> Comparison:
+def spare(session: Session, comparison: Comparison, agreed: Agreed) -> Comparison:
     """The comparison without the links that somebody else made since they were recorded as ours, until somebody agrees."""
     if session.ledger is None or session.ledger.remembered:
-        return case
-    asked = links_to_ask(case, agreed)
+        return comparison
+    asked = links_to_ask(comparison, agreed)
     made = links_made(session, asked)
     gap = any((change.id, change.target_id) not in made for change in asked) and session.ledger.gap()
-    return spare_touched(case, asked, made, gap, agreed, names_of(session))
+    return spare_touched(comparison, asked, made, gap, agreed, names_of(session))
 
 
 def links_made(session: Session, asked: Sequence[LinkChange]) -> Mapping[Ends, Made]:

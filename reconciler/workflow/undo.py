@@ -10,7 +10,7 @@ from reconciler.core.compare.diff import diff
 from reconciler.core.compare.hints import Hints
 from reconciler.core.model.past import Run
 from reconciler.core.model.recorded import Thing
-from reconciler.core.plan.approvals import NO_RULES, Rules, check_refusals, govern, hold_to_rules, refuse
+from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, check_refusals, govern, hold_to_approvals, refuse
 from reconciler.core.plan.gates import pinned
 from reconciler.core.plan.plan import make_plan
 from reconciler.core.plan.schema import PlanDocument
@@ -54,63 +54,65 @@ def _wrote(run: Run) -> bool:
     return run.ended is None or any(run.counts.values())
 
 
-def propose_undo(session: Session, run: str, rules: Rules = NO_RULES) -> Proposal:
+def propose_undo(session: Session, run: str, approvals: Approvals = NO_APPROVALS) -> Proposal:
     """A plan that takes a run back. Reads only. Raises Usage where nothing is known of the run, Refused for another workspace."""
-    _, case = _turned(session, *_past(session, run), rules)
-    plan = replace(make_plan(case, EVERYTHING, session.client.version), undoes=run)
-    return Proposal(hold_to_rules(plan, case, rules, session.context), case)
+    _, comparison = _turned(session, *_past(session, run), approvals)
+    plan = replace(make_plan(comparison, EVERYTHING, session.client.version), undoes=run)
+    return Proposal(hold_to_approvals(plan, comparison, approvals, session.context), comparison)
 
 
-def prepare_undo(session: Session, found: PlanDocument, rules: Rules = NO_RULES) -> Work:
+def prepare_undo(session: Session, found: PlanDocument, approvals: Approvals = NO_APPROVALS) -> Work:
     """A saved plan that takes a run back, held against a fresh look at it. Raises Refused (3), Stale (4)."""
     refuse(pinned(planned_pin(found), session.here))
     run = found["run"]
     try:
-        image, facts = _past(session, run)
+        preimage, facts = _past(session, run)
     except Usage as gone:
         raise Stale(f"{gone}") from None
-    turned, case = _turned(session, image, facts, rules)
-    refused = check_refusals(found, turned.manifest, rules, session.now())
+    turned, comparison = _turned(session, preimage, facts, approvals)
+    refused = check_refusals(found, turned.manifest, approvals, session.now())
     if moved := moved_since(found, turned.skipped, session.here.app_id):
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(moved[:20]))
     scope = Scope(only=frozenset(change["address"] for change in found["changes"]))
-    plan = replace(make_plan(case, scope, session.client.version), undoes=run)
-    return replace(hold_work(found, (plan, case), turned.manifest, rules, refused, session.context), ownership=turned.ownership)
+    plan = replace(make_plan(comparison, scope, session.client.version), undoes=run)
+    return replace(hold_work(found, (plan, comparison), turned.manifest, approvals, refused, session.context), ownership=turned.ownership)
 
 
 def _past(session: Session, run: str) -> tuple[Preimage, Sequence[Fact]]:
     """What was kept of a run, and what became of it. Raises Usage."""
-    image = imaging.find(session, run)
+    preimage = imaging.find(session, run)
     known = {past.run: past for past in session.ledger.runs()} if session.ledger else {}
-    if image is None and run not in known:
+    if preimage is None and run not in known:
         raise Usage(f"no such run: {run:.60}; `reconciler history` lists them")
     rows = session.ledger.done(run) if session.ledger and run in known else []
-    if image is None and not rows:
+    if preimage is None and not rows:
         raise Usage(f"the run {run} wrote nothing that is known: there is nothing to undo")
-    if image is None or (run in known and len(rows) != len(image.deeds)):
+    if preimage is None or (run in known and len(rows) != len(preimage.kept_changes)):
         raise Usage(f"nothing is kept (any more) of what the run {run} destroyed: pre-images are kept for thirty days")
     if not rows:
-        return image, [UNKNOWN] * len(image.deeds)
-    return image, [Fact(fate_of(row), row.id) for row in rows]
+        return preimage, [UNKNOWN] * len(preimage.kept_changes)
+    return preimage, [Fact(fate_of(row), row.id) for row in rows]
 
 
-def _turned(session: Session, image: Preimage, facts: Sequence[Fact], rules: Rules) -> tuple[Undo, Comparison]:
+def _turned(session: Session, preimage: Preimage, facts: Sequence[Fact], approvals: Approvals) -> tuple[Undo, Comparison]:
     """What a run did, turned around and compared with what is live now, every thing of it read by its id."""
     from reconciler.intercom.observe import Observer
 
-    deeds = done(image, facts)
-    asked, also = questions(session.kinds, image, deeds)
+    kept_changes = done(preimage, facts)
+    asked, also = questions(session.kinds, preimage, kept_changes)
     refuse(pinned(asked.pin, session.here))
     observer = Observer(session.client, session.kinds, session.tick)
     live = observer.observe(asked, session.here, session.window, Hints(also=also), frozenset(asked.resources))
-    memory = recall(session, asked)
-    turned = core.undo(session.kinds, image, deeds, live, memory, _carried(session, made_for_good(session.kinds, deeds, live)))
+    recorded = recall(session, asked)
+    turned = core.undo(
+        session.kinds, preimage, kept_changes, live, recorded, _carried(session, made_for_good(session.kinds, kept_changes, live))
+    )
     # Of what the run was held to and what rules now the stricter counts; nobody could correct the former.
-    manifest, _, _ = govern(turned.manifest, rules)
+    manifest, _, _ = govern(turned.manifest, approvals)
     turned = replace(turned, manifest=manifest)
     difference = counted(session, turned.live, diff(session.kinds, manifest, turned.live))
     changes = tuple(name_change(change, turned.live) for change in difference.changes)
-    return turned, Comparison(session.kinds, manifest, turned.live, replace(difference, changes=changes), memory)
+    return turned, Comparison(session.kinds, manifest, turned.live, replace(difference, changes=changes), recorded)
 
 
 def _carried(session: Session, things: Sequence[Thing]) -> Mapping[Thing, core.Carried]:

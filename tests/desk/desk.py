@@ -143,13 +143,13 @@ class Desk:
         assert ledger
         return ledger
 
-    def memory(self, name: str = "default") -> Recorded:
+    def recorded(self, name: str = "default") -> Recorded:
         """What the ledger holds now under a name."""
         with self.ledger() as ledger:
-            return ledger.memory("sandbox1", name)
+            return ledger.read_recorded("sandbox1", name)
 
     def records(self, name: str = "default") -> dict[str, Record]:
-        return {f"{record.kind}/{record.id}": record for record in self.memory(name).records.values()}
+        return {f"{record.kind}/{record.id}": record for record in self.recorded(name).records.values()}
 
     def ours(self, name: str = "default") -> set[str]:
         return {thing for thing, record in self.records(name).items() if record.owned}

@@ -18,7 +18,7 @@ from reconciler.core.model.change import Action, Change, FieldChange, LinkChange
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.outcome import Outcome
 from reconciler.core.model.recorded import Record
-from reconciler.core.plan.approvals import NO_RULES, Rules
+from reconciler.core.plan.approvals import NO_APPROVALS, Approvals
 from reconciler.core.plan.document import document
 from reconciler.core.plan.saved import Enclosed, saved
 from reconciler.core.plan.schema import ChangeDocument, PlanDocument, is_plan
@@ -67,7 +67,7 @@ class Route:
     ledger: Ledger | None = None
     kinds: Kinds = KINDS
     version: str = "2.16"
-    rules: Rules = NO_RULES
+    rules: Approvals = NO_APPROVALS
     # What stands between the client and the workspace.
     between: Callable[[WSGIApplication], WSGIApplication] = lambda app: app
 

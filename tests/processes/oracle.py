@@ -9,14 +9,14 @@ from typing import Any, Protocol
 
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.past import Run
-from reconciler.core.model.recorded import Recorded, Tie
+from reconciler.core.model.recorded import LinkOrigin, Recorded
 from reconciler.ledger.ledger import Ledger
 from reconciler.sandbox.app import Sandbox
 from tests.desk.desk import Desk
 
 Doc = dict[str, Any]
 Ids = frozenset[tuple[str, str]]
-Ties = frozenset[tuple[LinkName, str, str]]
+LinkOrigins = frozenset[tuple[LinkName, str, str]]
 
 
 class Asked(Protocol):
@@ -30,7 +30,7 @@ class Live:
     """All that is live, by id."""
 
     ids: Ids = frozenset()
-    ties: Ties = frozenset()
+    ties: LinkOrigins = frozenset()
 
 
 def live_in(box: Sandbox) -> Live:
@@ -60,7 +60,7 @@ def live_behind(box: Asked, companies: Iterable[str], people: Iterable[str]) -> 
 
 def check_ledger(desk: Desk, before: Live) -> None:
     """The ledger of a desk, under the name `growth`, says of its workspace what is so."""
-    assert_ledger_equals_live(desk.memory("growth"), before, live_in(desk.box))
+    assert_ledger_equals_live(desk.recorded("growth"), before, live_in(desk.box))
 
 
 def assert_ledger_equals_live(memory: Recorded, before: Live, now: Live) -> None:
@@ -79,9 +79,9 @@ def assert_ledger_is_true(memory: Recorded, before: Live, now: Live) -> Live:
         for field, ties in record.links.items()
         for end, tie in ties.items()
     }
-    ours = Live(frozenset(r.name for r in records if r.owned), frozenset(place for place, tie in held.items() if tie == Tie.OWNED))
+    ours = Live(frozenset(r.name for r in records if r.owned), frozenset(place for place, tie in held.items() if tie == LinkOrigin.OWNED))
     assert {record.name for record in records} <= now.ids
-    assert {place for place, tie in held.items() if tie != Tie.ABSENT} <= now.ties
+    assert {place for place, tie in held.items() if tie != LinkOrigin.ABSENT} <= now.ties
     assert not ours.ids & before.ids
     assert not ours.ties & before.ties
     return ours

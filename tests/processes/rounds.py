@@ -129,7 +129,7 @@ class Arena:
         people = [f"p{number}-{side}" for number in rounds for side in range(2)]
         with self.ledger() as ledger:
             now = live_behind(self.box, [f"c{number}" for number in rounds], people)
-            assert_ledger_equals_live(ledger.memory("sandbox1", "growth"), Live(), now)
+            assert_ledger_equals_live(ledger.read_recorded("sandbox1", "growth"), Live(), now)
 
 
 def manifest(number: int, name: str) -> str:

@@ -227,7 +227,7 @@ def test_what_was_done_is_published_at_the_first_signal(desk: Desk) -> None:
     def strikes() -> None:
         process[0].send_signal(signal.SIGTERM)
         # Less than the lease is renewed after: it was this push.
-        until(lambda: ("company", "6") in {(r.kind, r.address.partition("/")[2]) for r in desk.memory("growth").records.values()}, 8.0)
+        until(lambda: ("company", "6") in {(r.kind, r.address.partition("/")[2]) for r in desk.recorded("growth").records.values()}, 8.0)
         process[0].send_signal(signal.SIGKILL)
         process[0].wait(60)
 
@@ -235,7 +235,7 @@ def test_what_was_done_is_published_at_the_first_signal(desk: Desk) -> None:
     desk.box.faults.add("POST", LINKING, run=strikes)
     process.append(desk.spawn("apply", "m.yaml", "--auto-approve"))
     assert ended(process[0]).code == -signal.SIGKILL
-    assert_ledger_is_true(desk.memory("growth"), before, live_in(desk.box))
+    assert_ledger_is_true(desk.recorded("growth"), before, live_in(desk.box))
 
 
 def read_until(stream: IO[str] | None, end: str) -> None:

@@ -122,4 +122,4 @@ def test_a_lease_that_was_stolen_ends_the_writing_with_the_next_renewal(desk: De
     assert desk("apply", "m.yaml", *AT_ONCE) == 0, desk.err
     assert len(desk.writes) == written[0] + bool(number)
     # What the loser had written since his last push is not in the ledger of the winner: less is called ours than is, never more.
-    assert_ledger_is_true(desk.memory("growth"), before, live_in(desk.box))
+    assert_ledger_is_true(desk.recorded("growth"), before, live_in(desk.box))

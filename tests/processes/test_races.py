@@ -123,10 +123,10 @@ def test_of_two_that_apply_together_one_works_and_the_ledger_never_lies(shared: 
         assert_once(written)
         assert sum(written.values()) == sum(len(end.outcomes) for end in ends) > 0
         assert_runs(shared.ledger, earlier, {s.who: len(end.outcomes) for s, end in zip(sides, ends, strict=True) if end.code == 0})
-        assert_ledger_equals_live(shared.ledger.memory("sandbox1", "growth"), before, live_in(shared.box))
+        assert_ledger_equals_live(shared.ledger.read_recorded("sandbox1", "growth"), before, live_in(shared.box))
         _check_again(sides, ends, manifests)
         assert_once(shared.writes())
-        assert_ledger_equals_live(shared.ledger.memory("sandbox1", "growth"), before, live_in(shared.box))
+        assert_ledger_equals_live(shared.ledger.read_recorded("sandbox1", "growth"), before, live_in(shared.box))
 
 
 def _check_ends(sides: tuple[Side, Side], ends: tuple[Ended, Ended], later: set[int]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.change import Action
-from reconciler.core.model.recorded import Recorded, Tie
+from reconciler.core.model.recorded import LinkOrigin, Recorded
 from reconciler.ledger.ledger import Ledger
 from tests.desk.route import Route, changes
 from tests.properties.test_convergence import carried_along
@@ -21,7 +21,7 @@ from tests.stories.plan.test_saved_plans import Killed, killed_after, killed_bef
 
 PRUNES = st.fixed_dictionaries({"tags": st.sampled_from(("never", "owned", "all")), "companies": st.sampled_from(("never", "owned"))})
 Ids = set[tuple[str, str]]
-Ties = set[tuple[LinkName, str, str]]
+LinkOrigins = set[tuple[LinkName, str, str]]
 
 
 @st.composite
@@ -30,7 +30,7 @@ def remembered(draw: Any, links: str = "owned") -> World:
     return World(draw(seeds()), draw(manifests(links)), {}, ledger=True)
 
 
-def live(told: Route) -> tuple[Ids, Ties]:
+def live(told: Route) -> tuple[Ids, LinkOrigins]:
     """All that is live, by id, as the sandbox keeps it."""
     store = told.box.ws.store
     ids = {(kind, id) for kind in ("tag", "company", "contact") for id in store.table(kind).docs}
@@ -41,17 +41,17 @@ def live(told: Route) -> tuple[Ids, Ties]:
 
 def memory(told: Route) -> Recorded:
     assert told.ledger
-    return told.ledger.memory(told.app_id())
+    return told.ledger.read_recorded(told.app_id())
 
 
-def owned(found: Recorded) -> tuple[Ids, Ties]:
+def owned(found: Recorded) -> tuple[Ids, LinkOrigins]:
     """What the ledger calls ours."""
     ties = {
         (LinkName(record.kind, field), record.id, end)
         for record in found.records.values()
         for field, held in record.links.items()
         for end, tie in held.items()
-        if tie == Tie.OWNED
+        if tie == LinkOrigin.OWNED
     }
     return {name for name, record in found.records.items() if record.owned}, ties
 
@@ -117,7 +117,7 @@ def test_dropping_a_file_an_entry_or_a_key_never_deletes_without_both_keys(data:
         _check_losses(told, told.manifest(later), later, mine, ties)
 
 
-def _check_losses(told: Route, path: Path, later: Doc, mine: Ids, ties: Ties) -> None:
+def _check_losses(told: Route, path: Path, later: Doc, mine: Ids, ties: LinkOrigins) -> None:
     written = {f"tag/{entry['name']}" for entry in later.get("tags", ()) if entry.get("state") == "absent"}
     written |= {f"company/{entry['company_id']}" for entry in later.get("companies", ()) if entry.get("state") == "absent"}
     for step in told.planned(path).plan.steps:
@@ -205,7 +205,7 @@ def test_after_a_crash_between_any_two_calls_an_apply_ends_as_declared_with_a_le
         told.ledger.close()
 
 
-def _check_ledger(told: Route, found: Recorded, before_ids: Ids, before_ties: Ties) -> None:
+def _check_ledger(told: Route, found: Recorded, before_ids: Ids, before_ties: LinkOrigins) -> None:
     ids, ties = live(told)
     mine, made = owned(found)
     assert mine & before_ids == set()
@@ -222,4 +222,6 @@ def _check_ledger(told: Route, found: Recorded, before_ids: Ids, before_ties: Ti
 def _ties(records: Mapping[Any, Any]) -> Iterator[tuple[LinkName, str, str]]:
     for record in records.values():
         for field, held in record.links.items():
-            yield from ((LinkName(record.kind, field), record.id, end) for end, tie in held.items() if tie in (Tie.OWNED, Tie.FOUND))
+            yield from (
+                (LinkName(record.kind, field), record.id, end) for end, tie in held.items() if tie in (LinkOrigin.OWNED, LinkOrigin.FOUND)
+            )

@@ -144,15 +144,15 @@ def crowded(draw: Any) -> World:
     return remembered(World(seed, manifest))
 
 
-def _fated_tag(name: str, fate: str) -> Any:
-    return {"absent": {"name": name, "state": "absent"}, "kept": name, "changed": {"name": f"{name} 2", "renamed_from": name}}[fate]
+def _fated_tag(name: str, effect: str) -> Any:
+    return {"absent": {"name": name, "state": "absent"}, "kept": name, "changed": {"name": f"{name} 2", "renamed_from": name}}[effect]
 
 
-def _fated_company(draw: Any, key: str, fate: str, tags: list[str]) -> Doc:
-    if fate == "absent":
+def _fated_company(draw: Any, key: str, effect: str, tags: list[str]) -> Doc:
+    if effect == "absent":
         return {"company_id": key, "state": "absent"}
     linked = {"tags": draw(st.lists(st.sampled_from(tags), unique=True, max_size=3))} if draw(st.booleans()) else {}
-    return {"company_id": key, **({"name": "Sun", "plan": "p2"} if fate == "changed" else {}), **linked}
+    return {"company_id": key, **({"name": "Sun", "plan": "p2"} if effect == "changed" else {}), **linked}
 
 
 def _fated_contact(draw: Any, live_id: str, tags: list[str], companies: list[str]) -> Doc:

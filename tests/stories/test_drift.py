@@ -150,7 +150,7 @@ def test_a_renamed_tag_whose_name_somebody_else_took_is_told_and_kept(route: Mak
     assert "another one has that name now" in topics(found, "moved")[0]
     told.converge(path)
     assert told.ledger
-    kept = {r.id: r.owned for r in told.ledger.memory(told.app_id()).records.values()}
+    kept = {r.id: r.owned for r in told.ledger.read_recorded(told.app_id()).records.values()}
     assert kept == {tag_id(told, "renamed"): True, tag_id(told, "vip"): False}
 
 

@@ -10,7 +10,7 @@ from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.paths import field_at
-from reconciler.core.model.recorded import Attempt, Record, Recorded, Tie
+from reconciler.core.model.recorded import Attempt, LinkOrigin, Record, Recorded
 
 _GRAVEST = tuple(Cause)
 _GOING = (Action.DELETE, Action.ARCHIVE)
@@ -21,27 +21,27 @@ def gravest(causes: Iterable[Cause]) -> Cause:
     return min(causes, key=_GRAVEST.index)
 
 
-def explained(kinds: Kinds, manifest: Manifest, memory: Recorded, changes: Sequence[Change]) -> tuple[Change, ...]:
+def explained(kinds: Kinds, manifest: Manifest, recorded: Recorded, changes: Sequence[Change]) -> tuple[Change, ...]:
     """The changes with their causes; without a ledger they have none."""
-    if not memory.there:
+    if not recorded.there:
         return tuple(changes)
-    return tuple(_explained(kinds, manifest, memory, change) for change in changes)
+    return tuple(_explained(kinds, manifest, recorded, change) for change in changes)
 
 
-def _explained(kinds: Kinds, manifest: Manifest, memory: Recorded, change: Change) -> Change:
+def _explained(kinds: Kinds, manifest: Manifest, recorded: Recorded, change: Change) -> Change:
     if isinstance(change, LinkChange):
-        return replace(change, cause=_of_link(manifest, memory, change))
-    sides = _Sides(kinds[change.address.kind], memory, change, _record(memory, change), memory.attempt(change.address))
+        return replace(change, cause=_of_link(manifest, recorded, change))
+    sides = _Sides(kinds[change.address.kind], recorded, change, _record(recorded, change), recorded.attempt(change.address))
     if not change.fields:
         return replace(change, cause=sides.whole())
     fields = tuple(replace(moved, cause=sides.field(moved)) for moved in change.fields)
     return replace(change, fields=fields, cause=gravest(f.cause for f in fields if f.cause))
 
 
-def _record(memory: Recorded, change: ThingChange) -> Record | None:
+def _record(recorded: Recorded, change: ThingChange) -> Record | None:
     """What is recorded of the live thing; of one that is to be made, or took the place of another, what was applied under its address."""
-    found = memory.of(change.address.kind, change.id)
-    then = memory.at(change.address) if found is None and change.action not in _GOING else None
+    found = recorded.of(change.address.kind, change.id)
+    then = recorded.at(change.address) if found is None and change.action not in _GOING else None
     return found or (None if then is None or then.buried else then)
 
 
@@ -50,7 +50,7 @@ class _Sides:
     """The three sides of one change of a thing, and what was last tried there."""
 
     kind: Kind
-    memory: Recorded
+    recorded: Recorded
     change: ThingChange
     record: Record | None
     attempt: Attempt | None
@@ -61,7 +61,7 @@ class _Sides:
             return Cause.UNAPPLIED
         if self._ended():
             return Cause.DRIFT
-        if self.record is None and self.memory.created(self.change.address):
+        if self.record is None and self.recorded.created(self.change.address):
             # A create of ours made it whose answer was lost.
             return Cause.CONFIG
         if self.record is None or self.record.deleted:
@@ -72,14 +72,14 @@ class _Sides:
         """Whether the thing was declared to be gone, and was, and is there again."""
         if self.change.action not in _GOING:
             return False
-        then = self.record or self.memory.at(self.change.address)
+        then = self.record or self.recorded.at(self.change.address)
         return then is not None and bool(then.ended)
 
     def field(self, moved: FieldChange) -> Cause:
         """The cause of one field."""
         if self.record is None:
             return self._of_a_stranger(moved)
-        applied = self.record.fields.get(self.memory.digests.plain(moved.path))
+        applied = self.record.fields.get(self.recorded.digests.plain(moved.path))
         if applied is None:
             return self._gone() or (Cause.UNAPPLIED if self._tried(moved) else Cause.CONFIG)
         if applied == self._claim(moved.path, moved.after):
@@ -99,42 +99,42 @@ class _Sides:
 
     def _claim(self, path: str, value: object) -> str:
         assert self.record is not None
-        return self.memory.digests.claim(self.record.salt, path, field_at(self.kind, path).form(value))
+        return self.recorded.digests.claim(self.record.salt, path, field_at(self.kind, path).form(value))
 
     def _tried(self, moved: FieldChange) -> bool:
         """Whether an earlier apply had this value in its plan, and it was not done."""
         if self.attempt is None:
             return False
-        thing = self.memory.digests.thing(self.memory.app_id, self.change.address)
-        wanted = self.memory.digests.claim(thing, moved.path, moved.after)
-        return self.attempt.fields.get(self.memory.digests.plain(moved.path)) == wanted
+        thing = self.recorded.digests.thing(self.recorded.app_id, self.change.address)
+        wanted = self.recorded.digests.claim(thing, moved.path, moved.after)
+        return self.attempt.fields.get(self.recorded.digests.plain(moved.path)) == wanted
 
 
-def _of_link(manifest: Manifest, memory: Recorded, change: LinkChange) -> Cause:
-    record = memory.of(change.address.kind, change.id) or memory.at(change.address)
-    tie = _tie(memory, record, change)
-    attempt = memory.attempt(change.address, change.link.field, change.target)
+def _of_link(manifest: Manifest, recorded: Recorded, change: LinkChange) -> Cause:
+    record = recorded.of(change.address.kind, change.id) or recorded.at(change.address)
+    link_origin = _tie(recorded, record, change)
+    attempt = recorded.attempt(change.address, change.link.field, change.target)
     tried = attempt is not None and attempt.action == change.action
     if change.action is Action.ATTACH:
-        if tie in (Tie.OWNED, Tie.FOUND):
+        if link_origin in (LinkOrigin.OWNED, LinkOrigin.FOUND):
             return Cause.DRIFT
         return Cause.UNAPPLIED if tried else Cause.CONFIG
-    if tie == Tie.ABSENT:
+    if link_origin == LinkOrigin.ABSENT:
         return Cause.DRIFT
     if tried:
         return Cause.UNAPPLIED
-    if tie or memory.tie(change.link, change.address, change.id or "", change.target, change.target_id or ""):
+    if link_origin or recorded.link_origin(change.link, change.address, change.id or "", change.target, change.target_id or ""):
         return Cause.CONFIG
     return Cause.DRIFT if _came_later(manifest, record, change) else Cause.FOREIGN
 
 
-def _tie(memory: Recorded, record: Record | None, change: LinkChange) -> str | None:
+def _tie(recorded: Recorded, record: Record | None, change: LinkChange) -> str | None:
     """What is recorded of a link, whose other end may be another live thing by now."""
     if record is None:
         return None
-    then = memory.at(change.target)
+    then = recorded.at(change.target)
     ids = (change.target_id, then.id if then else None)
-    return next((tie for end in ids if end and (tie := record.tie(change.link.field, end))), None)
+    return next((link_origin for end in ids if end and (link_origin := record.link_origin(change.link.field, end))), None)
 
 
 def _came_later(manifest: Manifest, record: Record | None, change: LinkChange) -> bool:

@@ -18,7 +18,7 @@ from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import WAITING, Snapshot
 from reconciler.core.model.note import Note
-from reconciler.core.model.recorded import Deaf, Recorded, Thing
+from reconciler.core.model.recorded import Recorded, ReplyMatch, Thing
 from reconciler.core.model.times import format_time
 
 # A lead whose create was never answered is not created again before so many seconds, and then only if search shows none.
@@ -133,11 +133,11 @@ def _drop_ineffective(difference: Difference, recorded: Recorded) -> Difference:
     else of that thing is written. Live showing another value is drift."""
     changes, notes, beside = [], list(difference.notes), set[tuple[Address, str]]()
     for change in difference.changes:
-        deaf = {} if _makes_anew(change) else _deaf_paths(change, recorded)
-        mute = sorted(path for path, answer in deaf.items() if answer is Deaf.SAME)
+        reply_match = {} if _makes_anew(change) else _deaf_paths(change, recorded)
+        mute = sorted(path for path, answer in reply_match.items() if answer is ReplyMatch.SAME)
         left = [path for _, path, _ in claims_of(change) if path not in mute]
         if not mute or left or change.action is Action.UNARCHIVE or _was_there(change):
-            changes.append(_mark_moved(change, deaf))
+            changes.append(_mark_moved(change, reply_match))
             continue
         text = f"{', '.join(mute)}: Intercom answered 200 and did not take this; change it here or there, or --retry-ineffective"
         notes.append(Note("ineffective", text, change.address, change.mark))
@@ -145,10 +145,10 @@ def _drop_ineffective(difference: Difference, recorded: Recorded) -> Difference:
     return replace(difference, changes=tuple(changes), notes=tuple(notes), beside=difference.beside | beside)
 
 
-def _deaf_paths(change: Change, recorded: Recorded) -> Mapping[str, Deaf]:
+def _deaf_paths(change: Change, recorded: Recorded) -> Mapping[str, ReplyMatch]:
     """What of a change a reply did not show once, and how live stands to what it showed instead."""
     live = {field.path: field.before for field in change.fields}
-    answers = ((path, recorded.deaf(address, path, value, live.get(path))) for address, path, value in claims_of(change))
+    answers = ((path, recorded.reply_match(address, path, value, live.get(path))) for address, path, value in claims_of(change))
     return {path: answer for path, answer in answers if answer}
 
 
@@ -157,11 +157,11 @@ def _was_there(change: Change) -> bool:
     return isinstance(change, LinkChange) and change.cause is Cause.DRIFT
 
 
-def _mark_moved(change: Change, deaf: Mapping[str, Deaf]) -> Change:
+def _mark_moved(change: Change, reply_match: Mapping[str, ReplyMatch]) -> Change:
     """A change whose fields moved, where live shows another value than it showed instead of ours."""
-    if isinstance(change, LinkChange) or Deaf.OTHER not in deaf.values():
+    if isinstance(change, LinkChange) or ReplyMatch.OTHER not in reply_match.values():
         return change
-    fields = tuple(replace(f, cause=Cause.DRIFT) if deaf.get(f.path) is Deaf.OTHER else f for f in change.fields)
+    fields = tuple(replace(f, cause=Cause.DRIFT) if reply_match.get(f.path) is ReplyMatch.OTHER else f for f in change.fields)
     return replace(change, fields=fields, cause=gravest(f.cause for f in fields if f.cause))
 
 

@@ -24,7 +24,7 @@ class Comparison:
     manifest: Manifest
     live: Snapshot
     difference: Difference
-    memory: Recorded = BLANK
+    recorded: Recorded = BLANK
     # The approval that lets links go which somebody made anew since they became ours.
     touched: str = ""
 
@@ -42,13 +42,13 @@ def claims_of(change: Change) -> list[tuple[Address, str, Any]]:
     return [(change.address, field.path, field.after) for field in change.fields]
 
 
-def as_declared(case: Comparison) -> Mapping[Address, str]:
+def as_declared(comparison: Comparison) -> Mapping[Address, str]:
     """The live ids of all that was found as it is declared, in every field and link."""
-    open_ = {change.address for change in case.difference.changes} | {address for address, _ in case.difference.beside}
-    open_ |= case.refused_entries
-    return {a: i for a, i in case.live.pairs.items() if a not in open_ and not case.manifest.resources[a].gone}
+    open_ = {change.address for change in comparison.difference.changes} | {address for address, _ in comparison.difference.beside}
+    open_ |= comparison.refused_entries
+    return {a: i for a, i in comparison.live.pairs.items() if a not in open_ and not comparison.manifest.resources[a].gone}
 
 
-def add_notes(case: Comparison, notes: Iterable[Note]) -> Comparison:
+def add_notes(comparison: Comparison, notes: Iterable[Note]) -> Comparison:
     """The comparison with more to know of it."""
-    return replace(case, difference=replace(case.difference, notes=(*case.difference.notes, *notes)))
+    return replace(comparison, difference=replace(comparison.difference, notes=(*comparison.difference.notes, *notes)))

@@ -20,7 +20,7 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.paths import claimed, live_value
-from reconciler.core.model.recorded import BLANK, Recorded, Tie
+from reconciler.core.model.recorded import BLANK, LinkOrigin, Recorded
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.route import LinkKind
 from reconciler.core.model.written import quote
@@ -42,8 +42,8 @@ class Difference:
 class _Draft:
     """What one comparison collects on its way."""
 
-    def __init__(self, kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded) -> None:
-        self.manifest, self.live, self.memory = manifest, live, memory
+    def __init__(self, kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded) -> None:
+        self.manifest, self.live, self.recorded = manifest, live, recorded
         self.kinds = kinds
         self.persons = kinds.persons
         self.indexes: dict[str, Index] = {}
@@ -88,12 +88,12 @@ class _Draft:
         return thing.address if thing else None
 
 
-def diff(kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded = BLANK) -> Difference:
+def diff(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded = BLANK) -> Difference:
     """Compare what is claimed with what is live. `kinds` stand in the order in which they need each other. Pure.
 
     `memory` says which links are ours, and whom to bring back.
     """
-    draft = _Draft(kinds, manifest, live, memory)
+    draft = _Draft(kinds, manifest, live, recorded)
     by_kind: dict[str, list[Resource]] = defaultdict(list)
     for address in sorted(manifest.resources):
         if address not in live.withheld:
@@ -182,17 +182,17 @@ def _gone(kind: Kind, resource: Resource, draft: _Draft) -> None:
         draft.changes.append(replace(change, remark=f"called {thing.key} by Intercom"))
     elif kind.archive and not kind.whole:
         draft.note("unproven", "not found; an archived one cannot be seen from outside", resource)
-    elif resource.by == "id" and draft.memory.of(kind.name, resource.key) is None:
+    elif resource.by == "id" and draft.recorded.of(kind.name, resource.key) is None:
         draft.note("unproven", f"no {kind.name} with this id is live here: it was deleted, or the id is wrong", resource)
 
 
 def _rewritten(kind: Kind, resource: Resource, draft: _Draft) -> Live | None:
     """The live thing that a tombstone means by the name under which it was applied, of which Intercom made another one."""
-    record = draft.memory.at(resource.address) if resource.by != "id" and kind.whole and kind.delete else None
+    record = draft.recorded.at(resource.address) if resource.by != "id" and kind.whole and kind.delete else None
     thing = draft.live.things.get(kind.name, {}).get(record.id) if record and not record.deleted else None
     if thing is None or thing.id in draft.names[kind.name] or (kind.name, thing.id) in draft.live.doubted:
         return None
-    if draft.memory.rewritten(thing.address, thing.id):
+    if draft.recorded.rewritten(thing.address, thing.id):
         return thing
     draft.note("lookalike", f"is called {thing.key!a} by now (id {thing.id}): a tombstone takes only what is spelled exactly so", resource)
     return None
@@ -200,7 +200,7 @@ def _rewritten(kind: Kind, resource: Resource, draft: _Draft) -> Live | None:
 
 def _known_before(kind: Kind, resource: Resource, draft: _Draft) -> bool:
     """Whether somebody who was applied and is gone was dealt with: brought back by the remembered id, or not made anew when deleted."""
-    record = draft.memory.at(resource.address)
+    record = draft.recorded.at(resource.address)
     if record is None or record.buried or not (record.deleted or resource.address in draft.live.vanished):
         return False
     if not record.deleted:
@@ -433,8 +433,8 @@ def _unwanted(link: LinkKind, target: Address, target_id: str, written: WrittenL
 
 def _written_before(link: LinkKind, resource: Resource, target: Address, target_id: str, draft: _Draft) -> bool:
     """Whether a link is still written under the name that its end had when it was applied, and that another thing has now."""
-    memory, record = draft.memory, draft.memory.of(link.target, target_id)
-    names = {memory.digests.thing(memory.app_id, end): end for end in resource.links[link.field].present} if record else {}
+    recorded, record = draft.recorded, draft.recorded.of(link.target, target_id)
+    names = {recorded.digests.thing(recorded.app_id, end): end for end in resource.links[link.field].present} if record else {}
     if record is None or record.thing not in names:
         return False
     text = f"the link to {target} (id {target_id}) is ours, and was written as {names[record.thing]} when it was applied: it stays"
@@ -444,14 +444,14 @@ def _written_before(link: LinkKind, resource: Resource, target: Address, target_
 
 def _made_by_us(link: LinkKind, resource: Resource, target: Address, target_id: str, draft: _Draft) -> bool:
     source_id = draft.live.pairs.get(resource.address, "")
-    if draft.memory.tie(link.name, resource.address, source_id, target, target_id) != Tie.OWNED:
+    if draft.recorded.link_origin(link.name, resource.address, source_id, target, target_id) != LinkOrigin.OWNED:
         return False
-    record = draft.memory.of(link.source, source_id)
-    if unread := draft.memory.files.unread(record) if record else ():
+    record = draft.recorded.of(link.source, source_id)
+    if unread := draft.recorded.files.unread(record) if record else ():
         text = f"the link to {target} is ours, and {', '.join(unread)}, which declares it too, was not given: it stays"
         draft.note("not read", text, resource)
         return False
-    if other := draft.memory.elsewhere(link.name, source_id, target_id):
+    if other := draft.recorded.elsewhere(link.name, source_id, target_id):
         draft.note("foreign", f"the link to {target} is ours and no longer written; `name: {other}` has it too, so it stays", resource)
     return other is None
 

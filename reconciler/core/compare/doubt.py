@@ -10,7 +10,7 @@ from reconciler.core.model.change import Action
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
-from reconciler.core.model.recorded import Attempt, Disproved, LiveLink, Place, Recorded, Tie
+from reconciler.core.model.recorded import Attempt, Disproved, LinkOrigin, LiveLink, Place, Recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,30 +23,30 @@ class Doubts:
     undone: tuple[LiveLink, ...] = ()
 
 
-def doubts(kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded) -> Doubts:
+def doubts(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded) -> Doubts:
     """Hold what is remembered against what was seen."""
-    return Doubts(tuple(_disproved(kinds, manifest, live, memory)), tuple(_undone(live, memory)))
+    return Doubts(tuple(_disproved(kinds, manifest, live, recorded)), tuple(_undone(live, recorded)))
 
 
-def _undone(live: Snapshot, memory: Recorded) -> Iterator[LiveLink]:
+def _undone(live: Snapshot, recorded: Recorded) -> Iterator[LiveLink]:
     """Links of ours that the whole list of their source does not show."""
-    for (kind, live_id), record in memory.records.items():
+    for (kind, live_id), record in recorded.records.items():
         if not record.tied:
             continue
         for field, held in record.links.items():
             link = LinkName(kind, field)
             seen = live.links.get(link, {}).get(live_id)
             if seen is not None and (link, live_id) not in live.cut:
-                gone = (end for end, tie in held.items() if tie == Tie.OWNED and end not in seen)
+                gone = (end for end, link_origin in held.items() if link_origin == LinkOrigin.OWNED and end not in seen)
                 yield from (LiveLink(kind, live_id, field, end) for end in gone)
 
 
-def _disproved(kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded) -> Iterator[Disproved]:
-    lost = {place: attempt for place, attempt in memory.attempts.items() if attempt.lost}
+def _disproved(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded) -> Iterator[Disproved]:
+    lost = {place: attempt for place, attempt in recorded.attempts.items() if attempt.lost}
     if not lost:
         return
     seen = (thing.address for name in live.listed for thing in live.things.get(name, {}).values())
-    named = {memory.digests.thing(memory.app_id, address): address for address in (*seen, *manifest.resources)}
+    named = {recorded.digests.thing(recorded.app_id, address): address for address in (*seen, *manifest.resources)}
     for place, attempt in lost.items():
         if _absent(manifest, live, named, place, attempt):
             yield Disproved(place, attempt.intended)

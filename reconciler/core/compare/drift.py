@@ -33,16 +33,16 @@ class Drift:
         return bool(self.moved or self.undeclared)
 
 
-def keep_moved(case: Comparison) -> Comparison:
+def keep_moved(comparison: Comparison) -> Comparison:
     """Only what live moved away from: what somebody changed there, of each change the fields that were. What was never applied is noted.
 
     Where nothing was ever applied there is nothing to hold live against but the manifest: every difference is unrecorded.
     """
-    if case.memory.runs == 0:
-        changes = tuple(_mark_unrecorded(change) for change in case.difference.changes)
-        return replace(case, difference=replace(case.difference, changes=changes))
-    kept, notes, beside = list[Change](), list(case.difference.notes), set(case.difference.beside)
-    for change in case.difference.changes:
+    if comparison.recorded.runs == 0:
+        changes = tuple(_mark_unrecorded(change) for change in comparison.difference.changes)
+        return replace(comparison, difference=replace(comparison.difference, changes=changes))
+    kept, notes, beside = list[Change](), list(comparison.difference.notes), set(comparison.difference.beside)
+    for change in comparison.difference.changes:
         fields = tuple(field for field in change.fields if field.cause in DRIFTED)
         partly = isinstance(change, ThingChange) and fields and change.action in (Action.UPDATE, Action.RENAME)
         if partly and isinstance(change, ThingChange):
@@ -52,8 +52,8 @@ def keep_moved(case: Comparison) -> Comparison:
         if change.cause not in DRIFTED or (partly and fields != change.fields):
             notes.append(_note_pending(change))
             beside.update(claim[:2] for claim in claims_of(change) if claim[1] not in {field.path for field in fields})
-    found = replace(case.difference, changes=tuple(kept), notes=tuple(notes), beside=frozenset(beside))
-    return replace(case, difference=found)
+    found = replace(comparison.difference, changes=tuple(kept), notes=tuple(notes), beside=frozenset(beside))
+    return replace(comparison, difference=found)
 
 
 def _mark_unrecorded(change: Change) -> Change:
@@ -71,20 +71,20 @@ def _note_pending(change: Change) -> Note:
     return Note("not applied yet", f"{change.action}{about} ({cause})", change.address, change.mark)
 
 
-def is_drift(case: Comparison, note: Note) -> bool:
+def is_drift(comparison: Comparison, note: Note) -> bool:
     """Whether a note says of something undeclared, which the policy calls drift."""
     if note.topic != "undeclared" or note.address is None:
         return False
-    return case.manifest.policy.undeclared(case.kinds[note.address.kind].section) == "drift"
+    return comparison.manifest.policy.undeclared(comparison.kinds[note.address.kind].section) == "drift"
 
 
-def measure_drift(case: Comparison) -> Drift:
+def measure_drift(comparison: Comparison) -> Drift:
     """How far live moved, as `moved` left it."""
-    topics = Counter(note.topic for note in case.difference.notes)
-    undeclared = sum(is_drift(case, note) for note in case.difference.notes)
-    elsewhere = topics["moved"] + sum(note.topic == "moved" for note in case.live.notes)
+    topics = Counter(note.topic for note in comparison.difference.notes)
+    undeclared = sum(is_drift(comparison, note) for note in comparison.difference.notes)
+    elsewhere = topics["moved"] + sum(note.topic == "moved" for note in comparison.live.notes)
     # Who was applied and is gone for good is no change, and moved all the same.
-    refused = case.refused_entries if case.memory.runs == 0 else ()
-    gone = (address for address in case.difference.missing if address not in refused)
-    lost = sum(case.memory.runs == 0 or case.memory.at(address) is not None for address in gone)
-    return Drift(len(case.difference.changes) + elsewhere + lost, topics["not applied yet"], undeclared, case.memory.runs > 0)
+    refused = comparison.refused_entries if comparison.recorded.runs == 0 else ()
+    gone = (address for address in comparison.difference.missing if address not in refused)
+    lost = sum(comparison.recorded.runs == 0 or comparison.recorded.at(address) is not None for address in gone)
+    return Drift(len(comparison.difference.changes) + elsewhere + lost, topics["not applied yet"], undeclared, comparison.recorded.runs > 0)

@@ -40,49 +40,51 @@ class Hints:
 NO_HINTS = Hints()
 
 
-def make_hints(kinds: Kinds, now: float, manifest: Manifest, memory: Recorded) -> Hints:
+def make_hints(kinds: Kinds, now: float, manifest: Manifest, recorded: Recorded) -> Hints:
     """Where to look, from what is recorded; `now` is in Unix seconds."""
-    every = frozenset(k.name for k in kinds if manifest.policy.pruning(k.section) == "all" and memory.runs)
-    if not memory.records:
+    every = frozenset(k.name for k in kinds if manifest.policy.pruning(k.section) == "all" and recorded.runs)
+    if not recorded.records:
         return Hints(every=every)
-    known = {a: r for a, res in manifest.resources.items() if res.by != "id" and (r := _record_of(kinds[a.kind], res, memory))}
+    known = {a: r for a, res in manifest.resources.items() if res.by != "id" and (r := _record_of(kinds[a.kind], res, recorded))}
     recent = now - LAG
     return Hints(
         ids={a: r.id for a, r in known.items() if kinds[a.kind].search and r.written >= recent},
         last={a: r.id for a, r in known.items()},
-        also=_ids_to_read(kinds, manifest, memory),
+        also=_ids_to_read(kinds, manifest, recorded),
         every=every,
-        ends=partial(_ends_made, memory),
+        ends=partial(_ends_made, recorded),
     )
 
 
-def _record_of(kind: Kind, resource: Resource, memory: Recorded) -> Record | None:
+def _record_of(kind: Kind, resource: Resource, recorded: Recorded) -> Record | None:
     """What is recorded of a resource under its address, or under one that it had."""
-    record = memory.at(resource.address)
+    record = recorded.at(resource.address)
     if record and not record.deleted:
         return record
     for by, key in resource.former:
         identity = kind.identity[by]
-        record = memory.of(kind.name, key) if by == "id" else memory.at(Address(kind.name, identity.fold(key) if identity.stable else key))
+        record = (
+            recorded.of(kind.name, key) if by == "id" else recorded.at(Address(kind.name, identity.fold(key) if identity.stable else key))
+        )
         if record and not record.deleted:
             return record
     return None
 
 
-def _ids_to_read(kinds: Kinds, manifest: Manifest, memory: Recorded) -> Mapping[str, Set[str]]:
+def _ids_to_read(kinds: Kinds, manifest: Manifest, recorded: Recorded) -> Mapping[str, Set[str]]:
     """What is ours and perhaps not declared any more, of the kinds that can be pruned, and of those whose listing costs one read."""
     found: dict[str, set[str]] = {}
-    for record in candidates(manifest, memory):
+    for record in candidates(manifest, recorded):
         kind = kinds.get(record.kind)
         if kind and (kind.whole or manifest.policy.pruning(kind.section) != "never"):
             found.setdefault(record.kind, set()).add(record.id)
     for kind in kinds:
-        if not kind.whole and (ids := likely(kind, manifest, memory)):
+        if not kind.whole and (ids := likely(kind, manifest, recorded)):
             found.setdefault(kind.name, set()).update(ids)
     return found
 
 
-def _ends_made(memory: Recorded, link: LinkName, source_id: str) -> Iterable[str]:
+def _ends_made(recorded: Recorded, link: LinkName, source_id: str) -> Iterable[str]:
     """The other ends of the links of a thing that we made."""
-    record = memory.of(link.source, source_id)
-    return memory.owned(link, record) if record else ()
+    record = recorded.of(link.source, source_id)
+    return recorded.owned(link, record) if record else ()

@@ -53,7 +53,7 @@ class Pair:
 
 
 def pairs(
-    kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded, changes: Sequence[Change], arriving: Sequence[Change]
+    kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded, changes: Sequence[Change], arriving: Sequence[Change]
 ) -> Iterator[Pair]:
     """What may be one thing under two names, though nobody wrote that down. A tombstone is an answer: what it takes is no question.
 
@@ -64,14 +64,14 @@ def pairs(
     for kind in (kind for kind in kinds if not kind.person):
         gone = {c.id: c for c in changes if isinstance(c, ThingChange) and _pruned(kind, c, manifest)}
         new = [change for change in coming if change.address.kind == kind.name]
-        left = _left(kind, manifest, live, memory, gone) if new else []
+        left = _left(kind, manifest, live, recorded, gone) if new else []
         closely = len(new) * len(left) <= PAIRS
-        things, traits = {old.id: old for old in left}, {} if closely else _traits(kind, left, memory)
+        things, traits = {old.id: old for old in left}, {} if closely else _traits(kind, left, recorded)
         for change in new:
             getters = getting.get(change.address, frozenset())
             shared = Counter(end for link, source in getters for end in live.links.get(link, {}).get(source, ()))
-            near = things.keys() if closely else things.keys() & (shared.keys() | _in_common(kind, change, traits, memory))
-            asked = [(_likeness(kind, things[live_id], change, memory, closely), things[live_id]) for live_id in sorted(near)]
+            near = things.keys() if closely else things.keys() & (shared.keys() | _in_common(kind, change, traits, recorded))
+            asked = [(_likeness(kind, things[live_id], change, recorded, closely), things[live_id]) for live_id in sorted(near)]
             asked = [(max(how, Likeness.SHARED if getters and shared[old.id] >= SHARED * len(getters) else 0), old) for how, old in asked]
             best = max((how for how, _ in asked), default=0)
             # What is surely like one is not asked of all that have some members in common with it.
@@ -84,21 +84,21 @@ def _pruned(kind: Kind, change: ThingChange, manifest: Manifest) -> bool:
     return change.action is Action.DELETE and change.address.kind == kind.name and change.address not in manifest.resources
 
 
-def _left(kind: Kind, manifest: Manifest, live: Snapshot, memory: Recorded, gone: Mapping[str | None, ThingChange]) -> list[Live]:
+def _left(kind: Kind, manifest: Manifest, live: Snapshot, recorded: Recorded, gone: Mapping[str | None, ThingChange]) -> list[Live]:
     """The live things that the plan deletes, or that an earlier one knew and nobody declares any more."""
     things, paired = live.things.get(kind.name, {}), set(live.pairs.values())
-    known = {record.id for record in undeclared(kind, manifest, memory) if not memory.files.unread(record)}
+    known = {record.id for record in undeclared(kind, manifest, recorded) if not recorded.files.unread(record)}
     ids = {live_id for live_id in (*gone, *known) if live_id in things and live_id not in paired}
     return [things[live_id] for live_id in sorted(filter(None, ids)) if not kind.dormant(things[live_id])]
 
 
-def undeclared(kind: Kind, manifest: Manifest, memory: Recorded) -> list[Record]:
+def undeclared(kind: Kind, manifest: Manifest, recorded: Recorded) -> list[Record]:
     """What is recorded of a kind, and has no address of the manifest."""
-    records = [r for r in memory.records.values() if r.kind == kind.name and not r.deleted]
+    records = [r for r in recorded.records.values() if r.kind == kind.name and not r.deleted]
     if not records:
         return []
     addresses = (a for a in (*manifest.resources, *manifest.beside) if a.kind == kind.name)
-    declared = {memory.digests.thing(memory.app_id, address) for address in addresses}
+    declared = {recorded.digests.thing(recorded.app_id, address) for address in addresses}
     return [record for record in records if record.thing not in declared]
 
 
@@ -131,20 +131,20 @@ Trait = tuple[str, Any]
 _FORMER = "former"
 
 
-def _traits(kind: Kind, left: Sequence[Live], memory: Recorded) -> Mapping[Trait, Set[str]]:
+def _traits(kind: Kind, left: Sequence[Live], recorded: Recorded) -> Mapping[Trait, Set[str]]:
     """The ids of what is left by each trait, so that of many things not each is compared with each."""
     found: dict[Trait, set[str]] = defaultdict(set)
     for old in left:
-        record = memory.of(old.kind, old.id)
+        record = recorded.of(old.kind, old.id)
         told = ((name, kind.fields[name].form(old.fields.get(name))) for name in _telling(kind))
         for trait in (("", form(old.key)), *((_FORMER, thing) for thing in (record.former if record else ())), *told):
             found[trait].add(old.id)
     return found
 
 
-def _in_common(kind: Kind, new: ThingChange, traits: Mapping[Trait, Set[str]], memory: Recorded) -> Set[str]:
+def _in_common(kind: Kind, new: ThingChange, traits: Mapping[Trait, Set[str]], recorded: Recorded) -> Set[str]:
     """The ids of what is left that has a trait in common with what is new."""
-    former = memory.digests.thing(memory.app_id, new.address)
+    former = recorded.digests.thing(recorded.app_id, new.address)
     told = ((field.path, kind.fields[field.path].form(field.after)) for field in new.fields if field.path in _telling(kind) and field.after)
     return set[str]().union(*(traits.get(trait, ()) for trait in (("", form(new.address.key)), (_FORMER, former), *told)))
 
@@ -153,8 +153,8 @@ def _telling(kind: Kind) -> Sequence[str]:
     return [name for name, field in kind.fields.items() if field.telling]
 
 
-def _likeness(kind: Kind, old: Live, new: ThingChange, memory: Recorded, closely: bool) -> int:
-    if memory.had(old.kind, old.id, new.address):
+def _likeness(kind: Kind, old: Live, new: ThingChange, recorded: Recorded, closely: bool) -> int:
+    if recorded.had(old.kind, old.id, new.address):
         return Likeness.ONCE
     told = [field for field in new.fields if field.path in _telling(kind) and field.after]
     if form(old.key) == form(new.address.key):
@@ -181,15 +181,15 @@ def alike(one: str, other: str, *, closely: bool = True) -> bool:
     return SequenceMatcher(None, one.casefold(), other.casefold()).ratio() >= LIKE
 
 
-def likely(kind: Kind, manifest: Manifest, memory: Recorded) -> Sequence[str]:
+def likely(kind: Kind, manifest: Manifest, recorded: Recorded) -> Sequence[str]:
     """The live ids of what left the manifest and may be what is new in it, as far as the ledger can tell before anything is read."""
-    if kind.person or not memory.runs:
+    if kind.person or not recorded.runs:
         return ()
-    new = [r for a, r in manifest.resources.items() if a.kind == kind.name and not r.gone and memory.at(a) is None]
-    left = undeclared(kind, manifest, memory) if new else []
-    members = _members(kind, {r.address for r in new}, manifest, memory) if left else Counter()
-    coming = _Coming.of(new, len(left), memory)
-    found = (record for record in left if members[record.id] or _may_be(kind, record, coming, memory))
+    new = [r for a, r in manifest.resources.items() if a.kind == kind.name and not r.gone and recorded.at(a) is None]
+    left = undeclared(kind, manifest, recorded) if new else []
+    members = _members(kind, {r.address for r in new}, manifest, recorded) if left else Counter()
+    coming = _Coming.of(new, len(left), recorded)
+    found = (record for record in left if members[record.id] or _may_be(kind, record, coming, recorded))
     return [record.id for record in sorted(found, key=lambda r: (-members[r.id], r.address))][:LOOKS]
 
 
@@ -205,33 +205,35 @@ class _Coming:
     named: Sequence[Resource]
 
     @classmethod
-    def of(cls, new: Sequence[Resource], left: int, memory: Recorded) -> _Coming:
+    def of(cls, new: Sequence[Resource], left: int, recorded: Recorded) -> _Coming:
         """What is new, beside so many records that are left."""
-        former = {memory.digests.thing(memory.app_id, resource.address) for resource in new}
+        former = {recorded.digests.thing(recorded.app_id, resource.address) for resource in new}
         few = len(new) * left <= PAIRS
         return cls({form(resource.key) for resource in new}, former, new[: CLAIMS // max(left, 1)], new if few else ())
 
 
-def _may_be(kind: Kind, record: Record, coming: _Coming, memory: Recorded) -> bool:
+def _may_be(kind: Kind, record: Record, coming: _Coming, recorded: Recorded) -> bool:
     name = record.address.partition("/")[2]
     if form(name) in coming.forms or not coming.former.isdisjoint(record.former):
         return True
-    return any(_claims(kind, record, new, memory) for new in coming.claimed) or any(alike(name, new.key) for new in coming.named)
+    return any(_claims(kind, record, new, recorded) for new in coming.claimed) or any(alike(name, new.key) for new in coming.named)
 
 
-def _claims(kind: Kind, record: Record, new: Resource, memory: Recorded) -> bool:
+def _claims(kind: Kind, record: Record, new: Resource, recorded: Recorded) -> bool:
     """Whether what people call it by is what was recorded."""
     told = [name for name in _telling(kind) if new.fields.get(name)]
-    claims = (memory.digests.claim(record.salt, name, kind.fields[name].form(new.fields[name])) == record.fields.get(name) for name in told)
+    claims = (
+        recorded.digests.claim(record.salt, name, kind.fields[name].form(new.fields[name])) == record.fields.get(name) for name in told
+    )
     return bool(told) and all(claims)
 
 
-def _members(kind: Kind, new: Set[Address], manifest: Manifest, memory: Recorded) -> Counter[str]:
+def _members(kind: Kind, new: Set[Address], manifest: Manifest, recorded: Recorded) -> Counter[str]:
     """The ids that are recorded at the other ends of the links of those who are to get something new: how often each."""
     found: Counter[str] = Counter()
     for resource in manifest.resources.values():
         fields = [field for field, written in resource.links.items() if not new.isdisjoint(written.present)]
-        record = memory.at(resource.address) if fields else None
+        record = recorded.at(resource.address) if fields else None
         if record:
             found.update(end for field in fields for end in record.links.get(field, ()))
     return found

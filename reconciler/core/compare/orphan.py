@@ -27,21 +27,21 @@ class Orphans:
     things: frozenset[Thing] = field(default_factory=frozenset)
 
 
-def candidates(manifest: Manifest, memory: Recorded) -> list[Record]:
+def candidates(manifest: Manifest, recorded: Recorded) -> list[Record]:
     """What is ours and has no address of the manifest; it may still turn out to be declared under another key."""
-    if not any(record.owned for record in memory.records.values()):
+    if not any(record.owned for record in recorded.records.values()):
         return []
-    declared = {memory.digests.thing(memory.app_id, address) for address in (*manifest.resources, *manifest.beside)}
-    return [r for r in memory.records.values() if r.owned and not r.deleted and r.thing not in declared]
+    declared = {recorded.digests.thing(recorded.app_id, address) for address in (*manifest.resources, *manifest.beside)}
+    return [r for r in recorded.records.values() if r.owned and not r.deleted and r.thing not in declared]
 
 
-def orphans(kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded, *, whole: bool) -> Orphans:
+def orphans(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded, *, whole: bool) -> Orphans:
     """What is ours and no longer declared, and what `prune: all` has authority over. `whole`: the plan is of the whole manifest.
 
     A prune needs intent (the policy, and a written section) and ownership (our record of the very live id); never on the first run.
     """
-    draft = _Draft(kinds, manifest, live, memory, whole)
-    found = (*candidates(manifest, memory), *draft.made_and_not_answered())
+    draft = _Draft(kinds, manifest, live, recorded, whole)
+    found = (*candidates(manifest, recorded), *draft.made_and_not_answered())
     for record in sorted(found, key=lambda r: (r.kind, r.address, r.id)):
         if record.name not in draft.declared and draft.is_live(record):
             draft.consider(record)
@@ -54,13 +54,15 @@ def orphans(kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded, 
 class _Draft:
     """What one look at orphans collects on its way."""
 
-    def __init__(self, kinds: Kinds, manifest: Manifest, live: Snapshot, memory: Recorded, whole: bool) -> None:
+    def __init__(self, kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded, whole: bool) -> None:
         self.kinds = kinds
-        self.manifest, self.live, self.memory, self.whole = manifest, live, memory, whole
+        self.manifest, self.live, self.recorded, self.whole = manifest, live, recorded, whole
         self.declared = {(address.kind, live_id) for address, live_id in live.pairs.items()}
         # What other names have linked, whether they came to record it or not.
-        ties = ((kinds.links.get(LinkName(kind, field)), end, name) for (kind, _, field, end), name in memory.ties.items())
-        self.tied = {(link.target, end): name for link, end, name in ties if link}
+        link_origins = (
+            (kinds.links.get(LinkName(kind, field)), end, name) for (kind, _, field, end), name in recorded.link_origins.items()
+        )
+        self.tied = {(link.target, end): name for link, end, name in link_origins if link}
         self.changes: list[ThingChange] = []
         self.notes: list[Note] = []
         self.things: set[Thing] = set()
@@ -82,20 +84,20 @@ class _Draft:
 
     def made_and_not_answered(self) -> Iterator[Record]:
         """Live things that only a create of ours whose answer was lost can have made, and that nobody declares."""
-        if not any(attempt.lost and attempt.action == Action.CREATE for attempt in self.memory.attempts.values()):
+        if not any(attempt.lost and attempt.action == Action.CREATE for attempt in self.recorded.attempts.values()):
             return
         for kind in (kind for kind in self.kinds if kind.whole):
             for live_id, thing in self.live.things.get(kind.name, {}).items():
-                unknown = (kind.name, live_id) not in self.declared and self.memory.of(kind.name, live_id) is None
-                if unknown and self.memory.created(thing.address):
-                    digests = self.memory.digests
-                    known = digests.thing(self.memory.app_id, thing.address)
-                    files = self._files_of(self.memory.attempts[Place(known)].files)
+                unknown = (kind.name, live_id) not in self.declared and self.recorded.of(kind.name, live_id) is None
+                if unknown and self.recorded.created(thing.address):
+                    digests = self.recorded.digests
+                    known = digests.thing(self.recorded.app_id, thing.address)
+                    files = self._files_of(self.recorded.attempts[Place(known)].files)
                     yield Record(kind.name, live_id, known, digests.address(thing.address), owned=True, files=files)
 
     def _files_of(self, paths: Sequence[str]) -> tuple[str, ...]:
         """The files of a run, which knew them by their paths."""
-        read = {path_of(file): file for file in self.memory.files.read}
+        read = {path_of(file): file for file in self.recorded.files.read}
         return tuple(read.get(path, f"{WITHIN}{path}") for path in paths)
 
     def consider(self, record: Record) -> None:
@@ -104,7 +106,7 @@ class _Draft:
         address = thing.address if thing else _address(record)
         file = ", ".join(map(path_of, record.files))
         self.things.add(record.name)
-        if unread := self.memory.files.unread(record):
+        if unread := self.recorded.files.unread(record):
             text = f"is ours (id {record.id}) and declared in {', '.join(unread)}, which was not given: left alone"
             self.note("not read", text, address)
             return
@@ -124,11 +126,11 @@ class _Draft:
         for live_id, thing in sorted(self.live.things.get(kind.name, {}).items(), key=lambda item: item[1].key):
             name = (kind.name, live_id)
             if name not in self.declared and name not in self.things and globs.matches(scope, [thing.key]):
-                self._sweep(kind, thing, self.memory.of(*name))
+                self._sweep(kind, thing, self.recorded.of(*name))
 
     def _sweep(self, kind: Kind, thing: Live, record: Record | None) -> None:
         self.things.add((kind.name, thing.id))
-        if record and (unread := self.memory.files.unread(record)):
+        if record and (unread := self.recorded.files.unread(record)):
             text = f"is declared in {', '.join(unread)} (id {thing.id}), which was not given: left alone"
             self.note("not read", text, thing.address)
         elif spared := self._elsewhere(thing):
@@ -138,10 +140,10 @@ class _Draft:
 
     def say_renamed(self) -> None:
         """Owned things that have another name now, while somebody else's has theirs: they stay as they are."""
-        ours = (r for r in self.memory.records.values() if r.owned and not r.deleted and r.name not in self.declared)
+        ours = (r for r in self.recorded.records.values() if r.owned and not r.deleted and r.name not in self.declared)
         left = {record.thing: thing for record in ours if record.name not in self.things and (thing := self.thing(record))}
         for address, live_id in self.live.pairs.items() if left else ():
-            thing = left.get(self.memory.digests.thing(self.memory.app_id, address))
+            thing = left.get(self.recorded.digests.thing(self.recorded.app_id, address))
             if thing is not None:
                 self.things.add((thing.kind, thing.id))
                 text = f"is ours (id {thing.id}) and was {address} when it was applied; another one has that name now (id {live_id})"
@@ -162,31 +164,31 @@ class _Draft:
     def _renamed(self, kind: Kind, record: Record, thing: Live) -> str:
         """Why something is left alone to which somebody gave another name: that name was never declared, so nobody can have meant it."""
         fold, known = kind.identities[0].fold, _address(record)
-        if self.memory.rewritten(thing.address, record.id):
+        if self.recorded.rewritten(thing.address, record.id):
             return ""
         if id_in(known) == record.id:
             return "" if self._called_so(kind, record, thing) else "somebody renamed it since it was applied: left alone"
-        same = record.thing == self.memory.digests.thing(self.memory.app_id, thing.address) or fold(known.key) == fold(thing.key)
+        same = record.thing == self.recorded.digests.thing(self.recorded.app_id, thing.address) or fold(known.key) == fold(thing.key)
         return "" if same else f"it was {known} when it was applied, and somebody renamed it: left alone, `reconciler forget` lets it go"
 
     def _called_so(self, kind: Kind, record: Record, thing: Live) -> bool:
         """Whether what was declared by its id has the name that was declared with that, if any."""
         path = kind.identities[0].field
-        claim = self.memory.digests.claim(record.salt, path, kind.fields[path].form(thing.fields[path]))
+        claim = self.recorded.digests.claim(record.salt, path, kind.fields[path].form(thing.fields[path]))
         return record.fields.get(path, claim) == claim
 
     def _barred(self, kind: Kind) -> str:
         """Why nothing of a kind is pruned in this plan; empty where something may be."""
         if not self.whole:
             return "left alone: a plan of a part prunes nothing"
-        if not self.memory.runs:
+        if not self.recorded.runs:
             return "left alone: the first run prunes nothing"
         written = kind.section in self.manifest.sections
         return "" if written else f"left alone: `{kind.section}:` is not written, so it is not ours"
 
     def _elsewhere(self, thing: Live) -> str:
         """Who else has a live thing, or may; empty where nobody does."""
-        other = self.memory.others.get((thing.kind, thing.id))
+        other = self.recorded.others.get((thing.kind, thing.id))
         if name := other.name if other else self.tied.get((thing.kind, thing.id)):
             return f"`name: {name}` has it too, so it is left alone"
         doubted = (thing.kind, thing.id) in self.live.doubted
@@ -203,8 +205,8 @@ def _address(record: Record) -> Address:
     return Address(kind, key)
 
 
-def foreign(memory: Recorded, live: Snapshot) -> Mapping[str, int]:
+def foreign(recorded: Recorded, live: Snapshot) -> Mapping[str, int]:
     """How many of the declared things other names have recorded, and this one has not, by name."""
-    mine = (address for address, live_id in live.pairs.items() if memory.of(address.kind, live_id) is None)
-    theirs = (memory.others.get((address.kind, live.pairs[address])) for address in mine)
+    mine = (address for address, live_id in live.pairs.items() if recorded.of(address.kind, live_id) is None)
+    theirs = (recorded.others.get((address.kind, live.pairs[address])) for address in mine)
     return Counter(other.name for other in theirs if other)

@@ -35,14 +35,14 @@ def by_ownership(manifest: Manifest, changes: Sequence[Change]) -> Iterator[Link
                 yield change
 
 
-def came_later(memory: Recorded, change: LinkChange, made: Mapping[Ends, Made], gap: bool) -> bool:
+def came_later(recorded: Recorded, change: LinkChange, made: Mapping[Ends, Made], gap: bool) -> bool:
     """Whether a link was made after it became ours; where Intercom does not say when it was, whether the ledger lacks runs."""
     found = made.get((change.id or "", change.target_id or ""))
-    return gap if found is None else found.at > _recorded(memory, change) + MARGIN
+    return gap if found is None else found.at > _recorded(recorded, change) + MARGIN
 
 
-def _recorded(memory: Recorded, change: LinkChange) -> float:
+def _recorded(recorded: Recorded, change: LinkChange) -> float:
     """When a link became ours, as far as is recorded."""
-    record, attempt = memory.of(change.address.kind, change.id), memory.attempt(change.address, change.link.field, change.target)
+    record, attempt = recorded.of(change.address.kind, change.id), recorded.attempt(change.address, change.link.field, change.target)
     sent = attempt.intended if attempt and attempt.lost else 0.0
     return max(record.ours_since(change.link.field, change.target_id or "") if record else 0.0, sent)

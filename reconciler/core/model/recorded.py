@@ -36,7 +36,7 @@ class Digests(Protocol):
         """An address without e-mails."""
 
 
-class Tie(StrEnum):
+class LinkOrigin(StrEnum):
     """How a recorded link came about: we made it, it was found there, or it was written absent and is."""
 
     OWNED = "owned"
@@ -60,7 +60,7 @@ class LiveLink(NamedTuple):
         return self.kind, self.source_id
 
 
-class Deaf(StrEnum):
+class ReplyMatch(StrEnum):
     """How live stands to what a reply showed instead of the value that it was sent: it shows the same still, it shows another one, or
     that was tried once, and what it showed is not known."""
 
@@ -69,7 +69,7 @@ class Deaf(StrEnum):
     ONCE = "once"
 
 
-Ties = Mapping[str, str]
+LinkOrigins = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Record:
     # Digests of what was applied or seen to be as declared, by path.
     fields: Mapping[str, str] = field(default_factory=dict)
     # How each link came about, by list and id of the other end.
-    links: Mapping[str, Ties] = field(default_factory=dict)
+    links: Mapping[str, LinkOrigins] = field(default_factory=dict)
     # Whether any of the links may be ours; where none is, they need not be read.
     tied: bool = field(default=True, compare=False)
     # When each of the links that are ours was made or taken in, in Unix seconds, by list and id of the other end.
@@ -131,7 +131,7 @@ class Record:
         known: int | None = self.since.get(link, NOTHING).get(target_id)
         return max(self.written, _began(self.run)) if known is None else float(known)
 
-    def tie(self, link: str, target_id: str) -> str | None:
+    def link_origin(self, link: str, target_id: str) -> str | None:
         """How a link of it came about, None where nothing is recorded."""
         return self.links.get(link, NOTHING).get(target_id)
 
@@ -268,7 +268,7 @@ class Recorded:
     # Things that other names recorded.
     others: Mapping[Thing, Other] = field(default_factory=dict)
     # The links of those, each with the name that recorded it.
-    ties: Mapping[LiveLink, str] = field(default_factory=dict)
+    link_origins: Mapping[LiveLink, str] = field(default_factory=dict)
     # What was last tried at each place, and is not known to be done.
     attempts: Mapping[Place, Attempt] = field(default_factory=dict)
     # Ids that were seen to be somebody else, each after the digest of the address that met them.
@@ -330,34 +330,34 @@ class Recorded:
         found = self.attempt(address)
         return found is not None and found.action == "create" and found.lost
 
-    def tie(self, link: LinkName, source: Address, source_id: str, target: Address, target_id: str) -> str | None:
+    def link_origin(self, link: LinkName, source: Address, source_id: str, target: Address, target_id: str) -> str | None:
         """How a live link came about: recorded so, or made by a call of ours whose answer was lost."""
         record = self.of(source.kind, source_id)
-        if record and (tie := record.tie(link.field, target_id)) in (Tie.OWNED, Tie.FOUND):
-            return tie
+        if record and (link_origin := record.link_origin(link.field, target_id)) in (LinkOrigin.OWNED, LinkOrigin.FOUND):
+            return link_origin
         found = self.attempt(source, link.field, target)
         if found and found.action == "attach" and found.lost and found.links(source_id, target_id):
-            return Tie.OWNED
-        return record.tie(link.field, target_id) if record else None
+            return LinkOrigin.OWNED
+        return record.link_origin(link.field, target_id) if record else None
 
-    def deaf(self, address: Address, path: str, value: Any, live: Any) -> Deaf | None:
+    def reply_match(self, address: Address, path: str, value: Any, live: Any) -> ReplyMatch | None:
         """How live stands to what a reply showed instead of this value of a field; None where none was seen to refuse it."""
         place = self.digests.place(self.app_id, address, path) if self.ineffective else ""
         digests = self.ineffective.get(place, frozenset())
         if self.digests.claim(place, path, value) not in digests:
             return None
         if self.digests.claim(place, path, [value, live]) in digests:
-            return Deaf.SAME
-        return Deaf.OTHER if len(digests) > 1 else Deaf.ONCE
+            return ReplyMatch.SAME
+        return ReplyMatch.OTHER if len(digests) > 1 else ReplyMatch.ONCE
 
     def elsewhere(self, link: LinkName, source_id: str, target_id: str) -> str | None:
         """Which other name has a link too."""
-        return self.ties.get(LiveLink(link.source, source_id, link.field, target_id))
+        return self.link_origins.get(LiveLink(link.source, source_id, link.field, target_id))
 
     def owned(self, link: LinkName, record: Record) -> Sequence[str]:
         """The ids of the other ends of the links that we made."""
         held = record.links.get(link.field, NOTHING) if record.tied else NOTHING
-        return [target_id for target_id, tie in held.items() if tie == Tie.OWNED]
+        return [target_id for target_id, link_origin in held.items() if link_origin == LinkOrigin.OWNED]
 
 
 BLANK = Recorded()
@@ -376,34 +376,40 @@ def _began(run: str) -> float:
         return 0.0
 
 
-def disowned(memory: Recorded) -> Recorded:
-    """The memory of a ledger that is older than what was applied last: it knows what was found, and owns nothing."""
-    records = {name: _disowned(record) for name, record in memory.records.items()}
-    return replace(memory, records=records, attempts={})
+def disowned(recorded: Recorded) -> Recorded:
+    """What a ledger holds that is older than what was applied last: it knows what was found, and owns nothing."""
+    records = {name: _disowned(record) for name, record in recorded.records.items()}
+    return replace(recorded, records=records, attempts={})
 
 
 def _disowned(record: Record) -> Record:
-    links = {field: {end: Tie.FOUND if tie == Tie.OWNED else tie for end, tie in held.items()} for field, held in record.links.items()}
+    links = {
+        field: {end: LinkOrigin.FOUND if link_origin == LinkOrigin.OWNED else link_origin for end, link_origin in held.items()}
+        for field, held in record.links.items()
+    }
     return replace(record, owned=False, links=links)
 
 
-def without_tie(record: Record, link: str, target_id: str) -> Record:
+def without_link(record: Record, link: str, target_id: str) -> Record:
     """A record that knows nothing of one link any more."""
-    ties = {end: tie for end, tie in record.links.get(link, NOTHING).items() if end != target_id}
-    return dated(replace(record, links={**record.links, link: ties}))
+    link_origins = {end: link_origin for end, link_origin in record.links.get(link, NOTHING).items() if end != target_id}
+    return dated(replace(record, links={**record.links, link: link_origins}))
 
 
-def with_tie(record: Record, link: str, target_id: str, tie: Tie, at: float | None = None) -> Record:
+def with_link(record: Record, link: str, target_id: str, link_origin: LinkOrigin, at: float | None = None) -> Record:
     """A record that knows how one link came about, and when it became ours."""
-    ties = {**record.links.get(link, NOTHING), target_id: tie.value}
-    known = replace(record, tied=True, links={**record.links, link: ties})
+    link_origins = {**record.links.get(link, NOTHING), target_id: link_origin.value}
+    known = replace(record, tied=True, links={**record.links, link: link_origins})
     return known if at is None else dated(known, [(link, target_id)], at)
 
 
 def dated(record: Record, new: Iterable[tuple[str, str]] = (), at: float = 0.0) -> Record:
     """A record that says of the new links, each its list and the id of the other end, when they became ours, and of no others than are
     still ours."""
-    found = {link: {end: when for end, when in told.items() if record.tie(link, end) == Tie.OWNED} for link, told in record.since.items()}
+    found = {
+        link: {end: when for end, when in told.items() if record.link_origin(link, end) == LinkOrigin.OWNED}
+        for link, told in record.since.items()
+    }
     for link, end in new:
         found.setdefault(link, {})[end] = int(at)
     return replace(record, since={link: told for link, told in found.items() if told})

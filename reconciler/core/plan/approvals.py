@@ -20,7 +20,7 @@ from reconciler.errors import Refused, Usage
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class Approvals:
     """`base` is a policy that the manifest may tighten and not loosen; with it, only its own approvals and those given here count."""
 
     base: Policy | None = None
@@ -28,7 +28,7 @@ class Rules:
     given: tuple[Approval, ...] = ()
     max_calls: int | None = None
 
-    def approvals(self, manifest: Manifest, now: float) -> tuple[Approval, ...]:
+    def valid(self, manifest: Manifest, now: float) -> tuple[Approval, ...]:
         """The approvals that count, `now` being in Unix seconds: an expired one does not."""
         written = self.committed if self.base else manifest.approvals
         return (*self.given, *(Approval(a.hash, a.people) for a in written if a.expires > now))
@@ -60,7 +60,7 @@ class Rules:
         yield from (why for why in told if why not in refusal.message)
 
 
-NO_RULES = Rules()
+NO_APPROVALS = Approvals()
 
 
 def parse_approval(text: str) -> Approval:
@@ -71,41 +71,41 @@ def parse_approval(text: str) -> Approval:
     return Approval(digest, int(people))
 
 
-def govern(manifest: Manifest, rules: Rules) -> tuple[Manifest, tuple[Note, ...], tuple[Refusal, ...]]:
+def govern(manifest: Manifest, approvals: Approvals) -> tuple[Manifest, tuple[Note, ...], tuple[Refusal, ...]]:
     """The manifest under the base policy, a note for what it changes, and a refusal for what it would loosen."""
-    if rules.base is None:
+    if approvals.base is None:
         return manifest, (), ()
-    policy, refused = tightened(rules.base, manifest.policy)
-    changed = moved(rules.base, policy)
+    policy, refused = tightened(approvals.base, manifest.policy)
+    changed = moved(approvals.base, policy)
     notes = (Note("policy", f"stricter than the policy file: {'; '.join(changed)}"),) if changed else ()
     text = f"the manifest loosens the policy file: {'; '.join(refused)}; change the policy file first, in a change of its own"
     return replace(manifest, policy=policy), notes, (Refusal("policy", text),) if refused else ()
 
 
-def over_calls(rules: Rules, calls: int) -> Iterable[Refusal]:
+def over_calls(approvals: Approvals, calls: int) -> Iterable[Refusal]:
     """A plan of more calls than asked for is refused."""
-    if rules.max_calls is not None and calls > rules.max_calls:
-        yield Refusal("max-calls", f"{calls} calls, --max-calls allows {rules.max_calls}; narrow the plan with --target, or allow more")
+    if approvals.max_calls is not None and calls > approvals.max_calls:
+        yield Refusal("max-calls", f"{calls} calls, --max-calls allows {approvals.max_calls}; narrow the plan with --target, or allow more")
 
 
 def check_refusals(
-    saved: PlanDocument, manifest: Manifest, rules: Rules, now: float, loosened: Sequence[Refusal] = ()
+    saved: PlanDocument, manifest: Manifest, approvals: Approvals, now: float, loosened: Sequence[Refusal] = ()
 ) -> tuple[Refusal, ...]:
     """What refused a saved plan when it was made, and is not approved now. Raises Refused where no approval can lift it."""
-    kept = stopping(standing(saved_refusals(saved), rules.approvals(manifest, now)), manifest.policy)
-    left = (*loosened, *rules.explained(kept, manifest, now))
+    kept = stopping(standing(saved_refusals(saved), approvals.valid(manifest, now)), manifest.policy)
+    left = (*loosened, *approvals.explained(kept, manifest, now))
     if not all(refusal.approve for refusal in left):
         refuse(left)
     return left
 
 
-def approvals_of(saved: PlanDocument, plan: Plan, manifest: Manifest, rules: Rules, now: float) -> tuple[Approval, ...]:
+def approvals_of(saved: PlanDocument, plan: Plan, manifest: Manifest, approvals: Approvals, now: float) -> tuple[Approval, ...]:
     """What counts as approved: what is left of an approved plan is approved with it, but for more people than were approved."""
-    approvals = rules.approvals(manifest, now)
+    valid = approvals.valid(manifest, now)
     written = (*saved.get("approved", ()), *(r["approve"] for r in saved["refused"] if r["approve"]))
     hashes = {word.partition(":")[0] for word in written}
-    granted = tuple(Approval(f"{r.approve}".partition(":")[0], a.people) for r in plan.refused for a in approvals if a.hash in hashes)
-    return (*approvals, *granted)
+    granted = tuple(Approval(f"{r.approve}".partition(":")[0], a.people) for r in plan.refused for a in valid if a.hash in hashes)
+    return (*valid, *granted)
 
 
 def refuse(refused: Iterable[Refusal], beside: Sequence[str] = ()) -> None:
@@ -115,25 +115,25 @@ def refuse(refused: Iterable[Refusal], beside: Sequence[str] = ()) -> None:
         raise Refused([*reasons, *beside])
 
 
-def hold_to_rules(plan: Plan, case: Comparison, rules: Rules, context: Context) -> Plan:
+def hold_to_approvals(plan: Plan, comparison: Comparison, approvals: Approvals, context: Context) -> Plan:
     """The plan with its cost, the refusals that no approval lifts, and a note for those that one does; without what the policy holds."""
-    unused = rules.unused((case.touched, *(refusal.approve for refusal in plan.refused)))
-    refused = standing(plan.refused, rules.approvals(case.manifest, context.now))
+    unused = approvals.unused((comparison.touched, *(refusal.approve for refusal in plan.refused)))
+    refused = standing(plan.refused, approvals.valid(comparison.manifest, context.now))
     kept = frozenset(refused)
     lifted = [refusal for refusal in plan.refused if refusal not in kept]
-    refused = rules.explained(refused, case.manifest, context.now)
+    refused = approvals.explained(refused, comparison.manifest, context.now)
     notes = (*(Note("approved", str(refusal)) for refusal in lifted), *(Note("unused", text) for text in unused))
     approved = tuple(dict.fromkeys(refusal.approve for refusal in lifted if refusal.approve))
-    held = held_entries(refused, case.manifest.policy)
+    held = held_entries(refused, comparison.manifest.policy)
     if held and not plan.scope.moved:
-        plan = without_entries(case, plan, held.__contains__, context.version)
-    plan = replace(plan, reads=reads_of(plan, case, context))
-    refused = (*refused, *over_calls(rules, plan.calls))
+        plan = without_entries(comparison, plan, held.__contains__, context.version)
+    plan = replace(plan, reads=reads_of(plan, comparison, context))
+    refused = (*refused, *over_calls(approvals, plan.calls))
     return replace(plan, refused=refused, notes=(*plan.notes, *notes), approved=approved, held=bool(held))
 
 
-def note_policy_change(plan: Plan, base: Manifest, manifest: Manifest, rules: Rules) -> Plan:
+def note_policy_change(plan: Plan, base: Manifest, manifest: Manifest, approvals: Approvals) -> Plan:
     """The plan, which tells first what the policy was in another revision of the manifest, under the same rules."""
-    before = tightened(rules.base, base.policy)[0] if rules.base else base.policy
+    before = tightened(approvals.base, base.policy)[0] if approvals.base else base.policy
     changed = moved(before, manifest.policy)
     return replace(plan, notes=(Note("policy", f"changed since the base: {'; '.join(changed)}"), *plan.notes)) if changed else plan

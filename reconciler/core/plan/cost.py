@@ -180,16 +180,18 @@ def _choices(kinds: Kinds, live: Snapshot, change: ThingChange, leaving: Mapping
     return calls
 
 
-def reads_of(plan: Plan, case: Comparison, context: Context) -> Mapping[str, int]:
+def reads_of(plan: Plan, comparison: Comparison, context: Context) -> Mapping[str, int]:
     """The calls that an apply of a plan makes beside its writes, by route; none where it has nothing to do."""
     if not plan.steps:
         return {}
-    preimages = kept(case.kinds, plan.changes, anywhere=context.keeps)
+    preimages = kept(comparison.kinds, plan.changes, anywhere=context.keeps)
     if plan.undoes:
         # What a run did is looked at as a whole, now and then.
         return Counter(context.sent) + preimages
     touched = frozenset(end for c in plan.changes for end in (c.address, c.target) if end)
-    part = narrow(case.kinds, case.manifest, touched.__contains__)
-    arrived = len(find_leavers(case.kinds, part, case.difference.changes, case.memory))
-    looks = looked_at(case.kinds, part, case.live, make_hints(case.kinds, context.now, part, case.memory), touched, arrived)
-    return looks + counted(case.kinds, case.live, plan.changes) + preimages + Counter({ASK: 1})
+    part = narrow(comparison.kinds, comparison.manifest, touched.__contains__)
+    arrived = len(find_leavers(comparison.kinds, part, comparison.difference.changes, comparison.recorded))
+    looks = looked_at(
+        comparison.kinds, part, comparison.live, make_hints(comparison.kinds, context.now, part, comparison.recorded), touched, arrived
+    )
+    return looks + counted(comparison.kinds, comparison.live, plan.changes) + preimages + Counter({ASK: 1})

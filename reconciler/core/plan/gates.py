@@ -49,22 +49,22 @@ class Approval:
 SLACK = 1.05
 
 
-def check(case: Comparison, steps: Sequence[Step], cycles: Sequence[str]) -> tuple[Refusal, ...]:
+def check(comparison: Comparison, steps: Sequence[Step], cycles: Sequence[str]) -> tuple[Refusal, ...]:
     """Every reason why these changes may not be applied, in a fixed order."""
-    kinds, manifest, live, difference = case.kinds, case.manifest, case.live, case.difference
+    kinds, manifest, live, difference = comparison.kinds, comparison.manifest, comparison.live, comparison.difference
     changes = tuple(step.change for step in steps)
     found = [*pinned(manifest.pin, live.workspace)]
-    found += handed_over(case.memory)
+    found += handed_over(comparison.recorded)
     found += (*live.refusals, *difference.refusals)
     arriving = dict.fromkeys((*changes, *difference.changes))
-    found += refusals(tuple(pairs(kinds, manifest, live, case.memory, changes, tuple(arriving))))
+    found += refusals(tuple(pairs(kinds, manifest, live, comparison.recorded, changes, tuple(arriving))))
     whole, entries = [*stopping(found, manifest.policy)], held(found, manifest.policy)
     if entries:
         # What is left out for its own reasons is no reason to refuse the rest, and is approved alone.
         out = concerned(steps, held_entries(entries, manifest.policy).__contains__)
         changes = tuple(step.change for i, step in enumerate(steps) if i not in out)
     whole += [Refusal("cycle", text) for text in cycles]
-    whole += _protected(manifest, case.memory, changes)
+    whole += _protected(manifest, comparison.recorded, changes)
     whole += _emptied(kinds, manifest, changes)
     whole += _unknown(changes)
     whole += _over_limits(kinds, manifest, live, difference, changes)
@@ -188,14 +188,14 @@ def pinned(pin: Pin | None, here: Workspace) -> Iterator[Refusal]:
         yield Refusal("workspace", f"{text}; use the token of that workspace")
 
 
-def handed_over(memory: Recorded) -> Iterator[Refusal]:
+def handed_over(recorded: Recorded) -> Iterator[Refusal]:
     """The gate `origin`: a manifest's name that was last applied from another repository, or perhaps from another one."""
-    passing = memory.handover
+    passing = recorded.handover
     if passing:
         before = passing.before or "another repository"
         text = f"`name: {passing.name}` was last applied from {before}, and is now used in {passing.now}"
         now = "if that repository was moved here, approve, and what was applied from there is ours; else write another `name:`"
-        yield Refusal("origin", f"{text}; {now}", approve=str(Approval(_passed(memory.app_id, passing), 0)))
+        yield Refusal("origin", f"{text}; {now}", approve=str(Approval(_passed(recorded.app_id, passing), 0)))
 
 
 def _passed(app_id: str, passing: Handover) -> str:
@@ -205,16 +205,16 @@ def _passed(app_id: str, passing: Handover) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def _protected(manifest: Manifest, memory: Recorded, changes: Sequence[Change]) -> Iterator[Refusal]:
+def _protected(manifest: Manifest, recorded: Recorded, changes: Sequence[Change]) -> Iterator[Refusal]:
     """What is protected is not lost, nor what was when it was applied last: to remove the entry is not to remove the protection."""
     for change in changes:
         if change.action not in (Action.DELETE, Action.ARCHIVE):
             continue
-        resource, record = manifest.resources.get(change.address), memory.of(change.address.kind, change.id)
+        resource, record = manifest.resources.get(change.address), recorded.of(change.address.kind, change.id)
         text = f"{change.mark}: {change.address.kind} {change.address.key!r} is protected and would be lost by {change.action}"
         if resource and resource.protect:
             yield Refusal("protect", f"{text}; remove `protect: true` first, in a change of its own")
-        elif (other := memory.others.get((change.address.kind, change.id or ""))) and other.protected:
+        elif (other := recorded.others.get((change.address.kind, change.id or ""))) and other.protected:
             yield Refusal("protect", f"{text}: `name: {other.name}` protects it; remove it there first")
         elif record and record.protected:
             yield Refusal("protect", f"{text}; declare it without `protect: true` and apply that first, in a change of its own")

@@ -30,25 +30,25 @@ class Ground:
     repository: Repository | None = None
 
 
-def settle_handover(memory: Recorded, manifest: Manifest, ground: Ground, approvals: Sequence[Approval]) -> Recorded:
-    """The memory, which knows whether its name passes to another repository, and which files speak in this run."""
-    passing = _handover(memory, manifest, ground)
-    memory = replace(memory, handover=passing)
+def settle_handover(recorded: Recorded, manifest: Manifest, ground: Ground, approvals: Sequence[Approval]) -> Recorded:
+    """What is recorded, which then knows whether its name passes to another repository, and which files speak in this run."""
+    passing = _handover(recorded, manifest, ground)
+    recorded = replace(recorded, handover=passing)
     # Until somebody approves, what was applied from elsewhere is neither ours nor given up.
-    ours = ground.repository is None or passing is None or not standing(tuple(handed_over(memory)), approvals)
-    return replace(memory, files=_files_of(memory, manifest, ground, _former_names(memory, ground) if ours else _names_of(ground)))
+    ours = ground.repository is None or passing is None or not standing(tuple(handed_over(recorded)), approvals)
+    return replace(recorded, files=_files_of(recorded, manifest, ground, _former_names(recorded, ground) if ours else _names_of(ground)))
 
 
-def _handover(memory: Recorded, manifest: Manifest, ground: Ground) -> Handover | None:
+def _handover(recorded: Recorded, manifest: Manifest, ground: Ground) -> Handover | None:
     """Whether the name was last applied from what is not known to be this repository."""
     here = ground.repository
-    if here is None or not memory.origins or not manifest.files:
+    if here is None or not recorded.origins or not manifest.files:
         return None
-    last = memory.origins[-1]
+    last = recorded.origins[-1]
     if last is None:
         # A run of an older release, whose records alone say where their files lay.
-        recorded = {_identity(file) for record in memory.records.values() for file in record.files}
-        same = not recorded or bool(recorded & _names_of(ground))
+        known_files = {_identity(file) for record in recorded.records.values() for file in record.files}
+        same = not known_files or bool(known_files & _names_of(ground))
     else:
         same = last.same(here)
     return None if same else Handover(manifest.name, last, here)
@@ -60,20 +60,20 @@ def _names_of(ground: Ground) -> frozenset[str]:
     return frozenset(here.identities) | (frozenset() if here.address else frozenset({identity(ground.root)}))
 
 
-def _former_names(memory: Recorded, ground: Ground) -> frozenset[str]:
+def _former_names(recorded: Recorded, ground: Ground) -> frozenset[str]:
     """What the repositories were called from which the name came here, one after the other, and this one."""
-    before = (name for origin in memory.origins if origin for name in origin.identities)
+    before = (name for origin in recorded.origins if origin for name in origin.identities)
     return _names_of(ground) | frozenset(before)
 
 
-def _files_of(memory: Recorded, manifest: Manifest, ground: Ground, ours: frozenset[str]) -> Files:
+def _files_of(recorded: Recorded, manifest: Manifest, ground: Ground, ours: frozenset[str]) -> Files:
     """Which files speak in this run. A file of former runs that is not there counts as removed only if another one of those runs is
     read now: else this is another folder than theirs."""
-    if not (memory.records or memory.attempts):
+    if not (recorded.records or recorded.attempts):
         return Files()
-    read = frozenset(memory.digests.plain(ground.called(name)) for name in manifest.files)
-    recorded = {file for record in memory.records.values() for file in record.files}
-    mine = {file for file in recorded if _belongs(file, ground, ours)}
+    read = frozenset(recorded.digests.plain(ground.called(name)) for name in manifest.files)
+    known_files = {file for record in recorded.records.values() for file in record.files}
+    mine = {file for file in known_files if _belongs(file, ground, ours)}
     paths = {path_of(file) for file in read}
     given = frozenset(file for file in mine if path_of(file) in paths)
     if not given:

@@ -117,13 +117,13 @@ class Plan:
         return round(self.calls * 10 / self.window, 1)
 
 
-def make_plan(case: Comparison, scope: Scope = EVERYTHING, version: str = "2.16") -> Plan:
+def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = "2.16") -> Plan:
     """Order the changes, cut them to the scope, hold them against the gates, compile them. Pure: same inputs, same plan."""
-    kinds, manifest, live, difference = case.kinds, case.manifest, case.live, case.difference
+    kinds, manifest, live, difference = comparison.kinds, comparison.manifest, comparison.live, comparison.difference
     steps, cycles = order.arrange(kinds, difference.changes, live)
     scope = scope.among(chain(manifest.resources, (thing.address for things in live.things.values() for thing in things.values())))
     steps, left_out = is_within(scope, steps, live)
-    refused = check(_about(scope, case), steps, cycles)
+    refused = check(_about(scope, comparison), steps, cycles)
     return Plan(
         workspace=live.workspace,
         paths=manifest.paths,
@@ -139,11 +139,11 @@ def make_plan(case: Comparison, scope: Scope = EVERYTHING, version: str = "2.16"
     )
 
 
-def _about(scope: Scope, case: Comparison) -> Comparison:
-    """The case without the refusals that are about no entry of the scope, and about nothing that such an entry is linked to."""
+def _about(scope: Scope, comparison: Comparison) -> Comparison:
+    """The comparison without the refusals that are about no entry of the scope, and about nothing that such an entry is linked to."""
     if scope.whole:
-        return case
-    manifest, app_id = case.manifest, case.live.workspace.app_id
+        return comparison
+    manifest, app_id = comparison.manifest, comparison.live.workspace.app_id
     named = {address: globs.names(address, app_id) for address in manifest.resources}
     asked = {a for a, names in named.items() if not scope.target or globs.matches(scope.target, names, scope.exact)}
     asked -= {a for a in asked if globs.matches(scope.exclude, named[a], scope.exact)}
@@ -153,19 +153,19 @@ def _about(scope: Scope, case: Comparison) -> Comparison:
     def concerns(refusal: Refusal) -> bool:
         return not refusal.entries or not asked.isdisjoint(refusal.entries)
 
-    live, difference = case.live, case.difference
+    live, difference = comparison.live, comparison.difference
     live = replace(live, refusals=tuple(filter(concerns, live.refusals)))
-    return replace(case, live=live, difference=replace(difference, refusals=tuple(filter(concerns, difference.refusals))))
+    return replace(comparison, live=live, difference=replace(difference, refusals=tuple(filter(concerns, difference.refusals))))
 
 
-def without_entries(case: Comparison, plan: Plan, entries: Callable[[Address], bool], version: str) -> Plan:
+def without_entries(comparison: Comparison, plan: Plan, entries: Callable[[Address], bool], version: str) -> Plan:
     """The plan without the changes at some entries, links to them, and all that need those."""
     out = order.concerned(plan.steps, entries)
     if not out:
         return plan
     steps = order.keep(plan.steps, set(range(len(plan.steps))) - out)
-    jobs = compile_steps(case.kinds, steps, version, unsure(case.kinds, steps, case.live))
-    return replace(plan, steps=steps, jobs=jobs, losing=affected(case.kinds, [step.change for step in steps]))
+    jobs = compile_steps(comparison.kinds, steps, version, unsure(comparison.kinds, steps, comparison.live))
+    return replace(plan, steps=steps, jobs=jobs, losing=affected(comparison.kinds, [step.change for step in steps]))
 
 
 def count_blind(drift: Drift, refused: Sequence[Refusal]) -> Drift:

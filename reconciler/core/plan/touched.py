@@ -34,32 +34,32 @@ class Agreed:
     planned: Set[Subject] = frozenset()
 
 
-def links_to_ask(case: Comparison, agreed: Agreed) -> list[LinkChange]:
+def links_to_ask(comparison: Comparison, agreed: Agreed) -> list[LinkChange]:
     """The links that would go because they are ours, of which nobody agreed yet that they go."""
-    app_id = case.live.workspace.app_id
-    return [c for c in by_ownership(case.manifest, case.difference.changes) if subject_of(c, app_id) not in agreed.planned]
+    app_id = comparison.live.workspace.app_id
+    return [c for c in by_ownership(comparison.manifest, comparison.difference.changes) if subject_of(c, app_id) not in agreed.planned]
 
 
 def spare_touched(
-    case: Comparison, asked: Sequence[LinkChange], made: Mapping[Ends, Made], gap: bool, agreed: Agreed, by: Callable[[str, str], str]
+    comparison: Comparison, asked: Sequence[LinkChange], made: Mapping[Ends, Made], gap: bool, agreed: Agreed, by: Callable[[str, str], str]
 ) -> Comparison:
     """The comparison without the links that were made after they were recorded: these stay, and are told, until somebody agrees.
 
     `made` is when links were made, as far as Intercom says, `gap` whether the ledger lacks runs, `by` says who made a link to a kind.
     """
-    later = [change for change in asked if came_later(case.memory, change, made, gap)]
+    later = [change for change in asked if came_later(comparison.recorded, change, made, gap)]
     if not later:
-        return case
-    word = str(Approval(fingerprint(later, case.live), affected(case.kinds, later).number))
-    case = replace(case, touched=word)
+        return comparison
+    word = str(Approval(fingerprint(later, comparison.live), affected(comparison.kinds, later).number))
+    comparison = replace(comparison, touched=word)
     if not standing([Refusal("touched since", "", word)], agreed.approvals):
-        return case
-    app_id, difference, stays = case.live.workspace.app_id, case.difference, frozenset(later)
+        return comparison
+    app_id, difference, stays = comparison.live.workspace.app_id, comparison.difference, frozenset(later)
     notes = [Note("touched since", _explain(change, app_id, made, by, word), change.address, change.mark) for change in later]
     beside = {(change.address, f"{change.link.field} {change.target}") for change in later}
     kept = tuple(change for change in difference.changes if change not in stays)
     difference = replace(difference, changes=kept, notes=(*difference.notes, *notes), beside=difference.beside | beside)
-    return replace(case, difference=difference)
+    return replace(comparison, difference=difference)
 
 
 def subject_of(change: Change, app_id: str) -> Subject:

@@ -16,7 +16,7 @@ from reconciler.core.model.note import Note
 from reconciler.core.model.privacy import shown
 from reconciler.core.model.recorded import Ownership
 from reconciler.core.model.refusal import Refusal
-from reconciler.core.plan.approvals import NO_RULES, Rules, approvals_of, over_calls, refuse
+from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, approvals_of, over_calls, refuse
 from reconciler.core.plan.calls import Job, compile_steps
 from reconciler.core.plan.cost import reads_of
 from reconciler.core.plan.gates import Approval, held, standing, stopping
@@ -34,7 +34,7 @@ class Proposal:
     """A plan with what it came from."""
 
     plan: Plan
-    case: Comparison
+    comparison: Comparison
     # The live ids of all that is as it is declared.
     found: Mapping[Address, str] = field(default_factory=dict)
     # What the ledger is wrong about.
@@ -42,11 +42,11 @@ class Proposal:
 
     @property
     def manifest(self) -> Manifest:
-        return self.case.manifest
+        return self.comparison.manifest
 
     @property
     def live(self) -> Snapshot:
-        return self.case.live
+        return self.comparison.live
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Work:
     # What an undo brings back that was ours.
     ownership: Ownership | None = None
     # The rules that it is held to.
-    rules: Rules = NO_RULES
+    approvals: Approvals = NO_APPROVALS
     # What people approved of it.
     approved: tuple[Approval, ...] = ()
     # What to say of approvals given for nothing of it.
@@ -90,45 +90,47 @@ class _Parted(NamedTuple):
 
 
 def hold_work(
-    saved: PlanDocument, fresh: tuple[Plan, Comparison], whole: Manifest, rules: Rules, refused: Sequence[Refusal], context: Context
+    saved: PlanDocument, fresh: tuple[Plan, Comparison], whole: Manifest, approvals: Approvals, refused: Sequence[Refusal], context: Context
 ) -> Work:
     """What is left to do of a saved plan, a fresh one being what it would be now.
 
     `refused` is what already refused the plan when it was made. Raises Refused (3), Stale (4).
     """
-    approved = approvals_of(saved, fresh[0], whole, rules, context.now)
-    unused = _unused(saved, fresh, rules)
+    approved = approvals_of(saved, fresh[0], whole, approvals, context.now)
+    unused = _unused(saved, fresh, approvals)
     saved, plan, parted = _part(saved, fresh, whole, approved, context)
-    case = fresh[1]
-    held = hold(saved, plan.steps, case.manifest, case.live)
+    comparison = fresh[1]
+    held = hold(saved, plan.steps, comparison.manifest, comparison.live)
     # Of what is in doubt the plan is not stale: nobody can say what became of it.
-    doubts = [r for r in plan.refused if not r.approve and not case.live.withheld.isdisjoint(r.entries)]
+    doubts = [r for r in plan.refused if not r.approve and not comparison.live.withheld.isdisjoint(r.entries)]
     refuse(stopping(doubts, whole.policy))
     # What an approval would lift is lifted too where nothing is left to do: a plan that was carried out is simply done.
     refuse(refused if held.keep or held.stale or held.unmade or not saved["changes"] else (), unused)
     if held.stale:
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
-    refuse(rules.explained(stopping(standing(plan.refused, approved), whole.policy), whole, context.now), unused)
-    work = _compile(saved, (plan, case), whole, rules, held, context)
-    left = replace(work, rules=rules, approved=approved, unused=unused, refused=parted.refused, unmade=(*work.unmade, *parted.unmade))
-    return replace(left, unproven=_unproven(saved, plan, case, whole), waiting=plan.waiting)
+    refuse(approvals.explained(stopping(standing(plan.refused, approved), whole.policy), whole, context.now), unused)
+    work = _compile(saved, (plan, comparison), whole, approvals, held, context)
+    left = replace(
+        work, approvals=approvals, approved=approved, unused=unused, refused=parted.refused, unmade=(*work.unmade, *parted.unmade)
+    )
+    return replace(left, unproven=_unproven(saved, plan, comparison, whole), waiting=plan.waiting)
 
 
-def _unused(saved: PlanDocument, fresh: tuple[Plan, Comparison], rules: Rules) -> tuple[str, ...]:
+def _unused(saved: PlanDocument, fresh: tuple[Plan, Comparison], approvals: Approvals) -> tuple[str, ...]:
     """What to say of approvals given for nothing that a saved plan was refused for, or is now."""
-    plan, case = fresh
-    if not plan.undoes and any(by_ownership(case.manifest, plan.changes)):
+    plan, comparison = fresh
+    if not plan.undoes and any(by_ownership(comparison.manifest, plan.changes)):
         # It may be the one under which these were planned, which the plan does not keep.
         return ()
     then = (*saved.get("approved", ()), *(refusal.approve for refusal in saved_refusals(saved)))
-    return rules.unused((*then, *(refusal.approve for refusal in plan.refused)))
+    return approvals.unused((*then, *(refusal.approve for refusal in plan.refused)))
 
 
 def _part(
     saved: PlanDocument, fresh: tuple[Plan, Comparison], manifest: Manifest, approved: Sequence[Approval], context: Context
 ) -> tuple[PlanDocument, Plan, _Parted]:
     """A saved plan and a fresh one without what is refused for single entries, then or now, where the policy holds only that."""
-    (plan, case), app_id = fresh, fresh[1].live.workspace.app_id
+    (plan, comparison), app_id = fresh, fresh[1].live.workspace.app_id
     now = held(standing(plan.refused, approved), manifest.policy)
     # What was left out when it was planned is not in the plan, whatever is approved since.
     known = saved_refusals(saved) if saved.get("held") else standing(saved_refusals(saved), approved)
@@ -137,7 +139,7 @@ def _part(
     names = refused_now | {str(entry) for r in then for entry in r.entries}
     if not names:
         return saved, plan, _Parted()
-    rest = without_entries(case, plan, lambda address: shown(address, app_id) in names, context.version)
+    rest = without_entries(comparison, plan, lambda address: shown(address, app_id) in names, context.version)
     out = {subject_of(change, app_id) for change in plan.changes} - {subject_of(change, app_id) for change in rest.changes}
     left, kept = list[ChangeDocument](), list[ChangeDocument]()
     for change in saved["changes"]:
@@ -147,25 +149,27 @@ def _part(
     return {**saved, "changes": kept}, rest, _Parted(refused, tuple(map(subject_in, left)))
 
 
-def _compile(saved: PlanDocument, fresh: tuple[Plan, Comparison], whole: Manifest, rules: Rules, held: Held, context: Context) -> Work:
+def _compile(
+    saved: PlanDocument, fresh: tuple[Plan, Comparison], whole: Manifest, approvals: Approvals, held: Held, context: Context
+) -> Work:
     """The steps that are left, as calls. Raises Refused (3) where these are more than the rules allow."""
-    plan, case = fresh
+    plan, comparison = fresh
     steps = keep(plan.steps, held.keep)
-    jobs = compile_steps(case.kinds, steps, context.version, unsure(case.kinds, steps, case.live))
-    refuse(over_calls(rules, sum(context.sent.values()) + sum(len(job.calls) for job in jobs)))
+    jobs = compile_steps(comparison.kinds, steps, context.version, unsure(comparison.kinds, steps, comparison.live))
+    refuse(over_calls(approvals, sum(context.sent.values()) + sum(len(job.calls) for job in jobs)))
     plan = replace(plan, steps=steps, jobs=jobs)
-    plan = replace(plan, reads=reads_of(plan, case, context))
-    planned = Proposal(plan, case, saved_ids(saved, whole, case.live.workspace.app_id), doubted(saved))
-    natural = {thing.address: thing.id for things in case.live.things.values() for thing in things.values()}
-    return Work(planned, jobs, whole, held.unmade, saved.get("seal", ""), {**natural, **case.live.pairs})
+    plan = replace(plan, reads=reads_of(plan, comparison, context))
+    planned = Proposal(plan, comparison, saved_ids(saved, whole, comparison.live.workspace.app_id), doubted(saved))
+    natural = {thing.address: thing.id for things in comparison.live.things.values() for thing in things.values()}
+    return Work(planned, jobs, whole, held.unmade, saved.get("seal", ""), {**natural, **comparison.live.pairs})
 
 
-def _unproven(saved: PlanDocument, plan: Plan, case: Comparison, whole: Manifest) -> tuple[Note, ...]:
+def _unproven(saved: PlanDocument, plan: Plan, comparison: Comparison, whole: Manifest) -> tuple[Note, ...]:
     """What is unproven beside a saved plan: what is so now, and what was so when it was made and is not as declared since."""
-    app_id = case.live.workspace.app_id
+    app_id = comparison.live.workspace.app_id
     now = {shown(note.address, app_id): note for note in plan.unproven if note.address}
-    gone = (address for address, r in case.manifest.resources.items() if r.gone and address not in case.live.pairs)
-    done = {shown(address, app_id) for address in (*as_declared(case), *gone)}
+    gone = (address for address, r in comparison.manifest.resources.items() if r.gone and address not in comparison.live.pairs)
+    done = {shown(address, app_id) for address in (*as_declared(comparison), *gone)}
     names = {shown(address, app_id): address for address in whole.resources}
     then = [u for u in saved.get("unproven", ()) if u["address"] not in now and u["address"] not in done]
     kept = tuple(Note("unproven", u["reason"], names.get(u["address"] or ""), held=True) for u in then)

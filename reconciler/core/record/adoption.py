@@ -13,18 +13,18 @@ from reconciler.core.model.desired import Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
 from reconciler.core.model.recorded import Record, Recorded, Thing, dated
-from reconciler.core.record.scribe import Scribe, Sides, new_ties, standing
+from reconciler.core.record.writer import RecordWriter, Sides, new_ties, standing
 
 
-def recorded_at(memory: Recorded, by_thing: Mapping[str, Sequence[Record]], kind: Kind, address: Address) -> Sequence[Record]:
+def recorded_at(recorded: Recorded, by_thing: Mapping[str, Sequence[Record]], kind: Kind, address: Address) -> Sequence[Record]:
     """By the address as a manifest writes it, by the live id, or by the address as the ledger shows it, in any case."""
     for spelled in (address, *(Address(kind.name, i.fold(address.key)) for i in kind.identities if i.stable)):
-        if found := by_thing.get(memory.digests.thing(memory.app_id, spelled)):
+        if found := by_thing.get(recorded.digests.thing(recorded.app_id, spelled)):
             return found
-    if record := memory.of(kind.name, id_in(address) or address.key):
+    if record := recorded.of(kind.name, id_in(address) or address.key):
         return [record]
     folds = {identity.fold for identity in kind.identities}
-    mine = (record for record in memory.records.values() if record.kind == kind.name)
+    mine = (record for record in recorded.records.values() if record.kind == kind.name)
     return [record for record in mine if any(fold(record.address) == fold(str(address)) for fold in folds)]
 
 
@@ -70,63 +70,63 @@ class Adoption:
         return sum(find.taken for find in self.finds)
 
 
-def of_declared(scribe: Scribe, case: Comparison, owners: Owners) -> Adoption:
+def of_declared(writer: RecordWriter, comparison: Comparison, owners: Owners) -> Adoption:
     """What is declared and live, but for what is in doubt, and what is declared as not being there."""
     finds, records, left = [], [], Counter[str]()
-    sides = standing(case.live, case.difference, (), case.live.pairs, case.manifest.policy.links)
-    for address, resource in sorted(case.manifest.resources.items()):
-        thing = case.live.of(address)
-        if why := _left_out(scribe, case, resource, thing):
+    sides = standing(comparison.live, comparison.difference, (), comparison.live.pairs, comparison.manifest.policy.links)
+    for address, resource in sorted(comparison.manifest.resources.items()):
+        thing = comparison.live.of(address)
+        if why := _left_out(writer, comparison, resource, thing):
             left[why] += 1
         elif thing is not None:
-            found, record = _declared(scribe, resource, thing, owners, sides)
+            found, record = _declared(writer, resource, thing, owners, sides)
             finds.append(found)
             records += [record] if found.taken else []
     return Adoption(tuple(finds), tuple(records), dict(sorted(left.items())))
 
 
-def _left_out(scribe: Scribe, case: Comparison, resource: Resource, thing: Live | None) -> str:
+def _left_out(writer: RecordWriter, comparison: Comparison, resource: Resource, thing: Live | None) -> str:
     """Why nothing can be adopted for an entry; empty where something can."""
     if resource.gone:
         return "declared as not being there"
-    if resource.address in case.live.withheld:
+    if resource.address in comparison.live.withheld:
         return "in doubt (`reconciler plan` says why)"
-    return "not live" if thing is None or scribe.kinds[thing.kind].dormant(thing) else ""
+    return "not live" if thing is None or writer.kinds[thing.kind].dormant(thing) else ""
 
 
-def _declared(scribe: Scribe, resource: Resource, thing: Live, owners: Owners, sides: Sides) -> tuple[Find, Record]:
-    before = scribe.memory.of(thing.kind, thing.id)
-    record = scribe.adopted(before, resource, thing, sides)
-    found = _find(scribe.memory, resource.address, thing, owners)
+def _declared(writer: RecordWriter, resource: Resource, thing: Live, owners: Owners, sides: Sides) -> tuple[Find, Record]:
+    before = writer.recorded.of(thing.kind, thing.id)
+    record = writer.adopted(before, resource, thing, sides)
+    found = _find(writer.recorded, resource.address, thing, owners)
     if found.standing is Standing.OURS:
         # What is ours keeps its base, or drift of it would be forgotten.
-        record = replace(record, fields=scribe.found(before, resource, thing.id, sides).fields)
+        record = replace(record, fields=writer.found(before, resource, thing.id, sides).fields)
     if found.standing is Standing.FOREIGN:
         return found, record
     return replace(found, links=sum(1 for _ in new_ties(before, record.links))), record
 
 
-def of_named(scribe: Scribe, things: Mapping[Address, Live], owners: Owners) -> Adoption:
+def of_named(writer: RecordWriter, things: Mapping[Address, Live], owners: Owners) -> Adoption:
     """These things alone, without fields and links."""
-    finds = tuple(_alone_found(scribe.memory, address, thing, owners) for address, thing in sorted(things.items()))
-    return Adoption(finds, tuple(_alone(scribe, find) for find in finds if find.taken))
+    finds = tuple(_alone_found(writer.recorded, address, thing, owners) for address, thing in sorted(things.items()))
+    return Adoption(finds, tuple(_alone(writer, find) for find in finds if find.taken))
 
 
-def _alone_found(memory: Recorded, address: Address, thing: Live, owners: Owners) -> Find:
+def _alone_found(recorded: Recorded, address: Address, thing: Live, owners: Owners) -> Find:
     """A thing that is named: the links of it that are ours are so from now on, whoever touched them since."""
-    found, record = _find(memory, address, thing, owners), memory.of(thing.kind, thing.id)
+    found, record = _find(recorded, address, thing, owners), recorded.of(thing.kind, thing.id)
     confirmed = sum(1 for _ in new_ties(None, record.links)) if record and found.standing is not Standing.FOREIGN else 0
     return replace(found, links=confirmed)
 
 
-def _alone(scribe: Scribe, found: Find) -> Record:
-    record = scribe.memory.of(found.address.kind, found.id) or scribe.blank(found.address, found.id, "")
-    known = replace(record, owned=True, deleted=False, run=scribe.run)
-    return dated(known, new_ties(None, record.links), scribe.now)
+def _alone(writer: RecordWriter, found: Find) -> Record:
+    record = writer.recorded.of(found.address.kind, found.id) or writer.blank(found.address, found.id, "")
+    known = replace(record, owned=True, deleted=False, run=writer.run)
+    return dated(known, new_ties(None, record.links), writer.now)
 
 
-def _find(memory: Recorded, address: Address, thing: Live, owners: Owners) -> Find:
-    before, owner = memory.of(thing.kind, thing.id), owners.get((thing.kind, thing.id), "")
+def _find(recorded: Recorded, address: Address, thing: Live, owners: Owners) -> Find:
+    before, owner = recorded.of(thing.kind, thing.id), owners.get((thing.kind, thing.id), "")
     if before and before.owned and not before.deleted:
         return Find(address, thing.id, Standing.OURS)
     if owner:

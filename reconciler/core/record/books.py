@@ -14,21 +14,21 @@ from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import live_value
-from reconciler.core.model.recorded import LiveLink, Record, Thing, without_tie
-from reconciler.core.record.scribe import DONE, Scribe, Sides, as_found, standing
+from reconciler.core.model.recorded import LiveLink, Record, Thing, without_link
+from reconciler.core.record.writer import DONE, RecordWriter, Sides, as_found, standing
 
 
 class Books:
     """The records of one run as they change with it. Whoever shares it between threads locks it."""
 
-    def __init__(self, scribe: Scribe, case: Comparison, whole: Manifest, undone: Iterable[LiveLink]) -> None:
+    def __init__(self, writer: RecordWriter, comparison: Comparison, whole: Manifest, undone: Iterable[LiveLink]) -> None:
         """`whole` is the manifest of which the plan may touch a part, `undone` the links that are recorded as ours and that somebody
         took away."""
-        self.scribe, self.case, self.whole, self.undone = scribe, case, whole, tuple(undone)
-        self.records: dict[Thing, Record] = dict(case.memory.records)
+        self.writer, self.comparison, self.whole, self.undone = writer, comparison, whole, tuple(undone)
+        self.records: dict[Thing, Record] = dict(comparison.recorded.records)
         for link in self.undone:
             if record := self.records.get(link.source):
-                self.records[record.name] = without_tie(record, link.field, link.target_id)
+                self.records[record.name] = without_link(record, link.field, link.target_id)
 
     def note(self, outcome: Outcome, change: Change, now: float) -> Record | Thing | None:
         """What one outcome says of a thing, `now` being in Unix seconds: its record, its name where none is kept any more, or nothing."""
@@ -38,15 +38,15 @@ class Books:
         before = self.records.get((kind, live_id or ""))
         if live_id is None or not (outcome.status in DONE or (outcome.deleted and before)):
             return None
-        scribe = replace(self.scribe, now=now)
+        writer = replace(self.writer, now=now)
         if outcome.deleted and before:
-            record: Record | None = scribe.deleted(before)
+            record: Record | None = writer.deleted(before)
         elif isinstance(change, LinkChange):
-            record = _link_record(scribe, before, change, live_id, outcome)
+            record = _link_record(writer, before, change, live_id, outcome)
             if record is None:
                 return None
         else:
-            record = scribe.made(before, change, outcome) if outcome.id else before
+            record = writer.made(before, change, outcome) if outcome.id else before
         if record is None:
             self.records.pop((kind, live_id), None)
             return kind, live_id
@@ -71,53 +71,53 @@ class Books:
         return [self.records[name] for name in sorted(names & self.records.keys()) if name not in gone]
 
     def _as_declared(self, outcomes: Sequence[Outcome], found: Mapping[Address, str]) -> list[Record]:
-        case = self.case
+        comparison = self.comparison
         made = {o.change.address: o.id for o in outcomes if o.id and o.change.target is None and o.status in DONE}
-        ids = {**case.live.pairs, **{address: live_id for address, live_id in made.items() if live_id}}
-        sides = standing(case.live, case.difference, outcomes, ids, self.whole.policy.links)
-        resources = {address: r for address, r in case.manifest.resources.items() if address not in case.refused_entries}
-        touched = as_found(self.scribe, replace(case.manifest, resources=resources), sides, self.records)
-        return [*touched, *self._untouched({**found, **ids}, found.keys() - case.manifest.resources.keys())]
+        ids = {**comparison.live.pairs, **{address: live_id for address, live_id in made.items() if live_id}}
+        sides = standing(comparison.live, comparison.difference, outcomes, ids, self.whole.policy.links)
+        resources = {address: r for address, r in comparison.manifest.resources.items() if address not in comparison.refused_entries}
+        touched = as_found(self.writer, replace(comparison.manifest, resources=resources), sides, self.records)
+        return [*touched, *self._untouched({**found, **ids}, found.keys() - comparison.manifest.resources.keys())]
 
     def _untouched(self, ids: Mapping[Address, str], addresses: Iterable[Address]) -> Iterable[Record]:
         """The records of what the plan does not touch, and was as declared when it was made."""
         outside = frozenset(addresses)
         rest = {a: r for a, r in self.whole.resources.items() if a in outside}
-        links = _written_links(self.case.kinds, self.whole, ids, rest)
+        links = _written_links(self.comparison.kinds, self.whole, ids, rest)
         # Only what is written of these lists is known: of the rest nobody looked whether it is still there.
         unseen = frozenset((link, live_id) for link, held in links.items() for live_id in held)
         sides = Sides(ids, links, frozenset(), self.whole.policy.links, unseen)
-        return as_found(self.scribe, replace(self.whole, resources=rest), sides, self.records)
+        return as_found(self.writer, replace(self.whole, resources=rest), sides, self.records)
 
     def _gone(self, records: Sequence[Record]) -> list[Thing]:
         """Things that are not there any more and that nobody declares, or whose place another one has taken.
 
         What is declared and gone keeps its record until it is there again: else it would be no drift any more.
         """
-        memory, run = self.case.memory, self.scribe.run
-        declared = {memory.digests.thing(memory.app_id, address) for address, r in self.whole.resources.items() if not r.gone}
+        recorded, run = self.comparison.recorded, self.writer.run
+        declared = {recorded.digests.thing(recorded.app_id, address) for address, r in self.whole.resources.items() if not r.gone}
         kept = [r for r in (*self.records.values(), *records) if r.run == run]
         names, places = {r.name for r in kept}, {r.thing for r in kept if not r.deleted}
-        gone = (r for r in memory.records.values() if r.name not in names and self._is_gone(r))
+        gone = (r for r in recorded.records.values() if r.name not in names and self._is_gone(r))
         return sorted(r.name for r in gone if r.thing in places or r.thing not in declared)
 
     def _is_gone(self, record: Record) -> bool:
         """Whether a thing is known not to be live: a whole listing, or its own read, does not show it."""
-        kind, live = self.scribe.kinds.get(record.kind), self.case.live
+        kind, live = self.writer.kinds.get(record.kind), self.comparison.live
         if kind is None or record.buried:
             return False
         looked = kind.name in live.listed if kind.whole else record.id in live.vanished.values() or record.deleted
         return looked and record.id not in live.things.get(record.kind, {})
 
 
-def proves(case: Comparison, changes: Sequence[Change]) -> list[bool]:
+def proves(comparison: Comparison, changes: Sequence[Change]) -> list[bool]:
     """For each change, whether what it makes was proved not to be there, by a strong read of this run."""
     returning = {change.address for change in changes if change.action is Action.UNARCHIVE}
 
     def proved(change: Change) -> bool:
         if isinstance(change, LinkChange):
             return change.action is Action.ATTACH and change.address not in returning
-        resource, kind = case.manifest.resources.get(change.address), case.kinds[change.address.kind]
+        resource, kind = comparison.manifest.resources.get(change.address), comparison.kinds[change.address.kind]
         if change.action is not Action.CREATE or resource is None:
             return False
         return kind.whole or kind.identity[resource.by].find is not None
@@ -125,14 +125,14 @@ def proves(case: Comparison, changes: Sequence[Change]) -> list[bool]:
     return [proved(change) for change in changes]
 
 
-def _link_record(scribe: Scribe, before: Record | None, change: LinkChange, live_id: str, outcome: Outcome) -> Record | None:
+def _link_record(writer: RecordWriter, before: Record | None, change: LinkChange, live_id: str, outcome: Outcome) -> Record | None:
     """The record of a thing after a change of a link of it; None where there is nothing to say of it."""
     if change.target_id is None:
         return None
     if outcome.status is not Status.INEFFECTIVE:
-        return scribe.tied(before, change, live_id, change.target_id, outcome)
+        return writer.tied(before, change, live_id, change.target_id, outcome)
     # A reply that does not show a link proves that it is not there, whatever was recorded of it.
-    return without_tie(before, change.link.field, change.target_id) if before and change.action is Action.ATTACH else None
+    return without_link(before, change.link.field, change.target_id) if before and change.action is Action.ATTACH else None
 
 
 def shown_instead(outcome: Outcome, path: str, *, again: bool) -> Sequence[Any]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from reconciler.core.model.address import Address, id_in
 from reconciler.core.model.change import Action, LinkChange, ThingChange
 from reconciler.core.model.outcome import Outcome
-from reconciler.core.model.recorded import Ownership, Record, Tie, with_tie, without_tie
-from reconciler.core.record.scribe import Scribe
+from reconciler.core.model.recorded import LinkOrigin, Ownership, Record, with_link, without_link
+from reconciler.core.record.writer import RecordWriter
 
 
 @dataclass(frozen=True, slots=True)
-class Restorer(Scribe):
+class Restorer(RecordWriter):
     """Writes the records of an undo: what is known keeps its name and its owner, what comes back is ours if it was."""
 
     ownership: Ownership = Ownership()
@@ -21,7 +21,7 @@ class Restorer(Scribe):
         created = change.action is Action.CREATE
         if before is None and (not created or outcome.met or change.address not in self.ownership.files):
             return None
-        record = Scribe.made(self, before, change, outcome)
+        record = RecordWriter.made(self, before, change, outcome)
         return replace(record, files=self.ownership.files[change.address]) if record and before is None else record
 
     def tied(self, before: Record | None, change: LinkChange, source_id: str, target_id: str, outcome: Outcome) -> Record | None:
@@ -29,9 +29,9 @@ class Restorer(Scribe):
             return None
         record = replace(before, run=self.run, written=self.now)
         if change.action is Action.ATTACH and (change.address, change.target) in self.ownership.links:
-            return with_tie(record, change.link.field, target_id, Tie.OWNED, self.now)
-        return without_tie(record, change.link.field, target_id)
+            return with_link(record, change.link.field, target_id, LinkOrigin.OWNED, self.now)
+        return without_link(record, change.link.field, target_id)
 
     def _now_at(self, record: Record, address: Address) -> Record:
         # By its id an undo names whom a manifest names otherwise.
-        return replace(record, run=self.run) if id_in(address) == record.id else Scribe._now_at(self, record, address)
+        return replace(record, run=self.run) if id_in(address) == record.id else RecordWriter._now_at(self, record, address)

@@ -15,12 +15,12 @@ from reconciler.core.model.live import Snapshot
 from reconciler.core.model.past import Done
 from reconciler.core.model.policy import Limits, Policy
 from reconciler.core.model.recorded import Thing
-from reconciler.core.undo.preimage import Deed, End, Preimage
+from reconciler.core.undo.preimage import End, KeptChange, Preimage
 from reconciler.errors import Mark
 
 
-class Fate(Enum):
-    """What became of a deed. MET: what it was to make was there. Where its answer was lost nobody knows, so what is live says it."""
+class Effect(Enum):
+    """What became of a kept change. MET: what it was to make was there. Where its answer was lost nobody knows, so what is live says it."""
 
     DONE = "done"
     MET = "met"
@@ -29,45 +29,45 @@ class Fate(Enum):
 
 
 class Fact(NamedTuple):
-    """What is known of a deed after its run, and the id of the thing."""
+    """What is known of a change after its run, and the id of the thing."""
 
-    fate: Fate
+    effect: Effect
     id: str | None = None
 
 
-UNKNOWN = Fact(Fate.LOST)
+UNKNOWN = Fact(Effect.LOST)
 
 
-class DoneDeed(NamedTuple):
-    """A deed that was done, or may have been, with the ids that are known by now."""
+class DoneChange(NamedTuple):
+    """A change that was done, or may have been, with the ids that are known by now."""
 
-    deed: Deed
-    fate: Fate
+    kept: KeptChange
+    effect: Effect
 
 
-def done(image: Preimage, facts: Sequence[Fact]) -> tuple[DoneDeed, ...]:
-    """The deeds of a run that were done, with the ids of what they made."""
-    pairs = list(zip(image.deeds, facts, strict=True))
-    made = {i: fact.id or deed.source.id for i, (deed, fact) in enumerate(pairs) if fact.fate is not Fate.NOT and not deed.link}
+def done(preimage: Preimage, facts: Sequence[Fact]) -> tuple[DoneChange, ...]:
+    """The changes of a run that were done, with the ids of what they made."""
+    pairs = list(zip(preimage.kept_changes, facts, strict=True))
+    made = {i: fact.id or kept.source.id for i, (kept, fact) in enumerate(pairs) if fact.effect is not Effect.NOT and not kept.link}
 
     def known(end: End) -> End:
         return end if end.made is None else End(end.kind, made.get(end.made))
 
-    def told(i: int, deed: Deed) -> Deed:
-        if deed.target:
-            return replace(deed, source=known(deed.source), target=known(deed.target))
-        return replace(deed, source=End(deed.source.kind, made[i]))
+    def told(i: int, kept: KeptChange) -> KeptChange:
+        if kept.target:
+            return replace(kept, source=known(kept.source), target=known(kept.target))
+        return replace(kept, source=End(kept.source.kind, made[i]))
 
-    return tuple(DoneDeed(told(i, deed), fact.fate) for i, (deed, fact) in enumerate(pairs) if fact.fate is not Fate.NOT)
+    return tuple(DoneChange(told(i, kept), fact.effect) for i, (kept, fact) in enumerate(pairs) if fact.effect is not Effect.NOT)
 
 
 # ── what to look at ────────────────────────────────────────────────────────────────────────────────────────────────────────
-def questions(kinds: Kinds, image: Preimage, deeds: Sequence[DoneDeed]) -> tuple[Manifest, Mapping[str, Set[str]]]:
+def questions(kinds: Kinds, preimage: Preimage, kept_changes: Sequence[DoneChange]) -> tuple[Manifest, Mapping[str, Set[str]]]:
     """What must be seen of the workspace: as a manifest all that can be named there, and by kind the live ids of the rest."""
-    mark = Mark(f"run {image.run}")
+    mark = Mark(f"run {preimage.run}")
     resources: dict[Address, Resource] = {}
     also: dict[str, set[str]] = {}
-    for kind, live_id in sorted({thing for deed, _ in deeds for thing in things_of(deed)}):
+    for kind, live_id in sorted({thing for kept, _ in kept_changes for thing in things_of(kept)}):
         if kinds[kind].person:
             # Lists that are written are read whole.
             links = {link.field: WrittenLinks({}, {}) for link in kinds[kind].links}
@@ -75,47 +75,47 @@ def questions(kinds: Kinds, image: Preimage, deeds: Sequence[DoneDeed]) -> tuple
             resources[address] = Resource(address, "id", live_id, {}, mark, links=links)
         else:
             also.setdefault(kind, set()).add(live_id)
-    for deed in (deed for deed, _ in deeds if goes_by_name(deed)):
-        address = address_by(deed.source.kind, deed.by, deed.key)
-        resources[address] = Resource(address, deed.by, deed.key, {}, mark)
-    return declared(image, resources), also
+    for kept in (kept for kept, _ in kept_changes if goes_by_name(kept)):
+        address = address_by(kept.source.kind, kept.by, kept.key)
+        resources[address] = Resource(address, kept.by, kept.key, {}, mark)
+    return declared(preimage, resources), also
 
 
-def declared(image: Preimage, resources: Mapping[Address, Resource]) -> Manifest:
+def declared(preimage: Preimage, resources: Mapping[Address, Resource]) -> Manifest:
     """A manifest under the name of a run, for its workspace, held to the limits that it was held to."""
-    policy = Policy(links="additive", limits=Limits(**image.limits))
-    return Manifest(resources, policy, image.name, Pin(image.app_id, image.region))
+    policy = Policy(links="additive", limits=Limits(**preimage.limits))
+    return Manifest(resources, policy, preimage.name, Pin(preimage.app_id, preimage.region))
 
 
-def things_of(deed: Deed) -> Iterator[Thing]:
-    """The live things that a deed is about, but for the one that it deleted."""
-    if deed.source.id and deed.action is not Action.DELETE:
-        yield deed.source.kind, deed.source.id
-    if deed.target and deed.target.id:
-        yield deed.target.kind, deed.target.id
-    for held in deed.held:
+def things_of(kept: KeptChange) -> Iterator[Thing]:
+    """The live things that a change is about, but for the one that it deleted."""
+    if kept.source.id and kept.action is not Action.DELETE:
+        yield kept.source.kind, kept.source.id
+    if kept.target and kept.target.id:
+        yield kept.target.kind, kept.target.id
+    for held in kept.held:
         yield from ((held.kind, live_id) for live_id in held.ids)
 
 
-def goes_by_name(deed: Deed) -> bool:
+def goes_by_name(kept: KeptChange) -> bool:
     """Whether a thing can be found by its name alone: it was deleted, or the answer to its create never came."""
-    unanswered = deed.action is Action.CREATE and deed.source.id is None
-    return (unanswered or deed.action is Action.DELETE) and bool(deed.by) and isinstance(deed.key, str)
+    unanswered = kept.action is Action.CREATE and kept.source.id is None
+    return (unanswered or kept.action is Action.DELETE) and bool(kept.by) and isinstance(kept.key, str)
 
 
 # ── what is to be there ────────────────────────────────────────────────────────────────────────────────────────────────────
-def made_for_good(kinds: Kinds, deeds: Sequence[DoneDeed], live: Snapshot) -> list[Thing]:
+def made_for_good(kinds: Kinds, kept_changes: Sequence[DoneChange], live: Snapshot) -> list[Thing]:
     """What a run made and only a deletion unmakes: whoever carries it by now would lose it."""
-    made = ((deed.source.kind, str(deed.source.id)) for deed, _ in deeds if deed.action is Action.CREATE and deed.link is None)
+    made = ((kept.source.kind, str(kept.source.id)) for kept, _ in kept_changes if kept.action is Action.CREATE and kept.link is None)
     return [(kind, live_id) for kind, live_id in made if kinds[kind].archive is None and live_id in live.things.get(kind, {})]
 
 
-_FATES = {"applied": Fate.DONE, "ineffective": Fate.DONE, "unanswered": Fate.LOST}
+_FATES = {"applied": Effect.DONE, "ineffective": Effect.DONE, "unanswered": Effect.LOST}
 # What takes several calls may have failed after the first.
 _IN_PARTS = (Action.UPDATE, Action.UNARCHIVE)
 
 
-def fate_of(row: Done) -> Fate:
+def fate_of(row: Done) -> Effect:
     if row.met:
-        return Fate.MET
-    return Fate.LOST if row.outcome == "failed" and row.action in _IN_PARTS else _FATES.get(row.outcome, Fate.NOT)
+        return Effect.MET
+    return Effect.LOST if row.outcome == "failed" and row.action in _IN_PARTS else _FATES.get(row.outcome, Effect.NOT)

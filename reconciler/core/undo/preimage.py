@@ -19,7 +19,7 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.paths import values_of
 from reconciler.core.model.policy import Limits
-from reconciler.core.model.recorded import Recorded, Thing, Tie
+from reconciler.core.model.recorded import LinkOrigin, Recorded, Thing
 from reconciler.core.plan.order import Step
 
 # Things are kept so long, in seconds.
@@ -98,7 +98,7 @@ class End:
 
     kind: str
     id: str | None = None
-    # The place of the deed that makes it.
+    # The place of the change that makes it.
     made: int | None = None
 
 
@@ -115,7 +115,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class KeptChange:
     """One change that a run is about to make, with what is lost by it."""
 
     action: Action
@@ -149,7 +149,7 @@ class Preimage:
     stored: float
     # Those that the run was held to.
     limits: Annotated[Mapping[str, Any], AfterValidator(_check_limits)]
-    deeds: Annotated[tuple[Deed, ...], Field(alias="changes")]
+    kept_changes: Annotated[tuple[KeptChange, ...], Field(alias="changes")]
 
     def expired(self, now: float) -> bool:
         return now - self.stored > KEPT
@@ -166,22 +166,26 @@ def doomed(changes: Sequence[Change]) -> list[ThingChange]:
 
 
 # ── what is about to be done ───────────────────────────────────────────────────────────────────────────────────────────────
-def deeds(case: Comparison, steps: Sequence[Step], carriers: Carriers) -> tuple[Deed, ...]:
-    """The changes of a plan as deeds, in its order."""
+def kept_changes(comparison: Comparison, steps: Sequence[Step], carriers: Carriers) -> tuple[KeptChange, ...]:
+    """The changes of a plan as they are kept, in its order."""
     makers = {s.change.address: i for i, s in enumerate(steps) if s.change.action is Action.CREATE}
-    carriers = _with_seen(case.kinds, case.live, {(c.address.kind, str(c.id)) for c in doomed([step.change for step in steps])}, carriers)
+    carriers = _with_seen(
+        comparison.kinds, comparison.live, {(c.address.kind, str(c.id)) for c in doomed([step.change for step in steps])}, carriers
+    )
 
     def end(address: Any, live_id: str | None) -> End:
         return End(address.kind, live_id, None if live_id else makers.get(address))
 
-    def deed(change: Change) -> Deed:
+    def kept(change: Change) -> KeptChange:
         source = end(change.address, change.id)
         if isinstance(change, LinkChange):
             target = end(change.target, change.target_id)
-            return Deed(change.action, source, key=None, link=change.link, target=target, ours=_made_by_us(case.memory, change))
-        return _deed(case.kinds[change.address.kind], change, source, case, carriers)
+            return KeptChange(
+                change.action, source, key=None, link=change.link, target=target, ours=_made_by_us(comparison.recorded, change)
+            )
+        return _deed(comparison.kinds[change.address.kind], change, source, comparison, carriers)
 
-    return tuple(deed(step.change) for step in steps)
+    return tuple(kept(step.change) for step in steps)
 
 
 def recounted(kinds: Kinds, live: Snapshot, changes: Sequence[Change], carriers: Carriers) -> tuple[Change, ...]:
@@ -218,21 +222,24 @@ def _with_seen(kinds: Kinds, live: Snapshot, things: Collection[Thing], carriers
     return found
 
 
-def _made_by_us(memory: Recorded, change: LinkChange) -> bool:
+def _made_by_us(recorded: Recorded, change: LinkChange) -> bool:
     ids = (change.id or "", change.target_id or "")
-    return change.action is Action.DETACH and memory.tie(change.link, change.address, ids[0], change.target, ids[1]) == Tie.OWNED
+    return (
+        change.action is Action.DETACH
+        and recorded.link_origin(change.link, change.address, ids[0], change.target, ids[1]) == LinkOrigin.OWNED
+    )
 
 
-def _deed(kind: Kind, change: ThingChange, source: End, case: Comparison, carriers: Carriers) -> Deed:
-    thing = case.live.things.get(kind.name, {}).get(change.id or "")
-    by, key = _name(kind, change, thing, case.manifest.resources.get(change.address))
+def _deed(kind: Kind, change: ThingChange, source: End, comparison: Comparison, carriers: Carriers) -> KeptChange:
+    thing = comparison.live.things.get(kind.name, {}).get(change.id or "")
+    by, key = _name(kind, change, thing, comparison.manifest.resources.get(change.address))
     moved = {f.path: Moved(f.before, f.after) for f in change.fields}
     if change.action is not Action.DELETE or kind.person or thing is None:
-        return Deed(change.action, source, by, key, moved)
-    record = case.memory.of(kind.name, thing.id)
-    held = tuple(_held(case, thing, carriers.get((kind.name, thing.id), {})))
+        return KeptChange(change.action, source, by, key, moved)
+    record = comparison.recorded.of(kind.name, thing.id)
+    held = tuple(_held(comparison, thing, carriers.get((kind.name, thing.id), {})))
     ours, files = (record.owned, record.files) if record else (False, ())
-    return Deed(change.action, source, by, key, had=dict(values_of(kind, thing)), held=held, ours=ours, files=files)
+    return KeptChange(change.action, source, by, key, had=dict(values_of(kind, thing)), held=held, ours=ours, files=files)
 
 
 def _name(kind: Kind, change: ThingChange, thing: Live | None, resource: Resource | None) -> tuple[str, Any]:
@@ -243,17 +250,20 @@ def _name(kind: Kind, change: ThingChange, thing: Live | None, resource: Resourc
     return ("", None) if thing is None or kind.person else (by, thing.fields.get(by))
 
 
-def _held(case: Comparison, thing: Live, carriers: Mapping[LinkName, Collection[str]]) -> Iterator[Held]:
+def _held(comparison: Comparison, thing: Live, carriers: Mapping[LinkName, Collection[str]]) -> Iterator[Held]:
     """The links of what is deleted: its own, and those of whoever carries it."""
-    for link in case.kinds.links.values():
+    for link in comparison.kinds.links.values():
         if link.source == thing.kind:
-            record = case.memory.of(thing.kind, thing.id)
-            ids = sorted(case.live.links.get(link.name, {}).get(thing.id, ()))
-            kind, ours = link.target, frozenset(i for i in ids if record and record.tie(link.field, i) == Tie.OWNED)
+            record = comparison.recorded.of(thing.kind, thing.id)
+            ids = sorted(comparison.live.links.get(link.name, {}).get(thing.id, ()))
+            kind, ours = link.target, frozenset(i for i in ids if record and record.link_origin(link.field, i) == LinkOrigin.OWNED)
         elif link.target == thing.kind:
             ids = sorted(carriers.get(link.name, ()))
-            records = {i: case.memory.of(link.source, i) for i in ids}
-            kind, ours = link.source, frozenset(i for i, r in records.items() if r and r.tie(link.field, thing.id) == Tie.OWNED)
+            records = {i: comparison.recorded.of(link.source, i) for i in ids}
+            kind, ours = (
+                link.source,
+                frozenset(i for i, r in records.items() if r and r.link_origin(link.field, thing.id) == LinkOrigin.OWNED),
+            )
         else:
             continue
         if ids:

@@ -12,7 +12,7 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.paths import personal_path
 from reconciler.core.model.privacy import MAIL
-from reconciler.core.undo.preimage import HIDDEN, Deed, Moved, Moves, Preimage, Value, Values
+from reconciler.core.undo.preimage import HIDDEN, KeptChange, Moved, Moves, Preimage, Value, Values
 
 T = TypeVar("T")
 _Format = Literal[1]
@@ -20,7 +20,7 @@ _Format = Literal[1]
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """What of a deed is not shared."""
+    """What of a kept change is not shared."""
 
     key: Value = HIDDEN
     fields: Moves = field(default_factory=dict)
@@ -31,19 +31,19 @@ class _Rest:
 class _Private:
     format: _Format
     run: str
-    # By the place of the deed.
+    # By the place of the change.
     changes: Mapping[int, _Rest]
 
 
 _FORMAT, _SHARED, _PRIVATE = TypeAdapter(_Format), TypeAdapter(Preimage), TypeAdapter(_Private)
 
 
-def parted(kinds: Kinds, image: Preimage) -> tuple[dict[str, Any], dict[str, Any]]:
-    """An image as two documents: one without personal values and without anything that looks like an e-mail, and the rest of it."""
-    parts = [_parted(kinds[deed.source.kind], deed) for deed in image.deeds]
+def parted(kinds: Kinds, preimage: Preimage) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A pre-image as two documents: one without personal values and without anything that looks like an e-mail, and the rest of it."""
+    parts = [_parted(kinds[kept.source.kind], kept) for kept in preimage.kept_changes]
     rest = {i: rest for i, (_, rest) in enumerate(parts) if rest != _Rest()}
-    shared = {"format": 1, **_dump(_SHARED, replace(image, deeds=tuple(deed for deed, _ in parts)))}
-    return shared, _dump(_PRIVATE, _Private(1, image.run, rest)) if rest else {}
+    shared = {"format": 1, **_dump(_SHARED, replace(preimage, kept_changes=tuple(kept for kept, _ in parts)))}
+    return shared, _dump(_PRIVATE, _Private(1, preimage.run, rest)) if rest else {}
 
 
 def _dump(adapter: TypeAdapter[T], value: T) -> dict[str, Any]:
@@ -51,12 +51,12 @@ def _dump(adapter: TypeAdapter[T], value: T) -> dict[str, Any]:
     return found
 
 
-def _parted(kind: Kind, deed: Deed) -> tuple[Deed, _Rest]:
-    """One deed as it may be shared, and what is left of it."""
-    key, own_key = (HIDDEN, deed.key or HIDDEN) if kind.person or _mail(deed.key) else (deed.key, HIDDEN)
-    fields, own_fields = _hidden(kind, deed.fields, Moved(HIDDEN, HIDDEN))
-    had, own_had = _hidden(kind, deed.had, HIDDEN)
-    return replace(deed, key=key, fields=fields, had=had), _Rest(own_key, own_fields, own_had)
+def _parted(kind: Kind, kept: KeptChange) -> tuple[KeptChange, _Rest]:
+    """One change as it may be shared, and what is left of it."""
+    key, own_key = (HIDDEN, kept.key or HIDDEN) if kind.person or _mail(kept.key) else (kept.key, HIDDEN)
+    fields, own_fields = _hidden(kind, kept.fields, Moved(HIDDEN, HIDDEN))
+    had, own_had = _hidden(kind, kept.had, HIDDEN)
+    return replace(kept, key=key, fields=fields, had=had), _Rest(own_key, own_fields, own_had)
 
 
 def _hidden(kind: Kind, values: Mapping[str, T], instead: T) -> tuple[dict[str, T], dict[str, T]]:
@@ -75,18 +75,20 @@ def _mail(value: Any) -> bool:
 
 
 def joined(shared: Any, private: Any, kinds: Kinds) -> Preimage:
-    """An image from its documents; of the private one may be nothing here. Raises ValueError for what this release does not write."""
+    """A pre-image from its documents; of the private one may be nothing here. Raises ValueError for what this release does not write."""
     _FORMAT.validate_python(shared.get("format") if isinstance(shared, dict) else None)
-    image = _SHARED.validate_python(shared)
+    preimage = _SHARED.validate_python(shared)
     rest = _PRIVATE.validate_python(private) if private else None
-    untold = rest.changes if rest and rest.run == image.run else {}
-    return replace(image, deeds=tuple(_whole(deed, untold.get(i, _Rest()), kinds) for i, deed in enumerate(image.deeds)))
+    untold = rest.changes if rest and rest.run == preimage.run else {}
+    return replace(
+        preimage, kept_changes=tuple(_whole(kept, untold.get(i, _Rest()), kinds) for i, kept in enumerate(preimage.kept_changes))
+    )
 
 
-def _whole(deed: Deed, rest: _Rest, kinds: Kinds) -> Deed:
-    key = deed.key if rest.key is HIDDEN else rest.key
-    deed = replace(deed, key=key, fields={**deed.fields, **rest.fields}, had={**deed.had, **rest.had})
-    kind, paths = kinds.get(deed.source.kind), {path.partition(".")[0] for path in (*deed.fields, *deed.had)}
-    if kind is None or not paths <= kind.fields.keys() or (deed.target and kinds.get(deed.target.kind) is None):
+def _whole(kept: KeptChange, rest: _Rest, kinds: Kinds) -> KeptChange:
+    key = kept.key if rest.key is HIDDEN else rest.key
+    kept = replace(kept, key=key, fields={**kept.fields, **rest.fields}, had={**kept.had, **rest.had})
+    kind, paths = kinds.get(kept.source.kind), {path.partition(".")[0] for path in (*kept.fields, *kept.had)}
+    if kind is None or not paths <= kind.fields.keys() or (kept.target and kinds.get(kept.target.kind) is None):
         raise ValueError("another kind or field")
-    return deed
+    return kept

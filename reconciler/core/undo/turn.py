@@ -1,4 +1,4 @@
-"""Undo: what a run did becomes, from its image, what is to be there instead; the ordinary comparison says the rest. Pure."""
+"""Undo: what a run did becomes, from its pre-image, what is to be there instead; the ordinary comparison says the rest. Pure."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from reconciler.core.model.reference import ends_of
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.spelling import spelled
 from reconciler.core.plan.schema import PlanDocument
-from reconciler.core.undo.facts import DoneDeed, Fate, declared
-from reconciler.core.undo.preimage import HIDDEN, Deed, End, Moved, Preimage
+from reconciler.core.undo.facts import DoneChange, Effect, declared
+from reconciler.core.undo.preimage import HIDDEN, End, KeptChange, Moved, Preimage
 from reconciler.errors import Mark
 
 
@@ -69,38 +69,40 @@ class Undo:
 
 def undo(
     kinds: Kinds,
-    image: Preimage,
-    deeds: Sequence[DoneDeed],
+    preimage: Preimage,
+    kept_changes: Sequence[DoneChange],
     live: Snapshot,
-    memory: Recorded,
+    recorded: Recorded,
     carried: Mapping[Thing, Carried] = NOTHING,
 ) -> Undo:
     """What a run did, turned around, as far as it still stands; notes say what changed since and what cannot come back. `carried` are
     the ids of whoever carries what was made for good, None where that cannot be read."""
-    draft = _Draft(kinds, image, live, memory, carried)
-    draft.touched.update((deed.source.kind, str(deed.source.id)) for deed, _ in deeds if deed.link is None)
-    for deed, _ in deeds:
-        if deed.link and deed.target and deed.action is Action.ATTACH:
-            draft.linked[deed.target.kind, str(deed.target.id)].append(deed.source.id)
-    for deed, fate in _in_one(deeds):
-        if deed.link is None:
-            draft.thing(deed, fate)
-    for deed, _ in deeds:
-        draft.links(deed)
+    draft = _Draft(kinds, preimage, live, recorded, carried)
+    draft.touched.update((kept.source.kind, str(kept.source.id)) for kept, _ in kept_changes if kept.link is None)
+    for kept, _ in kept_changes:
+        if kept.link and kept.target and kept.action is Action.ATTACH:
+            draft.linked[kept.target.kind, str(kept.target.id)].append(kept.source.id)
+    for kept, effect in _in_one(kept_changes):
+        if kept.link is None:
+            draft.thing(kept, effect)
+    for kept, _ in kept_changes:
+        draft.links(kept)
     return draft.undo()
 
 
-def _in_one(deeds: Sequence[DoneDeed]) -> Iterator[DoneDeed]:
-    """The deeds, with what was made in several turns as one: from what a field was first to what it is in the end."""
+def _in_one(kept_changes: Sequence[DoneChange]) -> Iterator[DoneChange]:
+    """The changes, with what was made in several turns as one: from what a field was first to what it is in the end."""
     first: dict[tuple[Thing, str], Any] = {}
-    last = {(deed.source.kind, deed.source.id, path): i for i, (deed, _) in enumerate(deeds) for path in deed.fields if deed.source.id}
-    for i, (deed, fate) in enumerate(deeds):
-        if deed.link is None and deed.source.id and deed.action in (Action.UPDATE, Action.UNARCHIVE):
-            thing = (deed.source.kind, deed.source.id)
-            before = {path: first.setdefault((thing, path), moved.before) for path, moved in deed.fields.items()}
-            kept = {p: Moved(before[p], moved.after) for p, moved in deed.fields.items() if last[*thing, p] == i}
-            deed = replace(deed, fields=kept)
-        yield DoneDeed(deed, fate)
+    last = {
+        (kept.source.kind, kept.source.id, path): i for i, (kept, _) in enumerate(kept_changes) for path in kept.fields if kept.source.id
+    }
+    for i, (kept, effect) in enumerate(kept_changes):
+        if kept.link is None and kept.source.id and kept.action in (Action.UPDATE, Action.UNARCHIVE):
+            thing = (kept.source.kind, kept.source.id)
+            before = {path: first.setdefault((thing, path), moved.before) for path, moved in kept.fields.items()}
+            outer = {p: Moved(before[p], moved.after) for p, moved in kept.fields.items() if last[*thing, p] == i}
+            kept = replace(kept, fields=outer)
+        yield DoneChange(kept, effect)
 
 
 @dataclass
@@ -132,12 +134,14 @@ class _Part:
 class _Draft:
     """What is found out on the way. Things go by the ids that they had when the run began."""
 
-    def __init__(self, kinds: Kinds, image: Preimage, live: Snapshot, memory: Recorded, carried: Mapping[Thing, Carried] = NOTHING) -> None:
+    def __init__(
+        self, kinds: Kinds, preimage: Preimage, live: Snapshot, recorded: Recorded, carried: Mapping[Thing, Carried] = NOTHING
+    ) -> None:
         self.kinds = kinds
-        self.image, self.live, self.memory, self.carried = image, live, memory, carried
+        self.preimage, self.live, self.recorded, self.carried = preimage, live, recorded, carried
         self.linked: defaultdict[Thing, list[str | None]] = defaultdict(list)
         self.touched: set[Thing] = set()
-        self.mark = Mark(f"run {image.run}")
+        self.mark = Mark(f"run {preimage.run}")
         self.parts: dict[Thing, _Part] = {}
         self.notes: list[Note] = []
         self.refusals: list[Refusal] = []
@@ -168,54 +172,54 @@ class _Draft:
 
     # ── things ──
 
-    def thing(self, deed: Deed, fate: Fate) -> None:
-        kind = self.kinds[deed.source.kind]
-        self.given.update((kind.name, str(deed.source.id), path) for path in deed.fields)
-        match deed.action:
+    def thing(self, kept: KeptChange, effect: Effect) -> None:
+        kind = self.kinds[kept.source.kind]
+        self.given.update((kind.name, str(kept.source.id), path) for path in kept.fields)
+        match kept.action:
             case Action.CREATE:
-                self._unmake(kind, deed, fate)
+                self._unmake(kind, kept, effect)
             case Action.DELETE:
-                self._remake(kind, deed)
+                self._remake(kind, kept)
             case Action.ARCHIVE:
-                self._bring_back(kind, deed)
+                self._bring_back(kind, kept)
             case Action.UNARCHIVE:
-                self._put_back(kind, deed)
+                self._put_back(kind, kept)
             case _:
-                self._restore(kind, deed)
+                self._restore(kind, kept)
 
-    def _unmake(self, kind: Kind, deed: Deed, fate: Fate) -> None:
+    def _unmake(self, kind: Kind, kept: KeptChange, effect: Effect) -> None:
         """What was created goes: into the archive where its kind has one, for ever only where it has none."""
-        name = Address(kind.name, str(deed.key))
-        live_id = deed.source.id or self.live.pairs.get(name)
+        name = Address(kind.name, str(kept.key))
+        live_id = kept.source.id or self.live.pairs.get(name)
         thing, part = self.seen(kind.name, live_id), self.part(kind.name, live_id)
         if thing is None or part is None or kind.dormant(thing):
             return
-        if fate is Fate.MET or (fate is Fate.LOST and not self._made(name, thing)):
+        if effect is Effect.MET or (effect is Effect.LOST and not self._made(name, thing)):
             self.lost(part.address, "was there before, as far as the ledger knows, so it stays; what it had then was not read")
-        elif self._as_left(kind, deed, thing, part.address, name) and (kind.archive or self._unused(kind, deed, thing, part.address, name)):
+        elif self._as_left(kind, kept, thing, part.address, name) and (kind.archive or self._unused(kind, kept, thing, part.address, name)):
             part.state = "archived" if kind.archive else "absent"
             if kind.person:
                 self.lost(part.address, "is archived, not deleted: undo deletes nobody")
 
     def _made(self, name: Address, thing: Live) -> bool:
         """Whether the ledger knows that a thing is ours though the answer to its create was lost."""
-        record = self.memory.of(thing.kind, thing.id)
-        return (record is not None and record.owned) or self.memory.created(name)
+        record = self.recorded.of(thing.kind, thing.id)
+        return (record is not None and record.owned) or self.recorded.created(name)
 
-    def _as_left(self, kind: Kind, deed: Deed, thing: Live, address: Address, planned: Address) -> bool:
+    def _as_left(self, kind: Kind, kept: KeptChange, thing: Live, address: Address, planned: Address) -> bool:
         """Whether a thing has still all that the run gave it, which called it `planned`; a note where it has not."""
-        told = [(path, moved.after) for path, moved in deed.fields.items() if moved.after not in (None, HIDDEN)]
+        told = [(path, moved.after) for path, moved in kept.fields.items() if moved.after not in (None, HIDDEN)]
         other = [path for path, after in told if not field_at(kind, path).same(live_value(thing, path), after)]
         if other:
             self.changed(address, "", f"{', '.join(other)} is not as the run left it, so all of it stays")
             self.skipped.add((planned, ""))
         return not other
 
-    def _unused(self, kind: Kind, deed: Deed, thing: Live, address: Address, planned: Address) -> bool:
+    def _unused(self, kind: Kind, kept: KeptChange, thing: Live, address: Address, planned: Address) -> bool:
         """Whether nobody but the run has put anything on a thing that would be deleted; a note where somebody has."""
         carriers = self.carried.get((thing.kind, thing.id), frozenset())
-        other = self.memory.others.get((thing.kind, thing.id))
-        known = {*deed.fields, deed.by, *kind.loss.filled}
+        other = self.recorded.others.get((thing.kind, thing.id))
+        known = {*kept.fields, kept.by, *kind.loss.filled}
         more = [path for path, value in values_of(kind, thing) if value and path not in known]
         linked = self.linked[thing.kind, thing.id]
         # Of who came back from the archive in that run the id was not kept.
@@ -243,27 +247,27 @@ class _Draft:
         ends = ((t, end) for kind, t in others for end in ends_of(kind, t.fields))
         return [t.address for t, end in ends if end == thing.address or self.live.pairs.get(end) == thing.id]
 
-    def _remake(self, kind: Kind, deed: Deed) -> None:
+    def _remake(self, kind: Kind, kept: KeptChange) -> None:
         """What was deleted is made anew, with what it had; where it is there again, it stays as it is."""
         if kind.person:
-            self.lost(address_by(kind.name, "id", str(deed.source.id)), "was deleted for ever")
+            self.lost(address_by(kind.name, "id", str(kept.source.id)), "was deleted for ever")
             return
-        if not isinstance(deed.key, str):
-            self.lost(address_by(kind.name, "id", str(deed.source.id)), f"its name {ELSEWHERE}")
+        if not isinstance(kept.key, str):
+            self.lost(address_by(kind.name, "id", str(kept.source.id)), f"its name {ELSEWHERE}")
             return
-        name = Address(kind.name, deed.key)
+        name = Address(kind.name, kept.key)
         thing = self.seen(kind.name, self.live.pairs.get(name))
-        if thing and thing.id == deed.source.id:
+        if thing and thing.id == kept.source.id:
             self.lost(name, "is still there under its old id: if it was deleted, that takes effect later; undo again when it is gone")
             self.skipped.add((name, ""))
-        elif thing and spelled(thing.key) != spelled(deed.key):
+        elif thing and spelled(thing.key) != spelled(kept.key):
             self.refusals.append(self._in_its_place(kind, name, thing))
         elif thing:
-            again = _Part(kind, thing.id, deed.by, str(thing.fields[deed.by]))
-            self.parts[kind.name, str(deed.source.id)] = again
+            again = _Part(kind, thing.id, kept.by, str(thing.fields[kept.by]))
+            self.parts[kind.name, str(kept.source.id)] = again
             self.notes.append(Note(CHANGED, f"is there again (id {thing.id}): only links that it lacks are made", again.address, self.mark))
         else:
-            self.parts[kind.name, str(deed.source.id)] = self._anew(kind, deed, name)
+            self.parts[kind.name, str(kept.source.id)] = self._anew(kind, kept, name)
 
     def _in_its_place(self, kind: Kind, name: Address, thing: Live) -> Refusal:
         """To make it anew by its name would hit another thing, which Intercom takes for it."""
@@ -271,43 +275,43 @@ class _Draft:
         now = "to Intercom the two names are one; rename or delete that one, then undo"
         return Refusal("twins", f"{text}: {now}", entries=(name,))
 
-    def _anew(self, kind: Kind, deed: Deed, name: Address) -> _Part:
+    def _anew(self, kind: Kind, kept: KeptChange, name: Address) -> _Part:
         """A thing with all that it had, but for its id."""
-        part = _Part(kind, None, deed.by, name.key)
-        self.lost(name, "; ".join(filter(None, (f"comes back, but not its id {deed.source.id}", kind.loss.unrestored))))
-        if hidden := [path for path, value in deed.had.items() if value is HIDDEN]:
+        part = _Part(kind, None, kept.by, name.key)
+        self.lost(name, "; ".join(filter(None, (f"comes back, but not its id {kept.source.id}", kind.loss.unrestored))))
+        if hidden := [path for path, value in kept.had.items() if value is HIDDEN]:
             self.lost(name, f"{', '.join(hidden)}: {ELSEWHERE}")
-        for path, value in deed.had.items():
+        for path, value in kept.had.items():
             if value is not HIDDEN:
                 part.claim(path, value)
-        if deed.ours:
-            self.files[name] = deed.files
+        if kept.ours:
+            self.files[name] = kept.files
         return part
 
-    def _bring_back(self, kind: Kind, deed: Deed) -> None:
+    def _bring_back(self, kind: Kind, kept: KeptChange) -> None:
         """Whoever was archived is live again. What a whole listing shows is dormant there; others cannot be seen."""
         if kind.whole:
-            self.part(kind.name, deed.source.id)
-        elif deed.source.id:
-            self.parts[kind.name, deed.source.id] = _Part(kind, deed.source.id, "id", deed.source.id, state="present")
+            self.part(kind.name, kept.source.id)
+        elif kept.source.id:
+            self.parts[kind.name, kept.source.id] = _Part(kind, kept.source.id, "id", kept.source.id, state="present")
 
-    def _put_back(self, kind: Kind, deed: Deed) -> None:
+    def _put_back(self, kind: Kind, kept: KeptChange) -> None:
         """Whoever was brought back from the archive goes there again."""
-        thing, part = self.seen(kind.name, deed.source.id), self.part(kind.name, deed.source.id)
+        thing, part = self.seen(kind.name, kept.source.id), self.part(kind.name, kept.source.id)
         if thing is None or part is None or kind.dormant(thing):
             return
-        if self._as_left(kind, deed, thing, part.address, part.address):
+        if self._as_left(kind, kept, thing, part.address, part.address):
             part.state = "archived"
-            if deed.fields:
-                self.lost(part.address, f"{', '.join(deed.fields)}: stays as the run wrote it; what was archived could not be seen")
+            if kept.fields:
+                self.lost(part.address, f"{', '.join(kept.fields)}: stays as the run wrote it; what was archived could not be seen")
 
-    def _restore(self, kind: Kind, deed: Deed) -> None:
+    def _restore(self, kind: Kind, kept: KeptChange) -> None:
         """Fields that are as the run left them get their values back."""
-        thing, part = self.seen(kind.name, deed.source.id), self.part(kind.name, deed.source.id)
+        thing, part = self.seen(kind.name, kept.source.id), self.part(kind.name, kept.source.id)
         if thing is None or part is None:
-            self.changed(address_by(kind.name, "id", str(deed.source.id)), "", "is gone: archived, merged or deleted")
+            self.changed(address_by(kind.name, "id", str(kept.source.id)), "", "is gone: archived, merged or deleted")
             return
-        for path, moved in deed.fields.items():
+        for path, moved in kept.fields.items():
             if self._free(kind, path, moved, thing, part):
                 part.claim(path, moved.before)
 
@@ -353,26 +357,26 @@ class _Draft:
 
     # ── links ──
 
-    def links(self, deed: Deed) -> None:
-        if deed.link and deed.target:
-            self._turn(deed, deed.link, deed.target)
-        for held in deed.held if (deed.source.kind, deed.source.id) in self.parts else ():
-            lost = [end for end in held.ids if not self._held(deed, held.link, (held.kind, end), ours=end in held.ours)]
+    def links(self, kept: KeptChange) -> None:
+        if kept.link and kept.target:
+            self._turn(kept, kept.link, kept.target)
+        for held in kept.held if (kept.source.kind, kept.source.id) in self.parts else ():
+            lost = [end for end in held.ids if not self._held(kept, held.link, (held.kind, end), ours=end in held.ours)]
             if lost:
-                name, ends = self.parts[deed.source.kind, str(deed.source.id)].address, self.kinds[held.kind].section
+                name, ends = self.parts[kept.source.kind, str(kept.source.id)].address, self.kinds[held.kind].section
                 text = f"{len(lost)} of the {len(held.ids)} {ends} that were linked to it are gone"
                 self.notes.append(Note(CHANGED, text, name, self.mark))
 
-    def _turn(self, deed: Deed, link: LinkName, end: End) -> None:
+    def _turn(self, kept: KeptChange, link: LinkName, end: End) -> None:
         """A link that the run made or took away."""
-        thing, target = (deed.source.kind, deed.source.id or ""), (end.kind, end.id or "")
-        present = deed.action is Action.DETACH
+        thing, target = (kept.source.kind, kept.source.id or ""), (end.kind, end.id or "")
+        present = kept.action is Action.DETACH
         if not present and self._stays(link, thing, target):
             return
         if not self._link(link, thing, target, present=present) and present:
             gone = next(end for end in (thing, target) if self.part(*end) is None)
             self.changed(address_by(gone[0], "id", gone[1]), "", "is gone, and its links with it")
-        if present and deed.ours:
+        if present and kept.ours:
             self.ours.add((thing, target))
 
     def _stays(self, link: LinkName, thing: Thing, target: Thing) -> bool:
@@ -380,14 +384,14 @@ class _Draft:
         source, end = self.part(*thing), self.part(*target)
         if source is None or end is None:
             return False
-        other = self.memory.elsewhere(link, thing[1], target[1])
+        other = self.recorded.elsewhere(link, thing[1], target[1])
         if other:
             self.changed(source.address, str(end.address), f"`name: {other}` has the link to {end.address} too, so it stays")
         return other is not None or (source.address, "") in self.skipped
 
-    def _held(self, deed: Deed, link: LinkName, end: Thing, *, ours: bool) -> bool:
+    def _held(self, kept: KeptChange, link: LinkName, end: Thing, *, ours: bool) -> bool:
         """A link that went with a deletion."""
-        thing = (deed.source.kind, str(deed.source.id))
+        thing = (kept.source.kind, str(kept.source.id))
         source, target = (thing, end) if link.source == thing[0] else (end, thing)
         if ours:
             self.ours.add((source, target))
@@ -414,7 +418,7 @@ class _Draft:
         refusals = (*self.live.refusals, *self.refusals, *map(self._twin, twins))
         withheld = self.live.withheld | {part.address for part in twins}
         live = replace(self.live, pairs=pairs, merged=frozenset(), vanished={}, notes=notes, refusals=refusals, withheld=withheld)
-        return Undo(declared(self.image, resources), live, frozenset(self.skipped), Ownership(self.files, links))
+        return Undo(declared(self.preimage, resources), live, frozenset(self.skipped), Ownership(self.files, links))
 
     def _twin(self, part: _Part) -> Refusal:
         told = self.live.twins[part.kind.name, part.id or ""]

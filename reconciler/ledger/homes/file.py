@@ -98,7 +98,7 @@ class FileHome:
             except FileNotFoundError:
                 return ""
 
-    def put_image(self, run: str, image: str, stored: float) -> None:
+    def put_image(self, run: str, preimage: str, stored: float) -> None:
         folder = self._folder / "images"
         with unusable(self.place):
             door.make_folder(self._folder)
@@ -106,7 +106,7 @@ class FileHome:
             folder.mkdir(mode=0o700, exist_ok=True)
             self.drop_images(stored)
             with door.writer(folder / f"{run}.json") as file:
-                file.write(image.encode("utf-8"))
+                file.write(preimage.encode("utf-8"))
                 file.flush()
                 os.fsync(file.fileno())
 
@@ -117,7 +117,7 @@ class FileHome:
                 if old.stat().st_mtime < now - KEPT:
                     old.unlink(missing_ok=True)
 
-    def image(self, run: str) -> str | None:
+    def read_preimage(self, run: str) -> str | None:
         with unusable(self.place):
             try:
                 with door.reader(self._folder / "images" / f"{run}.json") as file:

@@ -128,11 +128,11 @@ class GitHome:
     def imaged(self) -> Collection[str]:
         return [name.removesuffix(".json") for name in self._remote.tree(IMAGES).files if name != _STORED]
 
-    def put_image(self, run: str, image: str, stored: float) -> None:
+    def put_image(self, run: str, preimage: str, stored: float) -> None:
         for _ in range(TRIES):
             tree = self._remote.tree(IMAGES)
             times = {name: at for name, at in self._times(tree).items() if at >= stored - KEPT} | {f"{run}.json": stored}
-            blobs = self._remote.keep([json.dumps(times, sort_keys=True).encode(), image.encode("utf-8", "surrogatepass")])
+            blobs = self._remote.keep([json.dumps(times, sort_keys=True).encode(), preimage.encode("utf-8", "surrogatepass")])
             files = {name: blob for name, blob in tree.files.items() if name in times}
             files |= dict(zip((_STORED, f"{run}.json"), blobs, strict=True))
             commit = self._remote.commit(files, None, f"images: {run}", stored)
@@ -140,7 +140,7 @@ class GitHome:
                 return
         raise LedgerUnusable(self.place, "other runs keep storing their images", "run again")
 
-    def image(self, run: str) -> str | None:
+    def read_preimage(self, run: str) -> str | None:
         blob = self._remote.tree(IMAGES).files.get(f"{run}.json") if f"{run}.json" != _STORED else None
         return self._remote.contents([blob])[0].decode("utf-8", "surrogatepass") if blob else None
 
@@ -197,7 +197,7 @@ class GitHome:
         return lease
 
     def _times(self, tree: Tree) -> dict[str, float]:
-        """When each image was stored."""
+        """When each pre-image was stored."""
         try:
             told = parsed(self._remote.contents([tree.files[_STORED]])[0]) if _STORED in tree.files else {}
             return {str(name): float(at) for name, at in told.items()}

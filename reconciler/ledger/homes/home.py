@@ -85,10 +85,10 @@ class Home(Protocol):
     def imaged(self) -> Collection[str]:
         """The runs of which it holds a pre-image, where that is kept apart from the runs."""
 
-    def put_image(self, run: str, image: str, stored: float) -> None:
+    def put_image(self, run: str, preimage: str, stored: float) -> None:
         """Keep what a run is about to destroy, without personal values, and drop what is older than thirty days."""
 
-    def image(self, run: str) -> str | None:
+    def read_preimage(self, run: str) -> str | None:
         """What was kept for a run, None where nothing is."""
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from reconciler.ledger.homes.home import Home
 
 
 class Kept(NamedTuple):
-    """An image as two texts: what may be shared, and what may not."""
+    """A pre-image as two texts: what may be shared, and what may not."""
 
     shared: str
     private: str
@@ -31,7 +31,7 @@ class Images:
         return cls(FileHome(folder), FileHome(folder))
 
     def keep(self, run: str, kept: Kept, stored: float) -> None:
-        """Keep an image, and drop what is older than thirty days. Raises LedgerUnusable."""
+        """Keep a pre-image, and drop what is older than thirty days. Raises LedgerUnusable."""
         self.local.drop_images(stored)
         if kept.private:
             self.local.put_image(_private(run), kept.private, stored)
@@ -42,8 +42,8 @@ class Images:
         # It is a file's name here and there.
         if not re.fullmatch(r"[0-9A-Za-z-]+", run):
             return None
-        shared = self.home.image(run)
-        return None if shared is None else Kept(shared, self.local.image(_private(run)) or "")
+        shared = self.home.read_preimage(run)
+        return None if shared is None else Kept(shared, self.local.read_preimage(_private(run)) or "")
 
 
 def _private(run: str) -> str:

@@ -104,14 +104,14 @@ class PostgresHome:
         """They are restored with the runs."""
         return ()
 
-    def put_image(self, run: str, image: str, stored: float) -> None:
+    def put_image(self, run: str, preimage: str, stored: float) -> None:
         with unusable(self.place), self._opened().begin() as connection:
             connection.execute(delete(IMAGES).where((IMAGES.c.stored < stored - KEPT) | (IMAGES.c.run == run)))
-            connection.execute(IMAGES.insert().values(run=run, stored=stored, image=image))
+            connection.execute(IMAGES.insert().values(run=run, stored=stored, preimage=preimage))
 
-    def image(self, run: str) -> str | None:
+    def read_preimage(self, run: str) -> str | None:
         with unusable(self.place), self._opened().connect() as connection:
-            return connection.scalar(select(IMAGES.c.image).where(IMAGES.c.run == run))
+            return connection.scalar(select(IMAGES.c.preimage).where(IMAGES.c.run == run))
 
     def close(self) -> None:
         if self._engine:

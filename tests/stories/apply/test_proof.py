@@ -134,7 +134,7 @@ def test_the_matrix_holds_every_field_that_can_be_written() -> None:
 
 
 # ---- what Intercom answers 200 for and does not take
-def deaf(told: Route, method: str, path: str, answering: Callable[[Request], Answer], *fields: str) -> Callable[[], None]:
+def reply_match(told: Route, method: str, path: str, answering: Callable[[Request], Answer], *fields: str) -> Callable[[], None]:
     """An endpoint that does not hear some fields any more; what comes back makes it hear again."""
 
     def handler(request: Request) -> Answer:
@@ -148,7 +148,7 @@ def deaf(told: Route, method: str, path: str, answering: Callable[[Request], Ans
 
 def _deaf_phone(route: MakeRoute) -> tuple[Route, Callable[[], None]]:
     told = route({"contacts": [{"external_id": "25", "phone": "1", "name": "Old"}]}, ledger=True)
-    return told, deaf(told, "PUT", "/contacts/{id}", sandbox_contacts.update, "phone")
+    return told, reply_match(told, "PUT", "/contacts/{id}", sandbox_contacts.update, "phone")
 
 
 PHONE = {"contacts": [{"external_id": "25", "phone": "2", "name": "New"}]}
@@ -217,7 +217,7 @@ def test_the_order_of_a_list_that_live_shows_otherwise_is_held_to_what_it_showed
 
     options = [{"value": "a"}, {"value": "b"}]
     told = route({"attributes": [{"name": "meal", "options": options}]}, ledger=True)
-    deaf(told, "PUT", "/data_attributes/{id}", attributes.update, "options")
+    reply_match(told, "PUT", "/data_attributes/{id}", attributes.update, "options")
     path = told.manifest({"attributes": [{"name": "meal", "model": "contact", "data_type": "options", "options": ["b", "a"]}]})
     assert one(told.converge(path), "update").status is Status.INEFFECTIVE
     assert lines(told.document(path)) == ["note ineffective attribute/meal"]
@@ -261,7 +261,7 @@ def test_a_write_that_shows_the_field_forgets(route: MakeRoute) -> None:
 
 def test_what_was_taken_without_a_ledger_is_only_told_by_the_outcome(route: MakeRoute) -> None:
     told = route({"contacts": [{"external_id": "25", "phone": "1"}]})
-    deaf(told, "PUT", "/contacts/{id}", sandbox_contacts.update, "phone")
+    reply_match(told, "PUT", "/contacts/{id}", sandbox_contacts.update, "phone")
     path = told.manifest({"contacts": [{"external_id": "25", "phone": "2"}]})
     assert one(told.converge(path), "update").status is Status.INEFFECTIVE
     assert changes(told.document(path)) == ["update contact/25 phone='***'"]
@@ -269,7 +269,7 @@ def test_what_was_taken_without_a_ledger_is_only_told_by_the_outcome(route: Make
 
 def test_a_create_that_does_not_show_a_field_is_remembered_too(route: MakeRoute) -> None:
     told = route(ledger=True)
-    deaf(told, "POST", "/contacts", sandbox_contacts.create, "phone")
+    reply_match(told, "POST", "/contacts", sandbox_contacts.create, "phone")
     path = told.manifest({"contacts": [{"external_id": "25", "missing": "create", "phone": "2"}]})
     assert one(told.converge(path), "create").status is Status.INEFFECTIVE
     assert lines(told.document(path)) == ["note ineffective contact/25"]
@@ -277,7 +277,7 @@ def test_a_create_that_does_not_show_a_field_is_remembered_too(route: MakeRoute)
 
 def test_a_thing_that_must_be_made_again_is_made_with_all_that_is_declared(route: MakeRoute) -> None:
     told = route(ledger=True)
-    hears = deaf(told, "POST", "/contacts", sandbox_contacts.create, "phone", "name")
+    hears = reply_match(told, "POST", "/contacts", sandbox_contacts.create, "phone", "name")
     path = told.manifest({"contacts": [{"external_id": "25", "missing": "create", "phone": "2", "name": "X", "recreate": True}]})
     told.converge(path)
     hears()
@@ -292,7 +292,7 @@ def test_a_thing_whose_field_is_ineffective_is_still_brought_back(route: MakeRou
     from reconciler.sandbox.api import attributes
 
     told = route({"attributes": [{"name": "tier", "description": "Old"}]}, ledger=True)
-    deaf(told, "PUT", "/data_attributes/{id}", attributes.update, "description")
+    reply_match(told, "PUT", "/data_attributes/{id}", attributes.update, "description")
     entry = {"name": "tier", "model": "contact", "data_type": "string", "description": "New"}
     path = told.manifest({"attributes": [entry]})
     assert one(told.converge(path), "update").status is Status.INEFFECTIVE

@@ -82,7 +82,7 @@ def test_nothing_of_a_refused_entry_goes_on_record_as_found(route: MakeRoute) ->
     for _ in range(2):
         told.converge(path)
         assert told.ledger
-        memory = told.ledger.memory(told.app_id(), "default")
+        memory = told.ledger.read_recorded(told.app_id(), "default")
         assert [memory.at(Address("contact", key)) is not None for key in ("1", "wash@s.example", "2")] == [False, False, True]
 
 

@@ -37,7 +37,7 @@ def left_for_another_name(told: Route, written: str) -> None:
     told.converge(told.manifest(f"name: other\npolicy: {{links: owned}}\n{TAGS}{ONE}", "other.yaml"))
     assert told.ledger
     app_id = told.app_id()
-    gone = list(told.ledger.memory(app_id, "other").records.values())
+    gone = list(told.ledger.read_recorded(app_id, "other").records.values())
     told.ledger.forget(app_id, "other", gone)
 
 

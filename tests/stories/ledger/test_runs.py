@@ -19,7 +19,7 @@ def test_an_apply_with_nothing_to_do_is_a_run_and_records_what_it_found(route: M
     told = route({"tags": ["vip"]}, ledger=True)
     assert told.converge(told.manifest("tags: [vip]\n")) == []
     assert told.ledger
-    memory = told.ledger.memory(told.app_id())
+    memory = told.ledger.read_recorded(told.app_id())
     assert memory.runs == 1
     assert [r.address for r in memory.records.values()] == ["tag/vip"]
 

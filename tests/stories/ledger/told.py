@@ -17,7 +17,7 @@ PRUNING = "policy: {prune: {tags: owned, companies: owned}}\n"
 def record(told: Route, address: str, name: str = "default") -> Record | None:
     assert told.ledger
     kind, _, key = address.partition("/")
-    return told.ledger.memory(told.app_id(), name).at(Address(kind, key))
+    return told.ledger.read_recorded(told.app_id(), name).at(Address(kind, key))
 
 
 def topics(found: PlanDocument, topic: str) -> list[str]:

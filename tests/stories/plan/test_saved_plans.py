@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.model.outcome import Outcome
-from reconciler.core.plan.approvals import NO_RULES, Rules
+from reconciler.core.plan.approvals import NO_APPROVALS, Approvals
 from reconciler.core.plan.gates import Approval
 from reconciler.core.plan.saved import saved, seal
 from reconciler.core.plan.schema import PlanDocument
@@ -58,20 +58,20 @@ class Killed(BaseException):
     """The process is gone: nothing catches this."""
 
 
-def approving(found: PlanDocument) -> Rules:
+def approving(found: PlanDocument) -> Approvals:
     words = {str(refusal["approve"]) for refusal in found["refused"]} | set(found["approved"])
-    return Rules(given=tuple(Approval(word.partition(":")[0], int(word.partition(":")[2])) for word in words))
+    return Approvals(given=tuple(Approval(word.partition(":")[0], int(word.partition(":")[2])) for word in words))
 
 
-def apply(told: Route, found: PlanDocument, rules: Rules) -> list[Outcome]:
+def apply(told: Route, found: PlanDocument, rules: Approvals) -> list[Outcome]:
     manifest = planned_manifest(found)
     with told.session() as session:
         return list(carry_out(session, prepare(session, found, manifest, rules), threading.Event()))
 
 
-def plan(told: Route, path: Path, rules: Rules = NO_RULES) -> PlanDocument:
+def plan(told: Route, path: Path, rules: Approvals = NO_APPROVALS) -> PlanDocument:
     with told.session() as session:
-        planned = propose(session, read_manifest([str(path)]), rules=rules)
+        planned = propose(session, read_manifest([str(path)]), approvals=rules)
     return saved(told.kinds, planned.plan, "salt")
 
 
@@ -178,7 +178,7 @@ def test_what_is_left_of_it_is_not_applied_without_the_approval(route: MakeRoute
         apply(told, found, approving(found))
     told.box.forget_requests()
     with pytest.raises(Refused):
-        apply(told, found, NO_RULES)
+        apply(told, found, NO_APPROVALS)
     assert written(told) == Counter()
 
 
@@ -296,8 +296,8 @@ def test_a_plan_that_was_approved_and_carried_out_is_done_without_its_approval_t
     told = route({"tags": ["promo"]})
     found = plan(told, told.manifest(DELETING))
     with pytest.raises(Refused):
-        apply(told, found, NO_RULES)
+        apply(told, found, NO_APPROVALS)
     assert {outcome.status for outcome in apply(told, found, approving(found))} == {"applied"}
     told.box.forget_requests()
-    assert apply(told, found, NO_RULES) == []
+    assert apply(told, found, NO_APPROVALS) == []
     assert told.box.writes == []

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.core.model.outcome import Outcome
-from reconciler.core.plan.approvals import NO_RULES, Rules
+from reconciler.core.plan.approvals import NO_APPROVALS, Approvals
 from reconciler.core.plan.document import document
 from reconciler.core.plan.saved import saved
 from reconciler.core.plan.schema import PlanDocument
@@ -32,7 +32,7 @@ class Patient(threading.Event):
         return self.clock.sleep(timeout or 0.0)
 
 
-def undone(told: Route, run: str = "last", rules: Rules = NO_RULES) -> Proposal:
+def undone(told: Route, run: str = "last", rules: Approvals = NO_APPROVALS) -> Proposal:
     """The plan that takes a run back."""
     with told.session() as session:
         return propose_undo(session, run_meant(session, run, None), rules)
@@ -55,7 +55,7 @@ def run(told: Route, **manifest: Any) -> str:
     return runs(told)[0]
 
 
-def carry_out_plan(told: Route, found: PlanDocument, rules: Rules = NO_RULES) -> list[Outcome]:
+def carry_out_plan(told: Route, found: PlanDocument, rules: Approvals = NO_APPROVALS) -> list[Outcome]:
     told.clock.now += 60
     with told.session() as session:
         return list(carry_out(session, prepare_undo(session, found, rules), threading.Event()))

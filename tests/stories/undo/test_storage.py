@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.undo.preimage import deeds, destroys
+from reconciler.core.undo.preimage import destroys, kept_changes
 from reconciler.core.undo.stored import joined, parted
 from reconciler.errors import ReconcilerError, Refused, Usage
 from reconciler.kinds import KINDS
@@ -101,14 +101,14 @@ def test_without_the_private_part_the_rest_comes_back(told: Route) -> None:
 
 def test_an_image_reads_back_as_it_was(told: Route) -> None:
     planned = told.planned(told.manifest(PLAN))
-    whole = deeds(planned.case, planned.plan.steps, {})
+    whole = kept_changes(planned.comparison, planned.plan.steps, {})
     with told.session() as session:
         work = prepare(session, told.saved(told.manifest(PLAN)), planned.manifest)
         list(carry_out(session, work, Patient(told.clock)))
     shared, private = (json.loads(kept(told, suffix).read_text()) for suffix in ("", ".private"))
     image = joined(shared, private, KINDS)
     assert joined(*parted(KINDS, image), KINDS) == image
-    assert [deed.action for deed in image.deeds] == [deed.action for deed in whole]
+    assert [deed.action for deed in image.kept_changes] == [deed.action for deed in whole]
 
 
 BAD = ["", "[]", "{}", '{"format": 2, "changes": []}', '{"format": 1, "run": "x", "changes": [{}]}', "[" * 100_000]

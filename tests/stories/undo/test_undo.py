@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.core.model.outcome import Outcome
 from reconciler.core.model.policy import Limits, Policy
-from reconciler.core.plan.approvals import Rules, parse_approval
+from reconciler.core.plan.approvals import Approvals, parse_approval
 from reconciler.errors import Refused, Stale, Usage
 from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.planfile import planned_manifest
@@ -416,7 +416,7 @@ def test_the_limits_are_those_of_the_run(told: Route) -> None:
     with pytest.raises(Refused, match="--approve"):
         carry_out_plan(told, plan)
     assert refusal.approve
-    rules = Rules(given=(parse_approval(refusal.approve),))
+    rules = Approvals(given=(parse_approval(refusal.approve),))
     assert undone(told, name, rules).plan.refused == ()
     assert statuses(carry_out_plan(told, plan, rules)) == {"applied"}
 
@@ -424,7 +424,7 @@ def test_the_limits_are_those_of_the_run(told: Route) -> None:
 @pytest.mark.parametrize(("ruling", "limit"), [(5, 5), (50, 11)])
 def test_of_the_limits_of_the_run_and_of_a_policy_file_the_stricter_counts(told: Route, ruling: int, limit: int) -> None:
     name = run(told, tags=[f"t{i}" for i in range(12)], policy={"limits": {"deletes": 11}})
-    (refusal,) = undone(told, name, Rules(base=Policy(limits=Limits(deletes=ruling)))).plan.refused
+    (refusal,) = undone(told, name, Approvals(base=Policy(limits=Limits(deletes=ruling)))).plan.refused
     assert f"the limit is {limit}" in refusal.message
 
 
@@ -436,7 +436,7 @@ def test_what_is_protected_now_is_not_taken_back(told: Route) -> None:
 
 def test_an_undo_makes_no_more_calls_than_are_allowed(told: Route) -> None:
     run(told, tags=["new", "newer"])
-    assert [refusal.gate for refusal in undone(told, "last", Rules(max_calls=1)).plan.refused] == ["max-calls"]
+    assert [refusal.gate for refusal in undone(told, "last", Approvals(max_calls=1)).plan.refused] == ["max-calls"]
 
 
 def test_a_saved_undo_that_was_applied_writes_nothing_again(told: Route) -> None:
@@ -499,7 +499,7 @@ def test_who_owned_what_is_as_before(told: Route) -> None:
     absent = [{"name": "ours", "state": "absent"}, {"name": "vip", "state": "absent"}]
     run(told, tags=absent, contacts=[{"external_id": "25", "name": "Hoban"}])
     take_back(told)
-    memory = told.ledger.memory(told.app_id())
+    memory = told.ledger.read_recorded(told.app_id())
     ours, vip = (_live_tag(told, name) for name in ("ours", "vip"))
     record = memory.of("tag", ours)
     assert record

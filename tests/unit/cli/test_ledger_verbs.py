@@ -17,7 +17,7 @@ import pytest
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, ThingChange
-from reconciler.core.model.recorded import Record, Tie
+from reconciler.core.model.recorded import LinkOrigin, Record
 from reconciler.errors import Mark
 from reconciler.ledger.homes.home import Waiting
 from reconciler.ledger.homes.mend import set_aside
@@ -93,7 +93,7 @@ def test_all_lists_what_is_declared_and_live_and_takes_that_and_nothing_else(des
     ]
     assert desk.err == "not listed: 1 declared as not being there, 2 not live\nadopted: 5, as name: default in sandbox1\n"
     assert desk.ours() == {f"tag/{i}" for i in ids.values()} | {f"company/{company}", f"contact/{zoe}", f"contact/{hoban}"}
-    assert desk.records()[f"contact/{zoe}"].links == {"tags": {ids["vip"]: Tie.OWNED}, "companies": {company: Tie.OWNED}}
+    assert desk.records()[f"contact/{zoe}"].links == {"tags": {ids["vip"]: LinkOrigin.OWNED}, "companies": {company: LinkOrigin.OWNED}}
     assert desk.box.writes == []
 
 
@@ -133,7 +133,9 @@ def test_what_was_only_found_becomes_ours_with_its_links(desk: Desk) -> None:
 def test_links_of_a_list_that_is_not_written_any_more_stay_as_they_were(desk: Desk) -> None:
     desk("apply", "m.yaml", "--auto-approve", m="tags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
     desk("adopt", "--all", "m.yaml", "--auto-approve", m="tags: [vip]\ncontacts: [{external_id: '25'}]\n")
-    assert desk.records()[f"contact/{desk.id('contact', external_id='25')}"].links == {"tags": {desk.id("tag", name="vip"): Tie.FOUND}}
+    assert desk.records()[f"contact/{desk.id('contact', external_id='25')}"].links == {
+        "tags": {desk.id("tag", name="vip"): LinkOrigin.FOUND}
+    }
 
 
 def test_a_second_time_there_is_nothing_to_adopt_and_drift_is_not_forgotten(desk: Desk) -> None:
@@ -582,7 +584,7 @@ def test_a_create_whose_answer_was_lost_does_not_make_ours_again_what_was_forgot
     with desk.ledger() as ledger:
         started = ledger.begin(RunHead(APP, "us", "default", "", ""))
         ledger.intend(dict.fromkeys(ledger.plan(started, [PlannedWrite(change, proof=True)]), change))
-        assert ledger.memory(APP).created(vip)
+        assert ledger.read_recorded(APP).created(vip)
     desk("apply", "m.yaml", "--auto-approve", m="tags: [vip]\n")
     assert len(desk.ours()) == 1
     assert desk("forget", "tag/vip") == 0
@@ -718,4 +720,4 @@ def test_of_an_old_run_it_says_that_what_was_done_is_not_kept(desk: Desk) -> Non
 def test_an_adoption_counts_as_no_apply(desk: Desk) -> None:
     desk("adopt", "tag/vip")
     with desk.ledger() as ledger:
-        assert ledger.memory(APP).runs == 0
+        assert ledger.read_recorded(APP).runs == 0

@@ -11,10 +11,10 @@ from wsgiref.types import WSGIApplication
 import pytest
 
 from reconciler.core.model.outcome import Status
-from reconciler.core.plan.approvals import NO_RULES
+from reconciler.core.plan.approvals import NO_APPROVALS
 from reconciler.core.plan.work import Proposal
 from reconciler.errors import Refused
-from reconciler.manifest.read import read_rules
+from reconciler.manifest.read import read_approvals
 from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.planfile import planned_manifest
 from tests.conftest import MakeRoute
@@ -39,10 +39,10 @@ def gone(told: Route, kind: str, **rest: Any) -> Proposal:
 
 
 def apply(told: Route, kind: str, approve: Sequence[str] = ()) -> list[Status]:
-    rules = read_rules(None, tuple(approve), None)
+    rules = read_approvals(None, tuple(approve), None)
     found = told.saved(told.manifest({"policy": FEW, **GONE[kind]}))
     with told.session() as session:
-        work = prepare(session, found, planned_manifest(found), rules if approve else NO_RULES)
+        work = prepare(session, found, planned_manifest(found), rules if approve else NO_APPROVALS)
         return [outcome.status for outcome in carry_out(session, work, threading.Event())]
 
 

@@ -179,7 +179,7 @@ SECTION = Kind(
 class HelpCenter(Collection):
     """Collections that may stand in one another; `deaf`: what is sent of their parents is answered with 200 and not taken."""
 
-    deaf = False
+    reply_match = False
 
     def listing(self, request: Request) -> Doc:
         docs, size, page = super().listing(request)["data"], int(request.query["per_page"]), int(request.query.get("page", 1))
@@ -190,7 +190,7 @@ class HelpCenter(Collection):
         parent = request.body.get("parent_id")
         if parent is not None and request.ws.store.get(self.kind, parent) is None:
             raise invalid("parent_id leads nowhere")
-        request.body.pop("parent_id", None) if self.deaf else None
+        request.body.pop("parent_id", None) if self.reply_match else None
         return request
 
     def create(self, request: Request) -> Doc:

@@ -63,10 +63,10 @@ def write(ledger: Ledger, address: Address = HOBAN, live_id: str = "c-1", head: 
 
 def known(ledger: Ledger, address: Address = HOBAN, head: RunHead = HEAD) -> str | None:
     """The live id that is recorded under an address."""
-    record = ledger.memory(head.app_id, head.name).at(address)
+    record = ledger.read_recorded(head.app_id, head.name).at(address)
     return record.id if record and not record.deleted else None
 
 
 def lost(ledger: Ledger, address: Address = HOBAN, head: RunHead = HEAD) -> bool:
     """Whether what is live at an address came there by a create of ours whose answer was lost."""
-    return ledger.memory(head.app_id, head.name).created(address)
+    return ledger.read_recorded(head.app_id, head.name).created(address)

@@ -112,7 +112,7 @@ def test_what_becomes_a_link_while_the_ledger_is_open_is_not_followed(folder: Pa
         (folder / "ledger.lock").symlink_to(victim)
         for use in (
             lambda: home.put_image("r-2", "{}", clock()),
-            lambda: home.image("r-2"),
+            lambda: home.read_preimage("r-2"),
             lambda: home.lock("", "wash", clock.waits()),
         ):
             with pytest.raises(NotAFile, match="it is a link"):
@@ -120,7 +120,7 @@ def test_what_becomes_a_link_while_the_ledger_is_open_is_not_followed(folder: Pa
         home.drop_images(clock() + 90 * 86400)
         shutil.rmtree(folder / "images")
         (folder / "images").symlink_to(other)
-        for use in (lambda: home.put_image("r-3", "{}", clock()), lambda: home.drop_images(clock()), lambda: home.image("victim")):
+        for use in (lambda: home.put_image("r-3", "{}", clock()), lambda: home.drop_images(clock()), lambda: home.read_preimage("victim")):
             with pytest.raises(NotAFile, match="it is a link"):
                 use()
     assert [(path.name, path.read_text()) for path in other.iterdir()] == [("victim.json", "theirs")]

@@ -81,7 +81,7 @@ def test_an_intent_survives_kill_9(folder: Path) -> None:
     with ledger:
         assert (known(ledger, VIP), known(ledger, HOBAN)) == ("t-1", None)
         assert (lost(ledger, VIP), lost(ledger, HOBAN)) == (False, True)
-        attempts = [ledger.memory(APP).attempt(address) for address in (VIP, HOBAN)]
+        attempts = [ledger.read_recorded(APP).attempt(address) for address in (VIP, HOBAN)]
         assert [found.intended for found in attempts if found] == [0.0, 5.0]
 
 
@@ -111,7 +111,7 @@ def test_processes_write_at_the_same_time(folder: Path) -> None:
     ledger = Ledger.open(folder, create=False, environ={"RECONCILER_LEDGER_KEY": "0f" * 32})
     assert ledger
     with ledger:
-        memory = ledger.memory(APP)
+        memory = ledger.read_recorded(APP)
         assert {r.id for r in memory.records.values()} == {f"c-{name}-{n}" for name in "abc" for n in range(150)}
         assert (memory.runs, memory.attempts) == (3, {})
 
@@ -135,7 +135,7 @@ def test_eight_threads_share_a_ledger(ledger: Ledger) -> None:
     assert len(set(writes)) == 8 * 40 * 2
     addresses = [Address("contact", f"{w}-{n}") for w in range(8) for n in range(40)]
     assert [known(ledger, address) for address in addresses[::40]] == [f"c-{address.key}" for address in addresses[::40]]
-    assert len(ledger.memory(APP).records) == 320
+    assert len(ledger.read_recorded(APP).records) == 320
 
 
 def test_a_new_ledger_is_opened_by_several_at_once(tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ def test_a_push_holds_only_the_files_that_changed(remote: Path, opened: Opened, 
     changed = git(remote, "diff", "--name-only", f"{LEDGER}~2", f"{LEDGER}~1").split()
     assert changed == ["lease.json", file_of("things", "contact", "c-7")]
     assert len(git(remote, "ls-tree", LEDGER, "things/").split("\n")) == 257
-    assert len(opened(a_clone(remote, "other")).memory(APP).records) == 2000
+    assert len(opened(a_clone(remote, "other")).read_recorded(APP).records) == 2000
 
 
 def test_what_is_let_go_leaves_its_file(remote: Path, opened: Opened, clock: Clock) -> None:
@@ -232,9 +232,9 @@ def test_every_record_comes_back_as_it_was(names: list[str], values: Mapping[str
         engine = load(f"{folder}/first.db", "the ref", {})
         with Ledger(FileHome(Path(folder)), engine, bytes.fromhex(KEY)) as ledger:
             ledger.record(APP, "default", [a_record(ledger.digests, Address("contact", name), name, values) for name in names])
-            before, files = ledger.memory(APP).records, changed(engine)
+            before, files = ledger.read_recorded(APP).records, changed(engine)
         with Ledger(FileHome(Path(folder)), load(f"{folder}/second.db", "the ref", files), bytes.fromhex(KEY)) as again:
-            after = again.memory(APP).records
+            after = again.read_recorded(APP).records
     assert {id: (r, dict(r.fields)) for id, r in after.items()} == {id: (r, dict(r.fields)) for id, r in before.items()}
     assert len(after) == len(names)
 
@@ -680,12 +680,12 @@ def test_who_commits_is_whom_git_is_told_of(
 # ── pre-images ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_images_are_kept_for_thirty_days_in_a_commit_without_history(remote: Path, clone: Path, clock: Clock) -> None:
     home, other = a_home(clone), a_home(a_clone(remote, "other"))
-    assert home.image("r-1") is None
+    assert home.read_preimage("r-1") is None
     home.put_image("r-1", '{"tag": "vip"}', clock())
     other.put_image("r-2", "é\n", clock() + 29 * 86400)
-    assert [other.image(run) for run in ("r-1", "r-2", "stored", "../r-1")] == ['{"tag": "vip"}', "é\n", None, None]
+    assert [other.read_preimage(run) for run in ("r-1", "r-2", "stored", "../r-1")] == ['{"tag": "vip"}', "é\n", None, None]
     home.put_image("r-3", "{}", clock() + 31 * 86400)
-    assert [home.image(run) for run in ("r-1", "r-2", "r-3")] == [None, "é\n", "{}"]
+    assert [home.read_preimage(run) for run in ("r-1", "r-2", "r-3")] == [None, "é\n", "{}"]
     assert git(remote, "rev-list", "--count", IMAGES).strip() == "1"
 
 
@@ -696,4 +696,4 @@ def test_two_that_store_an_image_at_the_same_moment_both_do(remote: Path, clone:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert [homes[0].image(f"r-{n}") for n in range(2)] == ["{}", "{}"]
+    assert [homes[0].read_preimage(f"r-{n}") for n in range(2)] == ["{}", "{}"]

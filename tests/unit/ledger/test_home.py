@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event
 
-from reconciler.core.model.recorded import Tie, with_tie
+from reconciler.core.model.recorded import LinkOrigin, with_link
 from reconciler.errors import Locked, ReconcilerError, Usage
 from reconciler.ledger.database import engine_for
 from reconciler.ledger.errors import LedgerUnusable
@@ -104,11 +104,11 @@ def test_without_its_key_a_ledger_counts_as_lost_until_a_run_begins_anew(folder:
         assert not (folder / "key").exists()
     with opened(folder) as ledger:
         assert "ledger.db was written with another key" in ledger.warning
-        assert (known(ledger), ledger.memory(APP).runs) == (None, 0)
+        assert (known(ledger), ledger.read_recorded(APP).runs) == (None, 0)
         write(ledger, live_id="c-2")
     with opened(folder) as again:
         assert again.warning.startswith(f"the ledger {folder}/ledger.db holds 1 thing recorded with another key alone")
-        assert (known(again), again.memory(APP).runs) == ("c-2", 1)
+        assert (known(again), again.read_recorded(APP).runs) == ("c-2", 1)
 
 
 def test_the_old_key_still_opens_what_it_wrote(folder: Path) -> None:
@@ -125,14 +125,14 @@ def test_what_two_keys_know_of_one_thing_is_kept_apart(folder: Path) -> None:
     a_written_folder(folder)
     with opened(folder, RECONCILER_LEDGER_KEY=KEY) as other:
         other.record(APP, "default", [replace(a_record(other.digests), owned=False)])
-        assert [record.owned for record in other.memory(APP).records.values()] == [False]
+        assert [record.owned for record in other.read_recorded(APP).records.values()] == [False]
         assert other.warning
     with opened(folder) as ledger:
-        assert [record.owned for record in ledger.memory(APP).records.values()] == [True]
+        assert [record.owned for record in ledger.read_recorded(APP).records.values()] == [True]
         assert ledger.warning == ""
-        ledger.forget(APP, "default", list(ledger.memory(APP).records.values()))
+        ledger.forget(APP, "default", list(ledger.read_recorded(APP).records.values()))
     with opened(folder, RECONCILER_LEDGER_KEY=KEY) as other:
-        assert not other.memory(APP).records, "who lets go of a thing means the thing"
+        assert not other.read_recorded(APP).records, "who lets go of a thing means the thing"
 
 
 def test_schema_2_had_one_record_of_a_thing_for_all_keys(folder: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_file_that_is_no_database_is_one_sentence(folder: Path, junk: bytes) -
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     with opened(folder) as ledger:
-        record = with_tie(a_record(ledger.digests, values={"name": "Hoban"}), "tags", "t-1", Tie.OWNED)
+        record = with_link(a_record(ledger.digests, values={"name": "Hoban"}), "tags", "t-1", LinkOrigin.OWNED)
         ledger.record(APP, "default", [record, *(a_record(ledger.digests, VIP, f"t-{n}") for n in range(100))])
         ledger.plan(ledger.begin(HEAD), [PlannedWrite(a_change(name="Hoban")), *[PlannedWrite(an_attach())] * 300])
     return folder
@@ -196,7 +196,7 @@ def said(folder: Path) -> str:
     """The sentence that using a ledger ends with, if it does."""
     try:
         with opened(folder) as ledger:
-            memory = ledger.memory(APP)
+            memory = ledger.read_recorded(APP)
             memory.created(HOBAN)
             [len(record.fields) + len(record.links) for record in memory.records.values()]
             write(ledger)
@@ -296,7 +296,7 @@ def test_a_full_disk_is_one_sentence_and_what_was_written_stays(folder: Path) ->
         with pytest.raises(ReconcilerError, match=r"ledger.db cannot be used: the disk is full; free some space and run again"):
             ledger.plan(run, [PlannedWrite(an_attach())] * 2000)
         assert known(ledger) == "c-1"
-        assert not ledger.memory(APP).attempts
+        assert not ledger.read_recorded(APP).attempts
 
 
 def test_a_database_that_may_not_be_written_is_read_and_refused_at_the_first_write(folder: Path) -> None:
@@ -395,7 +395,7 @@ def test_a_lock_is_let_go_also_where_its_file_cannot_be_cut() -> None:
 def test_what_a_run_destroys_is_kept_in_a_file_of_its_own(ledger: Ledger, folder: Path) -> None:
     for run, image in [("one", '{"name": "é"}'), ("two", '{"name": 1}'), ("two", "[]")]:
         ledger.home.put_image(run, image, 0.0)
-    assert [ledger.home.image(run) for run in ("one", "two", "three")] == ['{"name": "é"}', "[]", None]
+    assert [ledger.home.read_preimage(run) for run in ("one", "two", "three")] == ['{"name": "é"}', "[]", None]
     assert {path.name: mode(path) for path in (folder / "images").iterdir()} == {"one.json": 0o600, "two.json": 0o600}
 
 
@@ -404,7 +404,7 @@ def test_an_image_is_kept_for_thirty_days(ledger: Ledger, folder: Path, clock: C
         ledger.home.put_image(run, "{}", clock.at)
         os.utime(folder / "images" / f"{run}.json", (clock.at - age, clock.at - age))
     ledger.home.put_image("new", "{}", clock.at)
-    assert [ledger.home.image(run) for run in ("old", "young", "new")] == [None, "{}", "{}"]
+    assert [ledger.home.read_preimage(run) for run in ("old", "young", "new")] == [None, "{}", "{}"]
 
 
 def test_an_image_that_cannot_be_kept_is_one_sentence(ledger: Ledger, folder: Path) -> None:

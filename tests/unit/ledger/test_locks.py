@@ -170,12 +170,12 @@ def test_what_is_written_under_it_is_read_by_whoever_comes_next(there: There, cl
         first.note_ineffective(APP, HOBAN, "phone", "+1")
         first.record(APP, "other", [a_record(first.digests, HOBAN, "c-1", {"name": "Wash"})])
         first.end(run, 5, {"create": 1})
-        before = first.memory(APP)
+        before = first.read_recorded(APP)
     with second.locked(APP, ZOE, clock.waits()):
-        after = second.memory(APP)
+        after = second.read_recorded(APP)
         assert (after.records, after.others, after.attempts, after.runs) == (before.records, before.others, before.attempts, before.runs)
         assert (known(second), lost(second, VIP), after.runs, len(after.attempts)) == ("c-1", True, 4, 3)
-        assert after.deaf(HOBAN, "phone", "+1", None) is not None
+        assert after.reply_match(HOBAN, "phone", "+1", None) is not None
         assert second.warning == ""
 
 
@@ -186,7 +186,7 @@ def test_two_that_write_in_turn_lose_nothing(there: There, clock: Clock) -> None
         ledger, counted = there.ledger(clock), []
         for _ in range(3):
             with ledger.locked(APP, f"run {number}", now(timeout=30)):
-                counted.append(ledger.memory(APP).runs)
+                counted.append(ledger.read_recorded(APP).runs)
                 write(ledger)
         return counted
 
@@ -198,7 +198,7 @@ def test_two_that_write_in_turn_lose_nothing(there: There, clock: Clock) -> None
 def test_an_image_is_found_by_another_process(there: There, clock: Clock) -> None:
     with there.ledger(clock).locked(APP, WASH, clock.waits()):
         there.home().put_image("r-1", '{"tag": "vip"}', time.time())
-    assert [there.home().image(run) for run in ("r-1", "r-2")] == ['{"tag": "vip"}', None]
+    assert [there.home().read_preimage(run) for run in ("r-1", "r-2")] == ['{"tag": "vip"}', None]
 
 
 @pytest.mark.parametrize("there", ["postgresql"], indirect=True)

@@ -17,7 +17,7 @@ from sqlalchemy import Row, Table, select
 
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import LOSING, Action, Change
-from reconciler.core.model.recorded import Attempt, Deaf, Other, Record, Recorded, Tie, with_tie
+from reconciler.core.model.recorded import Attempt, LinkOrigin, Other, Record, Recorded, ReplyMatch, with_link
 from reconciler.core.model.scalars import same
 from reconciler.ledger import tables
 from reconciler.ledger.database import engine_for
@@ -44,33 +44,33 @@ def kept(folder: Path, table: Table) -> Sequence[Row[Any]]:
 # ── records ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_created_contact_is_recorded_by_its_address_and_by_its_id(ledger: Ledger) -> None:
     write(ledger, live_id="c-1")
-    memory = ledger.memory(APP)
+    memory = ledger.read_recorded(APP)
     assert memory.at(HOBAN) == memory.of("contact", "c-1") == a_record(ledger.digests)
     assert (memory.at(VIP), memory.of("contact", "c-2"), memory.of("contact", None)) == (None, None, None)
 
 
 def test_an_empty_ledger_is_there_and_remembers_nothing(ledger: Ledger) -> None:
-    assert ledger.memory(APP) == Recorded(APP, ledger.digests, there=True)
+    assert ledger.read_recorded(APP) == Recorded(APP, ledger.digests, there=True)
 
 
 def test_another_workspace_knows_nothing_of_it(ledger: Ledger) -> None:
     write(ledger)
     attempt(ledger, a_change(address=VIP), proof=True)
-    assert ledger.memory("another") == Recorded("another", ledger.digests, there=True)
+    assert ledger.read_recorded("another") == Recorded("another", ledger.digests, there=True)
 
 
 def test_what_another_name_recorded_is_only_said_to_be_its_own(ledger: Ledger) -> None:
     write(ledger, live_id="c-1")
     attempt(ledger, a_change(address=VIP), None, proof=True)
-    assert ledger.memory(APP, "beside") == Recorded(APP, ledger.digests, others={("contact", "c-1"): Other("default")}, there=True)
+    assert ledger.read_recorded(APP, "beside") == Recorded(APP, ledger.digests, others={("contact", "c-1"): Other("default")}, there=True)
 
 
 def test_of_several_names_that_recorded_a_thing_the_one_that_owns_it_is_named(ledger: Ledger) -> None:
     owned = a_record(ledger.digests)
     for name, record in [("a", replace(owned, owned=False)), ("b", owned), ("c", replace(owned, owned=False))]:
         ledger.record(APP, name, [record])
-    assert {name: other.name for name, other in ledger.memory(APP).others.items()} == {owned.name: "b"}
-    assert {name: other.name for name, other in ledger.memory(APP, "b").others.items()} == {owned.name: "c"}
+    assert {name: other.name for name, other in ledger.read_recorded(APP).others.items()} == {owned.name: "b"}
+    assert {name: other.name for name, other in ledger.read_recorded(APP, "b").others.items()} == {owned.name: "c"}
 
 
 def test_of_what_another_key_wrote_no_more_is_known_than_which_other_name_has_it(ledger: Ledger, folder: Path) -> None:
@@ -80,15 +80,15 @@ def test_of_what_another_key_wrote_no_more_is_known_than_which_other_name_has_it
     other = Ledger.open(folder, create=False, environ={"RECONCILER_LEDGER_KEY": "0f" * 32})
     assert other
     with other:
-        assert other.memory(APP) == Recorded(APP, other.digests, others={("contact", "c-1"): Other("beside")}, there=True)
+        assert other.read_recorded(APP) == Recorded(APP, other.digests, others={("contact", "c-1"): Other("beside")}, there=True)
 
 
 def test_a_record_takes_the_place_of_the_one_before(ledger: Ledger) -> None:
-    first = with_tie(a_record(ledger.digests, values={"name": "Hoban", "phone": "+1555"}), "tags", "t-1", Tie.OWNED)
+    first = with_link(a_record(ledger.digests, values={"name": "Hoban", "phone": "+1555"}), "tags", "t-1", LinkOrigin.OWNED)
     ledger.record(APP, "default", [first])
     second = replace(a_record(ledger.digests, values={"name": "Wash"}), protected=True, deleted=True, owned=False)
     ledger.record(APP, "default", [second])
-    assert ledger.memory(APP).records == {second.name: second}
+    assert ledger.read_recorded(APP).records == {second.name: second}
 
 
 def test_what_is_let_go_is_not_recorded_any_more(ledger: Ledger) -> None:
@@ -96,20 +96,20 @@ def test_what_is_let_go_is_not_recorded_any_more(ledger: Ledger) -> None:
     ledger.record(APP, "default", [hoban, vip])
     ledger.record(APP, "beside", [hoban])
     ledger.record(APP, "default", [], gone=[hoban.name, ("tag", "t-2")])
-    assert list(ledger.memory(APP).records) == [vip.name]
-    assert list(ledger.memory(APP, "beside").records) == [hoban.name]
+    assert list(ledger.read_recorded(APP).records) == [vip.name]
+    assert list(ledger.read_recorded(APP, "beside").records) == [hoban.name]
 
 
 def test_of_two_records_of_one_thing_the_last_stays_also_when_it_is_let_go_meanwhile(ledger: Ledger) -> None:
     first, last = (a_record(ledger.digests, values={"name": name}) for name in ("Hoban", "Wash"))
     ledger.record(APP, "default", [first, last], gone=[first.name])
-    assert ledger.memory(APP).records == {last.name: last}
+    assert ledger.read_recorded(APP).records == {last.name: last}
 
 
 def test_of_two_things_of_one_address_the_one_that_is_not_deleted_is_meant(ledger: Ledger) -> None:
     gone = replace(a_record(ledger.digests, id="c-1"), deleted=True, written=9.0)
     ledger.record(APP, "default", [gone])
-    assert ledger.memory(APP).at(HOBAN) == gone
+    assert ledger.read_recorded(APP).at(HOBAN) == gone
     ledger.record(APP, "default", [a_record(ledger.digests, id="c-2")])
     assert known(ledger) == "c-2"
 
@@ -119,9 +119,9 @@ def test_records_come_with_what_became_of_the_writes(ledger: Ledger) -> None:
     run = ledger.begin(HEAD)
     [number] = ledger.plan(run, [PlannedWrite(a_change())])
     ledger.settle(run, [Settlement(number, "applied", "c-1", 200)], [a_record(ledger.digests)], [("tag", "t-1")])
-    assert list(ledger.memory(APP).records) == [("contact", "c-1")]
+    assert list(ledger.read_recorded(APP).records) == [("contact", "c-1")]
     ledger.settle(run, [], gone=[("contact", "c-1")])
-    assert not ledger.memory(APP).records
+    assert not ledger.read_recorded(APP).records
 
 
 def test_more_things_than_a_statement_takes_parameters(ledger: Ledger) -> None:
@@ -131,16 +131,16 @@ def test_more_things_than_a_statement_takes_parameters(ledger: Ledger) -> None:
     ledger.intend({n: a_change(address=a) for n, a in zip(numbers, addresses, strict=True)})
     records = [a_record(ledger.digests, a, f"c-{a.key}") for a in addresses[:-1]]
     ledger.settle(run, [Settlement(n, "applied") for n in numbers[:-1]], records)
-    memory = ledger.memory(APP)
+    memory = ledger.read_recorded(APP)
     assert [found.id if (found := memory.at(a)) else None for a in addresses] == [*(r.id for r in records), None]
     assert [a for a in addresses if memory.created(a)] == addresses[-1:]
     ledger.record(APP, "default", [], gone=[r.name for r in records[1:]])
-    assert list(ledger.memory(APP).records) == [records[0].name]
+    assert list(ledger.read_recorded(APP).records) == [records[0].name]
 
 
 def test_a_list_without_ties_says_nothing_and_is_not_kept(ledger: Ledger) -> None:
     ledger.record(APP, "default", [replace(a_record(ledger.digests), links={"tags": {}, "companies": {}}, governed={"companies": "exact"})])
-    record = ledger.memory(APP).records["contact", "c-1"]
+    record = ledger.read_recorded(APP).records["contact", "c-1"]
     assert (record.links, record.governed) == ({}, {"companies": "exact"})
 
 
@@ -151,11 +151,11 @@ def test_what_is_no_field_and_no_link_stands_among_them_in_the_ledger_as_it_ever
     [row] = kept(folder, tables.THINGS)
     assert json.loads(row.fields) == {"name": "n1", "was f1": "f1", "state": "e1", "shown as": "s1"}
     assert (json.loads(row.links), row.file) == ({"tags": {"t-1": "found", "*": "exact"}}, "a.yaml\nb.yaml")
-    assert ledger.memory(APP).records[record.name] == record
+    assert ledger.read_recorded(APP).records[record.name] == record
 
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="@\n*"), max_size=8)
-TIES = st.dictionaries(WORDS, st.sampled_from(Tie).map(str), min_size=1, max_size=3)
+TIES = st.dictionaries(WORDS, st.sampled_from(LinkOrigin).map(str), min_size=1, max_size=3)
 RECORDS = st.builds(
     Record,
     kind=WORDS,
@@ -191,7 +191,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_every_record_comes_back_as_it_was(shared: Ledger, records: list[Record]) -> None:
     app = f"app-{next(_apps)}"
     shared.record(app, "default", records)
-    found = shared.memory(app).records
+    found = shared.read_recorded(app).records
     assert {name: replace(r, fields=dict(r.fields), links=dict(r.links), governed=dict(r.governed)) for name, r in found.items()} == {
         r.name: r for r in records
     }
@@ -202,7 +202,7 @@ def test_what_was_planned_and_never_sent_is_an_attempt_of_no_time(ledger: Ledger
     change = a_change(name="Hoban")
     ledger.plan(ledger.begin(HEAD), [PlannedWrite(change, proof=True)])
     claim = ledger.digests.claim(ledger.digests.thing(APP, HOBAN), "name", "Hoban")
-    assert ledger.memory(APP).attempt(HOBAN) == Attempt("create", 0.0, True, False, {"name": claim}, "contact")
+    assert ledger.read_recorded(APP).attempt(HOBAN) == Attempt("create", 0.0, True, False, {"name": claim}, "contact")
     assert not lost(ledger)
 
 
@@ -211,7 +211,7 @@ def test_a_lost_create_is_told_with_the_time_of_its_last_intent(ledger: Ledger, 
         clock.at += 60
         attempt(ledger, a_change(), None, proof=True)
     intended, clock.at = clock.at, clock.at + 60
-    assert ledger.memory(APP).attempt(HOBAN) == Attempt("create", intended, True, False, {}, "contact")
+    assert ledger.read_recorded(APP).attempt(HOBAN) == Attempt("create", intended, True, False, {}, "contact")
     assert lost(ledger)
 
 
@@ -230,7 +230,7 @@ def test_only_a_create_without_an_answer_and_with_proof_made_what_is_there(
 ) -> None:
     attempt(ledger, a_change(action), outcome, proof)
     assert lost(ledger) is made
-    found = ledger.memory(APP).attempt(HOBAN)
+    found = ledger.read_recorded(APP).attempt(HOBAN)
     assert found
     assert (found.action, found.answered, found.proof) == (action, outcome is not None, proof)
 
@@ -238,7 +238,7 @@ def test_only_a_create_without_an_answer_and_with_proof_made_what_is_there(
 @pytest.mark.parametrize("outcome", ["applied", "ineffective"])
 def test_a_write_that_was_done_is_no_attempt(ledger: Ledger, outcome: str) -> None:
     attempt(ledger, a_change(), outcome, proof=True)
-    assert not ledger.memory(APP).attempts
+    assert not ledger.read_recorded(APP).attempts
 
 
 @pytest.mark.parametrize("outcome", ["applied", "ineffective", "failed", "skipped", None])
@@ -285,7 +285,7 @@ def test_what_was_last_tried_is_told_where_nothing_before_it_may_be_ours(ledger:
     else:
         attempt(ledger, a_change(), outcome, proof)
     attempt(ledger, a_change(Action.UPDATE, id="c-1"), "failed")
-    found = ledger.memory(APP).attempt(HOBAN)
+    found = ledger.read_recorded(APP).attempt(HOBAN)
     assert found
     assert (found.action, found.answered) == ("update", True)
 
@@ -293,14 +293,14 @@ def test_what_was_last_tried_is_told_where_nothing_before_it_may_be_ours(ledger:
 def test_a_lost_create_and_what_was_tried_since_are_one_attempt_with_all_its_values(ledger: Ledger) -> None:
     attempt(ledger, a_change(name="Hoban", phone="+1555"), None, proof=True)
     ledger.plan(ledger.begin(HEAD), [PlannedWrite(a_change(Action.UPDATE, id="c-1", name="Wash"))])
-    found, thing = ledger.memory(APP).attempt(HOBAN), ledger.digests.thing(APP, HOBAN)
+    found, thing = ledger.read_recorded(APP).attempt(HOBAN), ledger.digests.thing(APP, HOBAN)
     assert found
     assert found.fields == {path: ledger.digests.claim(thing, path, value) for path, value in [("name", "Wash"), ("phone", "+1555")]}
     assert lost(ledger)
 
 
 def tie(ledger: Ledger) -> str | None:
-    return ledger.memory(APP).tie(TAGS, HOBAN, "c-1", VIP, "t-1")
+    return ledger.read_recorded(APP).link_origin(TAGS, HOBAN, "c-1", VIP, "t-1")
 
 
 @pytest.mark.parametrize(
@@ -324,7 +324,7 @@ def test_a_detach_takes_a_lost_attach_back_unless_it_was_not_done(ledger: Ledger
 def test_a_detach_that_was_only_planned_leaves_a_lost_attach_ours(ledger: Ledger) -> None:
     attempt(ledger, an_attach(), None, proof=True)
     ledger.plan(ledger.begin(HEAD), [PlannedWrite(an_attach(action=Action.DETACH))])
-    assert tie(ledger) == Tie.OWNED
+    assert tie(ledger) == LinkOrigin.OWNED
 
 
 def test_a_link_to_another_thing_or_from_another_is_another_place(ledger: Ledger) -> None:
@@ -333,17 +333,23 @@ def test_a_link_to_another_thing_or_from_another_is_another_place(ledger: Ledger
     attempt(ledger, an_attach(THINGS[1]), "applied")
     attempt(ledger, replace(an_attach(), link=LinkName("contact", "labels")), "applied")
     attempt(ledger, a_change(), "applied")
-    assert tie(ledger) == Tie.OWNED
-    assert ledger.memory(APP).tie(TAGS, HOBAN, "c-1", Address("tag", "crew"), "t-2") is None
+    assert tie(ledger) == LinkOrigin.OWNED
+    assert ledger.read_recorded(APP).link_origin(TAGS, HOBAN, "c-1", Address("tag", "crew"), "t-2") is None
 
 
 @pytest.mark.parametrize(
-    ("recorded", "found"), [(Tie.OWNED, Tie.OWNED), (Tie.FOUND, Tie.FOUND), (Tie.ABSENT, Tie.OWNED), (None, Tie.OWNED)]
+    ("recorded", "found"),
+    [
+        (LinkOrigin.OWNED, LinkOrigin.OWNED),
+        (LinkOrigin.FOUND, LinkOrigin.FOUND),
+        (LinkOrigin.ABSENT, LinkOrigin.OWNED),
+        (None, LinkOrigin.OWNED),
+    ],
 )
-def test_what_is_recorded_of_a_live_link_goes_before_a_lost_attach(ledger: Ledger, recorded: Tie | None, found: Tie) -> None:
+def test_what_is_recorded_of_a_live_link_goes_before_a_lost_attach(ledger: Ledger, recorded: LinkOrigin | None, found: LinkOrigin) -> None:
     attempt(ledger, an_attach(), None, proof=True)
     record = a_record(ledger.digests)
-    ledger.record(APP, "default", [with_tie(record, "tags", "t-1", recorded) if recorded else record])
+    ledger.record(APP, "default", [with_link(record, "tags", "t-1", recorded) if recorded else record])
     assert tie(ledger) == found
 
 
@@ -394,10 +400,10 @@ def test_what_may_be_ours_follows_from_the_order_of_writes(shared: Ledger, event
         if outcome not in ("unsent", None):
             shared.settle(runs[name], [Settlement(number, outcome)])
     for name in runs:
-        memory = shared.memory(app, name)
+        memory = shared.read_recorded(app, name)
         for address in THINGS:
             assert memory.created(address) is made(events, name, address, links=False)
-            assert (memory.tie(TAGS, address, "c-1", VIP, "t-1") == Tie.OWNED) is made(events, name, address, links=True)
+            assert (memory.link_origin(TAGS, address, "c-1", VIP, "t-1") == LinkOrigin.OWNED) is made(events, name, address, links=True)
 
 
 # ── runs ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -423,7 +429,7 @@ def test_only_what_applies_and_undoes_counts_as_a_run(ledger: Ledger) -> None:
         ledger.end(ledger.begin(replace(HEAD, verb=verb)), 0, {})
     ledger.end(ledger.begin(BESIDE), 5, {})
     ledger.end(ledger.begin(BESIDE), 3, {})
-    assert [ledger.memory(APP, name).runs for name in ("default", "beside", "third")] == [3, 1, 0]
+    assert [ledger.read_recorded(APP, name).runs for name in ("default", "beside", "third")] == [3, 1, 0]
 
 
 def test_a_run_is_kept_with_its_head_its_end_and_its_counts(ledger: Ledger, folder: Path, clock: Clock) -> None:
@@ -448,7 +454,7 @@ def test_the_head_of_a_run_holds_no_email(ledger: Ledger, folder: Path) -> None:
     [row] = kept(folder, RUNS)
     assert "@" not in f"{row.name} {row.who} {row.revision} {row.files} {row.policy}"
     assert row.who == f"Wash {ledger.digests.plain(mail)}"
-    assert ledger.memory(APP, mail).runs == 1
+    assert ledger.read_recorded(APP, mail).runs == 1
 
 
 def test_a_planned_write_is_kept_with_ids_places_and_digests_and_its_outcome_with_the_status(
@@ -480,7 +486,7 @@ def test_outcomes_go_after_thirty_days_when_a_run_begins(ledger: Ledger, folder:
     ledger.end(ledger.begin(HEAD), 0, {})
     assert kept(folder, WRITES) == []
     assert known(ledger) == "c-1"
-    assert ledger.memory(APP).runs == 2
+    assert ledger.read_recorded(APP).runs == 2
 
 
 @pytest.mark.parametrize("outcome", ["failed", "skipped", None])
@@ -510,24 +516,27 @@ def test_a_word_that_is_no_outcome_is_refused_and_not_repeated(ledger: Ledger) -
 # ── what Intercom does not take ────────────────────────────────────────────────────────────────────────────────────────────
 def test_an_ineffective_value_is_remembered_until_the_field_is_reached(ledger: Ledger) -> None:
     ledger.note_ineffective(APP, HOBAN, "phone", "+1555")
-    assert ledger.memory(APP).deaf(HOBAN, "phone", "+1555", "1") is Deaf.ONCE
-    assert [ledger.memory(APP).deaf(address, path, "+1555", "1") for address, path in ((HOBAN, "name"), (VIP, "phone"))] == [None, None]
-    assert ledger.memory("another").deaf(HOBAN, "phone", "+1555", "1") is None
+    assert ledger.read_recorded(APP).reply_match(HOBAN, "phone", "+1555", "1") is ReplyMatch.ONCE
+    assert [ledger.read_recorded(APP).reply_match(address, path, "+1555", "1") for address, path in ((HOBAN, "name"), (VIP, "phone"))] == [
+        None,
+        None,
+    ]
+    assert ledger.read_recorded("another").reply_match(HOBAN, "phone", "+1555", "1") is None
     ledger.forget_ineffective(APP, [(VIP, "phone"), (HOBAN, "phone")])
-    assert ledger.memory(APP).deaf(HOBAN, "phone", "+1555", "1") is None
+    assert ledger.read_recorded(APP).reply_match(HOBAN, "phone", "+1555", "1") is None
 
 
 def test_it_is_remembered_with_what_live_showed_instead(ledger: Ledger) -> None:
     ledger.note_ineffective(APP, HOBAN, "options", ["b", "a"], ["a", "b"])
-    for live, deaf in ((["a", "b"], Deaf.SAME), (["a"], Deaf.OTHER), (None, Deaf.OTHER)):
-        assert ledger.memory(APP).deaf(HOBAN, "options", ["b", "a"], live) is deaf
-    assert ledger.memory(APP).deaf(HOBAN, "options", ["b"], ["a", "b"]) is None
+    for live, reply_match in ((["a", "b"], ReplyMatch.SAME), (["a"], ReplyMatch.OTHER), (None, ReplyMatch.OTHER)):
+        assert ledger.read_recorded(APP).reply_match(HOBAN, "options", ["b", "a"], live) is reply_match
+    assert ledger.read_recorded(APP).reply_match(HOBAN, "options", ["b"], ["a", "b"]) is None
 
 
 def test_another_value_of_the_field_takes_the_place_of_the_first(ledger: Ledger) -> None:
     for value in ["+1555", "+1556", "+1556"]:
         ledger.note_ineffective(APP, HOBAN, "phone", value)
-    assert [ledger.memory(APP).deaf(HOBAN, "phone", value, None) for value in ("+1555", "+1556")] == [None, Deaf.ONCE]
+    assert [ledger.read_recorded(APP).reply_match(HOBAN, "phone", value, None) for value in ("+1555", "+1556")] == [None, ReplyMatch.ONCE]
 
 
 SCALARS = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0, "", "1", "a"])

@@ -88,7 +88,7 @@ def test_its_runs_are_still_there_and_count_as_applies(first: First, folder: Pat
     runs = [first.run([]), first.run([]), first.run([], name="beside")]
     with opened(folder) as ledger:
         assert ledger.warning == ""
-        assert [ledger.memory(APP, name).runs for name in ("default", "beside", "third")] == [2, 1, 0]
+        assert [ledger.read_recorded(APP, name).runs for name in ("default", "beside", "third")] == [2, 1, 0]
     with closing(sqlite3.connect(folder / "ledger.db")) as database:
         rows = database.execute("SELECT id, verb, key, exit_code, counts FROM runs ORDER BY id").fetchall()
     assert rows == [(run, "apply", DIGESTS.fingerprint, 0, '{"applied": 1}') for run in runs]
@@ -98,7 +98,7 @@ def test_live_ids_are_recorded_and_not_owned(first: First, folder: Path) -> None
     first.run([("create", HOBAN, None, "c-1", "applied"), ("create", ACME, None, "f-1", "ineffective")])
     run = first.run([("update", CREW, "t-2", None, "applied"), ("attach", ZOE, "c-2", None, "applied")])
     with opened(folder) as ledger:
-        memory = ledger.memory(APP)
+        memory = ledger.read_recorded(APP)
         assert {a: known(ledger, a) for a in (HOBAN, ACME, CREW, ZOE)} == {HOBAN: "c-1", ACME: "f-1", CREW: "t-2", ZOE: "c-2"}
         assert replace(memory.records["tag", "t-2"], fields={}, links={}) == replace(
             a_record(DIGESTS, CREW, "t-2"), owned=False, address="", run=run, written=121.0
@@ -128,7 +128,7 @@ def test_what_its_writes_say_of_live_ids_is_recorded_and_nothing_else(
 ) -> None:
     first.run(writes)
     with opened(folder) as ledger:
-        assert [live_id for _, live_id in ledger.memory(APP).records] == wanted
+        assert [live_id for _, live_id in ledger.read_recorded(APP).records] == wanted
 
 
 def test_a_renamed_thing_has_its_last_address(first: First, folder: Path) -> None:
@@ -143,16 +143,16 @@ def test_every_name_and_every_workspace_has_what_it_wrote_unless_another_deleted
     first.run([("delete", VIP, "t-1", None, "applied"), ("update", CREW, "t-9", None, "applied")], app_id="another")
     with opened(folder) as ledger:
         for name in ("default", "beside"):
-            assert list(ledger.memory(APP, name).records) == [("tag", "t-1")]
-        assert ledger.memory(APP, "third").others[("tag", "t-1")].name == "default"
-        assert list(ledger.memory("another").records) == [("tag", "t-9")]
+            assert list(ledger.read_recorded(APP, name).records) == [("tag", "t-1")]
+        assert ledger.read_recorded(APP, "third").others[("tag", "t-1")].name == "default"
+        assert list(ledger.read_recorded("another").records) == [("tag", "t-9")]
 
 
 def test_a_create_without_an_answer_is_an_attempt_without_proof(first: First, folder: Path) -> None:
     first.run([("create", HOBAN, None, None, None), ("update", ZOE, "c-2", None, None), ("create", VIP, None, None, "failed")])
     with opened(folder) as ledger:
-        assert list(ledger.memory(APP).attempts.values()) == [Attempt("create", 110.0, False, False, {}, "contact")]
-        assert ledger.memory(APP).attempt(HOBAN)
+        assert list(ledger.read_recorded(APP).attempts.values()) == [Attempt("create", 110.0, False, False, {}, "contact")]
+        assert ledger.read_recorded(APP).attempt(HOBAN)
         assert not lost(ledger)
 
 
@@ -160,7 +160,7 @@ def test_a_create_without_an_answer_is_none_where_something_was_done_later(first
     first.run([("create", HOBAN, None, None, None), ("create", ZOE, None, "c-2", "applied"), ("create", ZOE, None, None, None)])
     first.run([("update", HOBAN, "c-1", None, "applied")])
     with opened(folder) as ledger:
-        assert [ledger.memory(APP).attempt(address) is not None for address in (HOBAN, ZOE)] == [False, True]
+        assert [ledger.read_recorded(APP).attempt(address) is not None for address in (HOBAN, ZOE)] == [False, True]
 
 
 def test_everything_works_in_it_afterwards(first: First, folder: Path) -> None:
@@ -172,11 +172,11 @@ def test_everything_works_in_it_afterwards(first: First, folder: Path) -> None:
         ledger.note_ineffective(APP, HOBAN, "phone", "+1555")
         ledger.end(ledger.begin(HEAD), 0, {})
     with opened(folder) as ledger:
-        memory = ledger.memory(APP)
+        memory = ledger.read_recorded(APP)
         assert {r.id: r.owned for r in memory.records.values()} == {"c-1": True, "c-2": True}
         assert [memory.attempt(address) is not None for address in (HOBAN, ZOE, CREW, VIP)] == [False, False, True, True]
         assert (memory.created(VIP), memory.runs) == (True, 4)
-        assert ledger.memory(APP).deaf(HOBAN, "phone", "+1555", None)
+        assert ledger.read_recorded(APP).reply_match(HOBAN, "phone", "+1555", None)
 
 
 def test_its_tables_become_those_of_a_new_ledger(first: First, folder: Path, tmp_path: Path) -> None:
@@ -198,20 +198,20 @@ def test_what_a_key_wrote_stays_its_own(first: First, folder: Path) -> None:
     first.run([("create", HOBAN, None, "c-1", "applied"), ("create", CREW, None, None, None)], digests=EARLIER)
     first.run([("create", ZOE, None, "c-2", "applied"), ("create", ACME, None, None, None)])
     with opened(folder) as ledger:
-        memory = ledger.memory(APP)
+        memory = ledger.read_recorded(APP)
         assert (list(memory.records), memory.runs, memory.others) == ([("contact", "c-2")], 1, {})
         assert [memory.attempt(address) is not None for address in (CREW, ACME)] == [False, True]
     earlier = Ledger.open(folder, create=False, environ={"RECONCILER_LEDGER_KEY": "1e" * 32})
     assert earlier
     with earlier:
         assert "recorded with another key" in earlier.warning
-        assert list(earlier.memory(APP).records) == [("contact", "c-1")]
+        assert list(earlier.read_recorded(APP).records) == [("contact", "c-1")]
 
 
 def test_one_without_any_run_is_taken_forward_too(first: First, folder: Path) -> None:
     first.close()
     with opened(folder) as ledger:
-        assert (ledger.warning, ledger.memory(APP).runs) == ("", 0)
+        assert (ledger.warning, ledger.read_recorded(APP).runs) == ("", 0)
 
 
 def test_many_writes_take_no_longer_than_a_breath(first: First, folder: Path) -> None:
@@ -219,7 +219,7 @@ def test_many_writes_take_no_longer_than_a_breath(first: First, folder: Path) ->
     first.run(("delete", Address("contact", f"{n}"), f"c-{n}", None, "applied") for n in range(10_000))
     begun = time.perf_counter()
     with opened(folder) as ledger:
-        assert len(ledger.memory(APP).records) == 10_000
+        assert len(ledger.read_recorded(APP).records) == 10_000
     assert time.perf_counter() - begun < 5
 
 

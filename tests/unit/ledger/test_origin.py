@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.plan.approvals import NO_RULES, Rules, parse_approval
+from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, parse_approval
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.errors import Invalid, Refused
 from reconciler.ledger.ledger import Ledger
@@ -56,10 +56,10 @@ class Team:
     def apply(self, folder: Path, text: str, *approve: str) -> PlanDocument:
         """Plan and apply what a folder declares. Raises Refused."""
         with self.at(folder) as told:
-            path, told.rules = told.manifest(text), Rules(given=tuple(map(parse_approval, approve)))
+            path, told.rules = told.manifest(text), Approvals(given=tuple(map(parse_approval, approve)))
             found = told.saved(path)
             told.apply(found)
-            told.rules = NO_RULES
+            told.rules = NO_APPROVALS
         return found
 
     def plan(self, folder: Path, text: str) -> PlanDocument:

@@ -109,14 +109,14 @@ def test_a_read_is_one_moment_and_waits_for_no_writer(home: PostgresHome) -> Non
             ledger.end(ledger.begin(HEAD), 0, {})
             counted.append(connection.scalar(select(func.count()).select_from(RUNS)))
         assert counted == [1, 1]
-        assert ledger.memory(APP).runs == 2
+        assert ledger.read_recorded(APP).runs == 2
 
 
 def test_eight_threads_share_a_ledger(home: PostgresHome) -> None:
     with a_ledger(home) as ledger:
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda number: write(ledger, Address("tag", f"{number}")), range(40)))
-        assert ledger.memory(APP).runs == 40
+        assert ledger.read_recorded(APP).runs == 40
 
 
 def test_images_are_kept_for_thirty_days(home: PostgresHome) -> None:
@@ -124,9 +124,9 @@ def test_images_are_kept_for_thirty_days(home: PostgresHome) -> None:
         home.put_image("r-1", "{}", 0.0)
         home.put_image("r-1", '{"tag": "vip"}', 1.0)
         home.put_image("r-2", "{}", 29 * 86400.0)
-        assert [home.image(run) for run in ("r-1", "r-2", "r-3")] == ['{"tag": "vip"}', "{}", None]
+        assert [home.read_preimage(run) for run in ("r-1", "r-2", "r-3")] == ['{"tag": "vip"}', "{}", None]
         home.put_image("r-3", "{}", 31 * 86400.0)
-        assert [home.image(run) for run in ("r-1", "r-2", "r-3")] == [None, "{}", "{}"]
+        assert [home.read_preimage(run) for run in ("r-1", "r-2", "r-3")] == [None, "{}", "{}"]
 
 
 def test_one_workspace_does_not_wait_for_another(home: PostgresHome) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change
-from reconciler.core.model.recorded import Tie, with_tie
+from reconciler.core.model.recorded import LinkOrigin, with_link
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.ledger import Ledger, PlannedWrite, RunHead, Settlement
 from tests.desk.soak import times
@@ -40,7 +40,9 @@ def write_everything(ledger: Ledger, email: str, secret: str) -> Iterator[None]:
         numbers = ledger.plan(run, [PlannedWrite(change, proof=True) for change in changes])
         ledger.intend(dict(zip(numbers, changes, strict=True)))
         values = {"name": secret, path: email, "phone": [secret, {secret: email}]}
-        record = replace(with_tie(a_record(ledger.digests, contact, values=values), "tags", "t-1", Tie.OWNED), files=(f"{email}.yaml",))
+        record = replace(
+            with_link(a_record(ledger.digests, contact, values=values), "tags", "t-1", LinkOrigin.OWNED), files=(f"{email}.yaml",)
+        )
         ledger.settle(run, [Settlement(numbers[0], "applied", "c-1", 200), Settlement(numbers[1], "failed", None, 422)], [record])
         yield
         ledger.record(APP, name, [replace(record, id="c-2")], gone=[record.name])
@@ -60,7 +62,7 @@ def test_neither_while_it_is_open_nor_after(email: str, secret: str) -> None:
         with opened as ledger:
             content = b"".join(stored(Path(name)) for _ in write_everything(ledger, email, secret))
             assert b" on serenity" in content
-            assert len(ledger.memory(APP, f"of {email}").records) == 1
+            assert len(ledger.read_recorded(APP, f"of {email}").records) == 1
         content += stored(Path(name))
     for planted in (email, secret, email.split("@")[0] + "@", "@" + email.split("@")[-1]):
         for form in (planted.encode(), planted.encode("utf-16-le"), planted.encode("unicode_escape")):
@@ -80,9 +82,9 @@ def test_owners_whose_names_hold_different_emails_stay_different(ledger: Ledger)
     for name in names:
         ledger.end(ledger.begin(RunHead(APP, "us", name, "", "")), 0, {})
         ledger.record(APP, name, [a_record(ledger.digests, id=name[0])])
-    assert [list(ledger.memory(APP, name).records) for name in names] == [[("contact", "a")], [("contact", "b")]]
-    assert [ledger.memory(APP, name).runs for name in names] == [1, 1]
-    first, second = ledger.memory(APP).others.values()
+    assert [list(ledger.read_recorded(APP, name).records) for name in names] == [[("contact", "a")], [("contact", "b")]]
+    assert [ledger.read_recorded(APP, name).runs for name in names] == [1, 1]
+    first, second = ledger.read_recorded(APP).others.values()
     assert first != second
     assert "@" not in first + second
 
@@ -91,7 +93,7 @@ def test_what_is_recorded_of_a_field_is_found_under_the_path_as_a_ledger_shows_i
     path = "custom_attributes.hoban@serenity.example"
     record = replace(a_record(ledger.digests, values={path: "pilot"}), files=("crew/hoban@serenity.example.yaml",))
     ledger.record(APP, "default", [record])
-    [found] = ledger.memory(APP).records.values()
+    [found] = ledger.read_recorded(APP).records.values()
     assert found.fields == {ledger.digests.plain(path): ledger.digests.claim(record.salt, path, "pilot")}
     assert found.files == tuple(map(ledger.digests.plain, record.files))
 
@@ -116,7 +118,7 @@ def test_names_that_are_no_unicode_are_kept(ledger: Ledger) -> None:
     ledger.record(APP, "default", [record])
     run = ledger.begin(replace(HEAD, who="wash \ud800", files=["crew\udcff.yaml"]))
     ledger.plan(run, [PlannedWrite(a_change(address=broken))])
-    memory = ledger.memory(APP)
+    memory = ledger.read_recorded(APP)
     found = memory.at(broken)
     assert found
     assert (found.address, found.files) == ("tag/vip \\ud800", ("crew\\udcff.yaml",))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.model.address import Address
-from reconciler.core.plan.approvals import NO_RULES, Rules, parse_approval
+from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, parse_approval
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.ledger.ledger import Ledger
 from reconciler.workflow.adopt import judge, seek_named, take_in
@@ -81,13 +81,13 @@ def test_what_somebody_touched_since_stays_and_is_told_until_it_is_approved(told
         assert ", after it became ours: it stays; `--approve " in text
         assert told.converge(path) == []
     word = text.partition("--approve ")[2].partition("`")[0]
-    told.rules = Rules(given=(parse_approval(word),))
+    told.rules = Approvals(given=(parse_approval(word),))
     plan = told.saved(path)
     assert changes(plan) == GOING
     assert [note for note in plan["notes"] if note["topic"] == "unused"] == []
     with told.session() as session:
         assert prepare(session, plan, planned_manifest(plan), told.rules).unused == ()
-    told.rules = NO_RULES
+    told.rules = NO_APPROVALS
     assert [o.status for o in told.apply(plan)] == ["applied"]
     assert (changes(told.document(path)), touched(told.document(path))) == ([], [])
 
@@ -135,7 +135,7 @@ def test_a_touch_between_plan_and_apply_of_something_else_does_not_make_it_stale
 
 def test_what_an_older_release_recorded_is_ours_since_it_was_recorded(told: Route) -> None:
     assert told.ledger
-    records = told.ledger.memory(told.app_id(), "growth").records.values()
+    records = told.ledger.read_recorded(told.app_id(), "growth").records.values()
     told.ledger.record(told.app_id(), "growth", [replace(record, since={}, written=0.0) for record in records])
     assert changes(told.document(told.manifest(ONE))) == GOING
     touch(told)

@@ -15,18 +15,18 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import claimed, field_at, live_value
-from reconciler.core.model.recorded import Record, Recorded, Tie, Ties, dated, with_tie, without_tie
+from reconciler.core.model.recorded import LinkOrigin, LinkOrigins, Record, Recorded, dated, with_link, without_link
 
 DONE = (Status.APPLIED, Status.INEFFECTIVE)
 _GOVERNING = ("declared", "exact")
 
 
 @dataclass(frozen=True, slots=True)
-class Scribe:
+class RecordWriter:
     """Writes records for one run."""
 
     kinds: Kinds
-    memory: Recorded
+    recorded: Recorded
     # The run's id.
     run: str
     # In Unix seconds.
@@ -36,13 +36,13 @@ class Scribe:
 
     def blank(self, address: Address, live_id: str, file: str) -> Record:
         """A record of a thing of which nothing was known."""
-        digests = self.memory.digests
-        thing = digests.thing(self.memory.app_id, address)
+        digests = self.recorded.digests
+        thing = digests.thing(self.recorded.app_id, address)
         return Record(address.kind, live_id, thing, digests.address(address), files=self._files(None, file), run=self.run)
 
     def _begun(self, change: Change, live_id: str) -> Record:
         """A record of a thing of which nothing was known; it is ours where a create of an earlier run, never answered, made it."""
-        owned = change.action is not Action.CREATE and self.memory.created(change.address)
+        owned = change.action is not Action.CREATE and self.recorded.created(change.address)
         return replace(self.blank(change.address, live_id, change.mark.file), owned=owned)
 
     def made(self, before: Record | None, change: ThingChange, outcome: Outcome) -> Record | None:
@@ -57,8 +57,8 @@ class Scribe:
         kind = self.kinds[change.address.kind]
         shown = [moved for moved in change.fields if moved.path not in outcome.fields]
         fields = {**record.fields, **{self._path(m.path): self._claim(kind, record, m.path, m.after) for m in shown}}
-        digests, name = self.memory.digests, outcome.shown_as
-        shown_as = digests.thing(self.memory.app_id, Address(kind.name, name)) if name else record.shown_as
+        digests, name = self.recorded.digests, outcome.shown_as
+        shown_as = digests.thing(self.recorded.app_id, Address(kind.name, name)) if name else record.shown_as
         owned = record.owned or (change.action is Action.CREATE and not outcome.met)
         return replace(record, owned=owned, deleted=False, written=self.now, fields=fields, shown_as=shown_as)
 
@@ -67,7 +67,7 @@ class Scribe:
         if change.id is None:
             return None
         record = self._now_at(before or self.blank(change.address, change.id, change.mark.file), change.address)
-        ended = self.memory.digests.claim(record.salt, "state", change.action.value)
+        ended = self.recorded.digests.claim(record.salt, "state", change.action.value)
         known = replace(record, deleted=deleted, written=self.now, fields={}, ended=ended, former=frozenset(), shown_as="")
         return replace(known, owned=False, links={}, governed={}) if deleted else known
 
@@ -76,8 +76,8 @@ class Scribe:
         record = before or self._begun(change, source_id)
         record = replace(record, run=self.run, written=self.now)
         if change.action is Action.ATTACH:
-            return with_tie(record, change.link.field, target_id, Tie.OWNED, self.now)
-        return without_tie(record, change.link.field, target_id)
+            return with_link(record, change.link.field, target_id, LinkOrigin.OWNED, self.now)
+        return without_link(record, change.link.field, target_id)
 
     def deleted(self, record: Record) -> Record:
         """The record of a thing of which Intercom said that it was deleted."""
@@ -85,14 +85,14 @@ class Scribe:
 
     def found(self, before: Record | None, resource: Resource, live_id: str, sides: Sides) -> Record:
         """The record of a declared thing as it is now: what of it is as declared, what is still to be done, and how its links came."""
-        kind, memory = self.kinds[resource.address.kind], self.memory
-        lost = before is None and memory.created(resource.address)
+        kind, recorded = self.kinds[resource.address.kind], self.recorded
+        lost = before is None and recorded.created(resource.address)
         record = self._now_at(before or self.blank(resource.address, live_id, resource.mark.file), resource.address)
         fields = {}
         for path, field, value in claimed(kind, resource):
             name = self._path(path)
             if (resource.address, path) not in sides.open:
-                fields[name] = memory.digests.claim(record.salt, path, field.form(value))
+                fields[name] = recorded.digests.claim(record.salt, path, field.form(value))
             elif before and name in before.fields:
                 fields[name] = before.fields[name]
         known = replace(
@@ -102,7 +102,11 @@ class Scribe:
             deleted=False,
             files=self._files(before, resource.mark.file),
             fields=fields,
-            links={link: ties for link, ties in {**record.links, **self._ties(kind, resource, record, sides)}.items() if ties},
+            links={
+                link: link_origins
+                for link, link_origins in {**record.links, **self._ties(kind, resource, record, sides)}.items()
+                if link_origins
+            },
             governed=_governed(record, resource, sides.policy),
             ended="",
         )
@@ -115,9 +119,12 @@ class Scribe:
         kind = self.kinds[thing.kind]
         fields = {self._path(path): self._claim(kind, record, path, live_value(thing, path)) for path, _, _ in claimed(kind, resource)}
         written = {link: record.links[link] for link in resource.links if link in record.links}
-        ties = {link: {end: Tie.OWNED if tie == Tie.FOUND else tie for end, tie in held.items()} for link, held in written.items()}
-        ours = [(link, end) for link, held in ties.items() for end, tie in held.items() if tie == Tie.OWNED]
-        return dated(replace(record, owned=True, fields=fields, links={**record.links, **ties}), ours, self.now)
+        link_origins = {
+            link: {end: LinkOrigin.OWNED if link_origin == LinkOrigin.FOUND else link_origin for end, link_origin in held.items()}
+            for link, held in written.items()
+        }
+        ours = [(link, end) for link, held in link_origins.items() for end, link_origin in held.items() if link_origin == LinkOrigin.OWNED]
+        return dated(replace(record, owned=True, fields=fields, links={**record.links, **link_origins}), ours, self.now)
 
     def _ties(self, kind: Kind, resource: Resource, record: Record, sides: Sides) -> Mapping[str, Mapping[str, str]]:
         found = {}
@@ -126,40 +133,50 @@ class Scribe:
             if written is None:
                 # Nobody's list now; what we made and somebody undid is no longer ours to undo.
                 if held := record.links.get(link.field):
-                    found[link.field] = {end: tie for end, tie in held.items() if sides.may_be_linked(link.name, record.id, end)}
+                    found[link.field] = {
+                        end: link_origin for end, link_origin in held.items() if sides.may_be_linked(link.name, record.id, end)
+                    }
                 continue
             before = record.links.get(link.field, {})
             # What is left alone, for whatever reason, stays ours.
-            ties = {end: tie for end, tie in before.items() if tie == Tie.OWNED and sides.may_be_linked(link.name, record.id, end)}
+            link_origins = {
+                end: link_origin
+                for end, link_origin in before.items()
+                if link_origin == LinkOrigin.OWNED and sides.may_be_linked(link.name, record.id, end)
+            }
             for target in written.present:
                 if (end := sides.ids.get(target)) and sides.linked(link.name, record.id, end):
-                    tie = self.memory.tie(link.name, resource.address, record.id, target, end)
-                    ties[end] = Tie.OWNED if Tie.OWNED in (tie, before.get(end)) else Tie.FOUND
-            ties |= {end: Tie.ABSENT for target in written.absent if (end := sides.ids.get(target)) and end not in ties}
-            open_ties = ((end, tie) for end, tie in before.items() if (resource.address, f"{link.field} {end}") in sides.open)
-            ties |= dict(open_ties)
-            found[link.field] = ties
+                    link_origin = self.recorded.link_origin(link.name, resource.address, record.id, target, end)
+                    link_origins[end] = LinkOrigin.OWNED if LinkOrigin.OWNED in (link_origin, before.get(end)) else LinkOrigin.FOUND
+            link_origins |= {
+                end: LinkOrigin.ABSENT for target in written.absent if (end := sides.ids.get(target)) and end not in link_origins
+            }
+            open_ties = (
+                (end, link_origin) for end, link_origin in before.items() if (resource.address, f"{link.field} {end}") in sides.open
+            )
+            link_origins |= dict(open_ties)
+            found[link.field] = link_origins
         return found
 
     def _files(self, before: Record | None, file: str) -> tuple[str, ...]:
         """The files that declare a thing: the one that was read, and those that did and were not."""
-        known, read = before.files if before else (), self.memory.files
+        known, read = before.files if before else (), self.recorded.files
         others = [other for other in known if other not in read.read and other not in read.vanished]
-        return tuple(sorted({*others, self.memory.digests.plain(self.file(file))} - {""}))
+        return tuple(sorted({*others, self.recorded.digests.plain(self.file(file))} - {""}))
 
     def _now_at(self, record: Record, address: Address) -> Record:
         """The record under the address that its thing has now."""
-        digests = self.memory.digests
-        thing = digests.thing(self.memory.app_id, address)
+        digests = self.recorded.digests
+        thing = digests.thing(self.recorded.app_id, address)
         if record.thing and record.thing != thing:
             record = replace(record, former=record.former | {record.thing})
         return replace(record, thing=thing, address=digests.address(address), run=self.run)
 
     def _path(self, path: str) -> str:
-        return self.memory.digests.plain(path)
+        return self.recorded.digests.plain(path)
 
     def _claim(self, kind: Kind, record: Record, path: str, value: Any) -> str:
-        return self.memory.digests.claim(record.salt, path, field_at(kind, path).form(value))
+        return self.recorded.digests.claim(record.salt, path, field_at(kind, path).form(value))
 
 
 def _governed(record: Record, resource: Resource, policy: str) -> Mapping[str, str]:
@@ -168,11 +185,11 @@ def _governed(record: Record, resource: Resource, policy: str) -> Mapping[str, s
     return left | dict.fromkeys(resource.links, policy) if policy in _GOVERNING else left
 
 
-def new_ties(before: Record | None, links: Mapping[str, Ties]) -> Iterator[tuple[str, str]]:
+def new_ties(before: Record | None, links: Mapping[str, LinkOrigins]) -> Iterator[tuple[str, str]]:
     """The links of ours that were not so before, each as its list and the id of the other end."""
-    for link, ties in links.items():
-        for end, tie in ties.items():
-            if tie == Tie.OWNED and (before is None or before.tie(link, end) != Tie.OWNED):
+    for link, link_origins in links.items():
+        for end, link_origin in link_origins.items():
+            if link_origin == LinkOrigin.OWNED and (before is None or before.link_origin(link, end) != LinkOrigin.OWNED):
                 yield link, end
 
 
@@ -234,13 +251,13 @@ def _linked(
         ends.discard(target)
 
 
-def as_found(scribe: Scribe, manifest: Manifest, sides: Sides, records: Mapping[tuple[str, str], Record]) -> Iterator[Record]:
+def as_found(writer: RecordWriter, manifest: Manifest, sides: Sides, records: Mapping[tuple[str, str], Record]) -> Iterator[Record]:
     """The records of all that is declared and live, where they say something new; `records` are those that stand."""
     for address, resource in manifest.resources.items():
         live_id = sides.ids.get(address)
         if live_id is None or resource.gone:
             continue
         before = records.get((address.kind, live_id))
-        record = scribe.found(before, resource, live_id, sides)
+        record = writer.found(before, resource, live_id, sides)
         if before is None or replace(record, run=before.run) != before:
             yield record
