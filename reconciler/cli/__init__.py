@@ -35,6 +35,7 @@ GROUPS = MappingProxyType(
             "history": ("ledger", "What was done: all runs, newest first, or one of them."),
             "get": ("lookup", "Look up what is live: all that a listing shows, or these keys."),
             "api": ("lookup", "A raw call with the same token, version and limits."),
+            "doctor": ("doctor", "Look at all that a run rests on: token, pin, clock, ledger, key, pipelines."),
         },
         "Mending": {
             "undo": ("undo", "Plan what takes a run back. Reads only."),

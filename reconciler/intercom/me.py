@@ -26,6 +26,8 @@ class Me:
     window: Window | None = None
     # The workspace's time zone by its IANA name, "" where there is none.
     time_zone: str = ""
+    # What Intercom calls whoever the token acts for: `admin` for a person.
+    acts_for: str = ""
 
 
 def ask(client: Client) -> Me:
@@ -37,4 +39,4 @@ def ask(client: Client) -> Me:
         raise routes.bad(client, request, "the answer names no workspace")
     here = Workspace(app["id_code"], str(app.get("region") or "us").lower())
     name, zone = (str(app.get(key) or "") for key in ("name", "timezone"))
-    return Me(here, name, str(reply.body.get("name") or ""), reply.window, zone)
+    return Me(here, name, str(reply.body.get("name") or ""), reply.window, zone, str(reply.body.get("type") or ""))

@@ -15,7 +15,7 @@ from reconciler.core.model.jsons import parsed
 from reconciler.core.undo.preimage import KEPT
 from reconciler.ledger import door
 from reconciler.ledger.database import engine_for
-from reconciler.ledger.errors import held, unusable
+from reconciler.ledger.errors import LedgerUnusable, held, unusable
 from reconciler.ledger.homes.home import Waiting
 
 # How often a waiting process looks, in seconds.
@@ -50,6 +50,11 @@ class FileHome:
                     door.writer(self._path, new=True).close()
         self._engine = self._engine or engine_for(URL.create("sqlite", database=str(self._path)))
         return self._engine
+
+    def check_writable(self) -> None:
+        there = next(path for path in (self._path, self._folder, self._folder.absolute().parent) if path.exists())
+        if not os.access(there, os.W_OK):
+            raise LedgerUnusable(self.place, f"{there} cannot be written", "see to its permissions")
 
     def lock(self, app_id: str, who: str, waiting: Waiting) -> FileLock:
         with unusable(self.place):

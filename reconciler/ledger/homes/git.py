@@ -85,6 +85,9 @@ class GitHome:
     def engine(self, *, create: bool) -> Engine:
         return (self._copy or self._load(self._remote.tree(LEDGER))).engine
 
+    def check_writable(self) -> None:
+        self._remote.check_push(LEDGER)
+
     def lock(self, app_id: str, who: str, waiting: Waiting) -> GitLock:
         ends, seen, since, refused = waiting.monotonic() + waiting.timeout, "", waiting.monotonic(), 0
         while True:

@@ -60,6 +60,9 @@ class Home(Protocol):
     def engine(self, *, create: bool) -> Engine:
         """The database to work in; `create` makes one where there is none. Raises LedgerUnusable."""
 
+    def check_writable(self) -> None:
+        """Raises LedgerUnusable where nothing could be written; nothing is."""
+
     def lock(self, app_id: str, who: str, waiting: Waiting) -> Lock:
         """Wait for the lock of a workspace and take it. Raises Locked, which names the holder, when the time is over.
 

@@ -16,7 +16,7 @@ from reconciler.core.model.jsons import parsed
 from reconciler.core.undo.preimage import KEPT
 from reconciler.errors import Locked, Usage
 from reconciler.ledger import door
-from reconciler.ledger.errors import held, unusable
+from reconciler.ledger.errors import LedgerUnusable, held, unusable
 from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.homes.home import LockLost, Waiting
 from reconciler.ledger.tables import HOLDERS, IMAGES, SCHEMA, alone, is_current, upgrade
@@ -33,6 +33,7 @@ _SESSION = text("""
     SELECT set_config(name, value, false) FROM pg_catalog.pg_settings JOIN (VALUES ('tcp_keepalives_idle', '10'),
       ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3'), ('idle_session_timeout', '0')) AS wanted (name, value) USING (name)
 """)
+_READ_ONLY = text("SHOW transaction_read_only")
 _ALIVE = text("SELECT pg_catalog.pg_backend_pid()")
 
 
@@ -64,6 +65,11 @@ class PostgresHome:
             with unusable(self.place), engine.begin() as connection:
                 self._make(connection)
         return engine
+
+    def check_writable(self) -> None:
+        with unusable(self.place), self._opened().connect() as connection:
+            if connection.scalar(_READ_ONLY) == "on":
+                raise LedgerUnusable(self.place, "it takes no writes", "give the address of the primary server")
 
     def lock(self, app_id: str, who: str, waiting: Waiting) -> PostgresLock:
         self.engine(create=True)

@@ -156,6 +156,12 @@ class Remote:
             return found
         return commit
 
+    def check_push(self, ref: str) -> None:
+        """Raises LedgerUnusable where this user may not push a ref; nothing is changed over there. Rules that only look at a push that is
+        made are not asked: git-scm.com/docs/git-push, --dry-run."""
+        if commit := self._here(ref) or self._here("HEAD"):
+            self._git("push", "--dry-run", "--no-verify", "--no-follow-tags", self.name, f"+{commit}:{ref}")
+
     @cached_property
     def _shallow(self) -> bool:
         return self._git("rev-parse", "--is-shallow-repository").strip() == b"true"

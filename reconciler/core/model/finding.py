@@ -1,0 +1,29 @@
+"""Finding: what a look at the surroundings of a run shows, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """How something stands."""
+
+    OK = "ok"
+    # Good to know; nothing must be done.
+    NOTE = "note"
+    # A run would fail, or would not do what is expected of it.
+    MEND = "mend"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    # What was looked at, in one word.
+    topic: str
+    state: State
+    # How it stands.
+    message: str
+    # What to do now; empty where nothing is to be done.
+    now: str = ""
