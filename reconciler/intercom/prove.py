@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from reconciler.core.model.address import Address
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
-from reconciler.core.model.recorded import Thing
+from reconciler.core.model.record import Thing
 
 Ids = Mapping[Address, str]
 

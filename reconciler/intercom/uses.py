@@ -15,7 +15,7 @@ from reconciler.core.model.change import Action, Change, ThingChange, Use
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
-from reconciler.core.model.recorded import Thing
+from reconciler.core.model.record import Thing
 from reconciler.core.model.route import LinkKind, fill
 from reconciler.intercom import routes, totals
 from reconciler.intercom.http.client import Client

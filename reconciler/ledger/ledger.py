@@ -17,9 +17,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
 
 from reconciler.core.model.address import Address
+from reconciler.core.model.attempt import Disproved, Place
 from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.past import Done, Run
-from reconciler.core.model.recorded import Disproved, Place, Record, Recorded, Thing, disowned
+from reconciler.core.model.record import Record, Thing
+from reconciler.core.model.recorded import Recorded, disowned
 from reconciler.ledger import door, past
 from reconciler.ledger import key as keys
 from reconciler.ledger.database import keep_log, reading

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, delete, func, select, tuple_, update
 
 from reconciler.core.model.live import Workspace
 from reconciler.core.model.past import Done, Run
-from reconciler.core.model.recorded import Thing
+from reconciler.core.model.record import Thing
 from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.tables import MET, RUNS, STRANGER, THINGS, WRITES
 

@@ -10,9 +10,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, tuple_
 
+from reconciler.core.model.attempt import Attempt, Place
 from reconciler.core.model.change import LOSING, Action
 from reconciler.core.model.jsons import parsed
-from reconciler.core.model.recorded import NOTHING, Attempt, LinkOrigin, LiveLink, Other, Place, Record, Recorded, Thing
+from reconciler.core.model.record import NOTHING, LinkOrigin, Record, Thing
+from reconciler.core.model.recorded import LiveLink, Other, Recorded
 from reconciler.core.model.repository import Repository
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import LedgerUnusable

@@ -17,7 +17,7 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Workspace
 from reconciler.core.model.policy import Policy
 from reconciler.core.model.privacy import shown
-from reconciler.core.model.recorded import Record
+from reconciler.core.model.record import Record
 from reconciler.core.plan.approvals import refuse
 from reconciler.core.plan.gates import pinned
 from reconciler.core.record.adoption import Adoption, Owners, of_declared, of_named, recorded_at

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.core.compare.compare import compare, find_leavers
 from reconciler.core.compare.comparison import Comparison, add_notes
-from reconciler.core.compare.diff import Difference
+from reconciler.core.compare.draft import Difference
 from reconciler.core.compare.drift import is_drift
 from reconciler.core.compare.hints import make_hints
 from reconciler.core.compare.likeness import notes, pairs, same_person
@@ -17,7 +17,8 @@ from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
-from reconciler.core.model.recorded import Recorded, Thing
+from reconciler.core.model.record import Thing
+from reconciler.core.model.recorded import Recorded
 from reconciler.core.plan.touched import Agreed
 from reconciler.core.undo.preimage import recounted
 from reconciler.workflow.session import Session

@@ -14,7 +14,8 @@ from reconciler.core.model.address import Address
 from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.outcome import Outcome, Status
-from reconciler.core.model.recorded import Record, path_of
+from reconciler.core.model.record import Record
+from reconciler.core.model.recorded import path_of
 from reconciler.core.plan.calls import Job
 from reconciler.core.plan.work import Work
 from reconciler.core.record.books import Books, bind, count_outcomes, proves, shown_instead

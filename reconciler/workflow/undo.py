@@ -9,7 +9,7 @@ from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.diff import diff
 from reconciler.core.compare.hints import Hints
 from reconciler.core.model.past import Run
-from reconciler.core.model.recorded import Thing
+from reconciler.core.model.record import Thing
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, check_refusals, govern, hold_to_approvals, refuse
 from reconciler.core.plan.gates import pinned
 from reconciler.core.plan.plan import make_plan

@@ -16,7 +16,8 @@ import yaml
 
 from reconciler.cli import cli
 from reconciler.cli.running import run
-from reconciler.core.model.recorded import Record, Recorded
+from reconciler.core.model.record import Record
+from reconciler.core.model.recorded import Recorded
 from reconciler.ledger.ledger import Ledger
 from reconciler.sandbox.app import Sandbox
 from reconciler.sandbox.server import serve

@@ -17,7 +17,7 @@ from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change, FieldChange, LinkChange, ThingChange
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.outcome import Outcome
-from reconciler.core.model.recorded import Record
+from reconciler.core.model.record import Record
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals
 from reconciler.core.plan.document import document
 from reconciler.core.plan.saved import Enclosed, saved

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.past import Run
-from reconciler.core.model.recorded import LinkOrigin, Recorded
+from reconciler.core.model.record import LinkOrigin
+from reconciler.core.model.recorded import Recorded
 from reconciler.ledger.ledger import Ledger
 from reconciler.sandbox.app import Sandbox
 from tests.desk.desk import Desk

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.change import Action
-from reconciler.core.model.recorded import LinkOrigin, Recorded
+from reconciler.core.model.record import LinkOrigin
+from reconciler.core.model.recorded import Recorded
 from reconciler.ledger.ledger import Ledger
 from tests.desk.route import Route, changes
 from tests.properties.test_convergence import carried_along

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from reconciler.core.model.attempt import Attempt
 from reconciler.core.model.change import Action, Cause, Change, FieldChange, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.paths import field_at
-from reconciler.core.model.recorded import Attempt, LinkOrigin, Record, Recorded
+from reconciler.core.model.record import LinkOrigin, Record
+from reconciler.core.model.recorded import Recorded
 
 _GRAVEST = tuple(Cause)
 _GOING = (Action.DELETE, Action.ARCHIVE)

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from reconciler.core.compare.cause import explained, gravest
 from reconciler.core.compare.comparison import Comparison, claims_of
-from reconciler.core.compare.diff import Difference, diff
+from reconciler.core.compare.diff import diff
+from reconciler.core.compare.draft import Difference
 from reconciler.core.compare.hints import LAG
 from reconciler.core.compare.lasting import resembling
 from reconciler.core.compare.orphan import candidates, foreign, orphans
@@ -18,7 +19,8 @@ from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import WAITING, Snapshot
 from reconciler.core.model.note import Note
-from reconciler.core.model.recorded import Recorded, ReplyMatch, Thing
+from reconciler.core.model.record import Thing
+from reconciler.core.model.recorded import Recorded, ReplyMatch
 from reconciler.core.model.times import format_time
 
 # A lead whose create was never answered is not created again before so many seconds, and then only if search shows none.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.core.compare.diff import Difference
+from reconciler.core.compare.draft import Difference
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.desired import Manifest

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.attempt import Attempt, Disproved, Place
 from reconciler.core.model.change import Action
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
-from reconciler.core.model.recorded import Attempt, Disproved, LinkOrigin, LiveLink, Place, Recorded
+from reconciler.core.model.record import LinkOrigin
+from reconciler.core.model.recorded import LiveLink, Recorded
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
-from reconciler.core.model.recorded import Record, Recorded
+from reconciler.core.model.record import Record
+from reconciler.core.model.recorded import Recorded
 
 # Search may not show a write for some minutes (API 2.16, POST /contacts/search); how many is not said.
 LAG = 15 * 60.0

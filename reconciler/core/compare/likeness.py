@@ -18,7 +18,8 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.paths import live_value
-from reconciler.core.model.recorded import Record, Recorded
+from reconciler.core.model.record import Record
+from reconciler.core.model.recorded import Recorded
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.written import as_yaml
 

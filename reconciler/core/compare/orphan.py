@@ -8,13 +8,15 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.core.model import globs
 from reconciler.core.model.address import Address, LinkName, id_in
+from reconciler.core.model.attempt import Place
 from reconciler.core.model.change import Action, ThingChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
-from reconciler.core.model.recorded import WITHIN, Place, Record, Recorded, Thing, path_of
+from reconciler.core.model.record import Record, Thing
+from reconciler.core.model.recorded import WITHIN, Recorded, path_of
 from reconciler.errors import Mark
 
 

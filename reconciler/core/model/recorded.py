@@ -1,20 +1,17 @@
-"""Memory: what the ledger holds for one owner, as a value that the core can ask. Pure: the digests come in."""
+"""What the ledger holds for one owner, as a value that the core can ask. Pure: the digests come in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.attempt import Attempt, Place
+from reconciler.core.model.record import NOTHING, LinkOrigin, Record, Thing
 from reconciler.core.model.repository import Repository
-
-Thing = tuple[str, str]
-"""A kind and a live id."""
 
 
 class Digests(Protocol):
@@ -34,14 +31,6 @@ class Digests(Protocol):
 
     def address(self, address: Address) -> str:
         """An address without e-mails."""
-
-
-class LinkOrigin(StrEnum):
-    """How a recorded link came about: we made it, it was found there, or it was written absent and is."""
-
-    OWNED = "owned"
-    FOUND = "found"
-    ABSENT = "absent"
 
 
 class LiveLink(NamedTuple):
@@ -67,126 +56,6 @@ class ReplyMatch(StrEnum):
     SAME = "same"
     OTHER = "other"
     ONCE = "once"
-
-
-LinkOrigins = Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What the ledger holds of one live thing."""
-
-    # Its kind and its live id.
-    kind: str
-    id: str
-    # The digest of its address.
-    thing: str
-    # Its address, without e-mails.
-    address: str
-    # Whether we created or adopted it.
-    owned: bool = False
-    # Whether its entry says `protect`.
-    protected: bool = False
-    # Whether Intercom said that it was deleted.
-    deleted: bool = False
-    # The files that declare it, or did when they were read last.
-    files: tuple[str, ...] = ()
-    # The run that said all this.
-    run: str = ""
-    # When we last wrote to it, in Unix seconds; 0 where we never did.
-    written: float = 0.0
-    # Digests of what was applied or seen to be as declared, by path.
-    fields: Mapping[str, str] = field(default_factory=dict)
-    # How each link came about, by list and id of the other end.
-    links: Mapping[str, LinkOrigins] = field(default_factory=dict)
-    # Whether any of the links may be ours; where none is, they need not be read.
-    tied: bool = field(default=True, compare=False)
-    # When each of the links that are ours was made or taken in, in Unix seconds, by list and id of the other end.
-    since: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    # The policy under which a list of links was the authority over them, by list.
-    governed: Mapping[str, str] = field(default_factory=dict)
-    # The digest of how it ended as its entry says; empty where it did not.
-    ended: str = ""
-    # Digests of the addresses that it had before it got another name.
-    former: frozenset[str] = frozenset()
-    # The digest of the address by the name which Intercom made of the one that was sent; empty where it made none.
-    shown_as: str = ""
-
-    @property
-    def name(self) -> Thing:
-        return self.kind, self.id
-
-    @property
-    def salt(self) -> str:
-        """What the digests of its fields are salted with: the live thing, whatever address it has."""
-        return f"{self.kind}/{self.id}"
-
-    @property
-    def buried(self) -> bool:
-        """Whether it was declared absent and is: what comes back under its address came by itself."""
-        return self.deleted and bool(self.ended)
-
-    def ours_since(self, link: str, target_id: str) -> float:
-        """When a link of it became ours; a record of an older release says only when we wrote to the thing, or recorded it, last."""
-        known: int | None = self.since.get(link, NOTHING).get(target_id)
-        return max(self.written, _began(self.run)) if known is None else float(known)
-
-    def link_origin(self, link: str, target_id: str) -> str | None:
-        """How a link of it came about, None where nothing is recorded."""
-        return self.links.get(link, NOTHING).get(target_id)
-
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-class Place(NamedTuple):
-    """What a write was about."""
-
-    # The digest of the address of its thing.
-    thing: str
-    # Of a link, its list and the digest of the address of its other end.
-    link: str = ""
-    target: str = ""
-
-
-class Disproved(NamedTuple):
-    """A write that is known not to be done."""
-
-    # What it was about.
-    place: Place
-    # When it was sent, in Unix seconds.
-    sent: float
-
-
-class Attempt(NamedTuple):
-    """A write that was in a plan and of which nobody can say that it was done."""
-
-    # The action of its change.
-    action: str
-    # When its call was about to be sent, in Unix seconds; 0 where it never was.
-    intended: float
-    # Whether its run had proved that the thing, or the link, was not there.
-    proof: bool
-    # Whether Intercom answered.
-    answered: bool
-    # Digests of the values that it was to write, by path.
-    fields: Mapping[str, str]
-    # The kind of its thing.
-    kind: str = ""
-    # The live ids that its call named.
-    thing_id: str | None = None
-    target_id: str | None = None
-    # The paths of the files that its run read.
-    files: Sequence[str] = ()
-
-    def links(self, source_id: str, target_id: str) -> bool:
-        """Whether its call was about these live things, as far as it named any."""
-        return self.thing_id in (None, source_id) and self.target_id in (None, target_id)
-
-    @property
-    def lost(self) -> bool:
-        """Whether what it makes may be there, made by us: it was sent, never answered, and proved not to be there before."""
-        return self.proof and self.intended > 0 and not self.answered
 
 
 # Between the identity of a repository and the path of a file in it.
@@ -368,14 +237,6 @@ def _rank(record: Record) -> tuple[bool, float, str]:
     return not record.deleted, record.written, record.id
 
 
-def _began(run: str) -> float:
-    """When a run began, in Unix seconds, as its id says; 0 where it does not."""
-    try:
-        return datetime.strptime(run[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp()
-    except ValueError:
-        return 0.0
-
-
 def disowned(recorded: Recorded) -> Recorded:
     """What a ledger holds that is older than what was applied last: it knows what was found, and owns nothing."""
     records = {name: _disowned(record) for name, record in recorded.records.items()}
@@ -388,31 +249,6 @@ def _disowned(record: Record) -> Record:
         for field, held in record.links.items()
     }
     return replace(record, owned=False, links=links)
-
-
-def without_link(record: Record, link: str, target_id: str) -> Record:
-    """A record that knows nothing of one link any more."""
-    link_origins = {end: link_origin for end, link_origin in record.links.get(link, NOTHING).items() if end != target_id}
-    return dated(replace(record, links={**record.links, link: link_origins}))
-
-
-def with_link(record: Record, link: str, target_id: str, link_origin: LinkOrigin, at: float | None = None) -> Record:
-    """A record that knows how one link came about, and when it became ours."""
-    link_origins = {**record.links.get(link, NOTHING), target_id: link_origin.value}
-    known = replace(record, tied=True, links={**record.links, link: link_origins})
-    return known if at is None else dated(known, [(link, target_id)], at)
-
-
-def dated(record: Record, new: Iterable[tuple[str, str]] = (), at: float = 0.0) -> Record:
-    """A record that says of the new links, each its list and the id of the other end, when they became ours, and of no others than are
-    still ours."""
-    found = {
-        link: {end: when for end, when in told.items() if record.link_origin(link, end) == LinkOrigin.OWNED}
-        for link, told in record.since.items()
-    }
-    for link, end in new:
-        found.setdefault(link, {})[end] = int(at)
-    return replace(record, since={link: told for link, told in found.items() if told})
 
 
 @dataclass(frozen=True, slots=True)

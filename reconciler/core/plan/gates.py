@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.core.compare.comparison import Comparison
-from reconciler.core.compare.diff import Difference
+from reconciler.core.compare.draft import Difference
 from reconciler.core.compare.likeness import pairs, refusals
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import LOSING, Action, Change, ThingChange, Use

@@ -10,12 +10,13 @@ from typing import Any, TypeVar, cast
 
 from reconciler.core.compare.doubt import Doubts
 from reconciler.core.model.address import Address
+from reconciler.core.model.attempt import Disproved, Place
 from reconciler.core.model.change import Action, Change
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.privacy import shown
-from reconciler.core.model.recorded import Disproved, LiveLink, Place
+from reconciler.core.model.recorded import LiveLink
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.document import document
 from reconciler.core.plan.order import Step

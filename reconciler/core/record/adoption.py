@@ -12,7 +12,8 @@ from reconciler.core.model.address import Address, id_in
 from reconciler.core.model.desired import Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
-from reconciler.core.model.recorded import Record, Recorded, Thing, dated
+from reconciler.core.model.record import Record, Thing, dated
+from reconciler.core.model.recorded import Recorded
 from reconciler.core.record.writer import RecordWriter, Sides, new_ties, standing
 
 

@@ -14,7 +14,8 @@ from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import live_value
-from reconciler.core.model.recorded import LiveLink, Record, Thing, without_link
+from reconciler.core.model.record import Record, Thing, without_link
+from reconciler.core.model.recorded import LiveLink
 from reconciler.core.record.writer import DONE, RecordWriter, Sides, as_found, standing
 
 

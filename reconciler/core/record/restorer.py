@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from reconciler.core.model.address import Address, id_in
 from reconciler.core.model.change import Action, LinkChange, ThingChange
 from reconciler.core.model.outcome import Outcome
-from reconciler.core.model.recorded import LinkOrigin, Ownership, Record, with_link, without_link
+from reconciler.core.model.record import LinkOrigin, Record, with_link, without_link
+from reconciler.core.model.recorded import Ownership
 from reconciler.core.record.writer import RecordWriter
 
 

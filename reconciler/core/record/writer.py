@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.core.compare.diff import Difference
+from reconciler.core.compare.draft import Difference
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest, Resource
@@ -15,7 +15,8 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import claimed, field_at, live_value
-from reconciler.core.model.recorded import LinkOrigin, LinkOrigins, Record, Recorded, dated, with_link, without_link
+from reconciler.core.model.record import LinkOrigin, LinkOrigins, Record, dated, with_link, without_link
+from reconciler.core.model.recorded import Recorded
 
 DONE = (Status.APPLIED, Status.INEFFECTIVE)
 _GOVERNING = ("declared", "exact")

@@ -14,7 +14,7 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.past import Done
 from reconciler.core.model.policy import Limits, Policy
-from reconciler.core.model.recorded import Thing
+from reconciler.core.model.record import Thing
 from reconciler.core.undo.preimage import End, KeptChange, Preimage
 from reconciler.errors import Mark
 

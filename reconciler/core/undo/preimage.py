@@ -19,7 +19,8 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.paths import values_of
 from reconciler.core.model.policy import Limits
-from reconciler.core.model.recorded import LinkOrigin, Recorded, Thing
+from reconciler.core.model.record import LinkOrigin, Thing
+from reconciler.core.model.recorded import Recorded
 from reconciler.core.plan.order import Step
 
 # Things are kept so long, in seconds.

@@ -6,7 +6,7 @@ from typing import Any
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.outcome import Outcome
-from reconciler.core.model.recorded import Record
+from reconciler.core.model.record import Record
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.workflow.lookup import raw_answers, raw_request
 from tests.desk.route import Route

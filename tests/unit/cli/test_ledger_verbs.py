@@ -17,7 +17,7 @@ import pytest
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, ThingChange
-from reconciler.core.model.recorded import LinkOrigin, Record
+from reconciler.core.model.record import LinkOrigin, Record
 from reconciler.errors import Mark
 from reconciler.ledger.homes.home import Waiting
 from reconciler.ledger.homes.mend import set_aside

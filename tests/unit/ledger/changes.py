@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change, FieldChange, LinkChange, ThingChange
-from reconciler.core.model.recorded import Record
+from reconciler.core.model.record import Record
 from reconciler.errors import Mark
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.ledger import Ledger, PlannedWrite, RunHead, Settlement

@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event
 
-from reconciler.core.model.recorded import LinkOrigin, with_link
+from reconciler.core.model.record import LinkOrigin, with_link
 from reconciler.errors import Locked, ReconcilerError, Usage
 from reconciler.ledger.database import engine_for
 from reconciler.ledger.errors import LedgerUnusable

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Row, Table, select
 
 from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.attempt import Attempt
 from reconciler.core.model.change import LOSING, Action, Change
-from reconciler.core.model.recorded import Attempt, LinkOrigin, Other, Record, Recorded, ReplyMatch, with_link
+from reconciler.core.model.record import LinkOrigin, Record, with_link
+from reconciler.core.model.recorded import Other, Recorded, ReplyMatch
 from reconciler.core.model.scalars import same
 from reconciler.ledger import tables
 from reconciler.ledger.database import engine_for

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.model.address import Address
-from reconciler.core.model.recorded import Attempt
+from reconciler.core.model.attempt import Attempt
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.ledger import Ledger

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change
-from reconciler.core.model.recorded import LinkOrigin, with_link
+from reconciler.core.model.record import LinkOrigin, with_link
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.ledger import Ledger, PlannedWrite, RunHead, Settlement
 from tests.desk.soak import times

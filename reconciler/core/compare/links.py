@@ -1,0 +1,122 @@
+"""The links of one declared thing against the live ones: which are made, and which the policy takes away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+
+from reconciler.core.compare.draft import Draft
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import Action, LinkChange
+from reconciler.core.model.desired import Resource, WrittenLinks
+from reconciler.core.model.live import Live
+from reconciler.core.model.record import LinkOrigin
+from reconciler.core.model.route import LinkKind
+from reconciler.errors import Mark
+
+
+def compare_links(link: LinkKind, resource: Resource, draft: Draft) -> None:
+    written = resource.links.get(link.field)
+    thing = draft.live.of(resource.address)
+    if written is None or resource.gone or (thing is None and resource.address not in draft.created):
+        return
+    if resource.address in draft.returning and (written.absent or draft.manifest.policy.links in ("declared", "exact")):
+        text = f"an archived one keeps its {link.field}, which can be seen only once it is back: plan again then"
+        draft.note("incomplete", text, resource)
+    held = _name_live_ends(link, thing, draft)
+    attach = [t for t in written.present if t not in held and _may_attach(link, resource, t, draft)]
+    sure = (t for t, live_id in held.items() if (link.target, live_id) not in draft.live.doubted)
+    detach = [t for t in sure if _must_go(link, t, held[t], written, resource, draft)]
+    if link.attach.named:
+        attach, detach = ([t for t in ends if not _shares_name(link, t, resource, draft)] for ends in (attach, detach))
+    # What is held and not declared has no name here and counts all the same.
+    total = len(_live_ends(link, thing, draft)) + len(attach) - len(detach)
+    if link.most is not None and attach and total > link.most:
+        text = f"{resource.mark}: would have {total} {link.field}, Intercom admits {link.most}"
+        draft.refuse("capacity", f"{text}; remove some", resource)
+    for action, targets in ((Action.ATTACH, attach), (Action.DETACH, detach)):
+        for target in sorted(targets):
+            line = written.present.get(target) or written.absent.get(target) or resource.mark.line
+            mark, target_id = Mark(resource.mark.file, line), held.get(target) or draft.live.pairs.get(target)
+            people = draft.people(link.source)
+            source_id = thing.id if thing else None
+            draft.changes.append(LinkChange(action, resource.address, target, link.name, mark, source_id, target_id, people))
+
+
+def _shares_name(link: LinkKind, target: Address, resource: Resource, draft: Draft) -> bool:
+    """Whether a link that Intercom takes by the name of its target only may hit another one of that name: then it is refused."""
+    twins = draft.live.twins.get((link.target, draft.live.pairs.get(target, "")))
+    if twins:
+        text = f"{resource.mark}: Intercom takes the {link.field} of a {link.source} by name only, and several have this one: {twins}"
+        draft.refuse("twins", f"{text}; rename or delete all but one", resource)
+    return twins is not None
+
+
+def _live_ends(link: LinkKind, thing: Live | None, draft: Draft) -> Set[str]:
+    """The ids of the other ends of one thing's live links."""
+    return draft.live.links.get(link.name, {}).get(thing.id, frozenset()) if thing else frozenset()
+
+
+def _name_live_ends(link: LinkKind, thing: Live | None, draft: Draft) -> Mapping[Address, str]:
+    """The live links of one thing whose other end has a name: its address → its id."""
+    named = ((draft.address_of(link.target, live_id), live_id) for live_id in _live_ends(link, thing, draft))
+    return {address: live_id for address, live_id in named if address}
+
+
+def _may_attach(link: LinkKind, resource: Resource, target: Address, draft: Draft) -> bool:
+    declared = draft.manifest.resources[target]
+    if declared.free:
+        draft.note("free", f"{target} says members: free, so this link is left as it is", resource)
+        return False
+    if target in draft.live.withheld:
+        draft.note("withheld", f"{target} cannot be attached: nothing is done with it in this plan, which says why", resource, held=True)
+        return False
+    if draft.live.of(target) is None and target not in draft.created:
+        draft.note("withheld", f"{target} cannot be attached: it is not live and not created by this plan", resource, held=True)
+        return False
+    return True
+
+
+def _must_go(link: LinkKind, target: Address, target_id: str, written: WrittenLinks, resource: Resource, draft: Draft) -> bool:
+    """Whether a live link is to go: because it is written so, or because the policy lets the manifest decide."""
+    declared = draft.manifest.resources.get(target)
+    if target in written.absent and declared and declared.free:
+        draft.note("free", f"{target} says members: free, so this link is left as it is", resource)
+    if declared and (declared.free or declared.gone):
+        return False
+    if target in written.absent or target in written.present:
+        return target in written.absent
+    match draft.manifest.policy.links:
+        case "exact":
+            return target not in draft.live.withheld
+        case "declared":
+            return declared is not None or target in draft.manifest.beside
+        case "owned":
+            ours = _is_ours(link, resource, target, target_id, draft)
+            return ours and not _was_written_otherwise(link, resource, target, target_id, draft)
+        case _:
+            return False
+
+
+def _was_written_otherwise(link: LinkKind, resource: Resource, target: Address, target_id: str, draft: Draft) -> bool:
+    """Whether a link is still written under the name that its end had when it was applied, and that another thing has now."""
+    recorded, record = draft.recorded, draft.recorded.of(link.target, target_id)
+    names = {recorded.digests.thing(recorded.app_id, end): end for end in resource.links[link.field].present} if record else {}
+    if record is None or record.thing not in names:
+        return False
+    text = f"the link to {target} (id {target_id}) is ours, and was written as {names[record.thing]} when it was applied: it stays"
+    draft.note("orphaned", text, resource)
+    return True
+
+
+def _is_ours(link: LinkKind, resource: Resource, target: Address, target_id: str, draft: Draft) -> bool:
+    source_id = draft.live.pairs.get(resource.address, "")
+    if draft.recorded.link_origin(link.name, resource.address, source_id, target, target_id) != LinkOrigin.OWNED:
+        return False
+    record = draft.recorded.of(link.source, source_id)
+    if unread := draft.recorded.files.unread(record) if record else ():
+        text = f"the link to {target} is ours, and {', '.join(unread)}, which declares it too, was not given: it stays"
+        draft.note("not read", text, resource)
+        return False
+    if other := draft.recorded.elsewhere(link.name, source_id, target_id):
+        draft.note("foreign", f"the link to {target} is ours and no longer written; `name: {other}` has it too, so it stays", resource)
+    return other is None

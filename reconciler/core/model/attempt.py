@@ -1,0 +1,56 @@
+"""Writes of which nobody can say that they were done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+
+class Place(NamedTuple):
+    """What a write was about."""
+
+    # The digest of the address of its thing.
+    thing: str
+    # Of a link, its list and the digest of the address of its other end.
+    link: str = ""
+    target: str = ""
+
+
+class Disproved(NamedTuple):
+    """A write that is known not to be done."""
+
+    # What it was about.
+    place: Place
+    # When it was sent, in Unix seconds.
+    sent: float
+
+
+class Attempt(NamedTuple):
+    """A write that was in a plan and of which nobody can say that it was done."""
+
+    # The action of its change.
+    action: str
+    # When its call was about to be sent, in Unix seconds; 0 where it never was.
+    intended: float
+    # Whether its run had proved that the thing, or the link, was not there.
+    proof: bool
+    # Whether Intercom answered.
+    answered: bool
+    # Digests of the values that it was to write, by path.
+    fields: Mapping[str, str]
+    # The kind of its thing.
+    kind: str = ""
+    # The live ids that its call named.
+    thing_id: str | None = None
+    target_id: str | None = None
+    # The paths of the files that its run read.
+    files: Sequence[str] = ()
+
+    def links(self, source_id: str, target_id: str) -> bool:
+        """Whether its call was about these live things, as far as it named any."""
+        return self.thing_id in (None, source_id) and self.target_id in (None, target_id)
+
+    @property
+    def lost(self) -> bool:
+        """Whether what it makes may be there, made by us: it was sent, never answered, and proved not to be there before."""
+        return self.proof and self.intended > 0 and not self.answered

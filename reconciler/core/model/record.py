@@ -1,0 +1,124 @@
+"""What the ledger holds of one live thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+Thing = tuple[str, str]
+"""A kind and a live id."""
+
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class LinkOrigin(StrEnum):
+    """How a recorded link came about: we made it, it was found there, or it was written absent and is."""
+
+    OWNED = "owned"
+    FOUND = "found"
+    ABSENT = "absent"
+
+
+LinkOrigins = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the ledger holds of one live thing."""
+
+    # Its kind and its live id.
+    kind: str
+    id: str
+    # The digest of its address.
+    thing: str
+    # Its address, without e-mails.
+    address: str
+    # Whether we created or adopted it.
+    owned: bool = False
+    # Whether its entry says `protect`.
+    protected: bool = False
+    # Whether Intercom said that it was deleted.
+    deleted: bool = False
+    # The files that declare it, or did when they were read last.
+    files: tuple[str, ...] = ()
+    # The run that said all this.
+    run: str = ""
+    # When we last wrote to it, in Unix seconds; 0 where we never did.
+    written: float = 0.0
+    # Digests of what was applied or seen to be as declared, by path.
+    fields: Mapping[str, str] = field(default_factory=dict)
+    # How each link came about, by list and id of the other end.
+    links: Mapping[str, LinkOrigins] = field(default_factory=dict)
+    # Whether any of the links may be ours; where none is, they need not be read.
+    tied: bool = field(default=True, compare=False)
+    # When each of the links that are ours was made or taken in, in Unix seconds, by list and id of the other end.
+    since: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    # The policy under which a list of links was the authority over them, by list.
+    governed: Mapping[str, str] = field(default_factory=dict)
+    # The digest of how it ended as its entry says; empty where it did not.
+    ended: str = ""
+    # Digests of the addresses that it had before it got another name.
+    former: frozenset[str] = frozenset()
+    # The digest of the address by the name which Intercom made of the one that was sent; empty where it made none.
+    shown_as: str = ""
+
+    @property
+    def name(self) -> Thing:
+        return self.kind, self.id
+
+    @property
+    def salt(self) -> str:
+        """What the digests of its fields are salted with: the live thing, whatever address it has."""
+        return f"{self.kind}/{self.id}"
+
+    @property
+    def buried(self) -> bool:
+        """Whether it was declared absent and is: what comes back under its address came by itself."""
+        return self.deleted and bool(self.ended)
+
+    def ours_since(self, link: str, target_id: str) -> float:
+        """When a link of it became ours; a record of an older release says only when we wrote to the thing, or recorded it, last."""
+        known: int | None = self.since.get(link, NOTHING).get(target_id)
+        return max(self.written, _began(self.run)) if known is None else float(known)
+
+    def link_origin(self, link: str, target_id: str) -> str | None:
+        """How a link of it came about, None where nothing is recorded."""
+        return self.links.get(link, NOTHING).get(target_id)
+
+
+def _began(run: str) -> float:
+    """When a run began, in Unix seconds, as its id says; 0 where it does not."""
+    try:
+        return datetime.strptime(run[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def without_link(record: Record, link: str, target_id: str) -> Record:
+    """A record that knows nothing of one link any more."""
+    link_origins = {end: link_origin for end, link_origin in record.links.get(link, NOTHING).items() if end != target_id}
+    return dated(replace(record, links={**record.links, link: link_origins}))
+
+
+def with_link(record: Record, link: str, target_id: str, link_origin: LinkOrigin, at: float | None = None) -> Record:
+    """A record that knows how one link came about, and when it became ours."""
+    link_origins = {**record.links.get(link, NOTHING), target_id: link_origin.value}
+    known = replace(record, tied=True, links={**record.links, link: link_origins})
+    return known if at is None else dated(known, [(link, target_id)], at)
+
+
+def dated(record: Record, new: Iterable[tuple[str, str]] = (), at: float = 0.0) -> Record:
+    """A record that says of the new links, each its list and the id of the other end, when they became ours, and of no others than are
+    still ours."""
+    found = {
+        link: {end: when for end, when in told.items() if record.link_origin(link, end) == LinkOrigin.OWNED}
+        for link, told in record.since.items()
+    }
+    for link, end in new:
+        found.setdefault(link, {})[end] = int(at)
+    return replace(record, since={link: told for link, told in found.items() if told})

@@ -1,0 +1,63 @@
+"""The links that a run made, took away, or let go with a thing, turned around."""
+
+from __future__ import annotations
+
+from reconciler.core.model.address import LinkName, address_by
+from reconciler.core.model.change import Action
+from reconciler.core.model.note import Note
+from reconciler.core.model.record import Thing
+from reconciler.core.undo.draft import CHANGED, Draft
+from reconciler.core.undo.preimage import End, KeptChange
+
+
+def turn_links(draft: Draft, kept: KeptChange) -> None:
+    if kept.link and kept.target:
+        _turn_link(draft, kept, kept.link, kept.target)
+    for held in kept.held if (kept.source.kind, kept.source.id) in draft.parts else ():
+        lost = [end for end in held.ids if not _bring_link_back(draft, kept, held.link, (held.kind, end), ours=end in held.ours)]
+        if lost:
+            name, ends = draft.parts[kept.source.kind, str(kept.source.id)].address, draft.kinds[held.kind].section
+            text = f"{len(lost)} of the {len(held.ids)} {ends} that were linked to it are gone"
+            draft.notes.append(Note(CHANGED, text, name, draft.mark))
+
+
+def _turn_link(draft: Draft, kept: KeptChange, link: LinkName, end: End) -> None:
+    """A link that the run made or took away."""
+    thing, target = (kept.source.kind, kept.source.id or ""), (end.kind, end.id or "")
+    present = kept.action is Action.DETACH
+    if not present and _must_stay(draft, link, thing, target):
+        return
+    if not _claim_link(draft, link, thing, target, present=present) and present:
+        gone = next(end for end in (thing, target) if draft.part(*end) is None)
+        draft.changed(address_by(gone[0], "id", gone[1]), "", "is gone, and its links with it")
+    if present and kept.ours:
+        draft.ours.add((thing, target))
+
+
+def _must_stay(draft: Draft, link: LinkName, thing: Thing, target: Thing) -> bool:
+    """Whether a link stays that the run made: with the whole of its source, or because another name has it too."""
+    source, end = draft.part(*thing), draft.part(*target)
+    if source is None or end is None:
+        return False
+    other = draft.recorded.elsewhere(link, thing[1], target[1])
+    if other:
+        draft.changed(source.address, str(end.address), f"`name: {other}` has the link to {end.address} too, so it stays")
+    return other is not None or (source.address, "") in draft.skipped
+
+
+def _bring_link_back(draft: Draft, kept: KeptChange, link: LinkName, end: Thing, *, ours: bool) -> bool:
+    """A link that went with a deletion."""
+    thing = (kept.source.kind, str(kept.source.id))
+    source, target = (thing, end) if link.source == thing[0] else (end, thing)
+    if ours:
+        draft.ours.add((source, target))
+    return _claim_link(draft, link, source, target, present=True)
+
+
+def _claim_link(draft: Draft, link: LinkName, source: Thing, target: Thing, *, present: bool) -> bool:
+    """A link that is to be there, or not; False where an end of it is gone."""
+    part = draft.part(*source)
+    if part is None or draft.part(*target) is None:
+        return False
+    part.links.setdefault(link.field, {})[target] = present
+    return True

@@ -1,0 +1,192 @@
+"""What a run did to things, turned around: what it made goes, what it took comes back, what it wrote gets its value back."""
+
+from __future__ import annotations
+
+from reconciler.core.compare.match import described
+from reconciler.core.model.address import Address, address_by
+from reconciler.core.model.change import Action
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Live
+from reconciler.core.model.note import Note
+from reconciler.core.model.paths import field_at, live_value, nullable_at, values_of
+from reconciler.core.model.reference import ends_of
+from reconciler.core.model.refusal import Refusal
+from reconciler.core.model.spelling import spelled
+from reconciler.core.undo.draft import CHANGED, ELSEWHERE, Draft, Part
+from reconciler.core.undo.facts import Effect
+from reconciler.core.undo.preimage import HIDDEN, KeptChange, Moved
+
+
+def turn_thing(draft: Draft, kept: KeptChange, effect: Effect) -> None:
+    kind = draft.kinds[kept.source.kind]
+    draft.given.update((kind.name, str(kept.source.id), path) for path in kept.fields)
+    match kept.action:
+        case Action.CREATE:
+            _unmake(draft, kind, kept, effect)
+        case Action.DELETE:
+            _remake(draft, kind, kept)
+        case Action.ARCHIVE:
+            _bring_back(draft, kind, kept)
+        case Action.UNARCHIVE:
+            _put_back(draft, kind, kept)
+        case _:
+            _restore(draft, kind, kept)
+
+
+def _unmake(draft: Draft, kind: Kind, kept: KeptChange, effect: Effect) -> None:
+    """What was created goes: into the archive where its kind has one, for ever only where it has none."""
+    name = Address(kind.name, str(kept.key))
+    live_id = kept.source.id or draft.live.pairs.get(name)
+    thing, part = draft.seen(kind.name, live_id), draft.part(kind.name, live_id)
+    if thing is None or part is None or kind.dormant(thing):
+        return
+    if effect is Effect.MET or (effect is Effect.LOST and not _is_ours(draft, name, thing)):
+        draft.lost(part.address, "was there before, as far as the ledger knows, so it stays; what it had then was not read")
+    elif _is_as_left(draft, kind, kept, thing, part.address, name) and (
+        kind.archive or _is_unused(draft, kind, kept, thing, part.address, name)
+    ):
+        part.state = "archived" if kind.archive else "absent"
+        if kind.person:
+            draft.lost(part.address, "is archived, not deleted: undo deletes nobody")
+
+
+def _is_ours(draft: Draft, name: Address, thing: Live) -> bool:
+    """Whether the ledger knows that a thing is ours though the answer to its create was lost."""
+    record = draft.recorded.of(thing.kind, thing.id)
+    return (record is not None and record.owned) or draft.recorded.created(name)
+
+
+def _is_as_left(draft: Draft, kind: Kind, kept: KeptChange, thing: Live, address: Address, planned: Address) -> bool:
+    """Whether a thing has still all that the run gave it, which called it `planned`; a note where it has not."""
+    told = [(path, moved.after) for path, moved in kept.fields.items() if moved.after not in (None, HIDDEN)]
+    other = [path for path, after in told if not field_at(kind, path).same(live_value(thing, path), after)]
+    if other:
+        draft.changed(address, "", f"{', '.join(other)} is not as the run left it, so all of it stays")
+        draft.skipped.add((planned, ""))
+    return not other
+
+
+def _is_unused(draft: Draft, kind: Kind, kept: KeptChange, thing: Live, address: Address, planned: Address) -> bool:
+    """Whether nobody but the run has put anything on a thing that would be deleted; a note where somebody has."""
+    carriers = draft.carried.get((thing.kind, thing.id), frozenset())
+    other = draft.recorded.others.get((thing.kind, thing.id))
+    known = {*kept.fields, kept.by, *kind.loss.filled}
+    more = [path for path, value in values_of(kind, thing) if value and path not in known]
+    linked = draft.linked[thing.kind, thing.id]
+    # Of who came back from the archive in that run the id was not kept.
+    others = len((carriers or frozenset()) - set(linked)) - linked.count(None)
+    if carriers is None:
+        told = "who carries it cannot be read"
+    elif other:
+        told = f"`name: {other.name}` has it too"
+    elif others > 0:
+        told = f"{others} that the run did not link to it {'carry' if others > 1 else 'carries'} it now"
+    elif more:
+        told = f"it has {', '.join(more)} since"
+    elif leading := _find_leading(draft, thing):
+        told = f"{leading[0]} leads to it"
+    else:
+        return True
+    draft.changed(address, "", f"{told}, so it stays")
+    draft.skipped.add((planned, ""))
+    return False
+
+
+def _find_leading(draft: Draft, thing: Live) -> list[Address]:
+    """The things that lead to a live one, and that the run did not touch."""
+    kinds = [kind for kind in draft.kinds if thing.kind in kind.references.values()]
+    others = [(kind, t) for kind in kinds for t in draft.live.things.get(kind.name, {}).values() if (t.kind, t.id) not in draft.touched]
+    ends = ((t, end) for kind, t in others for end in ends_of(kind, t.fields))
+    return [t.address for t, end in ends if end == thing.address or draft.live.pairs.get(end) == thing.id]
+
+
+def _remake(draft: Draft, kind: Kind, kept: KeptChange) -> None:
+    """What was deleted is made anew, with what it had; where it is there again, it stays as it is."""
+    if kind.person:
+        draft.lost(address_by(kind.name, "id", str(kept.source.id)), "was deleted for ever")
+        return
+    if not isinstance(kept.key, str):
+        draft.lost(address_by(kind.name, "id", str(kept.source.id)), f"its name {ELSEWHERE}")
+        return
+    name = Address(kind.name, kept.key)
+    thing = draft.seen(kind.name, draft.live.pairs.get(name))
+    if thing and thing.id == kept.source.id:
+        draft.lost(name, "is still there under its old id: if it was deleted, that takes effect later; undo again when it is gone")
+        draft.skipped.add((name, ""))
+    elif thing and spelled(thing.key) != spelled(kept.key):
+        draft.refusals.append(_refuse_other(draft, kind, name, thing))
+    elif thing:
+        again = Part(kind, thing.id, kept.by, str(thing.fields[kept.by]))
+        draft.parts[kind.name, str(kept.source.id)] = again
+        draft.notes.append(Note(CHANGED, f"is there again (id {thing.id}): only links that it lacks are made", again.address, draft.mark))
+    else:
+        draft.parts[kind.name, str(kept.source.id)] = _make_anew(draft, kind, kept, name)
+
+
+def _refuse_other(draft: Draft, kind: Kind, name: Address, thing: Live) -> Refusal:
+    """To make it anew by its name would hit another thing, which Intercom takes for it."""
+    text = f"{draft.mark}: {kind.name} {name.key!a} cannot come back while {described(thing)} is live, which is another one"
+    now = "to Intercom the two names are one; rename or delete that one, then undo"
+    return Refusal("twins", f"{text}: {now}", entries=(name,))
+
+
+def _make_anew(draft: Draft, kind: Kind, kept: KeptChange, name: Address) -> Part:
+    """A thing with all that it had, but for its id."""
+    part = Part(kind, None, kept.by, name.key)
+    draft.lost(name, "; ".join(filter(None, (f"comes back, but not its id {kept.source.id}", kind.loss.unrestored))))
+    if hidden := [path for path, value in kept.had.items() if value is HIDDEN]:
+        draft.lost(name, f"{', '.join(hidden)}: {ELSEWHERE}")
+    for path, value in kept.had.items():
+        if value is not HIDDEN:
+            part.claim(path, value)
+    if kept.ours:
+        draft.files[name] = kept.files
+    return part
+
+
+def _bring_back(draft: Draft, kind: Kind, kept: KeptChange) -> None:
+    """Whoever was archived is live again. What a whole listing shows is dormant there; others cannot be seen."""
+    if kind.whole:
+        draft.part(kind.name, kept.source.id)
+    elif kept.source.id:
+        draft.parts[kind.name, kept.source.id] = Part(kind, kept.source.id, "id", kept.source.id, state="present")
+
+
+def _put_back(draft: Draft, kind: Kind, kept: KeptChange) -> None:
+    """Whoever was brought back from the archive goes there again."""
+    thing, part = draft.seen(kind.name, kept.source.id), draft.part(kind.name, kept.source.id)
+    if thing is None or part is None or kind.dormant(thing):
+        return
+    if _is_as_left(draft, kind, kept, thing, part.address, part.address):
+        part.state = "archived"
+        if kept.fields:
+            draft.lost(part.address, f"{', '.join(kept.fields)}: stays as the run wrote it; what was archived could not be seen")
+
+
+def _restore(draft: Draft, kind: Kind, kept: KeptChange) -> None:
+    """Fields that are as the run left them get their values back."""
+    thing, part = draft.seen(kind.name, kept.source.id), draft.part(kind.name, kept.source.id)
+    if thing is None or part is None:
+        draft.changed(address_by(kind.name, "id", str(kept.source.id)), "", "is gone: archived, merged or deleted")
+        return
+    for path, moved in kept.fields.items():
+        if _may_restore(draft, kind, path, moved, thing, part):
+            part.claim(path, moved.before)
+
+
+def _may_restore(draft: Draft, kind: Kind, path: str, moved: Moved, thing: Live, part: Part) -> bool:
+    """Whether a field can have its value back; a note where it cannot."""
+    about, now = field_at(kind, path), live_value(thing, path)
+    if HIDDEN in moved:
+        draft.lost(part.address, f"{path}: {ELSEWHERE}")
+    elif about.same(now, moved.before):
+        return True
+    elif not about.same(now, moved.after):
+        draft.changed(part.address, path, f"{path} is not as the run left it")
+    elif moved.before is None and not nullable_at(kind, path):
+        draft.lost(part.address, f"{path}: there was nothing, and Intercom takes no null for it")
+    elif why := about.refuses(now, moved.before):
+        draft.lost(part.address, f"{path}: {why}")
+    else:
+        return True
+    return False

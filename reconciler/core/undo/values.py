@@ -1,0 +1,33 @@
+"""Unique values that cannot be given back, as somebody else has them now."""
+
+from __future__ import annotations
+
+from reconciler.core.compare.match import index
+from reconciler.core.model.live import Live
+from reconciler.core.undo.draft import Draft, Part
+
+
+def leave_contested(draft: Draft) -> None:
+    """Unique values that somebody else has now and keeps cannot be given back; who does not get one keeps another in turn."""
+    while contested := [(part, path) for part in draft.parts.values() for path in part.fields if _is_kept(draft, part, path)]:
+        for part, path in contested:
+            del part.fields[path]
+            thing = draft.seen(part.kind.name, part.id)
+            part.key = str(thing.fields[path]) if thing and path == part.by else part.key
+            draft.lost(part.address, f"{path}: another {part.kind.name} has this value now and keeps it")
+
+
+def _is_kept(draft: Draft, part: Part, path: str) -> bool:
+    """Whether another one holds a unique value: anybody where all can be seen, else somebody to whom the run gave it."""
+    kind, identity, value = part.kind, part.kind.identity.get(path), part.fields[path]
+    if identity is None or value is None or part.id is None:
+        return False
+    if kind.name not in draft.indexes:
+        draft.indexes[kind.name] = index(kind, draft.live.things[kind.name].values())
+    holders = [t for t in draft.indexes[kind.name].get((path, identity.fold(value)), ()) if t.id != part.id]
+    return any((kind.whole or (kind.name, t.id, path) in draft.given) and not _gives_up(draft, t, path) for t in holders)
+
+
+def _gives_up(draft: Draft, thing: Live, path: str) -> bool:
+    part = draft.parts.get((thing.kind, thing.id))
+    return part is not None and (part.state == "absent" or path in part.fields)
