@@ -140,7 +140,7 @@ HOLDERS = Table(
 )
 
 # What runs were about to destroy, without personal values, where the home keeps it in the database; for thirty days.
-IMAGES = Table("images", METADATA, Column("run", String, primary_key=True), Column("stored", Float), Column("image", String))
+IMAGES = Table("images", METADATA, Column("run", String, primary_key=True), Column("stored", Float), Column("preimage", String))
 
 
 def _from_first(connection: Connection) -> None:

@@ -17,6 +17,7 @@ from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import EVERYTHING, Scope
 from reconciler.core.plan.work import Proposal, Work, hold_work
 from reconciler.core.undo import turn as core
+from reconciler.core.undo.draft import Carried
 from reconciler.core.undo.facts import UNKNOWN, Fact, done, fate_of, made_for_good, questions
 from reconciler.core.undo.preimage import Preimage
 from reconciler.core.undo.turn import Undo, moved_since, name_change
@@ -115,7 +116,7 @@ def _turned(session: Session, preimage: Preimage, facts: Sequence[Fact], approva
     return turned, Comparison(session.kinds, manifest, turned.live, replace(difference, changes=changes), recorded)
 
 
-def _carried(session: Session, things: Sequence[Thing]) -> Mapping[Thing, core.Carried]:
+def _carried(session: Session, things: Sequence[Thing]) -> Mapping[Thing, Carried]:
     """Who carries what would be deleted; None for all of it where that cannot be read with this token."""
     from reconciler.intercom.http.errors import HttpError
     from reconciler.intercom.uses import UNREADABLE, read_carriers

@@ -103,19 +103,19 @@ class FileHome:
             except FileNotFoundError:
                 return ""
 
-    def put_image(self, run: str, preimage: str, stored: float) -> None:
+    def put_preimage(self, run: str, preimage: str, stored: float) -> None:
         folder = self._folder / "images"
         with unusable(self.place):
             door.make_folder(self._folder)
             door.check_folder(folder)
             folder.mkdir(mode=0o700, exist_ok=True)
-            self.drop_images(stored)
+            self.drop_preimages(stored)
             with door.writer(folder / f"{run}.json") as file:
                 file.write(preimage.encode("utf-8"))
                 file.flush()
                 os.fsync(file.fileno())
 
-    def drop_images(self, now: float) -> None:
+    def drop_preimages(self, now: float) -> None:
         """Drop what was kept more than thirty days ago."""
         with unusable(self.place):
             for old in door.files_in(self._folder / "images", "*.json"):

@@ -131,7 +131,7 @@ class GitHome:
     def imaged(self) -> Collection[str]:
         return [name.removesuffix(".json") for name in self._remote.tree(IMAGES).files if name != _STORED]
 
-    def put_image(self, run: str, preimage: str, stored: float) -> None:
+    def put_preimage(self, run: str, preimage: str, stored: float) -> None:
         for _ in range(TRIES):
             tree = self._remote.tree(IMAGES)
             times = {name: at for name, at in self._times(tree).items() if at >= stored - KEPT} | {f"{run}.json": stored}

@@ -88,7 +88,7 @@ class Home(Protocol):
     def imaged(self) -> Collection[str]:
         """The runs of which it holds a pre-image, where that is kept apart from the runs."""
 
-    def put_image(self, run: str, preimage: str, stored: float) -> None:
+    def put_preimage(self, run: str, preimage: str, stored: float) -> None:
         """Keep what a run is about to destroy, without personal values, and drop what is older than thirty days."""
 
     def read_preimage(self, run: str) -> str | None:

@@ -32,10 +32,10 @@ class Images:
 
     def keep(self, run: str, kept: Kept, stored: float) -> None:
         """Keep a pre-image, and drop what is older than thirty days. Raises LedgerUnusable."""
-        self.local.drop_images(stored)
+        self.local.drop_preimages(stored)
         if kept.private:
-            self.local.put_image(_private(run), kept.private, stored)
-        self.home.put_image(run, kept.shared, stored)
+            self.local.put_preimage(_private(run), kept.private, stored)
+        self.home.put_preimage(run, kept.shared, stored)
 
     def of(self, run: str) -> Kept | None:
         """What was kept of a run, None where nothing is. Raises LedgerUnusable."""

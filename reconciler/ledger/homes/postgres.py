@@ -110,7 +110,7 @@ class PostgresHome:
         """They are restored with the runs."""
         return ()
 
-    def put_image(self, run: str, preimage: str, stored: float) -> None:
+    def put_preimage(self, run: str, preimage: str, stored: float) -> None:
         with unusable(self.place), self._opened().begin() as connection:
             connection.execute(delete(IMAGES).where((IMAGES.c.stored < stored - KEPT) | (IMAGES.c.run == run)))
             connection.execute(IMAGES.insert().values(run=run, stored=stored, preimage=preimage))

@@ -247,7 +247,7 @@ def test_in_postgresql_lies_the_shared_part_alone(told: Route, tmp_path: Path, p
     told.ledger = Ledger.open(tmp_path / "shared", create=True, address=address, now=told.clock, environ=environ)
     assert told.ledger
     name = run(told, name="growth", **EVERYTHING)
-    ((shared,),) = postgres.run("SELECT image FROM reconciler.images", address.rpartition("/")[2])
+    ((shared,),) = postgres.run("SELECT preimage FROM reconciler.images", address.rpartition("/")[2])
     assert PERSONAL.search(shared) is None
     assert [path.name for path in (tmp_path / "shared" / "images").iterdir()] == [f"{name}.private.json"]
     assert undone(told, name).plan.summary["create"] == 2

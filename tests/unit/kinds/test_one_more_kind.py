@@ -177,9 +177,9 @@ SECTION = Kind(
 
 # ---- and its endpoint in the sandbox, from Intercom's description of help center collections
 class HelpCenter(Collection):
-    """Collections that may stand in one another; `deaf`: what is sent of their parents is answered with 200 and not taken."""
+    """Collections that may stand in one another; `ignores_parents`: what is sent of their parents is answered with 200 and not taken."""
 
-    reply_match = False
+    ignores_parents = False
 
     def listing(self, request: Request) -> Doc:
         docs, size, page = super().listing(request)["data"], int(request.query["per_page"]), int(request.query.get("page", 1))
@@ -190,7 +190,7 @@ class HelpCenter(Collection):
         parent = request.body.get("parent_id")
         if parent is not None and request.ws.store.get(self.kind, parent) is None:
             raise invalid("parent_id leads nowhere")
-        request.body.pop("parent_id", None) if self.reply_match else None
+        request.body.pop("parent_id", None) if self.ignores_parents else None
         return request
 
     def create(self, request: Request) -> Doc:
@@ -270,7 +270,7 @@ def test_the_reply_proves_a_reference_and_what_it_does_not_show_is_not_sent_for_
     center: Route, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     center.converge(center.manifest("collections: [Accounts, Zoo]\n"))
-    monkeypatch.setattr(HelpCenter, "deaf", True)
+    monkeypatch.setattr(HelpCenter, "ignores_parents", True)
     path = center.manifest("collections: [{name: Accounts, parent: Zoo}, Zoo]\n")
     (outcome,) = center.converge(path)
     assert (outcome.status, outcome.fields) == ("ineffective", ("parent",))

@@ -106,21 +106,25 @@ def test_what_becomes_a_link_while_the_ledger_is_open_is_not_followed(folder: Pa
     ledger, home, victim = Ledger.open(folder, create=True, now=clock, environ={}), FileHome(folder), other / "victim.json"
     assert ledger
     with ledger:
-        home.put_image("r-1", "{}", clock())
+        home.put_preimage("r-1", "{}", clock())
         (folder / "images" / "r-2.json").symlink_to(victim)
         (folder / "images" / "old.json").symlink_to(victim)
         (folder / "ledger.lock").symlink_to(victim)
         for use in (
-            lambda: home.put_image("r-2", "{}", clock()),
+            lambda: home.put_preimage("r-2", "{}", clock()),
             lambda: home.read_preimage("r-2"),
             lambda: home.lock("", "wash", clock.waits()),
         ):
             with pytest.raises(NotAFile, match="it is a link"):
                 use()
-        home.drop_images(clock() + 90 * 86400)
+        home.drop_preimages(clock() + 90 * 86400)
         shutil.rmtree(folder / "images")
         (folder / "images").symlink_to(other)
-        for use in (lambda: home.put_image("r-3", "{}", clock()), lambda: home.drop_images(clock()), lambda: home.read_preimage("victim")):
+        for use in (
+            lambda: home.put_preimage("r-3", "{}", clock()),
+            lambda: home.drop_preimages(clock()),
+            lambda: home.read_preimage("victim"),
+        ):
             with pytest.raises(NotAFile, match="it is a link"):
                 use()
     assert [(path.name, path.read_text()) for path in other.iterdir()] == [("victim.json", "theirs")]

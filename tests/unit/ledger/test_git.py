@@ -95,7 +95,7 @@ def test_nothing_of_the_work_tree_the_index_or_the_branches_changes(clone: Path,
     git(clone, "add", "new.yaml")
     before = seen(clone)
     ledger = written(opened, clock)
-    ledger.home.put_image("r-1", "{}", clock())
+    ledger.home.put_preimage("r-1", "{}", clock())
     with opened() as again:
         assert known(again) == "c-1"
     assert seen(clone) == before
@@ -681,17 +681,17 @@ def test_who_commits_is_whom_git_is_told_of(
 def test_images_are_kept_for_thirty_days_in_a_commit_without_history(remote: Path, clone: Path, clock: Clock) -> None:
     home, other = a_home(clone), a_home(a_clone(remote, "other"))
     assert home.read_preimage("r-1") is None
-    home.put_image("r-1", '{"tag": "vip"}', clock())
-    other.put_image("r-2", "é\n", clock() + 29 * 86400)
+    home.put_preimage("r-1", '{"tag": "vip"}', clock())
+    other.put_preimage("r-2", "é\n", clock() + 29 * 86400)
     assert [other.read_preimage(run) for run in ("r-1", "r-2", "stored", "../r-1")] == ['{"tag": "vip"}', "é\n", None, None]
-    home.put_image("r-3", "{}", clock() + 31 * 86400)
+    home.put_preimage("r-3", "{}", clock() + 31 * 86400)
     assert [home.read_preimage(run) for run in ("r-1", "r-2", "r-3")] == [None, "é\n", "{}"]
     assert git(remote, "rev-list", "--count", IMAGES).strip() == "1"
 
 
 def test_two_that_store_an_image_at_the_same_moment_both_do(remote: Path, clone: Path, clock: Clock) -> None:
     homes = [a_home(clone), a_home(a_clone(remote, "other"))]
-    threads = [Thread(target=home.put_image, args=(f"r-{n}", "{}", clock())) for n, home in enumerate(homes)]
+    threads = [Thread(target=home.put_preimage, args=(f"r-{n}", "{}", clock())) for n, home in enumerate(homes)]
     for thread in threads:
         thread.start()
     for thread in threads:

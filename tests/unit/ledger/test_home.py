@@ -61,7 +61,7 @@ def test_looking_finds_what_was_written(folder: Path) -> None:
 def test_nobody_else_may_read_it(folder: Path) -> None:
     with opened(folder) as ledger:
         write(ledger)
-        ledger.home.put_image("20260101T000000000-1a2b3c4d", "{}", 0.0)
+        ledger.home.put_preimage("20260101T000000000-1a2b3c4d", "{}", 0.0)
         with ledger.locked(APP, "wash on serenity", Clock().waits()):
             pass
         files = sorted(path.name for path in folder.iterdir())
@@ -394,20 +394,20 @@ def test_a_lock_is_let_go_also_where_its_file_cannot_be_cut() -> None:
 # ── what was destroyed ─────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_what_a_run_destroys_is_kept_in_a_file_of_its_own(ledger: Ledger, folder: Path) -> None:
     for run, image in [("one", '{"name": "é"}'), ("two", '{"name": 1}'), ("two", "[]")]:
-        ledger.home.put_image(run, image, 0.0)
+        ledger.home.put_preimage(run, image, 0.0)
     assert [ledger.home.read_preimage(run) for run in ("one", "two", "three")] == ['{"name": "é"}', "[]", None]
     assert {path.name: mode(path) for path in (folder / "images").iterdir()} == {"one.json": 0o600, "two.json": 0o600}
 
 
 def test_an_image_is_kept_for_thirty_days(ledger: Ledger, folder: Path, clock: Clock) -> None:
     for run, age in [("old", 30 * DAY + 1), ("young", 30 * DAY)]:
-        ledger.home.put_image(run, "{}", clock.at)
+        ledger.home.put_preimage(run, "{}", clock.at)
         os.utime(folder / "images" / f"{run}.json", (clock.at - age, clock.at - age))
-    ledger.home.put_image("new", "{}", clock.at)
+    ledger.home.put_preimage("new", "{}", clock.at)
     assert [ledger.home.read_preimage(run) for run in ("old", "young", "new")] == [None, "{}", "{}"]
 
 
 def test_an_image_that_cannot_be_kept_is_one_sentence(ledger: Ledger, folder: Path) -> None:
     (folder / "images").write_text("")
     with pytest.raises(LedgerUnusable, match=r"images cannot be used: it is no folder \(Not a directory\); remove it"):
-        ledger.home.put_image("run", "{}", 0.0)
+        ledger.home.put_preimage("run", "{}", 0.0)

@@ -197,7 +197,7 @@ def test_two_that_write_in_turn_lose_nothing(there: There, clock: Clock) -> None
 
 def test_an_image_is_found_by_another_process(there: There, clock: Clock) -> None:
     with there.ledger(clock).locked(APP, WASH, clock.waits()):
-        there.home().put_image("r-1", '{"tag": "vip"}', time.time())
+        there.home().put_preimage("r-1", '{"tag": "vip"}', time.time())
     assert [there.home().read_preimage(run) for run in ("r-1", "r-2")] == ['{"tag": "vip"}', None]
 
 

@@ -121,11 +121,11 @@ def test_eight_threads_share_a_ledger(home: PostgresHome) -> None:
 
 def test_images_are_kept_for_thirty_days(home: PostgresHome) -> None:
     with a_ledger(home):
-        home.put_image("r-1", "{}", 0.0)
-        home.put_image("r-1", '{"tag": "vip"}', 1.0)
-        home.put_image("r-2", "{}", 29 * 86400.0)
+        home.put_preimage("r-1", "{}", 0.0)
+        home.put_preimage("r-1", '{"tag": "vip"}', 1.0)
+        home.put_preimage("r-2", "{}", 29 * 86400.0)
         assert [home.read_preimage(run) for run in ("r-1", "r-2", "r-3")] == ['{"tag": "vip"}', "{}", None]
-        home.put_image("r-3", "{}", 31 * 86400.0)
+        home.put_preimage("r-3", "{}", 31 * 86400.0)
         assert [home.read_preimage(run) for run in ("r-1", "r-2", "r-3")] == [None, "{}", "{}"]
 
 

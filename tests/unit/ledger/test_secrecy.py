@@ -47,7 +47,7 @@ def write_everything(ledger: Ledger, email: str, secret: str) -> Iterator[None]:
         yield
         ledger.record(APP, name, [replace(record, id="c-2")], gone=[record.name])
         ledger.note_ineffective(APP, contact, path, secret)
-        ledger.home.put_image(run, f'{{"{email}": "{secret}"}}', 0.0)
+        ledger.home.put_preimage(run, f'{{"{email}": "{secret}"}}', 0.0)
         ledger.end(run, 0, {"applied": 1})
         yield
 
