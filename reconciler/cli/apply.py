@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.connection import connected
-from reconciler.cli.help import Verb
+from reconciler.cli.help import Verb, reads_here
 from reconciler.cli.ledger_choice import LedgerChoice, locked
 from reconciler.cli.options import (
     FILE,
@@ -111,6 +111,7 @@ def _apply_saved(path: Path, wanted: Wanted, approvals: Approvals, events: Event
     if not wanted.scope.whole or wanted.scope.retry:
         raise Usage("a saved plan is applied whole, as it is; give --target, --exclude and --retry-ineffective to `plan`")
     found = applicable(read_plan(path), path)
+    _check_writes(len(found["changes"]), "nothing was sent")
     held = partial(prepare_undo, found=found, approvals=approvals)
     if "run" not in found:
         manifest = planned_manifest(found)
@@ -131,6 +132,7 @@ def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, approvals: Approvals
     planned = make(manifest, wanted.intercom, wanted.choice, wanted.scope, approvals)
     render(document_of(planned.plan), "text")
     refuse_whole(planned)
+    _check_writes(len(planned.plan.steps), "nothing was written")
     if planned.plan.steps and not wanted.auto_approve and not agreed("Apply this plan?"):
         Terminal(sys.stderr).say("Not applied; nothing was written.")
         return DECLINED
@@ -142,6 +144,13 @@ def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, approvals: Approvals
     annotate(left_open(planned.plan, bool(wanted.fail_on)))
     late = fails_on_waiting(bool(wanted.fail_on), planned.plan.waiting)
     return Incomplete.exit_code if planned.plan.refused or planned.plan.unproven or late else 0
+
+
+def _check_writes(changes: int, so: str) -> None:
+    """Raises Usage where something would be written under --read-only."""
+    if changes and reads_here() is not None:
+        what = "1 change" if changes == 1 else f"{changes:,} changes"
+        raise Usage(f"--read-only: the plan has {what}, and {so}; look at it with `plan` or `show`, or leave --read-only out")
 
 
 def _carry_out(session: Session, work: Work, events: Events, strict: bool) -> int:

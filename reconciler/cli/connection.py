@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.cli.help import reads_here
 from reconciler.cli.options import Intercom
 from reconciler.cli.running import HOME, SANDBOX, Stop, whoever
 from reconciler.core.model.desired import Pin
@@ -54,8 +55,12 @@ def opened(intercom: Intercom, token: Token | None, region: str | None, *, write
             from reconciler.intercom.http.wsgi import WsgiAdapter
 
             url, adapter = "http://127.0.0.1", WsgiAdapter(stack.enter_context(_sandbox(writes)))
-        say, version = Terminal(sys.stderr).say, intercom.api_version
-        yield stack.enter_context(Client(url, token, version=version, adapter=adapter, share=intercom.share, stop=Stop(), notice=say))
+        say, version, reads = Terminal(sys.stderr).say, intercom.api_version, reads_here()
+        limits: Any = {"share": intercom.share, "read_only": reads is not None}
+        client = stack.enter_context(Client(url, token, version=version, adapter=adapter, stop=Stop(), notice=say, **limits))
+        if reads is not None:
+            stack.callback(lambda: reads.update(client.sent))
+        yield client
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.help import Family
+from reconciler.cli.help import Family, LocalVerb
 from reconciler.cli.running import HOME, SANDBOX
 from reconciler.errors import Usage
 
@@ -25,7 +25,7 @@ def sandbox() -> None:
     """
 
 
-@sandbox.command()
+@sandbox.command(cls=LocalVerb)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: any free one.")
 @DATA
 @click.option("--token", default="sandbox", show_default=True, help="The bearer token it accepts; not a secret.")
@@ -59,7 +59,7 @@ def serve(
         return 128 + serve_forever(box, port=port, ready=lambda url: click.echo(url))
 
 
-@sandbox.command()
+@sandbox.command(cls=LocalVerb)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @DATA
 def seed(file: Path, data: Path) -> None:
@@ -86,7 +86,7 @@ def seed(file: Path, data: Path) -> None:
     click.echo(f"seeded {data} from {file}", err=True)
 
 
-@sandbox.command()
+@sandbox.command(cls=LocalVerb)
 @DATA
 def reset(data: Path) -> None:
     """Empty it. What the ledger in this folder knew of its things is let go: their ids are given anew.

@@ -126,6 +126,8 @@ class Client:
     rand: Callable[[], float] = random.random
     # Asked before each try of a call that may write; raises where nothing more may be written.
     guard: Callable[[], object] | None = None
+    # Whether every call that may write is refused before it is sent.
+    read_only: bool = False
     # Where proxies and TLS authorities are named.
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
@@ -167,7 +169,9 @@ class Client:
         return reply
 
     def exchange(self, request: Request) -> tuple[Reply, HttpError | None]:
-        """As `send`, but where Intercom said no, its answer and the error."""
+        """As `send`, but where Intercom said no, its answer and the error. Raises Usage for a write where only reads are allowed."""
+        if self.read_only and not request.is_read:
+            raise Usage(f"--read-only: {self.describe(request)} may change something; it was not sent")
         tries = Tries()
         self._enter(request, tries)
         tries.began = self.monotonic()

@@ -16,6 +16,8 @@ Json: TypeAlias = Any  # what json.loads gives and json.dumps takes; a kind's `r
 # The most characters of foreign text that are shown.
 SHOWN = 300
 
+# The POSTs that only read (Intercom API description 2.16); whatever else is posted may change something.
+READING = frozenset({"/contacts/search", "/conversations/search", "/tickets/search", "/calls/search", "/companies/list"})
 SEGMENT = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})+")  # RFC 3986, pchar
 
 
@@ -82,11 +84,14 @@ class Request:
             raise UnsafeSegment(self.path)
 
     @property
+    def is_read(self) -> bool:
+        """Whether method and path can only read. Intercom's searches and lists are POSTs that do."""
+        return self.method in ("GET", "HEAD") or (self.method == "POST" and self.path in READING)
+
+    @property
     def reads_only(self) -> bool:
-        """Whether it changes nothing. Intercom's searches and lists are POSTs that read."""
-        if self.read is not None:
-            return self.read
-        return self.method in ("GET", "HEAD") or (self.method == "POST" and self.path.endswith(("/search", "/list")))
+        """Whether it is taken for one that changes nothing."""
+        return self.is_read if self.read is None else self.read
 
     @property
     def may_repeat(self) -> bool:
