@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from reconciler.errors import Invalid, Mark, Problem
@@ -110,19 +111,39 @@ def read_far_all(paths: Sequence[str]) -> tuple[list[Document], list[Problem]]:
     problems: list[Problem] = []
     for file in find(paths):
         try:
-            document, wrong = read_far(_bytes(file), file)
-        except _Unusable as unusable:
-            document, wrong = None, [unusable.problem]
+            document, wrong = read_far(read_bytes(file), file)
+        except Invalid as invalid:
+            document, wrong = None, invalid.problems
         problems += wrong
         documents += [document] if document else []
     return documents, problems
 
 
-def _bytes(file: str) -> bytes:
+def read_bytes(file: str) -> bytes:
+    """What a file holds. Raises Invalid."""
     try:
         return Path(file).read_bytes()
     except OSError as error:
-        raise _unreadable(file, error) from None
+        raise Invalid([_unreadable(file, error).problem]) from None
+
+
+def write_all(texts: Mapping[Path, bytes], mode: int | None = None) -> None:
+    """Replace files by others, each in one step and none before all of them are on the disk; they keep their modes where none is given.
+    Raises OSError; what was there stays then."""
+    staged: dict[str, Path] = {}
+    try:
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            staged[name] = path
+            with os.fdopen(handle, "wb") as file:
+                file.write(text)
+            os.chmod(name, mode or (path.stat().st_mode if path.exists() else 0o644))
+        for name, path in staged.items():
+            os.replace(name, path)
+    finally:
+        for name in staged:
+            Path(name).unlink(missing_ok=True)
 
 
 def read_texts(paths: Sequence[str]) -> dict[str, str]:
@@ -130,7 +151,7 @@ def read_texts(paths: Sequence[str]) -> dict[str, str]:
     texts = {}
     for name in find(paths):
         try:
-            texts[name] = _bytes(name).decode("utf-8-sig")
-        except (_Unusable, UnicodeDecodeError):
+            texts[name] = read_bytes(name).decode("utf-8-sig")
+        except (Invalid, UnicodeDecodeError):
             raise Invalid([Problem(Mark(name), "cannot be read as UTF-8 any more", "plan again")]) from None
     return texts

@@ -244,16 +244,16 @@ class _Builder:
         return Document(root, Marks(self.file, root, self.table, self.aliases))
 
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 
 
-def _fastest(data: bytes) -> Events:
-    # PyYAML's wheels contain libyaml; a build from source may lack it.
-    loader: Callable[[bytes], Events] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+def fastest(data: bytes | str) -> Events:
+    """The parser that is there: PyYAML's wheels contain libyaml; a build from source may lack it."""
+    loader: Callable[[bytes | str], Events] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return loader(data)
 
 
-def read(data: bytes, file: str, parser: Callable[[bytes], Events] = _fastest) -> Document:
+def read(data: bytes, file: str, parser: Callable[[bytes], Events] = fastest) -> Document:
     """The bytes of a file → its document. Raises Invalid with every problem in it."""
     document, problems = read_far(data, file, parser)
     if document is None or problems:
@@ -261,10 +261,10 @@ def read(data: bytes, file: str, parser: Callable[[bytes], Events] = _fastest) -
     return document
 
 
-def read_far(data: bytes, file: str, parser: Callable[[bytes], Events] = _fastest) -> tuple[Document | None, Sequence[Problem]]:
+def read_far(data: bytes, file: str, parser: Callable[[bytes], Events] = fastest) -> tuple[Document | None, Sequence[Problem]]:
     """As `read`, but without raising: a document that was read to its end comes back together with its problems. It has no merge
     keys, and of a key that stands twice the first value."""
-    data = data.removeprefix(_BOM)
+    data = data.removeprefix(BOM)
     builder = _Builder(file)
     try:
         check_text(data, file)

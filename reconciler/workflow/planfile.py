@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import tempfile
 from pathlib import Path
 
 from reconciler.core.model.desired import Manifest, Pin
@@ -53,21 +51,9 @@ def write_whole(path: Path, text: str, mode: int) -> None:
         if target.exists() and not target.is_file():
             target.write_text(text, encoding="utf-8", errors="surrogatepass")
         else:
-            _replace(target, text, mode)
+            manifest_files.write_all({target: text.encode("utf-8", "surrogatepass")}, mode)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
-
-
-def _replace(path: Path, text: str, mode: int) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogatepass") as file:
-            file.write(text)
-        os.chmod(name, mode)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def read_plan(path: Path) -> PlanDocument:

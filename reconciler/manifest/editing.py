@@ -1,0 +1,220 @@
+"""Edits of manifest files that keep comments, order, quotes and line ends: a draft of all of them, written at once or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reconciler.core.model.address import Address, id_in
+from reconciler.core.model.desired import Manifest
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
+from reconciler.errors import Invalid, Mark, Problem, ReconcilerError
+from reconciler.kinds import KINDS
+from reconciler.manifest import files
+from reconciler.manifest.contents import Name, name_of
+from reconciler.manifest.read import merge
+from reconciler.manifest.reader import BOM, Document, read
+from reconciler.manifest.sentences import Loc
+from reconciler.manifest.splicing import Splices, says_anything
+from reconciler.manifest.unified import unified
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An entry of a section, or a reference inside one."""
+
+    document: Document
+    # The way to it in its file.
+    loc: Loc
+    # What is written there, as the reader has it.
+    written: Any
+
+    @property
+    def mark(self) -> Mark:
+        """Its file, line and column."""
+        return self.document.marks.of(self.loc)
+
+
+class Draft:
+    """The files of a manifest while they are edited. Edits don't see each other; none is on the disk before `write`."""
+
+    def __init__(self, paths: Sequence[str], data: Mapping[str, bytes], kinds: Kinds = KINDS) -> None:
+        self.paths, self.kinds, self._data = paths, kinds, dict(data)
+        self._splices: dict[str, Splices] = {}
+        self._indexes: dict[str, dict[Name, list[Place]]] = {}
+        self.documents = _documents(data)
+
+    @classmethod
+    def read(cls, paths: Sequence[str], kinds: Kinds = KINDS, *, new: bool = False) -> Draft:
+        """The files that paths mean; with `new` a path may mean none yet. Raises Invalid where one of them is no YAML of one document."""
+        found = files.find([path for path in paths if not new or _holds_any(path)])
+        return cls(paths, {file: files.read_bytes(file) for file in found}, kinds)
+
+    # ── what is there ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+    def entries(self, kind: Kind) -> Iterator[Place]:
+        """Every entry of a kind, valid or not."""
+        for document in self.documents:
+            section = document.value.get(kind.section)
+            for number, written in enumerate(section if isinstance(section, list) else ()):
+                yield Place(document, (kind.section, number), written)
+
+    def having(self, kind: Kind, by: str, key: str) -> Sequence[Place]:
+        """The entries that give their things this name, or id."""
+        if kind.name not in self._indexes:
+            index = self._indexes[kind.name] = defaultdict(list)
+            for place in self.entries(kind):
+                for name in _names(kind, place.written):
+                    index[name].append(place)
+        return self._indexes[kind.name].get(name_of(kind, by, key), ())
+
+    def find(self, address: Address) -> Sequence[Place]:
+        """The entries of an address."""
+        kind, live_id = self.kinds[address.kind], id_in(address)
+        if live_id:
+            return self.having(kind, "id", live_id)
+        keyed = ((by, place) for by in kind.identity if by != "id" for place in self.having(kind, by, address.key))
+        return [place for by, place in keyed if _keyed_by(kind, place.written) == by]
+
+    def references(self, kind: Kind, name: str) -> Iterator[Place]:
+        """Every place that leads to a thing by its name: links in their short and long form, present or absent, and fields."""
+        wanted = name_of(kind, kind.identities[0].field, name)
+        for source in self.kinds:
+            lists = [link.field for link in source.links if link.target == kind.name]
+            fields = [field for field, target in source.references.items() if target == kind.name]
+            for place in self.entries(source) if lists or fields else ():
+                for loc, key in _referred(place.written, lists, fields, kind.name):
+                    if name_of(kind, kind.identities[0].field, key) == wanted:
+                        yield Place(place.document, (*place.loc, *loc), key)
+
+    # ── what is to be there ────────────────────────────────────────────────────────────────────────────────────────────────────
+    def add(self, kind: Kind, entry: Any, file: str = "") -> None:
+        """Add an entry to its section in a file; the section and the file are made where they are missing."""
+        self._of(file or self.file_for(kind)).append((kind.section,), entry)
+
+    def file_for(self, kind: Kind) -> str:
+        """Where a new entry goes: to the last one of its kind, else into the only file, else into one of its section's name."""
+        having = [document.file for document in self.documents if isinstance(document.value.get(kind.section), list)]
+        if having or len(self._data) == 1:
+            return having[-1] if having else next(iter(self._data))
+        path = next((path for path in self.paths if not path.lower().endswith(files.SUFFIXES)), "")
+        return os.path.join(path, f"{kind.section}.yaml") if path else self.paths[-1]
+
+    def put(self, place: Place, values: Mapping[str, Any], after: str = "") -> None:
+        """Set keys of an entry: a value is replaced, or its key added behind the key `after` or as the last one."""
+        splices = self._of(place.document.file)
+        if isinstance(place.written, dict):
+            for key, value in values.items():
+                splices.put(place.loc, key, value, after)
+        else:
+            short = self.kinds.by_section[str(place.loc[0])].short
+            splices.replace(place.loc, {short: str(place.written), **values})
+
+    def drop(self, place: Place, key: str) -> None:
+        """Take a key out of an entry."""
+        self._of(place.document.file).drop(place.loc, [key])
+
+    def replace(self, places: Iterable[Place], value: Any) -> None:
+        """Write another value at each place; a text in the quotes that stand there."""
+        for place in places:
+            self._of(place.document.file).replace(place.loc, value)
+
+    def remove(self, references: Iterable[Place]) -> None:
+        """Take items out of their lists."""
+        lists: dict[tuple[str, Loc], list[int]] = defaultdict(list)
+        for place in references:
+            # The item is a name, or a map that has it under a key.
+            at = next(n for n in range(len(place.loc) - 1, 0, -1) if isinstance(place.loc[n], int))
+            lists[place.document.file, place.loc[:at]].append(int(place.loc[at]))
+        for (file, loc), numbers in lists.items():
+            self._of(file).drop(loc, numbers)
+
+    # ── what becomes of it ─────────────────────────────────────────────────────────────────────────────────────────────────────
+    def changed(self) -> Mapping[str, bytes]:
+        """The files that the edits change, as they will be."""
+        done = {file: _bom(self._data.get(file, b"")) + splices.done().encode() for file, splices in sorted(self._splices.items())}
+        return {file: data for file, data in done.items() if data != self._data.get(file, b"")}
+
+    def manifest(self) -> Manifest:
+        """The manifest that the edited files make. Raises Invalid with every problem that can be seen offline."""
+        changed = self.changed()
+        whole = [read(changed[document.file], document.file) if document.file in changed else document for document in self.documents]
+        known = {document.file for document in self.documents}
+        return merge([*whole, *(read(data, file) for file, data in changed.items() if file not in known)], self.paths, self.kinds)
+
+    def diff(self) -> Iterator[str]:
+        """A unified diff of all files, a line at a time and without line breaks."""
+        for file in self.changed():
+            splices = self._splices[file]
+            yield from (f"--- {file if file in self._data else '/dev/null'}", f"+++ {file}")
+            yield from unified(splices.text, splices.splices())
+
+    def write(self) -> Sequence[str]:
+        """Write the files that changed; returns their names. Raises ReconcilerError where somebody else wrote one of them since it was
+        read, and OSError; nothing is written then."""
+        changed = self.changed()
+        for file in changed:
+            if (Path(file).read_bytes() if Path(file).exists() else b"") != self._data.get(file, b""):
+                raise ReconcilerError(f"{file}: somebody else changed it just now; nothing was written, run this again")
+        files.write_all({Path(file).resolve(): data for file, data in changed.items()})
+        return list(changed)
+
+    def _of(self, file: str) -> Splices:
+        if file not in self._splices:
+            self._splices[file] = Splices(self._data.get(file, b"").removeprefix(BOM).decode("utf-8"))
+        return self._splices[file]
+
+
+def _holds_any(path: str) -> bool:
+    """Whether a path means a file that is there."""
+    try:
+        return bool(files.find([path]))
+    except Invalid:
+        return os.path.isfile(path)
+
+
+def _documents(data: Mapping[str, bytes]) -> Sequence[Document]:
+    """The documents of all files but those that say nothing yet. Raises one Invalid with the problems of all of them."""
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    for file, content in data.items():
+        try:
+            documents += [read(content, file)] if says_anything(content.decode("utf-8", "replace").removeprefix("\ufeff")) else []
+        except Invalid as invalid:
+            problems += invalid.problems
+    if problems:
+        raise Invalid(problems)
+    return documents
+
+
+def _bom(data: bytes) -> bytes:
+    return BOM if data.startswith(BOM) else b""
+
+
+def _names(kind: Kind, written: Any) -> Iterator[Name]:
+    """The names and ids that an entry gives its thing."""
+    fields = written if isinstance(written, dict) else {kind.short: written}
+    yield from (name_of(kind, by, fields[by]) for by in kind.identity if isinstance(fields.get(by), str))
+
+
+def _keyed_by(kind: Kind, written: Any) -> str:
+    """The identity that the address of an entry is made of."""
+    names = [by for by in kind.identity if isinstance(written, dict) and by in written]
+    return "id" if "id" in names else names[0] if names else kind.short or ""
+
+
+def _referred(written: Any, lists: Sequence[str], fields: Sequence[str], target: str) -> Iterator[tuple[Loc, str]]:
+    """The names that an entry refers to by some of its lists and fields, and where each stands in it."""
+    if not isinstance(written, dict):
+        return
+    for field in lists:
+        items = written.get(field)
+        for number, item in enumerate(items if isinstance(items, list) else ()):
+            key = item.get(target) if isinstance(item, dict) else item
+            if isinstance(key, str):
+                yield ((field, number, target) if isinstance(item, dict) else (field, number)), key
+    yield from (((field,), written[field]) for field in fields if isinstance(written.get(field), str))

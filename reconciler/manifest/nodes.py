@@ -1,0 +1,112 @@
+"""Where every value of a YAML text begins and ends, for edits that leave the rest as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import yaml
+
+from reconciler.manifest.reader import fastest
+
+# An anchor, and what stands between it and its value.
+_ANCHOR = re.compile(r"&\S+(?:\s+(?:#[^\n]*)?)*")
+
+
+@dataclass(slots=True)
+class Node:
+    """A value, by the numbers of its first character, behind an anchor, and of the one behind its last."""
+
+    start: int
+    end: int
+    # What a scalar says; None for what is none.
+    value: str | None = None
+    # How a scalar is written: `'`, `"`, `|`, `>` or nothing.
+    style: str = ""
+    # A list or map in brackets.
+    flow: bool = False
+    # A map: keys and values stand in turn in `items`.
+    mapping: bool = False
+    # Items of a list or map.
+    items: list[Node] = field(default_factory=list)
+
+    @property
+    def units(self) -> Sequence[tuple[Node, Node]]:
+        """First and last part of each item: key and value in a map, twice the same in a list."""
+        return list(zip(self.items[::2], self.items[1::2], strict=True)) if self.mapping else [(item, item) for item in self.items]
+
+    def index(self, step: str | int) -> int | None:
+        """The number of the item that a key or number means."""
+        if self.mapping:
+            return next((number for number, (key, _) in enumerate(self.units) if key.value == step), None)
+        return step if isinstance(step, int) and step < len(self.items) else None
+
+    def at(self, loc: Sequence[str | int]) -> Node | None:
+        """The value at a place; None where there is none, or an alias stands before it."""
+        node = self
+        for step in loc:
+            number = node.index(step)
+            if number is None:
+                return None
+            node = node.units[number][1]
+        return node
+
+
+def root_of(text: str) -> Node:
+    """The value of a text that the reader took for one document."""
+    walk = _Walk(text)
+    walk.next()
+    walk.next()
+    return walk.node(walk.next())
+
+
+class _Walk:
+    """The events of a text, one after the other."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self._events = text, fastest(text)
+
+    def next(self) -> yaml.Event:
+        return self._events.get_event()
+
+    def node(self, event: yaml.Event) -> Node:
+        """The value that begins with an event. There are no more levels of them than the reader takes."""
+        start, end = _index(event.start_mark), _index(event.end_mark)
+        if getattr(event, "anchor", None) and not isinstance(event, yaml.AliasEvent):
+            anchor = _ANCHOR.match(self.text, start)
+            start = anchor.end() if anchor else start
+        if isinstance(event, yaml.ScalarEvent):
+            return Node(start, self._end(event, start, end), event.value, event.style or "")
+        node = Node(start, end)
+        if isinstance(event, yaml.CollectionStartEvent):
+            node.flow, node.mapping = bool(event.flow_style), isinstance(event, yaml.MappingStartEvent)
+            self._fill(node)
+        return node
+
+    def _fill(self, node: Node) -> None:
+        while not isinstance(event := self.next(), yaml.CollectionEndEvent):
+            node.items.append(self.node(event))
+        # Comments and blank lines follow the last line of a block, and are not part of it.
+        node.end = _index(event.end_mark) if node.flow else node.items[-1].end
+
+    def _end(self, event: yaml.ScalarEvent, start: int, end: int) -> int:
+        """The end of a scalar; that of a block scalar without its last line break."""
+        if event.style not in ("|", ">"):
+            return end
+        for newline in ("\r\n", "\n", "\r"):
+            if self.text.endswith(newline, start, end):
+                return end - len(newline)
+        return end
+
+
+class _Marked(Protocol):
+    """The part of a mark that is used here."""
+
+    index: int
+
+
+def _index(mark: _Marked | None) -> int:
+    assert mark is not None, "parsers mark every event of a document"
+    return mark.index
