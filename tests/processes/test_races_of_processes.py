@@ -1,4 +1,4 @@
-"""Ten rounds of two real processes on PostgreSQL, and ten on a bare git remote; `make bench` does a hundred of each."""
+"""Five rounds of two real processes on PostgreSQL, and five on a bare git remote; `make soak` does a hundred of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.desk.postgres import Cluster
 from tests.desk.soak import times
 from tests.processes.rounds import arena
 
-ROUNDS = times(10)
+ROUNDS = times(5)
 
 
 @pytest.mark.parametrize("home", ["postgresql", "git"])
