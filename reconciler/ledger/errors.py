@@ -27,7 +27,8 @@ _SQLITE = {
     sqlite3.SQLITE_CORRUPT: ("it is damaged", ""),
 }
 _NOT_OURS = "its tables are not those of a ledger"
-_DAMAGED = ("it is not a ledger", "it is damaged", "it names no schema version", _NOT_OURS)
+BEFORE = "it was made by a reconciler from before 0.1.0, or a table of it is gone"
+_DAMAGED = ("it is not a ledger", "it is damaged", "it names no schema version", _NOT_OURS, BEFORE)
 _SERVER = "see to the server and the address, and run again"
 _LET_IN = "see to the user and the password (PGPASSWORD, or ~/.pgpass), and run again"
 # What PostgreSQL answers: its SQLSTATE where the driver shows one, else words of libpq or of the server. The first that fits.

@@ -33,7 +33,7 @@ from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.homes.home import Home, Lock, Waiting
 from reconciler.ledger.homes.images import Images
 from reconciler.ledger.rows import recall, replace_records
-from reconciler.ledger.tables import INEFFECTIVE, KEYS, RUNS, THINGS, WRITES, is_current, unless_there, upgrade
+from reconciler.ledger.tables import INEFFECTIVE, KEYS, RUNS, THINGS, WRITES, is_current, make_tables, unless_there
 
 OUTCOMES = frozenset({"applied", "ineffective", "failed", "skipped"})
 # Outcomes that prove that Intercom did it; `ineffective` did all but some fields.
@@ -384,14 +384,14 @@ class Ledger:
         self.close()
 
     def _opened(self) -> str:
-        """Bring the schema up to date, and see whether this is what was written last; the answer is the warning."""
+        """Make the tables where there are none, and see whether this is what was written last; the answer is the warning."""
         with self._looking() as connection:
             current = is_current(connection, self.place)
         if not current:
             with unusable(self.place):
                 keep_log(self._engine)
             with self._writing() as connection:
-                upgrade(connection, self.place)
+                make_tables(connection, self.place)
         mine = self._digests.fingerprint
         with unusable(self.place):
             last = self.home.marked()

@@ -53,11 +53,9 @@ def done(connection: Connection, run: str, place: str) -> list[Done]:
 
 def _done(row: Row[Any]) -> Done:
     unsettled = "unanswered" if row.intended > 0 else "not started"
-    # What schema 1 left has no address for people.
-    address = row.address or f"{row.kind}/?"
     live_id = row.thing_id if row.status == STRANGER else row.live_id or row.thing_id
     fields, met = tuple(row.fields or ()), row.status == MET
-    return Done(row.action, address, row.target_address or None, row.outcome or unsettled, fields, live_id, met)
+    return Done(row.action, row.address, row.target_address or None, row.outcome or unsettled, fields, live_id, met)
 
 
 def workspaces(connection: Connection) -> dict[str, str]:

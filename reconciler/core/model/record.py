@@ -82,7 +82,7 @@ class Record:
         return self.deleted and bool(self.ended)
 
     def ours_since(self, link: str, target_id: str) -> float:
-        """When a link of it became ours; a record of an older release says only when we wrote to the thing, or recorded it, last."""
+        """When a link of it became ours; where nothing says, when we wrote to the thing, or recorded it, last."""
         known: int | None = self.since.get(link, NOTHING).get(target_id)
         return max(self.written, _began(self.run)) if known is None else float(known)
 

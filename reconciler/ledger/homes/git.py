@@ -24,9 +24,9 @@ from reconciler.core.model.jsons import parsed
 from reconciler.core.undo.preimage import KEPT
 from reconciler.ledger.errors import LedgerUnusable, held, moment, unusable
 from reconciler.ledger.homes.home import LockLost, Waiting
-from reconciler.ledger.homes.lines import COLUMNS, Damaged, changed, file_of, load, table_of
+from reconciler.ledger.homes.lines import Damaged, changed, file_of, load, table_of
 from reconciler.ledger.homes.remote import Remote, Tree, shows_nothing
-from reconciler.ledger.tables import RUNS
+from reconciler.ledger.tables import RUNS, SCHEMA
 
 LEDGER = "refs/reconciler/ledger"
 IMAGES = "refs/reconciler/images"
@@ -124,7 +124,7 @@ class GitHome:
     def missed(self) -> str:
         if self._remote.tip(LEDGER) is not None:
             return ""
-        if self.marked() or self._remote.here(LEDGER, COLUMNS):
+        if self.marked() or self._remote.here(LEDGER, file_of(SCHEMA.name)):
             return "is gone, though this clone has seen it"
         return f"is gone, though {IMAGES} holds what its runs destroyed" if self._remote.tip(IMAGES) else ""
 
@@ -173,7 +173,7 @@ class GitHome:
 
     def _load(self, tree: Tree) -> Copy:
         """The tree as a database of its own."""
-        own = {path: blob for path, blob in tree.files.items() if table_of(path) or path == COLUMNS}
+        own = {path: blob for path, blob in tree.files.items() if table_of(path)}
         if not self._folder:
             self._folder = tempfile.mkdtemp(prefix="reconciler-")
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)

@@ -9,16 +9,14 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, URL, Column, Connection, Engine, MetaData, Row, String, Table, event, literal_column, select
+from sqlalchemy import JSON, URL, Connection, Engine, Row, Table, event, literal_column, select
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from reconciler.core.model.jsons import parsed
 from reconciler.ledger.database import engine_for, keep_log
 from reconciler.ledger.errors import unusable
-from reconciler.ledger.tables import HOLDERS, IMAGES, METADATA, SCHEMA, THINGS, WRITES, is_current, upgrade
+from reconciler.ledger.tables import HOLDERS, IMAGES, METADATA, SCHEMA, THINGS, WRITES, check_version, make_tables
 
-# The columns of every table, as whoever wrote the files knew them.
-COLUMNS = "tables.json"
 _SUFFIX = ".jsonl"
 
 _LINE = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
@@ -46,7 +44,7 @@ class Damaged(Exception):
 
 
 def load(path: str, place: str, files: Mapping[str, bytes]) -> Engine:
-    """A SQLite database at a path, filled from files; without files an empty ledger. Raises Damaged, and LedgerUnusable for a newer
+    """A SQLite database at a path, filled from files of rows; without files an empty ledger. Raises Damaged, and LedgerUnusable for a newer
     schema or where the database cannot be written."""
     engine = engine_for(URL.create("sqlite", database=path))
     event.listen(engine, "connect", _prepare)
@@ -54,11 +52,13 @@ def load(path: str, place: str, files: Mapping[str, bytes]) -> Engine:
         with unusable(place), _damage():
             keep_log(engine)
             with engine.begin() as connection:
-                current = _fill(connection, place, files)
-                upgrade(connection, place)
+                if files:
+                    _fill(connection, place, files)
+                else:
+                    make_tables(connection, place)
                 _watch(connection)
-                if not current:
-                    _touch_all(connection, files)
+                if not files:
+                    connection.exec_driver_sql("INSERT INTO touched VALUES (?)", (file_of(SCHEMA.name),)).close()
     except BaseException:
         engine.dispose()
         raise
@@ -87,33 +87,17 @@ def changed(engine: Engine) -> dict[str, bytes]:
     with engine.begin() as connection:
         paths = connection.exec_driver_sql("SELECT file FROM touched ORDER BY file").scalars().all()
         connection.exec_driver_sql("DELETE FROM touched").close()
-        rows = {path: _rows(connection, path) for path in paths if path != COLUMNS}
-    return {path: _lines(found) for path, found in rows.items()} | ({COLUMNS: _columns()} if COLUMNS in paths else {})
+        rows = {path: _rows(connection, path) for path in paths}
+    return {path: _lines(found) for path, found in rows.items()}
 
 
-def _columns() -> bytes:
-    return json.dumps({table.name: sorted(table.columns.keys()) for table in _TABLES}, sort_keys=True, indent=1).encode() + b"\n"
-
-
-def _fill(connection: Connection, place: str, files: Mapping[str, bytes]) -> bool:
-    """Make the tables as the files know them and fill them; whether these are the files of this release."""
-    if not any(map(table_of, files)):
-        return False
+def _fill(connection: Connection, place: str, files: Mapping[str, bytes]) -> None:
+    """Make the tables and fill them from files."""
     _insert(connection, SCHEMA, files)
-    current = is_current(connection, place)
-    for table in _TABLES if current else _as_written(parsed(files[COLUMNS])):
+    check_version(connection, place)
+    for table in _TABLES:
         if table.name != SCHEMA.name:
             _insert(connection, table, files)
-    return current
-
-
-def _as_written(written: Mapping[str, Sequence[str]]) -> Iterator[Table]:
-    """The tables of an older release, in which a step of `tables.MIGRATIONS` finds what that release knew."""
-    for table in _TABLES:
-        if names := written.get(table.name):
-            known = {column.name: column for column in table.columns}
-            own = [Column(n, known[n].type, primary_key=known[n].primary_key) if n in known else Column(n, String) for n in names]
-            yield Table(table.name, MetaData(), *own)
 
 
 def _insert(connection: Connection, table: Table, files: Mapping[str, bytes]) -> None:
@@ -163,11 +147,3 @@ def _watch(connection: Connection) -> None:
         for what, rows in {"INSERT": ("NEW.",), "UPDATE": ("OLD.", "NEW."), "DELETE": ("OLD.",)}.items():
             notes = " ".join(f"INSERT OR IGNORE INTO touched VALUES ({_told_by(table, row)});" for row in rows)
             connection.exec_driver_sql(f"CREATE TRIGGER {table.name}_{what} AFTER {what} ON {table.name} BEGIN {notes} END").close()
-
-
-def _touch_all(connection: Connection, files: Mapping[str, bytes]) -> None:
-    note = "INSERT OR IGNORE INTO touched"
-    for table in _TABLES:
-        connection.exec_driver_sql(f"{note} SELECT {_told_by(table)} FROM {table.name}").close()
-    for path in {COLUMNS, *filter(table_of, files)}:
-        connection.exec_driver_sql(f"{note} VALUES (?)", (path,)).close()

@@ -19,7 +19,7 @@ from reconciler.ledger import door
 from reconciler.ledger.errors import LedgerUnusable, held, unusable
 from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.homes.home import LockLost, Waiting
-from reconciler.ledger.tables import HOLDERS, IMAGES, SCHEMA, alone, is_current, upgrade
+from reconciler.ledger.tables import HOLDERS, IMAGES, SCHEMA, alone, is_current, make_tables
 
 # The schema of the database in which our tables lie, so that a team may share one with other things.
 OURS = "reconciler"
@@ -141,7 +141,7 @@ class PostgresHome:
             if not inspect(connection).has_schema(OURS):
                 connection.execute(text(f"CREATE SCHEMA {OURS}"))
         if not is_current(connection, self.place):
-            upgrade(connection, self.place)
+            make_tables(connection, self.place)
 
     def _holder(self, connection: Connection, app_id: str) -> Locked:
         found = connection.execute(select(HOLDERS.c.who, HOLDERS.c.since).where(HOLDERS.c.app_id == app_id)).first()
