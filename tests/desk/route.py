@@ -29,7 +29,8 @@ from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.token import Token
 from reconciler.intercom.http.wsgi import WsgiAdapter
 from reconciler.kinds import KINDS
-from reconciler.ledger.ledger import Ledger, PlannedWrite, RunHead, Settlement
+from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.run import PlannedWrite, RunHead, Settlement
 from reconciler.manifest.read import read_manifest
 from reconciler.sandbox.app import Sandbox
 from reconciler.workflow.apply import carry_out, prepare
