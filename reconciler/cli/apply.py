@@ -121,8 +121,8 @@ def _apply_saved(path: Path, wanted: Wanted, approvals: Approvals, events: Event
         manifest = planned_manifest(found)
         wanted.choice.check_name(manifest)
         held = partial(prepare, saved=found, manifest=manifest, approvals=approvals)
-    pin = planned_pin(found)
-    with connected(wanted.intercom, pin, writes=True, choice=wanted.choice) as session, locked(session, wanted.choice):
+    pin, paths = planned_pin(found), found["manifest"]["paths"] if "manifest" in found else ()
+    with connected(wanted.intercom, pin, writes=True, choice=wanted.choice, paths=paths) as session, locked(session, wanted.choice):
         with progress(sys.stderr, label="reading") as bar:
             work = held(watched(session, lambda what: bar.advance(label=what)))
         Terminal(sys.stderr).lines(f"note: {text}" for text in work.unused)
@@ -140,7 +140,10 @@ def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, approvals: Approvals
     if planned.plan.steps and not wanted.auto_approve and not agreed("Apply this plan?"):
         Terminal(sys.stderr).say("Not applied; nothing was written.")
         return DECLINED
-    with connected(wanted.intercom, manifest.pin, writes=True, choice=wanted.choice) as session, locked(session, wanted.choice):
+    with (
+        connected(wanted.intercom, manifest.pin, writes=True, choice=wanted.choice, paths=manifest.paths) as session,
+        locked(session, wanted.choice),
+    ):
         # Without a change there is still something to remember: what was found as declared.
         if planned.plan.steps or session.ledger:
             found = saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found, doubts=planned.doubts))

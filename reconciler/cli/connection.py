@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from reconciler.cli.help import reads_here
 from reconciler.cli.options import Intercom
 from reconciler.cli.running import HOME, SANDBOX, Stop, whoever
 from reconciler.core.model.desired import Pin
+from reconciler.core.model.facts import UNKNOWN, Facts
 from reconciler.core.model.live import Workspace
 from reconciler.core.plan.gates import pinned
 from reconciler.errors import Refused
@@ -26,26 +27,44 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, choice: LedgerChoice | None = None) -> Iterator[Session]:
+def connected(
+    intercom: Intercom, pin: Pin | None, *, writes: bool, choice: LedgerChoice | None = None, paths: Sequence[str] = ()
+) -> Iterator[Session]:
     """A session with the workspace that is meant; closed afterwards. `choice` is the ledger to use, if any; `writes` makes one where
-    there is none yet."""
+    there is none yet. Facts are those beside the manifest of `paths`."""
     from reconciler.cli.tokens import credential, named
     from reconciler.workflow.session import connect
 
     found = credential(intercom, pin)
     region = (pin.region if pin else None) or found.region
-    with named(found.source), opened(intercom, found.token, region, writes=writes) as client:
+    facts = _facts(paths, intercom.api_version)
+    with named(found.source), opened(intercom, found.token, region, writes=writes, facts=facts) as client:
         ledger = choice.open(create=writes) if choice else None
         try:
-            yield replace(connect(client, ledger), who=whoever(), images=choice.images() if choice else None)
+            yield replace(connect(client, ledger), who=whoever(), images=choice.images() if choice else None, facts=facts)
         finally:
             if ledger:
                 ledger.close()
 
 
+def _facts(paths: Sequence[str], version: str) -> Facts:
+    """What is known of Intercom, under the API version that is asked. Raises Invalid for a file that cannot be read."""
+    from reconciler.workflow.facts import find_facts, read_facts
+
+    if (path := find_facts(paths, HOME)) is None:
+        return UNKNOWN
+    found = read_facts(path)
+    if found.api_version == version:
+        return found.facts
+    Terminal(sys.stderr).say(f"{path} is of API version {found.api_version} and does not count under {version}")
+    return UNKNOWN
+
+
 @contextmanager
-def opened(intercom: Intercom, token: Token | None, region: str | None, *, writes: bool = False) -> Iterator[Client]:
-    """A client of the Intercom that is meant, with this token or none."""
+def opened(
+    intercom: Intercom, token: Token | None, region: str | None, *, writes: bool = False, facts: Facts = UNKNOWN
+) -> Iterator[Client]:
+    """A client of the Intercom that is meant, with this token or none. The sandbox does as the facts say."""
     from reconciler.intercom.http.client import Client
     from reconciler.intercom.http.host import REGIONS
 
@@ -54,7 +73,7 @@ def opened(intercom: Intercom, token: Token | None, region: str | None, *, write
         if intercom.sandbox:
             from reconciler.intercom.http.wsgi import WsgiAdapter
 
-            url, adapter = "http://127.0.0.1", WsgiAdapter(stack.enter_context(_sandbox(writes)))
+            url, adapter = "http://127.0.0.1", WsgiAdapter(stack.enter_context(_sandbox(writes, facts)))
         say, version, reads = Terminal(sys.stderr).say, intercom.api_version, reads_here()
         limits: Any = {"share": intercom.share, "read_only": reads is not None}
         client = stack.enter_context(Client(url, token, version=version, adapter=adapter, stop=Stop(), notice=say, **limits))
@@ -64,13 +83,14 @@ def opened(intercom: Intercom, token: Token | None, region: str | None, *, write
 
 
 @contextmanager
-def _sandbox(writes: bool) -> Iterator[Any]:
+def _sandbox(writes: bool, facts: Facts) -> Iterator[Any]:
     from reconciler.sandbox.app import Sandbox
 
     kept = writes or SANDBOX.exists()
     if kept:
         HOME.mkdir(mode=0o700, exist_ok=True)
     with Sandbox(SANDBOX if kept else None) as box:
+        box.settings.follow(facts.model_dump())
         yield box
 
 

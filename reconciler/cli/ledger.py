@@ -82,7 +82,7 @@ def adopt(
 def _adopt_declared(paths: tuple[str, ...], intercom: Intercom, choice: LedgerChoice, auto_approve: bool) -> int:
     manifest = read_manifest(paths)
     choice.check_name(manifest)
-    with connected(intercom, manifest.pin, writes=False) as session, _remembering(session, choice) as books:
+    with connected(intercom, manifest.pin, writes=False, paths=manifest.paths) as session, _remembering(session, choice) as books:
         with progress(sys.stderr, label="reading") as bar:
             sought = seek_declared(watched(books.session, lambda what: bar.advance(label=what)), manifest)
         found = judge(books.session, sought)

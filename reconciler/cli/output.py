@@ -42,7 +42,10 @@ SHARED = frozenset({"policy", "approve", "max_calls", "ledger", "base_url", "san
 def make(manifest: Manifest, intercom: Intercom, choice: LedgerChoice, scope: Scope, approvals: Approvals) -> Proposal:
     """Plan, with progress on stderr."""
     choice.check_name(manifest)
-    with progress(sys.stderr, label="reading") as bar, connected(intercom, manifest.pin, writes=False, choice=choice) as session:
+    with (
+        progress(sys.stderr, label="reading") as bar,
+        connected(intercom, manifest.pin, writes=False, choice=choice, paths=manifest.paths) as session,
+    ):
         return propose(watched(session, lambda what: bar.advance(label=what)), manifest, scope, approvals)
 
 

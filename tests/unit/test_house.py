@@ -130,6 +130,7 @@ def test_no_room_is_a_face_of_others() -> None:
 
 # Where the engine says a kind's name or section, and why; nowhere else does it.
 NAMES_A_KIND = {
+    "core/model/facts.py": "what was asked of Intercom is about single endpoints",
     "core/model/entry.py": "what stands in the map of custom attributes is called so, whatever kind types it",
     "core/model/policy.py": "`missing_contacts` is a key of the contract, which its description explains",
     "core/model/texts.py": "what stands in the map of custom attributes is called so, whatever kind types it",
