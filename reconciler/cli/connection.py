@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,6 @@ from reconciler.cli.help import reads_here
 from reconciler.cli.options import Intercom
 from reconciler.cli.running import HOME, SANDBOX, Stop, whoever
 from reconciler.core.model.desired import Pin
-from reconciler.core.model.facts import UNKNOWN, Facts
 from reconciler.core.model.live import Workspace
 from reconciler.core.plan.gates import pinned
 from reconciler.errors import Refused
@@ -25,46 +24,30 @@ if TYPE_CHECKING:
     from reconciler.intercom.http.token import Token
     from reconciler.workflow.session import Session
 
+HERE = Path()
+
 
 @contextmanager
-def connected(
-    intercom: Intercom, pin: Pin | None, *, writes: bool, choice: LedgerChoice | None = None, paths: Sequence[str] = ()
-) -> Iterator[Session]:
+def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, choice: LedgerChoice | None = None) -> Iterator[Session]:
     """A session with the workspace that is meant; closed afterwards. `choice` is the ledger to use, if any; `writes` makes one where
-    there is none yet. Facts are those beside the manifest of `paths`."""
+    there is none yet."""
     from reconciler.cli.tokens import credential, named
     from reconciler.workflow.session import connect
 
     found = credential(intercom, pin)
     region = (pin.region if pin else None) or found.region
-    facts = _facts(paths, intercom.api_version)
-    with named(found.source), opened(intercom, found.token, region, writes=writes, facts=facts) as client:
+    with named(found.source), opened(intercom, found.token, region, writes=writes) as client:
         ledger = choice.open(create=writes) if choice else None
         try:
-            yield replace(connect(client, ledger), who=whoever(), images=choice.images() if choice else None, facts=facts)
+            yield replace(connect(client, ledger), who=whoever(), images=choice.images() if choice else None)
         finally:
             if ledger:
                 ledger.close()
 
 
-def _facts(paths: Sequence[str], version: str) -> Facts:
-    """What is known of Intercom, under the API version that is asked. Raises Invalid for a file that cannot be read."""
-    from reconciler.workflow.facts import find_facts, read_facts
-
-    if (path := find_facts(paths, HOME)) is None:
-        return UNKNOWN
-    found = read_facts(path)
-    if found.api_version == version:
-        return found.facts
-    Terminal(sys.stderr).say(f"{path} is of API version {found.api_version} and does not count under {version}")
-    return UNKNOWN
-
-
 @contextmanager
-def opened(
-    intercom: Intercom, token: Token | None, region: str | None, *, writes: bool = False, facts: Facts = UNKNOWN
-) -> Iterator[Client]:
-    """A client of the Intercom that is meant, with this token or none. The sandbox does as the facts say."""
+def opened(intercom: Intercom, token: Token | None, region: str | None, *, writes: bool = False) -> Iterator[Client]:
+    """A client of the Intercom that is meant, with this token or none."""
     from reconciler.intercom.http.client import Client
     from reconciler.intercom.http.host import REGIONS
 
@@ -73,7 +56,7 @@ def opened(
         if intercom.sandbox:
             from reconciler.intercom.http.wsgi import WsgiAdapter
 
-            url, adapter = "http://127.0.0.1", WsgiAdapter(stack.enter_context(_sandbox(writes, facts)))
+            url, adapter = "http://127.0.0.1", WsgiAdapter(stack.enter_context(_sandbox(writes)))
         say, version, reads = Terminal(sys.stderr).say, intercom.api_version, reads_here()
         limits: Any = {"share": intercom.share, "read_only": reads is not None}
         client = stack.enter_context(Client(url, token, version=version, adapter=adapter, stop=Stop(), notice=say, **limits))
@@ -83,38 +66,37 @@ def opened(
 
 
 @contextmanager
-def _sandbox(writes: bool, facts: Facts) -> Iterator[Any]:
+def _sandbox(writes: bool) -> Iterator[Any]:
     from reconciler.sandbox.app import Sandbox
 
     kept = writes or SANDBOX.exists()
     if kept:
         HOME.mkdir(mode=0o700, exist_ok=True)
     with Sandbox(SANDBOX if kept else None) as box:
-        box.settings.follow(facts.model_dump())
         yield box
 
 
-def pin_of_folder(region: str | None, app_id: str | None) -> Pin:
-    """Which workspace a verb without PATH means: its options, else the manifest in the current folder."""
+def pin_of_folder(region: str | None, app_id: str | None, folder: Path = HERE) -> Pin:
+    """Which workspace a verb without PATH means: its options, else the manifest in a folder, by default the current one."""
     from reconciler.manifest.pins import pin_in
 
     found = None
     if region is None or app_id is None:
-        found = pin_in(_of_folder())
+        found = pin_in(_in_folder(folder))
     if found and app_id not in (None, found.app_id):
         found = None  # the region of another workspace says nothing
     return Pin(app_id or (found.app_id if found else None), region or (found.region if found else None))
 
 
-def name_in_folder() -> str | None:
-    """The `name:` of the manifest in the current folder, if there is one that has it."""
+def name_in_folder(folder: Path = HERE) -> str | None:
+    """The `name:` of the manifest in a folder, by default the current one, if there is one that has it."""
     from reconciler.manifest.pins import name_in
 
-    return name_in(_of_folder())
+    return name_in(_in_folder(folder))
 
 
-def _of_folder() -> list[str]:
-    return sorted(str(path) for suffix in ("*.yaml", "*.yml") for path in Path().glob(suffix))
+def _in_folder(folder: Path) -> list[str]:
+    return sorted(str(path) for suffix in ("*.yaml", "*.yml") for path in folder.glob(suffix))
 
 
 def check_pin(pin: Pin | None, session: Session) -> None:

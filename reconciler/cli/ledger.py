@@ -82,7 +82,7 @@ def adopt(
 def _adopt_declared(paths: tuple[str, ...], intercom: Intercom, choice: LedgerChoice, auto_approve: bool) -> int:
     manifest = read_manifest(paths)
     choice.check_name(manifest)
-    with connected(intercom, manifest.pin, writes=False, paths=manifest.paths) as session, _remembering(session, choice) as books:
+    with connected(intercom, manifest.pin, writes=False) as session, _remembering(session, choice) as books:
         with progress(sys.stderr, label="reading") as bar:
             sought = seek_declared(watched(books.session, lambda what: bar.advance(label=what)), manifest)
         found = judge(books.session, sought)
@@ -249,7 +249,7 @@ def _show(runs: list[Run], one: Run | None, changes: list[Done], form: str) -> N
 
 
 def _say_dropped(run: Run | None) -> None:
-    from reconciler.ledger.run import KEPT
+    from reconciler.ledger.ledger import KEPT
 
     if run and run.started < time.time() - KEPT:
         Terminal(sys.stderr).say("what was done more than thirty days ago is not kept: only what was not done is listed")

@@ -8,9 +8,8 @@ import click
 
 from reconciler.cli.help import Verb
 from reconciler.cli.options import PATHS
-from reconciler.core.model.facts import FactsFile
 from reconciler.manifest.read import count_declared, read_manifest
-from reconciler.manifest.schema import DIALECT, manifest_schema
+from reconciler.manifest.schema import manifest_schema
 
 
 @click.command(cls=Verb)
@@ -28,8 +27,7 @@ def validate(paths: tuple[str, ...]) -> None:
 
 
 @click.command(cls=Verb)
-@click.option("--facts", is_flag=True, help="Of intercom-facts.json instead.")
-def schema(facts: bool) -> None:
+def schema() -> None:
     """Print the JSON Schema of manifests, for editors.
 
     VS Code, with the extension YAML by Red Hat, checks and completes a manifest that
@@ -47,4 +45,4 @@ def schema(facts: bool) -> None:
     Example:
       reconciler schema > intercom.schema.json
     """
-    click.echo(json.dumps({"$schema": DIALECT, **FactsFile.model_json_schema()} if facts else manifest_schema(), indent=2))
+    click.echo(json.dumps(manifest_schema(), indent=2))

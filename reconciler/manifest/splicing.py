@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any
 
-from reconciler.core.model.written import as_yaml
+from reconciler.core.model.written import Plain, as_yaml
 from reconciler.manifest.nodes import Node, root_of
 from reconciler.manifest.sentences import Loc
 
@@ -24,6 +24,8 @@ _REST = re.compile(r"[ \t]*,?[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
 
 def inline(value: Any) -> str:
     """A value as YAML on one line, which every reader of YAML reads as this value."""
+    if isinstance(value, Plain):
+        return str(value)
     if isinstance(value, str):
         return as_yaml(value)
     if isinstance(value, Mapping):
@@ -184,7 +186,8 @@ class Splices:
     def _into_flow(self, node: Node, text: str, depth: int, after: str = "") -> None:
         """Put an item into brackets: behind the key `after`, or at the end; on a line of its own where its neighbour has one."""
         if not node.items:
-            self._insert(node.start + 1, text, depth)
+            second = any(splice[0] == node.start + 1 for _, splice in self._inserts)
+            self._insert(node.start + 1, f", {text}" if second else text, depth)
             return
         first, last = node.units[node.index(after) or 0 if after else -1]
         gap = f"{self.newline}{' ' * self._column(first.start)}" if self._alone(first.start) else " "

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.model.ability import Searched
+from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
 from reconciler.errors import Usage
@@ -52,15 +53,23 @@ def search(session: Session, section: str, wanted: Expression) -> tuple[Iterator
     """The live things of a section for which a condition holds, page by page; and what to know of how Intercom reads it."""
     from reconciler.intercom.search import lookup
 
-    kind, client = session.kinds.by_section[section], session.client
+    kind = session.kinds.by_section[section]
+    query, notes = compile_where(session, kind, wanted)
+    return lookup.matching(session.client, kind, query, session.tick), notes
+
+
+def compile_where(session: Session, kind: Kind, wanted: Expression) -> tuple[where.Query, tuple[str, ...]]:
+    """A condition as the search of a kind takes it; and what to know of how Intercom reads it."""
+    from reconciler.intercom.search import lookup
+
+    client = session.client
     prefixes = tuple(where.typed_by_others(kind))
     typed = any(c.field.startswith(prefixes) for c in conditions(wanted))
     fields = lookup.searchable(client, session.kinds, kind) if typed or not kind.search else kind.search.fields
     if not where.asks_for_dates(wanted, fields):
-        return lookup.matching(client, kind, where.compiled(wanted, fields, client.version), session.tick), ()
+        return where.compiled(wanted, fields, client.version), ()
     zone, name = lookup.time_zone(client)
-    query = where.compiled(wanted, fields, client.version, zone)
-    return lookup.matching(client, kind, query, session.tick), (where.about_days(name),)
+    return where.compiled(wanted, fields, client.version, zone), (where.about_days(name),)
 
 
 def blind_spot(session: Session, section: str) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Fields
-from reconciler.core.model.facts import UNKNOWN, Facts
 from reconciler.core.model.note import Note
 from reconciler.core.model.refusal import Refusal
 
@@ -62,8 +61,6 @@ class Snapshot:
     twins: Mapping[tuple[str, str], str] = field(default_factory=dict)
     reads: int = 0
     window: int | None = None
-    # What is known of Intercom itself.
-    facts: Facts = UNKNOWN
 
     def of(self, address: Address) -> Live | None:
         """The live thing that a declared address is, if any."""

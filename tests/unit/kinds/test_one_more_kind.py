@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from reconciler.core.model.address import Address
+from reconciler.core.model.desired import Pin
 from reconciler.core.model.entry import Entry, NullableText
 from reconciler.core.model.kind import Field, Identity, Kind
 from reconciler.core.model.kinds import Kinds
@@ -18,6 +19,7 @@ from reconciler.errors import Invalid
 from reconciler.kinds import KINDS
 from reconciler.sandbox.request import Request, invalid
 from reconciler.sandbox.store import Doc
+from reconciler.workflow.export import Wanted, export, exportable, text_of
 from tests.conftest import MakeRoute
 from tests.desk.collection import Collection, add_collection
 from tests.desk.route import Route, changes, lines
@@ -61,6 +63,23 @@ def test_a_kind_declared_here_is_planned_applied_and_converges(route: MakeRoute)
     assert changes(told.document(second)) == ["update topic/Refunds name='Refunds' weight=0", "delete topic/billing"]
     told.converge(second)
     assert changes(told.document(second)) == []
+
+
+def exported(told: Route) -> str:
+    """All that is live, as one manifest."""
+    with told.session() as session:
+        return text_of(export(session, Wanted(exportable(told.kinds))), "default", Pin("sandbox1", "us"))
+
+
+def test_its_things_are_exported(route: MakeRoute) -> None:
+    told = route({"segments": [{"name": "Active"}]})
+    told.kinds = Kinds((*KINDS, TOPIC, SEGMENT))
+    add_collection(told.box, "/topics")
+    told.converge(told.manifest("topics: [no, {name: refunds, colour: red, weight: 3}]\n"))
+    text = exported(told)
+    assert "topics:\n  - 'no'\n  - {name: refunds, colour: red, weight: 3}\n" in text
+    assert "segments:\n  - Active\n" in text
+    assert lines(told.document(told.manifest(text))) == []
 
 
 def test_its_entries_are_held_to_the_same_rules(route: MakeRoute) -> None:
@@ -232,6 +251,14 @@ def test_what_a_reference_leads_to_is_made_first_and_its_id_is_bound_late(center
     assert {outcome.status for outcome in center.converge(path)} == {"applied"}
     assert parents(center) == {"Zoo": None, "Accounts": "Zoo", "Closing": "Accounts"}
     assert lines(center.document(path)) == []
+
+
+def test_a_reference_is_exported_by_the_key_of_what_it_leads_to(center: Route) -> None:
+    center.converge(center.manifest(NESTED + "sections: [{name: Refunds, collection: Zoo}]\n"))
+    text = exported(center)
+    assert "collections:\n  - {name: Accounts, parent: Zoo}\n  - {name: Closing, parent: Accounts}\n  - Zoo\n" in text
+    assert "sections:\n  - {name: Refunds, collection: Zoo}\n" in text
+    assert lines(center.document(center.manifest(text))) == []
 
 
 def test_a_reference_moves_and_is_cleared_by_the_key_of_the_other(center: Route) -> None:

@@ -15,8 +15,7 @@ from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action
 from reconciler.errors import Locked
 from reconciler.ledger.homes.home import Waiting
-from reconciler.ledger.ledger import Ledger
-from reconciler.ledger.run import PlannedWrite, Settlement
+from reconciler.ledger.ledger import Ledger, PlannedWrite, Settlement
 from tests import ROOT
 from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, known, lost
 from tests.unit.ledger.conftest import Clock
@@ -24,8 +23,7 @@ from tests.unit.ledger.conftest import Clock
 DIES = """
 import sys
 from pathlib import Path
-from reconciler.ledger.ledger import Ledger
-from reconciler.ledger.run import PlannedWrite, Settlement
+from reconciler.ledger.ledger import Ledger, PlannedWrite, Settlement
 from tests.unit.ledger.changes import APP, HEAD, VIP, a_change, a_record
 from tests.unit.ledger.conftest import Clock
 ledger = Ledger.open(Path(sys.argv[1]), create=True, now=lambda: 5.0, environ={})
@@ -43,8 +41,7 @@ WRITES = """
 import sys
 from pathlib import Path
 from reconciler.core.model.address import Address
-from reconciler.ledger.ledger import Ledger
-from reconciler.ledger.run import PlannedWrite, Settlement
+from reconciler.ledger.ledger import Ledger, PlannedWrite, Settlement
 from tests.unit.ledger.changes import HEAD, a_change, a_record
 with Ledger.open(Path(sys.argv[1]), create=True, environ={"RECONCILER_LEDGER_KEY": "0f" * 32}) as ledger:
     run = ledger.begin(HEAD)

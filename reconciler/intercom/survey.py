@@ -1,0 +1,85 @@
+"""A survey: all that lists and searches show of some kinds, with the links of each thing where they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.core.compare.match import key_of
+from reconciler.core.compare.reads import BATCH, How, Read, Seen
+from reconciler.core.model.address import LinkName
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
+from reconciler.core.model.live import Live
+from reconciler.core.model.route import LinkKind
+from reconciler.intercom import routes
+from reconciler.intercom.http.client import Client
+from reconciler.intercom.http.pool import reading
+from reconciler.intercom.http.request import Request
+from reconciler.intercom.listing import read_all
+from reconciler.intercom.read import Reader
+from reconciler.intercom.routes import Body, Tick
+from reconciler.intercom.search.query import Query
+
+
+@dataclass
+class Survey:
+    """What was seen of a workspace."""
+
+    client: Client
+    kinds: Kinds
+    # Told of every read.
+    tick: Tick
+    with_links: bool = False
+    # The things that were asked for, by kind.
+    things: dict[str, list[Live]] = field(default_factory=dict)
+    # Others that share a name with one of these.
+    beside: dict[str, list[Live]] = field(default_factory=dict)
+    # The ids at the other ends of the links of each thing, by list and id.
+    links: dict[LinkName, dict[str, frozenset[str]]] = field(default_factory=dict)
+
+    def read(self, kind: Kind, query: Query | None = None) -> None:
+        """All that the listing of a kind shows, or what its search finds. Raises IntercomError."""
+        if query is None:
+            assert kind.listing is not None
+            self._take(kind, read_all(self.client, kind.listing, self.tick))
+            return
+        assert kind.search is not None
+        self._take(kind, routes.searched(self.client, kind.search.listing, query, self.tick))
+        known = {thing.id for thing in self.things[kind.name]}
+        self.beside[kind.name] = [thing for thing in self._namesakes(kind) if thing.id not in known]
+
+    @property
+    def seen(self) -> Mapping[str, list[Live]]:
+        """All that was seen, by kind."""
+        return {name: [*things, *self.beside.get(name, ())] for name, things in self.things.items()}
+
+    def _take(self, kind: Kind, bodies: Iterable[Body]) -> None:
+        asked, cut = Request("GET", "/" + kind.section), list[tuple[LinkKind, str]]()
+        things: dict[str, Live] = {}
+        for body in filter(kind.admits, bodies):
+            thing = routes.thing(self.client, asked, kind, body)
+            things[thing.id] = thing
+            shown = routes.links(self.client, asked, kind, body) if self.with_links else {}
+            for link in kind.links if shown else ():
+                ids, whole = shown[link.name]
+                self.links.setdefault(link.name, {})[thing.id] = ids
+                cut += () if whole else ((link, thing.id),)
+        self.things[kind.name] = list(things.values())
+        if cut:
+            reader = Reader(self.client, self.tick)
+            with reading(self.client) as pool:
+                for (link, live_id), ids in zip(cut, pool.map(lambda job: reader.read_links(*job), cut), strict=True):
+                    self.links[link.name][live_id] = ids
+
+    def _namesakes(self, kind: Kind) -> Iterable[Live]:
+        """Who else has the names of what a search found, where a name need not be one thing's alone."""
+        asked, reader = Request("GET", "/" + kind.section), Reader(self.client, self.tick)
+        for identity in kind.identities:
+            if not identity.search or identity.find:
+                continue
+            keys = sorted({identity.fold(key) for thing in self.things[kind.name] if (key := key_of(thing, identity))})
+            for start in range(0, len(keys), BATCH):
+                read = Read(kind.name, How.SEARCH, identity.field, tuple(keys[start : start + BATCH]))
+                bodies = reader.read(kind, read, Seen())
+                yield from (routes.thing(self.client, asked, kind, body) for body in bodies if kind.admits(body))

@@ -1,0 +1,203 @@
+"""Live things → entries as people write them: what names each, and every value that a manifest holds and reads back as it is live."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from reconciler.core.compare.choices import outside
+from reconciler.core.compare.match import Index, candidates, index, key_of
+from reconciler.core.model.address import Address, LinkName, address_by
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
+from reconciler.core.model.live import Live
+from reconciler.core.model.scalars import is_time_type, parse_typed, same
+from reconciler.core.model.spelling import fold
+from reconciler.core.model.texts import parse_attribute_name
+from reconciler.core.model.times import format_time
+from reconciler.core.model.written import Plain
+from reconciler.manifest.sentences import Guesses, explain
+
+# An entry, or a value in it: a dictionary, a list, `str` (a text) or `Plain` (no text: a number, a flag).
+Written = Any
+Thing = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What is live and stands in no entry."""
+
+    address: Address
+    # Of the whole thing, or of some of it.
+    why: str
+
+
+@dataclass
+class EntryWriter:
+    """Makes the entries of one workspace, kind by kind in the order of `kinds`."""
+
+    kinds: Kinds
+    # All that was seen, by kind.
+    seen: Mapping[str, Sequence[Live]]
+    # The ids at the other ends of the links of each thing, by list; empty where no links are wanted.
+    links: Mapping[LinkName, Mapping[str, Set[str]]]
+    # How entries that stand already, or were made, are referred to, by kind and id.
+    ends: dict[Thing, Written] = field(default_factory=dict)
+    # The addresses that are in use.
+    taken: set[Address] = field(default_factory=set)
+    # The names that an entry gives as its former ones: a kind, an identity, a key in the form in which keys are equal.
+    former: set[tuple[str, str, str]] = field(default_factory=set)
+    left: list[LeftOut] = field(default_factory=list)
+
+    def write(self, kind: Kind, things: Sequence[Live]) -> list[Written]:
+        """The entries of these things, in a stable order. What none can hold is noted in `left`."""
+        known = index(kind, self.seen[kind.name])
+        types = {name: self._types(typed_by) for name, f in kind.fields.items() if (typed_by := f.typed_by)}
+        made = []
+        for thing in sorted(things, key=lambda thing: (fold(thing.key), thing.key, thing.id)):
+            if kind.dormant(thing):
+                self.left.append(LeftOut(thing.address, "is archived"))
+            elif (written := self._name(kind, thing, known, types)) is not None:
+                made.append((thing, written))
+        # Things may lead to others of their own kind, so all of these have their names first.
+        for thing, written in made:
+            self._lead(kind, thing, written)
+        return [written[kind.short] if kind.short and written.keys() == {kind.short} else written for _, written in made]
+
+    def _types(self, typing: str) -> Mapping[str, Live]:
+        """The things that say of which type a key is; what several say is not sure."""
+        times = Counter(thing.key for thing in self.seen[typing])
+        return {t.key: t for t in self.seen[typing] if times[t.key] == 1 and not self.kinds[typing].dormant(t)}
+
+    def _name(self, kind: Kind, thing: Live, known: Index, types: Mapping[str, Mapping[str, Live]]) -> dict[str, Written] | None:
+        """The entry with the first identity that means this thing alone; None where none does."""
+        why = ""
+        for identity in kind.identities:
+            by, key = identity.field, key_of(thing, identity)
+            address = address_by(kind.name, by, identity.fold(key) if identity.stable else key) if key else None
+            if key is None or address is None:
+                continue
+            if (kind.name, by, identity.fold(key)) in self.former:
+                why = f"{by}: is the former one of an entry; merge the two"
+                break
+            if candidates(kind, known, by, key) != [thing] or address in self.taken:
+                why = why or f"{by}: several live {kind.section} have this one"
+                continue
+            left: list[LeftOut] = []
+            written = {"id": thing.id, **self._fields(kind, thing, types, left)} if by == "id" else self._fields(kind, thing, types, left)
+            if refused := self._check(kind, thing, by, written, left):
+                why = why or refused
+                continue
+            self.taken.add(address)
+            self.ends[kind.name, thing.id] = {"id": thing.id} if by == "id" else key
+            self.left += left
+            return written
+        self.left.append(LeftOut(thing.address, why or "nothing names it"))
+        return None
+
+    def _fields(self, kind: Kind, thing: Live, types: Mapping[str, Mapping[str, Live]], left: list[LeftOut]) -> dict[str, Written]:
+        """All that a new thing would not have by itself."""
+        written: dict[str, Written] = {}
+        for name, about in kind.fields.items():
+            value, info = thing.fields.get(name), kind.entry.model_fields[name]
+            if value in (None, "", (), {}) or (not info.is_required() and not info.default_factory and about.same(value, info.default)):
+                continue
+            if about.typed_by:
+                values = dict(self._typed(kind, thing, name, value, types[name], left))
+                written.update({name: values} if values else {})
+            elif about.refers:
+                # Those of its own kind have no names yet.
+                written[name] = self.ends.get((about.refers, value), value)
+            else:
+                written[name] = _scalar(value, time=about.time)
+        return written
+
+    def _typed(
+        self, kind: Kind, thing: Live, name: str, values: Mapping[str, Any], types: Mapping[str, Live], left: list[LeftOut]
+    ) -> Iterator[tuple[str, Written]]:
+        typed_by = kind.fields[name].typed_by
+        assert typed_by
+        for key, value in sorted(values.items()):
+            if value is None:
+                continue
+            typing = types.get(key)
+            if typing is None or typing.fields.get("model") not in (None, kind.name):
+                left.append(LeftOut(thing.address, f"{name}.{key}: there is no one live {typed_by} of this name"))
+                continue
+            data_type = str(typing.fields.get("data_type"))
+            written = _scalar(value, time=is_time_type(data_type))
+            if _reads_back(key, written, value, data_type) and not outside(self.kinds[typed_by], typing.fields, value):
+                yield key, written
+            else:
+                left.append(LeftOut(thing.address, f"{name}.{key}: a manifest cannot hold it as it is live"))
+
+    def _check(self, kind: Kind, thing: Live, by: str, written: dict[str, Written], left: list[LeftOut]) -> str:
+        """Take out what the kind's own entry refuses, or would read as something else. Returns why it can be no entry; "" if it can."""
+        while True:
+            try:
+                entry = kind.entry.model_validate(written)
+            except ValidationError as error:
+                wrong = {str(loc[0]) if loc else "": what for what, loc in explain(error, kind.entry, Guesses())}
+            else:
+                read = {name: f for name, f in kind.fields.items() if name in written and not f.typed_by and not f.refers}
+                altered = [name for name, f in read.items() if not f.same(getattr(entry, name), thing.fields[name])]
+                wrong = {name: f"{name}: a manifest cannot hold it as it is live" for name in altered}
+                if not wrong:
+                    return ""
+            others = {i.field for i in kind.identities if i.field != by} & written.keys()
+            if by == "id" and wrong.keys() == {""} and others:
+                # Beside an id some kinds take no other name.
+                wrong = dict.fromkeys(others, "")
+            if wrong.keys() & {"", by, *kind.required}:
+                return next(iter(wrong.values()))
+            left += (LeftOut(thing.address, why) for why in wrong.values() if why)
+            for name in wrong:
+                written.pop(name, None)
+
+    def _lead(self, kind: Kind, thing: Live, written: dict[str, Written]) -> None:
+        """What it leads to: references and links, as far as the other ends have entries."""
+        for name, target in kind.references.items():
+            if name in written and not isinstance(end := self.ends.get((target, thing.fields[name])), str):
+                del written[name]
+                self.left.append(LeftOut(thing.address, f"{name}: the {target} that it leads to is not exported by its name"))
+            elif name in written:
+                written[name] = end
+        for link in kind.links:
+            ids = self.links.get(link.name, {}).get(thing.id, frozenset())
+            ends = [self.ends[link.target, live_id] for live_id in ids if (link.target, live_id) in self.ends]
+            if ends:
+                written[link.field] = sorted(ends, key=lambda end: (not isinstance(end, str), str(end)))
+            if len(ends) < len(ids):
+                section = self.kinds[link.target].section
+                self.left.append(LeftOut(thing.address, f"{link.field}: some lead to {section} that are neither exported nor declared"))
+
+
+def _scalar(value: Any, *, time: bool) -> Written:
+    """A live value as it is written."""
+    if isinstance(value, (tuple, list)):
+        return [_scalar(item, time=time) for item in value]
+    if isinstance(value, bool):
+        return Plain("true" if value else "false")
+    if isinstance(value, (int, float)):
+        written = format_time(value) if time else value
+        return written if isinstance(written, str) else Plain(_number(value))
+    return str(value)
+
+
+def _number(value: float) -> str:
+    """The number as readers of YAML 1.1 take it too, who miss a point in 1e+16."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    head, e, exponent = repr(value).partition("e")
+    return f"{head}{'' if not e or '.' in head else '.0'}{e}{exponent}"
+
+
+def _reads_back(key: str, written: Written, value: Any, data_type: str) -> bool:
+    try:
+        return parse_attribute_name(Plain(key)) == key and same(parse_typed(written, data_type), value)
+    except ValueError:
+        return False

@@ -1,0 +1,50 @@
+"""What an export says on stderr: what went where, what was left out and why, and what a manifest says otherwise than live."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import Change, LinkChange
+from reconciler.core.model.privacy import hidden, shown
+from reconciler.kinds import KINDS
+
+# Of one cause so many things are named.
+PLACES = 3
+
+
+def list_written(went: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """A line for each file that has something new in it."""
+    for path, counts in went.items():
+        yield f"{path}: {count_sections(counts) or 'nothing is live'}"
+
+
+def count_sections(counts: Mapping[str, int]) -> str:
+    """`400 tags, 3,000 companies`; empty where there is nothing."""
+    words = {section: KINDS.by_section[section].name if number == 1 else section for section, number in counts.items()}
+    return ", ".join(f"{number:,} {words[section]}" for section, number in counts.items() if number)
+
+
+def list_left_out(left: Iterable[tuple[Address, str]], app_id: str) -> Iterator[str]:
+    """What an export could not hold, one line for each cause."""
+    causes: dict[tuple[str, str], list[Address]] = {}
+    for address, why in left:
+        causes.setdefault((address.kind, re.sub(r'"[^"]*" ', "", why)), []).append(address)
+    for (_, why), addresses in causes.items():
+        named = ", ".join(shown(address, app_id) for address in addresses[:PLACES])
+        more = f" and {len(addresses) - PLACES:,} more" if len(addresses) > PLACES else ""
+        yield f"left out: {named}{more}: {hidden(why, False)}"
+
+
+def list_kept(changes: Iterable[Change], app_id: str) -> Iterator[str]:
+    """What is written otherwise than live, a line for each entry and list."""
+    told: dict[tuple[Address, str], list[str]] = {}
+    for change in changes:
+        if isinstance(change, LinkChange):
+            told.setdefault((change.address, str(change.mark)), []).append(f"{change.link.field} ({shown(change.target, app_id)})")
+        else:
+            names = [moved.path for moved in change.fields] or [str(change.action)]
+            told.setdefault((change.address, str(change.mark)), []).extend(names)
+    for (address, mark), names in told.items():
+        yield f"kept as written, live is otherwise: {shown(address, app_id)}: {', '.join(names)} ({mark})"
