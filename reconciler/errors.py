@@ -27,10 +27,13 @@ class ReconcilerError(Exception):
 @total_ordering
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in a file that people wrote: path as given, line and column counted from 1 (column 0: the whole line)."""
+    """A place in a file that people wrote."""
 
+    # The path as it was given.
     file: str
+    # The line, from 1; 0 for the whole file.
     line: int = 0
+    # The column, from 1; 0 for the whole line.
     column: int = 0
 
     def __str__(self) -> str:
@@ -43,10 +46,13 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with what people wrote: where, what, and what to do now."""
+    """One thing that is wrong with what people wrote."""
 
+    # Where.
     mark: Mark
+    # What is wrong.
     what: str
+    # What to do now; empty where that is plain.
     now: str = ""
 
     def __str__(self) -> str:

@@ -51,10 +51,15 @@ def _record(recorded: Recorded, change: ThingChange) -> Record | None:
 class _Sides:
     """The three sides of one change of a thing, and what was last tried there."""
 
+    # Its kind.
     kind: Kind
+    # All that the ledger holds.
     recorded: Recorded
+    # What is to be done.
     change: ThingChange
+    # What is recorded of the thing, if anything.
     record: Record | None
+    # What was last tried there, and is not known to be done.
     attempt: Attempt | None
 
     def whole(self) -> Cause:

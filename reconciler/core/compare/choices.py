@@ -16,9 +16,11 @@ from reconciler.core.model.paths import definition_at
 
 
 class Choice(NamedTuple):
-    """One value of one list, by the address of what has the list."""
+    """One value of one list."""
 
+    # What has the list.
     owner: Address
+    # One value of it.
     value: str
 
 

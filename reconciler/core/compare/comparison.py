@@ -18,12 +18,17 @@ from reconciler.core.model.recorded import BLANK, Recorded
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What a plan is judged by: what is declared, live and remembered, and what separates them."""
+    """What a plan is judged by."""
 
+    # The kinds that it is about.
     kinds: Kinds
+    # What is declared, with its values typed.
     manifest: Manifest
+    # What is live, paired with that.
     live: Snapshot
+    # What separates the two.
     difference: Difference
+    # What the ledger holds.
     recorded: Recorded = BLANK
     # The approval that lets links go which somebody made anew since they became ours.
     touched: str = ""

@@ -23,9 +23,11 @@ class Drift:
     undeclared: int
     # Whether an apply is known to hold it against.
     recorded: bool
-    # Of how many entries nothing can be said, and whether that is so of all of them.
+    # How many entries were refused, so that nothing can be said of them.
     refused: int = 0
+    # Of how many nobody can say what became of what was sent.
     unproven: int = 0
+    # Whether nothing can be said of any entry.
     blind: bool = False
 
     @property

@@ -25,16 +25,17 @@ def _no_ends(link: LinkName, source_id: str) -> Iterable[str]:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the ledger knows of where to look. `ids` are asked for before any search, `last` when nothing else found somebody.
+    """What the ledger knows of where to look."""
 
-    `also` are live ids of each kind that are read though nothing of it is declared, `every` kinds of which all is read that a listing
-    shows, `ends` the ids at the other ends of a thing's links that must have a name.
-    """
-
+    # Live ids by which declared things are asked for before any search.
     ids: Mapping[Address, str] = field(default_factory=dict)
+    # Live ids by which they are asked for where nothing else finds them.
     last: Mapping[Address, str] = field(default_factory=dict)
+    # Live ids by kind that are read though nothing of them is declared.
     also: Mapping[str, Set[str]] = field(default_factory=dict)
+    # Kinds of which all is read that a listing shows.
     every: Set[str] = frozenset()
+    # The ids at the other ends of a thing's links that must have a name.
     ends: Callable[[LinkName, str], Iterable[str]] = _no_ends
 
 

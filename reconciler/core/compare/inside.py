@@ -20,7 +20,9 @@ Path = tuple[str, ...]
 class Part(NamedTuple):
     """An item of a list, or what stands at a key of a map."""
 
+    # Where it stands.
     path: Path
+    # What stands there.
     value: Any
 
 

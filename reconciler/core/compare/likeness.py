@@ -37,13 +37,17 @@ LOOKS = 20
 class Pair:
     """Something new and something that goes, or is left behind, that may be one thing under two names."""
 
+    # Their kind.
     kind: Kind
+    # What goes, or is left behind.
     old: Live
+    # What is new.
     new: ThingChange
     # The deletion of the old one, where the plan has it.
     gone: ThingChange | None
-    # How many get the new one, and how many of these have the old one.
+    # How many get the new one.
     getting: int
+    # How many of these have the old one.
     shared: int
     # Whether the ledger knows the new name as one that the old thing had.
     once: bool
@@ -198,11 +202,13 @@ def likely(kind: Kind, manifest: Manifest, recorded: Recorded) -> Sequence[str]:
 class _Coming:
     """What is new of a kind, by what a record may tell of it."""
 
-    # Its names by their form, and its addresses as records keep former ones.
+    # Its names, by their form.
     forms: Set[str]
+    # Their addresses, as records keep former ones.
     former: Set[str]
-    # What is compared claim by claim with each record, and name by name: of many things not all.
+    # Those that are held claim by claim against each record: of many not all.
     claimed: Sequence[Resource]
+    # Those whose names are held against each record's; none where there are many.
     named: Sequence[Resource]
 
     @classmethod

@@ -20,14 +20,19 @@ Index = Mapping[tuple[str, str], list[Live]]
 
 @dataclass
 class Match:
-    """What matching found. `refusals` are what only a person can settle; `withheld` addresses must not be touched, `doubted` are
-    the live things (kind and id) that they may mean."""
+    """What matching came to."""
 
+    # The live id that each declared address is.
     pairs: dict[Address, str] = field(default_factory=dict)
+    # Addresses that must not be touched.
     withheld: set[Address] = field(default_factory=set)
+    # Live things (kind and id) that those may mean.
     doubted: set[tuple[str, str]] = field(default_factory=set)
+    # What people are told of it.
     notes: list[Note] = field(default_factory=list)
+    # What only a person can settle.
     refusals: list[Refusal] = field(default_factory=list)
+    # Addresses whose live thing is one that theirs was merged into.
     merged: set[Address] = field(default_factory=set)
     # Live things (kind and id) that share their name with another one, each with a description of all of these.
     twins: dict[tuple[str, str], str] = field(default_factory=dict)

@@ -22,10 +22,13 @@ from reconciler.errors import Mark
 
 @dataclass(frozen=True, slots=True)
 class Orphans:
-    """What nobody declares any more: deletions that the policy wants, notes, and the live things that they are about."""
+    """What nobody declares any more."""
 
+    # Deletions that the policy wants.
     changes: tuple[ThingChange, ...] = ()
+    # What people are told of the others.
     notes: tuple[Note, ...] = ()
+    # The live things that all this is about.
     things: frozenset[Thing] = field(default_factory=frozenset)
 
 

@@ -35,28 +35,41 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One read: a kind, a way, and the keys of one identity that are asked for."""
+    """One read."""
 
+    # What is read.
     kind: str
+    # In which way.
     how: How
+    # The identity that is asked for; empty for a listing.
     by: str = ""
+    # The keys of it that are asked for.
     keys: tuple[str, ...] = ()
 
 
 @dataclass
 class Seen:
-    """What is known of one kind so far: what was found, what was asked, and the ids that are known from elsewhere."""
+    """What is known of one kind so far."""
 
+    # Live ids by which to ask first, from the ledger.
     ids: dict[Address, str] = field(default_factory=dict)
+    # Live ids by which to ask where nothing else finds somebody.
     last: dict[Address, str] = field(default_factory=dict)
     # Live ids that are read though nothing that is declared has them.
     mentioned: Set[str] = frozenset()
+    # What was seen so far, by live id.
     things: dict[str, Live] = field(default_factory=dict)
+    # What was asked: the way, the identity, and the key.
     asked: set[tuple[How, str, str]] = field(default_factory=set)
+    # Live ids that a strong read did not find.
     gone: set[str] = field(default_factory=set)
+    # Live ids that a strong read found.
     strong: set[str] = field(default_factory=set)
+    # Names whose bearer was merged into the thing with that id.
     merged: dict[Name, str] = field(default_factory=dict)
+    # Names of which nobody could say whether their bearer was merged.
     unproven: set[Name] = field(default_factory=set)
+    # How many there are, where a listing said so.
     total: int | None = None
 
     def recall(self, wanted: Iterable[Resource], fold: Callable[[Resource], str]) -> None:

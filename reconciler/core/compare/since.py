@@ -18,9 +18,11 @@ Ends = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """When a link was made, in Unix seconds, and by whose id, where Intercom says."""
+    """When a link was made, and by whom."""
 
+    # When, in Unix seconds.
     at: float
+    # The id of who made it; empty where Intercom does not say.
     who: str = ""
 
 

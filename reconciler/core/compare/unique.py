@@ -32,6 +32,7 @@ class Grip(Enum):
 class Holder:
     """Somebody who holds a value that another is to have."""
 
+    # What becomes of the value.
     grip: Grip
     # What it is live, unless it is in the archive and cannot be seen.
     thing: Live | None
@@ -48,8 +49,11 @@ class Holder:
 class Owners:
     """Who owns the unique values of one kind: by what is live and what is declared."""
 
+    # Their kind.
     kind: Kind
+    # What is declared.
     manifest: Manifest
+    # The live things of the kind, by identity.
     index: Index
     # The addresses of the live things that are declared, by id.
     names: Mapping[str, Address]

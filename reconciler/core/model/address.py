@@ -11,7 +11,9 @@ ID = "id:"
 class Address(NamedTuple):
     """The name people use: `tag/vip`, `company/acme`, `contact/25`, `contact/id:…`; the key is what follows the first slash."""
 
+    # The kind of the thing.
     kind: str
+    # What names it: what follows the first slash.
     key: str
 
     def __str__(self) -> str:
@@ -19,9 +21,11 @@ class Address(NamedTuple):
 
 
 class LinkName(NamedTuple):
-    """A kind of link, named by the kind it starts from and the manifest key that lists it: (`contact`, `tags`)."""
+    """A kind of link: (`contact`, `tags`)."""
 
+    # The kind that it starts from.
     source: str
+    # The manifest key that lists it.
     field: str
 
 

@@ -11,8 +11,9 @@ class Place(NamedTuple):
 
     # The digest of the address of its thing.
     thing: str
-    # Of a link, its list and the digest of the address of its other end.
+    # Of a link, its list.
     link: str = ""
+    # The digest of the address of its other end.
     target: str = ""
 
 
@@ -40,8 +41,9 @@ class Attempt(NamedTuple):
     fields: Mapping[str, str]
     # The kind of its thing.
     kind: str = ""
-    # The live ids that its call named.
+    # The live id that its call named.
     thing_id: str | None = None
+    # The live id of the other end, of a link.
     target_id: str | None = None
     # The paths of the files that its run read.
     files: Sequence[str] = ()

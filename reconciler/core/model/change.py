@@ -47,22 +47,29 @@ DRIFTED = frozenset({Cause.DRIFT, Cause.CONFLICT, Cause.UNRECORDED})
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field that moves; `path` names a key of a merged map with a dot: `custom_attributes.plan`."""
+    """One field that moves."""
 
+    # The field; a dot leads to a key of a merged map: `custom_attributes.plan`.
     path: str
+    # Its live value; None where it has none.
     before: Any
+    # The value that it is to have.
     after: Any
+    # Why; None without a ledger.
     cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How often a thing is used somewhere, None where that could not be counted; `people`: those are contacts; `least`: the list
-    that was counted hides some."""
+    """How often a thing is used somewhere."""
 
+    # Where it is used, in the words of a report.
     where: str
+    # How often; None where that could not be counted.
     number: int | None
+    # Whether those are contacts.
     people: bool = False
+    # Whether the list that was counted hides some.
     least: bool = False
     # Who they are, as far as was seen.
     ids: frozenset[str] = frozenset()
@@ -70,23 +77,31 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class ThingChange:
-    """A change of one thing. `id` is the live one, None where the thing is created; `returns` says that it may be archived.
+    """A change of one thing."""
 
-    `people` is how many contacts it touches, None where nobody knows; `uses` are the places that carry it, `uncounted` those of
-    which Intercom cannot say. `recreate`: made anew where it turns out to be deleted. `remark` is what else to know of it.
-    """
-
+    # What is done.
     action: Action
+    # The thing.
     address: Address
+    # Where it is declared.
     mark: Mark
+    # Its live id; None where it is created.
     id: str | None = None
+    # The fields that move.
     fields: tuple[FieldChange, ...] = ()
+    # Whether a create may find it in the archive, and brings it back then.
     returns: bool = False
+    # Whether it is made anew where it turns out to be deleted.
     recreate: bool = False
+    # How many contacts it touches; None where nobody knows.
     people: int | None = None
+    # How often the thing is used, by where.
     uses: tuple[Use, ...] = ()
+    # Where it may be used too, and Intercom cannot say how often.
     uncounted: tuple[str, ...] = ()
+    # The gravest cause of its fields; None without a ledger.
     cause: Cause | None = None
+    # What else people are to know of it.
     remark: str = ""
     # What names it in Intercom, where its address is an id.
     key: str = ""
@@ -108,16 +123,25 @@ class ThingChange:
 
 @dataclass(frozen=True, slots=True)
 class LinkChange:
-    """A link that is made or undone; the address is its source, the target the other end."""
+    """A link that is made or undone."""
 
+    # Attach or detach.
     action: Action
+    # Its source.
     address: Address
+    # Its other end.
     target: Address
+    # The kind of link.
     link: LinkName
+    # Where it is declared.
     mark: Mark
+    # The live id of its source; None where that is created.
     id: str | None = None
+    # The live id of its other end; None where that is created.
     target_id: str | None = None
+    # How many contacts it touches; None where nobody knows.
     people: int | None = None
+    # Why; None without a ledger.
     cause: Cause | None = None
     # What names the target in Intercom, where its address is an id.
     target_key: str = ""

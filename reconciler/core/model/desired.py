@@ -15,27 +15,41 @@ Fields = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class WrittenLinks:
-    """A list of links as written on one resource: the target's address → its line; `absent` are the ones that must not be."""
+    """A list of links as written on one resource."""
 
+    # Those that are to be: the address of the other end, and its line.
     present: Mapping[Address, int]
+    # Those that must not be: the address of the other end, and its line.
     absent: Mapping[Address, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One declared thing with its claimed fields. `by` is the field that identifies it; `former` are keys it had, as (field, key)."""
+    """One declared thing with its claimed fields."""
 
+    # What people call it.
     address: Address
+    # The field that identifies it; `id` for a live id.
     by: str
+    # The value of that field.
     key: str
+    # The claimed fields; None clears one.
     fields: Fields
+    # Where it is declared.
     mark: Mark
+    # `present`, `archived` or `absent`; None where it is not written.
     state: str | None = None
+    # Keys that it had, as field and value, in the order written.
     former: tuple[tuple[str, str], ...] = ()
+    # Whether nothing deletes it.
     protect: bool = False
+    # What is done where it is not found: `skip`, `error` or `create`; None leaves it to the policy.
     missing: str | None = None
+    # Whether it is made anew after somebody deleted it.
     recreate: bool = False
+    # Whether links to it are left as they are.
     free: bool = False
+    # The lists of links that it writes, by field.
     links: Mapping[str, WrittenLinks] = field(default_factory=dict)
 
     @property
@@ -48,26 +62,35 @@ class Resource:
 class Pin:
     """The one workspace a manifest may touch."""
 
+    # Its app id; None allows any.
     app_id: str | None = None
+    # Where it is: `us`, `eu` or `au`; None allows any.
     region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything that was declared, merged from all files; `digest` covers what was loaded, not the bytes of the files.
+    """Everything that was declared, merged from all files."""
 
-    `beside` is what is declared present and left out of this part of a manifest. `files` are those it was read from. `named`: somebody
-    wrote its name.
-    """
-
+    # The declared things.
     resources: Mapping[Address, Resource]
+    # What is allowed.
     policy: Policy
+    # Whose ownership this is.
     name: str = "default"
+    # The one workspace that it may touch; None allows any.
     pin: Pin | None = None
+    # The paths as they were given.
     paths: tuple[str, ...] = ()
+    # A digest of what was loaded, not of the bytes.
     digest: str = ""
+    # The sections that are written; others are not ours.
     sections: frozenset[str] = frozenset()
+    # The approvals that are written.
     approvals: tuple[ApprovalEntry, ...] = ()
+    # What is declared present and left out of this part of a manifest.
     beside: frozenset[Address] = frozenset()
+    # The files that were read.
     files: tuple[str, ...] = ()
+    # Whether somebody wrote its name.
     named: bool = False

@@ -22,6 +22,7 @@ class Finding:
 
     # What was looked at, in one word.
     topic: str
+    # How grave it is.
     state: State
     # How it stands.
     message: str

@@ -13,11 +13,15 @@ from reconciler.core.model.refusal import Refusal
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """One thing as it is in the workspace, decoded into the form that manifests use."""
+    """One thing as it is in the workspace."""
 
+    # Its kind.
     kind: str
+    # What Intercom calls it.
     id: str
+    # What a manifest calls it.
     key: str
+    # Its values, as a manifest writes them.
     fields: Fields
 
     @property
@@ -27,9 +31,11 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Which workspace: Intercom's app id and region (`us`, `eu`, `au`)."""
+    """Which workspace."""
 
+    # Intercom's app id.
     app_id: str
+    # Where it is: `us`, `eu` or `au`.
     region: str
 
 
@@ -39,27 +45,39 @@ WAITING = "waiting"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The live side. `pairs` says which live id each declared address is; `links` are pairs of ids; `withheld` must not be touched,
-    nor be lost the links to `doubted` things (kind and id), which a withheld address may mean. `cut` are things
-    that show only some of their links, `listed` kinds of which everything was read. `vanished` are addresses whose remembered
-    id Intercom does not know any more."""
+    """The live side."""
 
+    # Where it was read.
     workspace: Workspace
+    # What was seen, by kind and live id.
     things: Mapping[str, Mapping[str, Live]]
+    # The live id that each declared address is.
     pairs: Mapping[Address, str] = field(default_factory=dict)
+    # The ids of the other ends of links, by kind of link and id of the source.
     links: Mapping[LinkName, Mapping[str, Set[str]]] = field(default_factory=dict)
+    # Addresses that must not be touched.
     withheld: frozenset[Address] = frozenset()
+    # Live things (kind and id) that those may mean: no link to them is taken away.
     doubted: frozenset[tuple[str, str]] = frozenset()
+    # Addresses whose live thing is one that theirs was merged into.
     merged: frozenset[Address] = frozenset()
+    # Things that show only some of their links: the kind of link and the id.
     cut: frozenset[tuple[LinkName, str]] = frozenset()
+    # Kinds of which everything was read.
     listed: frozenset[str] = frozenset()
+    # Addresses whose remembered id Intercom does not know any more, with that id.
     vanished: Mapping[Address, str] = field(default_factory=dict)
+    # How many live things there are, by kind, where a list or a count says it.
     totals: Mapping[str, int] = field(default_factory=dict)
+    # What people are told of it.
     notes: tuple[Note, ...] = ()
+    # What the live workspace shows that no plan can settle.
     refusals: tuple[Refusal, ...] = ()
     # Live things (kind and id) that share their name with another one, each with a description of all of these.
     twins: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    # How many calls it took to read.
     reads: int = 0
+    # How many calls Intercom allows in ten seconds; None where it did not say.
     window: int | None = None
 
     def of(self, address: Address) -> Live | None:

@@ -10,11 +10,15 @@ from reconciler.errors import Mark
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something people should know that is no change. `topic` groups notes in reports; `address` is None for general ones."""
+    """Something people should know that is no change."""
 
+    # What it is about, in the word by which reports group notes.
     topic: str
+    # What is to be known.
     message: str
+    # Of which thing; None for the whole.
     address: Address | None = None
+    # Where that is declared.
     mark: Mark | None = None
     # Whether it says that something was sent and never proved, or is not done now though it is declared: no success.
     held: bool = False

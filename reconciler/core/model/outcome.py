@@ -20,26 +20,35 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one change, and why. `id` is what Intercom calls the thing; `fields` are those that a reply did not show.
+    """What became of one change, and why."""
 
-    `settling`: done, but it takes effect later. `fatal`: no other call can succeed. `lost`: the answer never came. `met`: a create
-    found in place what somebody else made. `deleted`: Intercom said that the thing was deleted for good. `anew`: what was to
-    be brought back was made anew. `stranger`: the id of who was brought back from the archive and turned out to be somebody else.
-    """
-
+    # The position of its step in the plan.
     step: int
+    # What was to be done.
     change: Change
+    # What became of it.
     status: Status
+    # Why, where it was not simply done.
     reason: str = ""
+    # What Intercom calls the thing.
     id: str | None = None
+    # Intercom's id of the request, to quote to its support.
     request_id: str | None = None
+    # The fields that the reply did not show.
     fields: tuple[str, ...] = ()
+    # Whether it is done and takes effect later.
     settling: bool = False
+    # Whether no other call can succeed.
     fatal: bool = False
+    # Whether the answer never came.
     lost: bool = False
+    # Whether a create found in place what somebody else made.
     met: bool = False
+    # Whether Intercom said that the thing was deleted for good.
     deleted: bool = False
+    # Whether what was to be brought back was made anew.
     anew: bool = False
+    # The id of who was brought back from the archive and turned out to be somebody else.
     stranger: str | None = None
     # The thing as the reply shows it, where it shows not all that was sent.
     seen: Live | None = None

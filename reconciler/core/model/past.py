@@ -12,21 +12,29 @@ from reconciler.core.model.live import Workspace
 class Run:
     """One run, in the order in which it is told. Times are Unix seconds."""
 
+    # Its id.
     run: str
+    # What was called: apply, undo or adopt.
     verb: str
+    # Where.
     workspace: Workspace
     # The manifest's.
     name: str
+    # The person and the machine.
     who: str
+    # When it began.
     started: float
     # None where it was killed, or goes on.
     ended: float | None = None
+    # What it ended with; None where it did not.
     exit_code: int | None = None
     # How many changes had which outcome.
     counts: Mapping[str, int] = field(default_factory=dict)
     # The commit of its manifest.
     revision: str = ""
+    # The digest of the manifest as it was loaded.
     manifest_digest: str = ""
+    # The digest of the plan.
     plan_digest: str = ""
     # Those of the manifest.
     files: tuple[str, ...] = ()
@@ -36,8 +44,11 @@ class Run:
 class Done:
     """One change that a run had in its plan, in the order in which it is told."""
 
+    # What was to be done.
     action: str
+    # The thing, without e-mails.
     address: str
+    # The other end of a link.
     target: str | None
     # `unanswered` where its call was sent and nobody knows, `not started` where it was not sent.
     outcome: str

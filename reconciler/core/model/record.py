@@ -31,8 +31,9 @@ LinkOrigins = Mapping[str, str]
 class Record:
     """What the ledger holds of one live thing."""
 
-    # Its kind and its live id.
+    # Its kind.
     kind: str
+    # Its live id.
     id: str
     # The digest of its address.
     thing: str

@@ -36,8 +36,9 @@ class Digests(Protocol):
 class LiveLink(NamedTuple):
     """A link between two live things."""
 
-    # The kind and the live id of its source.
+    # The kind of its source.
     kind: str
+    # The live id of its source.
     source_id: str
     # The list of its source that it stands in.
     field: str

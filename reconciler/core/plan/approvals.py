@@ -21,11 +21,15 @@ from reconciler.errors import Refused, Usage
 
 @dataclass(frozen=True, slots=True)
 class Approvals:
-    """`base` is a policy that the manifest may tighten and not loosen; with it, only its own approvals and those given here count."""
+    """What somebody approved, and the policy that nobody may loosen."""
 
+    # The policy of the base branch, which the manifest may tighten and not loosen; None where none is given.
     base: Policy | None = None
+    # The approvals written beside it: with a base, only these and the given ones count.
     committed: tuple[ApprovalEntry, ...] = ()
+    # The approvals of the command line.
     given: tuple[Approval, ...] = ()
+    # How many calls an apply may make; None for any.
     max_calls: int | None = None
 
     def valid(self, manifest: Manifest, now: float) -> tuple[Approval, ...]:

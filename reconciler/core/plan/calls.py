@@ -22,6 +22,7 @@ from reconciler.core.plan.order import Step
 class Ref:
     """The id of an address, known only when the call is made."""
 
+    # Whose id it is.
     address: Address
 
 
@@ -29,9 +30,11 @@ class Ref:
 class Call:
     """One HTTP request, but for the ids."""
 
+    # The method and the path, with its placeholders.
     route: str
     # What fills the route and the body.
     values: Mapping[str, str | Ref] = field(default_factory=dict)
+    # What is sent, as JSON.
     body: Any = None
     # The fields whose values the reply must show.
     sent: Mapping[str, Any] = field(default_factory=dict)
@@ -45,6 +48,7 @@ class Call:
 class Job:
     """Calls that are made one after the other for one step, or for many that the last one makes."""
 
+    # What is sent, in this order.
     calls: tuple[Call, ...]
     # The positions of the steps.
     covers: tuple[int, ...]

@@ -33,12 +33,19 @@ SCROLLED = 100
 class _Look:
     """One look again, as the planner of reads would have it made, answered by what the plan saw."""
 
+    # All kinds.
     kinds: Kinds
+    # The part of the manifest that is looked at.
     part: Manifest
+    # What the plan saw.
     live: Snapshot
+    # Where the ledger says to look.
     hints: Hints
+    # Addresses that must be seen by a strong read.
     certain: frozenset[Address]
+    # The calls so far, by route.
     calls: Counter[str] = field(default_factory=Counter)
+    # What the look knows so far, by kind.
     seen: dict[str, Seen] = field(default_factory=dict)
 
     def make(self) -> Counter[str]:

@@ -36,9 +36,11 @@ FEW = 10
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A person's word for exactly these refused changes: twelve hex of their hash, and how many people they touched then."""
+    """A person's word for exactly these refused changes."""
 
+    # Twelve hex of the hash of these changes.
     hash: str
+    # How many people they touched then.
     people: int
 
     def __str__(self) -> str:
@@ -126,9 +128,11 @@ def _covers(approval: Approval, wanted: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """How many distinct contacts lose something; not `exact`: at most so many."""
+    """How many distinct contacts lose something."""
 
+    # How many.
     number: int
+    # Whether it is exactly that many, or at most.
     exact: bool = True
 
 

@@ -21,10 +21,13 @@ _WAVE = {Action.ATTACH: 1, Action.DETACH: 2, Action.ARCHIVE: 3, Action.DELETE: 3
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A change in its place. `needs` are the positions of the changes that must have succeeded; a wave starts when the last one ended."""
+    """A change in its place."""
 
+    # What is done.
     change: Change
+    # Its wave, which starts when the one before has ended.
     wave: int = 0
+    # The positions of the changes that must have succeeded.
     needs: frozenset[int] = frozenset()
 
 

@@ -45,21 +45,33 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would be done, in execution order, and why it may not be. `undoes` is the run that it takes back, if any; `drift` says how far
-    live moved, where only that was asked for."""
+    """What would be done, in execution order, and why it may not be."""
 
+    # The workspace that it is for.
     workspace: Workspace
+    # The manifest's paths as they were given.
     paths: tuple[str, ...]
+    # The manifest's digest.
     digest: str
+    # The changes in their places.
     steps: tuple[Step, ...]
+    # The calls that they compile to.
     jobs: tuple[Job, ...] = ()
+    # Why it may not be carried out, or a part of it.
     refused: tuple[Refusal, ...] = ()
+    # What people are told beside the changes.
     notes: tuple[Note, ...] = ()
+    # What `--target` and `--exclude` left of it.
     scope: Scope = Scope()
+    # How many calls Intercom allows in ten seconds.
     window: int = DOCUMENTED_WINDOW
+    # How many people lose something by it.
     losing: People = NOBODY
+    # The approvals under which it is no longer refused, as they were printed.
     approved: tuple[str, ...] = ()
+    # The run that it takes back; empty where it takes none back.
     undoes: str = ""
+    # How far live moved, where only that was asked for.
     drift: Drift | None = None
     # The calls that an apply makes beside its writes, by route: looks, counts, and what is kept.
     reads: Mapping[str, int] = field(default_factory=dict)

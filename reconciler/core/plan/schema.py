@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 class WorkspaceDocument(TypedDict):
     """The workspace that a plan is for."""
 
+    # Intercom's app id.
     app_id: str
     # us, eu or au.
     region: str
@@ -20,6 +21,7 @@ class WorkspaceDocument(TypedDict):
 class ManifestDocument(TypedDict):
     """The manifest that a plan is of."""
 
+    # The paths as they were given.
     paths: list[str]
     # Of what was loaded, not of the bytes.
     digest: str
@@ -38,6 +40,7 @@ class DriftDocument(TypedDict):
     recorded: bool
     # Entries of which nothing can be said.
     refused: NotRequired[int]
+    # Entries of which nobody knows what became of what was sent.
     unproven: NotRequired[int]
     # Whether that is so of all of them.
     blind: NotRequired[bool]
@@ -46,16 +49,20 @@ class DriftDocument(TypedDict):
 class SourceDocument(TypedDict):
     """Where something is declared."""
 
+    # The file.
     file: str | None
+    # The line, from 1.
     line: int | None
 
 
 class FieldDocument(TypedDict):
     """One field that a change sets. In a plan that can be applied it has no values."""
 
+    # The field; a dot leads to a key of a map.
     path: str
-    # Masked where they are personal.
+    # The old value, masked where it is personal.
     before: NotRequired[Any]
+    # The new value, masked like the old one.
     after: NotRequired[Any]
     # Why it is needed; null where nothing is on record.
     cause: str | None
@@ -72,12 +79,15 @@ class ChangeDocument(_Either):
 
     # The thing; of a link its source.
     address: str
+    # What is done.
     action: str
     # The other end of a link.
     target: str | None
     # The gravest cause of its fields.
     cause: str | None
+    # The fields that it sets.
     fields: list[FieldDocument]
+    # Where it is declared.
     source: SourceDocument | None
     # How many people it touches; null where nobody knows.
     people: int | None
@@ -93,14 +103,16 @@ class ChangeDocument(_Either):
     remark: NotRequired[str]
     # With `--base`: where it comes from.
     origin: NotRequired[str]
-    # The salted digests of the live id, and of what the thing was called that is named by an id.
+    # The salted digest of the live id.
     id_digest: NotRequired[str | None]
+    # The salted digest of what the thing was called.
     name_digest: NotRequired[str | None]
 
 
 class PeopleDocument(TypedDict):
     """How many people lose a tag, a company or themselves."""
 
+    # How many.
     losing: int
     # Whether it is exactly that many, or at most.
     exact: bool
@@ -111,18 +123,22 @@ class CostDocument(TypedDict):
 
     # Calls to Intercom, the reads among them.
     calls: int
+    # How long they take at the limit, in seconds.
     seconds: float
     # How often each route is called.
     routes: NotRequired[dict[str, int]]
     # The action that takes longest.
     slowest: NotRequired[str | None]
+    # How many of the calls only read.
     reads: NotRequired[int]
 
 
 class RefusalDocument(TypedDict):
     """Why the plan is refused, or a part of it."""
 
+    # The gate that says no.
     gate: str
+    # Why, and what to do.
     message: str
     # What to give to `--approve`; null where no approval helps.
     approve: NotRequired[str | None]
@@ -133,7 +149,9 @@ class RefusalDocument(TypedDict):
 class UnprovenDocument(TypedDict):
     """What was sent and never answered, or is declared and cannot be done now."""
 
+    # The thing; null for the whole.
     address: str | None
+    # What happened.
     reason: str
     # When to try again.
     until: str | None
@@ -142,16 +160,22 @@ class UnprovenDocument(TypedDict):
 class NoteDocument(TypedDict):
     """Something to know of the plan."""
 
+    # What it is about, in one word.
     topic: str
+    # The thing; null for the whole.
     address: str | None
+    # What is to be known.
     message: str
+    # Where that is declared.
     source: SourceDocument | None
 
 
 class ScopeDocument(TypedDict):
     """What a partial plan is limited to."""
 
+    # The globs of `--target`.
     target: list[str]
+    # The globs of `--exclude`.
     exclude: list[str]
 
 
@@ -186,9 +210,11 @@ class SubjectDocument(TypedDict):
 
     # The version of this format.
     format_version: str
+    # The workspace that it is for.
     workspace: WorkspaceDocument
     # The run that it takes back, instead of a manifest.
     run: NotRequired[str]
+    # The manifest that it carries out.
     manifest: NotRequired[ManifestDocument]
     # Of `drift` alone.
     drift: NotRequired[DriftDocument]
@@ -207,18 +233,24 @@ class PlanDocument(SavedDocument, SubjectDocument):
     changes: list[ChangeDocument]
     # How many changes each action has.
     summary: dict[str, int]
+    # How many people lose something by it.
     people: NotRequired[PeopleDocument]
+    # The calls and the time that it takes.
     cost: CostDocument
+    # Why it may not be carried out, or a part of it.
     refused: list[RefusalDocument]
     unproven: NotRequired[list[UnprovenDocument]]
     # How much was done that Intercom does not show yet.
     waiting: NotRequired[int]
+    # What else people are told.
     notes: list[NoteDocument]
+    # What it is limited to.
     scope: NotRequired[ScopeDocument]
     # With `--calls`: the HTTP calls.
     calls: NotRequired[list[str]]
     # The live ids of what was as declared when it was made, by address.
     as_declared: NotRequired[dict[str, str]]
+    # What the ledger was seen to be wrong about.
     doubts: NotRequired[DoubtsDocument]
     # The manifest's own texts, by path.
     files: NotRequired[dict[str, str]]

@@ -29,6 +29,7 @@ class Subject(NamedTuple):
 class Agreed:
     """What people agreed to."""
 
+    # The approvals that count.
     approvals: Sequence[Approval] = ()
     # The changes of a plan that they saw.
     planned: Set[Subject] = frozenset()

@@ -33,7 +33,9 @@ from reconciler.errors import Stale
 class Proposal:
     """A plan with what it came from."""
 
+    # What would be done.
     plan: Plan
+    # What it came from.
     comparison: Comparison
     # The live ids of all that is as it is declared.
     found: Mapping[Address, str] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Proposal:
 class Work:
     """What is about to be carried out."""
 
+    # The plan, and what it came from.
     planned: Proposal
     # The calls, in the order of the steps.
     jobs: tuple[Job, ...]

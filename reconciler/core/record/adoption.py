@@ -44,12 +44,17 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """A live thing that was asked for. `links` is how many of its links become ours with it, `owner` the other name that owns it."""
+    """A live thing that was asked for."""
 
+    # What it is called.
     address: Address
+    # Its live id.
     id: str
+    # What the ledger says of it.
     standing: Standing
+    # How many of its links become ours with it.
     links: int = 0
+    # The other name that owns it.
     owner: str = ""
 
     @property
@@ -60,10 +65,13 @@ class Find:
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """What was found live, the records of what becomes ours, and how much is left out, by why."""
+    """What an adoption takes in."""
 
+    # What was found live.
     finds: tuple[Find, ...]
+    # The records of what becomes ours.
     records: tuple[Record, ...]
+    # How much is left out, by why.
     left: Mapping[str, int] = field(default_factory=dict)
 
     @property

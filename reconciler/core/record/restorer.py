@@ -16,6 +16,7 @@ from reconciler.core.record.writer import RecordWriter
 class Restorer(RecordWriter):
     """Writes the records of an undo: what is known keeps its name and its owner, what comes back is ours if it was."""
 
+    # What of all that comes back was ours before.
     ownership: Ownership = Ownership()
 
     def made(self, before: Record | None, change: ThingChange, outcome: Outcome) -> Record | None:

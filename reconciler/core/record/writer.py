@@ -26,7 +26,9 @@ _GOVERNING = ("declared", "exact")
 class RecordWriter:
     """Writes records for one run."""
 
+    # All kinds.
     kinds: Kinds
+    # What the ledger held before.
     recorded: Recorded
     # The run's id.
     run: str

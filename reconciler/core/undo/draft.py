@@ -38,8 +38,9 @@ class Part:
     kind: Kind
     # Its live id; None for what comes back under a new one.
     id: str | None
-    # The identity that names it, and its value.
+    # The identity that names it.
     by: str
+    # The value of that identity.
     key: str
     # The values that it is to have, by field.
     fields: dict[str, Any] = field(default_factory=dict)

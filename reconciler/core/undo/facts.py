@@ -29,9 +29,11 @@ class Effect(Enum):
 
 
 class Fact(NamedTuple):
-    """What is known of a change after its run, and the id of the thing."""
+    """What is known of a change after its run."""
 
+    # What became of it.
     effect: Effect
+    # The live id of the thing, where it is known.
     id: str | None = None
 
 
@@ -41,7 +43,9 @@ UNKNOWN = Fact(Effect.LOST)
 class DoneChange(NamedTuple):
     """A change that was done, or may have been, with the ids that are known by now."""
 
+    # The change.
     kept: KeptChange
+    # What became of it.
     effect: Effect
 
 

@@ -42,7 +42,9 @@ Carriers = Mapping[Thing, Mapping[LinkName, Collection[str]]]
 class Moved(NamedTuple):
     """A field before and after; HIDDEN where this machine does not have it."""
 
+    # The value before.
     before: Any
+    # The value after.
     after: Any
 
 
@@ -97,7 +99,9 @@ Moves = Mapping[str, Annotated[Moved, PlainValidator(_read_moved), PlainSerializ
 class End:
     """An end of a link: a live thing, or what the run makes."""
 
+    # Its kind.
     kind: str
+    # Its live id; None for what the run makes.
     id: str | None = None
     # The place of the change that makes it.
     made: int | None = None
@@ -107,9 +111,11 @@ class End:
 class Held:
     """Links of one kind that go with what is deleted."""
 
+    # The kind of link.
     link: LinkName
-    # The kind and the ids of the other ends.
+    # The kind of the other ends.
     kind: str
+    # The live ids of the other ends.
     ids: tuple[str, ...]
     # To which of these we made the link.
     ours: Annotated[frozenset[str], PlainSerializer(sorted)]
@@ -119,13 +125,19 @@ class Held:
 class KeptChange:
     """One change that a run is about to make, with what is lost by it."""
 
+    # What is done.
     action: Action
+    # The thing; of a link its source.
     source: End
-    # The field and the value that name the thing where ids are given to it anew; HIDDEN where this machine does not have the value.
+    # The field that names the thing where it gets a new id.
     by: str = ""
+    # Its value; HIDDEN where this machine does not have it.
     key: Value = HIDDEN
+    # The fields that move, by path.
     fields: Moves = field(default_factory=dict)
+    # The kind of link, if it is one that is made or undone.
     link: LinkName | None = None
+    # The other end of that link.
     target: End | None = None
     # The fields of what is deleted, by path.
     had: Values = field(default_factory=dict)
@@ -141,8 +153,11 @@ class KeptChange:
 class Preimage:
     """What one run is about to do."""
 
+    # The run's id.
     run: str
+    # The workspace.
     app_id: str
+    # Where that is: `us`, `eu` or `au`.
     region: str
     # The manifest's.
     name: str
@@ -150,6 +165,7 @@ class Preimage:
     stored: float
     # Those that the run was held to.
     limits: Annotated[Mapping[str, Any], AfterValidator(_check_limits)]
+    # What it is about to do, change by change.
     kept_changes: Annotated[tuple[KeptChange, ...], Field(alias="changes")]
 
     def expired(self, now: float) -> bool:

@@ -22,14 +22,19 @@ _Format = Literal[1]
 class _Rest:
     """What of a kept change is not shared."""
 
+    # The value of the field that names the thing.
     key: Value = HIDDEN
+    # The fields that move and may not be shared.
     fields: Moves = field(default_factory=dict)
+    # The fields of what is deleted that may not be shared.
     had: Values = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Private:
+    # The version of this form.
     format: _Format
+    # The run's id.
     run: str
     # By the place of the change.
     changes: Mapping[int, _Rest]
