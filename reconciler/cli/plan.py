@@ -32,12 +32,14 @@ def _here_or_ci(context: click.Context, parameter: click.Parameter, value: str |
 
 @dataclass(frozen=True)
 class Endings:
-    """By what the exit code goes."""
+    """By what changes are planned, and the exit code goes."""
 
     # The revision that changes are explained by.
     base: str | None
     # What ends with 3 beside a refusal.
     fail_on: tuple[str, ...]
+    # Of which origin changes are planned at all; None for any.
+    chosen: str | None
     # Whether changes end with 2, and refusals with 3.
     detailed_exitcode: bool
 
@@ -59,6 +61,7 @@ class Endings:
 @click.option("--calls", is_flag=True, help="Also list the HTTP calls.")
 @options.scoped
 @options.ruled
+@options.part("--only", "chosen", type=click.Choice([Origin.EXPLAINED.value]), help="Only what --base explains, and what it needs.")
 @click.option("--base", metavar="REF", help="Say which changes follow from what changed since this revision.")
 @click.option(
     "--fail-on",
@@ -87,12 +90,12 @@ def plan(
     """
     _check_personal(output)
     base, fail_on = ends.base, ends.fail_on
-    if base == "" or (Origin.UNEXPLAINED in fail_on and base is None):
-        raise Usage("--base and --fail-on unexplained need a revision: --base REF")
+    if base == "" or (base is None and (ends.chosen or Origin.UNEXPLAINED in fail_on)):
+        raise Usage("--base, --only explained and --fail-on unexplained need a revision: --base REF")
     held_to = approvals.read()
     manifest = read_manifest(paths)
     before = base_manifest(manifest, base) if base else None
-    planned = make(manifest, intercom, choice, scope, held_to)
+    planned = make(manifest, intercom, choice, replace(scope, since=before) if ends.chosen else scope, held_to)
     if before:
         planned = replace(planned, plan=note_policy_change(planned.plan, before, planned.manifest, held_to))
     found = origins(before, manifest, planned.plan.changes) if before else ()

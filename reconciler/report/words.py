@@ -39,6 +39,7 @@ TOPICS: Mapping[str, str] = {
     "waiting": "done, and Intercom is not there yet",
     "ineffective": "values that Intercom does not take",
     "shared": "values that two have",
+    "not explained": "not explained by this branch, left out",
     "excluded": "left out by --target and --exclude",
     "lookalike": "names that look alike",
     "former": "former names that are still live",
@@ -189,7 +190,8 @@ def describe_scope(document: PlanDocument) -> str:
     """What a partial plan is limited to, as on the command line; empty for a whole plan."""
     scope = document.get("scope")
     globs = [("target", glob) for glob in scope["target"]] + [("exclude", glob) for glob in scope["exclude"]] if scope else []
-    limits = " ".join(f"--{word} {clean(glob)}" for word, glob in globs) or "limited to some addresses"
+    only = [("only", scope["only"])] if scope and "only" in scope else []
+    limits = " ".join(f"--{word} {clean(text)}" for word, text in (*only, *globs)) or "limited to some addresses"
     return limits if document.get("partial") else ""
 
 

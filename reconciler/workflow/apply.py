@@ -19,6 +19,7 @@ from reconciler.core.model.privacy import shown
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, check_refusals, govern, refuse
 from reconciler.core.plan.calls import Job
 from reconciler.core.plan.document import discreet
+from reconciler.core.plan.explained import leave_rest
 from reconciler.core.plan.gates import Approval, pinned, standing
 from reconciler.core.plan.plan import Plan, make_plan
 from reconciler.core.plan.saved import saved_scope, subject_in, touched
@@ -57,11 +58,11 @@ def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, appro
     names = touched(saved) | {*late, *(unproven["address"] for unproven in saved.get("unproven", ()))}
     part = narrow(session.kinds, manifest, lambda a: shown(a, app_id) in names)
     certain = frozenset(a for a in part.resources if shown(a, app_id) in names)
-    scope = saved_scope(saved)
+    scope = replace(saved_scope(saved), entries=certain if "rest" in saved else None)
     agreed = Agreed(approvals, frozenset(map(subject_in, saved["changes"])))
     recorded = recall(session, manifest, approvals)
     comparison = look(session, part, recorded, certain, whole=not scope.target, agreed=agreed, retry=bool(saved.get("retry")))
-    comparison = keep_moved(comparison) if saved.get("moved") else comparison
+    comparison = leave_rest(keep_moved(comparison) if saved.get("moved") else comparison, saved)
     sources = {change["address"] for change in saved["changes"]}
     ours = tuple(change for change in comparison.difference.changes if shown(change.address, app_id) in sources)
     rest = tuple(change for change in comparison.difference.changes if shown(change.address, app_id) not in sources)

@@ -12,6 +12,7 @@ from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, govern, hold_to_approvals
 from reconciler.core.plan.document import MASKED, View, document
+from reconciler.core.plan.explained import Explained, keep_explained
 from reconciler.core.plan.gates import note_unpinned
 from reconciler.core.plan.plan import Plan, count_blind, make_plan
 from reconciler.core.plan.schema import PlanDocument
@@ -26,7 +27,7 @@ from reconciler.workflow.session import Session
 
 def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, approvals: Approvals = NO_APPROVALS) -> Proposal:
     """Observe, compare, count, order, hold against the gates. Reads only."""
-    manifest, notes, loosened = govern(manifest, approvals)
+    declared, (manifest, notes, loosened) = manifest, govern(manifest, approvals)
     scope = scope.among(manifest.resources)
     if scope.target:
         app_id = session.here.app_id
@@ -37,11 +38,13 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, app
     comparison = look(session, manifest, recorded, whole=not scope.target, agreed=Agreed(valid), retry=scope.retry)
     found, doubted = as_declared(comparison), doubts(session.kinds, comparison.manifest, comparison.live, recorded)
     comparison = keep_moved(comparison) if scope.moved else comparison
+    part = keep_explained(comparison, scope.since, declared, scope) if scope.since else Explained(comparison)
+    comparison, scope = part.comparison, replace(scope, entries=part.entries)
     live = comparison.live
     live = replace(live, notes=(*notes, *note_unpinned(manifest, live), *live.notes), refusals=(*loosened, *live.refusals))
     comparison = replace(comparison, live=live, difference=counted(session, live, comparison.difference))
     comparison = add_notes(comparison, renames(session, comparison))
-    plan = make_plan(comparison, scope, session.client.version)
+    plan = replace(make_plan(comparison, scope, session.client.version), rest=part.rest)
     if scope.moved:
         plan = replace(plan, drift=measure_drift(comparison), notes=traced(session, comparison, plan.notes))
     plan = hold_to_approvals(plan, comparison, approvals, session.context)

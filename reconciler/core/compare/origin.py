@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from enum import StrEnum
 
-from reconciler.core.model.change import Action, Cause, Change, LinkChange, ThingChange
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import Action, Cause, Change, FieldChange, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.paths import value_at
 from reconciler.core.model.scalars import same
+from reconciler.errors import Mark
 
 
 class Origin(StrEnum):
@@ -41,11 +44,34 @@ def _of_orphan(before: Resource | None, change: Change) -> Origin:
     return Origin.EARLIER if ours else Origin.UNEXPLAINED
 
 
+def _is_anew(before: Resource, now: Resource) -> bool:
+    """Whether more than fields and links was written otherwise."""
+    return (before.state, before.former, before.missing) != (now.state, now.former, now.missing)
+
+
 def _moved(before: Resource, now: Resource, change: ThingChange) -> bool:
     """Whether what the change carries out was written otherwise in the base."""
-    if (before.state, before.former, before.missing) != (now.state, now.former, now.missing):
-        return True
-    return any(not same(value_at(before.fields, f.path), value_at(now.fields, f.path)) for f in change.fields)
+    return _is_anew(before, now) or bool(_rewritten(before, now, change))
+
+
+def _rewritten(before: Resource, now: Resource, change: Change) -> tuple[FieldChange, ...]:
+    return tuple(f for f in change.fields if not same(value_at(before.fields, f.path), value_at(now.fields, f.path)))
+
+
+def explained_fields(base: Manifest, here: Manifest, change: Change) -> tuple[FieldChange, ...]:
+    """The fields of a change that follow from what was written since the base; all of them where that was more than fields."""
+    before, now = base.resources.get(change.address), here.resources.get(change.address)
+    return change.fields if before is None or now is None or _is_anew(before, now) else _rewritten(before, now, change)
+
+
+def is_rewritten(before: Resource | None, now: Resource) -> bool:
+    """Whether an entry says something else than it did, wherever it stands."""
+    return before is None or _said(before) != _said(now)
+
+
+def _said(entry: Resource) -> tuple[Resource, Mapping[str, tuple[Set[Address], Set[Address]]]]:
+    links = {name: (written.present.keys(), written.absent.keys()) for name, written in entry.links.items()}
+    return replace(entry, mark=Mark(""), links={}), links
 
 
 def _of_link(base: Manifest, here: Manifest, before: Resource | None, now: Resource, change: LinkChange) -> Origin:

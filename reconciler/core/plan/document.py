@@ -8,6 +8,7 @@ from typing import cast
 from urllib.parse import quote
 
 from reconciler.core.compare.drift import Drift
+from reconciler.core.compare.origin import Origin
 from reconciler.core.model import globs
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Change, FieldChange, ThingChange
@@ -85,6 +86,8 @@ def document(kinds: Kinds, plan: Plan, view: View = MASKED) -> PlanDocument:
             "target": [_glob(glob, plan) for glob in plan.scope.target],
             "exclude": [_glob(glob, plan) for glob in plan.scope.exclude],
         }
+        if plan.scope.since:
+            found["scope"]["only"] = Origin.EXPLAINED.value
     return found
 
 

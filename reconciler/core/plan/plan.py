@@ -10,7 +10,6 @@ from itertools import chain
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.drift import Drift
 from reconciler.core.compare.typed import time_paths
-from reconciler.core.model import globs
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change
 from reconciler.core.model.live import WAITING, Workspace
@@ -21,7 +20,7 @@ from reconciler.core.plan.calls import Job, compile_steps
 from reconciler.core.plan.gates import BLINDING, People, affected, check
 from reconciler.core.plan.naming import unsure
 from reconciler.core.plan.order import Step
-from reconciler.core.plan.scope import EVERYTHING, Scope, is_within
+from reconciler.core.plan.scope import EVERYTHING, Scope, is_named, is_within
 
 # Intercom documents 10,000 calls per minute and app, metered in windows of ten seconds: developers.intercom.com, rate limiting.
 DOCUMENTED_WINDOW = 1667
@@ -79,6 +78,8 @@ class Plan:
     held: bool = False
     # The fields whose values are times, as (kind, path).
     times: frozenset[tuple[str, str]] = frozenset()
+    # What does not follow from what was written since the base of the scope, and is left out for that.
+    rest: tuple[Change, ...] = ()
 
     @property
     def unproven(self) -> tuple[Note, ...]:
@@ -153,12 +154,10 @@ def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = 
 
 def _about(scope: Scope, comparison: Comparison) -> Comparison:
     """The comparison without the refusals that are about no entry of the scope, and about nothing that such an entry is linked to."""
-    if scope.whole:
+    if scope.whole and scope.entries is None:
         return comparison
     manifest, app_id = comparison.manifest, comparison.live.workspace.app_id
-    named = {address: globs.names(address, app_id) for address in manifest.resources}
-    asked = {a for a, names in named.items() if not scope.target or globs.matches(scope.target, names, scope.exact)}
-    asked -= {a for a in asked if globs.matches(scope.exclude, named[a], scope.exact)}
+    asked = {a for a in manifest.resources if is_named(scope, a, app_id) and (scope.entries is None or a in scope.entries)}
     links = [written for address in asked for written in manifest.resources[address].links.values()]
     asked |= {end for written in links for end in (*written.present, *written.absent)}
 

@@ -79,6 +79,8 @@ def saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHING) -> 
         head["moved"] = True
     if plan.scope.retry:
         head["retry"] = True
+    if plan.scope.since:
+        head["rest"] = list_rest(plan)
     whole: PlanDocument = {**head, **found}
     whole["as_declared"] = {shown(address, plan.workspace.app_id): live_id for address, live_id in sorted(enclosed.found.items())}
     doubts = enclosed.doubts
@@ -91,8 +93,16 @@ def saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHING) -> 
     return whole
 
 
+def list_rest(plan: Plan) -> list[tuple[str, str, str | None, list[str]]]:
+    """What is left out of the things that a plan changes: action and ends as a saved plan names them, and the fields."""
+    sources = {change.address for change in plan.changes}
+    return [(*subject_of(c, plan.workspace.app_id), [f.path for f in c.fields]) for c in plan.rest if c.address in sources]
+
+
 # What only an apply needs of a saved plan, and of its changes.
-_FOR_APPLY = frozenset({"confidential", "salt", "files", "seal", "as_declared", "doubts", "id_digest", "name_digest", "before_digest"})
+_FOR_APPLY = frozenset(
+    {"rest", "confidential", "salt", "files", "seal", "as_declared", "doubts", "id_digest", "name_digest", "before_digest"}
+)
 
 
 def to_look_at(found: PlanDocument) -> PlanDocument:

@@ -177,6 +177,8 @@ class ScopeDocument(TypedDict):
     target: list[str]
     # The globs of `--exclude`.
     exclude: list[str]
+    # Of what: `explained`, with `--base`.
+    only: NotRequired[str]
 
 
 class DoubtsDocument(TypedDict):
@@ -203,6 +205,8 @@ class SavedDocument(TypedDict):
     moved: NotRequired[bool]
     # Whether what Intercom did not take is tried again.
     retry: NotRequired[bool]
+    # What the base does not explain of the things that it changes: action, ends and fields.
+    rest: NotRequired[list[Annotated[tuple[str, str, str | None, list[str]], Strict(False)]]]
 
 
 class SubjectDocument(TypedDict):

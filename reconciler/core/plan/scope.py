@@ -39,15 +39,26 @@ class Scope:
     exact: frozenset[str] = frozenset()
     # Whether it has also what Intercom did not take before.
     retry: bool = False
+    # Only what follows from what was written since this manifest, and the entries that this is about.
+    since: Manifest | None = None
+    entries: frozenset[Address] | None = None
 
     @property
     def whole(self) -> bool:
-        return not (self.target or self.exclude)
+        return not (self.target or self.exclude or self.since)
 
     def among(self, addresses: Iterable[Address]) -> Scope:
         """The same scope, where each glob that is one of these addresses means that one alone."""
         written = {glob for glob in (*self.target, *self.exclude) if globs.plain(glob) != glob}
         return replace(self, exact=self.exact.union(written.intersection(map(str, addresses)))) if written else self
+
+
+def is_named(scope: Scope, address: Address, app_id: str) -> bool:
+    """Whether a scope is about an address, by its globs."""
+    if not (scope.target or scope.exclude):
+        return True
+    names = globs.names(address, app_id)
+    return (not scope.target or globs.matches(scope.target, names, scope.exact)) and not globs.matches(scope.exclude, names, scope.exact)
 
 
 def is_within(scope: Scope, steps: tuple[Step, ...], live: Snapshot) -> tuple[tuple[Step, ...], tuple[Note, ...]]:

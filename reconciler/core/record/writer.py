@@ -151,13 +151,11 @@ class RecordWriter:
                 if (end := sides.ids.get(target)) and sides.linked(link.name, record.id, end):
                     link_origin = self.recorded.link_origin(link.name, resource.address, record.id, target, end)
                     link_origins[end] = LinkOrigin.OWNED if LinkOrigin.OWNED in (link_origin, before.get(end)) else LinkOrigin.FOUND
-            link_origins |= {
-                end: LinkOrigin.ABSENT for target in written.absent if (end := sides.ids.get(target)) and end not in link_origins
-            }
-            open_ties = (
-                (end, link_origin) for end, link_origin in before.items() if (resource.address, f"{link.field} {end}") in sides.open
-            )
-            link_origins |= dict(open_ties)
+            # What is still to be done is as it was, and what was never recorded is not yet.
+            gone = {end for target in written.absent if (end := sides.ids.get(target)) and end not in link_origins}
+            still = {end for end in (*before, *gone) if (resource.address, f"{link.field} {end}") in sides.open}
+            link_origins |= dict.fromkeys(gone - still, LinkOrigin.ABSENT)
+            link_origins |= {end: before[end] for end in still & before.keys()}
             found[link.field] = link_origins
         return found
 
