@@ -36,6 +36,7 @@ from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.privacy import hidden, shown
 from reconciler.core.plan.approvals import Approvals
 from reconciler.core.plan.saved import Enclosed, saved
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.core.plan.work import Work, refuse_whole
 from reconciler.errors import Incomplete, ReconcilerError, Usage
@@ -84,12 +85,14 @@ def apply(paths: tuple[str, ...], events: Path | None, wanted: Wanted) -> int:
       reconciler apply intercom/ --auto-approve
     """
     approvals = wanted.approvals.read()
+    found = _saved(paths, wanted.scope)
+    if found:
+        # The folder is that of the manifest, wherever the plan lies.
+        of_manifest = found["manifest"]["paths"] if "manifest" in found else ()
+        wanted = replace(wanted, choice=replace(wanted.choice, paths=tuple(of_manifest)))
     wanted.choice.check_pipeline()
     with _events(events) as told:
-        if len(paths) == 1 and not Path(paths[0]).is_dir() and not paths[0].endswith((".yaml", ".yml")):
-            code = _apply_saved(Path(paths[0]), wanted, approvals, told)
-        else:
-            code = _apply_manifest(paths, wanted, approvals, told)
+        code = _apply_saved(found, wanted, approvals, told) if found else _apply_manifest(paths, wanted, approvals, told)
         try:
             told.check()
         except ReconcilerError as failure:
@@ -107,10 +110,17 @@ def _events(path: Path | None) -> Iterator[Events]:
         yield Events(stream)
 
 
-def _apply_saved(path: Path, wanted: Wanted, approvals: Approvals, events: Events) -> int:
-    if not wanted.scope.whole or wanted.scope.retry:
+def _saved(paths: tuple[str, ...], scope: Scope) -> PlanDocument | None:
+    """The saved plan that a path names; None where the paths are those of a manifest. Raises Usage, Invalid."""
+    path = Path(paths[0])
+    if len(paths) > 1 or path.is_dir() or paths[0].endswith((".yaml", ".yml")):
+        return None
+    if not scope.whole or scope.retry:
         raise Usage("a saved plan is applied whole, as it is; give --target, --exclude and --retry-ineffective to `plan`")
-    found = applicable(read_plan(path), path)
+    return applicable(read_plan(path), path)
+
+
+def _apply_saved(found: PlanDocument, wanted: Wanted, approvals: Approvals, events: Events) -> int:
     _check_writes(len(found["changes"]), "nothing was sent")
     held = partial(prepare_undo, found=found, approvals=approvals)
     if "run" not in found:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
-from reconciler.cli.running import HOME
+from reconciler.ledger.folder import our_folder
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 # Manifests of more bytes are not read for a TAB: this many take half a second.
@@ -53,14 +53,14 @@ def addresses(context: click.Context, parameter: click.Parameter, incomplete: st
 
 @silent
 def runs(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """`last`, and the runs in the ledger of the current folder, newest first; those of another home would need the network."""
+    """`last`, and the runs in the ledger that is used here, newest first; those of another home would need the network."""
     if context.params.get("ledger"):
         return []
     # SQLAlchemy takes a quarter of a second, which no other TAB has to pay.
     from reconciler.ledger.ledger import Ledger
     from reconciler.report.history import moment
 
-    ledger = Ledger.open(HOME, create=False)
+    ledger = Ledger.open(our_folder(), create=False)
     if ledger is None:
         return []
     with ledger:

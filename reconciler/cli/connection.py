@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.cli.help import reads_here
 from reconciler.cli.options import Intercom
-from reconciler.cli.running import HOME, SANDBOX, Stop, whoever
+from reconciler.cli.running import Stop, whoever
 from reconciler.core.model.desired import Pin
 from reconciler.core.model.live import Workspace
 from reconciler.core.plan.gates import pinned
 from reconciler.errors import Refused
+from reconciler.ledger.folder import SANDBOX, make, our_folder
 from reconciler.report.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -28,15 +29,17 @@ HERE = Path()
 
 
 @contextmanager
-def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, choice: LedgerChoice | None = None) -> Iterator[Session]:
+def connected(
+    intercom: Intercom, pin: Pin | None, *, writes: bool, choice: LedgerChoice | None = None, paths: Sequence[str] = ()
+) -> Iterator[Session]:
     """A session with the workspace that is meant; closed afterwards. `choice` is the ledger to use, if any; `writes` makes one where
-    there is none yet."""
+    there is none yet. `paths` are those of the manifest, where there is no choice that knows them."""
     from reconciler.cli.tokens import credential, named
     from reconciler.workflow.session import connect
 
     found = credential(intercom, pin)
     region = (pin.region if pin else None) or found.region
-    with named(found.source), opened(intercom, found.token, region, writes=writes) as client:
+    with named(found.source), opened(intercom, found.token, region, choice.paths if choice else paths, writes=writes) as client:
         ledger = choice.open(create=writes) if choice else None
         try:
             yield replace(connect(client, ledger), who=whoever(), images=choice.images() if choice else None)
@@ -46,7 +49,9 @@ def connected(intercom: Intercom, pin: Pin | None, *, writes: bool, choice: Ledg
 
 
 @contextmanager
-def opened(intercom: Intercom, token: Token | None, region: str | None, *, writes: bool = False) -> Iterator[Client]:
+def opened(
+    intercom: Intercom, token: Token | None, region: str | None, paths: Sequence[str] = (), *, writes: bool = False
+) -> Iterator[Client]:
     """A client of the Intercom that is meant, with this token or none."""
     from reconciler.intercom.http.client import Client
     from reconciler.intercom.http.host import REGIONS
@@ -56,7 +61,7 @@ def opened(intercom: Intercom, token: Token | None, region: str | None, *, write
         if intercom.sandbox:
             from reconciler.intercom.http.wsgi import WsgiAdapter
 
-            url, adapter = "http://127.0.0.1", WsgiAdapter(stack.enter_context(_sandbox(writes)))
+            url, adapter = "http://127.0.0.1", WsgiAdapter(stack.enter_context(_sandbox(paths, writes)))
         say, version, reads = Terminal(sys.stderr).say, intercom.api_version, reads_here()
         limits: Any = {"share": intercom.share, "read_only": reads is not None}
         client = stack.enter_context(Client(url, token, version=version, adapter=adapter, stop=Stop(), notice=say, **limits))
@@ -66,13 +71,14 @@ def opened(intercom: Intercom, token: Token | None, region: str | None, *, write
 
 
 @contextmanager
-def _sandbox(writes: bool) -> Iterator[Any]:
+def _sandbox(paths: Sequence[str], writes: bool) -> Iterator[Any]:
     from reconciler.sandbox.app import Sandbox
 
-    kept = writes or SANDBOX.exists()
-    if kept:
-        HOME.mkdir(mode=0o700, exist_ok=True)
-    with Sandbox(SANDBOX if kept else None) as box:
+    folder = our_folder(paths)
+    if writes:
+        make(folder)
+    data = folder / SANDBOX
+    with Sandbox(data if writes or data.exists() else None) as box:
         yield box
 
 

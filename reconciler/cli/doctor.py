@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -14,13 +14,14 @@ from reconciler.cli.connection import opened, pin_of_folder
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import Intercom, WorkspaceOptions, gathered, intercom_options, ledger_options, pinned
-from reconciler.cli.running import HOME, in_ci
+from reconciler.cli.running import in_ci
 from reconciler.cli.tokens import credential
 from reconciler.core.model.desired import Pin
 from reconciler.core.model.finding import Finding, State
 from reconciler.errors import ReconcilerError
+from reconciler.ledger.folder import root_of
 from reconciler.report.terminal import Terminal
-from reconciler.workflow.doctor import look_at_ledger, look_at_pipelines, look_at_token, root_of
+from reconciler.workflow.doctor import look_at_ledger, look_at_pipelines, look_at_token
 
 
 @click.command(cls=Verb)
@@ -52,18 +53,18 @@ def doctor(paths: tuple[str, ...], form: str, where: WorkspaceOptions, choice: L
 
 
 def _findings(pin: Pin, choice: LedgerChoice, intercom: Intercom) -> Iterator[Finding]:
-    yield from _of_token(pin, intercom)
-    yield from look_at_ledger(choice.address, HOME, os.environ, in_ci())
-    yield from look_at_pipelines(root_of(Path()))
+    yield from _of_token(pin, intercom, choice.paths)
+    yield from look_at_ledger(choice.address, choice.folder, os.environ, in_ci())
+    yield from look_at_pipelines(root_of(Path.cwd()) or Path())
 
 
-def _of_token(pin: Pin, intercom: Intercom) -> Iterator[Finding]:
+def _of_token(pin: Pin, intercom: Intercom, paths: Sequence[str]) -> Iterator[Finding]:
     try:
         token = credential(intercom, pin)
     except ReconcilerError as error:
         yield Finding("token", State.MEND, str(error))
         return
-    with opened(intercom, token.token, pin.region or token.region) as client:
+    with opened(intercom, token.token, pin.region or token.region, paths) as client:
         yield from look_at_token(client, token.source, pin)
 
 

@@ -55,6 +55,7 @@ def drift(
     choice = replace(choice, must=True)
     planned = make(manifest, intercom, choice, Scope(moved=True), approvals.read())
     leave(planned, output)
+    choice.say_which()
     strict = WAITING in fail_on
     annotate([*refusals(planned), *left_open(planned.plan, strict)])
     seen = planned.plan.drift

@@ -73,6 +73,7 @@ def adopt(
         raise Usage("adopt --all takes name and workspace from the manifest; leave --name, --region and --app-id out")
     if everything and not auto_approve and not (sys.stdin and sys.stdin.isatty()):
         raise Usage("there is no terminal to ask at; use --auto-approve, or name what is meant: reconciler adopt ADDRESS")
+    choice = replace(choice, paths=what if everything else ())
     choice.check_pipeline(without=False)
     if everything:
         return _adopt_declared(what, intercom, choice, auto_approve)
@@ -82,7 +83,7 @@ def adopt(
 def _adopt_declared(paths: tuple[str, ...], intercom: Intercom, choice: LedgerChoice, auto_approve: bool) -> int:
     manifest = read_manifest(paths)
     choice.check_name(manifest)
-    with connected(intercom, manifest.pin, writes=False) as session, _remembering(session, choice) as books:
+    with connected(intercom, manifest.pin, writes=False, paths=paths) as session, _remembering(session, choice) as books:
         with progress(sys.stderr, label="reading") as bar:
             sought = seek_declared(watched(books.session, lambda what: bar.advance(label=what)), manifest)
         found = judge(books.session, sought)

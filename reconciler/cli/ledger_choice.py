@@ -7,10 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli.running import HOME, in_ci
+from reconciler.cli.running import in_ci
 from reconciler.errors import Refused, Usage
+from reconciler.ledger.folder import our_folder
 from reconciler.report.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -27,13 +29,25 @@ LOCK_TIMEOUT = 90.0
 
 @dataclass(frozen=True)
 class LedgerChoice:
-    """Which ledger, as the command line says it: "" is the file in `.reconciler/`. `timeout` is how long to wait for its lock, in
-    seconds; `must`: its verb says nothing, and does nothing, without the ledger of a team."""
+    """Which ledger, as the command line says it."""
 
+    # Nothing: the file in `.reconciler/`.
     address: str = ""
+    # How long to wait for its lock, in seconds.
     timeout: float = LOCK_TIMEOUT
+    # The paths of the manifest.
+    paths: tuple[str, ...] = ()
+    # Whether its verb says nothing, and does nothing, without the ledger of a team.
     must: bool = False
+    # The warnings that were given already.
     told: set[str] = field(default_factory=set, compare=False)
+    # Which one was used, once it was opened.
+    which: set[str] = field(default_factory=set, compare=False)
+
+    @property
+    def folder(self) -> Path:
+        """Ours. Raises Usage."""
+        return our_folder(self.paths)
 
     @property
     def none(self) -> bool:
@@ -47,6 +61,7 @@ class LedgerChoice:
         if self.none:
             if create:
                 self._warn(f"--ledger none: {LOST}")
+            self.which.add("none, by --ledger none")
             return None
         try:
             news = self._news(create)
@@ -56,39 +71,46 @@ class LedgerChoice:
                 raise
             self._warn(f"{error}; going on without it: {LOST}")
             return None
-        if ledger is None and (missed := self._missed()):
+        place, missed = (ledger.place, "") if ledger else self._absent()
+        if missed:
             self._warn(missed)
-        elif news and not (ledger and ledger.warning):
+            return ledger
+        if news and not (ledger and ledger.warning):
             Terminal(sys.stderr).say(news)
+        self.which.add(place if ledger else f"none yet; the first apply makes {place}")
         return ledger
+
+    def say_which(self) -> None:
+        """Which ledger was used, or that there is none, unless a warning said so."""
+        Terminal(sys.stderr).lines(f"ledger: {which}" for which in self.which)
 
     def _news(self, create: bool) -> str:
         """What there is to say of a ledger that is about to be used for the first time, or is missed. Raises LedgerUnusable."""
         from reconciler.ledger import key
 
-        path = HOME / "ledger.db"
+        path = self.folder / "ledger.db"
         if self.address:
-            if not create or key.key(HOME, os.environ):
+            if not create or key.key(self.folder, os.environ):
                 return ""
-            return f"the digests of this ledger have a new key, {HOME / 'key'}; who shares it needs the key as {key.KEY_VARIABLE}"
+            return f"the digests of this ledger have a new key, {self.folder / 'key'}; who shares it needs the key as {key.KEY_VARIABLE}"
         if path.exists():
             return ""
         text = "is a new one, which knows nothing of what was applied from another folder"
         return f"no ledger here yet: {path} {text}" if create else ""
 
-    def _missed(self) -> str:
-        """What to say where there is no ledger, and something shows that there was one; else nothing."""
+    def _absent(self) -> tuple[str, str]:
+        """Where a ledger would be that is not there, and what to say where something shows that there was one; else nothing."""
         from reconciler.ledger.errors import LedgerUnusable
         from reconciler.ledger.homes.choice import home_of
         from reconciler.ledger.ledger import LOST as COUNTS_AS_LOST
 
-        home = home_of(self.address, HOME, os.environ)
+        home = home_of(self.address, self.folder, os.environ)
         try:
             text = home.missed()
         except LedgerUnusable:
-            return ""
+            return home.place, ""
         else:
-            return f"the ledger {home.place} {text}: {COUNTS_AS_LOST}" if text else ""
+            return home.place, f"the ledger {home.place} {text}: {COUNTS_AS_LOST}" if text else ""
         finally:
             home.close()
 
@@ -102,7 +124,7 @@ class LedgerChoice:
         """The ledger; None where there is none. Raises LedgerUnusable, Usage."""
         from reconciler.ledger.ledger import Ledger
 
-        ledger = Ledger.open(HOME, create=create, address=self.address)
+        ledger = Ledger.open(self.folder, create=create, address=self.address)
         if ledger and ledger.warning:
             self._warn(ledger.warning)
         return ledger
@@ -127,7 +149,7 @@ class LedgerChoice:
 
         if self.none or not self.address:
             return ""
-        home = home_of(self.address, HOME, os.environ)
+        home = home_of(self.address, self.folder, os.environ)
         try:
             return home.place if home.shared else ""
         except LedgerUnusable:
@@ -169,8 +191,8 @@ class LedgerChoice:
         """The ledger, a new one where there is none; a file that is damaged is moved aside first. Raises LedgerUnusable, Locked."""
         from reconciler.ledger.homes.mend import set_aside
 
-        if not self.address and (aside := set_aside(HOME, who, waiting, self._damaged)):
-            Terminal(sys.stderr).say(f"warning: what was {HOME / 'ledger.db'} is {aside} now; a new ledger begins")
+        if not self.address and (aside := set_aside(self.folder, who, waiting, self._damaged)):
+            Terminal(sys.stderr).say(f"warning: what was {self.folder / 'ledger.db'} is {aside} now; a new ledger begins")
         ledger = self.sound(create=True)
         assert ledger is not None
         return ledger
@@ -189,7 +211,7 @@ class LedgerChoice:
         """Where pre-images go when the ledger cannot be used: a folder of this machine, unless no ledger is wanted at all."""
         from reconciler.ledger.homes.images import Images
 
-        return None if self.none else Images.here(HOME)
+        return None if self.none else Images.here(self.folder)
 
     def check_pipeline(self, *, without: bool = True) -> None:
         """Raises Refused (3) in a pipeline whose ledger would be lost with the machine, or could not be read by the next one.
@@ -198,13 +220,13 @@ class LedgerChoice:
             return
         from reconciler.ledger import key
 
-        if not self.address and not (HOME / "ledger.db").exists():
-            text = f"ledger: CI is set and {HOME / 'ledger.db'} is not there: what is applied would be forgotten with this machine"
+        if not self.address and not (self.folder / "ledger.db").exists():
+            text = f"ledger: CI is set and {self.folder / 'ledger.db'} is not there: what is applied would be forgotten with this machine"
             now = f"give --ledger git or --ledger postgresql://HOST/DATABASE ({VARIABLE})"
             raise Refused([f"{text}; {now}{', or --ledger none if that is wanted' if without else ''}"])
-        if self.address and not key.key(HOME, os.environ):
+        if self.address and not key.key(self.folder, os.environ):
             text = f"ledger: CI is set and the key of its digests is not there; give it as the secret {key.KEY_VARIABLE}"
-            now = f"where somebody applied before, it lies in their {HOME / 'key'}; for the first apply, {key.MAKE_ONE}"
+            now = f"where somebody applied before, it lies in their {self.folder / 'key'}; for the first apply, {key.MAKE_ONE}"
             raise Refused([f"{text}: {now}"])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -156,7 +156,7 @@ def ledger_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     @LEDGER
     @functools.wraps(verb)
     def wrapped(*args: Any, ledger: str, **kwargs: Any) -> Any:
-        return verb(*args, choice=_memory(ledger, LOCK_TIMEOUT), **kwargs)
+        return verb(*args, choice=_memory(ledger, LOCK_TIMEOUT, kwargs), **kwargs)
 
     return wrapped
 
@@ -168,12 +168,12 @@ def lock_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     @LOCK
     @functools.wraps(verb)
     def wrapped(*args: Any, ledger: str, lock_timeout: float, **kwargs: Any) -> Any:
-        return verb(*args, choice=replace(_memory(ledger, lock_timeout), must=True), **kwargs)
+        return verb(*args, choice=replace(_memory(ledger, lock_timeout, kwargs), must=True), **kwargs)
 
     return wrapped
 
 
-def _memory(address: str, timeout: float) -> LedgerChoice:
+def _memory(address: str, timeout: float, options: Mapping[str, Any]) -> LedgerChoice:
     from reconciler.ledger.homes.choice import has_password
 
     if has_password(address) and click.get_current_context().get_parameter_source("ledger") is ParameterSource.COMMANDLINE:
@@ -181,7 +181,7 @@ def _memory(address: str, timeout: float) -> LedgerChoice:
         raise Usage(f"{text}: put the address into {VARIABLE}, or the password into ~/.pgpass")
     if not math.isfinite(timeout):
         raise Usage("--lock-timeout: write a number of seconds")
-    return LedgerChoice(address, timeout)
+    return LedgerChoice(address, timeout, options.get("paths", ()))
 
 
 FORMAT = click.option("--format", "form", type=click.Choice(sorted(RENDERERS)), default="text", show_default=True)

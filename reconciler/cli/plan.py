@@ -100,6 +100,7 @@ def plan(
         planned = replace(planned, plan=note_policy_change(planned.plan, before, planned.manifest, held_to))
     found = origins(before, manifest, planned.plan.changes) if before else ()
     leave(planned, output, found)
+    choice.say_which()
     unexplained = [c.mark for c, origin in zip(planned.plan.changes, found, strict=False) if origin in fail_on]
     failing = [(f"{Origin.UNEXPLAINED}: nothing that was written says this", mark, "error") for mark in unexplained]
     annotate([*refusals(planned), *failing, *left_open(planned.plan, WAITING in fail_on)])

@@ -12,16 +12,11 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from types import FrameType
 
 import click
 
 from reconciler.errors import Interrupted, Invalid, Mark, ReconcilerError, Refused, origin
-
-# Ours in the folder where a verb runs.
-HOME = Path(".reconciler")
-SANDBOX = HOME / "sandbox.db"
 
 # click ends wrong usage with 2, which here would read as "there are changes".
 USAGE = 64

@@ -8,10 +8,22 @@ from pathlib import Path
 import click
 
 from reconciler.cli.help import Family, LocalVerb
-from reconciler.cli.running import HOME, SANDBOX
 from reconciler.errors import Usage
+from reconciler.ledger.folder import NAME, SANDBOX, make, our_folder
 
-DATA = click.option("--data", type=click.Path(dir_okay=False, path_type=Path), default=SANDBOX, show_default=True, help="Where it is kept.")
+
+def _ours() -> Path:
+    """Where it is kept unless somebody says another place."""
+    return our_folder() / SANDBOX
+
+
+DATA = click.option(
+    "--data",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=_ours,
+    show_default=f"{NAME}/{SANDBOX}",
+    help="Where it is kept.",
+)
 
 
 @click.group(cls=Family)
@@ -101,7 +113,7 @@ def reset(data: Path) -> None:
         with Sandbox(data) as box:
             box.reset()
             app_id = box.ws.settings.app_id
-        if data == SANDBOX:
+        if data == _ours():
             _let_go(app_id)
     click.echo(f"emptied {data}", err=True)
 
@@ -111,14 +123,14 @@ def _let_go(app_id: str) -> None:
     from reconciler.ledger.ledger import Ledger
 
     with suppress(LedgerUnusable):
-        ledger = Ledger.open(HOME, create=False)
+        ledger = Ledger.open(our_folder(), create=False)
         if ledger:
             with ledger:
                 ledger.forget_workspace(app_id)
 
 
 def _folder_of(data: Path) -> None:
-    if data == SANDBOX:
-        data.parent.mkdir(mode=0o700, exist_ok=True)
+    if data == _ours():
+        make(data.parent)
     if not data.parent.is_dir():
         raise Usage(f"{data.parent} is no folder; make it first")

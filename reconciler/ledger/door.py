@@ -9,11 +9,11 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from reconciler.ledger.errors import NotAFile, unusable
+from reconciler.ledger.folder import make
 
 # What lies in the folder, or may: files, and folders of files.
 FILES = ("ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.db-journal", "ledger.lock", "key", "last")
@@ -76,11 +76,9 @@ def writer(path: Path, *, new: bool = False) -> IO[bytes]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make our folder, unless it is there; Git leaves out all that lies in it: git-scm.com/docs/gitignore."""
+    """Make our folder, unless it is there. Raises Usage in the home folder."""
     check_folder(folder)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with suppress(FileExistsError), os.fdopen(os.open(folder / ".gitignore", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(b"*\n")
+    make(folder)
 
 
 def files_in(folder: Path, pattern: str) -> Iterator[Path]:

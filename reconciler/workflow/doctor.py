@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -167,9 +166,3 @@ def _versions(path: Path) -> set[str]:
     except OSError:
         return set()
     return {one or other for one, other in _PINNED.findall(text)}
-
-
-def root_of(folder: Path) -> Path:
-    """The repository that a folder lies in, else the folder itself."""
-    here = Path(os.path.abspath(folder))
-    return next((above for above in (here, *here.parents) if (above / ".git").exists()), here)

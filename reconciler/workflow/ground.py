@@ -6,12 +6,13 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.recorded import WITHIN
 from reconciler.core.plan.handover import HERE, Ground
 from reconciler.errors import Invalid, Mark, Problem
+from reconciler.ledger.folder import root_of
 
 if TYPE_CHECKING:
     from reconciler.ledger.ledger import Ledger
@@ -21,7 +22,7 @@ def ground_of(ledger: Ledger) -> Ground:
     """Where the manifests of this process lie, as a ledger sees it."""
     from reconciler.manifest.repository import repository
 
-    root = _root()
+    root = _root(ledger.home.ground)
 
     def called(name: str) -> str:
         return f"{identity}{WITHIN}{os.path.relpath(os.path.abspath(name), root).replace(os.sep, '/')}"
@@ -48,6 +49,17 @@ def check_name(manifest: Manifest, place: str) -> None:
         raise Invalid([Problem(Mark(manifest.files[0]), text, now)])
 
 
-def _root() -> Path:
-    here = Path.cwd()
-    return next((folder for folder in (here, *here.parents) if (folder / ".git").exists()), here)
+def refuse_second(manifest: Manifest, place: str, other: str) -> NoReturn:
+    """Raises Invalid for a manifest without a name, where another one without a name uses the ledger at `place`."""
+    text = f"no `name:` is written, and under none the ledger {place} knows what {other} declares: nobody could tell whose things these are"
+    now = "write a `name:` of its own in each folder (`name: default` goes on with what was applied without one)"
+    raise Invalid([Problem(Mark(manifest.files[0]), text, now)])
+
+
+def _root(ground: Path | None) -> Path:
+    """The root of the repository that we are in, unless the folder of a ledger is elsewhere: then what is applied from there, wherever
+    it is given."""
+    root = root_of(Path.cwd())
+    if ground is None:
+        return root or Path.cwd()
+    return root if root and (ground.is_relative_to(root) or root.is_relative_to(ground)) else root_of(ground) or ground

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.recorded import BLANK, Recorded
 from reconciler.core.plan.gates import Approval
-from reconciler.core.plan.handover import settle_handover
-from reconciler.workflow.ground import check_name, ground_of
+from reconciler.core.plan.handover import other_place, settle_handover
+from reconciler.workflow.ground import check_name, ground_of, refuse_second
 from reconciler.workflow.session import Session
 
 if TYPE_CHECKING:
@@ -20,14 +21,16 @@ if TYPE_CHECKING:
 def recall(session: Session, manifest: Manifest, approvals: Sequence[Approval] = ()) -> Recorded:
     """What the ledger holds for this workspace and the manifest's name; without a ledger nothing.
 
-    Raises Invalid (65) for a manifest without a name where the ledger is shared.
+    Raises Invalid (65) for a manifest without a name where the ledger is shared, or that of another folder has none either.
     """
     if session.ledger is None:
         return BLANK
     if session.ledger.home.shared:
         check_name(manifest, session.ledger.place)
-    found = session.ledger.read_recorded(session.here.app_id, manifest.name)
-    return settle_handover(found, manifest, ground_of(session.ledger), approvals)
+    found, ground = session.ledger.read_recorded(session.here.app_id, manifest.name), ground_of(session.ledger)
+    if session.ledger.home.ground and (other := other_place(found, manifest, ground)):
+        refuse_second(manifest, session.ledger.place, os.path.relpath(os.path.join(ground.root, other)))
+    return settle_handover(found, manifest, ground, approvals)
 
 
 @contextmanager

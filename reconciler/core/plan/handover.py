@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -37,6 +38,20 @@ def settle_handover(recorded: Recorded, manifest: Manifest, ground: Ground, appr
     # Until somebody approves, what was applied from elsewhere is neither ours nor given up.
     ours = ground.repository is None or passing is None or not standing(tuple(handed_over(recorded)), approvals)
     return replace(recorded, files=_files_of(recorded, manifest, ground, _former_names(recorded, ground) if ours else _names_of(ground)))
+
+
+def other_place(recorded: Recorded, manifest: Manifest, ground: Ground) -> str:
+    """A file in another folder, whose things are recorded under the same name that nobody wrote here; empty where there is none.
+
+    A folder that was moved is no other one: of its former files none is there.
+    """
+    if manifest.named or not manifest.files:
+        return ""
+    known = {path_of(file) for record in recorded.records.values() for file in record.files if _belongs(file, ground, frozenset())}
+    read = {path_of(recorded.digests.plain(ground.called(name))) for name in manifest.files}
+    if {posixpath.dirname(path) for path in known} & {posixpath.dirname(path) for path in read}:
+        return ""
+    return min(filter(ground.exists, known), default="")
 
 
 def _handover(recorded: Recorded, manifest: Manifest, ground: Ground) -> Handover | None:

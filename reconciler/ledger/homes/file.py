@@ -30,7 +30,7 @@ class FileHome:
 
     def __init__(self, folder: Path, mark: str = "last") -> None:
         self._mark = mark
-        self.ground: Path | None = folder.absolute().parent
+        self.ground: Path | None = Path(os.path.abspath(folder)).parent
         self._folder, self._path = folder, folder / "ledger.db"
         self.place = str(self._path)
         self._engine: Engine | None = None

@@ -20,7 +20,7 @@ WIDTH = 110
 
 def drawn() -> str:
     """The report of a real run as SVG."""
-    *_, document = run_all(["cd examples/quickstart", "reconciler sandbox seed live.yaml", f"{COMMAND} --format json"])
+    *_, document = run_all(["cd examples/quickstart", "reconciler sandbox seed live.yaml", f"{COMMAND} --format json 2> /dev/null"])
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="standard", legacy_windows=False)
     console.print(Text.from_ansi(render(json.loads(document), color=True, width=WIDTH)))
     svg = console.export_svg(title=COMMAND, unique_id="plan")

@@ -384,7 +384,7 @@ def test_a_ledger_that_is_gone_is_missed_by_whoever_looks(desk: Desk) -> None:
     assert "is older than the last run here" in desk.err
     assert "no ledger here yet" not in desk.err
     assert desk("plan", "m.yaml") == 0
-    assert desk.err == ""
+    assert desk.err == "ledger: .reconciler/ledger.db\n"
 
 
 def test_drift_of_a_link_that_we_made_is_put_right_by_its_plan(desk: Desk) -> None:
