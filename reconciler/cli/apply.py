@@ -17,6 +17,7 @@ from reconciler.cli.help import Verb, reads_here
 from reconciler.cli.ledger_choice import LedgerChoice, locked
 from reconciler.cli.options import (
     FILE,
+    FULL,
     PATHS,
     ApprovalOptions,
     Intercom,
@@ -41,7 +42,7 @@ from reconciler.core.plan.scope import Scope
 from reconciler.core.plan.work import Work, refuse_whole
 from reconciler.errors import Incomplete, ReconcilerError, Usage
 from reconciler.manifest.read import read_manifest
-from reconciler.report import outcomes
+from reconciler.report import Way, outcomes
 from reconciler.report.events import Events
 from reconciler.report.progress import Progress, progress
 from reconciler.report.terminal import Terminal
@@ -62,6 +63,8 @@ class Wanted:
     approvals: ApprovalOptions
     # Whether nobody is asked.
     auto_approve: bool
+    # Whether the plan that is shown lists all.
+    full: bool
     # What is no success either.
     fail_on: tuple[str, ...]
 
@@ -69,6 +72,7 @@ class Wanted:
 @click.command(cls=Verb)
 @PATHS
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
+@FULL
 @click.option("--events", type=FILE, callback=in_folder, metavar="FILE", help="Write what happens, one JSON a line.")
 @click.option("--fail-on", multiple=True, type=click.Choice([WAITING]), help="Exit code 5 also if something only waits for Intercom.")
 @scoped
@@ -127,8 +131,8 @@ def _apply_saved(found: PlanDocument, wanted: Wanted, approvals: Approvals, even
         manifest = planned_manifest(found)
         wanted.choice.check_name(manifest)
         held = partial(prepare, saved=found, manifest=manifest, approvals=approvals)
-    pin = planned_pin(found)
-    with connected(wanted.intercom, pin, writes=True, choice=wanted.choice) as session, locked(session, wanted.choice):
+    pin, paths = planned_pin(found), found["manifest"]["paths"] if "manifest" in found else ()
+    with connected(wanted.intercom, pin, writes=True, choice=wanted.choice, paths=paths) as session, locked(session, wanted.choice):
         with progress(sys.stderr, label="reading") as bar:
             work = held(watched(session, lambda what: bar.advance(label=what)))
         Terminal(sys.stderr).lines(f"note: {text}" for text in work.unused)
@@ -140,13 +144,16 @@ def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, approvals: Approvals
         raise Usage("there is no terminal to ask at; use --auto-approve, or save a plan and apply that")
     manifest = read_manifest(paths)
     planned = make(manifest, wanted.intercom, wanted.choice, wanted.scope, approvals)
-    render(document_of(planned.plan), "text")
+    render(document_of(planned.plan), "text", Way(wanted.full))
     refuse_whole(planned)
     _check_writes(len(planned.plan.steps), "nothing was written")
     if planned.plan.steps and not wanted.auto_approve and not agreed("Apply this plan?"):
         Terminal(sys.stderr).say("Not applied; nothing was written.")
         return DECLINED
-    with connected(wanted.intercom, manifest.pin, writes=True, choice=wanted.choice) as session, locked(session, wanted.choice):
+    with (
+        connected(wanted.intercom, manifest.pin, writes=True, choice=wanted.choice, paths=manifest.paths) as session,
+        locked(session, wanted.choice),
+    ):
         # Without a change there is still something to remember: what was found as declared.
         if planned.plan.steps or session.ledger:
             found = saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found, doubts=planned.doubts))

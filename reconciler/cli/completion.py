@@ -57,15 +57,15 @@ def runs(context: click.Context, parameter: click.Parameter, incomplete: str) ->
     if context.params.get("ledger"):
         return []
     # SQLAlchemy takes a quarter of a second, which no other TAB has to pay.
+    from reconciler.core.model.times import format_time
     from reconciler.ledger.ledger import Ledger
-    from reconciler.report.history import moment
 
     ledger = Ledger.open(our_folder(), create=False)
     if ledger is None:
         return []
     with ledger:
         found = ledger.runs()
-    told = {"last": "the newest one", **{run.run: f"{run.verb} as {run.name}, {moment(run.started)}" for run in found}}
+    told = {"last": "the newest one", **{run.run: f"{run.verb} as {run.name}, {format_time(run.started)}" for run in found}}
     return [CompletionItem(run, help=text) for run, text in told.items() if run.startswith(incomplete)][:MOST]
 
 

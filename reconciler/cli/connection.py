@@ -13,6 +13,7 @@ from reconciler.cli.help import reads_here
 from reconciler.cli.options import Intercom
 from reconciler.cli.running import Stop, whoever
 from reconciler.core.model.desired import Pin
+from reconciler.core.model.facts import UNKNOWN, Facts
 from reconciler.core.model.live import Workspace
 from reconciler.core.plan.gates import pinned
 from reconciler.errors import Refused
@@ -33,26 +34,41 @@ def connected(
     intercom: Intercom, pin: Pin | None, *, writes: bool, choice: LedgerChoice | None = None, paths: Sequence[str] = ()
 ) -> Iterator[Session]:
     """A session with the workspace that is meant; closed afterwards. `choice` is the ledger to use, if any; `writes` makes one where
-    there is none yet. `paths` are those of the manifest, where there is no choice that knows them."""
+    there is none yet. `paths` are those of the manifest, where there is no choice that knows them; facts are those beside it."""
     from reconciler.cli.tokens import credential, named
     from reconciler.workflow.session import connect
 
     found = credential(intercom, pin)
     region = (pin.region if pin else None) or found.region
-    with named(found.source), opened(intercom, found.token, region, choice.paths if choice else paths, writes=writes) as client:
+    paths = (choice.paths if choice else ()) or paths
+    facts = _facts(paths, intercom.api_version)
+    with named(found.source), opened(intercom, found.token, region, paths, writes=writes, facts=facts) as client:
         ledger = choice.open(create=writes) if choice else None
         try:
-            yield replace(connect(client, ledger), who=whoever(), images=choice.images() if choice else None)
+            yield replace(connect(client, ledger), who=whoever(), images=choice.images() if choice else None, facts=facts)
         finally:
             if ledger:
                 ledger.close()
 
 
+def _facts(paths: Sequence[str], version: str) -> Facts:
+    """What is known of Intercom, under the API version that is asked. Raises Invalid for a file that cannot be read."""
+    from reconciler.workflow.facts import find_facts, read_facts
+
+    if (path := find_facts(paths, our_folder(paths))) is None:
+        return UNKNOWN
+    found = read_facts(path)
+    if found.api_version == version:
+        return found.facts
+    Terminal(sys.stderr).say(f"{path} is of API version {found.api_version} and does not count under {version}")
+    return UNKNOWN
+
+
 @contextmanager
 def opened(
-    intercom: Intercom, token: Token | None, region: str | None, paths: Sequence[str] = (), *, writes: bool = False
+    intercom: Intercom, token: Token | None, region: str | None, paths: Sequence[str] = (), *, writes: bool = False, facts: Facts = UNKNOWN
 ) -> Iterator[Client]:
-    """A client of the Intercom that is meant, with this token or none."""
+    """A client of the Intercom that is meant, with this token or none. The sandbox does as the facts say."""
     from reconciler.intercom.http.client import Client
     from reconciler.intercom.http.host import REGIONS
 
@@ -61,7 +77,7 @@ def opened(
         if intercom.sandbox:
             from reconciler.intercom.http.wsgi import WsgiAdapter
 
-            url, adapter = "http://127.0.0.1", WsgiAdapter(stack.enter_context(_sandbox(paths, writes)))
+            url, adapter = "http://127.0.0.1", WsgiAdapter(stack.enter_context(_sandbox(paths, writes, facts)))
         say, version, reads = Terminal(sys.stderr).say, intercom.api_version, reads_here()
         limits: Any = {"share": intercom.share, "read_only": reads is not None}
         client = stack.enter_context(Client(url, token, version=version, adapter=adapter, stop=Stop(), notice=say, **limits))
@@ -71,7 +87,7 @@ def opened(
 
 
 @contextmanager
-def _sandbox(paths: Sequence[str], writes: bool) -> Iterator[Any]:
+def _sandbox(paths: Sequence[str], writes: bool, facts: Facts) -> Iterator[Any]:
     from reconciler.sandbox.app import Sandbox
 
     folder = our_folder(paths)
@@ -79,6 +95,7 @@ def _sandbox(paths: Sequence[str], writes: bool) -> Iterator[Any]:
         make(folder)
     data = folder / SANDBOX
     with Sandbox(data if writes or data.exists() else None) as box:
+        box.settings.follow(facts.model_dump())
         yield box
 
 

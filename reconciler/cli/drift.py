@@ -21,6 +21,7 @@ from reconciler.manifest.read import read_manifest
 @click.command(cls=Verb)
 @options.PATHS
 @options.FORMAT
+@options.FULL
 @options.REPORTS
 @click.option("--fix", is_flag=True, help="Save the plan that puts it right, with -o.")
 @click.option("-o", "out", type=options.FILE, callback=options.in_folder, metavar="FILE", help="Where --fix saves it, for `apply FILE`.")

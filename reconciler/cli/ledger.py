@@ -250,7 +250,7 @@ def _show(runs: list[Run], one: Run | None, changes: list[Done], form: str) -> N
 
 
 def _say_dropped(run: Run | None) -> None:
-    from reconciler.ledger.ledger import KEPT
+    from reconciler.ledger.run import KEPT
 
     if run and run.started < time.time() - KEPT:
         Terminal(sys.stderr).say("what was done more than thirty days ago is not kept: only what was not done is listed")

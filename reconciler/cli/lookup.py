@@ -194,11 +194,11 @@ def _check_allowed(asked: Request, paginate: bool, allow_write: bool, environ: M
 def _answer(session: Session, reply: Reply, include: bool) -> str:
     """An answer as it is printed; our own token is in none."""
     from reconciler.intercom.http.errors import phrase
-    from reconciler.report.things import pretty
+    from reconciler.report.json import in_ascii
 
     head = ""
     if include:
         lines = [f"HTTP/1.1 {reply.status} {phrase(reply.status)}", *(f"{name}: {value}" for name, value in reply.headers.items())]
         head = "".join(clean(line) + "\n" for line in lines) + "\n"
-    text = head + (pretty(reply.body) + "\n" if reply.body else "")
+    text = head + (in_ascii(reply.body, 2) + "\n" if reply.body else "")
     return session.client.token.hide(text) if session.client.token else text

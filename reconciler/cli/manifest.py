@@ -8,8 +8,9 @@ import click
 
 from reconciler.cli.help import Verb
 from reconciler.cli.options import PATHS
+from reconciler.core.model.facts import FactsFile
 from reconciler.manifest.read import count_declared, read_manifest
-from reconciler.manifest.schema import manifest_schema
+from reconciler.manifest.schema import DIALECT, manifest_schema
 
 
 @click.command(cls=Verb)
@@ -27,7 +28,8 @@ def validate(paths: tuple[str, ...]) -> None:
 
 
 @click.command(cls=Verb)
-def schema() -> None:
+@click.option("--facts", is_flag=True, help="Of intercom-facts.json instead.")
+def schema(facts: bool) -> None:
     """Print the JSON Schema of manifests, for editors.
 
     VS Code, with the extension YAML by Red Hat, checks and completes a manifest that
@@ -45,4 +47,4 @@ def schema() -> None:
     Example:
       reconciler schema > intercom.schema.json
     """
-    click.echo(json.dumps(manifest_schema(), indent=2))
+    click.echo(json.dumps({"$schema": DIALECT, **FactsFile.model_json_schema()} if facts else manifest_schema(), indent=2))

@@ -86,6 +86,8 @@ class OutputOptions:
     show_personal: str | None = None
     # Whether the calls are listed.
     calls: bool = False
+    # Whether a text lists all of them, however many.
+    full: bool = False
 
 
 def gathered(**groups: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -185,6 +187,7 @@ def _memory(address: str, timeout: float, options: Mapping[str, Any]) -> LedgerC
 
 
 FORMAT = click.option("--format", "form", type=click.Choice(sorted(RENDERERS)), default="text", show_default=True)
+FULL = click.option("--full", is_flag=True, help="List all in the text, where it names some and counts the rest.")
 _REPORT = "Also write a report; as often as wanted."
 REPORTS = click.option("--report", "reports", multiple=True, callback=_reports, metavar="FORMAT=FILE", help=_REPORT)
 POLICY = rule("--policy", metavar="FILE", shell_complete=files, help="Rules that the manifest may tighten, never loosen.")

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
 
 from reconciler.cli.connection import connected
 from reconciler.cli.ledger_choice import LedgerChoice
@@ -13,7 +18,7 @@ from reconciler.cli.running import Annotation, say_error
 from reconciler.core.compare.origin import Origin
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.note import Note
-from reconciler.core.model.privacy import shown
+from reconciler.core.model.privacy import hidden, shown
 from reconciler.core.model.times import format_time
 from reconciler.core.plan.approvals import Approvals
 from reconciler.core.plan.document import View, list_calls
@@ -21,7 +26,7 @@ from reconciler.core.plan.plan import Plan
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.core.plan.work import Proposal
-from reconciler.report import RENDERERS, text
+from reconciler.report import RENDERERS, Way, text
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
 from reconciler.workflow.plan import document_of, propose
@@ -30,12 +35,17 @@ from reconciler.workflow.session import watched
 
 # How a message begins that is about one entry: file, line and column.
 _PLACE = re.compile(r"(.+?:\d+:\d+): ")
+# The options that a plan and its apply share.
+SHARED = frozenset({"policy", "approve", "max_calls", "ledger", "base_url", "sandbox", "api_version", "share"})
 
 
 def make(manifest: Manifest, intercom: Intercom, choice: LedgerChoice, scope: Scope, approvals: Approvals) -> Proposal:
     """Plan, with progress on stderr."""
     choice.check_name(manifest)
-    with progress(sys.stderr, label="reading") as bar, connected(intercom, manifest.pin, writes=False, choice=choice) as session:
+    with (
+        progress(sys.stderr, label="reading") as bar,
+        connected(intercom, manifest.pin, writes=False, choice=choice, paths=manifest.paths) as session,
+    ):
         return propose(watched(session, lambda what: bar.advance(label=what)), manifest, scope, approvals)
 
 
@@ -47,18 +57,35 @@ def leave(planned: Proposal, output: OutputOptions, origins: Sequence[Origin] = 
         made["calls"] = list_calls(planned.plan)
     if output.out:
         save(planned, output.out, embed=output.embed_values)
+    way = Way(output.full)
     for name, path in output.reports:
-        write_whole(path, RENDERERS[name](made), 0o600 if view.personal else 0o644)
-    render(made, output.form)
+        write_whole(path, RENDERERS[name](made, way), 0o600 if view.personal else 0o644)
+    render(made, output.form, way)
+    plan = planned.plan
+    if output.out and plan.steps and (plan.held or not plan.refused):
+        Terminal(sys.stderr).say(f"next: {_command(output.out)}")
 
 
-def render(found: PlanDocument, form: str) -> None:
+def _command(path: Path) -> str:
+    """What carries a saved plan out, as typed: with what `apply` takes too and was given here. No login of a URL is shown."""
+    context, typed = click.get_current_context(), ["reconciler", "apply", str(path)]
+    for option in context.command.params:
+        name = option.name or ""
+        if name not in SHARED or context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        given = context.params[name]
+        for value in given if isinstance(given, tuple) else (given,):
+            typed += [option.opts[0]] if value is True else [option.opts[0], str(value)]
+    return str(hidden(shlex.join(typed), False))
+
+
+def render(found: PlanDocument, form: str, way: Way) -> None:
     """A plan's document on stdout."""
     out = Terminal(sys.stdout)
     if form == "text":
-        out.lines(text.lines(found, color=out.color, width=out.width))
+        out.lines(text.lines(found, way, out.color, out.width))
     else:
-        out.write(RENDERERS[form](found))
+        out.write(RENDERERS[form](found, way))
     out.check()
 
 

@@ -20,6 +20,7 @@ from reconciler.core.plan.saved import to_look_at
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Usage
 from reconciler.manifest.read import base_manifest, read_manifest
+from reconciler.report import Way
 from reconciler.workflow.planfile import read_plan
 
 
@@ -49,6 +50,7 @@ class Endings:
 @options.OUT
 @click.option("--embed-values", is_flag=True, help="Put the manifest into FILE, with all personal values; not in CI.")
 @options.FORMAT
+@options.FULL
 @options.REPORTS
 @click.option(
     "--show-personal",
@@ -125,11 +127,12 @@ def _check_personal(output: OutputOptions) -> None:
 @click.command(cls=Verb)
 @click.argument("file", type=click.Path(path_type=Path), metavar="PLAN.json")
 @options.FORMAT
-def show(file: Path, form: str) -> None:
+@options.FULL
+def show(file: Path, form: str, full: bool) -> None:
     """Render a saved plan; no network.
 
     \b
     Example:
       reconciler show plan.json
     """
-    render(to_look_at(read_plan(file)), form)
+    render(to_look_at(read_plan(file)), form, Way(full))

@@ -24,6 +24,7 @@ from reconciler.workflow.undo import LAST, propose_undo, run_meant
 @click.argument("run", metavar="RUN|last", shell_complete=runs)
 @options.OUT
 @options.FORMAT
+@options.FULL
 @options.REPORTS
 @options.ruled
 @options.pinned

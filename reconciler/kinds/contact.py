@@ -22,6 +22,7 @@ from reconciler.core.model.entry import (
     link_schema,
     link_to,
 )
+from reconciler.core.model.facts import Facts
 from reconciler.core.model.kind import Field, Identity, Kind
 from reconciler.core.model.live import Live
 from reconciler.core.model.policy import Written
@@ -66,11 +67,12 @@ def _one_way(before: Any, after: Any) -> str:
     return "a user cannot become a lead" if before == "user" and after == "lead" else ""
 
 
-def _may_share(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _may_share(one: Mapping[str, Any], other: Mapping[str, Any], facts: Facts) -> bool:
     """Two users may share an e-mail when their external_ids differ (Intercom help, article 5053685), leads always (reported:
     segmentio/action-destinations#627)."""
-    apart = bool(one.get("external_id") and other.get("external_id")) and one["external_id"] != other["external_id"]
-    return apart or "lead" in (one.get("role"), other.get("role"))
+    told = [person["external_id"] for person in (one, other) if person.get("external_id")]
+    apart = len(set(told)) > (0 if facts.shared_email == "any_external_id" and len(told) == 1 else 1)
+    return (apart and facts.shared_email != "never") or "lead" in (one.get("role"), other.get("role"))
 
 
 class Was(Written):

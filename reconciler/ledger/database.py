@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
 from reconciler.core.model.jsons import parsed
+
+T = TypeVar("T")
 
 # Seconds for which a write waits for another process.
 _BUSY = 30
@@ -70,3 +73,8 @@ def _prepare(connection: Any, record: object) -> None:
 def _begin(connection: Connection) -> None:
     # A transaction that reads before it writes fails at once when another process wrote in between, unless it starts as a writer.
     connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get("reads") else "BEGIN IMMEDIATE")
+
+
+def in_chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """As many at once as a statement takes: SQLite before 3.32 allows 999 parameters, sqlite.org/limits.html; a pair is two."""
+    return (items[start : start + 400] for start in range(0, len(items), 400))

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock as Mutex
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.attempt import Disproved, Place
-from reconciler.core.model.change import Change, LinkChange
+from reconciler.core.model.change import Change
 from reconciler.core.model.past import Done, Run
 from reconciler.core.model.record import Record, Thing
 from reconciler.core.model.recorded import Recorded, disowned
 from reconciler.ledger import door, past
 from reconciler.ledger import key as keys
-from reconciler.ledger.database import keep_log, reading
+from reconciler.ledger.database import in_chunks, keep_log, reading
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import unusable
 from reconciler.ledger.homes import mend
@@ -33,79 +31,8 @@ from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.homes.home import Home, Lock, Waiting
 from reconciler.ledger.homes.images import Images
 from reconciler.ledger.rows import recall, replace_records
-from reconciler.ledger.tables import INEFFECTIVE, KEYS, RUNS, THINGS, WRITES, is_current, make_tables, unless_there
-
-OUTCOMES = frozenset({"applied", "ineffective", "failed", "skipped"})
-# Outcomes that prove that Intercom did it; `ineffective` did all but some fields.
-_DONE = ("applied", "ineffective")
-# SQLite before 3.32 allows 999 parameters in a statement: sqlite.org/limits.html.
-_CHUNK = 500
-# Outcomes are kept so long, in seconds; what was never done, until something else is done there.
-KEPT = 30 * 86400.0
-
-# Building a statement costs more than running it, so those of every call are built once.
-_PLAN = WRITES.insert()
-_PLANNED = select(WRITES.c.id).where(WRITES.c.run == bindparam("of")).order_by(WRITES.c.id)
-_INTEND = (
-    update(WRITES)
-    .where(WRITES.c.id == bindparam("write"))
-    .values(intended=bindparam("at"), thing_id=bindparam("source"), target_id=bindparam("other"))
-)
-_SETTLE = (
-    update(WRITES)
-    .where(WRITES.c.id == bindparam("write"))
-    .values(outcome=bindparam("word"), live_id=bindparam("live"), status=bindparam("code"), settled=bindparam("at"))
-)
-_SUPERSEDE = (
-    update(WRITES)
-    .where(WRITES.c.thing == bindparam("of"), WRITES.c.link == bindparam("in_list"), WRITES.c.target == bindparam("to"))
-    .where(WRITES.c.id < bindparam("before"), ~WRITES.c.superseded)
-    .values(superseded=True)
-)
-
-
-@dataclass(frozen=True, slots=True)
-class RunHead:
-    """What is known of a run when it starts. `name` is the manifest's, `revision` the commit it was read at, `who` a person and a
-    machine, `files` those that were read, `policy` the one it is applied under."""
-
-    app_id: str
-    region: str
-    name: str
-    manifest_digest: str
-    plan_digest: str
-    verb: str = "apply"
-    who: str = ""
-    revision: str = ""
-    files: Sequence[str] = ()
-    policy: Mapping[str, Any] = field(default_factory=dict)
-    # The repository it was applied from, None where the ledger belongs to one folder, or repository, anyway.
-    remote: str | None = None
-    first_commit: str | None = None
-
-
-class Settlement(NamedTuple):
-    """What became of a write: one of `OUTCOMES`, the live id and the HTTP status of the reply, MET where a create found somebody in
-    place, STRANGER where that was an archived somebody else. A message is never kept."""
-
-    write: int
-    outcome: str
-    live_id: str | None = None
-    status: int | None = None
-
-
-class PlannedWrite(NamedTuple):
-    """A change that a run has in its plan; `proof`: what it makes was proved not to be there, in the same run."""
-
-    change: Change
-    proof: bool = False
-
-
-def run_id(now: float) -> str:
-    """A new id of a run that starts now, in Unix seconds."""
-    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S%f")[:-3]
-    return f"{stamp}-{secrets.token_hex(4)}"
-
+from reconciler.ledger.run import PlannedWrite, RunHead, Settlement, insert_run, insert_writes, intend_writes, run_id, settle_writes
+from reconciler.ledger.tables import INEFFECTIVE, KEYS, RUNS, THINGS, WRITES, is_current, make_tables
 
 LOST = "it counts as lost; restore a copy of it, or let `reconciler adopt --all PATH` take things in again"
 _KEYED = f"give the key that it was written with ({keys.KEY_VARIABLE}, else .reconciler/key), or `reconciler adopt` takes things in again"
@@ -113,9 +40,11 @@ _KEYED = f"give the key that it was written with ({keys.KEY_VARIABLE}, else .rec
 
 @dataclass(slots=True)
 class _Run:
-    """A run of this process: whose it is, and the places of its writes."""
+    """A run of this process."""
 
+    # Whose it is: the workspace and the manifest's name.
     owner: tuple[str, str]
+    # Where its writes are, by their numbers.
     places: dict[int, Place] = field(default_factory=dict)
 
 
@@ -288,16 +217,11 @@ class Ledger:
         """Record the start of a run; the answer is its id. Ids of later milliseconds sort later."""
         now = self._now()
         run = run_id(now)
-        row = {column.name: self._digests.plainly(getattr(head, column.name)) for column in fields(head)}
-        key = self._digests.fingerprint
         with self._writing() as connection:
-            connection.execute(unless_there(connection, KEYS).values(fingerprint=key, since=now))
-            old = WRITES.c.run.in_(select(RUNS.c.id).where(RUNS.c.started < now - KEPT))
-            connection.execute(delete(WRITES).where(old & (WRITES.c.outcome.in_(_DONE) | WRITES.c.superseded)))
-            connection.execute(RUNS.insert().values(id=run, started=now, key=key, **row))
+            insert_run(connection, self._digests, run, now, head)
             if self._older:
                 self._disown(connection)
-            self._runs[run] = _Run((head.app_id, row["name"]))
+            self._runs[run] = _Run((head.app_id, self._digests.plain(head.name)))
         with unusable(self.place):
             self.home.mark(run)
         return run
@@ -309,40 +233,27 @@ class Ledger:
         """
         if not planned:
             return []
-        rows = [self._row(self._runs[run].owner[0], *item) | {"run": run} for item in planned]
+        own = self._runs[run]
         with self._writing() as connection:
-            connection.execute(_PLAN, rows)
-            numbers = connection.scalars(_PLANNED, {"of": run}).all()[-len(rows) :]
-            self._runs[run].places.update((n, Place(r["thing"], r["link"], r["target"])) for n, r in zip(numbers, rows, strict=True))
-        return list(numbers)
+            places = insert_writes(connection, self._digests, own.owner[0], run, planned)
+        own.places.update(places)
+        return list(places)
 
     def intend(self, writes: Mapping[int, Change]) -> None:
         """Record that the calls of these changes are about to be sent, with the live ids known by now. It survives the death of the
         process. Raises LockLost."""
         self.check()
-        rows = [
-            {"write": number, "at": self._now(), "source": change.id, "other": getattr(change, "target_id", None)}
-            for number, change in writes.items()
-        ]
-        if rows:
+        if writes:
             with self._writing() as connection:
-                connection.execute(_INTEND, rows)
+                intend_writes(connection, self._now(), writes)
 
     def settle(self, run: str, settlements: Sequence[Settlement], records: Iterable[Record] = (), gone: Iterable[Thing] = ()) -> None:
         """Record what became of writes, and what is known of things since. Raises LockLost: a successor may know better by now."""
         self.check()
-        if unknown := {s.outcome for s in settlements} - OUTCOMES:
-            raise ValueError(f"no outcomes: {len(unknown)} of {len(settlements)}")
-        now, head = self._now(), self._runs[run]
-        rows = [{"write": s.write, "word": str(s.outcome), "live": s.live_id, "code": s.status, "at": now} for s in settlements]
-        done = [s.write for s in settlements if s.outcome in _DONE]
-        places = [dict(zip(("of", "in_list", "to"), head.places[write], strict=True)) | {"before": write} for write in done]
+        own = self._runs[run]
         with self._writing() as connection:
-            if rows:
-                connection.execute(_SETTLE, rows)
-            if places:
-                connection.execute(_SUPERSEDE, places)
-            replace_records(connection, self._digests, head.owner, records, gone)
+            settle_writes(connection, self._now(), settlements, own.places)
+            replace_records(connection, self._digests, own.owner, records, gone)
 
     def end(self, run: str, exit_code: int, counts: Mapping[str, int]) -> None:
         """Record how a run ended."""
@@ -366,7 +277,7 @@ class Ledger:
         """Forget it for fields that a later write did reach."""
         wanted = [self._digests.place(app_id, address, path) for address, path in places]
         with self._writing() as connection:
-            for chunk in _chunks(wanted):
+            for chunk in in_chunks(wanted):
                 connection.execute(delete(INEFFECTIVE).where(INEFFECTIVE.c.place.in_(chunk)))
 
     # ── inside ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -427,19 +338,6 @@ class Ledger:
         connection.execute(update(WRITES).values(superseded=True))
         self._older = False
 
-    def _row(self, app_id: str, change: Change, proof: bool) -> dict[str, Any]:
-        """A planned change as its row."""
-        thing = self._digests.thing(app_id, change.address)
-        row: dict[str, Any] = {"action": change.action.value, "kind": change.address.kind, "thing": thing, "thing_id": change.id}
-        row |= {"address": self._digests.address(change.address), "proof": proof, "intended": 0.0, "superseded": False}
-        row |= {"link": "", "target": "", "target_address": "", "target_id": None, "fields": None}
-        if isinstance(change, LinkChange):
-            target = self._digests.thing(app_id, change.target)
-            shown = self._digests.address(change.target)
-            return row | {"link": change.link.field, "target": target, "target_address": shown, "target_id": change.target_id}
-        fields = {self._digests.plain(f.path): self._digests.claim(thing, f.path, f.after) for f in change.fields}
-        return row | {"fields": fields or None}
-
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with unusable(self.place), self._lock, self._engine.begin() as connection:
@@ -449,7 +347,3 @@ class Ledger:
     def _looking(self) -> Iterator[Connection]:
         with unusable(self.place), self._lock, self._reading.begin() as connection:
             yield connection
-
-
-def _chunks(digests: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (digests[i : i + _CHUNK] for i in range(0, len(digests), _CHUNK))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, tuple_, update
@@ -10,11 +10,9 @@ from sqlalchemy import Connection, Row, delete, func, select, tuple_, update
 from reconciler.core.model.live import Workspace
 from reconciler.core.model.past import Done, Run
 from reconciler.core.model.record import Thing
+from reconciler.ledger.database import in_chunks
 from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.tables import MET, RUNS, STRANGER, THINGS, WRITES
-
-# SQLite before 3.32 allows 999 parameters in a statement: sqlite.org/limits.html.
-_CHUNK = 400
 
 
 def runs(connection: Connection, place: str) -> list[Run]:
@@ -84,8 +82,8 @@ def unread(connection: Connection, key: str) -> str:
 def forget(connection: Connection, owner: tuple[str, str], names: Sequence[Thing]) -> None:
     """Nothing is known of these things any more, whatever key it was written with: who lets go of a thing means the thing."""
     app_id, name = owner
-    for start in range(0, len(names), _CHUNK):
-        chosen = tuple_(THINGS.c.kind, THINGS.c.id).in_(names[start : start + _CHUNK])
+    for chunk in in_chunks(names):
+        chosen = tuple_(THINGS.c.kind, THINGS.c.id).in_(chunk)
         connection.execute(delete(THINGS).where(THINGS.c.app_id == app_id, THINGS.c.name == name, chosen))
 
 
@@ -93,9 +91,5 @@ def let_go(connection: Connection, owner: tuple[str, str], things: Sequence[str]
     """Nothing that was once tried at these places counts any more: an answer that was lost would make them ours again."""
     app_id, name = owner
     theirs = WRITES.c.run.in_(select(RUNS.c.id).where(RUNS.c.app_id == app_id, RUNS.c.name == name))
-    for chunk in _chunks(things):
+    for chunk in in_chunks(things):
         connection.execute(update(WRITES).where(WRITES.c.thing.in_(chunk), theirs, ~WRITES.c.superseded).values(superseded=True))
-
-
-def _chunks(things: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (things[i : i + _CHUNK] for i in range(0, len(things), _CHUNK))

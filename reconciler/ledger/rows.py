@@ -16,12 +16,10 @@ from reconciler.core.model.jsons import parsed
 from reconciler.core.model.record import NOTHING, LinkOrigin, Record, Thing
 from reconciler.core.model.recorded import LiveLink, Other, Recorded
 from reconciler.core.model.repository import Repository
+from reconciler.ledger.database import in_chunks
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.tables import INEFFECTIVE, RUNS, STRANGER, THINGS, WRITES
-
-# SQLite before 3.32 allows 999 parameters in a statement: sqlite.org/limits.html.
-_CHUNK = 400
 
 
 class _Texts(Mapping[str, Any]):
@@ -247,8 +245,8 @@ def replace_records(
     app_id, name = owner
     written = {record.name: _row(record, digests) | {"app_id": app_id, "name": name} for record in records}
     rows, names = list(written.values()), list(dict.fromkeys((*written, *gone)))
-    for start in range(0, len(names), _CHUNK):
-        chosen = tuple_(THINGS.c.kind, THINGS.c.id).in_(names[start : start + _CHUNK])
+    for chunk in in_chunks(names):
+        chosen = tuple_(THINGS.c.kind, THINGS.c.id).in_(chunk)
         here = (THINGS.c.app_id == app_id) & (THINGS.c.name == name) & (THINGS.c.key == digests.fingerprint)
         connection.execute(delete(THINGS).where(here, chosen))
     if rows:

@@ -12,6 +12,7 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.errors import Mark, Problem
 from reconciler.manifest.reader import Document
 from reconciler.manifest.sentences import Guesses, Loc
+from reconciler.manifest.source import OpenList
 
 # A kind, one of its identities, and the form in which its names are equal: two entries with one of these declare one thing.
 Name = tuple[str, str, str]
@@ -59,7 +60,11 @@ class Contents:
     kinds: Kinds
     problems: list[Problem]
     # Where the text itself is wrong. If there is such a place, what seems not to be declared may be declared there.
-    unread: frozenset[Mark]
+    unread: set[Mark]
+    # Opens the lists that files name.
+    open_list: OpenList
+    # The files that were read, lists among them.
+    files: list[str] = field(default_factory=list)
     # The entries, each once.
     items: dict[Address, Item] = field(default_factory=dict)
     # The same entries, by the names that they are declared with.

@@ -18,8 +18,9 @@ from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.contents import Name, name_of
 from reconciler.manifest.read import merge
-from reconciler.manifest.reader import BOM, Document, read
+from reconciler.manifest.reader import BOM, Document, read, read_far
 from reconciler.manifest.sentences import Loc
+from reconciler.manifest.source import Source
 from reconciler.manifest.splicing import Splices, says_anything
 from reconciler.manifest.unified import unified
 
@@ -142,9 +143,12 @@ class Draft:
     def manifest(self) -> Manifest:
         """The manifest that the edited files make. Raises Invalid with every problem that can be seen offline."""
         changed = self.changed()
-        whole = [read(changed[document.file], document.file) if document.file in changed else document for document in self.documents]
-        known = {document.file for document in self.documents}
-        return merge([*whole, *(read(data, file) for file, data in changed.items() if file not in known)], self.paths, self.kinds)
+        known = {document.file: document for document in self.documents}
+
+        def reader(file: str) -> tuple[Document | None, Sequence[Problem]]:
+            return read_far(changed[file], file) if file in changed else (known[file], ())
+
+        return merge(Source([*{**known, **changed}], reader, files.open_list), self.paths, self.kinds)
 
     def diff(self) -> Iterator[str]:
         """A unified diff of all files, a line at a time and without line breaks."""

@@ -6,19 +6,21 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.manifest.reader import Document, read_far
+from reconciler.manifest.source import Source, Unopened, path_beside, read_documents
 
 SUFFIXES = (".yaml", ".yml")
 
 
-class _Unusable(Exception):
-    """A path that yields no file: what is wrong, and what to do now."""
+class _Unusable(Unopened):
+    """A path that yields no file."""
 
     def __init__(self, path: str, what: str, now: str) -> None:
         self.problem = Problem(Mark(path), what, now)
-        super().__init__(what)
+        super().__init__(what, now)
 
 
 def find(paths: Sequence[str]) -> list[str]:
@@ -105,26 +107,24 @@ def _names(folder: str) -> list[str]:
         raise _unreadable(folder, error) from None
 
 
+def on_disk(paths: Sequence[str]) -> Source:
+    """The files that the paths mean. Raises Invalid as `find` does."""
+    return Source(find(paths), _read, open_list)
+
+
 def read_all(paths: Sequence[str]) -> list[Document]:
     """All files that the paths mean, read. Raises one Invalid with the problems of all of them."""
-    documents, problems = read_far_all(paths)
+    documents, problems = read_documents(on_disk(paths))
     if problems:
         raise Invalid(problems)
     return documents
 
 
-def read_far_all(paths: Sequence[str]) -> tuple[list[Document], list[Problem]]:
-    """All documents that could be read to their ends, and what is wrong in all files. Raises Invalid as `find` does."""
-    documents: list[Document] = []
-    problems: list[Problem] = []
-    for file in find(paths):
-        try:
-            document, wrong = read_far(read_bytes(file), file)
-        except Invalid as invalid:
-            document, wrong = None, invalid.problems
-        problems += wrong
-        documents += [document] if document else []
-    return documents, problems
+def _read(file: str) -> tuple[Document | None, Sequence[Problem]]:
+    try:
+        return read_far(read_bytes(file), file)
+    except Invalid as invalid:
+        return None, invalid.problems
 
 
 def read_bytes(file: str) -> bytes:
@@ -154,10 +154,25 @@ def write_all(texts: Mapping[Path, bytes], mode: int | None = None) -> None:
             Path(name).unlink(missing_ok=True)
 
 
-def read_texts(paths: Sequence[str]) -> dict[str, str]:
-    """The text of every file that the paths mean, by its name. Raises Invalid where one cannot be read any more."""
+def open_list(manifest: str, name: str) -> tuple[str, BinaryIO]:
+    """A list that a manifest file names, if it lies in that one's folder or below. Raises Unopened."""
+    path = path_beside(manifest, name)
+    try:
+        folder, target = Path(manifest).parent.resolve(), Path(path).resolve()
+        if not target.is_relative_to(folder):
+            raise Unopened(f"the link {path} leads out of the folder of this file", "put the list itself there")
+        if target.exists() and not target.is_file():
+            raise Unopened(f"{path} is not a file", "give a file")
+        return path, target.open("rb")
+    except (OSError, RuntimeError, ValueError) as error:
+        unusable = _unreadable(path, error if isinstance(error, OSError) else OSError(str(error)))
+        raise Unopened(f"{path}: {unusable.what}", unusable.now) from None
+
+
+def read_texts(names: Sequence[str]) -> dict[str, str]:
+    """The text of every file, by its name. Raises Invalid where one cannot be read any more."""
     texts = {}
-    for name in find(paths):
+    for name in names:
         try:
             texts[name] = read_bytes(name).decode("utf-8-sig")
         except (Invalid, UnicodeDecodeError):

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -18,32 +18,31 @@ from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.contents import Contents
 from reconciler.manifest.head import Head, PolicyFile, policy_file_model
-from reconciler.manifest.reader import Document
 from reconciler.manifest.resources import check_circles, check_former, resource_of
 from reconciler.manifest.sections import read_document, read_head
 from reconciler.manifest.sentences import Guesses, explain
+from reconciler.manifest.source import Source, read_documents
 
 
 def read_manifest(paths: Sequence[str], kinds: Kinds = KINDS) -> Manifest:
     """The manifest that files and folders hold. Raises Invalid with every problem that can be seen offline."""
-    documents, unread = files.read_far_all(paths)
-    return merge(documents, paths, kinds, unread)
+    return merge(files.on_disk(paths), paths, kinds)
 
 
 def base_manifest(manifest: Manifest, ref: str, kinds: Kinds = KINDS) -> Manifest:
     """The manifest of the same paths at the merge base of HEAD and a ref. Raises ReconcilerError, Invalid."""
-    from reconciler.manifest.repository import documents
+    from reconciler.manifest.repository import at_revision
 
-    return merge(documents(manifest.paths, ref), manifest.paths, kinds)
+    return merge(at_revision(manifest.paths, ref), manifest.paths, kinds)
 
 
-def merge(documents: Iterable[Document], paths: Sequence[str], kinds: Kinds = KINDS, unread: Sequence[Problem] = ()) -> Manifest:
-    """The manifest that some documents make together. `unread` is what is wrong with their text. Raises Invalid."""
-    contents = Contents(kinds, list(unread), frozenset(problem.mark for problem in unread))
-    names = []
+def merge(source: Source, paths: Sequence[str], kinds: Kinds = KINDS) -> Manifest:
+    """The manifest that the files of a source make together. Raises Invalid."""
+    documents, unread = read_documents(source)
+    contents = Contents(kinds, unread, {problem.mark for problem in unread}, source.open_list)
     for document in documents:
+        contents.files.append(document.file)
         read_document(contents, document)
-        names.append(document.file)
     head = read_head(contents)
     resources = {address: resource_of(contents, item) for address, item in sorted(contents.items.items())}
     for double in contents.doubles:
@@ -61,7 +60,7 @@ def merge(documents: Iterable[Document], paths: Sequence[str], kinds: Kinds = KI
         digest=_digest(head, contents),
         sections=frozenset(contents.sections),
         approvals=head.approvals,
-        files=tuple(names),
+        files=tuple(dict.fromkeys(contents.files)),
         named="name" in head.model_fields_set,
     )
 

@@ -21,6 +21,15 @@ DEPTH = 50
 ALIASED, ALIASED_PER_NODE = 10_000, 10
 
 
+class Places(Protocol):
+    """Where keys and items stand, as `Marks` says it of one file."""
+
+    @property
+    def file(self) -> str: ...
+
+    def of(self, loc: Sequence[str | int]) -> Mark: ...
+
+
 @dataclass(frozen=True)
 class Document:
     """A file as read."""
@@ -28,7 +37,9 @@ class Document:
     # Dictionaries, lists, `str` (quoted), `Plain` (not quoted) and None (null, not quoted). Keys are `str`.
     value: dict[str, Any]
     # The places of all that.
-    marks: Marks
+    marks: Places
+    # Whether a value holds `${`.
+    varies: bool = False
 
     @property
     def file(self) -> str:
@@ -108,6 +119,7 @@ class _Builder:
         # The same keys stand in thousands of entries: each is kept once.
         self.keys: dict[str, str] = {}
         self.nodes = self.aliased = 0
+        self.varies = False
         # The document is the only item of an outermost list, so that its own place has a row like all others.
         self.top = _Open([], (0, 0))
         self.open = [self.top]
@@ -146,6 +158,7 @@ class _Builder:
             self._key(event)
             return
         value, at = event.value if event.style else _plain(event.value), _at(event)
+        self.varies = self.varies or "${" in event.value
         if event.anchor is not None:
             self.anchors[event.anchor] = _Node(value)
         self._put(value, at)
@@ -241,7 +254,7 @@ class _Builder:
             line, column, _ = self.top.rows[:3]
             self.stop((line, column), "the file is not a mapping at its top level", "write sections, like tags: [vip]")
         self._lay(self.top)
-        return Document(root, Marks(self.file, root, self.table, self.aliases))
+        return Document(root, Marks(self.file, root, self.table, self.aliases), self.varies)
 
 
 BOM = b"\xef\xbb\xbf"

@@ -5,33 +5,35 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from reconciler.core.model.repository import Repository, address_of
-from reconciler.errors import Invalid, Problem, ReconcilerError
+from reconciler.errors import ReconcilerError
 from reconciler.git import FETCHING, GitFailed, NoGit, blobs, git
 from reconciler.manifest.files import SUFFIXES
-from reconciler.manifest.reader import Document, read
+from reconciler.manifest.reader import read_far
+from reconciler.manifest.source import Source, Unopened, path_beside
 
 
-def documents(paths: Sequence[str], ref: str) -> list[Document]:
+def at_revision(paths: Sequence[str], ref: str) -> Source:
     """The manifest files that the paths mean at the merge base of HEAD and a ref.
 
-    Raises ReconcilerError when git does not know the ref or the history is too shallow, Invalid when a file there cannot be read.
+    Raises ReconcilerError when git does not know the ref or the history is too shallow.
     """
     if ref.startswith("-"):
         raise ReconcilerError(f"--base {ref}: that is no revision")
     base = _merge_base(ref)
-    parsed: list[Document] = []
-    problems: list[Problem] = []
-    for name, content in _contents(base, _names(base, paths, ref)):
-        try:
-            parsed.append(read(content, f"{ref}:{name}"))
-        except Invalid as invalid:
-            problems += invalid.problems
-    if problems:
-        raise Invalid(problems)
-    return parsed
+    contents = {f"{ref}:{name}": content for name, content in _contents(base, _names(base, paths, ref))}
+
+    def open_list(manifest: str, name: str) -> tuple[str, BinaryIO]:
+        path = path_beside(manifest.removeprefix(f"{ref}:"), name)
+        for _, content in _contents(base, [path]):
+            return f"{ref}:{path}", BytesIO(content)
+        raise Unopened(f"{ref}:{path}: there is no such file", "commit it with the file that names it")
+
+    return Source(list(contents), lambda name: read_far(contents[name], name), open_list)
 
 
 def head() -> str:

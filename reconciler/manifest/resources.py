@@ -46,12 +46,14 @@ def _links(contents: Contents, item: Item, target: str, field: str) -> WrittenLi
     present: dict[Address, int] = {}
     absent: dict[Address, int] = {}
     links: Sequence[LinkItem] = getattr(item.entry, field)
+    entry = item.mark()
     for number, link in enumerate(links):
         mark = item.mark(field, number)
         end = _present_end(contents, mark, target, link)
         if end is None:
             continue
-        (present if link.present else absent)[end.address] = mark.line
+        # What stands in another file, for many entries, is told of at the entry.
+        (present if link.present else absent)[end.address] = mark.line if mark.file == entry.file else entry.line
         if end.address in present and end.address in absent:
             line = min(present[end.address], absent[end.address])
             contents.note(mark, f"{target} {_describe(link)} is written present and absent (line {line})", "keep one of them")

@@ -8,6 +8,7 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.kinds import KINDS
 from reconciler.manifest.head import head_model
+from reconciler.manifest.lists import ListEntry
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -15,12 +16,15 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def manifest_schema(kinds: Kinds = KINDS) -> dict[str, Any]:
     """The schema of one manifest file: the head's keys, and a list for each kind's section."""
     head = head_model(kinds).model_json_schema(ref_template="#/$defs/{model}")
-    definitions = head.pop("$defs", {})
+    listed = ListEntry.model_json_schema()
+    definitions = {**head.pop("$defs", {}), "ListEntry": listed}
     for kind in kinds:
         entry = kind.entry.model_json_schema(ref_template="#/$defs/{model}")
         definitions.update(entry.pop("$defs", {}))
         definitions[kind.entry.__name__] = entry
         head["properties"][kind.section] = _section(kind, entry)
+        # Editors complete the keys of an entry beside those of a list.
+        definitions[f"{kind.entry.__name__}List"] = {**listed, "properties": {**listed["properties"], **entry["properties"]}}
     written = {"$schema": DIALECT, **head, "title": "reconciler manifest"}
     return written | {"description": "What an Intercom workspace should have, and what a plan may do.", "$defs": definitions}
 
@@ -32,7 +36,6 @@ def _section(kind: Kind, entry: dict[str, Any]) -> dict[str, Any]:
         properties[name].pop("default", None)
     required = entry.get("required") or [kind.identities[0].field]
     example = {name: properties[name]["examples"][0] for name in required if "examples" in properties[name]}
-    item: dict[str, Any] = {"$ref": f"#/$defs/{kind.entry.__name__}"}
-    if kind.short:
-        item = {"anyOf": [{"type": ["string", "number", "boolean"]}, item]}
-    return {"type": "array", "items": item, "description": entry["description"], "examples": [[example]]}
+    short = [{"type": ["string", "number", "boolean"]}] if kind.short else []
+    ways = [*short, *({"$ref": f"#/$defs/{kind.entry.__name__}{suffix}"} for suffix in ("", "List"))]
+    return {"type": "array", "items": {"anyOf": ways}, "description": entry["description"], "examples": [[example]]}

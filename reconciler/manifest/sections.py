@@ -15,6 +15,7 @@ from reconciler.core.model.written import is_null, quote, suggest_quotes
 from reconciler.errors import Mark
 from reconciler.manifest.contents import Contents, Item, Name, name_of
 from reconciler.manifest.head import Head, head_model
+from reconciler.manifest.lists import Row, read_list
 from reconciler.manifest.reader import Document
 from reconciler.manifest.sentences import Loc, explain, not_a_list
 
@@ -74,19 +75,26 @@ def _read_section(contents: Contents, kind: Kind, document: Document, value: Any
         return
     for number, written in enumerate(value):
         loc: Loc = (kind.section, number)
-        if kind.short and (meant := _suggest_quotes(contents, kind, written)):
+        if isinstance(written, dict) and "from" in written:
+            for row in read_list(contents, kind, Row(document, loc, written)):
+                _read_entry(contents, kind, *row)
+        elif kind.short and (meant := _suggest_quotes(contents, kind, written)):
             contents.note(document.marks.of(loc), f"is no {kind.name}", f"if a name with a colon is meant, quote it: {meant}")
-            continue
-        if kind.short and not isinstance(written, (dict, list)):
-            written = {kind.short: written}
-        try:
-            entry = kind.entry.model_validate(written)
-        except ValidationError as error:
-            for what, inner in explain(error, kind.entry, contents.guesses):
-                contents.note(document.marks.of((*loc, *inner)), what)
-            contents.invalid.update(_names_in(kind, written))
+        elif kind.short and not isinstance(written, (dict, list)):
+            _read_entry(contents, kind, document, loc, {kind.short: written})
         else:
-            _add(contents, kind, entry, document, loc)
+            _read_entry(contents, kind, document, loc, written)
+
+
+def _read_entry(contents: Contents, kind: Kind, document: Document, loc: Loc, written: Any) -> None:
+    try:
+        entry = kind.entry.model_validate(written)
+    except ValidationError as error:
+        for what, inner in explain(error, kind.entry, contents.guesses):
+            contents.note(document.marks.of((*loc, *inner)), what)
+        contents.invalid.update(_names_in(kind, written))
+    else:
+        _add(contents, kind, entry, document, loc)
 
 
 def _suggest_quotes(contents: Contents, kind: Kind, written: Any) -> str:

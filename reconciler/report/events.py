@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from reconciler.core.model.privacy import hidden
 from reconciler.core.plan.document import FORMAT
-from reconciler.report.json import one_line
+from reconciler.report.json import in_ascii
 from reconciler.report.outcomes import Outcome
 from reconciler.report.terminal import Terminal
 
@@ -57,7 +57,7 @@ class Events:
         head = {"format_version": FORMAT} if kind == "start" else {}
         with self._lock:
             at = self._now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            self._out.line(one_line({**head, "type": kind, "at": at, **more}))
+            self._out.line(in_ascii({**head, "type": kind, "at": at, **more}))
             self._out.flush()
 
 

@@ -17,6 +17,8 @@ from reconciler.report.terminal import clean
 
 # A value with more characters is cut; so many that both sides share stand before the difference.
 LONGEST, CONTEXT = 200, 20
+# A personal value that changes, and whose masks read the same.
+HIDDEN = "changed (hidden)"
 # So many parts are named of those that were added, and so on.
 NAMED = 10
 
@@ -27,6 +29,8 @@ def show_move(change: ChangeDocument, field: FieldDocument) -> str:
     cause = f" ({clean(field['cause'])})" if field["cause"] and field["cause"] != change["cause"] else ""
     if change["action"] == Action.CREATE and field["before"] is None:
         return _cut(after, 0) + cause
+    if before == after:
+        return HIDDEN + cause
     long = max(len(before), len(after)) > LONGEST
     start = max(0, len(os.path.commonprefix((before, after))) - CONTEXT) if long else 0
     inside = show_inside(field)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.core.model.past import Done, Run
+from reconciler.core.model.times import format_time
 from reconciler.report.json import deep
 from reconciler.report.outcomes import Outcome, outcome_line
 from reconciler.report.signs import DIM, columns, paint
@@ -16,12 +16,7 @@ from reconciler.report.terminal import clean, guarded
 
 def document(run: Run) -> dict[str, Any]:
     """A run as programs read it."""
-    return {**asdict(run), "started": moment(run.started), "ended": moment(run.ended)}
-
-
-def moment(at: float | None) -> str | None:
-    """Unix seconds as ISO 8601, in UTC."""
-    return None if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {**asdict(run), "started": format_time(run.started), "ended": format_time(run.ended)}
 
 
 def runs_as_json(runs: Sequence[Run]) -> str:
@@ -37,14 +32,14 @@ def run_as_json(run: Run, changes: Sequence[Done]) -> str:
 
 def runs_as_text(runs: Sequence[Run]) -> Iterator[str]:
     """A line a run, newest first, in columns."""
-    return columns((r.run, str(moment(r.started)), r.verb, r.workspace.app_id, r.name, _end(r), _counts(r)) for r in runs)
+    return columns((r.run, format_time(r.started), r.verb, r.workspace.app_id, r.name, _end(r), _counts(r)) for r in runs)
 
 
 def run_as_text(run: Run, changes: Sequence[Done], *, color: bool = False) -> Iterator[str]:
     """What is known of a run, then a line a change."""
     told = document(run) | {
         "workspace": f"{run.workspace.app_id} in {run.workspace.region}",
-        "ended": moment(run.ended) or _end(run),
+        "ended": format_time(run.ended) or _end(run),
         "counts": _counts(run),
     }
     for name, value in told.items():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.core.model.change import LOSING, Action
 from reconciler.core.plan.schema import ChangeDocument, PlanDocument
-from reconciler.report import words
+from reconciler.report import PLAIN, Way, words
 from reconciler.report.fields import show_inside, sides
 from reconciler.report.signs import SIGNS, UNKNOWN, count
 from reconciler.report.terminal import clean
@@ -38,7 +38,7 @@ class _Thing:
     changes: Sequence[ChangeDocument]
 
 
-def render(document: PlanDocument) -> str:
+def render(document: PlanDocument, way: Way = PLAIN) -> str:
     """The whole page. All foreign text goes through `_harmless`, and then through the template's own escaping."""
     kinds, topics = words.group_by_thing(document["changes"]), dict(words.notes_by_topic(document))
     actions = Counter(change["action"] for change in document["changes"])

@@ -9,13 +9,14 @@ from typing import Any
 
 from reconciler.core.model.spelling import differs_invisibly
 from reconciler.core.plan.schema import PlanDocument
+from reconciler.report import PLAIN, Way
 from reconciler.report.terminal import COMMAND, HARMFUL
 
 # Outside of strings none of these occur in JSON; C0 is escaped by the encoder itself.
 _UNSAFE = re.compile(f"[{HARMFUL}]|{COMMAND}")
 
 
-def render(document: PlanDocument) -> str:
+def render(document: PlanDocument, way: Way = PLAIN) -> str:
     """The document as built, two spaces deep, in UTF-8's characters where those are harmless and can be told apart."""
     written = deep(document)
     alike = "".join(sorted({char for text in _invisible(document) for char in text if not char.isascii()}))
@@ -35,9 +36,9 @@ def _invisible(document: PlanDocument) -> Iterator[str]:
             yield from (before, after)
 
 
-def one_line(value: Any) -> str:
-    """A value on one line, in ASCII: for streams of unknown encoding."""
-    return _harmless(json.dumps(value, ensure_ascii=True))
+def in_ascii(value: Any, indent: int | None = None) -> str:
+    """A value in ASCII, for streams of unknown encoding; on one line, unless it is to be so many spaces deep."""
+    return _harmless(json.dumps(value, indent=indent, default=list))
 
 
 def _harmless(text: str) -> str:

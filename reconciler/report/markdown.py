@@ -12,7 +12,7 @@ from itertools import chain
 
 from reconciler.core.model.change import Action
 from reconciler.core.plan.schema import ChangeDocument, NoteDocument, PlanDocument
-from reconciler.report import words
+from reconciler.report import PLAIN, Way, words
 from reconciler.report.signs import count, signed
 from reconciler.report.terminal import guarded
 
@@ -60,7 +60,7 @@ class _Block:
         return _size(self.head + self.tail + self.more.format(left=10**9))
 
 
-def render(document: PlanDocument) -> str:
+def render(document: PlanDocument, way: Way = PLAIN) -> str:
     """The whole comment. It says what is left out of it."""
     blocks = [*_refused(document), *_notes(document), *_changes(document)]
     room = LONGEST - _size(_top(document, 10**9))

@@ -71,8 +71,8 @@ def columns(rows: Iterable[Sequence[str]], sample: int | None = None) -> Iterato
 
 
 def count(number: int, word: str) -> str:
-    """`1 call`, `2 calls`."""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+    """`1 call`, `2,000 calls`."""
+    return f"{number:,} {word}" + ("" if number == 1 else "s")
 
 
 def duration(seconds: float) -> str:

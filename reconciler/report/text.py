@@ -1,13 +1,14 @@
-"""A plan as text for people: what would change, by kind and thing, why it may not, what it costs; the summary line comes last."""
+"""A plan as text for people: what would change, what takes away first, why it may not, what it costs; the summary line comes last."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
-from reconciler.core.plan.schema import ChangeDocument, NoteDocument, PlanDocument, SourceDocument
+from reconciler.core.plan.schema import NoteDocument, PlanDocument
 from reconciler.kinds import KINDS
-from reconciler.report import words
+from reconciler.report import PLAIN, Way, risk, words
 from reconciler.report.signs import BOLD, DIM, RED, YELLOW, cells, count, duration, pad, paint, signed
 from reconciler.report.terminal import clean, guarded
 
@@ -24,27 +25,28 @@ class _Look:
     color: bool
     # The columns of the terminal; None where there is none.
     width: int | None
+    # Whether all is listed, however much it is.
+    full: bool
 
     def paint(self, text: str, style: str) -> str:
         return paint(text, style, self.color)
 
-    def with_place(self, line: str, source: SourceDocument | None, painted: str = "") -> str:
+    def with_place(self, line: str, place: str, painted: str = "") -> str:
         """A line with the place where it was declared, at a fixed column, or at the right of a terminal."""
-        place = words.describe_place(source)
         if not place:
             return painted or line
         start = SOURCE_COLUMN if self.width is None else self.width - cells(place)
         return f"{pad(line, start - 2, painted)}  {self.paint(place, DIM)}"
 
 
-def render(document: PlanDocument, *, color: bool = False, width: int | None = None) -> str:
+def render(document: PlanDocument, way: Way = PLAIN, *, color: bool = False, width: int | None = None) -> str:
     """The whole report; the last line is the summary."""
-    return "".join(line + "\n" for line in lines(document, color, width))
+    return "".join(line + "\n" for line in lines(document, way, color, width))
 
 
-def lines(document: PlanDocument, color: bool = False, width: int | None = None) -> Iterator[str]:
+def lines(document: PlanDocument, way: Way = PLAIN, color: bool = False, width: int | None = None) -> Iterator[str]:
     """The report line by line: a large plan is not held as text."""
-    look = _Look(color, width)
+    look = _Look(color, width, way.full)
     for part in (_header, _policy, _changes, _notes, _calls, _cost, _refused):
         yield from map(guarded, part(document, look))
     yield guarded(look.paint(words.summarize(document), BOLD))
@@ -62,30 +64,25 @@ def _header(document: PlanDocument, look: _Look) -> Iterator[str]:
 
 
 def _changes(document: PlanDocument, look: _Look) -> Iterator[str]:
-    for kind, things in words.group_by_thing(document["changes"]).items():
-        yield look.paint(f"{clean(kind)} ({count(sum(map(len, things.values())), 'change')})", BOLD)
-        for address, changes in things.items():
-            yield from _thing(address, changes, look)
+    for heading, rows in risk.by_risk(document["changes"]).items():
+        yield look.paint(f"{heading} ({count(sum(map(len, rows)), 'change')})", BOLD)
+        for row in rows:
+            if len(row) > 1 and look.full:
+                yield from chain.from_iterable(_row((change,), look) for change in row)
+            else:
+                yield from _row(row, look)
         yield ""
 
 
-def _thing(address: str, changes: Sequence[ChangeDocument], look: _Look) -> Iterator[str]:
-    """All that happens to one thing: its own changes, then its links under it."""
-    own = [change for change in changes if change["target"] is None]
-    if not own:
-        yield f"    {clean(address)}"
-    for change in own:
-        yield _line("  ", change, address, look)
-        yield from (f"      {line}" for line in words.describe_details(change))
-    for change in changes:
-        if change["target"] is not None:
-            yield _line("      ", change, change["target"], look)
-
-
-def _line(indent: str, change: ChangeDocument, name: str, look: _Look) -> str:
-    remarks, action = words.list_remarks(change), words.describe_action(change)
-    rest = f" {clean(name)}" + (f" ({'; '.join(remarks)})" if remarks else "")
-    return look.with_place(f"{indent}{signed(action)}{rest}", change["source"], f"{indent}{signed(action, look.color)}{rest}")
+def _row(row: risk.Row, look: _Look) -> Iterator[str]:
+    """What happens to one thing, or a line for many equal links."""
+    change = row[0]
+    asides, action = [*words.list_remarks(change), *words.list_asides(change)], words.describe_action(change)
+    rest = f" {risk.describe_subject(row)}" + (f" ({'; '.join(asides)})" if asides else "")
+    yield look.with_place(f"  {signed(action)}{rest}", risk.describe_places(row), f"  {signed(action, look.color)}{rest}")
+    if len(row) > 1:
+        yield f"      {risk.name_some(row)} (--full lists them)"
+    yield from (f"      {line}" for line in words.describe_details(change))
 
 
 def _policy(document: PlanDocument, look: _Look) -> Iterator[str]:
@@ -99,17 +96,23 @@ def _notes(document: PlanDocument, look: _Look) -> Iterator[str]:
 
 
 def _topic(topic: str, notes: Sequence[NoteDocument], look: _Look) -> Iterator[str]:
-    if notes:
-        yield look.paint(f"note: {clean(words.TOPICS.get(topic, topic))} ({len(notes)})", YELLOW)
-        yield from (_note(note, look) for note in notes[:PER_TOPIC])
-        if len(notes) > PER_TOPIC:
-            yield f"    and {len(notes) - PER_TOPIC} more (all are in --format json)"
-        yield ""
+    if not notes:
+        return
+    heading = f"note: {clean(words.TOPICS.get(topic, topic))} ({len(notes):,})"
+    shown, more = (notes, "") if look.full else (notes[:PER_TOPIC], " (--full lists them)")
+    if more and all(note["address"] and note["message"] == words.TOPICS.get(topic) for note in notes):
+        yield look.paint(heading, YELLOW) + f": {risk.name_some(notes)}{more if len(notes) > risk.FEW else ''}"
+    else:
+        yield look.paint(heading, YELLOW)
+        yield from (_note(note, look) for note in shown)
+        if len(shown) < len(notes):
+            yield f"    and {len(notes) - len(shown):,} more{more}"
+    yield ""
 
 
 def _note(note: NoteDocument, look: _Look) -> str:
     about = f"{clean(note['address'])}: " if note["address"] else ""
-    return look.with_place(f"    {about}{clean(note['message'])}", note["source"])
+    return look.with_place(f"    {about}{clean(note['message'])}", words.describe_place(note["source"]))
 
 
 def _refused(document: PlanDocument, look: _Look) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from reconciler.core.model.live import Live
+from reconciler.report.json import in_ascii
 from reconciler.report.signs import columns
 from reconciler.report.terminal import COMMAND, clean
 
@@ -36,7 +37,7 @@ def as_json(things: Iterable[Live]) -> Iterator[str]:
     before = ""
     for thing in things:
         yield f"  {before}," if before else "["
-        before = compact(plain(thing))
+        before = in_ascii(plain(thing))
     yield from (f"  {before}", "]") if before else ("[", "]")
 
 
@@ -62,20 +63,6 @@ FORMS: Mapping[str, Callable[[Iterable[Live]], Iterator[str]]] = {"table": table
 
 def plain(thing: Live) -> dict[str, Any]:
     return {"id": thing.id, **thing.fields}
-
-
-def compact(value: Any) -> str:
-    """JSON on one line, in ASCII."""
-    return _UNSAFE.sub(_hex4, json.dumps(value, default=list))
-
-
-def pretty(value: Any) -> str:
-    """JSON for people, in ASCII: every terminal and every pipe takes it, and nothing in it is obeyed."""
-    return _UNSAFE.sub(_hex4, json.dumps(value, indent=2))
-
-
-def _hex4(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
 
 
 def _hex(found: re.Match[str]) -> str:

@@ -145,7 +145,7 @@ def summarize(document: PlanDocument) -> str:
         return _summarize_drift(document["drift"])
     if any(counts.values()):
         counts.setdefault(Action.DELETE, 0)
-        parts = [f"{number} to {clean(action)}" for action, number in counts.items() if number or action == Action.DELETE]
+        parts = [f"{number:,} to {clean(action)}" for action, number in counts.items() if number or action == Action.DELETE]
         return f"Plan: {', '.join(parts)}."
     if document["refused"]:
         return "No changes are planned."
@@ -215,10 +215,29 @@ def list_remarks(change: ChangeDocument) -> Sequence[str]:
     return counted + [clean(text) for text in (change["cause"], change.get("origin"), change.get("remark")) if text]
 
 
+def is_short(change: ChangeDocument) -> bool:
+    """Whether it is told on one line: a create with one field."""
+    return change["action"] == Action.CREATE and len(change["fields"]) == 1
+
+
+def list_asides(change: ChangeDocument) -> Sequence[str]:
+    """What a create with one field sets, unless its address says so."""
+    if not is_short(change):
+        return ()
+    (field,) = change["fields"]
+    named = "after" in field and field["after"] == change["address"].partition("/")[2]
+    return () if named else tuple(_list_fields(change))
+
+
 def describe_details(change: ChangeDocument) -> Iterator[str]:
     """Where the thing is in use, and each field with its move; only the names of the fields in a saved plan."""
     if places := describe_uses(change):
         yield f"in use: {places}"
+    if not is_short(change):
+        yield from _list_fields(change)
+
+
+def _list_fields(change: ChangeDocument) -> Iterator[str]:
     if names := [clean(field["path"]) for field in change["fields"] if "after" not in field]:
         yield f"sets {', '.join(names)}"
     yield from (f"{clean(field['path'])}: {show_move(change, field)}" for field in change["fields"] if "after" in field)

@@ -27,5 +27,5 @@ def fold(name: str) -> str:
 def rewrite(ws: Workspace, name: str) -> str:
     """The name that the server stores. Raises KeyError for a word that is not in `REWRITES`."""
     for word in ws.settings.rewrites.split():
-        name = REWRITES[word](name)
+        name = name[: ws.settings.name_length or CUT_AT] if word == "cut" else REWRITES[word](name)
     return name

@@ -12,6 +12,15 @@ from reconciler.sandbox.store import Doc, KeysOf, Store
 FIRST_ADMIN = "991267459"
 
 
+# What a fact about names is called in `rewrites`.
+_REWRITES = {
+    ("name_folding", "accents"): "fold",
+    ("name_blanks", "trimmed"): "trim",
+    ("name_html", "escaped"): "escape",
+    ("name_beyond", "cut"): "cut",
+}
+
+
 @dataclass
 class Settings:
     """What a test may change while the sandbox runs. `__init__.py` lists what each choice stands for."""
@@ -44,6 +53,33 @@ class Settings:
     leads_refuse_null: bool = False
     # conversations answer 403 api_plan_restricted
     plan_restricted: bool = False
+    # names of tags: longer ones are "taken" or "refused" (`rewrites` cuts them), from so many characters on
+    name_beyond: str = "taken"
+    name_length: int | None = None
+    # which spelling stays when a tag is posted again: "first" or "last"
+    name_spelling: str = "first"
+    # a tag renamed to the name of another one: "refused", or "twins"
+    rename_taken: str = "refused"
+    # `applied_at` of a tag attached again: "keeps" or "moves"
+    attached_again: str = "keeps"
+    # the status when a tag is detached that is not on the contact: 404 or 200
+    detached_missing: int = 404
+    # two users with one e-mail: "never", "other_external_ids" or "any_external_id"
+    shared_email: str = "other_external_ids"
+    # how an e-mail is kept: "kept" as written or "lowered"
+    email_case: str = "kept"
+    # the external_id of a lead: "taken", "dropped" or "refused"
+    lead_external_id: str = "taken"
+    # an unknown key in a contact, and a custom attribute that nobody made: "ignored" or "refused"
+    unknown_key: str = "ignored"
+    unknown_attribute: str = "refused"
+    # null in a field of a company: "ignored", "cleared" or "refused"
+    company_null: str = "ignored"
+    # a dot in the name of an attribute: "taken" or "refused"
+    attribute_dots: str = "refused"
+    # whether search counts on beyond so many contacts: "exact" or "capped"
+    total_count: str = "exact"
+    count_cap: int = 10_000
 
     def change(self, values: Doc) -> None:
         """Raises ValueError for the name of no setting."""
@@ -51,6 +87,14 @@ class Settings:
             if name not in vars(self):
                 raise ValueError(f"unknown setting {name!r}; known are {', '.join(sorted(vars(self)))}")
             setattr(self, name, value)
+
+    def follow(self, facts: Doc) -> None:
+        """Do as a workspace was found to do, as far as there is a setting for it."""
+        told = {name: value for name, value in facts.items() if value is not None}
+        words = [word for pair, word in _REWRITES.items() if pair in told.items()]
+        hides = {"shown": "list", "hidden": "all"}.get(str(told.get("userless_tagged")), self.hide_userless)
+        known = {name: value for name, value in told.items() if name in vars(self) and value != "cut"}
+        self.change(known | {"rewrites": " ".join(words) or self.rewrites, "hide_userless": hides})
 
 
 def is_live(doc: Doc) -> bool:

@@ -167,7 +167,7 @@ def records_of(
 
 def let_go(ledger: Ledger, here: Workspace, name: str, who: str, records: Sequence[Record]) -> None:
     """Let go of these records; whoever calls it holds the lock."""
-    from reconciler.ledger.ledger import RunHead
+    from reconciler.ledger.run import RunHead
     from reconciler.manifest.repository import head
 
     ledger.check()

@@ -45,14 +45,13 @@ def look(
     """
     from reconciler.intercom.observe import Observer
 
-    observer = Observer(session.client, session.kinds, session.tick)
-    hints = make_hints(session.kinds, session.now(), manifest, recorded)
-    live = observer.observe(manifest, session.here, session.window, hints, certain)
-    comparison = compare(session.kinds, session.now(), manifest, live, recorded, whole=whole, retry=retry)
+    kinds = session.kinds.under(session.facts)
+    observer = Observer(session.client, kinds, session.tick)
+    hints = make_hints(kinds, session.now(), manifest, recorded)
+    live = replace(observer.observe(manifest, session.here, session.window, hints, certain), facts=session.facts)
+    comparison = compare(kinds, session.now(), manifest, live, recorded, whole=whole, retry=retry)
     if leavers := find_leavers(comparison.kinds, comparison.manifest, comparison.difference.changes, recorded):
-        comparison = add_notes(
-            comparison, same_person(session.kinds, comparison.difference.changes, _read(observer, session.kinds, leavers))
-        )
+        comparison = add_notes(comparison, same_person(kinds, comparison.difference.changes, _read(observer, kinds, leavers)))
     return spare(session, comparison, agreed) if agreed is not None else comparison
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.model.jsons import parsed
@@ -17,15 +20,31 @@ from reconciler.errors import Invalid, Mark, Problem
 from reconciler.kinds import KINDS
 from reconciler.manifest import files as manifest_files
 from reconciler.manifest.read import merge, read_manifest
-from reconciler.manifest.reader import read
+from reconciler.manifest.reader import read_far
+from reconciler.manifest.source import Source, Unopened, path_beside
 
 
 def planned_manifest(found: PlanDocument, kinds: Kinds = KINDS) -> Manifest:
     """The manifest that a saved plan names. Raises Invalid if it cannot be read."""
     if "files" in found:
-        documents = [read(text.encode("utf-8", "surrogatepass"), name) for name, text in found["files"].items()]
-        return merge(documents, found["manifest"]["paths"], kinds)
+        return merge(_enclosed(found["files"]), found["manifest"]["paths"], kinds)
     return read_manifest(found["manifest"]["paths"], kinds)
+
+
+def _enclosed(texts: Mapping[str, str]) -> Source:
+    """The files that stand in a saved plan."""
+
+    def data(name: str) -> bytes:
+        return texts[name].encode("utf-8", "surrogatepass")
+
+    def open_list(manifest: str, name: str) -> tuple[str, BinaryIO]:
+        path = path_beside(manifest, name)
+        if path not in texts:
+            raise Unopened(f"{path} is not in the plan", "plan again")
+        return path, BytesIO(data(path))
+
+    names = [name for name in texts if name.lower().endswith(manifest_files.SUFFIXES)]
+    return Source(names, lambda name: read_far(data(name), name), open_list)
 
 
 def planned_pin(found: PlanDocument) -> Pin:
@@ -38,7 +57,7 @@ def save(planned: Proposal, path: Path, kinds: Kinds = KINDS, *, embed: bool = F
 
     `embed` puts the manifest's texts into it, with all the personal values that they hold.
     """
-    files = manifest_files.read_texts(planned.plan.paths) if embed else None
+    files = manifest_files.read_texts(planned.manifest.files) if embed else None
     enclosed = Enclosed(files, planned.found, planned.doubts)
     text = json.dumps(saved(kinds, planned.plan, secrets.token_hex(16), enclosed), indent=1, ensure_ascii=False) + "\n"
     write_whole(path, text, 0o600)

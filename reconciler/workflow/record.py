@@ -29,7 +29,7 @@ from reconciler.workflow.ground import ground_of
 from reconciler.workflow.session import Session, by_their_clock
 
 if TYPE_CHECKING:
-    from reconciler.ledger.ledger import RunHead
+    from reconciler.ledger.run import RunHead
 
 # Creates that must not be sent twice are published in batches of so many.
 BATCH = 25
@@ -39,7 +39,7 @@ LOOK_EVERY = 0.2
 
 def recording(session: Session, work: Work, carried: Carriers) -> Recorder | None:
     """What records an apply, if anything does, once it is kept what the apply destroys. Raises Refused (3) where that cannot be kept."""
-    from reconciler.ledger.ledger import run_id
+    from reconciler.ledger.run import run_id
 
     recorder = Recorder(session, work) if session.ledger else None
     try:
@@ -65,7 +65,7 @@ class Recorder:
     that was found as declared."""
 
     def __init__(self, session: Session, work: Work) -> None:
-        from reconciler.ledger.ledger import PlannedWrite
+        from reconciler.ledger.run import PlannedWrite
 
         assert session.ledger is not None
         self.session, self.ledger, self.work = session, session.ledger, work
@@ -83,7 +83,7 @@ class Recorder:
     def announce(self) -> None:
         """Where only what was published is kept: the run, and the intents of all that may be sent twice, before the first write. What
         of it was never sent is told by a strong read of the next run. Raises LockLost, LedgerUnusable."""
-        from reconciler.ledger.ledger import Settlement
+        from reconciler.ledger.run import Settlement
 
         if not self.steps or self.ledger.home.at_once:
             return
@@ -151,7 +151,7 @@ class Recorder:
 
     def _settle(self, outcomes: Sequence[Outcome], changes: Mapping[int, Change]) -> None:
         """Write down what became of some changes. A write whose answer was lost is left without an outcome."""
-        from reconciler.ledger.ledger import Settlement
+        from reconciler.ledger.run import Settlement
         from reconciler.ledger.tables import MET, STRANGER
 
         codes = [MET if o.met else STRANGER if o.stranger else None for o in outcomes]
@@ -193,7 +193,7 @@ class Recorder:
             raise Incomplete(f"what was done is not recorded to its end: {unforeseen(error)}") from error
 
     def _end(self, outcomes: Sequence[Outcome], signum: int) -> None:
-        from reconciler.ledger.ledger import Settlement
+        from reconciler.ledger.run import Settlement
 
         skipped = [Settlement(self.numbers[o.step], o.status) for o in outcomes if o.status is Status.SKIPPED]
         counts = count_outcomes(outcomes)
@@ -221,7 +221,7 @@ def head_of(session: Session, manifest: Manifest, verb: str) -> RunHead:
     assert session.ledger is not None
     ground = ground_of(session.ledger)
     repository = ground.repository
-    from reconciler.ledger.ledger import RunHead
+    from reconciler.ledger.run import RunHead
     from reconciler.manifest.repository import head
 
     return RunHead(

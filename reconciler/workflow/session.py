@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from reconciler.core.model.facts import UNKNOWN, Facts
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Workspace
 from reconciler.core.plan.plan import Context
@@ -36,6 +37,8 @@ class Session:
     # Where pre-images go when there is no ledger.
     images: Images | None = None
     kinds: Kinds = KINDS
+    # What is known of Intercom itself.
+    facts: Facts = UNKNOWN
     now: Callable[[], float] = time.time
     sleep: Callable[[float], object] = time.sleep
     # The person and the machine that asks.

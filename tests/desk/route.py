@@ -15,6 +15,7 @@ import yaml
 
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change, FieldChange, LinkChange, ThingChange
+from reconciler.core.model.facts import UNKNOWN, Facts
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.outcome import Outcome
 from reconciler.core.model.record import Record
@@ -29,7 +30,8 @@ from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.token import Token
 from reconciler.intercom.http.wsgi import WsgiAdapter
 from reconciler.kinds import KINDS
-from reconciler.ledger.ledger import Ledger, PlannedWrite, RunHead, Settlement
+from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.run import PlannedWrite, RunHead, Settlement
 from reconciler.manifest.read import read_manifest
 from reconciler.sandbox.app import Sandbox
 from reconciler.workflow.apply import carry_out, prepare
@@ -68,6 +70,7 @@ class Route:
     kinds: Kinds = KINDS
     version: str = "2.16"
     rules: Approvals = NO_APPROVALS
+    facts: Facts = UNKNOWN
     # What stands between the client and the workspace.
     between: Callable[[WSGIApplication], WSGIApplication] = lambda app: app
 
@@ -84,7 +87,7 @@ class Route:
         )
         with client:
             session = connect(client, self.ledger)
-            yield replace(session, kinds=self.kinds, now=self.clock, sleep=self.clock.sleep, who="a test")
+            yield replace(session, kinds=self.kinds, facts=self.facts, now=self.clock, sleep=self.clock.sleep, who="a test")
 
     def app_id(self) -> str:
         with self.session() as session:

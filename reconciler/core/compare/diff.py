@@ -10,7 +10,7 @@ from reconciler.core.compare.absent import compare_absent
 from reconciler.core.compare.draft import Difference, Draft
 from reconciler.core.compare.led import led_nowhere
 from reconciler.core.compare.links import compare_links
-from reconciler.core.compare.named import misnamed, name_of, same_names
+from reconciler.core.compare.named import long_names, misnamed, name_of, same_names
 from reconciler.core.compare.taken import refuse_same_entries, refuse_taken_fields
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, FieldChange, LinkChange, ThingChange
@@ -38,6 +38,7 @@ def diff(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded = 
             _compare(kind, resource, draft)
         refuse_same_entries(kind, by_kind[kind.name], draft)
         draft.refusals += same_names(kind, by_kind[kind.name], draft.changes)
+        draft.refusals += long_names(kind, by_kind[kind.name], draft.changes, live.facts)
     for kind in kinds:
         for link in kind.links:
             for resource in by_kind[kind.name]:

@@ -72,7 +72,7 @@ class Draft:
     def owners(self, kind: Kind) -> Owners:
         """Who owns the unique values of a kind."""
         if kind.name not in self.owning:
-            self.owning[kind.name] = Owners(kind, self.manifest, self.index(kind), self.names[kind.name])
+            self.owning[kind.name] = Owners(kind, self.manifest, self.index(kind), self.names[kind.name], self.live.facts)
         return self.owning[kind.name]
 
     def address_of(self, kind: str, live_id: str) -> Address | None:

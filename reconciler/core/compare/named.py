@@ -9,6 +9,7 @@ from reconciler.core.compare.match import Index, described
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change
 from reconciler.core.model.desired import Resource
+from reconciler.core.model.facts import Facts
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
 from reconciler.core.model.refusal import Refusal
@@ -63,6 +64,17 @@ def same_names(kind: Kind, resources: Sequence[Resource], changes: Sequence[Chan
             places = " and ".join(str(resource.mark) for resource in several)
             text = f"{places}: these {kind.section} would have one name, {several[0].fields[first.field]!a}; give them different ones"
             yield Refusal("twins", text, entries=tuple(resource.address for resource in several))
+
+
+def long_names(kind: Kind, resources: Sequence[Resource], changes: Sequence[Change], facts: Facts) -> Iterator[Refusal]:
+    """Refusals for new names that are known to be longer than what Intercom takes as written."""
+    first = kind.identities[0]
+    naming = {_subject(c) for c in changes if c.action in (Action.CREATE, Action.RENAME)} if first.visible else set()
+    for resource in (r for r in resources if r.address in naming and facts.too_long(str(r.fields[first.field]))):
+        what = "cuts" if facts.name_beyond == "cut" else "refuses"
+        text = f"{resource.mark}: this {kind.name} has a {first.field} of {len(str(resource.fields[first.field]))} characters"
+        now = f"Intercom {what} what is longer than {facts.name_length}; write a shorter one"
+        yield Refusal("fixed", f"{text}, and {now}", entries=(resource.address,))
 
 
 def _subject(change: Change) -> Address | None:

@@ -11,6 +11,7 @@ from typing import Any
 from reconciler.core.compare.match import Index
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.facts import UNKNOWN, Facts
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
 
@@ -57,6 +58,8 @@ class Owners:
     index: Index
     # The addresses of the live things that are declared, by id.
     names: Mapping[str, Address]
+    # What is known of Intercom itself.
+    facts: Facts
 
     def of(self, name: str, value: Any, but: Resource) -> Sequence[Holder]:
         """Whoever holds a value beside the one that is to have it."""
@@ -88,7 +91,9 @@ class Owners:
         """Whether Intercom lets both have the value, as they will be once the plan is done."""
         mine = {**(own.fields if own else {}), **one.fields}
         theirs = {**(holder.thing.fields if holder.thing else {}), **(holder.resource.fields if holder.resource else {})}
+        facts = self.facts
         if holder.grip is Grip.ARCHIVED:
-            # In the archive nothing else tells two apart.
+            # In the archive nothing else tells two apart, as far as anybody knows.
+            facts = UNKNOWN
             theirs = {path: value for path, value in theirs.items() if path not in self.kind.identity}
-        return self.kind.fields[name].shared(mine, theirs)
+        return self.kind.fields[name].shared(mine, theirs, facts)

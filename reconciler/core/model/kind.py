@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from reconciler.core.model.ability import Archive, Conflict, Loss, Person, Prune, Search, Uses, Wire
 from reconciler.core.model.address import ID
 from reconciler.core.model.entry import Entry
+from reconciler.core.model.facts import Facts
 from reconciler.core.model.live import Live
 from reconciler.core.model.route import Body, LinkKind, Listing, Write
 from reconciler.core.model.scalars import same
@@ -46,7 +47,7 @@ class Field:
     # A unique value, which one thing must give up before another may take it,
     moves: bool = False
     # unless two things with these fields may share it.
-    shared: Callable[[Mapping[str, Any], Mapping[str, Any]], bool] = lambda one, other: False
+    shared: Callable[[Mapping[str, Any], Mapping[str, Any], Facts], bool] = lambda one, other, facts: False
     # A list of the only values that a key which this thing types may have.
     choices: bool = False
     # What people call a thing by, beside its identity.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from graphlib import TopologicalSorter
 
 from reconciler.core.model.address import LinkName
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.facts import Facts
+from reconciler.core.model.kind import Identity, Kind
 from reconciler.core.model.route import LinkKind
 
 
@@ -15,6 +17,10 @@ def join_words(words: Iterable[str], last: str) -> str:
     """`tags, topics and companies`: each word once."""
     *before, end = dict.fromkeys(words) or ("",)
     return f"{', '.join(before)} {last} {end}" if before else end
+
+
+def _folded(identity: Identity, facts: Facts) -> Identity:
+    return replace(identity, fold=facts.fold) if identity.visible else identity
 
 
 class Kinds:
@@ -36,6 +42,12 @@ class Kinds:
     def get(self, name: str) -> Kind | None:
         """The kind of this name, None where a record or a file names one that is not known here."""
         return self._by_name.get(name)
+
+    def under(self, facts: Facts) -> Kinds:
+        """The same kinds, whose names are one where they are so to Intercom."""
+        if facts.name_folding in (None, "case"):
+            return self
+        return Kinds(replace(kind, identities=tuple(_folded(identity, facts) for identity in kind.identities)) for kind in self)
 
     @cached_property
     def by_section(self) -> Mapping[str, Kind]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Fields
+from reconciler.core.model.facts import UNKNOWN, Facts
 from reconciler.core.model.note import Note
 from reconciler.core.model.refusal import Refusal
 
@@ -79,6 +80,8 @@ class Snapshot:
     reads: int = 0
     # How many calls Intercom allows in ten seconds; None where it did not say.
     window: int | None = None
+    # What is known of Intercom itself.
+    facts: Facts = UNKNOWN
 
     def of(self, address: Address) -> Live | None:
         """The live thing that a declared address is, if any."""

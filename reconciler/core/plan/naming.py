@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, LinkChange
+from reconciler.core.model.facts import Facts
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.route import LinkKind
-from reconciler.core.model.spelling import blur
 from reconciler.core.plan.order import Step
 
 
@@ -25,9 +25,14 @@ def unsure(kinds: Kinds, steps: Sequence[Step], live: Snapshot) -> frozenset[Add
         address
         for address, live_id in targets.items()
         if address in by_id
-        or looks[address.kind].get(blur(address.key), set()) - {live_id}
-        or (live_id and address not in respelled and live.things[address.kind][live_id].key != address.key)
+        or looks[address.kind].get(live.facts.blur(address.key), set()) - {live_id}
+        or (live_id and address not in respelled and _otherwise(live.things[address.kind][live_id].key, address.key, live.facts))
     )
+
+
+def _otherwise(one: str, other: str, facts: Facts) -> bool:
+    """Whether two spellings are perhaps not one name to Intercom."""
+    return one != other and (facts.name_folding is None or facts.fold(one) != facts.fold(other))
 
 
 def _by_name(link: LinkKind, action: Action) -> bool:
@@ -41,5 +46,5 @@ def _looks(kinds: set[str], live: Snapshot) -> Mapping[str, Mapping[str, set[str
     for kind in kinds:
         alike = found.setdefault(kind, defaultdict(set))
         for live_id, thing in live.things.get(kind, {}).items():
-            alike[blur(thing.key)].add(live_id)
+            alike[live.facts.blur(thing.key)].add(live_id)
     return found

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.since import Ends, Made, by_ownership, came_later
 from reconciler.core.model.change import Change, LinkChange
+from reconciler.core.model.live import Snapshot
 from reconciler.core.model.note import Note
 from reconciler.core.model.privacy import shown
 from reconciler.core.model.refusal import Refusal
@@ -55,8 +56,8 @@ def spare_touched(
     comparison = replace(comparison, touched=word)
     if not standing([Refusal("touched since", "", word)], agreed.approvals):
         return comparison
-    app_id, difference, stays = comparison.live.workspace.app_id, comparison.difference, frozenset(later)
-    notes = [Note("touched since", _explain(change, app_id, made, by, word), change.address, change.mark) for change in later]
+    difference, stays = comparison.difference, frozenset(later)
+    notes = [Note("touched since", _explain(change, comparison.live, made, by, word), change.address, change.mark) for change in later]
     beside = {(change.address, f"{change.link.field} {change.target}") for change in later}
     kept = tuple(change for change in difference.changes if change not in stays)
     difference = replace(difference, changes=kept, notes=(*difference.notes, *notes), beside=difference.beside | beside)
@@ -68,12 +69,13 @@ def subject_of(change: Change, app_id: str) -> Subject:
     return Subject(change.action.value, shown(change.address, app_id), shown(change.target, app_id) if change.target else None)
 
 
-def _explain(change: LinkChange, app_id: str, made: Mapping[Ends, Made], by: Callable[[str, str], str], word: str) -> str:
+def _explain(change: LinkChange, live: Snapshot, made: Mapping[Ends, Made], by: Callable[[str, str], str], word: str) -> str:
     """Why a link stays, and what takes it away."""
     found = made.get((change.id or "", change.target_id or ""))
-    link = f"the link to {shown(change.target, app_id)} is ours"
+    link = f"the link to {shown(change.target, live.workspace.app_id)} is ours"
     if found:
-        why = f"was made{by(change.target.kind, found.who)} at {format_time(found.at)}, after it became ours"
+        happened = "was made, or only attached again," if live.facts.attached_again == "moves" else "was made"
+        why = f"{happened}{by(change.target.kind, found.who)} at {format_time(found.at)}, after it became ours"
     else:
         why = "the ledger lacks runs, so somebody else may have made it since"
     return f"{link}, and {why}: it stays; `--approve {word}` takes it away, and so does the next apply after `reconciler adopt`"

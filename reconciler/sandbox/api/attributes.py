@@ -101,7 +101,8 @@ def _check_new(ws: Workspace, body: Doc) -> None:
     if model not in MODELS:
         raise invalid("The Data Attribute model field must be either contact or company")
     # Blanks and underscores pass in practice: recorded names have them.
-    if not isinstance(name, str) or not name or not all(c in " _-" or c.isalnum() or unicodedata.category(c) == "Sc" for c in name):
+    signs = " _-." if ws.settings.attribute_dots == "taken" else " _-"
+    if not isinstance(name, str) or not name or not all(c in signs or c.isalnum() or unicodedata.category(c) == "Sc" for c in name):
         raise invalid("Your name for this attribute must only contain alphanumeric characters, currency symbols, and hyphens")
     if body.get("data_type") not in WRITTEN_TYPES:
         raise invalid("Data Type isn't an option")

@@ -113,10 +113,12 @@ def _check(ws: Workspace, body: Doc, allowed: dict[str, Check]) -> Doc:
     for name, value in body.items():
         if name not in allowed or (value is not None and not allowed[name](value)):
             raise _bad(name)
-    changes = {name: value for name, value in body.items() if value is not None}
-    if "name" in changes:
+    if ws.settings.company_null == "refused" and None in body.values():
+        raise _bad(next(name for name, value in body.items() if value is None))
+    changes = {name: value for name, value in body.items() if value is not None or ws.settings.company_null == "cleared"}
+    if changes.get("name"):
         changes["name"] = rewrite(ws, changes["name"])
-    if "monthly_spend" in changes:
+    if changes.get("monthly_spend") is not None:
         changes["monthly_spend"] = math.trunc(changes["monthly_spend"])
     return changes
 

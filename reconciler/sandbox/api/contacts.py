@@ -26,6 +26,7 @@ WRITABLE: dict[str, Check] = {
     "owner_id": lambda value: is_text(value) or is_integer(value),
     "unsubscribed_from_emails": is_flag,
 }
+OTHER_KEYS = ("custom_attributes", "email_verified", "language_override")
 # Null is refused for these three (create_contact_request, API 2.16).
 NOT_NULL = ("role", "external_id", "email")
 
@@ -55,6 +56,8 @@ def update(request: Request) -> Doc:
 def _merge_body(request: Request, contact: Doc) -> Doc:
     """The contact with the fields of the body. Keys that nobody can write are ignored. Raises Refusal for a wrong value."""
     ws, body = request.ws, request.body
+    if ws.settings.unknown_key == "refused" and (unknown := sorted(set(body) - {*WRITABLE, *OTHER_KEYS})):
+        raise Refusal(400, "bad_request", f"bad '{unknown[0]}' parameter")
     changes = {name: _check(name, body[name]) for name in WRITABLE if name in body}
     if changes.get("owner_id") is not None:
         # create-contact, API 2.1 reference.
@@ -67,10 +70,21 @@ def _merge_body(request: Request, contact: Doc) -> Doc:
         # An unsupported code becomes null (POST /contacts, Preview).
         code = body["language_override"]
         changes["language_override"] = code if isinstance(code, str) and len(code) == 2 and code.isalpha() else None
+    if ws.settings.email_case == "lowered" and changes.get("email"):
+        changes["email"] = changes["email"].lower()
     changed = contact | changes
+    _settle_lead(ws, changed)
     if "custom_attributes" in body:
         changed["custom_attributes"] = _merge_custom(ws, changed, body["custom_attributes"])
     return changed
+
+
+def _settle_lead(ws: Workspace, contact: Doc) -> None:
+    """What becomes of the external_id of a lead. Raises Refusal where it is not taken."""
+    if contact["role"] == "lead" and contact.get("external_id") and ws.settings.lead_external_id != "taken":
+        if ws.settings.lead_external_id == "refused":
+            raise invalid("external_id is invalid for a lead")
+        contact["external_id"] = None
 
 
 def _check(name: str, value: Any) -> Any:
@@ -107,8 +121,13 @@ def _conflict(ws: Workspace, contact: Doc) -> Doc | None:
     if not others and contact.get("email") and contact["role"] == "user":
         # Two users may share an e-mail when their external_ids differ (Intercom help, article 5053685).
         others = [c for c in table.find("mailbox", contact["email"].lower()) if c["id"] != contact["id"] and c["role"] == "user"]
-        others = [c for c in others if not (external and c.get("external_id"))]
+        others = [c for c in others if not _may_share(ws.settings.shared_email, [external, c.get("external_id")])]
     return max(others, key=is_live, default=None)
+
+
+def _may_share(rule: str, external_ids: list[Any]) -> bool:
+    """Whether two users with these external_ids may have one e-mail."""
+    return rule != "never" and (any if rule == "any_external_id" else all)(external_ids)
 
 
 def get(request: Request) -> Doc:

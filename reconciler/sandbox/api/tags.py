@@ -57,19 +57,22 @@ def write(request: Request) -> Doc:
     ws, body = request.ws, request.body
     name = body.get("name")
     name = rewrite(ws, name) if isinstance(name, str) else None
-    if not name:
+    longest = ws.settings.name_length if ws.settings.name_beyond == "refused" else None
+    if not name or (longest and len(name) > longest):
         raise invalid("invalid tag parameters")
     if body.get("id") is not None:
         return _show_result(request, _rename(ws, body["id"], name), [], [])
     companies, users = (_entries(body, key) for key in ("companies", "users"))
     tag = find(ws, name) or create(ws, name)
+    if ws.settings.name_spelling == "last" and tag["name"] != name:
+        tag = ws.store.put("tag", tag | {"name": name})
     return _show_result(request, tag, _tag_users(request, tag, users), _tag_companies(request, tag, companies))
 
 
 def _rename(ws: Workspace, id: object, name: str) -> Doc:
     tag = require(ws, "tag", id)
     holder = find(ws, name)
-    if holder is not None and holder["id"] != tag["id"]:
+    if holder is not None and holder["id"] != tag["id"] and ws.settings.rename_taken == "refused":
         raise invalid("invalid tag parameters")
     return ws.store.put("tag", tag | {"name": name})
 
@@ -127,8 +130,8 @@ def _mark(ws: Workspace, company: Doc, tag: Doc, entry: Doc) -> bool:
 
 
 def attach(ws: Workspace, contact: Doc, tag: Doc) -> Doc:
-    """The contact with the tag; the time of the first attach stays."""
-    if tag["id"] in contact["tags"]:
+    """The contact with the tag."""
+    if tag["id"] in contact["tags"] and ws.settings.attached_again == "keeps":
         return contact
     return save(ws, contact | {"tags": {**contact["tags"], tag["id"]: [ws.clock(), ws.admin()["id"]]}})
 
@@ -156,6 +159,8 @@ def detach_from_contact(request: Request) -> Doc:
     contact = require_live(ws, request.id)
     tag = require(ws, "tag", request.params["tag_id"])
     if tag["id"] not in contact["tags"]:
-        raise not_found()
+        if ws.settings.detached_missing == 404:
+            raise not_found()
+        return show(tag)
     save_without(ws, contact, "tags", tag["id"])
     return _show_link(tag, contact["tags"][tag["id"]])

@@ -25,14 +25,17 @@ def merge_custom(ws: Workspace, model: str, old: Mapping[str, Any], new: object)
     """Old attributes with the new ones over them: null clears one, the others stay (reported: intercom-node#215). Raises Refusal."""
     if not isinstance(new, dict):
         raise invalid("custom_attributes must be an object")
-    for name, value in new.items():
-        _check_custom(ws, model, name, value)
+    for name, value in list(new.items()):
+        attribute = ws.store.table("attribute").first("name", (model, name))
+        if attribute is None and ws.settings.unknown_attribute == "ignored":
+            new = {key: given for key, given in new.items() if key != name}
+        else:
+            _check_custom(attribute, name, value)
     return {name: value for name, value in {**old, **new}.items() if value is not None}
 
 
-def _check_custom(ws: Workspace, model: str, name: str, value: object) -> None:
+def _check_custom(attribute: Doc | None, name: str, value: object) -> None:
     # An attribute must exist before somebody writes it (changelog of API 2.0; 400 reported: intercom-ruby#614).
-    attribute = ws.store.table("attribute").first("name", (model, name))
     if attribute is None or attribute["archived"]:
         raise invalid(f"Custom attribute '{name}' does not exist")
     if value is not None and not _CUSTOM[attribute["data_type"]](value):

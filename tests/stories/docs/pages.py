@@ -126,7 +126,8 @@ def clone() -> Iterator[Path]:
 def surroundings(home: Path, **more: str) -> Mapping[str, str]:
     """An empty HOME, no token, no keyring, no CI, and our own `reconciler` first."""
     where = {"HOME": str(home), "PATH": f"{BIN}:{os.environ['PATH']}", "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
-    return {**where, "LC_ALL": "C.UTF-8", "COLUMNS": "100", **more}
+    # This tree's, whichever one the environment was installed from.
+    return {**where, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "COLUMNS": "100", **more}
 
 
 @contextmanager

@@ -61,6 +61,7 @@ class Reference:
             yield from self.models(name, self.schema["properties"][name])
         for kind in KINDS:
             yield from self.models(kind.section, self.schema["properties"][kind.section])
+        yield from self.models("a list in a file", {"$ref": "#/$defs/ListEntry"})
 
     def models(self, heading: str, about: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
         """The section of the model that a key takes, and those of the models in it."""
@@ -134,9 +135,9 @@ def _default(about: Mapping[str, Any], required: bool) -> str:
     if "default" not in about:
         return "left alone"
     default = about["default"]
-    if isinstance(default, dict):
+    if isinstance(default, dict) and default:
         return "see there"
-    return "none" if default in (None, "", []) else f"`{json.dumps(default, ensure_ascii=False)}`"
+    return "none" if default in (None, "", [], {}) else f"`{json.dumps(default, ensure_ascii=False)}`"
 
 
 if __name__ == "__main__":

@@ -38,6 +38,15 @@ def test_what_this_change_wrote_is_explained(repository: Desk) -> None:
     assert "explained" in (repository.folder / "plan.json").read_text(encoding="utf-8")
 
 
+def test_a_row_of_a_list_is_explained_by_the_list_of_the_base(repository: Desk) -> None:
+    repository.git("switch", "--quiet", "main")
+    repository.write("n/l.csv", "external_id,name\n25,Wash\n26,Zoe\n")
+    repository.commit(m=BASE.partition("contacts")[0] + "contacts: [{from: n/l.csv, missing: create}]\n")
+    repository.git("switch", "--quiet", "--force-create", "change")
+    repository.write("n/l.csv", "external_id,name\n25,Hoban\n26,Zoe\n")
+    assert origins(repository) == {"update contact/25": "explained", "create contact/26": "earlier"}
+
+
 def test_what_is_not_committed_yet_counts_as_written(repository: Desk) -> None:
     repository.write("m.yaml", BASE + "companies: [{company_id: '6'}]\n")
     assert origins(repository) == {"create company/6": "explained"}

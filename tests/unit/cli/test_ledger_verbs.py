@@ -21,7 +21,8 @@ from reconciler.core.model.record import LinkOrigin, Record
 from reconciler.errors import Mark
 from reconciler.ledger.homes.home import Waiting
 from reconciler.ledger.homes.mend import set_aside
-from reconciler.ledger.ledger import KEPT, Ledger, PlannedWrite, RunHead
+from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.run import KEPT, PlannedWrite, RunHead
 from tests.desk.desk import Desk
 
 APP = "sandbox1"

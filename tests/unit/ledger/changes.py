@@ -11,7 +11,8 @@ from reconciler.core.model.change import Action, Change, FieldChange, LinkChange
 from reconciler.core.model.record import Record
 from reconciler.errors import Mark
 from reconciler.ledger.digests import Digests
-from reconciler.ledger.ledger import Ledger, PlannedWrite, RunHead, Settlement
+from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.run import PlannedWrite, RunHead, Settlement
 
 APP = "ecahpwf5"
 HEAD = RunHead(APP, "us", "default", "manifest-digest", "plan-digest")

@@ -15,7 +15,8 @@ from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action
 from reconciler.errors import Locked
 from reconciler.ledger.homes.home import Waiting
-from reconciler.ledger.ledger import Ledger, PlannedWrite, Settlement
+from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.run import PlannedWrite, Settlement
 from tests import ROOT
 from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, known, lost
 from tests.unit.ledger.conftest import Clock
@@ -23,7 +24,8 @@ from tests.unit.ledger.conftest import Clock
 DIES = """
 import sys
 from pathlib import Path
-from reconciler.ledger.ledger import Ledger, PlannedWrite, Settlement
+from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.run import PlannedWrite, Settlement
 from tests.unit.ledger.changes import APP, HEAD, VIP, a_change, a_record
 from tests.unit.ledger.conftest import Clock
 ledger = Ledger.open(Path(sys.argv[1]), create=True, now=lambda: 5.0, environ={})
@@ -41,7 +43,8 @@ WRITES = """
 import sys
 from pathlib import Path
 from reconciler.core.model.address import Address
-from reconciler.ledger.ledger import Ledger, PlannedWrite, Settlement
+from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.run import PlannedWrite, Settlement
 from tests.unit.ledger.changes import HEAD, a_change, a_record
 with Ledger.open(Path(sys.argv[1]), create=True, environ={"RECONCILER_LEDGER_KEY": "0f" * 32}) as ledger:
     run = ledger.begin(HEAD)

@@ -22,7 +22,8 @@ from reconciler.ledger.homes.git import IMAGES, LEDGER, GitHome, GitLock
 from reconciler.ledger.homes.home import Lock, LockLost, Waiting
 from reconciler.ledger.homes.lines import Damaged, changed, file_of, load
 from reconciler.ledger.homes.remote import Remote
-from reconciler.ledger.ledger import Ledger, PlannedWrite, Settlement
+from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.run import PlannedWrite, Settlement
 from tests.desk.repositories import KEY, a_clone, a_copy, a_home, a_ledger, around, git, log
 from tests.desk.soak import times
 from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, known, lost, write

@@ -20,7 +20,8 @@ from reconciler.errors import Locked, ReconcilerError, Usage
 from reconciler.ledger.database import engine_for
 from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.homes.file import FileHome, FileLock
-from reconciler.ledger.ledger import Ledger, PlannedWrite
+from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.run import PlannedWrite
 from tests.desk.soak import times
 from tests.unit.ledger.changes import APP, HEAD, HOBAN, VIP, a_change, a_record, an_attach, attempt, known, write
 from tests.unit.ledger.conftest import Clock

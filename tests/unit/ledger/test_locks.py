@@ -22,7 +22,8 @@ from reconciler.errors import Locked
 from reconciler.ledger.homes.choice import home_of
 from reconciler.ledger.homes.git import LEASE
 from reconciler.ledger.homes.home import Home, LockLost, Waiting
-from reconciler.ledger.ledger import Ledger, PlannedWrite
+from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.run import PlannedWrite
 from tests import ROOT
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import KEY, a_copy, around

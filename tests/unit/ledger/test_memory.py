@@ -24,7 +24,8 @@ from reconciler.core.model.scalars import same
 from reconciler.ledger import tables
 from reconciler.ledger.database import engine_for
 from reconciler.ledger.digests import Digests
-from reconciler.ledger.ledger import Ledger, PlannedWrite, Settlement
+from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.run import PlannedWrite, Settlement
 from reconciler.ledger.tables import RUNS, WRITES
 from tests.desk.soak import times
 from tests.unit.ledger.changes import APP, HEAD, HOBAN, TAGS, VIP, a_change, a_record, an_attach, attempt, known, lost, write

@@ -15,7 +15,8 @@ from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change
 from reconciler.core.model.record import LinkOrigin, with_link
 from reconciler.ledger.digests import Digests
-from reconciler.ledger.ledger import Ledger, PlannedWrite, RunHead, Settlement
+from reconciler.ledger.ledger import Ledger
+from reconciler.ledger.run import PlannedWrite, RunHead, Settlement
 from tests.desk.soak import times
 from tests.unit.ledger.changes import APP, HEAD, a_change, a_record, an_attach
 from tests.unit.ledger.conftest import Clock

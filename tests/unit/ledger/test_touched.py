@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.core.model.address import Address
+from reconciler.core.model.facts import Facts
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, parse_approval
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.ledger.ledger import Ledger
@@ -90,6 +91,16 @@ def test_what_somebody_touched_since_stays_and_is_told_until_it_is_approved(told
     told.rules = NO_APPROVALS
     assert [o.status for o in told.apply(plan)] == ["applied"]
     assert (changes(told.document(path)), touched(told.document(path))) == ([], [])
+
+
+def test_what_was_perhaps_only_attached_again_is_told_so(told: Route) -> None:
+    told.box.settings.change({"attached_again": "moves"})
+    contact, tag = told.id_of(Address("contact", "25")), told.id_of(Address("tag", "promo"))
+    by_hand(told, "POST", f"/contacts/{contact}/tags", {"id": tag})
+    assert touched(told.document(told.manifest(ONE)))[0].startswith("the link to tag/promo is ours, and was made by ")
+    told.facts = Facts(attached_again="moves")
+    (text,) = touched(told.document(told.manifest(ONE)))
+    assert text.startswith("the link to tag/promo is ours, and was made, or only attached again, by ")
 
 
 @pytest.mark.parametrize("at", [1_790_000_000_000, 1e300, 10**400], ids=("milliseconds", "float", "whole"))

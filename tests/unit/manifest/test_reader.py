@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.model.written import Plain
 from reconciler.errors import Invalid, Mark
-from reconciler.manifest.marks import Marks
-from reconciler.manifest.reader import Document, Events, read
+from reconciler.manifest.reader import Document, Events, Places, read
 
 FILE = "team.yaml"
 
@@ -278,7 +277,7 @@ def test_structure_and_places_are_those_of_libyaml(tree: dict[str, Any], flow: b
     _same_places(document.marks, yaml.compose(dumped, Loader=yaml.CBaseLoader), (), set())
 
 
-def _same_places(marks: Marks, node: Any, loc: tuple[str | int, ...], seen: set[int]) -> None:
+def _same_places(marks: Places, node: Any, loc: tuple[str | int, ...], seen: set[int]) -> None:
     """Every key and item stands where PyYAML's own composer sees it, unless it came by alias."""
     if isinstance(node, yaml.MappingNode):
         items = [(key.value, key.start_mark, child) for key, child in node.value]

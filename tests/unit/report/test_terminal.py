@@ -145,7 +145,7 @@ def test_a_program_in_an_ascii_world_prints_its_plan() -> None:
         "import sys; from reconciler.report import text; from reconciler.report.terminal import Terminal;"
         "from tests.unit.report.plans import a_change, a_field, a_plan;"
         "plan = a_plan(a_change('update', 'tag/\\U0001f331feature', a_field('name', 'Caf\\xe9', 'x')));"
-        "t = Terminal(sys.stdout); t.lines(text.lines(plan, t.color)); t.check()"
+        "t = Terminal(sys.stdout); t.lines(text.lines(plan, color=t.color)); t.check()"
     )
     environ = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
     found = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, check=True, text=True, timeout=60).stdout

@@ -1,0 +1,32 @@
+"""The file of facts: found beside the manifest or in our own folder, and read only where it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from reconciler.core.model.facts import FILE, FactsFile
+from reconciler.core.model.jsons import parsed
+from reconciler.errors import Invalid, Mark, Problem
+
+
+def find_facts(paths: Sequence[str], home: Path) -> Path | None:
+    """The file beside a manifest of these paths, or in this folder without any; else the one in our own folder."""
+    folders = [path if path.is_dir() else path.parent for path in map(Path, paths or (".",))]
+    return next((folder / FILE for folder in (*folders, home) if (folder / FILE).is_file()), None)
+
+
+def read_facts(path: Path) -> FactsFile:
+    """Raises Invalid for a file that holds no facts."""
+    try:
+        return FactsFile.model_validate(parsed(path.read_bytes()))
+    except OSError as error:
+        raise Invalid([Problem(Mark(str(path)), f"cannot be read: {error.strerror}")]) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        what = f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"
+    except ValueError:
+        what = "is no JSON"
+    raise Invalid([Problem(Mark(str(path)), what, "make it anew with `reconciler doctor --probe`, or remove it")])

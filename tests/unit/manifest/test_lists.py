@@ -1,0 +1,205 @@
+"""Lists in files of their own: what a row means, where it stands, and what is refused of a file, a header and a row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.core.model.address import Address
+from reconciler.core.model.desired import Manifest, Resource
+from reconciler.errors import Invalid
+from reconciler.manifest.lists import LONGEST
+from reconciler.manifest.read import read_manifest
+from tests.desk.desk import Desk
+
+HEAD = "tags: [vip, trial, a b]\nattributes: [{name: seats, model: contact, data_type: integer}]\ncontacts:\n"
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def read(rows: str | bytes, item: str = "from: l.csv", more: str = "") -> Manifest:
+    """The manifest m/m.yaml with a list beside it."""
+    name = item.partition("from: ")[2].partition(",")[0].strip()
+    path = Path("m", name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(rows if isinstance(rows, bytes) else rows.encode())
+    Path("m/m.yaml").write_text(f"{HEAD}- {{{item}}}\n{more}", encoding="utf-8")
+    return read_manifest(["m"])
+
+
+def contact(manifest: Manifest, key: str) -> Resource:
+    return manifest.resources[Address("contact", key)]
+
+
+def told(rows: str | bytes, item: str = "from: l.csv", more: str = "") -> list[str]:
+    with pytest.raises(Invalid) as refused:
+        read(rows, item, more)
+    assert all(problem.now or ";" in problem.what for problem in refused.value.problems), refused.value
+    return str(refused.value).splitlines()
+
+
+def tags(resource: Resource) -> set[str]:
+    return {address.key for address in resource.links["tags"].present}
+
+
+def test_rows_of_csv_and_json_lines_and_entries_of_yaml_are_the_same_manifest() -> None:
+    csv = read('external_id,email,name,custom_attributes.seats,tags\n007,a@x.example,"B, ""C""",5,vip;a b\n', "from: l.csv, tags: [trial]")
+    row = {"external_id": "007", "email": "a@x.example", "name": 'B, "C"', "custom_attributes": {"seats": 5}, "tags": ["vip", "a b"]}
+    lines = read(json.dumps(row) + "\n\n", "from: l.jsonl, tags: [trial]")
+    yaml = "- {external_id: 007, email: a@x.example, name: 'B, \"C\"', custom_attributes: {seats: 5}, tags: [trial, vip, a b]}\n"
+    Path("m/m.yaml").write_text(HEAD + yaml, encoding="utf-8")
+    flat = read_manifest(["m"])
+    assert csv.digest == lines.digest == flat.digest
+    assert contact(csv, "007").fields == contact(flat, "007").fields
+    assert tags(contact(csv, "007")) == {"vip", "trial", "a b"}
+
+
+def test_the_type_of_a_field_decides_what_a_cell_is() -> None:
+    header = "external_id,phone,name,unsubscribed_from_emails,signed_up_at,custom_attributes.seats,tags,missing\n"
+    found = contact(read(header + "1,+1555,Null,true,2026-01-02,9007199254740993,,create\n"), "1")
+    assert found.fields == {
+        "external_id": "1", "phone": "+1555", "name": "Null", "unsubscribed_from_emails": True, "signed_up_at": 1767312000,
+        "custom_attributes": {"seats": 9007199254740993},
+    }  # fmt: skip
+    assert (found.links, found.missing) == ({}, "create"), "an empty cell is not written"
+
+
+def test_json_null_clears_and_keeps_every_digit() -> None:
+    found = contact(read('{"external_id": 7.0, "phone": null, "unsubscribed_from_emails": false, "tags": []}\n', "from: l.jsonl"), "7.0")
+    assert found.fields == {"external_id": "7.0", "phone": None, "unsubscribed_from_emails": False}
+    assert tags(found) == set()
+
+
+def test_the_marks_that_spreadsheets_leave_are_no_part_of_a_value() -> None:
+    found = read(b'\xef\xbb\xbf"external_id",name\r\n1,"two\r\nlines"\r\n\r\n2,b\r\n')
+    assert contact(found, "1").fields["name"] == "two\nlines"
+    assert [str(contact(found, key).mark) for key in "12"] == ["m/l.csv:2:1", "m/l.csv:5:1"]
+    assert found.files == ("m/m.yaml", "m/l.csv")
+
+
+def test_columns_have_other_names_and_are_left_out() -> None:
+    item = "from: l.csv, columns: {Id: external_id, Seats: custom_attributes.seats, Notes: null}"
+    assert contact(read("Id,Seats,Notes\n1,5,whatever\n", item), "1").fields == {"external_id": "1", "custom_attributes": {"seats": 5}}
+    lines = read('{"Id": 1, "Seats": 5, "Notes": {}}\n', item.replace("csv", "jsonl"))
+    assert contact(lines, "1").fields["custom_attributes"] == {"seats": 5}
+
+
+def test_any_section_takes_a_list() -> None:
+    Path("t.csv").write_text("name,description\nvip,who pays\n", encoding="utf-8")
+    Path("m.yaml").write_text("tags:\n- {from: t.csv, owner: growth}\n- trial\n", encoding="utf-8")
+    assert sorted(address.key for address in read_manifest(["m.yaml"]).resources) == ["trial", "vip"]
+
+
+ROWS: dict[str, tuple[str | bytes, str]] = {
+    "an unknown column": (
+        "external_id,emial\n1,x\n",
+        "m/l.csv:1: unknown column 'emial'; known are protect, external_id, email, id, was, state, missing, recreate, role, name, phone, "
+        "avatar, signed_up_at, last_seen_at, owner_id, unsubscribed_from_emails, custom_attributes.NAME, tags, companies; "
+        "`columns:` says what another name means, or leaves it out",
+    ),
+    "no header": ("9,Kaylee Frye\n", "m/l.csv:1: the first line names no column that is known; known are"),
+    "semicolons": ("external_id;email\n1;x\n", "m/l.csv:1: the first line names no column that is known; cells are separated by commas"),
+    "a column twice": ("external_id,external_id\n1,2\n", "m/l.csv:1: two columns are external_id; keep one"),
+    "a map as a column": ("external_id,email.x\n1,2\n", "m/l.csv:1: unknown column 'email.x'"),
+    "an empty file": ("", "m/l.csv: the list is empty"),
+    "too few cells": ("external_id,email\n1\n", "m/l.csv:2: has 1 cells, and the header has 2"),
+    "too many cells": ("external_id\n1\n2,x@y.example\n", "m/l.csv:3: has 2 cells, and the header has 1"),
+    "a quote that stays open": ('external_id,name\n1,"a\n2,b\n', "m/l.csv:2: this is not CSV (unexpected end of data)"),
+    "text behind a quote": ('external_id,name\n1,"a"b\n', "m/l.csv:2: this is not CSV"),
+    "bytes": ("external_id,name\n1,b\n2,é\n".encode("latin-1"), "m/l.csv:3: the byte 0xE9 is not UTF-8"),
+    "a line without an end": ("external_id\n" + "x" * (LONGEST + 1), "m/l.csv:2: the line has more than 1,000,000 bytes"),
+    "a value of another type": ("external_id,custom_attributes.seats\n1,many\n", "m/l.csv:2:1: seats: many is not a whole number"),
+    "a personal value": ("external_id,name\n1, Kaylee\n", 'm/l.csv:2:1: name: "␠***" has blanks at its ends'),
+    "nobody": ("external_id,email\n,\n", "m/l.csv:2:1: says nobody"),
+    "a tag that nobody declares": ("external_id,tags\n1,vip;vpi\n", "m/l.csv:2:1: tag 'vpi' is not declared; did you mean 'vip'?"),
+    "twice in one list": ("external_id\n1\n1\n", "m/l.csv:3:1: contact/1 is already declared at m/l.csv:2:1"),
+}
+
+
+@pytest.mark.parametrize("what", ROWS)
+def test_a_list_is_refused_with_its_line(what: str) -> None:
+    rows, wanted = ROWS[what]
+    (line,) = told(rows)
+    assert line.startswith(wanted)
+
+
+LINES = {
+    "no JSON": ('{"external_id": 1\n', "m/l.jsonl:1: this is not JSON (Expecting"),
+    "no object": ('{"external_id": 1}\n[1]\n', "m/l.jsonl:2: is no JSON object"),
+    "a key twice": ('{"external_id": 1, "external_id": 2}\n', "m/l.jsonl:1: this is not JSON (a key stands twice)"),
+    "no number": ('{"external_id": NaN}\n', "m/l.jsonl:1: this is not JSON (NaN is no value of JSON)"),
+    "deep": ("[" * 100_000 + "\n", "m/l.jsonl:1: this is not JSON"),
+    "an unknown key": ('{"external_id": 1, "emial": 2}\n', "m/l.jsonl:1:1: unknown key 'emial'; did you mean email?"),
+}
+
+
+@pytest.mark.parametrize("what", LINES)
+def test_json_lines_are_refused_with_their_line(what: str) -> None:
+    rows, wanted = LINES[what]
+    (line,) = told(rows, "from: l.jsonl")
+    assert line.startswith(wanted)
+
+
+ITEMS = {
+    "another folder": ("from: ../l.csv", "m/m.yaml:4:4: ../l.csv is not below the folder of this file"),
+    "no list": ("from: l.txt", "m/m.yaml:4:4: l.txt is no list by its name; it ends with .csv, .jsonl, .ndjson"),
+    "a key that names nobody": ("from: l.csv, key: name", "m/m.yaml:4:17: key: 'name' names no contact; write external_id or email or id"),
+    "a key that is not there": ("from: l.csv, key: email", "m/l.csv:2:1: has no email, which is to name it (`key:`)"),
+    "columns that are not there": ("from: l.csv, columns: {Id: id}", "m/l.csv:1: there is no column 'Id', which `columns:` names"),
+    "a typo for all rows": ("from: l.csv, tgas: [vip]", "m/m.yaml:4:17: unknown key 'tgas'; did you mean tags?"),
+    "a tag for all rows": ("from: l.csv, tags: [trial, vpi]", "m/m.yaml:4:31: tag 'vpi' is not declared; did you mean 'vip'?"),
+    "two values": ("from: l.csv, external_id: 5", "m/l.csv:2:1: external_id is also written for all rows (at m/m.yaml:4:17)"),
+}
+
+
+@pytest.mark.parametrize("what", ITEMS)
+def test_an_item_is_refused_with_its_place(what: str) -> None:
+    item, wanted = ITEMS[what]
+    (line, *others) = told("external_id\n1\n2\n", item)
+    assert line.startswith(wanted)
+    assert len(others) <= 1
+
+
+def test_whoever_is_named_by_something_stronger_than_the_key_is_told() -> None:
+    (line,) = told("external_id,email\n1,a@x.example\n", "from: l.csv, key: email")
+    assert line.endswith("is named by its external_id, and not by its email (`key:`); "
+                         "write `key: external_id`, or `columns: {external_id: null}`")  # fmt: skip
+    assert contact(read("external_id,email\n,a@x.example\n", "from: l.csv, key: email"), "a@x.example").by == "email"
+
+
+def test_a_list_that_is_not_there_is_named_by_whoever_names_it() -> None:
+    Path("m").mkdir()
+    Path("m/m.yaml").write_text("contacts: [{from: l.csv}]\ntags: [{from: t.csv}]\ncompanies: [{company_id: a, tags: [vip]}]\n")
+    Path("outside.csv").write_text("external_id\n1\n")
+    Path("m/l.csv").symlink_to("../outside.csv")
+    with pytest.raises(Invalid) as refused:
+        read_manifest(["m"])
+    assert str(refused.value).splitlines() == [
+        "m/m.yaml:1:13: the link m/l.csv leads out of the folder of this file; put the list itself there",
+        "m/m.yaml:2:9: m/t.csv: there is no such file or folder; check the path",
+    ], "and nobody is told that a tag is not declared, which may stand there"
+
+
+def test_an_address_in_a_list_and_in_yaml_is_one_too_many() -> None:
+    (line,) = told("external_id\n1\n", more="- {external_id: 1}\n")
+    assert line == "m/m.yaml:5:3: contact/1 is already declared at m/l.csv:2:1; keep one of them"
+
+
+def test_a_row_is_planned_saved_and_explained_by_its_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(desk.folder)
+    desk.seed(tags=[{"name": "vip"}], contacts=[{"external_id": "1"}, {"external_id": "2"}])
+    desk.write("l.csv", "external_id,tags\n1,\n2,vip\n")
+    manifest = "tags: [vip]\ncontacts:\n- from: l.csv\n  tags: [vip]\n"
+    assert desk.plan("--embed-values", m=manifest) == 2
+    sources: list[Any] = [change["source"] for change in desk.saved()["changes"]]
+    assert sources == [{"file": "l.csv", "line": 2}, {"file": "l.csv", "line": 3}]
+    desk.write("l.csv", "external_id\n1\n")
+    Path("m.yaml").unlink()
+    assert desk("apply", "plan.json") == 0, "it holds the list too"
+    assert len(desk.written()) == 1
