@@ -32,6 +32,9 @@ GROUPS = MappingProxyType(
             "adopt": ("ledger", "Take live things into the ledger as ours; nothing is changed in Intercom."),
             "sandbox": ("sandbox", "A local workspace that behaves like Intercom, for trying things out."),
         },
+        "Tidying": {
+            "tag": ("tag", "Tags in the manifest: add, rename and retire them, wherever they stand."),
+        },
         "Looking": {
             "history": ("ledger", "What was done: all runs, newest first, or one of them."),
             "get": ("lookup", "Look up what is live: all that a listing shows, or these keys."),

@@ -6,7 +6,6 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import click
 from click.core import ParameterSource
@@ -63,12 +62,12 @@ def leave(planned: Proposal, output: OutputOptions, origins: Sequence[Origin] = 
     render(made, output.form, way)
     plan = planned.plan
     if output.out and plan.steps and (plan.held or not plan.refused):
-        Terminal(sys.stderr).say(f"next: {_command(output.out)}")
+        Terminal(sys.stderr).say(f"next: {next_command(str(output.out))}")
 
 
-def _command(path: Path) -> str:
-    """What carries a saved plan out, as typed: with what `apply` takes too and was given here. No login of a URL is shown."""
-    context, typed = click.get_current_context(), ["reconciler", "apply", str(path)]
+def next_command(*paths: str) -> str:
+    """What carries a plan out, as typed: with what `apply` takes too and was given here. No login of a URL is shown."""
+    context, typed = click.get_current_context(), ["reconciler", "apply", *paths]
     for option in context.command.params:
         name = option.name or ""
         if name not in SHARED or context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:

@@ -24,13 +24,10 @@ VARIABLE = "INTERCOM_ACCESS_TOKEN"
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A token, and what is known of it."""
+    """A token, where it came from, and the region it is known to be of."""
 
-    # The token.
     token: Token
-    # Where it came from, in words.
     source: str
-    # The region that it is known to be of; None where nothing says so.
     region: str | None = None
 
 

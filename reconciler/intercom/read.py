@@ -28,7 +28,6 @@ HOPS = 10
 class Reader:
     """Makes single reads of one workspace."""
 
-    # What makes the calls.
     client: Client
     # Told of every read, for progress.
     tick: Tick = silent

@@ -27,15 +27,12 @@ def name_of(kind: Kind, by: str, written: Any) -> Name:
 class Item:
     """One entry, and where it stands."""
 
-    # Its kind.
     kind: Kind
     # Every field is valid.
     entry: Entry
-    # The file that it stands in.
     document: Document
     # The section, and the entry's number in it.
     loc: Loc
-    # What people call it.
     address: Address
     # The identity that the address is made of.
     by: str
@@ -60,9 +57,7 @@ class Item:
 class Contents:
     """What is gathered from all files, so that the problems of all of them are reported at once."""
 
-    # All kinds.
     kinds: Kinds
-    # What is wrong so far.
     problems: list[Problem]
     # Where the text itself is wrong. If there is such a place, what seems not to be declared may be declared there.
     unread: set[Mark]
@@ -80,9 +75,8 @@ class Contents:
     doubles: list[Item] = field(default_factory=list)
     # The names of entries that are not valid: whoever refers to these is not told that they are missing.
     invalid: set[Name] = field(default_factory=set)
-    # What stands beside the sections, merged.
+    # What stands beside the sections, merged; and where each leaf of it stands first.
     head: dict[str, Any] = field(default_factory=dict)
-    # Where each leaf of that stands first.
     head_marks: dict[Loc, Mark] = field(default_factory=dict)
     # The sections that are written, perhaps empty.
     sections: set[str] = field(default_factory=set)

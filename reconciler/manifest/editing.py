@@ -29,7 +29,6 @@ from reconciler.manifest.unified import unified
 class Place:
     """An entry of a section, or a reference inside one."""
 
-    # The file that it stands in.
     document: Document
     # The way to it in its file.
     loc: Loc
@@ -157,6 +156,10 @@ class Draft:
             splices = self._splices[file]
             yield from (f"--- {file if file in self._data else '/dev/null'}", f"+++ {file}")
             yield from unified(splices.text, splices.splices())
+
+    def count_lines(self) -> Mapping[str, int]:
+        """How many lines of each file are other ones or new."""
+        return {file: sum(line[0] == "+" for line in unified(s.text, s.splices())) for file in self.changed() if (s := self._splices[file])}
 
     def write(self) -> Sequence[str]:
         """Write the files that changed; returns their names. Raises ReconcilerError where somebody else wrote one of them since it was

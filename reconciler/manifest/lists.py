@@ -47,11 +47,8 @@ KEYS = frozenset(info.alias or name for name, info in ListEntry.model_fields.ite
 class Row(NamedTuple):
     """One entry of a list as it is written."""
 
-    # The document that it is an entry of.
     document: Document
-    # The way to it in that document.
     loc: Loc
-    # Its keys and values.
     written: dict[str, Any]
 
 

@@ -17,11 +17,9 @@ _ANCHOR = re.compile(r"&\S+(?:\s+(?:#[^\n]*)?)*")
 
 @dataclass(slots=True)
 class Node:
-    """A value in a text."""
+    """A value, by the numbers of its first character, behind an anchor, and of the one behind its last."""
 
-    # The number of its first character, behind an anchor.
     start: int
-    # The number of the character behind its last.
     end: int
     # What a scalar says; None for what is none.
     value: str | None = None
@@ -42,7 +40,7 @@ class Node:
     def index(self, step: str | int) -> int | None:
         """The number of the item that a key or number means."""
         if self.mapping:
-            return next((number for number, (key, _) in enumerate(self.units) if key.value == step), None)
+            return next((number for number, key in enumerate(self.items[::2]) if key.value == step), None)
         return step if isinstance(step, int) and step < len(self.items) else None
 
     def at(self, loc: Sequence[str | int]) -> Node | None:
@@ -52,7 +50,7 @@ class Node:
             number = node.index(step)
             if number is None:
                 return None
-            node = node.units[number][1]
+            node = node.items[2 * number + 1 if node.mapping else number]
         return node
 
 

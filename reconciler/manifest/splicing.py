@@ -73,7 +73,7 @@ class Splices:
         """Write another value at a place; a text in the quotes that the one before had."""
         node = self.root.at(loc) if self.root else None
         if node:
-            self._cut(node.start, node.end, _quoted(value, node.style))
+            self._instead(loc, node, _quoted(value, node.style))
 
     def rename_key(self, loc: Loc, key: str) -> None:
         """Write another key at a place."""
@@ -120,7 +120,7 @@ class Splices:
         if not node or not numbers:
             return
         if len(numbers) == len(node.units):
-            self._empty(loc, node)
+            self._instead(loc, node, "{}" if node.mapping else "[]")
             return
         runs = [[number for _, number in run] for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0])]
         for run in runs:
@@ -210,19 +210,16 @@ class Splices:
             return begin, self._begin(node, last + 1)
         return self._line_start(begin), self._next_line(node.units[last][1].end)
 
-    def _empty(self, loc: Loc, node: Node) -> None:
-        """Write a list or map without items."""
-        brackets = "{}" if node.mapping else "[]"
-        if node.flow or not self._alone(node.start):
-            self._cut(node.start, node.end, brackets)
-            return
+    def _instead(self, loc: Loc, node: Node, text: str) -> None:
+        """Write something on one line in place of a value; the lines of a block go."""
         above = self.root.at(loc[:-1]) if self.root and loc else None
-        number = above.index(loc[-1]) if above else None
-        colon = _COLON.match(self.text, above.units[number][0].end) if above and above.mapping and number is not None else None
+        number = above.index(loc[-1]) if above and above.mapping else None
+        block = node.items and not node.flow and self._alone(node.start)
+        colon = _COLON.match(self.text, above.units[number][0].end) if block and above and number is not None else None
         if colon is None:
-            self._cut(node.start, node.end, brackets)
+            self._cut(node.start, node.end, text)
             return
-        self._insert(colon.end(), f" {brackets}", len(loc))
+        self._insert(colon.end(), f" {text}", len(loc))
         self._cut(*self._block_run(node, 0, len(node.units) - 1), "")
 
 

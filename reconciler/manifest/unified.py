@@ -13,13 +13,10 @@ CONTEXT = 3
 
 
 class _Edit(NamedTuple):
-    """Lines that change."""
+    """Lines, by the numbers of the first and of the one behind the last, and what stands there instead."""
 
-    # The number of the first line.
     start: int
-    # The number of the line behind the last.
     end: int
-    # What stands there instead.
     new: Sequence[str]
 
 

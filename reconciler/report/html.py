@@ -30,13 +30,11 @@ HERE = Path(__file__).parent / "page"
 class _Thing:
     """One thing with all that happens to it."""
 
-    # What it is called, masked.
     address: str
     # The page of Intercom that shows it, if there is one.
     page: str | None
     # Where all of it was declared; empty if that is not one place.
     place: str
-    # What happens to it.
     changes: Sequence[ChangeDocument]
 
 

@@ -25,17 +25,13 @@ ENDS = {"attach": "to", "detach": "from"}
 class Outcome:
     """What became of one change, as it is shown."""
 
-    # What was to be done.
     action: str
-    # The thing, or the source of a link, masked.
+    # Both ends, masked; no target where the change is of no link.
     address: str
-    # The other end of a link, masked; None for a thing.
     target: str | None
-    # What became of it.
     status: str
-    # Intercom's own message, where it gave one.
+    # Intercom's own message and the id of its answer, where it gave them.
     reason: str = ""
-    # The id of that answer.
     request_id: str | None = None
 
 

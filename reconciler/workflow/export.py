@@ -41,7 +41,6 @@ class Wanted:
     sections: tuple[str, ...]
     # Only things of the kind that can be searched for which this holds.
     where: Expression | None = None
-    # Whether links are written too.
     with_links: bool = False
 
 
@@ -51,7 +50,6 @@ class Export:
 
     # By section; none of what the manifest has already.
     entries: Mapping[str, Sequence[Written]]
-    # What is live and stands in no entry.
     left: Sequence[LeftOut] = ()
     # What the manifest says otherwise than live.
     changes: Sequence[Change] = ()
@@ -136,15 +134,11 @@ def _meet(session: Session, manifest: Manifest, kinds: Sequence[Kind], writer: E
 class Target:
     """Where an export goes: a file, or a folder of files."""
 
-    # Its path.
     path: Path
-    # Whether it is one file.
     is_file: bool
-    # All kinds.
     kinds: Kinds
-    # The manifest that is there already, if any.
+    # The manifest that is there already, and its files while they are edited.
     manifest: Manifest | None = None
-    # Its files while they are edited; None where there is no manifest.
     draft: Draft | None = None
 
     def write(self, found: Export, name: str, pin: Pin, banner: str = "") -> Mapping[str, Mapping[str, int]]:

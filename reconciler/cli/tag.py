@@ -1,0 +1,171 @@
+"""Verbs that change what the manifest says of tags, and never Intercom: add, rename, retire."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.completion import files
+from reconciler.cli.help import Family
+from reconciler.cli.ledger_choice import LedgerChoice
+from reconciler.cli.options import ApprovalOptions, Intercom, OutputOptions
+from reconciler.cli.output import leave, make, next_command
+from reconciler.cli.running import in_ci
+from reconciler.cli.tokens import NoToken
+from reconciler.core.model.desired import Manifest
+from reconciler.core.model.privacy import hidden
+from reconciler.core.plan.scope import Scope
+from reconciler.errors import Invalid, ReconcilerError
+from reconciler.kinds import KINDS
+from reconciler.manifest import declaring
+from reconciler.manifest.editing import Draft
+from reconciler.manifest.files import SUFFIXES, find
+from reconciler.manifest.here import found_from
+from reconciler.report.signs import DIM, GREEN, RED, count, paint
+from reconciler.report.terminal import Terminal, clean
+
+TAG = KINDS["tag"]
+# So many lines of a diff are a screen or two.
+LINES = 60
+
+IN = click.option(
+    "--in", "paths", multiple=True, metavar="PATH", shell_complete=files, help="The manifest; as often as wanted. Default: the one here."
+)
+
+
+@click.group(cls=Family)
+def tag() -> None:
+    """Tags in the manifest: add, rename and retire them, wherever they stand.
+
+    Comments, order, quotes and line ends stay. The diff is shown, and then the plan that follows; Intercom is only read. Without a token
+    the files are changed all the same. What would make the manifest invalid changes nothing.
+
+    \b
+    Example:
+      reconciler tag rename Beta beta-2026 --in intercom/
+    """
+
+
+@dataclass(frozen=True)
+class EditOptions:
+    """Which manifest is edited, and what becomes of the plan that follows."""
+
+    # The paths; none: the manifest that is found here.
+    paths: tuple[str, ...]
+    # Where the plan is saved.
+    out: Path | None
+    # Whether diff and plan are shown whole.
+    full: bool
+
+
+def _edits(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a verb that edits; it gets them as `wanted`, `choice` and `intercom`."""
+    verb = options.gathered(wanted=EditOptions)(verb)
+    return IN(options.OUT(options.FULL(options.ledger_options(options.intercom_options(verb)))))
+
+
+@tag.command()
+@click.argument("name")
+@_edits
+def add(name: str, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
+    """Declare a tag.
+
+    It goes to the file that declares the others, else into a new one. A tombstone becomes a tag again.
+
+    \b
+    Example:
+      reconciler tag add vip --in intercom/
+    """
+    return _edit(wanted, choice, intercom, lambda draft: declaring.declare(draft, TAG, name), new=True)
+
+
+@tag.command()
+@click.argument("old")
+@click.argument("new")
+@_edits
+def rename(old: str, new: str, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
+    """Rename a tag, wherever it stands.
+
+    Its entry keeps the old name as `renamed_from`. Applying that is one call: the tag keeps its id, and whoever has it.
+
+    \b
+    Example:
+      reconciler tag rename Beta beta-2026
+    """
+    return _edit(wanted, choice, intercom, lambda draft: declaring.rename(draft, TAG, old, new))
+
+
+@tag.command()
+@click.argument("name")
+@_edits
+def retire(name: str, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
+    """Let a tag go, wherever it stands.
+
+    Its entry becomes a tombstone (`state: absent`), and nobody in these files has it any more.
+
+    \b
+    Example:
+      reconciler tag retire old-promo
+    """
+    return _edit(wanted, choice, intercom, lambda draft: declaring.retire(draft, TAG, name))
+
+
+def _edit(wanted: EditOptions, choice: LedgerChoice, intercom: Intercom, edit: Callable[[Draft], str], *, new: bool = False) -> int:
+    """Edit the files, show what changed in them, then the plan. Raises Invalid, and nothing is changed, where they would not be valid."""
+    paths, told = wanted.paths or found_from(Path.cwd()), Terminal(sys.stderr)
+    if new:
+        # A file may be new, a folder is not.
+        find([path for path in paths if not path.lower().endswith(SUFFIXES) and not Path(path).is_dir()])
+    draft = Draft.read(paths, new=new)
+    said = edit(draft)
+    try:
+        manifest = draft.manifest()
+    except Invalid:
+        told.say("nothing was changed, because the manifest would not be valid:")
+        raise
+    changed = draft.write()
+    if not changed:
+        told.say(f"nothing is changed: {said}")
+        return 0
+    _show_diff(draft, wanted.full)
+    told.say(f"changed {', '.join(changed)}: {said}")
+    return _show_plan(manifest, wanted, choice, intercom)
+
+
+def _show_diff(draft: Draft, full: bool) -> None:
+    """The diff on stdout, cut unless all of it is wanted. E-mails are masked, and a log of a pipeline gets the numbers alone, as the lines
+    may hold personal values."""
+    out, lines = Terminal(sys.stdout), draft.diff()
+    if in_ci():
+        for file, edits in draft.count_lines().items():
+            out.line(clean(f"{file}: {count(edits, 'line')} changed"))
+        return
+    for line in lines if full else islice(lines, LINES):
+        style = {"+": GREEN, "-": RED, "@": DIM}.get(line[:1], "")
+        out.line(paint(clean(str(hidden(line, False))), style, out.color and bool(style)))
+    if more := sum(1 for _ in lines):
+        out.line(f"... and {count(more, 'line')} more (--full lists them)")
+    out.line("")
+
+
+def _show_plan(manifest: Manifest, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
+    told = Terminal(sys.stderr)
+    try:
+        planned = make(manifest, intercom, choice, Scope(), ApprovalOptions(None).read())
+    except NoToken as error:
+        told.say(f"no plan can be shown: {error}")
+        return 0
+    except ReconcilerError:
+        told.say("no plan can be shown, because:")
+        raise
+    leave(planned, OutputOptions("text", (), wanted.out, full=wanted.full))
+    if planned.plan.steps and not wanted.out:
+        told.say(f"next: {next_command(*manifest.paths)}")
+    return 0

@@ -1,0 +1,50 @@
+"""The manifest that is meant where no path is given."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from reconciler.core.model.kinds import Kinds
+from reconciler.errors import Invalid, Usage
+from reconciler.kinds import KINDS
+from reconciler.manifest import files
+from reconciler.manifest.head import Head
+
+# A key at the top level of a file.
+_KEY = re.compile(rb"^([A-Za-z_]\w*)[ \t]*:", re.MULTILINE)
+
+
+def found_from(folder: Path, kinds: Kinds = KINDS) -> Sequence[str]:
+    """The paths of the manifest in a folder, else in the one folder of it that has one, else the same in each folder above, up to the
+    root of the repository. Raises Usage where there is none, or several."""
+    for above in (folder, *folder.parents):
+        if paths := _paths_in(above, kinds):
+            return [os.path.relpath(path, folder) for path in paths]
+        if (above / ".git").exists() or above == Path.home():
+            break
+    raise Usage("there is no manifest here, nor above up to the root of the repository; say which with --in PATH")
+
+
+def _paths_in(folder: Path, kinds: Kinds) -> Sequence[str]:
+    """The manifest of a folder: the folder itself, where folders in it hold some of it. Raises Usage where several of them have one."""
+    own = [str(path) for path in sorted(folder.glob("*")) if path.suffix.lower() in files.SUFFIXES and _is_manifest(str(path), kinds)]
+    if own:
+        below = files.find([str(folder)])
+        return own if len(below) == len(own) or not all(_is_manifest(path, kinds) for path in below) else [str(folder)]
+    inner = [path for path in sorted(folder.glob("[!.]*/")) if any(_is_manifest(str(file), kinds) for file in path.glob("*.y*ml"))]
+    if len(inner) > 1:
+        names = ", ".join(path.name for path in inner)
+        raise Usage(f"several folders here have a manifest ({names}); say which with --in PATH")
+    return [str(path) for path in inner]
+
+
+def _is_manifest(path: str, kinds: Kinds) -> bool:
+    """Whether a file has the keys of a manifest, and one that lists things."""
+    try:
+        keys = {key.decode() for key in _KEY.findall(files.read_bytes(path))}
+    except Invalid:
+        return False
+    return bool(keys & kinds.by_section.keys()) and keys <= {*kinds.by_section, *Head.model_fields}

@@ -1,0 +1,191 @@
+"""tag: the manifest is changed wherever a tag stands, the plan that follows is shown, and Intercom is never written to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.errors import Usage
+from reconciler.manifest.here import found_from
+from tests.desk.desk import Desk
+
+TAGS = """\
+# ours
+tags:
+  - vip    # the best
+  - Beta
+  - {name: trial, renamed_from: [Test, Demo]}
+"""
+PEOPLE = """\
+companies:
+  - {company_id: "6", tags: [beta]}
+contacts:
+  - external_id: "1"
+    tags: [vip, "Beta"]  # both
+  - external_id: "2"
+    tags:
+      - {tag: BETA, state: absent}
+      - trial
+"""
+LIVE = {
+    "tags": ["vip", "Beta", "trial"],
+    "companies": [{"company_id": "6", "tags": ["Beta"]}],
+    "contacts": [{"external_id": "1", "companies": ["6"], "tags": ["vip", "Beta"]}, {"external_id": "2", "tags": ["trial"]}],
+}
+
+
+@pytest.fixture
+def two(desk: Desk) -> Desk:
+    """A desk with a manifest of two files, as its workspace is."""
+    desk.seed(**LIVE)
+    desk.write("m/tags.yaml", TAGS)
+    desk.write("m/people.yaml", PEOPLE)
+    return desk
+
+
+def edits(desk: Desk) -> list[str]:
+    """The changed lines that were shown."""
+    return [line for line in desk.out.splitlines() if line[:1] in ("+", "-") and line[:3] not in ("+++", "---")]
+
+
+def test_a_rename_is_one_command_and_one_call(two: Desk) -> None:
+    assert two("tag", "rename", "beta", "beta-2026", "--in", "m", "-o", "plan.json") == 0
+    assert edits(two) == [
+        '-  - {company_id: "6", tags: [beta]}',
+        '+  - {company_id: "6", tags: [beta-2026]}',
+        '-    tags: [vip, "Beta"]  # both',
+        '+    tags: [vip, "beta-2026"]  # both',
+        "-      - {tag: BETA, state: absent}",
+        "+      - {tag: beta-2026, state: absent}",
+        "-  - Beta",
+        "+  - {name: beta-2026, renamed_from: Beta}",
+    ]
+    assert "> rename    tag/beta-2026" in two.out
+    assert "Plan: 1 to rename, 0 to delete." in two.out
+    assert two.err.splitlines()[0] == "changed m/people.yaml, m/tags.yaml: tag 'beta' is 'beta-2026' now, also in 3 places that named it"
+    assert two.writes == []
+    assert two("apply", "plan.json") == 0
+    assert two.writes == ["POST /tags"]
+    assert two("plan", "m", "--detailed-exitcode") == 0
+
+
+def test_a_retired_tag_is_gone_from_all_lists(two: Desk) -> None:
+    assert two("tag", "retire", "TRIAL", "--in", "m/tags.yaml", "--in", "m/people.yaml") == 0
+    assert edits(two) == ["-      - trial", "-  - {name: trial, renamed_from: [Test, Demo]}", "+  - {name: trial, state: absent}"]
+    assert "- delete    tag/trial" in two.out
+    assert two.err.splitlines()[-1] == "next: reconciler apply m/tags.yaml m/people.yaml"
+    assert two("tag", "retire", "trial", "--in", "m") == 0
+    assert two.err == "nothing is changed: tag 'trial' is declared absent, and gone from 0 places that named it\n"
+    assert two("tag", "add", "trial", "--in", "m") == 0
+    assert edits(two) == ["-  - {name: trial, state: absent}", "+  - {name: trial}"]
+    assert two.writes == []
+
+
+def test_a_tag_is_added_where_the_others_are(two: Desk) -> None:
+    assert two("tag", "add", "yes", "--in", "m") == 0
+    assert edits(two) == ["+  - 'yes'"]
+    assert "+ create    tag/yes" in two.out
+    assert two("tag", "add", "YES", "--in", "m") == 0
+    assert (two.out, two.err) == ("", "nothing is changed: tag 'yes' is declared already (m/tags.yaml:6:5)\n")
+    assert two("tag", "add", "vip", "--in", "new/tags.yaml") == 0
+    assert edits(two) == ["+tags:", "+  - vip"]
+    assert (two.folder / "new/tags.yaml").read_text() == "tags:\n  - vip\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "old", "new", "after"),
+    [
+        ("Beta", "beta", "BETA", "{name: BETA}"),
+        ("{name: b, renamed_from: a}", "b", "c", "{name: c, renamed_from: [b, a]}"),
+        ("{name: b, renamed_from: a}", "b", "a", "{name: a, renamed_from: b}"),
+        ("name: b\n    renamed_from:\n      - a  # once\n    owner: x", "b", "c", "name: c\n    renamed_from: [b, a]\n    owner: x"),
+        ("{id: 5, name: b}", "b", "c", "{id: 5, name: c}"),
+        ("{name: c, renamed_from: b}", "b", "c", "{name: c, renamed_from: b}"),
+    ],
+)
+def test_former_names_are_kept(desk: Desk, before: str, old: str, new: str, after: str) -> None:
+    """The last case: a rename that was begun is finished."""
+    desk.patch.delenv("INTERCOM_ACCESS_TOKEN")
+    contacts = "contacts: [{{external_id: 1, tags: [{}]}}]\n"
+    assert desk("tag", "rename", old, new, m=f"tags:\n  - {before}\n{contacts.format(old)}") == 0, desk.err
+    assert (desk.folder / "m.yaml").read_text() == f"tags:\n  - {after}\n{contacts.format(new)}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("rename", "Bta", "x"), 64, "tag 'Bta' is not declared in m; did you mean 'Beta'?"),
+        (("retire", "qqq"), 64, "tag 'qqq' is not declared in m; declare it first: reconciler tag add NAME"),
+        (("rename", "Beta", "vip"), 65, "m/tags.yaml:4:5: tag/vip is already declared at m/tags.yaml:3:5; keep one of them"),
+        (("rename", "Beta", "test"), 65, "its former name 'Test' is in use"),
+        (("rename", "Beta", " x"), 65, "has blanks at its ends"),
+        (("add", ""), 65, "m/tags.yaml:6:5"),
+        (("add", "a\udcffb"), 65, "m/tags.yaml:6:9"),
+        (("add", "x", "--in", "m/tags.txt"), 65, "m/tags.txt: there is no such file or folder"),
+        (("rename", "Beta", "x", "--in", "nowhere"), 65, "nowhere: there is no such file or folder"),
+    ],
+)
+def test_what_cannot_be_changes_nothing(two: Desk, arguments: tuple[str, ...], code: int, told: str) -> None:
+    before = two.files()
+    assert two("tag", *arguments, *(() if "--in" in arguments else ("--in", "m"))) == code
+    assert told in two.err
+    assert two.out == ""
+    assert two.files() == before
+    assert (two.folder / "m/tags.yaml").read_text() + (two.folder / "m/people.yaml").read_text() == TAGS + PEOPLE
+
+
+def test_without_a_token_the_manifest_is_changed_all_the_same(two: Desk) -> None:
+    two.patch.delenv("INTERCOM_ACCESS_TOKEN")
+    assert two("tag", "retire", "vip") == 0
+    assert edits(two) == ['-    tags: [vip, "Beta"]  # both', '+    tags: ["Beta"]  # both', "-  - vip    # the best",
+                          "+  - {name: vip, state: absent}    # the best"]  # fmt: skip
+    assert two.err.splitlines()[-1].startswith("no plan can be shown: no access token: set INTERCOM_ACCESS_TOKEN")
+    two.patch.setenv("INTERCOM_ACCESS_TOKEN", "another")
+    assert two("tag", "retire", "beta") == 1
+    assert two.err.splitlines()[1] == "no plan can be shown, because:"
+    assert "name: Beta, state: absent" in (two.folder / "m/tags.yaml").read_text()
+
+
+def test_no_personal_value_is_shown(two: Desk) -> None:
+    two.write("m/people.yaml", "contacts: [{email: mal@serenity.example, name: Mal Reynolds, tags: [vip]}]\n")
+    assert two("tag", "rename", "vip", "first") == 0
+    assert "m***@serenity.example" in two.out
+    assert "mal@" not in two.out + two.err
+    two.patch.setenv("CI", "true")
+    assert two("tag", "rename", "first", "vip") == 0
+    assert two.out.splitlines()[:2] == ["m/people.yaml: 1 line changed", "m/tags.yaml: 1 line changed"]
+    assert "Mal Reynolds" not in two.out + two.err
+
+
+def test_a_long_diff_is_cut(two: Desk) -> None:
+    two.patch.delenv("INTERCOM_ACCESS_TOKEN")
+    two.write("m/people.yaml", "contacts:\n" + "".join(f"  - {{external_id: {n}, tags: [Beta]}}\n" for n in range(1, 301)))
+    assert two("tag", "rename", "Beta", "x") == 0
+    assert two.out.splitlines()[-2] == "... and 553 lines more (--full lists them)"
+    assert two("tag", "rename", "x", "Beta", "--full") == 0
+    assert len(edits(two)) == 602
+
+
+def test_the_manifest_here_is_meant(tmp_path: Path) -> None:
+    def there(*names: str, text: str = "tags: []\n") -> None:
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+
+    (tmp_path / ".git").mkdir()
+    there("compose.yaml", text="services: {}\n")
+    there("docs/deep/inside/no.txt")
+    with pytest.raises(Usage, match="there is no manifest here"):
+        found_from(tmp_path / "docs/deep")
+    there("growth/a.yaml", "growth/more/b.yml")
+    assert found_from(tmp_path) == ["growth"]
+    assert found_from(tmp_path / "docs/deep") == ["../../growth"]
+    assert found_from(tmp_path / "growth/more") == ["b.yml"]
+    there("sales/a.yaml")
+    with pytest.raises(Usage, match=r"several folders here have a manifest \(growth, sales\); say which with --in PATH"):
+        found_from(tmp_path)
+    there("tags.yaml", "people.yaml")
+    assert found_from(tmp_path) == ["people.yaml", "tags.yaml"]
+    (tmp_path / "compose.yaml").unlink()
+    assert found_from(tmp_path / "docs") == [".."]
