@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 from click.core import ParameterSource
 
 from reconciler.cli.connection import connected
+from reconciler.cli.headline import headline
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import Intercom, OutputOptions
 from reconciler.cli.running import Annotation, say_error
@@ -34,6 +35,8 @@ from reconciler.workflow.session import watched
 
 # How a message begins that is about one entry: file, line and column.
 _PLACE = re.compile(r"(.+?:\d+:\d+): ")
+# Reports that begin with a line that says when they were made.
+PAGES = frozenset({"markdown", "html"})
 # The options that a plan and its apply share.
 SHARED = frozenset({"policy", "approve", "max_calls", "ledger", "base_url", "sandbox", "api_version", "share"})
 
@@ -50,13 +53,13 @@ def make(manifest: Manifest, intercom: Intercom, choice: LedgerChoice, scope: Sc
 
 def leave(planned: Proposal, output: OutputOptions, origins: Sequence[Origin] = ()) -> None:
     """The plan, its reports, and last what is shown: files are there before anything can go wrong with the screen."""
+    way = way_of([output.form, *(name for name, _ in output.reports)], output.full, planned.plan.paths)
     view = View(output.show_personal is not None, tuple(origin.value for origin in origins))
     made = document_of(planned.plan, view)
     if output.calls:
         made["calls"] = list_calls(planned.plan)
     if output.out:
         save(planned, output.out, embed=output.embed_values)
-    way = Way(output.full)
     for name, path in output.reports:
         write_whole(path, RENDERERS[name](made, way), 0o600 if view.personal else 0o644)
     render(made, output.form, way)
@@ -76,6 +79,11 @@ def next_command(*paths: str) -> str:
         for value in given if isinstance(given, tuple) else (given,):
             typed += [option.opts[0]] if value is True else [option.opts[0], str(value)]
     return str(hidden(shlex.join(typed), False))
+
+
+def way_of(forms: Iterable[str], full: bool, paths: Sequence[str] = ()) -> Way:
+    """How the reports of these forms are shown; pages begin with a line on the commit of these paths. Raises Usage."""
+    return Way(full, headline(paths) if PAGES & {*forms} else "")
 
 
 def render(found: PlanDocument, form: str, way: Way) -> None:

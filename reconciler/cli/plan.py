@@ -11,7 +11,7 @@ from reconciler.cli import options
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import ApprovalOptions, Intercom, OutputOptions
-from reconciler.cli.output import fails_on_waiting, leave, left_open, make, refusals, render
+from reconciler.cli.output import fails_on_waiting, leave, left_open, make, refusals, render, way_of
 from reconciler.cli.running import annotate, in_ci, say_error
 from reconciler.core.compare.origin import Origin, origins
 from reconciler.core.model.live import WAITING
@@ -20,7 +20,6 @@ from reconciler.core.plan.saved import to_look_at
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Usage
 from reconciler.manifest.read import base_manifest, read_manifest
-from reconciler.report import Way
 from reconciler.workflow.planfile import read_plan
 
 
@@ -135,4 +134,4 @@ def show(file: Path, form: str, full: bool) -> None:
     Example:
       reconciler show plan.json
     """
-    render(to_look_at(read_plan(file)), form, Way(full))
+    render(to_look_at(read_plan(file)), form, way_of([form], full))

@@ -46,6 +46,19 @@ def repository(folder: Path) -> Repository:
     return Repository(origin(folder), _first(folder))
 
 
+def commit_of(paths: Sequence[str]) -> tuple[str, str, bool]:
+    """The commit that is checked out where the first path lies, its author by name alone, and whether the paths hold what is not in it.
+
+    All is empty where there is none, or no git.
+    """
+    folder = next((Path(path) if os.path.isdir(path) else Path(path).parent for path in paths), None)
+    told = _ask(folder, "show", "-s", "--no-show-signature", "--format=%H%n%an", "HEAD") if folder else ""
+    if not folder or not told:
+        return "", "", False
+    commit, _, author = told.partition("\n")
+    return commit[:12], author, bool(_ask(folder, "status", "--porcelain", "--", *map(os.path.abspath, paths)))
+
+
 def origin(folder: Path) -> str:
     """The name of a repository by its remote: `host/path`, however that is reached; empty where there is none, or no git."""
     remotes = _ask(folder, "remote").split()

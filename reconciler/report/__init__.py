@@ -18,6 +18,8 @@ class Way:
 
     # Whether a text lists all, however much that is.
     full: bool = False
+    # Time, commit, author and version: what pages begin with, as one line.
+    head: str = ""
 
 
 PLAIN = Way()

@@ -8,13 +8,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.model.change import LOSING, Action
 from reconciler.core.plan.schema import ChangeDocument, PlanDocument
-from reconciler.report import PLAIN, Way, words
-from reconciler.report.fields import show_inside, sides
+from reconciler.report import PLAIN, Way, risk, words
+from reconciler.report.fields import HIDDEN, show_inside, sides
+from reconciler.report.outcomes import ENDS
 from reconciler.report.signs import SIGNS, UNKNOWN, count
 from reconciler.report.terminal import clean
 
@@ -28,28 +30,35 @@ HERE = Path(__file__).parent / "page"
 
 @dataclass(frozen=True, slots=True)
 class _Thing:
-    """One thing with all that happens to it."""
+    """What happens to one thing, or the links that many have to the same one."""
 
+    # The thing; of many links, what they lead to.
     address: str
     # The page of Intercom that shows it, if there is one.
     page: str | None
     # Where all of it was declared; empty if that is not one place.
     place: str
+    # Whose changes these are.
+    kind: str
     changes: Sequence[ChangeDocument]
+    # `to 3,442 contacts`, if these are equal links.
+    many: str
 
 
 def render(document: PlanDocument, way: Way = PLAIN) -> str:
     """The whole page. All foreign text goes through `_harmless`, and then through the template's own escaping."""
-    kinds, topics = words.group_by_thing(document["changes"]), dict(words.notes_by_topic(document))
-    actions = Counter(change["action"] for change in document["changes"])
+    topics, actions = dict(words.notes_by_topic(document)), Counter(change["action"] for change in document["changes"])
+    sections = {heading: (risk.count_changes(rows), _things(rows)) for heading, rows in risk.by_risk(document["changes"]).items()}
     return _template().render(
         document=document,
+        head=way.head,
         title=words.describe_plan(document),
         summary=words.summarize(document),
         losing=words.count_losing(document),
         cost=words.describe_cost(document),
-        kinds={kind: (words.count_changes(things), _things(things)) for kind, things in kinds.items()},
-        actions={action: actions[action] for action in (*Action, *sorted(set(actions) - set(Action))) if actions[action]},
+        sections=sections,
+        kinds=[*dict.fromkeys(map(risk.kind_of, document["changes"]))],
+        actions={action: actions[action] for action in (*risk.ORDER, *sorted(set(actions) - set(risk.ORDER))) if actions[action]},
         lost=sum(number for action, number in actions.items() if action in LOSING),
         verdict=words.describe_verdict(document),
         gates=words.refusals_by_gate(document),
@@ -62,10 +71,19 @@ def render(document: PlanDocument, way: Way = PLAIN) -> str:
     )
 
 
-def _things(things: Mapping[str, Sequence[ChangeDocument]]) -> Iterator[_Thing]:
-    for address, changes in things.items():
+def _things(rows: Sequence[risk.Row]) -> Iterator[_Thing]:
+    """The rows as the page shows them: those of one thing together, where they stand next to each other."""
+    for _, group in groupby(rows, key=lambda row: row[0]["address"] if len(row) == 1 else id(row)):
+        row, *others = group
+        changes = [*row, *(change for other in others for change in other)]
+        first, kind = row[0], risk.kind_of(row[0])
+        if len(row) > 1:
+            many = f"{ENDS.get(first['action'], 'and')} {risk.describe_source(row)}"
+            yield _Thing(first["target"] or "", None, risk.describe_places(row), kind, row, many)
+            continue
         places = {words.describe_place(change["source"]) for change in changes}
-        yield _Thing(address, next(filter(None, map(words.page_of, changes)), None), places.pop() if len(places) == 1 else "", changes)
+        page = next(filter(None, map(words.page_of, changes)), None)
+        yield _Thing(first["address"], page, places.pop() if len(places) == 1 else "", kind, changes, "")
 
 
 def _moves(change: ChangeDocument) -> Iterator[tuple[str, str | None, str | None, str, str]]:
@@ -77,6 +95,9 @@ def _moves(change: ChangeDocument) -> Iterator[tuple[str, str | None, str | None
             yield field["path"], None, None, "", cause or ""
             continue
         before, after = map(_cut, sides(field))
+        if before == after:
+            yield field["path"], None, None, HIDDEN, cause or ""
+            continue
         created = change["action"] == Action.CREATE and field["before"] is None
         yield field["path"], None if created else before, after, "" if created else show_inside(field), cause or ""
 
@@ -97,6 +118,8 @@ _WORDS: Mapping[str, Any] = {
     "remarks": words.list_remarks,
     "moves": _moves,
     "used": words.describe_uses,
+    "short": words.is_short,
+    "page_of": words.page_of,
     "placed": words.describe_place,
     "topic": words.describe_topic,
     "count": count,

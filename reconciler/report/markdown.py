@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
-from itertools import chain
 
-from reconciler.core.model.change import Action
 from reconciler.core.plan.schema import ChangeDocument, NoteDocument, PlanDocument
-from reconciler.report import PLAIN, Way, words
+from reconciler.report import PLAIN, Way, risk, words
 from reconciler.report.signs import count, signed
 from reconciler.report.terminal import guarded
 
@@ -24,6 +22,8 @@ LONGEST = 64_000
 LINE = 1_500
 # The most bytes for the notes on one topic.
 NOTES = 6_000
+# So many lists of equal links are there to unfold; they have the room that all else leaves.
+LISTS = 20
 MOST_PATHS = 10
 
 # In raw HTML only &, < and > mean something. The rest is for hosts that look for mentions, references and cells everywhere.
@@ -62,13 +62,17 @@ class _Block:
 
 def render(document: PlanDocument, way: Way = PLAIN) -> str:
     """The whole comment. It says what is left out of it."""
-    blocks = [*_refused(document), *_notes(document), *_changes(document)]
-    room = LONGEST - _size(_top(document, 10**9))
+    sections = risk.by_risk(document["changes"])
+    first = [*_refused(document), *_notes(document), *_changes(sections)]
+    blocks = [*first, *_lists(sections)]
+    room = LONGEST - _size(_top(document, way.head, 10**9))
     least = _least(blocks, room)
-    shares = _shares([_needs(block) for block in least], room - sum(block.fixed for block in least))
+    room -= sum(block.fixed for block in least)
+    shares = _shares([_needs(block) for block in least[: len(first)]], room)
+    shares += _shares([_needs(block) for block in least[len(first) :]], room - sum(shares))
     parts = [block.render(share) for block, share in zip(least, shares, strict=True)]
     left = sum(left for _, left in parts) + len(blocks) - len(least)
-    return _top(document, left) + "".join(part for part, _ in parts)
+    return _top(document, way.head, left) + "".join(part for part, _ in parts)
 
 
 def _least(blocks: Sequence[_Block], room: int) -> Sequence[_Block]:
@@ -92,7 +96,7 @@ def _needs(block: _Block) -> int:
     return total
 
 
-def _shares(needs: Sequence[int], room: int) -> Sequence[int]:
+def _shares(needs: Sequence[int], room: int) -> list[int]:
     """Room for each: small ones are whole, and large ones share the rest."""
     shares = [0] * len(needs)
     for place, i in enumerate(sorted(range(len(needs)), key=lambda i: needs[i])):
@@ -145,10 +149,11 @@ def _cell(name: str) -> str:
 
 
 # ── the parts ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def _top(document: PlanDocument, left: int) -> str:
+def _top(document: PlanDocument, head: str, left: int) -> str:
     policy = [f"> **policy:** {prose(words.cut(n['message']))}\n" for n in words.notes_by_topic(document).get(words.POLICY, ())[:5]]
     parts = [
         f"{MARKER}\n### {prose(words.describe_plan(document))}\n",
+        f"{prose(words.cut(head))}\n" if head else "",
         "\n".join(policy),
         _outcome(document),
         _table(document),
@@ -167,8 +172,8 @@ def _table(document: PlanDocument) -> str:
     """How many changes of each action, by kind."""
     kinds: dict[str, Counter[str]] = {}
     for change in document["changes"]:
-        kinds.setdefault(change["address"].partition("/")[0], Counter())[change["action"]] += 1
-    actions = [action for action in Action if any(counts[action] for counts in kinds.values())]
+        kinds.setdefault(risk.kind_of(change), Counter())[change["action"]] += 1
+    actions = [action for action in risk.ORDER if any(counts[action] for counts in kinds.values())]
     if not actions:
         return ""
     rows = [(_cell(words.cut(kind, 40)), [counts[action] for action in actions]) for kind, counts in [*kinds.items()][:50]]
@@ -223,40 +228,48 @@ def _note(note: NoteDocument) -> str:
     return f"- {about}{prose(words.cut(note['message'], 600))}{' — ' + code(words.cut(source, 120)) if source else ''}\n"
 
 
-def _changes(document: PlanDocument) -> Iterator[_Block]:
-    for kind, things in words.group_by_thing(document["changes"]).items():
-        head = f"\n<details><summary><code>{raw(words.cut(kind, 40))}</code>: {words.count_changes(things)}</summary>\n\n<pre>\n"
-        yield _Block(head, partial(_lines, things), "</pre>\n</details>\n", "… and {left:,} more changes, which are left out here\n")
+def _changes(sections: Mapping[str, Sequence[risk.Row]]) -> Iterator[_Block]:
+    """A part that folds for each risk; the first one, what takes away, stands open."""
+    for heading, rows in sections.items():
+        unfolded = " open" if heading == next(iter(risk.RISKS)) else ""
+        head = f"\n<details{unfolded}><summary>{heading}: {risk.count_changes(rows)}</summary>\n\n<pre>\n"
+        yield _Block(head, partial(map, _row, rows), "</pre>\n</details>\n", "… and {left:,} more lines, which are left out here\n")
 
 
-def _lines(things: Mapping[str, Sequence[ChangeDocument]]) -> Iterator[str]:
-    """One text for each change, made anew at every look: a large plan is not held as text."""
-    return chain.from_iterable(_thing(address, changes) for address, changes in things.items())
+def _lists(sections: Mapping[str, Sequence[risk.Row]]) -> Iterator[_Block]:
+    """The links themselves, of rows that only count them."""
+    many = [row for rows in sections.values() for row in rows if len(row) > 1]
+    for row in many[:LISTS]:
+        what = f"{signed(row[0]['action'])} {words.cut(risk.describe_target(row[0]))}{risk.describe_source(row)}"
+        head = f"\n<details><summary><code>{raw(what)}</code></summary>\n\n<pre>\n"
+        yield _Block(head, partial(map, _one, row), "</pre>\n</details>\n", "… and {left:,} more, which are left out here\n")
+    if len(many) > LISTS:
+        yield _Block("", partial(map, str, many[LISTS:]), more="\n… and {left:,} more lists of links, which are left out here\n", most=0)
 
 
-def _thing(address: str, changes: Sequence[ChangeDocument]) -> Iterator[str]:
-    """All that happens to one thing: its own changes, then its links under it."""
-    link = _linked(address, next(filter(None, map(words.page_of, changes)), None))
-    own = [change for change in changes if change["target"] is None]
-    before = "" if own else guarded(f"  {link}\n")
-    for change in own:
-        yield "".join([_line(change, link), *(_cut(guarded(f"      {part}")) for part in words.describe_details(change))])
-    for change in changes:
-        if change["target"] is not None:
-            yield before + "    " + _line(change, raw(words.cut(change["target"])))
-            before = ""
+def _row(row: risk.Row) -> str:
+    """What happens to one thing, or a line for many equal links."""
+    change = row[0]
+    asides = "; ".join([*words.list_remarks(change), *words.list_asides(change)])
+    subject = raw(words.cut(risk.describe_target(change))) + (_linked(change) if len(row) == 1 else raw(risk.describe_source(row)))
+    more = f" ({raw(words.cut(asides))})" if asides else ""
+    line = f"{raw(signed(words.describe_action(change)))} {subject}{more}{_place(row)}"
+    return "\n".join([line, *(_cut(guarded(f"      {part}")) for part in words.describe_details(change))]) + "\n"
 
 
-def _linked(address: str, url: str | None) -> str:
-    return f'<a href="{escape(url)}">{raw(words.cut(address))}</a>' if url else raw(words.cut(address))
+def _one(change: ChangeDocument) -> str:
+    return f"  {_linked(change)}{_place((change,))}\n"
 
 
-def _line(change: ChangeDocument, name: str) -> str:
-    remarks = "; ".join(words.list_remarks(change))
-    more = f" ({raw(words.cut(remarks))})" if remarks else ""
-    source = words.describe_place(change["source"])
-    return f"{raw(signed(words.describe_action(change)))} {name}{more}{'  ' + raw(words.cut(source, 120)) if source else ''}\n"
+def _place(row: risk.Row) -> str:
+    place = risk.describe_places(row)
+    return f"  {raw(words.cut(place, 120))}" if place else ""
+
+
+def _linked(change: ChangeDocument) -> str:
+    url, address = words.page_of(change), raw(words.cut(change["address"]))
+    return f'<a href="{escape(url)}">{address}</a>' if url else address
 
 
 def _cut(line: str) -> str:
-    return raw(line if len(line) <= LINE else line[:LINE] + "…") + "\n"
+    return raw(line if len(line) <= LINE else line[:LINE] + "…")

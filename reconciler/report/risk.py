@@ -21,7 +21,7 @@ RISKS: Mapping[str, Sequence[Action]] = MappingProxyType(
         "adds": (Action.UNARCHIVE, Action.CREATE, Action.ATTACH),
     }
 )
-ORDER: Sequence[str] = tuple(action for actions in RISKS.values() for action in actions)
+ORDER: Sequence[Action] = tuple(action for actions in RISKS.values() for action in actions)
 _HEADINGS: Mapping[str, str] = {action: heading for heading, actions in RISKS.items() for action in actions}
 # So many equal links are told one by one, and so many of more of them are named.
 FEW = 3
@@ -32,7 +32,7 @@ Row = Sequence[ChangeDocument]
 
 def by_risk(changes: Sequence[ChangeDocument]) -> Mapping[str, Sequence[Row]]:
     """The rows by heading, in the order of ORDER, and within an action in that of the plan. What we do not know takes away."""
-    ranks = {action: rank for rank, action in enumerate(ORDER)}
+    ranks: dict[str, int] = {action: rank for rank, action in enumerate(ORDER)}
     ranked = sorted(changes, key=lambda change: ranks.get(change["action"], -1))
     first = next(iter(RISKS))
     grouped = groupby(ranked, key=lambda change: _HEADINGS.get(change["action"], first))
@@ -54,20 +54,30 @@ def _rows(changes: Sequence[ChangeDocument]) -> Iterator[Row]:
 
 def _likeness(change: ChangeDocument) -> tuple[str | None, ...]:
     """What equal links have in common."""
-    return (change["action"], change["target"], _kind(change), change["cause"], change.get("origin"), change.get("remark"))
+    return (change["action"], change["target"], kind_of(change), change["cause"], change.get("origin"), change.get("remark"))
 
 
-def _kind(change: ChangeDocument) -> str:
+def kind_of(change: ChangeDocument) -> str:
+    """The first word of its address."""
     return change["address"].partition("/")[0]
 
 
-def describe_subject(row: Row) -> str:
-    """`tag/vip`, `tag/vip to contact/25`, `tag/vip to 3,442 contacts`: what a row is about."""
-    change, kind = row[0], KINDS.get(_kind(row[0]))
-    source = clean(change["address"])
-    if len(row) > 1:
-        source = f"{len(row):,} {kind.section}" if kind else count(len(row), clean(_kind(change)))
-    return source if change["target"] is None else f"{clean(change['target'])} {ENDS.get(change['action'], 'and')} {source}"
+def describe_target(change: ChangeDocument) -> str:
+    """`tag/vip to `, which stands before the source of a link; empty for a change of one thing."""
+    return "" if change["target"] is None else f"{clean(change['target'])} {ENDS.get(change['action'], 'and')} "
+
+
+def describe_source(row: Row) -> str:
+    """`contact/25`, or `3,442 contacts`."""
+    if len(row) == 1:
+        return clean(row[0]["address"])
+    kind = KINDS.get(kind_of(row[0]))
+    return f"{len(row):,} {kind.section}" if kind else count(len(row), clean(kind_of(row[0])))
+
+
+def count_changes(rows: Sequence[Row]) -> str:
+    """`12 changes`, of all rows together."""
+    return count(sum(map(len, rows)), "change")
 
 
 def name_some(items: Sequence[ChangeDocument | NoteDocument]) -> str:
@@ -78,13 +88,12 @@ def name_some(items: Sequence[ChangeDocument | NoteDocument]) -> str:
 
 def describe_places(row: Row) -> str:
     """`growth.yaml:12`, or `growth.yaml:12-30`: where a row was declared; the first of several files, and how many more there are."""
-    lines: dict[str, list[int]] = {}
+    lines: dict[str, set[int]] = {}
     for source in (change["source"] for change in row):
         if source and source["file"]:
-            lines.setdefault(source["file"], []).append(source["line"] or 0)
+            lines.setdefault(source["file"], set()).update({source["line"]} if source["line"] else ())
     if not lines:
         return ""
     (file, numbers), *others = lines.items()
-    first, last = min(numbers), max(numbers)
-    place = file + (f":{first}" if first else "") + (f"-{last}" if last > first else "")
-    return clean(place) + (f" and {count(len(others), 'more file')}" if others else "")
+    span = f":{'-'.join(map(str, sorted({min(numbers), max(numbers)})))}" if numbers else ""
+    return clean(file + span) + (f" and {count(len(others), 'more file')}" if others else "")

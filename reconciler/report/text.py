@@ -65,7 +65,7 @@ def _header(document: PlanDocument, look: _Look) -> Iterator[str]:
 
 def _changes(document: PlanDocument, look: _Look) -> Iterator[str]:
     for heading, rows in risk.by_risk(document["changes"]).items():
-        yield look.paint(f"{heading} ({count(sum(map(len, rows)), 'change')})", BOLD)
+        yield look.paint(f"{heading} ({risk.count_changes(rows)})", BOLD)
         for row in rows:
             if len(row) > 1 and look.full:
                 yield from chain.from_iterable(_row((change,), look) for change in row)
@@ -78,7 +78,7 @@ def _row(row: risk.Row, look: _Look) -> Iterator[str]:
     """What happens to one thing, or a line for many equal links."""
     change = row[0]
     asides, action = [*words.list_remarks(change), *words.list_asides(change)], words.describe_action(change)
-    rest = f" {risk.describe_subject(row)}" + (f" ({'; '.join(asides)})" if asides else "")
+    rest = f" {risk.describe_target(change)}{risk.describe_source(row)}" + (f" ({'; '.join(asides)})" if asides else "")
     yield look.with_place(f"  {signed(action)}{rest}", risk.describe_places(row), f"  {signed(action, look.color)}{rest}")
     if len(row) > 1:
         yield f"      {risk.name_some(row)} (--full lists them)"

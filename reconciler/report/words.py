@@ -132,12 +132,6 @@ def list_approvals(document: PlanDocument) -> Sequence[str]:
     return tuple(dict.fromkeys(word for refusal in document["refused"] if (word := refusal.get("approve"))))
 
 
-def count_changes(changes: Mapping[str, Sequence[ChangeDocument]]) -> str:
-    """`12 changes`, of all things together."""
-    number = sum(map(len, changes.values()))
-    return f"{number:,} change" + ("" if number == 1 else "s")
-
-
 def summarize(document: PlanDocument) -> str:
     """The last line of a report: how many changes of each action, or that there is nothing to do."""
     counts = {**document["summary"]}
@@ -193,14 +187,6 @@ def describe_scope(document: PlanDocument) -> str:
     only = [("only", scope["only"])] if scope and "only" in scope else []
     limits = " ".join(f"--{word} {clean(text)}" for word, text in (*only, *globs)) or "limited to some addresses"
     return limits if document.get("partial") else ""
-
-
-def group_by_thing(changes: Iterable[ChangeDocument]) -> Mapping[str, Mapping[str, list[ChangeDocument]]]:
-    """The changes by kind and address, both in the order in which the document first names them."""
-    kinds: dict[str, dict[str, list[ChangeDocument]]] = {}
-    for address, changes_of_one in _group(changes, lambda change: change["address"]).items():
-        kinds.setdefault(address.partition("/")[0], {})[address] = changes_of_one
-    return kinds
 
 
 def describe_action(change: ChangeDocument) -> str:

@@ -24,14 +24,17 @@
   const again = form.querySelector("button");
   const folded = (text) => text.normalize("NFKC").toLowerCase();
   const change = (name, node) => ({ node, action: node.dataset.a, text: folded(name + " " + node.textContent) });
-  const thing = (node) => ({ node, changes: [...node.lastElementChild.children].map((li) => change(node.firstElementChild.textContent, li)) });
-  const kind = (node) => {
+  const thing = (node) => {
+    const name = node.firstElementChild.textContent;
+    return { node, list: node.querySelector("details"), changes: [...node.querySelectorAll("[data-a]")].map((li) => change(name, li)) };
+  };
+  const part = (node) => {
     const count = node.querySelector("summary span");
     return { node, count, all: count.textContent, things: [...node.querySelectorAll(".t")].map(thing) };
   };
   // The list itself is the data: it is read once, at the first filter.
-  let kinds;
-  const read = () => kinds || (kinds = [...document.querySelectorAll(".kind")].map(kind));
+  let parts;
+  const read = () => parts || (parts = [...document.querySelectorAll(".part")].map(part));
   const total = document.querySelectorAll("[data-a]").length;
   const say = (number) => {
     shown.textContent = number === total ? total.toLocaleString("en") + (total === 1 ? " change" : " changes")
@@ -52,10 +55,11 @@
     const narrow = (each, wanted) => {
       const kept = each.changes.filter((one) => show(one.node, wanted && matches(one))).length;
       show(each.node, kept > 0);
+      if (each.list && kept && words.length) each.list.open = true;
       return kept;
     };
     const number = sum(read().map((group) => {
-      const found = sum(group.things.map((each) => narrow(each, !asked.get("kind") || asked.get("kind") === group.node.dataset.kind)));
+      const found = sum(group.things.map((each) => narrow(each, !asked.get("kind") || asked.get("kind") === each.node.dataset.k)));
       const all = sum(group.things.map((each) => each.changes.length));
       group.count.textContent = found === all ? group.all : found.toLocaleString("en") + " of " + group.all;
       if (show(group.node, found > 0) && words.length) group.node.open = true;

@@ -43,10 +43,16 @@ def test_a_large_plan_filters_as_one_types(large: Browser) -> None:
     large.type("company/99")
     large.until(f"{TOLD} === '11 of 5,000 changes'")
     assert large.run(SHOWN) == 11
-    assert large.run("document.querySelector('.kind:not([hidden]) summary').textContent") == "company 11 of 1,000 changes"
+    assert large.run("document.querySelector('.part:not([hidden]) summary').textContent") == "alters 11 of 1,033 changes"
     large.click("document.querySelector('[type=reset]')")
     large.until(f"{TOLD} === '5,000 changes'")
     assert large.run("document.activeElement.id") == "query"
+    # What is found in a folded list is shown.
+    large.type("#00000009 campaign")
+    large.until(f"{TOLD} === '4 of 5,000 changes'")
+    assert large.run(SHOWN) == 4
+    large.click("document.querySelector('[type=reset]')")
+    large.until(f"{TOLD} === '5,000 changes'")
     large.type('"paid_subscriber null → true" nothing')
     large.until(f"{TOLD} === 'No change matches'")
     assert large.run(SHOWN) == 0
@@ -96,6 +102,9 @@ def test_without_scripts_it_is_a_plain_list(browser: Browser, tmp_path: Path) ->
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
     try:
         browser.open(path)
+        assert browser.run(SHOWN) == 34
+        assert browser.run("document.querySelector('.t summary').textContent") == "+ attach to 17 contacts"
+        browser.run("document.querySelectorAll('details').forEach(e => e.open = true)")
         assert browser.run(SHOWN) == 100
         assert not browser.run("document.querySelector('form').checkVisibility() || document.getElementById('theme').checkVisibility()")
     finally:
@@ -134,7 +143,7 @@ def test_a_screen_reader_finds_its_way(browser: Browser, tmp_path: Path) -> None
     nodes = [node for node in browser.call("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
     named = {(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes}
     landmarks = {("banner", ""), ("main", ""), ("contentinfo", ""), ("search", "Changes"), ("region", "Summary"), ("region", "Changes")}
-    headings = {("heading", "Refused: apply would write nothing"), ("heading", "Changes"), ("heading", "tag"), ("heading", "Notes")}
+    headings = {("heading", "Refused: apply would write nothing"), ("heading", "Changes"), ("heading", "takes away"), ("heading", "Notes")}
     controls = {("searchbox", "Search"), ("button", "Dark theme"), ("group", "Action"), ("radio", "- delete 1")}
     assert landmarks | headings | controls <= named
     assert [name for role, name in named if role in ("button", "radio", "searchbox", "link") and not name] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from html import escape
 from html.parser import HTMLParser
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.plan.schema import PlanDocument
+from reconciler.report import Way
 from reconciler.report.html import render
 from reconciler.report.words import describe_uses
 from tests.desk.soak import times
@@ -89,9 +91,34 @@ def test_everything_of_a_change_is_told() -> None:
     page = assert_sound(render(plan), plan)
     deleted, updated, attached = (" ".join(told.split()) for told in page.changes)
     assert deleted.startswith(f"- delete 600 peoplein use: {describe_uses(plan['changes'][0])}")
-    assert updated.startswith(f'~ update drift unexplained growth.yaml:1plan "a" → "b" conflictsize null → {2**70}')
-    assert attached.startswith("+ attach tag/vip growth.yaml:5")
+    assert updated.startswith(f'~ update drift unexplainedplan "a" → "b" conflictsize null → {2**70}')
+    assert attached.startswith("+ attach tag/vip")
     assert page.links == ["#changes", f"{PAGE}tags"]
+
+
+def test_what_takes_away_stands_first_and_equal_links_fold() -> None:
+    links = [a_change("attach", f"contact/{n}", target="tag/vip", line=n, page=f"{PAGE}users/{n}", cause="drift") for n in range(1, 5)]
+    masked = a_change("update", "contact/9", a_field("phone", "***", "***"), line=9)
+    plan = a_plan(*links, a_change("create", "tag/vip", a_field("name", None, "vip")), masked, a_change("delete", "tag/old", line=7))
+    page = assert_sound(render(plan), plan)
+    told = [" ".join(change.split()) for change in page.changes]
+    assert [change.split(" ")[0] for change in told] == ["-", "~", "+", *(f"contact/{n}" for n in range(1, 5))]
+    assert "phone changed (hidden)" in told[1]
+    assert "tag/vip growth.yaml:1-4+ attach to 4 contacts drift" in told[2]
+    assert told[3:5] == ["contact/1 growth.yaml:1", "contact/2 growth.yaml:2"]
+    assert '<p class="one"><code>name</code> <ins>&#34;vip&#34;</ins></p>' in render(plan)
+    assert f"{PAGE}users/4" in page.links
+
+
+def test_one_line_says_when_by_whom_and_of_what() -> None:
+    plan, head = (
+        a_plan(a_change("create", "tag/vip")),
+        "2026-11-25T03:02:13Z · commit 1a2b by <img src=x onerror=alert(1)> · reconciler 0.1.0",
+    )
+    told, bare = render(plan, Way(head=head)), render(plan)
+    (line,) = [line for line in told.splitlines() if line not in bare.splitlines()]
+    assert line == f'<p class="quiet">{escape(head)}</p>'
+    assert_sound(told, plan)
 
 
 def test_the_summary_comes_first_and_the_policy_before_it() -> None:
@@ -117,7 +144,7 @@ def test_the_summary_comes_first_and_the_policy_before_it() -> None:
         "1 call less than a second",
         "refused for 1 reason",
         "Changes Search",
-        "+ create",
+        "adds 1 change",
         "Notes not found, left out (1)",
         "POST /tags 1",
     ]

@@ -12,7 +12,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from reconciler.core.plan.schema import PlanDocument
-from reconciler.report.markdown import LONGEST, MARKER, prose, render
+from reconciler.report import Way
+from reconciler.report.markdown import LISTS, LONGEST, MARKER, prose, render
 from tests.desk.soak import times
 from tests.unit.report.big import HOSTILE, PAGE, a_hostile_plan, a_large_plan
 from tests.unit.report.plans import a_change, a_field, a_note, a_plan
@@ -46,7 +47,7 @@ class Html(HTMLParser):
         self.tags.append(tag)
         self.open.append(tag)
         self.links += [value for name, value in attrs if name == "href"]
-        assert {name for name, _ in attrs} <= {"href"}
+        assert {name for name, _ in attrs} <= ({"open"} if tag == "details" else {"href"})
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -116,11 +117,11 @@ def test_a_small_plan_reads_well() -> None:
 
 **Refused: apply would write nothing, for 1 reason.** Plan: 1 to create, 1 to update, 1 to attach, 1 to delete.
 
-| | create | update | attach | delete |
+| | delete | update | create | attach |
 |---|--:|--:|--:|--:|
-| tag | 1 |  |  | 1 |
+| tag | 1 |  | 1 |  |
 | company |  | 1 |  |  |
-| contact |  |  | 1 |  |
+| contact |  |  |  | 1 |
 | **all** | 1 | 1 | 1 | 1 |
 
 - **People:** up to 600 people lose a tag, a company or themselves
@@ -139,16 +140,15 @@ If that is meant, add to `plan` or `apply`: `--approve 1a2b3c4d5e6f:600`
 
 </details>
 
-<details><summary><code>tag</code>: 2 changes</summary>
+<details open><summary>takes away: 1 change</summary>
 
 <pre>
 - delete    <a href="https://app.intercom.com/a/apps/ecahpwf5/tags">tag/beta</a> (600 people)  growth.yaml:4
       in use: 600 contacts, 50 conversations, tickets cannot be counted
-+ create    tag/vip  growth.yaml:3
 </pre>
 </details>
 
-<details><summary><code>company</code>: 1 change</summary>
+<details><summary>alters: 1 change</summary>
 
 <pre>
 ~ update    company/6 (drift)  growth.yaml:9
@@ -156,11 +156,11 @@ If that is meant, add to `plan` or `apply`: `--approve 1a2b3c4d5e6f:600`
 </pre>
 </details>
 
-<details><summary><code>contact</code>: 1 change</summary>
+<details><summary>adds: 2 changes</summary>
 
 <pre>
-  contact/25
-    + attach    tag/vip  growth.yaml:12
++ create    tag/vip  growth.yaml:3
++ attach    tag/vip to contact/25  growth.yaml:12
 </pre>
 </details>
 """
@@ -186,21 +186,52 @@ def test_a_large_plan_fits_and_says_what_it_leaves_out(number: int) -> None:
     found = render(plan)
     assert_whole(found)
     assert_inert(found)
-    shown = len(re.findall("^ *(?:[-+~]|&gt;) (create|rename|update|attach|detach|delete)", found, re.MULTILINE))
-    left = sum(int(number.replace(",", "")) for number in re.findall(r"and ([\d,]+) more changes", found))
-    assert shown > 300
-    assert shown + left == number
+    shown = len(re.findall("^(?:[-+~]|&gt;) (create|rename|update|attach|detach|delete)", found, re.MULTILINE))
+    left = sum(int(number.replace(",", "")) for number in re.findall(r"and ([\d,]+) more(?: lines)?, which", found))
+    assert shown >= 300
+    # Links of eight sorts are a line each, and left out of its list.
+    assert shown + left == number + 8
     assert re.search(r"Not all of it fits here:\*\* [\d,]+ lines are left out", found)
-    assert {"tag", "company", "contact"} == set(re.findall("<summary><code>(.*?)</code>", found))
+    assert re.findall("<summary>(takes away|alters|adds): ", found) == ["takes away", "alters", "adds"]
     assert "**`limits.attaches`**" in found
     assert "**`protect`**" in found
 
 
-def test_small_kinds_are_whole_where_a_large_one_is_cut() -> None:
-    plan = a_plan(*(a_change("attach", f"contact/{n}", target="tag/vip") for n in range(9_000)), a_change("create", "tag/vip"))
+def test_small_parts_are_whole_where_a_large_one_is_cut() -> None:
+    plan = a_plan(*(a_change("update", f"company/{n}", a_field("size", 1, n)) for n in range(9_000)), a_change("create", "tag/vip"))
     found = render(plan)
     assert "+ create    tag/vip" in found
-    assert len(found) > LONGEST * 0.98
+    assert len(found.encode()) > LONGEST * 0.98
+
+
+def test_many_equal_links_are_one_line_and_a_list_to_unfold() -> None:
+    plan = a_plan(*(a_change("attach", f"contact/{n}", target="tag/vip", line=n, page=f"{PAGE}users/{n}") for n in range(1, 101)))
+    found = render(plan)
+    assert_inert(found)
+    assert "\n+ attach    tag/vip to 100 contacts  growth.yaml:1-100\n</pre>" in found
+    summary, _, listed = found.partition("<details><summary><code>+ attach    tag/vip to 100 contacts</code></summary>\n\n<pre>\n")
+    assert f'  <a href="{PAGE}users/7">contact/7</a>  growth.yaml:7\n' in listed
+    assert listed.count("contact/") == 100
+    assert "contact/" not in summary
+
+
+def test_more_lists_than_fit_are_counted() -> None:
+    plan = a_plan(*(a_change("detach", f"contact/{n}", target=f"tag/{n % 500}") for n in range(2_500)), a_change("create", "tag/new"))
+    found = render(plan)
+    assert_whole(found)
+    assert found.count("- detach    tag/") == 500 + LISTS
+    assert f"… and {500 - LISTS} more lists of links, which are left out here" in found
+    assert f"**Not all of it fits here:** {500 - LISTS} lines are left out" in found
+    assert "+ create    tag/new" in found
+
+
+def test_one_line_says_when_by_whom_and_of_what() -> None:
+    head = "2026-11-25T03:02:13Z · commit `1a2b3c4d5e6f` by @wash | <b> · reconciler 0.1.0"
+    told, bare = render(a_plan(), Way(head=head)), render(a_plan())
+    assert told.splitlines()[3] == "`2026-11-25T03:02:13Z` · commit `1a2b3c4d5e6f` by `@wash` `|` `<b>` · reconciler 0.1.0"
+    assert [line for line in told.splitlines() if line not in bare.splitlines()] == [told.splitlines()[3]]
+    assert_inert(told)
+    assert_whole(render(a_large_plan(20_000), Way(head=head * 100)))
 
 
 def test_emoji_count_as_the_bytes_that_they_are() -> None:

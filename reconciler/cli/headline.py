@@ -1,0 +1,31 @@
+"""The line that pages begin with: when, of which commit and by whom, with which version; all else of a report is the same in every run."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+
+from reconciler import __version__
+from reconciler.core.model.privacy import hidden
+from reconciler.core.model.times import format_time
+from reconciler.errors import Usage
+
+# Unix seconds to show instead of now (https://reproducible-builds.org/specs/source-date-epoch/).
+EPOCH = "SOURCE_DATE_EPOCH"
+
+
+def headline(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> str:
+    """`2026-11-25T03:02:13Z · commit 1a2b3c4d5e6f by Wash · reconciler 0.1.0`; without paths no commit. Raises Usage.
+
+    The author's name stands in it, without an e-mail.
+    """
+    from reconciler.manifest.repository import commit_of
+
+    written = environ.get(EPOCH, "")
+    if written and not (written.isascii() and written.isdigit() and len(written) < 12):
+        raise Usage(f"{EPOCH} is not a time; write whole Unix seconds, or leave it out")
+    commit, author, more = commit_of(paths)
+    made = f"commit {commit}{f' by {hidden(author, False)}' if author else ''}{', and what is not committed' if more else ''}"
+    parts = (format_time(int(written) if written else time.time()), made if commit else "", f"reconciler {__version__}")
+    return " · ".join(filter(None, parts))
