@@ -13,7 +13,8 @@ ReconcilerError            1    network, API, token, our own bug
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import total_ordering
 
@@ -62,8 +63,20 @@ class Problem:
 
 # Of so many places of one mistake each is a line of its own; of more, the first three stand in one.
 PLACES = 3
+# Of so many mistakes that differ in nothing but names, numbers and places each is told; of more, one stands for all.
+ALIKE = 10
 # So many lines are read by nobody.
 LINES = 100
+_OWN = re.compile(r"""'[^']*'|"[^"]*"|\S*[\d/@*]\S*""")
+
+
+def likeness(text: str) -> str:
+    """What a message has in common with others of its kind: all but what is quoted, numbers, places and addresses."""
+    return _OWN.sub("…", text)
+
+
+# What is wrong, and what to do now.
+Cause = tuple[str, str]
 
 
 class Invalid(ReconcilerError):
@@ -71,25 +84,41 @@ class Invalid(ReconcilerError):
 
     exit_code = 65
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], *, full: bool = False) -> None:
+        """`full`: every problem is told, else one for each cause."""
         self.problems = tuple(sorted(set(problems), key=lambda p: (p.mark, p.what)))
+        self.full = full
         super().__init__(self.problems)
 
     def __str__(self) -> str:
-        causes = self.causes()
-        told = [str(problem) for problem in causes[:LINES]]
-        return "\n".join(told + ([f"and {len(causes) - LINES:,} more problems"] if len(causes) > LINES else []))
+        told = list(map(str, self.problems if self.full else self.causes()[:LINES]))
+        if len(told) < len(self.problems):
+            told.append(f"{len(self.problems):,} problems in all; `reconciler validate --full PATH` lists each")
+        return "\n".join(told)
 
     def causes(self) -> list[Problem]:
-        """One problem for each cause: the same mistake in many places is told once, with how many and the first three."""
-        by_cause: dict[tuple[str, str], list[Mark]] = {}
+        """One problem for each cause: the same mistake in many places is told once, with how many and the first three; of many that are
+        alike one is told, beside the three that each stand in the most places."""
+        kinds: dict[str, dict[Cause, list[Mark]]] = {}
         for problem in self.problems:
-            by_cause.setdefault((problem.what, problem.now), []).append(problem.mark)
-        told = [problem for cause, marks in by_cause.items() for problem in _at(cause, marks)]
+            same_kind = kinds.setdefault(likeness(problem.what), {})
+            same_kind.setdefault((problem.what, problem.now), []).append(problem.mark)
+        told = [problem for causes in kinds.values() for problem in _of_kind(causes)]
         return sorted(told, key=lambda p: (p.mark, p.what))
 
 
-def _at(cause: tuple[str, str], marks: Sequence[Mark]) -> Iterator[Problem]:
+def _of_kind(causes: Mapping[Cause, Sequence[Mark]]) -> Iterator[Problem]:
+    """Each cause; where they are many, those of the first three that stand in many places, and one for the rest."""
+    ranked = sorted(causes.items(), key=lambda item: -len(item[1]))
+    alone = ranked if len(ranked) <= ALIKE else [one for one in ranked[:PLACES] if len(one[1]) > PLACES]
+    yield from (problem for cause, marks in alone for problem in _at(cause, marks))
+    if rest := ranked[len(alone) :]:
+        (what, now), marks = rest[0]
+        more = [str(places[0]) for _, places in rest[1:]]
+        yield Problem(marks[0], f"{what} (and {len(more):,} more like it, also at {', '.join(more[: PLACES - 1])})", now)
+
+
+def _at(cause: Cause, marks: Sequence[Mark]) -> Iterator[Problem]:
     """A cause at each of its places, or at the first of them if they are many."""
     what, now = cause
     if len(marks) <= PLACES:

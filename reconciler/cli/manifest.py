@@ -9,20 +9,27 @@ import click
 from reconciler.cli.help import Verb
 from reconciler.cli.options import PATHS
 from reconciler.core.model.facts import FactsFile
+from reconciler.errors import Invalid
 from reconciler.manifest.read import count_declared, read_manifest
 from reconciler.manifest.schema import DIALECT, manifest_schema
 
 
 @click.command(cls=Verb)
 @PATHS
-def validate(paths: tuple[str, ...]) -> None:
+@click.option("--full", is_flag=True, help="List every place of a mistake, however many they are.")
+def validate(paths: tuple[str, ...], full: bool) -> None:
     """Check a manifest offline: everything that can be seen without Intercom.
+
+    The same mistake in many places is told once, with their number and the first three.
 
     \b
     Example:
       reconciler validate intercom/
     """
-    manifest = read_manifest(paths)
+    try:
+        manifest = read_manifest(paths)
+    except Invalid as invalid:
+        raise Invalid(invalid.problems, full=full) from None
     counts = count_declared(manifest)
     click.echo(f"valid: {', '.join(f'{section} {n}' for section, n in counts.items()) or 'nothing declared'}", err=True)
 

@@ -71,6 +71,10 @@ class Contents:
     names: dict[Name, Item] = field(default_factory=dict)
     # The entries that an id names, by the other names that they give their things.
     other_names: dict[Name, list[Item]] = field(default_factory=dict)
+    # Entries that were renamed, by the names that they had.
+    former_names: dict[Name, Item] = field(default_factory=dict)
+    # Whether a former name in a reference is read as the new one.
+    accepts_former: bool = False
     # Entries of what another entry declares; their own problems are reported too.
     doubles: list[Item] = field(default_factory=list)
     # The names of entries that are not valid: whoever refers to these is not told that they are missing.

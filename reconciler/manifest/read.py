@@ -44,6 +44,7 @@ def merge(source: Source, paths: Sequence[str], kinds: Kinds = KINDS) -> Manifes
         contents.files.append(document.file)
         read_document(contents, document)
     head = read_head(contents)
+    contents.accepts_former = head.policy.former_names == "accept"
     resources = {address: resource_of(contents, item) for address, item in sorted(contents.items.items())}
     for double in contents.doubles:
         resource_of(contents, double)

@@ -81,10 +81,23 @@ def _end(contents: Contents, mark: Mark, target: str, link: LinkItem) -> Item | 
     if items:
         places = " and ".join(str(item.mark()) for item in items)
         contents.note(mark, f"{target} {quote(link.key)} is declared at {places}", "say which, as in {id: ID}")
+    elif renamed := contents.former_names.get(name):
+        if contents.accepts_former:
+            return renamed
+        contents.note(mark, *_explain_rename(renamed, name))
     elif not contents.unread and name not in contents.invalid:
         by_id = f"declare it under `{kind.section}:`, as in {{id: {link.key}}}"
         contents.note(mark, f"{target} {_describe(link)} is not declared", by_id if link.by_id else _hint(contents, target, link.key))
     return None
+
+
+def _explain_rename(item: Item, name: Name) -> tuple[str, str]:
+    """What is wrong with a reference by a name that an entry had, in whatever case that is written, and what to do now."""
+    old = next(key for by, key in item.kind.former(item.entry) if name_of(item.kind, by, key) == name)
+    new = getattr(item.entry, name[1]) if name[1] in item.entry.model_fields_set else None
+    written = quote(new) if new else f"{{id: {getattr(item.entry, item.by)}}}"
+    now = f"write {written}, or allow former names with `policy: {{former_names: accept}}`"
+    return f"{item.kind.name} {quote(old)} was renamed to {written} at {item.mark()}", now
 
 
 def _describe(link: LinkItem) -> str:

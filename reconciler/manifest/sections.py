@@ -114,6 +114,8 @@ def _add(contents: Contents, kind: Kind, entry: Entry, document: Document, loc: 
         contents.doubles.append(item)
         return
     contents.names[name] = contents.items[address] = item
+    for former in kind.former(entry):
+        contents.former_names.setdefault(name_of(kind, *former), item)
     if by == "id":
         for other in names:
             contents.other_names.setdefault(name_of(kind, other, names[other]), []).append(item)

@@ -10,6 +10,8 @@ import yaml
 
 from reconciler.errors import Invalid
 from reconciler.manifest.read import read_manifest
+from tests.conftest import MakeRoute
+from tests.desk.desk import Desk
 
 WRONG = yaml.safe_load((Path(__file__).parent / "cases" / "invalid.yaml").read_text(encoding="utf-8"))
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -53,6 +55,29 @@ def test_it_is_refused_with_its_place_and_what_to_do(case: dict[str, Any]) -> No
 def test_bytes_that_are_no_manifest_are_refused(rule: str, data: bytes, told: str) -> None:
     Path("a.yaml").write_bytes(data)
     assert _problems("a.yaml")[0].startswith(f"a.yaml:{told}")
+
+
+def test_a_plan_with_former_names_is_the_one_with_the_new_names(route: MakeRoute) -> None:
+    told = route({"tags": ["Beta"], "contacts": [{"external_id": str(n)} for n in range(5)]})
+    text = "policy: {former_names: accept}\ntags: [{name: b, renamed_from: Beta}]\ncontacts:\n"
+    plans = []
+    for name in ("beta", "b"):
+        found = told.document(told.manifest(text + "".join(f"- {{external_id: '{n}', tags: [{name}]}}\n" for n in range(5))))
+        del found["manifest"]
+        plans.append(found)
+    assert plans[0] == plans[1]
+    assert [change["action"] for change in plans[0]["changes"]] == ["rename", *["attach"] * 5]
+
+
+def test_every_place_is_listed_where_that_is_asked_for(desk: Desk) -> None:
+    desk.write("m.yaml", "tags: []\ncontacts:\n" + "".join(f"- {{external_id: '{n}', tags: [x]}}\n" for n in range(5)))
+    assert desk("validate", "m.yaml") == 65
+    assert desk.err == (
+        "error: m.yaml:3:29: tag 'x' is not declared (in 5 places, also at m.yaml:4:29, m.yaml:5:29); declare it under `tags:`\n"
+        "5 problems in all; `reconciler validate --full PATH` lists each\n"
+    )
+    assert desk("validate", "--full", "m.yaml") == 65
+    assert desk.err == "error: " + "".join(f"m.yaml:{n}:29: tag 'x' is not declared; declare it under `tags:`\n" for n in range(3, 8))
 
 
 def test_all_problems_of_all_files_are_told_at_once() -> None:

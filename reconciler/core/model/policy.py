@@ -125,6 +125,10 @@ class Policy(Strictness):
         Literal["stop", "hold"],
         doc("Where single entries are refused: write nothing, or apply the rest and end with exit code 5.", "hold"),
     ] = "stop"
+    former_names: Annotated[
+        Literal["refuse", "accept"],
+        doc("References to a thing by a name it had before a rename: refuse, or read as the new name.", "accept"),
+    ] = "refuse"
     limits: Annotated[Limits, doc("How much one plan may do. More is refused.", {"deletes": 2, "attaches": "10%"})] = Limits()
 
     @model_validator(mode="after")
@@ -176,6 +180,7 @@ _RANKS: Mapping[str, Sequence[str]] = {
     "undeclared": ("drift", "report", "ignore"),
     "missing": ("error", "skip", "create"),
     "refused": ("stop", "hold"),
+    "former": ("refuse", "accept"),
 }
 
 

@@ -180,6 +180,15 @@ def test_a_change_that_raises_the_limits_and_deletes_in_one_go_is_refused(many: 
     assert many.writes == []
 
 
+def test_a_policy_file_that_refuses_former_names_is_not_loosened(desk: Desk) -> None:
+    text = "policy: {former_names: accept}\ntags: [{name: b, renamed_from: a}]\n"
+    desk.write("base.yaml", "policy: {links: owned}\n")
+    assert desk.plan("--policy", "base.yaml", m=text) == 3
+    assert "former_names: accept (allowed: refuse)" in desk.out
+    desk.write("base.yaml", "policy: {former_names: accept}\n")
+    assert desk.plan("--policy", "base.yaml", m=text) == 2
+
+
 def test_what_is_stricter_than_the_policy_file_counts_and_is_the_first_line(desk: Desk) -> None:
     desk.seed(tags=["promo"])
     desk.write("base.yaml", "policy: {limits: {deletes: 7}}\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+
 import pytest
 
 from reconciler.errors import Mark
@@ -66,7 +68,9 @@ def test_an_unexplained_change_stands_at_its_line(github: Desk) -> None:
 
 
 def test_ten_are_enough(github: Desk) -> None:
-    assert github("validate", "m.yaml", m="contacts:\n" + "".join(f"  - {{external_id: '{n}', nmae{n}: x}}\n" for n in range(50))) == 65
+    attributes = [{"name": name, "model": "contact", "data_type": "integer"} for name in string.ascii_lowercase]
+    contact = {"external_id": "25", "custom_attributes": dict.fromkeys(string.ascii_lowercase, "x")}
+    assert github("validate", "m.yaml", m={"attributes": attributes, "contacts": [contact]}) == 65
     assert len(annotated(github)) == 10
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import string
 import sys
 import unicodedata
 from collections.abc import Callable
@@ -120,7 +122,46 @@ def test_the_same_mistake_in_many_places_is_one_sentence(tmp_path: Path) -> None
         "a.yaml:1:8: `name` is missing; write it",
         "a.yaml:1:9: unknown key 'nmae'; did you mean name?",
         "a.yaml:3:21: unknown key 'emial'; did you mean email? (in 1,200 places, also at a.yaml:4:21, a.yaml:5:21)",
+        "1,202 problems in all; `reconciler validate --full PATH` lists each",
     ]
+
+
+def test_a_former_name_in_many_places_is_one_sentence_that_names_the_rename(tmp_path: Path) -> None:
+    contacts = "".join(f"- {{external_id: u{n}, tags: [{'Beta' if n % 2 else 'beta'}]}}\n" for n in range(5000))
+    assert told(tmp_path, "tags: [{name: beta-2026, renamed_from: Beta}]\ncontacts:\n" + contacts) == [
+        "a.yaml:3:28: tag 'Beta' was renamed to 'beta-2026' at a.yaml:1:8 (in 5,000 places, also at a.yaml:4:28, a.yaml:5:28); "
+        "write 'beta-2026', or allow former names with `policy: {former_names: accept}`",
+        "5,000 problems in all; `reconciler validate --full PATH` lists each",
+    ]
+
+
+# Each is one mistake, made often: what differs is a name, a value, a place.
+ALIKE = {
+    "a blank": ("tags:\n", "- 'promo{n} '\n", 'name: "promo0␠" has blanks at its ends; remove them'),
+    "a value": ("companies:\n", "- {{company_id: c{n}, size: much{n}}}\n", "size: much0 is not a whole number"),
+    "a double": ("companies:\n", "- {{company_id: '{n}'}}\n" * 2, "company/0 is already declared"),
+    "a name": ("tags: [vip]\ncontacts:\n", "- {{external_id: c{n}, tags: [other{n}]}}\n", "tag 'other0' is not declared"),
+    "a key twice": ("tags:\n", "- {{name: t{n}, owner: a, owner: b}}\n", 'the key "owner" is already on line 2'),
+}
+
+
+@pytest.mark.parametrize(("head", "entry", "what"), ALIKE.values(), ids=ALIKE)
+def test_mistakes_that_are_alike_are_one_sentence(head: str, entry: str, what: str, tmp_path: Path) -> None:
+    one, all_of_them = told(tmp_path, head + "".join(entry.format(n=n) for n in range(40)))
+    assert what in one
+    assert "(and 39 more like it, also at a.yaml:" in one
+    assert all_of_them.startswith("40 problems in all; ")
+
+
+def test_what_stands_in_the_most_places_is_told_beside_what_is_alike(tmp_path: Path) -> None:
+    contacts = [f"- {{external_id: u{n}, tags: [{'' if n % 4 else 'vip, '}t{n}]}}\n" for n in range(40)]
+    first, second, _ = told(tmp_path, "tags: []\ncontacts:\n" + "".join(contacts))
+    assert "tag 'vip' is not declared (in 10 places, also at" in first
+    assert "tag 't0' is not declared (and 39 more like it, also at" in second
+
+
+def test_ten_mistakes_that_are_alike_are_told_one_by_one(tmp_path: Path) -> None:
+    assert len(told(tmp_path, "tags:\n" + "".join(f"- 'promo{n} '\n" for n in range(10)))) == 10
 
 
 def test_the_same_mistake_in_three_places_is_three_lines(tmp_path: Path) -> None:
@@ -128,10 +169,13 @@ def test_the_same_mistake_in_three_places_is_three_lines(tmp_path: Path) -> None
 
 
 def test_no_more_problems_are_told_than_anybody_reads(tmp_path: Path) -> None:
-    *first, last = told(tmp_path, "".join(f"k{n}: 1\n" for n in range(1500)))
+    names = ["".join(pair) for pair in itertools.product(string.ascii_lowercase[:13], repeat=2)]
+    attributes = "".join(f"- {{name: {name}, model: contact, data_type: integer}}\n" for name in names)
+    values = "".join(f"    {name}: x\n" for name in names)
+    *first, last = told(tmp_path, f"attributes:\n{attributes}contacts:\n- external_id: u\n  custom_attributes:\n{values}")
     assert len(first) == 100
-    assert first[-1].startswith("a.yaml:100:1: unknown key 'k99'")
-    assert last == "and 1,400 more problems"
+    assert first[-1].startswith("a.yaml:273:5: hi: x is not a whole number")
+    assert last == "169 problems in all; `reconciler validate --full PATH` lists each"
 
 
 def test_what_is_wrong_may_be_long_and_its_sentence_is_not(tmp_path: Path) -> None:
