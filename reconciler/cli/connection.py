@@ -31,17 +31,24 @@ HERE = Path()
 
 @contextmanager
 def connected(
-    intercom: Intercom, pin: Pin | None, *, writes: bool, choice: LedgerChoice | None = None, paths: Sequence[str] = ()
+    intercom: Intercom,
+    pin: Pin | None,
+    *,
+    writes: bool,
+    choice: LedgerChoice | None = None,
+    paths: Sequence[str] = (),
+    follows: bool = True,
 ) -> Iterator[Session]:
     """A session with the workspace that is meant; closed afterwards. `choice` is the ledger to use, if any; `writes` makes one where
-    there is none yet. `paths` are those of the manifest, where there is no choice that knows them; facts are those beside it."""
+    there is none yet. `paths` are those of the manifest, where there is no choice that knows them; facts are those beside it, unless
+    nothing `follows` them."""
     from reconciler.cli.tokens import credential, named
     from reconciler.workflow.session import connect
 
     found = credential(intercom, pin)
     region = (pin.region if pin else None) or found.region
     paths = (choice.paths if choice else ()) or paths
-    facts = _facts(paths, intercom.api_version)
+    facts = _facts(paths, intercom.api_version) if follows else UNKNOWN
     with named(found.source), opened(intercom, found.token, region, paths, writes=writes, facts=facts) as client:
         ledger = choice.open(create=writes) if choice else None
         try:

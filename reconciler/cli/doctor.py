@@ -13,12 +13,22 @@ from reconciler.cli.completion import files
 from reconciler.cli.connection import opened, pin_of_folder
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
-from reconciler.cli.options import Intercom, WorkspaceOptions, gathered, intercom_options, ledger_options, pinned
+from reconciler.cli.options import (
+    FILE,
+    Intercom,
+    ProbeOptions,
+    WorkspaceOptions,
+    gathered,
+    in_folder,
+    intercom_options,
+    ledger_options,
+    pinned,
+)
 from reconciler.cli.running import in_ci
 from reconciler.cli.tokens import credential
 from reconciler.core.model.desired import Pin
 from reconciler.core.model.finding import Finding, State
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, Usage
 from reconciler.ledger.folder import root_of
 from reconciler.report.terminal import Terminal
 from reconciler.workflow.doctor import look_at_ledger, look_at_pipelines, look_at_token
@@ -27,19 +37,36 @@ from reconciler.workflow.doctor import look_at_ledger, look_at_pipelines, look_a
 @click.command(cls=Verb)
 @click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=files)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--probe", is_flag=True, help="Settle in the test workspace --app-id what no description of Intercom says.")
+@click.option("--clean", is_flag=True, help="Remove what a probe left in the workspace --app-id, as after a kill.")
+@click.option("--may-archive", is_flag=True, help="Let a probe also make what Intercom only archives and never deletes.")
+@click.option("--yes", is_flag=True, help="Do not ask before a probe begins.")
+@click.option("-o", "out", type=FILE, callback=in_folder, metavar="FILE", help="Where the facts go. Default: beside the manifest.")
 @ledger_options
 @pinned
 @intercom_options
-@gathered(where=WorkspaceOptions)
-def doctor(paths: tuple[str, ...], form: str, where: WorkspaceOptions, choice: LedgerChoice, intercom: Intercom) -> int:
+@gathered(where=WorkspaceOptions, probing=ProbeOptions)
+def doctor(
+    paths: tuple[str, ...], form: str, probing: ProbeOptions, where: WorkspaceOptions, choice: LedgerChoice, intercom: Intercom
+) -> int:
     """Look at all that a run rests on: token, pin, clock, ledger, key, pipelines. Reads only; exit code 1 when something must be mended.
 
     PATH is the manifest whose pin is meant; default: that of the manifest in this folder.
 
+    --probe makes things named zz-reconciler-… in a test workspace, asks, removes them, and writes intercom-facts.json, which plans
+    follow. It never runs on the workspace that a manifest is pinned to.
+
     \b
     Example:
       reconciler doctor intercom/
+      reconciler doctor --probe --app-id test1abc
     """
+    if probing.probe or probing.clean:
+        from reconciler.cli.probe import probe
+
+        return probe(paths, form, probing, where, intercom)
+    if probing.may_archive or probing.yes or probing.out:
+        raise Usage("--may-archive, --yes and -o belong to --probe")
     from reconciler.report import doctor as report
     from reconciler.report.json import deep
 

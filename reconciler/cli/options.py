@@ -52,6 +52,22 @@ class WorkspaceOptions:
 
 
 @dataclass(frozen=True)
+class ProbeOptions:
+    """What a probe is told."""
+
+    # Whether it asks,
+    probe: bool
+    # or only removes what an earlier one left.
+    clean: bool
+    # Whether it makes what can only be archived.
+    may_archive: bool
+    # Whether nobody is asked first.
+    yes: bool
+    # Where the facts go, None for the place where plans look.
+    out: Path | None
+
+
+@dataclass(frozen=True)
 class ApprovalOptions:
     """What a plan is held to besides the manifest's policy."""
 

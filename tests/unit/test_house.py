@@ -131,6 +131,8 @@ def test_no_room_is_a_face_of_others() -> None:
 # Where the engine says a kind's name or section, and why; nowhere else does it.
 NAMES_A_KIND = {
     "core/model/facts.py": "what was asked of Intercom is about single endpoints",
+    "intercom/probe/bench.py": "a probe makes and removes things of single endpoints",
+    "intercom/probe/questions.py": "a probe asks single endpoints",
     "cli/__init__.py": "a family of verbs is called by its kind",
     "cli/tag.py": "these verbs are about one kind",
     "core/model/entry.py": "what stands in the map of custom attributes is called so, whatever kind types it",

@@ -1,0 +1,113 @@
+"""`doctor --probe` and `doctor --clean`: never in the workspace that a manifest is for, and not before somebody agreed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.cli.connection import check_pin, connected
+from reconciler.cli.running import DECLINED, agreed
+from reconciler.core.model.desired import Pin
+from reconciler.core.model.facts import FILE, FactsFile
+from reconciler.errors import ReconcilerError, Refused, Usage
+from reconciler.intercom.probe.bench import PREFIX
+from reconciler.ledger.folder import our_folder, root_of
+from reconciler.report.progress import progress
+from reconciler.report.signs import columns
+from reconciler.report.terminal import Terminal
+from reconciler.workflow.planfile import write_whole
+from reconciler.workflow.probe import Cleared, Notebook, ask_all, clear, notebook, written
+from reconciler.workflow.session import Session, watched
+
+if TYPE_CHECKING:
+    from reconciler.cli.options import Intercom, ProbeOptions, WorkspaceOptions
+
+
+def probe(paths: tuple[str, ...], form: str, probing: ProbeOptions, where: WorkspaceOptions, intercom: Intercom) -> int:
+    """Clean up after an earlier probe, and with `--probe` ask, clean up, and write what was found. Raises Usage, Refused."""
+    app_id = where.app_id
+    if not app_id:
+        raise Usage("--probe and --clean need the workspace that is meant, a test one: --app-id ID")
+    if probing.probe and not probing.yes and not (sys.stdin and sys.stdin.isatty()):
+        raise Usage("there is no terminal to ask at; give --yes if a probe of that workspace is meant")
+    _refuse_pinned(paths, app_id)
+    pin = Pin(app_id, where.region)
+    with connected(intercom, pin, writes=True, paths=paths, follows=False) as session:
+        check_pin(pin, session)
+        question = f"Make, look at and remove some thirty things named {PREFIX}… in the workspace {app_id}?"
+        if probing.probe and not probing.yes and not agreed(question):
+            Terminal(sys.stderr).say("Not asked; nothing was made.")
+            return DECLINED
+        with notebook(our_folder(paths), app_id) as book:
+            _tell(clear(session, book), "left by an earlier probe")
+            if probing.probe:
+                _write(_asked(session, book, attributes=probing.may_archive), probing.out or _beside(paths), form)
+    return 0
+
+
+def _asked(session: Session, book: Notebook, *, attributes: bool) -> FactsFile:
+    """What was found; what was made is removed whatever happens."""
+    try:
+        with progress(sys.stderr, label="asking") as bar:
+            return ask_all(watched(session, lambda what: bar.advance(label=what)), book, attributes=attributes)
+    finally:
+        cleared = clear(session, book)
+        _tell(cleared, "made by this probe")
+
+
+def _tell(cleared: Cleared, whence: str) -> None:
+    """What was removed. Raises ReconcilerError where something is left."""
+    if cleared.removed:
+        counts = {what: sum(made.what == what for made in cleared.removed) for what in dict.fromkeys(m.what for m in cleared.removed)}
+        told = ", ".join(f"{what} {number}" for what, number in counts.items())
+        Terminal(sys.stderr).say(f"removed what was {whence}: {told}")
+    if cleared.left:
+        raise ReconcilerError(f"not all that was {whence} could be removed: {cleared.left}")
+
+
+def _write(found: FactsFile, path: Path, form: str) -> None:
+    write_whole(path, written(found), 0o644)
+    out = Terminal(sys.stdout)
+    if form == "json":
+        out.write(written(found))
+    else:
+        out.lines(columns(_rows(found)))
+    out.check()
+    Terminal(sys.stderr).say(f"written to {path}: plans of the manifest beside it, and the sandbox, follow it")
+
+
+def _rows(found: FactsFile) -> Iterator[tuple[str, str]]:
+    yield from ((name, str(value)) for name, value in found.facts.model_dump(exclude_none=True).items())
+    yield from ((name, f"not settled: {why}") for name, why in found.unsettled.items())
+
+
+def _beside(paths: tuple[str, ...]) -> Path:
+    """Where plans look for facts: beside the manifest, else in our own folder."""
+    path = Path(paths[0]) if paths else Path()
+    folder = path if path.is_dir() else path.parent
+    return (folder if paths or any(Path().glob("*.y*ml")) else our_folder(paths)) / FILE
+
+
+def _manifests(paths: tuple[str, ...]) -> list[str]:
+    """The manifests that are meant, and all that may be one in this repository, or below this folder."""
+    from reconciler.manifest.files import SUFFIXES, find
+
+    found = find(paths) if paths else []
+    for folder, inner, names in os.walk(os.path.relpath(root_of(Path.cwd()) or Path.cwd())):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        found += [os.path.normpath(os.path.join(folder, name)) for name in names if name.lower().endswith(SUFFIXES)]
+    return found
+
+
+def _refuse_pinned(paths: tuple[str, ...], app_id: str) -> None:
+    """Raises Refused where one of the manifests is for the workspace that is to be probed, Invalid where that cannot be told."""
+    from reconciler.manifest.pins import pin_in
+
+    for path in _manifests(paths):
+        # Most files are not worth a second look. One that names it and cannot be read is an error.
+        if Path(path).is_file() and app_id.encode() in Path(path).read_bytes() and (pin := pin_in([path])) and pin.app_id == app_id:
+            text = f"workspace: {path} is pinned to {app_id}, and a probe makes things where it runs"
+            raise Refused([f"{text}; give the --app-id, and the token, of a test workspace"])

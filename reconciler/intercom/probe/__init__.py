@@ -1,0 +1,1 @@
+"""Asking a real workspace what no description says."""
