@@ -28,6 +28,7 @@ GROUPS = MappingProxyType(
         "Adopting": {
             "auth": ("auth", "Access tokens: take one in, show whose it is, let it go."),
             "schema": ("manifest", "Print the JSON Schema of manifests, for editors."),
+            "init": ("export", "Begin with what is live: a manifest of it, its policy and pipeline, and a plan that is empty."),
             "export": ("export", "Write what is live as a manifest. Reads only."),
             "adopt": ("ledger", "Take live things into the ledger as ours; nothing is changed in Intercom."),
             "sandbox": ("sandbox", "A local workspace that behaves like Intercom, for trying things out."),

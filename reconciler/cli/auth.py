@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
-import warnings
 import webbrowser
 from collections.abc import Iterator
 from contextlib import suppress
-from io import BytesIO
-from typing import BinaryIO
 
 import click
 
 from reconciler.cli.connection import opened, pin_of_folder, refuse_other
 from reconciler.cli.help import Family
+from reconciler.cli.login import LONGEST, ask_hidden, ask_whose, describe_workspace, keep_token, read_token, somebody_watches, stdin_bytes
 from reconciler.cli.options import APP_ID, REGION, Intercom, intercom_options
 from reconciler.cli.tokens import VARIABLE, Credential, bound_to, given, keep, named, stored, taken
 from reconciler.core.model.desired import Pin
 from reconciler.errors import IntercomError, ReconcilerError, Usage
 from reconciler.intercom import me
-from reconciler.intercom.http.errors import HttpError
 from reconciler.intercom.http.host import check_address
 from reconciler.intercom.http.token import Token, parse
 from reconciler.intercom.login import oauth
-from reconciler.intercom.login.store import StoredToken
 from reconciler.report.terminal import Terminal, clean
 
 SECRET = "INTERCOM_CLIENT_SECRET"
-LONGEST = 64 * 1024
 
 
 @click.group(cls=Family)
@@ -69,61 +63,12 @@ def login(
     if intercom.sandbox:
         raise Usage("--sandbox needs no login; to try one, run `reconciler sandbox serve` and give its address as --base-url")
     pin = pin_of_folder(region, app_id)
-    token = _by_oauth(intercom, client_id, redirect_uri) if client_id else _typed()
-    found = _accepted(intercom, token, pin)
+    token = _by_oauth(intercom, client_id, redirect_uri) if client_id else read_token()
+    found = ask_whose(intercom, token, pin)
     refuse_other(pin, found.here)
-    _keep(intercom, found, token)
-
-
-def _typed() -> Token:
-    if _watched():
-        return parse(_hidden("Access token"), "the prompt")
-    return parse(_stdin().read(LONGEST).decode("utf-8", "replace"), "standard input")
-
-
-def _watched() -> bool:
-    """Whether somebody can be asked."""
-    return sys.stdin is not None and sys.stdin.isatty()
-
-
-def _stdin() -> BinaryIO:
-    """Standard input as bytes, for not even its encoding may end in an error that shows it; empty where it is closed."""
-    return sys.stdin.buffer if sys.stdin is not None else BytesIO()
-
-
-def _hidden(prompt: str) -> str:
-    """What is typed without being shown; a terminal that would show it is refused."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", getpass.GetPassWarning)
-        try:
-            return str(click.prompt(prompt, hide_input=True, err=True, default="", show_default=False))
-        except getpass.GetPassWarning:
-            raise Usage("this terminal would show what is typed; give it on standard input") from None
-
-
-def _accepted(intercom: Intercom, token: Token, pin: Pin) -> me.Me:
-    """Whose token it is, before it is kept."""
-    with opened(intercom, token, pin.region) as client:
-        try:
-            return me.ask(client)
-        except HttpError as error:
-            if error.status == 401 and not pin.region and not intercom.base_url:
-                error.hint += "; if the workspace is in Europe or Australia, give --region eu or au"
-            raise
-
-
-def _keep(intercom: Intercom, found: me.Me, token: Token) -> None:
-    store, out = keep(), Terminal(sys.stdout)
-    kept = store.put(StoredToken(found.here.app_id, found.here.region, bound_to(intercom)), token)
-    where = f"the token is kept in the {store.place(kept)}"
-    out.line(clean(f"logged in to {_workspace(found)}, region {found.here.region}, as {found.admin or 'an unnamed admin'}; {where}"))
-    if os.environ.get(VARIABLE):
-        Terminal(sys.stderr).say(f"warning: {VARIABLE} is set and is used instead of the token that was kept")
+    out = Terminal(sys.stdout)
+    out.line(keep_token(intercom, found, token))
     out.check()
-
-
-def _workspace(found: me.Me) -> str:
-    return f"{found.here.app_id} ({found.name})" if found.name else found.here.app_id
 
 
 def _by_oauth(intercom: Intercom, client_id: str, redirect_uri: str | None) -> Token:
@@ -142,24 +87,24 @@ def _by_oauth(intercom: Intercom, client_id: str, redirect_uri: str | None) -> T
 def _secret() -> Token:
     if written := os.environ.get(SECRET):
         return parse(written, SECRET, "client secret")
-    if not _watched():
+    if not somebody_watches():
         raise Usage(f"there is no terminal to ask for the client secret at; set {SECRET}")
-    return parse(_hidden("Client secret"), "the prompt", "client secret")
+    return parse(ask_hidden("Client secret"), "the prompt", "client secret")
 
 
 def _open(url: str) -> None:
     """The browser, where somebody sits in front of one. Tools that find no display take over the terminal."""
     display = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    if display and _watched() and not os.environ.get("CI"):
+    if display and somebody_watches() and not os.environ.get("CI"):
         with suppress(webbrowser.Error, OSError):
             webbrowser.open(url)
 
 
 def _pasted() -> str:
     """The first line with something on it."""
-    if _watched():
+    if somebody_watches():
         return str(click.prompt("Address", err=True, default="", show_default=False))
-    lines = _stdin()
+    lines = stdin_bytes()
     while line := lines.readline(LONGEST):
         if line.strip():
             return line.decode("utf-8", "replace")
@@ -202,7 +147,7 @@ def _credentials(intercom: Intercom, pin: Pin) -> Iterator[Credential]:
 
 def _lines(found: me.Me, source: str) -> Iterator[str]:
     """A connection as people see it, with an empty line after it."""
-    yield clean(f"workspace   {_workspace(found)}")
+    yield clean(f"workspace   {describe_workspace(found)}")
     yield clean(f"region      {found.here.region}")
     yield clean(f"admin       {found.admin}")
     yield clean(f"token       {source}")

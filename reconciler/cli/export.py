@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from reconciler.cli import options
-from reconciler.cli.connection import check_pin, connected, name_in_folder, pin_of_folder
+from reconciler.cli.connection import check_pin, connected, name_in_folder, pin_of_folder, refuse_other
 from reconciler.cli.help import Verb
+from reconciler.cli.ledger_choice import LedgerChoice, locked
+from reconciler.cli.login import ask_hidden, ask_whose, describe_workspace, keep_token, somebody_watches
 from reconciler.cli.options import Intercom, WorkspaceOptions
+from reconciler.cli.output import render
+from reconciler.cli.tokens import NoToken, given, stored
 from reconciler.core.model.desired import Pin
 from reconciler.errors import Usage
-from reconciler.report.exporting import list_kept, list_left_out, list_written
+from reconciler.intercom import me
+from reconciler.intercom.http.token import parse
+from reconciler.manifest.read import read_manifest
+from reconciler.report import Way
+from reconciler.report.exporting import count_sections, list_kept, list_left_out, list_written
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
 from reconciler.workflow import export as exporting
 from reconciler.workflow.export import Target, Wanted, aim, by_default, exportable, searchable
+from reconciler.workflow.init import find_ground, remember
 from reconciler.workflow.lookup import blind_spot, read_where
+from reconciler.workflow.pipelines import PIPELINES
+from reconciler.workflow.plan import document_of, propose
 from reconciler.workflow.session import Session, watched
 
 
-def _sections(context: click.Context, parameter: click.Parameter, written: str | None) -> tuple[str, ...] | None:
-    """`--only tags,companies` as sections, in the order of the kinds. Raises Usage."""
-    if written is None:
-        return None
+def _only(context: click.Context, parameter: click.Parameter, written: str | None) -> tuple[str, ...] | None:
+    return None if written is None else _sections(written)
+
+
+def _sections(written: str) -> tuple[str, ...]:
+    """`tags,companies` as sections, in the order of the kinds. Raises Usage."""
     names = {name.strip() for name in written.split(",")}
     if unknown := names - {*exportable()}:
         raise Usage(
@@ -38,7 +52,7 @@ def _sections(context: click.Context, parameter: click.Parameter, written: str |
 
 
 _SEARCHED = " or ".join(searchable())
-ONLY = click.option("--only", callback=_sections, metavar="SECTIONS", help=f"Some of {','.join(exportable())}; default: all but people.")
+ONLY = click.option("--only", callback=_only, metavar="SECTIONS", help=f"Some of {','.join(exportable())}; default: all but people.")
 
 
 @dataclass(frozen=True)
@@ -141,3 +155,104 @@ def _say_left_out(session: Session, wanted: Wanted, found: exporting.Export) -> 
     _say(found.notes)
     listed = [section for section in wanted.sections if not (wanted.where and session.kinds.by_section[section].search)]
     _say(filter(None, (blind_spot(session, section) for section in listed)))
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the command line says of a beginning."""
+
+    folder: Path
+    only: tuple[str, ...] | None
+    service: str | None
+    # Whether nobody is asked.
+    yes: bool
+
+    def asked(self) -> Start:
+        """The same, with answers to what it does not say."""
+        only, service = self.only, self.service
+        if only is None:
+            only = click.prompt("Which sections", default=",".join(by_default()), value_proc=_answer, err=True)
+        if service is None:
+            service = click.prompt("Which pipeline", default="none", type=click.Choice(list(PIPELINES)), err=True)
+        return replace(self, only=only, service=service)
+
+
+def _answer(written: str) -> tuple[str, ...]:
+    """As `_sections`; what is wrong is asked again."""
+    try:
+        return _sections(written)
+    except Usage as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _ask_for_token(intercom: Intercom, pin: Pin) -> None:
+    """Take in a token where there is none."""
+    try:
+        if not given(intercom):
+            stored(intercom, pin)
+    except NoToken as missing:
+        told = Terminal(sys.stderr)
+        told.say(str(missing))
+        token = parse(ask_hidden("Access token"), "the prompt")
+        found = ask_whose(intercom, token, pin)
+        refuse_other(pin, found.here)
+        told.say(keep_token(intercom, found, token))
+
+
+@click.command(cls=Verb)
+@click.option(
+    "-o",
+    "folder",
+    type=click.Path(path_type=Path),
+    callback=options.in_folder,
+    default=Path("intercom"),
+    metavar="DIR",
+    help="A new folder; default: intercom.",
+)
+@ONLY
+@click.option("--ci", "service", type=click.Choice(list(PIPELINES)), help="The pipeline to lay down; default: none.")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@options.NAME
+@options.pinned
+@options.lock_options
+@options.intercom_options
+@options.gathered(where=WorkspaceOptions, start=Start)
+def init(start: Start, name: str | None, where: WorkspaceOptions, choice: LedgerChoice, intercom: Intercom) -> int:
+    """Begin with what is live: a manifest of it, its policy and pipeline, and a plan that is empty. Writes nothing to Intercom.
+
+    Asks for what it needs, also for a token. Everything goes into a new folder; the policy and the pipeline into the repository around it.
+    What is exported is remembered as the base of drift, and is not owned: `adopt` does that.
+
+    \b
+    Example:
+      reconciler init
+      reconciler init -o intercom --only tags,companies --ci github --yes
+    """
+    if not start.yes and not somebody_watches():
+        raise Usage("there is no terminal to ask at; use --yes, with --only and --ci where the defaults are not what is meant")
+    choice.check_pipeline()
+    find_ground(start.folder, start.service or "none")
+    pin = pin_of_folder(where.region, where.app_id)
+    if not start.yes:
+        _ask_for_token(intercom, pin)
+    with connected(intercom, pin, writes=True, choice=choice) as session:
+        check_pin(pin, session)
+        told = Terminal(sys.stderr)
+        told.say(f"workspace {describe_workspace(me.ask(session.client))}, region {session.here.region}, as {session.admin}")
+        start = start if start.yes else start.asked()
+        ground, wanted = find_ground(start.folder, start.service or "none"), Wanted(start.only or by_default())
+        with progress(sys.stderr, label="reading") as bar:
+            session = watched(session, lambda what: bar.advance(label=what))
+            found = exporting.export(session, wanted)
+            laid = ground.lay(found, name or name_in_folder() or "default", Pin(session.here.app_id, session.here.region))
+            manifest = read_manifest([str(start.folder)])
+            planned = propose(session, manifest)
+        told.say(f"exported {count_sections(found.counts) or 'nothing: nothing is live'}")
+        _say_left_out(session, wanted, found)
+        render(document_of(planned.plan), "text", Way())
+        if session.ledger and not planned.plan.steps:
+            with locked(session, choice):
+                remember(session, manifest, planned)
+        told.say(f"written: {', '.join(map(os.path.relpath, laid))}")
+        told.say(f"next: commit them; `reconciler adopt --all {start.folder}` makes what is live yours to prune")
+    return 0

@@ -22,6 +22,9 @@ from tests import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
+CI = ROOT / "examples/ci"
+
+
 def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
@@ -101,7 +104,8 @@ def test_the_wheel_holds_the_package_alone(built: Path) -> None:
         names = set(packed.namelist())
     assert {name.partition("/")[0] for name in names} == {"reconciler", f"intercom_reconciler-{__version__}.dist-info"}
     files = {str(path.relative_to(ROOT)) for path in (ROOT / "reconciler").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
-    assert {name for name in names if name.startswith("reconciler/")} == files
+    templates = {f"reconciler/pipelines/{path.relative_to(CI)}" for path in CI.rglob("*") if path.is_file()}
+    assert {name for name in names if name.startswith("reconciler/")} == files | templates
 
 
 def test_the_source_distribution_holds_the_project_and_nothing_of_this_machine(built: Path) -> None:
@@ -156,6 +160,7 @@ import click
 import reconciler
 from click.testing import CliRunner
 from reconciler.cli import VERBS, cli
+from reconciler.workflow.pipelines import PIPELINES, read_pipeline
 
 assert reconciler.__file__.startswith(sys.prefix), reconciler.__file__
 
@@ -167,6 +172,8 @@ def typed(command, words):
 
 found = list(typed(cli, []))
 assert {words[0] for words in found if words} == set(VERBS)
+for service in PIPELINES:
+    assert len(read_pipeline(service, "intercom")) == len(PIPELINES[service]) + 1
 for words in found:
     answer = CliRunner().invoke(cli, [*words, "--help"])
     assert (answer.exit_code, answer.output[:6]) == (0, "Usage:"), words

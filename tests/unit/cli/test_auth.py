@@ -486,6 +486,14 @@ def test_what_is_typed_at_a_prompt_is_not_shown(desk: Desk) -> None:
     assert TOKEN in tokens(desk).read_text()
 
 
+def test_init_asks_for_a_token_where_there_is_none_and_keeps_it(desk: Desk) -> None:
+    ended = typed(desk, [f"{TOKEN}\n", "tags\n", "none\n"], "init", "--ledger", "none")
+    assert (ended.code, TOKEN in ended.out) == (0, False), ended.out
+    assert "no access token" in ended.out
+    assert "logged in to sandbox1" in ended.out
+    assert TOKEN in tokens(desk).read_text()
+
+
 def test_the_client_secret_is_asked_for_without_showing_it(desk: Desk) -> None:
     ended = typed(desk, [f"{SECRET}\n", ""], "auth", "login", "--client-id", "c1")
     assert (ended.code, "logged in to sandbox1" in ended.out, SECRET in ended.out) == (0, True, False)

@@ -1,0 +1,72 @@
+"""Init: what somebody begins with, laid down once: a manifest of what is live, its schema, its policy, the pipeline."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.core.model.desired import Manifest, Pin
+from reconciler.core.plan.saved import Enclosed, saved
+from reconciler.core.plan.work import Proposal
+from reconciler.errors import Usage
+from reconciler.kinds import KINDS
+from reconciler.manifest import files
+from reconciler.manifest.schema import manifest_schema
+from reconciler.workflow.apply import carry_out, prepare
+from reconciler.workflow.export import Export, Target
+from reconciler.workflow.pipelines import read_pipeline
+from reconciler.workflow.session import Session
+
+# The schema lies beside the files of a manifest, each of which says so to editors.
+SCHEMA = "schema.json"
+BANNER = f"# yaml-language-server: $schema={SCHEMA}\n"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where a manifest begins: its folder, and what is laid down around it."""
+
+    folder: Path
+    # The repository of the folder, or the current folder.
+    root: Path
+    # The policy and the pipeline, by their places in the repository.
+    around: Mapping[str, str]
+
+    def lay(self, found: Export, name: str, pin: Pin) -> Sequence[Path]:
+        """Write everything, and return where it is. Raises OSError."""
+        target = Target(self.folder, False, KINDS)
+        target.write(found, name, pin, BANNER)
+        around = {self.root / place: text.encode() for place, text in self.around.items()}
+        files.write_all({self.folder / SCHEMA: (json.dumps(manifest_schema(), indent=2) + "\n").encode(), **around})
+        return [self.folder, *around]
+
+
+def find_ground(folder: Path, service: str) -> Ground:
+    """The ground for a manifest in a folder. Raises Usage where something is in the way: nothing that is there is ever replaced."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Usage(f"{folder} is not empty; give another folder with -o, or `reconciler export -o {folder}` adds what it does not have")
+    whole = Path(os.path.abspath(folder))
+    repository = next((above for above in whole.parents if (above / ".git").exists()), None)
+    root = repository or (Path.cwd() if Path.cwd() in whole.parents else whole.parent)
+    within = whole.relative_to(root).as_posix()
+    if service != "none" and not re.fullmatch(r"[\w./-]+", within):
+        raise Usage(f"-o {folder}: a pipeline takes no folder with blanks or signs in its name; give another one, or --ci none")
+    around = read_pipeline(service, within)
+    if there := [os.path.relpath(root / place) for place in around if (root / place).exists()]:
+        raise Usage(f"there is already {', '.join(there)}; move it away, or choose another --ci")
+    return Ground(folder, root, around)
+
+
+def remember(session: Session, manifest: Manifest, planned: Proposal) -> None:
+    """Record what was found as declared, as the base of drift; nothing of it is owned. Whoever calls it holds the lock.
+
+    Raises Stale where the workspace has moved since, so that there is something to do.
+    """
+    found = saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found, doubts=planned.doubts))
+    for _ in carry_out(session, prepare(session, found, manifest), threading.Event()):
+        pass
