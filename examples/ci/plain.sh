@@ -25,6 +25,7 @@ WAIT=${WAIT:-90} # seconds for another apply to end; that of one that was killed
 export RECONCILER_LEDGER="${RECONCILER_LEDGER-git}"
 
 main() {
+    verb=${1:-}
     case ${1:-} in
         plan | apply | nightly) mkdir -p "$OUT" ;;
         name) ;;
@@ -39,6 +40,7 @@ name() {
 }
 
 plan() {
+    rm -f "$OUT/plan.md" "$OUT/errors.txt"
     if [ -z "${INTERCOM_ACCESS_TOKEN:-}" ]; then
         no_token
         return 0
@@ -50,25 +52,23 @@ plan() {
     if [ -f "$OUT/policy.yaml" ]; then
         set -- "$@" --policy "$OUT/policy.yaml"
     fi
-    code=0
     # shellcheck disable=SC2086 # several paths
-    reconciler plan $MANIFEST "$@" >"$OUT/plan.txt" || code=$?
-    case $code in
-        0 | 2) return 0 ;;
-        3) echo "This plan is refused: $OUT/plan.md says why, and how to go on." >&2 ;;
-        *) note "There is no plan: it ended with exit code $code. The log of this job says why." ;;
-    esac
-    return "$code"
+    keep_errors reconciler plan $MANIFEST "$@" >"$OUT/plan.txt"
+    if [ "$code" = 3 ] && [ -f "$OUT/plan.md" ]; then
+        echo "This plan is refused: $OUT/plan.md says why, and how to go on." >&2
+    elif [ "$code" != 0 ] && [ "$code" != 2 ]; then
+        note "There is no plan: it ended with exit code $code."
+    fi
+    [ "$code" = 2 ] || return "$code"
 }
 
 # Secrets are not given to change requests from forks. Their manifest is checked; the plan waits for a branch of this repository.
 no_token() {
     text="There is no access token here (change requests from forks get none), so the manifest was only checked and not planned.
 A maintainer can push this branch to the repository itself to have it planned."
-    code=0
     # shellcheck disable=SC2086 # several paths
-    reconciler validate $MANIFEST || code=$?
-    [ "$code" = 0 ] || text="The manifest is not valid. The log of this job says where."
+    keep_errors reconciler validate $MANIFEST
+    [ "$code" = 0 ] || text="The manifest is not valid."
     note "$text"
     [ "$code" = 0 ] || exit "$code"
 }
@@ -127,14 +127,39 @@ policy_of() {
     fi
 }
 
-# A report that replaces the one before, which would be about another commit.
+# Runs a command, whose exit code is $code then; what it says on standard error is kept for a note.
+keep_errors() {
+    code=0
+    "$@" 2>"$OUT/errors.txt" || code=$?
+    cat "$OUT/errors.txt" >&2
+}
+
+# A report that replaces the one before, which would be about another commit: a sentence, and the errors.
 note() {
-    printf '<!-- reconciler:plan -->\n%s\n' "$1" >"$OUT/plan.md"
+    {
+        printf '<!-- reconciler:plan -->\n%s\n' "$1"
+        if [ -s "$OUT/errors.txt" ]; then printf '\n<pre>\n%s\n</pre>\n' "$(inert <"$OUT/errors.txt")"; fi
+    } >"$OUT/plan.md"
     echo "$1" >&2
+}
+
+# Foreign text as text: no HTML, no mention, no reference, no workflow command, and no more than fits.
+inert() {
+    awk '/^[ \t]*::/ { next }
+        (size += length($0)) > 20000 || ++lines > 50 { print "… the log of this job has the rest"; exit }
+        {
+            gsub(/&/, "\\&amp;"); gsub(/#/, "\\&#35;"); gsub(/</, "\\&lt;"); gsub(/>/, "\\&gt;"); gsub(/@/, "\\&#64;")
+            gsub(/`/, "\\&#96;"); gsub(/\[/, "\\&#91;"); gsub(/\]/, "\\&#93;"); gsub(/!/, "\\&#33;"); gsub(/\|/, "\\&#124;")
+            print
+        }'
 }
 
 die() {
     echo "error: $2" >&2
+    if [ "$verb" = plan ]; then
+        echo "error: $2" >"$OUT/errors.txt"
+        note "There is no plan: it ended with exit code $1."
+    fi
     exit "$1"
 }
 

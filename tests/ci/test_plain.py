@@ -12,6 +12,7 @@ import pytest
 from reconciler.ledger.homes.git import GitHome
 from reconciler.ledger.homes.home import Waiting
 from tests.ci.conftest import FIRST, NEXT, Repository, Served
+from tests.unit.report.test_markdown import assert_inert
 
 Pipeline = tuple[Repository, Served]
 pytestmark = pytest.mark.timeout(400)
@@ -222,6 +223,7 @@ def test_a_fork_without_a_token_is_checked_and_told_so(text: str, code: int, sai
     assert done.returncode == code
     assert said in done.stderr
     assert said in repository.read("out/plan.md")
+    assert ("intercom/all.yaml:1:" in repository.read("out/plan.md")) is (code != 0)
     assert repository.read("out/plan.md").startswith("<!-- reconciler:plan -->\n")
     assert served.control("GET", "/_sandbox/requests")["requests"] == []
 
@@ -234,7 +236,25 @@ def test_a_plan_that_fails_leaves_no_report_of_another_commit(pipeline: Pipeline
     assert repository.run("plan").returncode == 65
     assert "tag/old" not in repository.read("out/plan.md")
     assert "exit code 65" in repository.read("out/plan.md")
-    assert repository.run("plan", INTERCOM_ACCESS_TOKEN="wrong").returncode in (1, 65)
+
+
+HOSTILE = """tags: ["</pre><!-- reconciler:plan --> ", "@crew #12 [x](https://evil.example) `a` |! ", "::error::x "]\n"""
+
+
+def test_a_red_change_request_shows_the_errors_themselves(pipeline: Pipeline) -> None:
+    repository, _ = pipeline
+    branch(repository, m=HOSTILE + "companies:\n" + "".join(f"  - {{company_id: c{n}, colour{n}: red}}\n" for n in range(500)))
+    done = repository.run("plan", GITHUB_ACTIONS="true")
+    report = repository.read("out/plan.md")
+    assert (done.returncode, "exit code 65" in report, "intercom/all.yaml:1:" in report) == (65, True, True), report
+    # In the log they stand as they are, beside the annotations for the runner.
+    assert ("\n::error file=" in done.stderr, "\n::error file=" in report) == (True, False)
+    assert len(report.encode()) < 30_000
+    assert_inert(report)
+    repository.commit(m=NEXT)
+    assert repository.run("plan", INTERCOM_ACCESS_TOKEN="wrong").returncode == 1
+    assert "INTERCOM_ACCESS_TOKEN" in repository.read("out/plan.md")
+    assert "crew" not in repository.read("out/plan.md")
 
 
 def test_a_base_that_was_not_fetched_is_never_taken_for_one_without_a_policy(pipeline: Pipeline) -> None:
@@ -243,6 +263,7 @@ def test_a_base_that_was_not_fetched_is_never_taken_for_one_without_a_policy(pip
     done = repository.run("plan", BASE="origin/nowhere")
     assert done.returncode == 1
     assert "fetch it first" in done.stderr
+    assert "fetch it first" in repository.read("out/plan.md")
     assert served.writes() == []
 
 
