@@ -34,7 +34,7 @@ GROUPS = MappingProxyType(
             "sandbox": ("sandbox", "A local workspace that behaves like Intercom, for trying things out."),
         },
         "Tidying": {
-            "tag": ("tag", "Tags in the manifest: add, rename and retire them, wherever they stand."),
+            "tag": ("tag", "Tags: who uses them, and their names in the manifest, wherever they stand."),
         },
         "Looking": {
             "history": ("ledger", "What was done: all runs, newest first, or one of them."),

@@ -1,9 +1,9 @@
-"""Verbs that change what the manifest says of tags, and never Intercom: add, rename, retire."""
+"""Verbs about tags: report, and add, rename and retire, which change the manifest and never Intercom."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,23 +13,30 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.completion import files
+from reconciler.cli.connection import connected, pin_of_folder, refuse_other
+from reconciler.cli.headline import headline
 from reconciler.cli.help import Family
 from reconciler.cli.ledger_choice import LedgerChoice
-from reconciler.cli.options import ApprovalOptions, Intercom, OutputOptions
+from reconciler.cli.options import ApprovalOptions, Intercom, OutputOptions, WorkspaceOptions
 from reconciler.cli.output import leave, make, next_command
 from reconciler.cli.running import in_ci
 from reconciler.cli.tokens import NoToken
-from reconciler.core.model.desired import Manifest
+from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.model.privacy import hidden
 from reconciler.core.plan.scope import Scope
-from reconciler.errors import Invalid, ReconcilerError
+from reconciler.errors import Invalid, ReconcilerError, Usage
 from reconciler.kinds import KINDS
+from reconciler.ledger.folder import root_of
 from reconciler.manifest import declaring
 from reconciler.manifest.editing import Draft
 from reconciler.manifest.files import SUFFIXES, find
 from reconciler.manifest.here import found_from
+from reconciler.manifest.read import read_manifest
+from reconciler.report.progress import progress
 from reconciler.report.signs import DIM, GREEN, RED, count, paint
 from reconciler.report.terminal import Terminal, clean
+from reconciler.workflow.inventory import look_at_all
+from reconciler.workflow.session import watched
 
 TAG = KINDS["tag"]
 # So many lines of a diff are a screen or two.
@@ -42,15 +49,48 @@ IN = click.option(
 
 @click.group(cls=Family)
 def tag() -> None:
-    """Tags in the manifest: add, rename and retire them, wherever they stand.
+    """Tags: who uses them, and their names in the manifest, wherever they stand. Intercom is only read.
 
-    Comments, order, quotes and line ends stay. The diff is shown, and then the plan that follows; Intercom is only read. Without a token
-    the files are changed all the same. What would make the manifest invalid changes nothing.
+    add, rename and retire change the files, of which comments, order, quotes and line ends stay. They show the diff, and then the plan that
+    follows; without a token the files are changed all the same. What would make the manifest invalid changes nothing.
 
     \b
     Example:
+      reconciler tag report
       reconciler tag rename Beta beta-2026 --in intercom/
     """
+
+
+@tag.command()
+@IN
+@click.option("--format", "form", type=click.Choice(["text", "csv", "json", "html"]), default="text", show_default=True)
+@options.pinned
+@options.intercom_options
+@options.gathered(where=WorkspaceOptions)
+def report(paths: tuple[str, ...], form: str, where: WorkspaceOptions, intercom: Intercom) -> int:
+    """Who uses each tag, and what is amiss with it.
+
+    Contacts, companies, conversations and content are counted, and who applied it last is said where Intercom says it. Amiss is a tag that
+    is dead (nobody uses it), like another, undeclared, or not as the manifest has it. What is amiss comes first.
+
+    \b
+    Example:
+      reconciler tag report --format csv > tags.csv
+    """
+    from reconciler.report.inventory import FORMS
+
+    read = paths or _found_here()
+    manifest = read_manifest(read) if read else None
+    pin = manifest.pin if manifest and where == WorkspaceOptions(None, None) else pin_of_folder(where.region, where.app_id)
+    with progress(sys.stderr, label="reading") as bar, connected(intercom, pin, writes=False, paths=read) as session:
+        refuse_other(pin or Pin(), session.here)
+        inventory = look_at_all(watched(session, lambda what: bar.advance(label=what)), TAG, manifest)
+    out = Terminal(sys.stdout)
+    out.write(FORMS[form](inventory, headline(read) if form == "html" else ""))
+    out.check()
+    if not manifest:
+        Terminal(sys.stderr).say("there is no manifest here: nothing is said of what is declared; --in PATH names one")
+    return 0
 
 
 @dataclass(frozen=True)
@@ -117,9 +157,17 @@ def retire(name: str, wanted: EditOptions, choice: LedgerChoice, intercom: Inter
     return _edit(wanted, choice, intercom, lambda draft: declaring.retire(draft, TAG, name))
 
 
+def _found_here() -> Sequence[str]:
+    """The paths of the manifest that is meant in this folder; none where there is none. Raises Usage."""
+    here = Path.cwd()
+    return found_from(here, root_of(here) or here)
+
+
 def _edit(wanted: EditOptions, choice: LedgerChoice, intercom: Intercom, edit: Callable[[Draft], str], *, new: bool = False) -> int:
     """Edit the files, show what changed in them, then the plan. Raises Invalid, and nothing is changed, where they would not be valid."""
-    paths, told = wanted.paths or found_from(Path.cwd()), Terminal(sys.stderr)
+    paths, told = wanted.paths or _found_here(), Terminal(sys.stderr)
+    if not paths:
+        raise Usage("there is no manifest here, nor above up to the root of the repository; say which with --in PATH")
     if new:
         # A file may be new, a folder is not.
         find([path for path in paths if not path.lower().endswith(SUFFIXES) and not Path(path).is_dir()])

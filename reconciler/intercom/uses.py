@@ -197,11 +197,25 @@ def _members(client: Client, members: Members, live_id: str) -> frozenset[str]:
 # ── since when ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def describe_last_use(client: Client, kind: Kind, live_id: str) -> str:
     """`seen applied last on 2026-11-24 by Zoe`, as far as it can be seen; empty where Intercom does not say."""
+    last = _last_use(client, kind, live_id)
     try:
-        last = max(((made.at, made.who) for made in _last_uses(client, kind, live_id)), default=None)
-        return f"seen applied last on {datetime.fromtimestamp(last[0], UTC):%Y-%m-%d}{name_admin(client, kind, last[1])}" if last else ""
-    except (HttpError, OverflowError, ValueError, OSError):  # what stands there may be no time
+        return f"seen applied last on {datetime.fromtimestamp(last.at, UTC):%Y-%m-%d}{name_admin(client, kind, last.who)}" if last else ""
+    except (OverflowError, ValueError, OSError):  # what stands there may be no time
         return ""
+
+
+def last_uses(client: Client, kind: Kind, ids: Sequence[str]) -> Mapping[str, Made]:
+    """When, and by whose id, each of these things was seen applied last; without those of which Intercom does not say."""
+    with reading(client) as pool:
+        found = zip(ids, pool.map(lambda live_id: _last_use(client, kind, live_id), ids), strict=True)
+        return {live_id: made for live_id, made in found if made}
+
+
+def _last_use(client: Client, kind: Kind, live_id: str) -> Made | None:
+    try:
+        return max(_last_uses(client, kind, live_id), key=lambda made: (made.at, made.who), default=None)
+    except HttpError:
+        return None
 
 
 def _last_uses(client: Client, kind: Kind, live_id: str) -> Iterator[Made]:

@@ -17,28 +17,34 @@ from reconciler.manifest.head import Head
 _KEY = re.compile(rb"^([A-Za-z_]\w*)[ \t]*:", re.MULTILINE)
 
 
-def found_from(folder: Path, kinds: Kinds = KINDS) -> Sequence[str]:
+def found_from(folder: Path, root: Path, kinds: Kinds = KINDS) -> Sequence[str]:
     """The paths of the manifest in a folder, else in the one folder of it that has one, else the same in each folder above, up to the
-    root of the repository. Raises Usage where there is none, or several."""
-    for above in (folder, *folder.parents):
+    root of the repository; nothing where there is none. Raises Usage where there are several."""
+    for above in (above for above in (folder, *folder.parents) if above.is_relative_to(root)):
         if paths := _paths_in(above, kinds):
             return [os.path.relpath(path, folder) for path in paths]
-        if (above / ".git").exists() or above == Path.home():
-            break
-    raise Usage("there is no manifest here, nor above up to the root of the repository; say which with --in PATH")
+    return []
 
 
 def _paths_in(folder: Path, kinds: Kinds) -> Sequence[str]:
     """The manifest of a folder: the folder itself, where folders in it hold some of it. Raises Usage where several of them have one."""
     own = [str(path) for path in sorted(folder.glob("*")) if path.suffix.lower() in files.SUFFIXES and _is_manifest(str(path), kinds)]
     if own:
-        below = files.find([str(folder)])
-        return own if len(below) == len(own) or not all(_is_manifest(path, kinds) for path in below) else [str(folder)]
+        below = _all_below(folder)
+        return [str(folder)] if len(below) > len(own) and all(_is_manifest(path, kinds) for path in below) else own
     inner = [path for path in sorted(folder.glob("[!.]*/")) if any(_is_manifest(str(file), kinds) for file in path.glob("*.y*ml"))]
     if len(inner) > 1:
         names = ", ".join(path.name for path in inner)
         raise Usage(f"several folders here have a manifest ({names}); say which with --in PATH")
     return [str(path) for path in inner]
+
+
+def _all_below(folder: Path) -> Sequence[str]:
+    """Every YAML file below a folder; none where one of them is a broken link or cannot be read."""
+    try:
+        return files.find([str(folder)])
+    except Invalid:
+        return []
 
 
 def _is_manifest(path: str, kinds: Kinds) -> bool:

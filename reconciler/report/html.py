@@ -128,6 +128,11 @@ _WORDS: Mapping[str, Any] = {
 
 @cache
 def _template() -> jinja2.Template:
+    return page("plan.html", "plan.js", **_WORDS)
+
+
+def page(name: str, script: str = "", **words: Any) -> jinja2.Template:
+    """A page of ours, with the style of all and a script of its own, or none. `words` are what its template calls."""
     # Jinja takes longer to import than most plans take to print.
     import jinja2
     from markupsafe import Markup
@@ -141,9 +146,8 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    style, script = (Markup((HERE / name).read_text(encoding="utf-8")) for name in ("plan.css", "plan.js"))
-    parts = {"style": style, "script": script, "allowed": _policy(style, script)}
-    return house.get_template("plan.html", globals={**_WORDS, **parts})
+    style, code = (Markup((HERE / part).read_text(encoding="utf-8") if part else "") for part in ("plan.css", script))
+    return house.get_template(name, globals={**words, "style": style, "script": code, "allowed": _policy(style, code)})
 
 
 def _policy(style: str, script: str) -> str:

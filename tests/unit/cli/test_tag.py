@@ -147,6 +147,11 @@ def test_without_a_token_the_manifest_is_changed_all_the_same(two: Desk) -> None
     assert "name: Beta, state: absent" in (two.folder / "m/tags.yaml").read_text()
 
 
+def test_a_folder_without_a_manifest_is_wrong_usage(desk: Desk) -> None:
+    assert desk("tag", "add", "vip") == 64
+    assert "there is no manifest here, nor above up to the root of the repository; say which with --in PATH" in desk.err
+
+
 def test_no_personal_value_is_shown(two: Desk) -> None:
     two.write("m/people.yaml", "contacts: [{email: mal@serenity.example, name: Mal Reynolds, tags: [vip]}]\n")
     assert two("tag", "rename", "vip", "first") == 0
@@ -173,19 +178,18 @@ def test_the_manifest_here_is_meant(tmp_path: Path) -> None:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(text)
 
-    (tmp_path / ".git").mkdir()
     there("compose.yaml", text="services: {}\n")
     there("docs/deep/inside/no.txt")
-    with pytest.raises(Usage, match="there is no manifest here"):
-        found_from(tmp_path / "docs/deep")
+    assert found_from(tmp_path / "docs/deep", tmp_path) == []
     there("growth/a.yaml", "growth/more/b.yml")
-    assert found_from(tmp_path) == ["growth"]
-    assert found_from(tmp_path / "docs/deep") == ["../../growth"]
-    assert found_from(tmp_path / "growth/more") == ["b.yml"]
+    assert found_from(tmp_path, tmp_path) == ["growth"]
+    assert found_from(tmp_path / "docs/deep", tmp_path) == ["../../growth"]
+    assert found_from(tmp_path / "growth/more", tmp_path) == ["b.yml"]
+    assert found_from(tmp_path / "docs", tmp_path / "docs") == []
     there("sales/a.yaml")
     with pytest.raises(Usage, match=r"several folders here have a manifest \(growth, sales\); say which with --in PATH"):
-        found_from(tmp_path)
+        found_from(tmp_path, tmp_path)
     there("tags.yaml", "people.yaml")
-    assert found_from(tmp_path) == ["people.yaml", "tags.yaml"]
+    assert found_from(tmp_path, tmp_path) == ["people.yaml", "tags.yaml"]
     (tmp_path / "compose.yaml").unlink()
-    assert found_from(tmp_path / "docs") == [".."]
+    assert found_from(tmp_path / "docs", tmp_path) == [".."]

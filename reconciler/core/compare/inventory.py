@@ -1,0 +1,181 @@
+"""Inventory: what there is of a kind, live and declared, who uses it, and what is amiss with it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from enum import StrEnum
+
+from reconciler.core.compare.likeness import form
+from reconciler.core.compare.since import Made
+from reconciler.core.model.address import ID
+from reconciler.core.model.change import Use
+from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Live
+from reconciler.core.model.spelling import blur
+from reconciler.errors import Mark
+
+# From so much likeness on two names may be one that somebody wrote twice; closer than for a rename, of which there are other signs.
+ALIKE = 0.85
+# Names are compared letter by letter only where there are so few pairs of them.
+PAIRS = 500_000
+
+
+class Standing(StrEnum):
+    """What the manifest says of a thing."""
+
+    DECLARED = "declared"
+    # It is live, and nobody declares it.
+    UNDECLARED = "undeclared"
+    # It is live, and declared absent.
+    GOING = "to be deleted"
+    # It is declared, and not live.
+    COMING = "not live"
+    # It is live, and declared under another name.
+    RENAMED = "to be renamed"
+    # No manifest was read.
+    UNKNOWN = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing."""
+
+    name: str
+    # What Intercom calls it; empty where it is not live.
+    id: str
+    standing: Standing
+    # Where it is declared.
+    mark: Mark | None
+    # How often it is used, place by place; nothing where it is not live.
+    uses: Sequence[Use]
+    # When it was seen applied last, and by whose id.
+    last: Made | None
+    # The names of others that may be meant to be the same.
+    alike: Sequence[str]
+
+    @property
+    def dead(self) -> bool:
+        """Whether it is live, and nobody that can be counted uses it."""
+        return bool(self.uses) and all(use.number == 0 for use in self.uses)
+
+    @property
+    def amiss(self) -> bool:
+        """Whether somebody should look at it."""
+        return self.dead or bool(self.alike) or self.standing is Standing.UNDECLARED
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What there is of a kind in a workspace."""
+
+    kind: Kind
+    app_id: str
+    rows: Sequence[Row]
+    # The names of those who applied something last, by their ids.
+    admins: Mapping[str, str]
+
+    @property
+    def sums(self) -> Mapping[str, int]:
+        """How many things there are of each sort, in words."""
+        standings = {standing.value: sum(row.standing is standing for row in self.rows) for standing in Standing if standing.value}
+        amiss = {"dead": sum(row.dead for row in self.rows), "like another": sum(bool(row.alike) for row in self.rows)}
+        return {what: number for what, number in {**amiss, **standings}.items() if number}
+
+
+def take_inventory(
+    kind: Kind, live: Sequence[Live], manifest: Manifest | None, uses: Mapping[str, Sequence[Use]], last: Mapping[str, Made]
+) -> Sequence[Row]:
+    """Everything of a kind; first what is amiss, then by name."""
+    declared = [r for a, r in manifest.resources.items() if a.kind == kind.name] if manifest else []
+    by_name = _names(kind, declared)
+    found = {thing.id: by_name.get(f"{ID}{thing.id}") or by_name.get(_fold(kind, thing.key)) for thing in live}
+    there = {id(resource) for thing in live if (resource := found[thing.id]) and _is_named(kind, thing, resource)}
+    for thing in live:
+        # The former name of what is there by its new one means nothing any more.
+        if (resource := found[thing.id]) and id(resource) in there and not _is_named(kind, thing, resource):
+            found[thing.id] = None
+    rows = [(thing.key, thing.id, _standing(kind, thing, found[thing.id], manifest), found[thing.id]) for thing in live]
+    seen = {id(resource) for resource in found.values()}
+    rows += [(resource.key, "", Standing.COMING, resource) for resource in declared if id(resource) not in seen and not resource.gone]
+    near = find_alike([name for name, *_ in rows])
+    made = (
+        Row(name, live_id, standing, resource.mark if resource else None, uses.get(live_id, ()), last.get(live_id), near.get(name, ()))
+        for name, live_id, standing, resource in rows
+    )
+    return sorted(made, key=lambda row: (not row.amiss, row.name.casefold(), row.name, row.id))
+
+
+def _fold(kind: Kind, name: str) -> str:
+    return kind.identities[0].fold(name)
+
+
+def _names(kind: Kind, declared: Iterable[Resource]) -> Mapping[str, Resource]:
+    """What is declared by its id, or by its name and former names in their one form; a name goes before a former one."""
+    found: dict[str, Resource] = {}
+    for resource in declared:
+        for _, former in resource.former:
+            found.setdefault(_fold(kind, former), resource)
+    return found | {f"{ID}{r.key}" if r.by == "id" else _fold(kind, r.key): r for r in declared}
+
+
+def _standing(kind: Kind, thing: Live, resource: Resource | None, manifest: Manifest | None) -> Standing:
+    if resource is None:
+        return Standing.UNDECLARED if manifest else Standing.UNKNOWN
+    if resource.gone:
+        return Standing.GOING
+    return Standing.DECLARED if _is_named(kind, thing, resource) else Standing.RENAMED
+
+
+def _is_named(kind: Kind, thing: Live, resource: Resource) -> bool:
+    """Whether an entry means a thing by its id or its name, not by a former one."""
+    return resource.by == "id" or _fold(kind, resource.key) == _fold(kind, thing.key)
+
+
+_DIGITS = re.compile("[0-9]+")
+
+
+def find_alike(names: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """The names that may be meant to be the same, for each that has such: they differ by case, signs, accents, or a letter or two, and in
+    no number. Of very many names only those that differ by case, signs and accents are found."""
+    pairs = {(one, other) for group in _groups(names) for one in group for other in group}
+    distinct = list(dict.fromkeys(names))
+    if len(distinct) ** 2 / 2 <= PAIRS:
+        pairs |= _close(distinct)
+    found: dict[str, set[str]] = defaultdict(set)
+    for one, other in pairs:
+        if one != other:
+            found[one].add(other)
+            found[other].add(one)
+    # Two live things of one name are alike too.
+    twins = {name for name in distinct if names.count(name) > 1} if len(distinct) < len(names) else set()
+    return {name: sorted(found[name] | ({name} & twins)) for name in (*found, *twins)}
+
+
+def _groups(names: Iterable[str]) -> Iterable[Sequence[str]]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        for key in {f"f{form(name)}", f"b{blur(name)}"}:
+            groups[key].append(name)
+    return groups.values()
+
+
+def _close(names: Sequence[str]) -> set[tuple[str, str]]:
+    """Pairs that are alike letter by letter, with the same numbers in them."""
+    by_numbers: dict[tuple[int, ...], list[str]] = defaultdict(list)
+    for name in names:
+        by_numbers[tuple(map(int, _DIGITS.findall(name)))].append(name)
+    pairs = set()
+    for group in by_numbers.values():
+        matcher = SequenceMatcher(None)
+        for n, one in enumerate(group):
+            matcher.set_seq2(one.casefold())
+            for other in group[:n]:
+                matcher.set_seq1(other.casefold())
+                if matcher.real_quick_ratio() >= ALIKE and matcher.quick_ratio() >= ALIKE and matcher.ratio() >= ALIKE:
+                    pairs.add((one, other))
+    return pairs

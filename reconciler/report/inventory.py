@@ -1,0 +1,129 @@
+"""An inventory as people and programs read it: text, CSV, JSON, HTML."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+from reconciler.core.compare.inventory import Inventory, Row, Standing
+from reconciler.core.model.change import Use
+from reconciler.report.json import deep
+from reconciler.report.signs import columns
+from reconciler.report.terminal import clean
+
+# What a spreadsheet takes for the beginning of a formula, in whatever width the sign is written
+# (https://owasp.org/www-community/attacks/CSV_Injection).
+_FORMULA = re.compile(r"\s*[=+\-@|%＝＋－＠]|[\t\r\n]")
+
+
+def text(inventory: Inventory, _: str) -> str:
+    """A line a thing, below the names of the columns, and last how many there are of each sort."""
+    header = [inventory.kind.name, "id", *_places(inventory), "last applied", "amiss"]
+    rows = ([row.name, row.id, *map(_number, _uses(inventory, row)), _seen(inventory, row), _amiss(row)] for row in inventory.rows)
+    return "\n".join([*columns([header, *rows]), "", summary(inventory), ""])
+
+
+def summary(inventory: Inventory) -> str:
+    """How many things there are of each sort."""
+    told = [f"{number:,} {what}" for what, number in inventory.sums.items()]
+    return f"{len(inventory.rows):,} {inventory.kind.section}{': ' if told else ''}{', '.join(told)}"
+
+
+def table(inventory: Inventory, _: str) -> str:
+    """CSV in UTF-8 that a spreadsheet can open: no cell is a formula."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    least = [f"{count.where} (at least)" if count.least else count.where for count in inventory.kind.uses.counts]
+    writer.writerow([inventory.kind.name, "id", "manifest", "declared at", *least, "last applied", "by", "dead", "like"])
+    for row in inventory.rows:
+        numbers = [use.number if use else None for use in _uses(inventory, row)]
+        shown = ["" if number is None else str(number) for number in numbers]
+        told = _document(inventory, row)
+        last = [told["last_applied"] or "", told["last_applied_by"] or "", "yes" if row.dead else "", ", ".join(row.alike)]
+        writer.writerow(map(_cell, [row.name, row.id, row.standing.value, str(row.mark or ""), *shown, *last]))
+    return written.getvalue()
+
+
+def _cell(value: str) -> str:
+    """A text as a cell: on one line, and with an apostrophe before what would be a formula."""
+    return "'" + clean(value) if _FORMULA.match(value) else clean(value)
+
+
+def as_json(inventory: Inventory, _: str) -> str:
+    """One object, with every thing."""
+    uncounted = list(inventory.kind.uses.uncounted)
+    things = [_document(inventory, row) for row in inventory.rows]
+    found = {"format_version": "1.0", "app_id": inventory.app_id, "summary": dict(inventory.sums), "not_counted": uncounted}
+    return deep(found | {inventory.kind.section: things})
+
+
+def _document(inventory: Inventory, row: Row) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "id": row.id or None,
+        "manifest": row.standing.value or None,
+        "source": {"file": row.mark.file, "line": row.mark.line} if row.mark else None,
+        "uses": [{"where": use.where, "number": use.number, "at_least": use.least} for use in row.uses],
+        "last_applied": _moment(row),
+        "last_applied_by": inventory.admins.get(row.last.who) if row.last else None,
+        "dead": row.dead,
+        "like": list(row.alike),
+    }
+
+
+def page(inventory: Inventory, head: str) -> str:
+    """One self-contained page; `head` says when it was made, and of what."""
+    from reconciler.report import html
+
+    words: Mapping[str, Any] = {"number": _number, "uses": _uses, "seen": _seen, "amiss": _amiss, "places": _places}
+    return html.page("inventory.html", **words).render(inventory=inventory, head=head, summary=summary(inventory))
+
+
+def _places(inventory: Inventory) -> Sequence[str]:
+    return [count.where for count in inventory.kind.uses.counts]
+
+
+def _uses(inventory: Inventory, row: Row) -> Sequence[Use | None]:
+    """How often it is used in each place; nothing for what is not live."""
+    by_place = {use.where: use for use in row.uses}
+    return [by_place.get(place) for place in _places(inventory)]
+
+
+def _number(use: Use | None) -> str:
+    if use is None:
+        return "-"
+    return "?" if use.number is None else f"{use.number:,}{'+' if use.least else ''}"
+
+
+def _seen(inventory: Inventory, row: Row) -> str:
+    """The day on which it was seen applied last, and by whom."""
+    who = inventory.admins.get(row.last.who, "") if row.last else ""
+    return f"{(_moment(row) or '')[:10]}{' by ' if who else ''}{who}"
+
+
+def _moment(row: Row) -> str | None:
+    try:
+        return datetime.fromtimestamp(row.last.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if row.last else None
+    except (OverflowError, ValueError, OSError):  # what stands there may be no time
+        return None
+
+
+def _amiss(row: Row) -> str:
+    return "; ".join(_told(row))
+
+
+def _told(row: Row) -> Iterator[str]:
+    if row.standing not in (Standing.DECLARED, Standing.UNKNOWN):
+        yield row.standing.value
+    if row.dead:
+        yield "dead"
+    if row.alike:
+        yield f"like {', '.join(row.alike)}"
+
+
+FORMS: Mapping[str, Callable[[Inventory, str], str]] = MappingProxyType({"text": text, "csv": table, "json": as_json, "html": page})

@@ -1,0 +1,167 @@
+"""tag report: how often each tag is used and by whom, and what is amiss with it, in four formats."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from reconciler.core.compare.inventory import find_alike
+from tests.desk.desk import Desk
+
+LIVE = {
+    "tags": ["vip", "V.I.P.", "Beta", "trial", "=cmd|' /C calc'!A0", "\uff1d1+1", "unused"],
+    "companies": [{"company_id": "6", "tags": ["vip"]}],
+    "contacts": [{"external_id": "1", "companies": ["6"], "tags": ["vip", "Beta"]}, {"external_id": "2", "tags": ["Beta", "trial"]}],
+}
+MANIFEST = """\
+tags:
+  - {name: VIP, renamed_from: V.I.P.}
+  - {name: beta-2026, renamed_from: Beta}
+  - {name: trial, state: absent}
+  - unused
+  - {name: new}
+  - {name: gone, state: absent}
+"""
+EXPECTED = """\
+tag                 id   contacts  companies  conversations  content items  last applied               amiss
+=cmd|' /C calc'!A0  105  0         0+         0              0                                         undeclared; dead
+unused              107  0         0+         0              0                                         dead
+V.I.P.              102  0         0+         0              0                                         undeclared; dead; like vip
+vip                 101  1         1+         0              0              2026-11-24 by Ciaran1 Lee  like V.I.P.
+＝1+1               106  0         0+         0              0                                         undeclared; dead
+Beta                103  2         0+         0              0              2026-11-24 by Ciaran1 Lee  to be renamed
+new                      -         -          -              -                                         not live
+trial               104  1         0+         0              0              2026-11-24 by Ciaran1 Lee  to be deleted
+
+8 tags: 4 dead, 2 like another, 2 declared, 3 undeclared, 1 to be deleted, 1 not live, 1 to be renamed
+"""
+
+
+@pytest.fixture
+def workspace() -> Mapping[str, Any]:
+    return {"now": lambda: 1795478400.0}
+
+
+@pytest.fixture
+def used(desk: Desk) -> Desk:
+    desk.seed(**LIVE)
+    desk.write("m.yaml", MANIFEST)
+    return desk
+
+
+def test_every_tag_is_counted_and_held_against_the_manifest(used: Desk) -> None:
+    assert used("tag", "report") == 0, used.err
+    assert used.out == EXPECTED
+    assert used.writes == []
+
+
+def test_without_a_manifest_nothing_is_said_of_what_is_declared(used: Desk) -> None:
+    (used.folder / "m.yaml").unlink()
+    assert used("tag", "report") == 0
+    assert "declared" not in used.out
+    assert used.err.splitlines()[-1] == "there is no manifest here: nothing is said of what is declared; --in PATH names one"
+
+
+def test_the_csv_holds_no_formula(used: Desk) -> None:
+    assert used("tag", "report", "--format", "csv") == 0
+    header, *rows = csv.reader(io.StringIO(used.out))
+    assert header == ["tag", "id", "manifest", "declared at", "contacts", "companies (at least)", "conversations", "content items",
+                      "last applied", "by", "dead", "like"]  # fmt: skip
+    cells = {row[0]: row[1:] for row in rows}
+    assert [name for name in cells if "1+1" in name or "cmd" in name] == ["'=cmd|' /C calc'!A0", "'\uff1d1+1"]
+    assert cells["vip"] == ["101", "declared", "m.yaml:2:5", "1", "1", "0", "0", "2026-11-24T00:00:00Z", "Ciaran1 Lee", "", "V.I.P."]
+    assert cells["new"] == ["", "not live", "m.yaml:6:5", *[""] * 8]
+
+
+@pytest.mark.parametrize("name", ["=1", "+1", "-1", "@SUM(1)", " =1", "|calc", "%0", "\uff0b1", "\u00a0=1"])
+def test_no_name_is_a_formula(desk: Desk, name: str) -> None:
+    desk.seed(tags=[name])
+    assert desk("tag", "report", "--format", "csv") == 0
+    assert list(csv.reader(io.StringIO(desk.out)))[1][0] == f"'{name}"
+
+
+def test_programs_read_json(used: Desk) -> None:
+    found = used.json("tag", "report", "--in", "m.yaml")
+    assert {name: found[name] for name in ("format_version", "app_id", "not_counted")} == {
+        "format_version": "1.0", "app_id": "sandbox1", "not_counted": ["tickets"],
+    }  # fmt: skip
+    assert next(tag for tag in found["tags"] if tag["name"] == "Beta") == {
+        "name": "Beta",
+        "id": "103",
+        "manifest": "to be renamed",
+        "source": {"file": "m.yaml", "line": 3},
+        "uses": [
+            {"where": "contacts", "number": 2, "at_least": False},
+            {"where": "companies", "number": 0, "at_least": True},
+            {"where": "conversations", "number": 0, "at_least": False},
+            {"where": "content items", "number": 0, "at_least": False},
+        ],
+        "last_applied": "2026-11-24T00:00:00Z",
+        "last_applied_by": "Ciaran1 Lee",
+        "dead": False,
+        "like": [],
+    }
+
+
+class Page(HTMLParser):
+    """Which elements a page has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+
+def test_a_page_shows_foreign_names_as_texts(desk: Desk) -> None:
+    desk.seed(tags=["<script>alert(1)</script>", "vip"])
+    assert desk("tag", "report", "--format", "html") == 0
+    page = Page()
+    page.feed(desk.out)
+    assert "script" not in page.tags
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in desk.out
+    assert page.tags.count("tr") == 3
+
+
+def test_what_cannot_be_counted_is_not_dead(used: Desk) -> None:
+    used.box.faults.add(times=None, status=403, path="/conversations/search")
+    found = used.json("tag", "report")
+    unused = next(tag for tag in found["tags"] if tag["name"] == "unused")
+    assert [use["number"] for use in unused["uses"]] == [0, 0, None, 0]
+    assert not any(tag["dead"] for tag in found["tags"])
+    assert used("tag", "report") == 0
+    assert "unused              107  0         0+         ?              0" in used.out
+
+
+def test_an_invalid_manifest_ends_the_report(used: Desk) -> None:
+    assert used("tag", "report", "--in", "m.yaml", m="tags: [a, A]\n") == 65
+    assert used.out == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "alike"),
+    [
+        (["vip", "VIP", "V.I.P.", "trial"], {"vip": ["V.I.P.", "VIP"], "VIP": ["V.I.P.", "vip"], "V.I.P.": ["VIP", "vip"]}),
+        (["beta-2025", "beta-2026", "beta 2025"], {"beta-2025": ["beta 2025"], "beta 2025": ["beta-2025"]}),
+        (["resume", "r\u00e9sum\u00e9"], {"resume": ["r\u00e9sum\u00e9"], "r\u00e9sum\u00e9": ["resume"]}),
+        (["newsletter", "newsleter", "news"], {"newsletter": ["newsleter"], "newsleter": ["newsletter"]}),
+        (["twin", "twin"], {"twin": ["twin"]}),
+        (["!!!", "???", ""], {}),
+    ],
+)
+def test_what_may_be_meant_to_be_one(names: list[str], alike: dict[str, list[str]]) -> None:
+    assert find_alike(names) == alike
+
+
+def test_very_many_names_are_compared_in_a_moment() -> None:
+    before = time.process_time()
+    found = find_alike([*(f"campaign {n} of team {n % 7}" for n in range(20_000)), "Campaign-5 of Team 5"])
+    assert found == {"campaign 5 of team 5": ["Campaign-5 of Team 5"], "Campaign-5 of Team 5": ["campaign 5 of team 5"]}
+    assert time.process_time() - before < 5
