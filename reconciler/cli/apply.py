@@ -16,11 +16,13 @@ from reconciler.cli.connection import connected
 from reconciler.cli.help import Verb, reads_here
 from reconciler.cli.ledger_choice import LedgerChoice, locked
 from reconciler.cli.options import (
+    ENV,
     FILE,
     FULL,
     PATHS,
     ApprovalOptions,
     Intercom,
+    ManifestOptions,
     gathered,
     in_folder,
     intercom_options,
@@ -41,14 +43,14 @@ from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.core.plan.work import Work, refuse_whole
 from reconciler.errors import Incomplete, ReconcilerError, Usage
-from reconciler.manifest.read import read_manifest
+from reconciler.manifest.layers import Layers
 from reconciler.report import Way, outcomes
 from reconciler.report.events import Events
 from reconciler.report.progress import Progress, progress
 from reconciler.report.terminal import Terminal
 from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.plan import document_of
-from reconciler.workflow.planfile import applicable, planned_manifest, planned_pin, read_plan
+from reconciler.workflow.planfile import applicable, planned_env, planned_manifest, planned_pin, read_plan
 from reconciler.workflow.session import Session, watched
 from reconciler.workflow.undo import prepare_undo
 
@@ -71,6 +73,7 @@ class Wanted:
 
 @click.command(cls=Verb)
 @PATHS
+@ENV
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 @FULL
 @click.option("--events", type=FILE, callback=in_folder, metavar="FILE", help="Write what happens, one JSON a line.")
@@ -79,8 +82,8 @@ class Wanted:
 @ruled
 @lock_options
 @intercom_options
-@gathered(approvals=ApprovalOptions, scope=Scope, wanted=Wanted)
-def apply(paths: tuple[str, ...], events: Path | None, wanted: Wanted) -> int:
+@gathered(given=ManifestOptions, approvals=ApprovalOptions, scope=Scope, wanted=Wanted)
+def apply(given: ManifestOptions, events: Path | None, wanted: Wanted) -> int:
     """Carry out a saved plan exactly, or plan, show, ask and carry out.
 
     \b
@@ -89,14 +92,14 @@ def apply(paths: tuple[str, ...], events: Path | None, wanted: Wanted) -> int:
       reconciler apply intercom/ --auto-approve
     """
     approvals = wanted.approvals.read()
-    found = _saved(paths, wanted.scope)
+    found = _saved(given.paths, wanted.scope)
     if found:
         # The folder is that of the manifest, wherever the plan lies.
         of_manifest = found["manifest"]["paths"] if "manifest" in found else ()
         wanted = replace(wanted, choice=replace(wanted.choice, paths=tuple(of_manifest)))
     wanted.choice.check_pipeline()
     with _events(events) as told:
-        code = _apply_saved(found, wanted, approvals, told) if found else _apply_manifest(paths, wanted, approvals, told)
+        code = _apply_saved(found, given, wanted, approvals, told) if found else _apply_manifest(given, wanted, approvals, told)
         try:
             told.check()
         except ReconcilerError as failure:
@@ -124,11 +127,11 @@ def _saved(paths: tuple[str, ...], scope: Scope) -> PlanDocument | None:
     return applicable(read_plan(path), path)
 
 
-def _apply_saved(found: PlanDocument, wanted: Wanted, approvals: Approvals, events: Events) -> int:
+def _apply_saved(found: PlanDocument, given: ManifestOptions, wanted: Wanted, approvals: Approvals, events: Events) -> int:
     _check_writes(len(found["changes"]), "nothing was sent")
     held = partial(prepare_undo, found=found, approvals=approvals)
     if "run" not in found:
-        manifest = planned_manifest(found)
+        manifest = planned_manifest(found, layers=_planned_layers(found, given))
         wanted.choice.check_name(manifest)
         held = partial(prepare, saved=found, manifest=manifest, approvals=approvals)
     pin, paths = planned_pin(found), found["manifest"]["paths"] if "manifest" in found else ()
@@ -139,10 +142,21 @@ def _apply_saved(found: PlanDocument, wanted: Wanted, approvals: Approvals, even
         return _carry_out(session, work, events, bool(wanted.fail_on))
 
 
-def _apply_manifest(paths: tuple[str, ...], wanted: Wanted, approvals: Approvals, events: Events) -> int:
+def _planned_layers(found: PlanDocument, given: ManifestOptions) -> Layers:
+    """The layers that a saved plan was made with, whose variables are those of now. Raises Usage where another environment is asked for."""
+    env = planned_env(found)
+    if given.layers.env not in ("", env):
+        so = f"with --env {env}" if env else "without --env"
+        raise Usage(f"--env {given.layers.env}: the plan was made {so}; leave it out, or plan again")
+    if env:
+        Terminal(sys.stderr).say(f"note: the plan was made with --env {env}, and its manifest is read so again")
+    return replace(given.layers, overlays=(env,) if env else ())
+
+
+def _apply_manifest(given: ManifestOptions, wanted: Wanted, approvals: Approvals, events: Events) -> int:
     if not wanted.auto_approve and not (sys.stdin and sys.stdin.isatty()):
         raise Usage("there is no terminal to ask at; use --auto-approve, or save a plan and apply that")
-    manifest = read_manifest(paths)
+    manifest = given.read()
     planned = make(manifest, wanted.intercom, wanted.choice, wanted.scope, approvals)
     render(document_of(planned.plan), "text", Way(wanted.full))
     refuse_whole(planned)

@@ -45,9 +45,10 @@ def addresses(context: click.Context, parameter: click.Parameter, incomplete: st
     if not paths or sum(map(_size, paths)) > LARGEST:
         return []
     # Reading a manifest takes a tenth of a second, which no other TAB has to pay.
+    from reconciler.manifest.layers import BASE
     from reconciler.manifest.read import read_manifest
 
-    declared = sorted(map(str, read_manifest(paths).resources))
+    declared = sorted(map(str, read_manifest(paths, layers=context.params.get("layers") or BASE).resources))
     return [CompletionItem(address) for address in declared if address.startswith(incomplete)][:MOST]
 
 

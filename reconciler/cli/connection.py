@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -112,7 +113,7 @@ def pin_of_folder(region: str | None, app_id: str | None, folder: Path = HERE) -
 
     found = None
     if region is None or app_id is None:
-        found = pin_in(_in_folder(folder))
+        found = pin_in(_in_folder(folder), os.environ)
     if found and app_id not in (None, found.app_id):
         found = None  # the region of another workspace says nothing
     return Pin(app_id or (found.app_id if found else None), region or (found.region if found else None))
@@ -122,7 +123,7 @@ def name_in_folder(folder: Path = HERE) -> str | None:
     """The `name:` of the manifest in a folder, by default the current one, if there is one that has it."""
     from reconciler.manifest.pins import name_in
 
-    return name_in(_in_folder(folder))
+    return name_in(_in_folder(folder), os.environ)
 
 
 def _in_folder(folder: Path) -> list[str]:

@@ -102,5 +102,5 @@ def _pin(paths: tuple[str, ...], where: WorkspaceOptions) -> Pin:
     from reconciler.manifest.files import find
     from reconciler.manifest.pins import pin_in
 
-    written = pin_in(find(paths)) or Pin()
+    written = pin_in(find(paths), os.environ) or Pin()
     return Pin(where.app_id or written.app_id, where.region or written.region)

@@ -9,17 +9,17 @@ import click
 from reconciler.cli import options
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
-from reconciler.cli.options import ApprovalOptions, Intercom, OutputOptions
+from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions, OutputOptions
 from reconciler.cli.output import fails_on_waiting, leave, left_open, make, refusals
 from reconciler.cli.running import annotate
 from reconciler.core.model.live import WAITING
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Usage
-from reconciler.manifest.read import read_manifest
 
 
 @click.command(cls=Verb)
 @options.PATHS
+@options.ENV
 @options.FORMAT
 @options.FULL
 @options.REPORTS
@@ -29,9 +29,9 @@ from reconciler.manifest.read import read_manifest
 @options.POLICY
 @options.ledger_options
 @options.intercom_options
-@options.gathered(output=OutputOptions, approvals=ApprovalOptions)
+@options.gathered(given=ManifestOptions, output=OutputOptions, approvals=ApprovalOptions)
 def drift(
-    paths: tuple[str, ...],
+    given: ManifestOptions,
     output: OutputOptions,
     fix: bool,
     fail_on: tuple[str, ...],
@@ -51,7 +51,7 @@ def drift(
     """
     if fix is not (output.out is not None):
         raise Usage("--fix and -o belong together: drift PATH --fix -o FILE")
-    manifest = read_manifest(paths)
+    manifest = given.read()
     # Without the ledger of a team nobody can say what drifted: that is an error, and no difference.
     choice = replace(choice, must=True)
     planned = make(manifest, intercom, choice, Scope(moved=True), approvals.read())

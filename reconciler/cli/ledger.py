@@ -16,14 +16,13 @@ from reconciler.cli.completion import runs
 from reconciler.cli.connection import connected, name_in_folder, pin_of_folder, refuse_other
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice, locked, say_taken_over
-from reconciler.cli.options import Intercom, WorkspaceOptions
+from reconciler.cli.options import Intercom, ManifestOptions, WorkspaceOptions
 from reconciler.cli.running import DECLINED, agreed, whoever
 from reconciler.core.model.address import Address
 from reconciler.core.model.live import Workspace
 from reconciler.core.model.privacy import shown
 from reconciler.core.record.adoption import Adoption, Standing
 from reconciler.errors import ReconcilerError, Refused, Usage
-from reconciler.manifest.read import read_manifest
 from reconciler.report import adopting
 from reconciler.report import history as past
 from reconciler.report.progress import progress
@@ -33,8 +32,10 @@ from reconciler.workflow.recall import waiting
 from reconciler.workflow.session import Session, watched
 
 if TYPE_CHECKING:
+    from reconciler.core.model.desired import Manifest
     from reconciler.core.model.past import Done, Run
     from reconciler.ledger.ledger import Ledger
+    from reconciler.manifest.layers import Layers
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class OwnerOptions(WorkspaceOptions):
 
 @click.command(cls=Verb)
 @click.argument("what", metavar="ADDRESS... | --all PATH...", nargs=-1, required=True)
+@options.ENV
 @click.option("--all", "everything", is_flag=True, help="All that these files and folders declare and that is live.")
 @click.option("--auto-approve", is_flag=True, help="Do not ask; only --all does.")
 @options.NAME
@@ -55,7 +57,13 @@ class OwnerOptions(WorkspaceOptions):
 @options.intercom_options
 @options.gathered(whose=OwnerOptions)
 def adopt(
-    what: tuple[str, ...], everything: bool, auto_approve: bool, choice: LedgerChoice, intercom: Intercom, whose: OwnerOptions
+    what: tuple[str, ...],
+    layers: Layers,
+    everything: bool,
+    auto_approve: bool,
+    choice: LedgerChoice,
+    intercom: Intercom,
+    whose: OwnerOptions,
 ) -> int:
     """Take live things into the ledger as ours; nothing is changed in Intercom.
 
@@ -76,14 +84,15 @@ def adopt(
     choice = replace(choice, paths=what if everything else ())
     choice.check_pipeline(without=False)
     if everything:
-        return _adopt_declared(what, intercom, choice, auto_approve)
+        return _adopt_declared(ManifestOptions(what, layers).read(), intercom, choice, auto_approve)
+    if layers.env:
+        raise Usage("--env goes with --all; an ADDRESS is one of a workspace, which --app-id names")
     return _adopt_named(what, intercom, choice, whose)
 
 
-def _adopt_declared(paths: tuple[str, ...], intercom: Intercom, choice: LedgerChoice, auto_approve: bool) -> int:
-    manifest = read_manifest(paths)
+def _adopt_declared(manifest: Manifest, intercom: Intercom, choice: LedgerChoice, auto_approve: bool) -> int:
     choice.check_name(manifest)
-    with connected(intercom, manifest.pin, writes=False, paths=paths) as session, _remembering(session, choice) as books:
+    with connected(intercom, manifest.pin, writes=False, paths=manifest.paths) as session, _remembering(session, choice) as books:
         with progress(sys.stderr, label="reading") as bar:
             sought = seek_declared(watched(books.session, lambda what: bar.advance(label=what)), manifest)
         found = judge(books.session, sought)

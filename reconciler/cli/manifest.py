@@ -7,17 +7,19 @@ import json
 import click
 
 from reconciler.cli.help import Verb
-from reconciler.cli.options import PATHS
+from reconciler.cli.options import ENV, PATHS, ManifestOptions, gathered
 from reconciler.core.model.facts import FactsFile
 from reconciler.errors import Invalid
-from reconciler.manifest.read import count_declared, read_manifest
+from reconciler.manifest.read import count_declared
 from reconciler.manifest.schema import DIALECT, manifest_schema
 
 
 @click.command(cls=Verb)
 @PATHS
+@ENV
 @click.option("--full", is_flag=True, help="List every place of a mistake, however many they are.")
-def validate(paths: tuple[str, ...], full: bool) -> None:
+@gathered(given=ManifestOptions)
+def validate(given: ManifestOptions, full: bool) -> None:
     """Check a manifest offline: everything that can be seen without Intercom.
 
     The same mistake in many places is told once, with their number and the first three.
@@ -27,7 +29,7 @@ def validate(paths: tuple[str, ...], full: bool) -> None:
       reconciler validate intercom/
     """
     try:
-        manifest = read_manifest(paths)
+        manifest = given.read()
     except Invalid as invalid:
         raise Invalid(invalid.problems, full=full) from None
     counts = count_declared(manifest)
@@ -36,7 +38,8 @@ def validate(paths: tuple[str, ...], full: bool) -> None:
 
 @click.command(cls=Verb)
 @click.option("--facts", is_flag=True, help="Of intercom-facts.json instead.")
-def schema(facts: bool) -> None:
+@click.option("--overlay", is_flag=True, help="Of overlays, as in x.prod.yaml, instead.")
+def schema(facts: bool, overlay: bool) -> None:
     """Print the JSON Schema of manifests, for editors.
 
     VS Code, with the extension YAML by Red Hat, checks and completes a manifest that
@@ -54,4 +57,4 @@ def schema(facts: bool) -> None:
     Example:
       reconciler schema > intercom.schema.json
     """
-    click.echo(json.dumps({"$schema": DIALECT, **FactsFile.model_json_schema()} if facts else manifest_schema(), indent=2))
+    click.echo(json.dumps({"$schema": DIALECT, **FactsFile.model_json_schema()} if facts else manifest_schema(overlay=overlay), indent=2))

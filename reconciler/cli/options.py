@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -17,9 +19,12 @@ from reconciler.cli.help import Shared
 from reconciler.cli.ledger_choice import LOCK_TIMEOUT, VARIABLE, LedgerChoice
 from reconciler.errors import Usage
 from reconciler.report import RENDERERS
+from reconciler.report.terminal import Terminal
 
 if TYPE_CHECKING:
+    from reconciler.core.model.desired import Manifest
     from reconciler.core.plan.approvals import Approvals
+    from reconciler.manifest.layers import Layers
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
@@ -65,6 +70,25 @@ class ProbeOptions:
     yes: bool
     # Where the facts go, None for the place where plans look.
     out: Path | None
+
+
+@dataclass(frozen=True)
+class ManifestOptions:
+    """Which manifest is meant."""
+
+    paths: tuple[str, ...]
+    # The environment, and the variables around us.
+    layers: Layers
+
+    def read(self) -> Manifest:
+        """The manifest; says so where it has environments and none was named. Raises Usage, Invalid."""
+        from reconciler.manifest.read import read_manifest
+
+        manifest = read_manifest(self.paths, layers=self.layers)
+        if manifest.environments and not manifest.env:
+            names = ", ".join(sorted(manifest.environments))
+            Terminal(sys.stderr).say(f"note: without --env this is the base alone; there are overlays or `envs:` of {names}")
+        return manifest
 
 
 @dataclass(frozen=True)
@@ -158,6 +182,15 @@ def _reports(context: click.Context, parameter: click.Parameter, written: Sequen
 FILE = click.Path(dir_okay=False, path_type=Path)
 OUT = click.option("-o", "out", type=FILE, callback=in_folder, metavar="FILE", help="Save the plan, for `apply FILE`.")
 
+
+def _layers(context: click.Context, parameter: click.Parameter, env: str) -> Layers:
+    from reconciler.manifest.layers import Layers
+
+    return Layers.of(env, os.environ)
+
+
+_ENV = "Lay the overlays *.NAME.yaml over the manifest."
+ENV = click.option("--env", "layers", default="", metavar="NAME", callback=_layers, help=_ENV)
 PATHS = click.argument("paths", metavar="PATH...", nargs=-1, required=True, shell_complete=files)
 
 

@@ -10,7 +10,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
-from reconciler.cli.options import ApprovalOptions, Intercom, OutputOptions
+from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions, OutputOptions
 from reconciler.cli.output import fails_on_waiting, leave, left_open, make, refusals, render, way_of
 from reconciler.cli.running import annotate, in_ci, say_error
 from reconciler.core.compare.origin import Origin, origins
@@ -19,7 +19,7 @@ from reconciler.core.plan.approvals import note_policy_change
 from reconciler.core.plan.saved import to_look_at
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Usage
-from reconciler.manifest.read import base_manifest, read_manifest
+from reconciler.manifest.read import base_manifest
 from reconciler.workflow.planfile import read_plan
 
 
@@ -46,6 +46,7 @@ class Endings:
 
 @click.command(cls=Verb)
 @options.PATHS
+@options.ENV
 @options.OUT
 @click.option("--embed-values", is_flag=True, help="Put the manifest into FILE, with all personal values; not in CI.")
 @options.FORMAT
@@ -73,9 +74,9 @@ class Endings:
 @click.option("--detailed-exitcode", is_flag=True, help="Exit code 2 if there are changes or something is unproven, 3 if refused.")
 @options.ledger_options
 @options.intercom_options
-@options.gathered(output=OutputOptions, scope=Scope, approvals=ApprovalOptions, ends=Endings)
+@options.gathered(given=ManifestOptions, output=OutputOptions, scope=Scope, approvals=ApprovalOptions, ends=Endings)
 def plan(
-    paths: tuple[str, ...],
+    given: ManifestOptions,
     output: OutputOptions,
     scope: Scope,
     approvals: ApprovalOptions,
@@ -94,8 +95,8 @@ def plan(
     if base == "" or (base is None and (ends.chosen or Origin.UNEXPLAINED in fail_on)):
         raise Usage("--base, --only explained and --fail-on unexplained need a revision: --base REF")
     held_to = approvals.read()
-    manifest = read_manifest(paths)
-    before = base_manifest(manifest, base) if base else None
+    manifest = given.read()
+    before = base_manifest(manifest, base, layers=given.layers) if base else None
     planned = make(manifest, intercom, choice, replace(scope, since=before) if ends.chosen else scope, held_to)
     if before:
         planned = replace(planned, plan=note_policy_change(planned.plan, before, planned.manifest, held_to))

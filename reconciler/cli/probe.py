@@ -93,7 +93,8 @@ def _beside(paths: tuple[str, ...]) -> Path:
 
 def _manifests(paths: tuple[str, ...]) -> list[str]:
     """The manifests that are meant, and all that may be one in this repository, or below this folder."""
-    from reconciler.manifest.files import SUFFIXES, find
+    from reconciler.manifest.files import find
+    from reconciler.manifest.source import SUFFIXES
 
     found = find(paths) if paths else []
     for folder, inner, names in os.walk(os.path.relpath(root_of(Path.cwd()) or Path.cwd())):
@@ -107,7 +108,9 @@ def _refuse_pinned(paths: tuple[str, ...], app_id: str) -> None:
     from reconciler.manifest.pins import pin_in
 
     for path in _manifests(paths):
-        # Most files are not worth a second look. One that names it and cannot be read is an error.
-        if Path(path).is_file() and app_id.encode() in Path(path).read_bytes() and (pin := pin_in([path])) and pin.app_id == app_id:
+        data = Path(path).read_bytes() if Path(path).is_file() else b""
+        # Most files are not worth a second look. One that names it, perhaps by a variable, and cannot be read is an error.
+        named = app_id.encode() in data or b"${" in data
+        if named and (pin := pin_in([path], os.environ)) and pin.app_id == app_id:
             text = f"workspace: {path} is pinned to {app_id}, and a probe makes things where it runs"
             raise Refused([f"{text}; give the --app-id, and the token, of a test workspace"])

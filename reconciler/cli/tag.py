@@ -29,9 +29,10 @@ from reconciler.kinds import KINDS
 from reconciler.ledger.folder import root_of
 from reconciler.manifest import declaring
 from reconciler.manifest.editing import Draft
-from reconciler.manifest.files import SUFFIXES, find
+from reconciler.manifest.files import find
 from reconciler.manifest.here import found_from
 from reconciler.manifest.read import read_manifest
+from reconciler.manifest.source import SUFFIXES
 from reconciler.report.progress import progress
 from reconciler.report.signs import DIM, GREEN, RED, count, paint
 from reconciler.report.terminal import Terminal, clean

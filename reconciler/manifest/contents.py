@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.entry import Entry
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.errors import Mark, Problem
+from reconciler.manifest.layers import BASE, Layers
 from reconciler.manifest.reader import Document
 from reconciler.manifest.sentences import Guesses, Loc
 from reconciler.manifest.source import OpenList
@@ -21,6 +22,16 @@ Name = tuple[str, str, str]
 def name_of(kind: Kind, by: str, written: Any) -> Name:
     """The name that a value of an identity is."""
     return kind.name, by, kind.identity[by].fold(str(written))
+
+
+class Raw(NamedTuple):
+    """One entry as it is written."""
+
+    document: Document
+    # The way to it in the document.
+    loc: Loc
+    # A dictionary, where it can be valid.
+    written: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,13 @@ class Contents:
     unread: set[Mark]
     # Opens the lists that files name.
     open_list: OpenList
+    # What is laid over the base.
+    layers: Layers = BASE
+    # The entries of overlays by their names, and which of them stand over another one.
+    overlays: dict[Name, Raw] = field(default_factory=dict)
+    laid: set[Name] = field(default_factory=set)
+    # The sections that the environment leaves out.
+    left_out: set[str] = field(default_factory=set)
     # The files that were read, lists among them.
     files: list[str] = field(default_factory=list)
     # The entries, each once.

@@ -20,7 +20,7 @@ from reconciler.manifest.contents import Name, name_of
 from reconciler.manifest.read import merge
 from reconciler.manifest.reader import BOM, Document, read, read_far
 from reconciler.manifest.sentences import Loc
-from reconciler.manifest.source import Source
+from reconciler.manifest.source import SUFFIXES, Source
 from reconciler.manifest.splicing import Splices, says_anything
 from reconciler.manifest.unified import unified
 
@@ -102,7 +102,7 @@ class Draft:
         having = [document.file for document in self.documents if isinstance(document.value.get(kind.section), list)]
         if having or len(self._data) == 1:
             return having[-1] if having else next(iter(self._data))
-        path = next((path for path in self.paths if not path.lower().endswith(files.SUFFIXES)), "")
+        path = next((path for path in self.paths if not path.lower().endswith(SUFFIXES)), "")
         return os.path.join(path, f"{kind.section}.yaml") if path else self.paths[-1]
 
     def put(self, place: Place, values: Mapping[str, Any], after: str = "") -> None:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from reconciler.errors import Invalid, Mark, Problem
+from reconciler.manifest.layers import BASE, Layers, paths_with_overlays
 from reconciler.manifest.reader import Document, read_far
-from reconciler.manifest.source import Source, Unopened, path_beside, read_documents
-
-SUFFIXES = (".yaml", ".yml")
+from reconciler.manifest.source import SUFFIXES, Source, Unopened, path_beside, read_documents
 
 
 class _Unusable(Unopened):
@@ -107,14 +106,15 @@ def _names(folder: str) -> list[str]:
         raise _unreadable(folder, error) from None
 
 
-def on_disk(paths: Sequence[str]) -> Source:
-    """The files that the paths mean. Raises Invalid as `find` does."""
-    return Source(find(paths), _read, open_list)
+def on_disk(paths: Sequence[str], layers: Layers = BASE) -> Source:
+    """The files that the paths mean, with the overlays of those that name a file. Raises Invalid as `find` does."""
+    return Source(find([p for p in paths_with_overlays(paths, layers) if p in paths or os.path.isfile(p)]), _read, open_list)
 
 
 def read_all(paths: Sequence[str]) -> list[Document]:
     """All files that the paths mean, read. Raises one Invalid with the problems of all of them."""
-    documents, problems = read_documents(on_disk(paths))
+    source = on_disk(paths)
+    documents, problems = read_documents(source, source.names)
     if problems:
         raise Invalid(problems)
     return documents

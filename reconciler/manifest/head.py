@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Annotated, Literal
+from functools import cache, partial
+from types import GenericAlias
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, WithJsonSchema
 
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.policies import Model, described, policy_model, with_keys
 from reconciler.core.model.policy import ApprovalEntry, Policy, Written
 from reconciler.core.model.scalars import Name, NotNull, doc
+from reconciler.core.model.written import quote
 
 
 class PinEntry(Written):
@@ -16,6 +20,12 @@ class PinEntry(Written):
 
     app_id: Annotated[Name | None, NotNull, doc("The id of the workspace, as `reconciler auth status` prints it.", "ecahpwf5")] = None
     region: Annotated[Literal["us", "eu", "au"] | None, NotNull, doc("Where Intercom hosts the workspace.", "eu")] = None
+
+
+class EnvEntry(Written):
+    """One environment: its overlays are the files `*.NAME.yaml`, which are read with `--env NAME` alone."""
+
+    sections: tuple[str, ...] | None = None
 
 
 class Head(Written):
@@ -35,6 +45,9 @@ class Head(Written):
             [{"hash": "40ad9ed865cf", "people": 2, "reason": "The trials are over", "by": "Inara Serra", "expires": "2026-12-31"}],
         ),
     ] = ()
+    envs: Annotated[
+        dict[str, EnvEntry], doc("Environments by their names: those that have no overlay, or do without some sections.", {"test": {}})
+    ] = {}
 
 
 class PolicyFile(Written):
@@ -47,7 +60,19 @@ class PolicyFile(Written):
 @cache
 def head_model(kinds: Kinds) -> type[Head]:
     """The head of manifests of these kinds."""
-    return _of_kinds(Head, kinds)
+    head, shown = _of_kinds(Head, kinds), list(kinds.by_section)[:2]
+    section = Annotated[str, AfterValidator(partial(_section, kinds)), WithJsonSchema({"enum": list(kinds.by_section)})]
+    sections: Any = Annotated[tuple[section, ...] | None, NotNull, doc("The sections that it has; all where none are named.", shown)], None
+    env = with_keys(EnvEntry, {"sections": sections})
+    return with_keys(
+        head, {"envs": described(head, "envs", annotation=GenericAlias(dict, (str, env)), examples=[{"test": {"sections": shown}}])}
+    )
+
+
+def _section(kinds: Kinds, name: str) -> str:
+    if name not in kinds.by_section:
+        raise ValueError(f"{quote(name)} is no section; write {', '.join(kinds.by_section)}")
+    return name
 
 
 @cache

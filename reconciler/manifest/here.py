@@ -12,6 +12,7 @@ from reconciler.errors import Invalid, Usage
 from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.head import Head
+from reconciler.manifest.source import SUFFIXES
 
 # A key at the top level of a file.
 _KEY = re.compile(rb"^([A-Za-z_]\w*)[ \t]*:", re.MULTILINE)
@@ -28,7 +29,7 @@ def found_from(folder: Path, root: Path, kinds: Kinds = KINDS) -> Sequence[str]:
 
 def _paths_in(folder: Path, kinds: Kinds) -> Sequence[str]:
     """The manifest of a folder: the folder itself, where folders in it hold some of it. Raises Usage where several of them have one."""
-    own = [str(path) for path in sorted(folder.glob("*")) if path.suffix.lower() in files.SUFFIXES and _is_manifest(str(path), kinds)]
+    own = [str(path) for path in sorted(folder.glob("*")) if path.suffix.lower() in SUFFIXES and _is_manifest(str(path), kinds)]
     if own:
         below = _all_below(folder)
         return [str(folder)] if len(below) > len(own) and all(_is_manifest(path, kinds) for path in below) else own

@@ -7,7 +7,7 @@ import json
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from typing import Annotated, Any, BinaryIO, NamedTuple
+from typing import Annotated, Any, BinaryIO
 
 from pydantic import Field, ValidationError
 
@@ -17,9 +17,9 @@ from reconciler.core.model.policy import Written
 from reconciler.core.model.scalars import Name, NotNull, doc
 from reconciler.core.model.written import Plain, is_null, quote
 from reconciler.errors import Mark
-from reconciler.manifest.contents import Contents
+from reconciler.manifest.contents import Contents, Raw
 from reconciler.manifest.reader import BOM, Document
-from reconciler.manifest.sentences import Loc, explain
+from reconciler.manifest.sentences import explain
 from reconciler.manifest.source import Unopened
 
 # No line of a list has more bytes: one that never ends would fill the memory.
@@ -44,14 +44,6 @@ class ListEntry(Written):
 KEYS = frozenset(info.alias or name for name, info in ListEntry.model_fields.items())
 
 
-class Row(NamedTuple):
-    """One entry of a list as it is written."""
-
-    document: Document
-    loc: Loc
-    written: dict[str, Any]
-
-
 class _Broken(Exception):
     """A line that cannot be read. Nor can what follows it, in a file whose lines are not told apart without it."""
 
@@ -63,7 +55,7 @@ class _Broken(Exception):
 class _Rows:
     """The places of a list: its lines, and what the manifest says for all of them."""
 
-    def __init__(self, file: str, item: Row) -> None:
+    def __init__(self, file: str, item: Raw) -> None:
         self.file, self.item = file, item
         self.lines: array[int] = array("I")
 
@@ -85,12 +77,12 @@ def _holds(shared: Mapping[str, Any], inner: Sequence[Any]) -> bool:
 class _List:
     """One list: what its item says, and how its rows are read."""
 
-    def __init__(self, contents: Contents, kind: Kind, item: Row, entry: ListEntry) -> None:
+    def __init__(self, contents: Contents, kind: Kind, item: Raw, entry: ListEntry) -> None:
         self.contents, self.kind, self.entry = contents, kind, entry
         self.item = item._replace(written={key: value for key, value in item.written.items() if key not in KEYS})
         self.many = {link.field for link in kind.links}
 
-    def read(self, path: str, stream: BinaryIO) -> Iterator[Row]:
+    def read(self, path: str, stream: BinaryIO) -> Iterator[Raw]:
         """Its rows. What is wrong is noted at its line."""
         rows = _Rows(path, self.item)
         document = Document({}, rows)
@@ -100,7 +92,7 @@ class _List:
                 rows.lines.append(line)
                 mark = Mark(path, line, 1)
                 if self._is_named(mark, row) and (whole := self._whole(mark, row)) is not None:
-                    yield Row(document, (self.kind.section, len(rows.lines) - 1), whole)
+                    yield Raw(document, (self.kind.section, len(rows.lines) - 1), whole)
         except _Broken as broken:
             self._unread(Mark(path, broken.line), broken.what, broken.now)
 
@@ -255,7 +247,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=Plain, parse_fl
 SUFFIXES = (".csv", ".jsonl", ".ndjson")
 
 
-def read_list(contents: Contents, kind: Kind, item: Row) -> Iterator[Row]:
+def read_list(contents: Contents, kind: Kind, item: Raw) -> Iterator[Raw]:
     """The entries of the list that an item of a section names. What is wrong with the item, and in the list, is noted."""
 
     def mark(*loc: str | int) -> Mark:

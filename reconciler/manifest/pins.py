@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -14,47 +15,53 @@ from reconciler.errors import Invalid, Usage
 from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.head import Head, PinEntry
+from reconciler.manifest.layers import without_overlays
 from reconciler.manifest.reader import Document
+from reconciler.manifest.variables import Unfilled, replaced
 
 
-def pin_in(paths: Sequence[str]) -> Pin | None:
-    """The one pin in these files, of which some may be no manifests. Raises Usage for two, Invalid where one cannot be read."""
-    pins = {pin for path in paths if (pin := _pin(path))}
+def pin_in(paths: Sequence[str], variables: Mapping[str, str]) -> Pin | None:
+    """The one pin in these files but for overlays. Some may be no manifests. Raises Usage for two, Invalid where one cannot be read."""
+    pins = {pin for path in without_overlays(paths) if (pin := _pin(path, variables))}
     if len(pins) > 1:
         workspaces = ", ".join(sorted(f"{pin.app_id or 'any'} in {pin.region or 'any region'}" for pin in pins))
         raise Usage(f"the manifests in this folder name several workspaces ({workspaces}): say which with --app-id and --region")
     return next(iter(pins), None)
 
 
-def _pin(path: str) -> Pin | None:
+def _pin(path: str, variables: Mapping[str, str]) -> Pin | None:
     document = _document(path, "workspace")
     written = document.value.get("workspace") if document else None
     if document is None or not isinstance(written, dict) or not written.keys() & PinEntry.model_fields.keys():
         return None
     try:
-        entry = PinEntry.model_validate(written)
-    except ValidationError:
+        entry = PinEntry.model_validate({key: _value(value, variables) for key, value in written.items()})
+    except (ValidationError, Unfilled):
         raise Usage(f"{document.marks.of(('workspace',))}: cannot be read; correct it, or say --app-id and --region") from None
     return Pin(entry.app_id, entry.region)
 
 
-def name_in(paths: Sequence[str], kinds: Kinds = KINDS) -> str | None:
+def _value(written: Any, variables: Mapping[str, str]) -> Any:
+    return replaced(written, variables) if isinstance(written, str) else written
+
+
+def name_in(paths: Sequence[str], variables: Mapping[str, str], kinds: Kinds = KINDS) -> str | None:
     """Whose things the manifests in these files declare; None where none says. Raises Usage for two names, Invalid where one cannot be
     read. A file with other keys than a manifest has is none, whatever it calls itself."""
     sections = list(kinds.by_section)
-    names = {name for path in paths if (name := _name(path, sections))}
+    names = {name for path in without_overlays(paths) if (name := _name(path, sections, variables))}
     if len(names) > 1:
         raise Usage(f"the manifests in this folder have several names ({', '.join(sorted(names))}): say which with --name")
     return next(iter(names), None)
 
 
-def _name(path: str, sections: Sequence[str]) -> str | None:
+def _name(path: str, sections: Sequence[str], variables: Mapping[str, str]) -> str | None:
     document = _document(path, "name", [*sections, "workspace", "policy"])
     if document is None or not document.value.keys() <= {*sections, *Head.model_fields} or "name" not in document.value:
         return None
     try:
-        return Head.model_validate({"name": document.value["name"]}).name
-    except ValidationError:
+        return Head.model_validate({"name": _value(document.value["name"], variables)}).name
+    except (ValidationError, Unfilled):
         raise Usage(f"{document.marks.of(('name',))}: cannot be read; correct it, or say --name") from None
 
 

@@ -7,6 +7,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from pydantic import ValidationError
 
@@ -18,32 +19,38 @@ from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.contents import Contents
 from reconciler.manifest.head import Head, PolicyFile, policy_file_model
+from reconciler.manifest.layers import BASE, Layers, Sorted, check_known, sort_out
 from reconciler.manifest.resources import check_circles, check_former, resource_of
-from reconciler.manifest.sections import read_document, read_head
+from reconciler.manifest.sections import read_documents
 from reconciler.manifest.sentences import Guesses, explain
-from reconciler.manifest.source import Source, read_documents
+from reconciler.manifest.source import Source
 
 
-def read_manifest(paths: Sequence[str], kinds: Kinds = KINDS) -> Manifest:
-    """The manifest that files and folders hold. Raises Invalid with every problem that can be seen offline."""
-    return merge(files.on_disk(paths), paths, kinds)
+def read_manifest(paths: Sequence[str], kinds: Kinds = KINDS, layers: Layers = BASE) -> Manifest:
+    """The manifest that files and folders hold, with layers over its base. Raises Invalid with every problem that can be seen offline,
+    and Usage for an environment of which the files know nothing."""
+    source = files.on_disk(paths, layers)
+    found = sort_out(source, paths, layers)
+    check_known(found, layers)
+    return _assembled(found, source, paths, kinds, layers)
 
 
-def base_manifest(manifest: Manifest, ref: str, kinds: Kinds = KINDS) -> Manifest:
+def base_manifest(manifest: Manifest, ref: str, kinds: Kinds = KINDS, layers: Layers = BASE) -> Manifest:
     """The manifest of the same paths at the merge base of HEAD and a ref. Raises ReconcilerError, Invalid."""
     from reconciler.manifest.repository import at_revision
 
-    return merge(at_revision(manifest.paths, ref), manifest.paths, kinds)
+    return merge(at_revision(manifest.paths, ref, layers), manifest.paths, kinds, layers)
 
 
-def merge(source: Source, paths: Sequence[str], kinds: Kinds = KINDS) -> Manifest:
+def merge(source: Source, paths: Sequence[str], kinds: Kinds = KINDS, layers: Layers = BASE) -> Manifest:
     """The manifest that the files of a source make together. Raises Invalid."""
-    documents, unread = read_documents(source)
-    contents = Contents(kinds, unread, {problem.mark for problem in unread}, source.open_list)
-    for document in documents:
-        contents.files.append(document.file)
-        read_document(contents, document)
-    head = read_head(contents)
+    return _assembled(sort_out(source, paths, layers), source, paths, kinds, layers)
+
+
+def _assembled(found: Sorted, source: Source, paths: Sequence[str], kinds: Kinds, layers: Layers) -> Manifest:
+    contents = Contents(kinds, found.problems, {problem.mark for problem in found.problems}, source.open_list, layers)
+    contents.files += (document.file for document in chain(found.base, *found.overlays))
+    head = read_documents(contents, found.base, found.overlays)
     contents.accepts_former = head.policy.former_names == "accept"
     resources = {address: resource_of(contents, item) for address, item in sorted(contents.items.items())}
     for double in contents.doubles:
@@ -63,12 +70,14 @@ def merge(source: Source, paths: Sequence[str], kinds: Kinds = KINDS) -> Manifes
         approvals=head.approvals,
         files=tuple(dict.fromkeys(contents.files)),
         named="name" in head.model_fields_set,
+        env=layers.env,
+        environments=found.environments,
     )
 
 
 def _digest(head: Head, contents: Contents) -> str:
     """A digest of what is declared: comments, line ends, the order of files and entries, and approvals do not count."""
-    sha = hashlib.sha256(head.model_dump_json(exclude_unset=True, exclude={"approvals"}).encode())
+    sha = hashlib.sha256(head.model_dump_json(exclude_unset=True, exclude={"approvals", "envs"}).encode())
     for address, item in sorted(contents.items.items()):
         declared = item.entry.model_dump(exclude_unset=True)
         sha.update(json.dumps([address, declared], sort_keys=True, default=str).encode("utf-8", "surrogatepass"))

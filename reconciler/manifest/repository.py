@@ -12,12 +12,12 @@ from typing import BinaryIO
 from reconciler.core.model.repository import Repository, address_of
 from reconciler.errors import ReconcilerError
 from reconciler.git import FETCHING, GitFailed, NoGit, blobs, git
-from reconciler.manifest.files import SUFFIXES
+from reconciler.manifest.layers import BASE, Layers, paths_with_overlays
 from reconciler.manifest.reader import read_far
-from reconciler.manifest.source import Source, Unopened, path_beside
+from reconciler.manifest.source import SUFFIXES, Source, Unopened, path_beside
 
 
-def at_revision(paths: Sequence[str], ref: str) -> Source:
+def at_revision(paths: Sequence[str], ref: str, layers: Layers = BASE) -> Source:
     """The manifest files that the paths mean at the merge base of HEAD and a ref.
 
     Raises ReconcilerError when git does not know the ref or the history is too shallow.
@@ -25,7 +25,7 @@ def at_revision(paths: Sequence[str], ref: str) -> Source:
     if ref.startswith("-"):
         raise ReconcilerError(f"--base {ref}: that is no revision")
     base = _merge_base(ref)
-    contents = {f"{ref}:{name}": content for name, content in _contents(base, _names(base, paths, ref))}
+    contents = {f"{ref}:{name}": content for name, content in _contents(base, _names(base, list(paths_with_overlays(paths, layers)), ref))}
 
     def open_list(manifest: str, name: str) -> tuple[str, BinaryIO]:
         path = path_beside(manifest.removeprefix(f"{ref}:"), name)

@@ -107,10 +107,12 @@ def _describe(link: LinkItem) -> str:
 
 def _hint(contents: Contents, target: str, key: str) -> str:
     """What to do about a name that is not declared, worked out once: one forgotten tag may stand on every contact."""
+    if (section := contents.kinds[target].section) in contents.left_out:
+        return f"the environment leaves out `{section}:` (`envs:`)"
     if (target, key) not in contents.hints:
         declared = [address.key for address in contents.items if address.kind == target] if len(contents.hints) < GUESSES else []
         close = closest(key, tuple(declared))
-        hint = f"did you mean {close!r}?" if close else f"declare it under `{contents.kinds[target].section}:`"
+        hint = f"did you mean {close!r}?" if close else f"declare it under `{section}:`"
         contents.hints[target, key] = hint
     return contents.hints[target, key]
 

@@ -9,18 +9,23 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.kinds import KINDS
 from reconciler.manifest.head import head_model
 from reconciler.manifest.lists import ListEntry
+from reconciler.manifest.overlays import OMIT
 
+_OMITTED = {"const": True, "description": "Takes the entry below out of the manifest; it stands alone beside the name.", "examples": [True]}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def manifest_schema(kinds: Kinds = KINDS) -> dict[str, Any]:
-    """The schema of one manifest file: the head's keys, and a list for each kind's section."""
+def manifest_schema(kinds: Kinds = KINDS, *, overlay: bool = False) -> dict[str, Any]:
+    """The schema of one manifest file, or of an overlay: the head's keys, and a list for each kind's section."""
     head = head_model(kinds).model_json_schema(ref_template="#/$defs/{model}")
     listed = ListEntry.model_json_schema()
     definitions = {**head.pop("$defs", {}), "ListEntry": listed}
     for kind in kinds:
         entry = kind.entry.model_json_schema(ref_template="#/$defs/{model}")
         definitions.update(entry.pop("$defs", {}))
+        if overlay:
+            # The base may hold the rest of an entry.
+            entry = {**entry, "required": [], "properties": {OMIT: _OMITTED, **entry["properties"]}}
         definitions[kind.entry.__name__] = entry
         head["properties"][kind.section] = _section(kind, entry)
         # Editors complete the keys of an entry beside those of a list.

@@ -2,36 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from reconciler.core.model.address import address_by
+from reconciler.core.model.address import Address, address_by
 from reconciler.core.model.entry import Entry
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.privacy import shown
-from reconciler.core.model.written import is_null, quote, suggest_quotes
+from reconciler.core.model.written import Plain, is_null, quote, suggest_quotes
 from reconciler.errors import Mark
-from reconciler.manifest.contents import Contents, Item, Name, name_of
+from reconciler.manifest.contents import Contents, Item, Name, Raw, name_of
 from reconciler.manifest.head import Head, head_model
-from reconciler.manifest.lists import Row, read_list
+from reconciler.manifest.lists import read_list
+from reconciler.manifest.overlays import OMIT, lay_head, lay_over
 from reconciler.manifest.reader import Document
 from reconciler.manifest.sentences import Loc, explain, not_a_list
+from reconciler.manifest.variables import filled
 
 
-def read_document(contents: Contents, document: Document) -> None:
-    """Add what one file says to the contents of all."""
+def read_documents(contents: Contents, base: Sequence[Document], overlays: Sequence[Sequence[Document]]) -> Head:
+    """Add what files say to the contents: those of the base, and the overlays of each layer, the weakest first. Returns their head."""
+    for document in base:
+        _read_head(contents, document)
+    for layer in overlays:
+        _lay_heads(contents, layer)
+    head = read_head(contents)
+    limits = [head.envs[env].sections for env in contents.layers.overlays if env in head.envs]
+    contents.left_out = {section for section in contents.kinds.by_section for limit in limits if limit is not None and section not in limit}
+    for layer in overlays:
+        _gather(contents, layer)
+    for kind, raw in _entries(contents, base):
+        _read_entry(contents, kind, raw)
+    for name, raw in contents.overlays.items():
+        kind = contents.kinds[name[0]]
+        if name in contents.laid:
+            continue
+        if OMIT in raw.written:
+            contents.note(
+                raw.document.marks.of(raw.loc), "nothing below declares what is omitted here", "correct its name, or remove the entry"
+            )
+        else:
+            _validate(contents, kind, raw)
+    return head
+
+
+def _read_head(contents: Contents, document: Document) -> None:
+    """Add what one file says beside its sections."""
     by_section = contents.kinds.by_section
     for key, value in document.value.items():
-        if key in by_section:
-            contents.sections.add(key)
-            _read_section(contents, by_section[key], document, value)
-        elif key in Head.model_fields:
-            _merge_head(contents, document, (key,), value, contents.head)
-        else:
+        if key in Head.model_fields:
+            whole = filled(contents, Raw(document, (key,), value)) if document.varies else value
+            if whole is not None or value is None:
+                _merge_head(contents, document, (key,), whole, contents.head)
+        elif key not in by_section:
             now = contents.guesses.suggest(key, (*by_section, *Head.model_fields))
             contents.note(document.marks.of((key,)), f"unknown key {quote(key)}", now)
+
+
+def _lay_heads(contents: Contents, layer: Sequence[Document]) -> None:
+    """Lay what the overlays of an environment say beside their sections over what is below."""
+    below, marks = contents.head, contents.head_marks
+    contents.head, contents.head_marks = {}, {}
+    for document in layer:
+        _read_head(contents, document)
+        if "envs" in document.value:
+            contents.note(document.marks.of(("envs",)), "`envs:` stands in an overlay", "write it in a file of the base")
+    contents.head, contents.head_marks = lay_head(below, contents.head), {**marks, **contents.head_marks}
 
 
 def _merge_head(contents: Contents, document: Document, loc: Loc, value: Any, into: dict[str, Any]) -> None:
@@ -69,24 +107,82 @@ def read_head(contents: Contents) -> Head:
         return model()
 
 
-def _read_section(contents: Contents, kind: Kind, document: Document, value: Any) -> None:
-    if not isinstance(value, list):
-        contents.note(document.marks.of((kind.section,)), *not_a_list(kind.section, value))
-        return
-    for number, written in enumerate(value):
-        loc: Loc = (kind.section, number)
-        if isinstance(written, dict) and "from" in written:
-            for row in read_list(contents, kind, Row(document, loc, written)):
-                _read_entry(contents, kind, *row)
-        elif kind.short and (meant := _suggest_quotes(contents, kind, written)):
-            contents.note(document.marks.of(loc), f"is no {kind.name}", f"if a name with a colon is meant, quote it: {meant}")
-        elif kind.short and not isinstance(written, (dict, list)):
-            _read_entry(contents, kind, document, loc, {kind.short: written})
+def _entries(contents: Contents, documents: Sequence[Document]) -> Iterator[tuple[Kind, Raw]]:
+    """Every entry that these files hold, itself or in a list. What is none is noted."""
+    for document in documents:
+        for section, value in document.value.items():
+            kind = contents.kinds.by_section.get(section)
+            if kind is None or section in contents.left_out:
+                continue
+            contents.sections.add(section)
+            if not isinstance(value, list):
+                contents.note(document.marks.of((section,)), *not_a_list(section, value))
+                continue
+            for number, written in enumerate(value):
+                yield from ((kind, raw) for raw in _in_item(contents, kind, Raw(document, (section, number), written)))
+
+
+def _in_item(contents: Contents, kind: Kind, raw: Raw) -> Iterator[Raw]:
+    """The entries in an item of a section: itself as a map, or those of the list that it names."""
+    if raw.document.varies:
+        written = filled(contents, raw, {name for name, field in kind.fields.items() if field.personal})
+        if written is None and raw.written is not None:
+            contents.invalid.update(_names_in(kind, raw.written))
+            return
+        raw = raw._replace(written=written)
+    if isinstance(raw.written, dict) and "from" in raw.written:
+        yield from read_list(contents, kind, raw)
+    elif kind.short and (meant := _suggest_quotes(contents, kind, raw.written)):
+        mark = raw.document.marks.of(raw.loc)
+        contents.note(mark, f"is no {kind.name}", f"if a name with a colon is meant, quote it: {meant}")
+    elif kind.short and not isinstance(raw.written, (dict, list)):
+        yield raw._replace(written={kind.short: raw.written})
+    else:
+        yield raw
+
+
+def _gather(contents: Contents, layer: Sequence[Document]) -> None:
+    """Lay the entries of the overlays of an environment over those of the overlays below."""
+    here: dict[Name, Raw] = {}
+    for kind, raw in _entries(contents, layer):
+        mark, name = raw.document.marks.of(raw.loc), next(_names_in(kind, raw.written), None)
+        if name is None:
+            # Nobody can be meant by it: what is missing is told.
+            _validate(contents, kind, raw)
+        elif name in here:
+            first = here[name].document.marks.of(here[name].loc)
+            contents.note(mark, f"{shown(Address(kind.name, name[-1]))} is already declared at {first}", "keep one of them")
+        elif OMIT in raw.written and not _is_omitted(kind, raw.written):
+            contents.note(mark, f"`{OMIT}` is neither true nor alone", "write true, beside the name and nothing else")
         else:
-            _read_entry(contents, kind, document, loc, written)
+            here[name] = raw
+    for name, raw in here.items():
+        below = contents.overlays.get(name)
+        # What an overlay adds, another one may omit, though no base declares it.
+        (contents.laid.add if below and OMIT in raw.written else contents.laid.discard)(name)
+        contents.overlays[name] = lay_over(contents.kinds[name[0]], below, raw) if below else raw
 
 
-def _read_entry(contents: Contents, kind: Kind, document: Document, loc: Loc, written: Any) -> None:
+def _is_omitted(kind: Kind, written: Mapping[str, Any]) -> bool:
+    return written[OMIT] == "true" and isinstance(written[OMIT], Plain) and written.keys() <= {OMIT, *kind.identity, *kind.required}
+
+
+def _read_entry(contents: Contents, kind: Kind, raw: Raw) -> None:
+    """Add an entry of the base, with what an overlay lays over it."""
+    if isinstance(raw.written, dict) and OMIT in raw.written:
+        contents.note(raw.document.marks.of((*raw.loc, OMIT)), f"`{OMIT}` stands in no overlay", "remove the entry, or write state: absent")
+        return
+    name = next(_names_in(kind, raw.written), None) if contents.overlays else None
+    if name is not None and (over := contents.overlays.get(name)):
+        contents.laid.add(name)
+        if OMIT in over.written:
+            return
+        raw = lay_over(kind, raw, over)
+    _validate(contents, kind, raw)
+
+
+def _validate(contents: Contents, kind: Kind, raw: Raw) -> None:
+    document, loc, written = raw
     try:
         entry = kind.entry.model_validate(written)
     except ValidationError as error:
@@ -131,7 +227,7 @@ def _clash(item: Item, first: Item) -> tuple[str, str]:
 
 
 def _names_in(kind: Kind, written: Any) -> Iterator[Name]:
-    """The names that stand in an entry that is not valid."""
-    for by in kind.identity if isinstance(written, dict) else ():
+    """The names that stand in an entry as it is written, first the one that names it."""
+    for by in sorted(kind.identity, key=lambda by: by != "id") if isinstance(written, dict) else ():
         if isinstance(name := written.get(by), str):
             yield name_of(kind, by, name)

@@ -83,8 +83,9 @@ def _unknown_key(detail: Any, model: type[BaseModel], guesses: Guesses) -> str:
     *blocks, key = detail["loc"]
     inner: type[BaseModel] | None = model
     for block in blocks:
-        info = inner.model_fields.get(block) if inner else None
-        inner = _model_in(info.annotation) if info else None
+        # A number in a list, or a name in a map, leads to nothing else.
+        if inner and block in inner.model_fields:
+            inner = _model_in(inner.model_fields[block].annotation)
     return f"unknown key {quote(str(key))}; {guesses.suggest(str(key), tuple(inner.model_fields) if inner else ())}"
 
 
@@ -110,5 +111,6 @@ _SENTENCES: Mapping[str, Callable[[Any, type[BaseModel], Guesses], str]] = {
     "missing": lambda detail, model, guesses: f"`{detail['loc'][-1]}` is missing; write it",
     "tuple_type": lambda detail, model, guesses: "; ".join(not_a_list(detail["loc"][-1], detail["input"])),
     "model_type": _not_a_map,
+    "dict_type": _not_a_map,
     "literal_error": _not_among,
 }

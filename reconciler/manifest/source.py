@@ -11,6 +11,8 @@ from typing import BinaryIO
 from reconciler.errors import Problem
 from reconciler.manifest.reader import Document
 
+SUFFIXES = (".yaml", ".yml")
+
 
 class Unopened(Exception):
     """A list that cannot be read: what is wrong, and what to do now."""
@@ -43,11 +45,11 @@ def path_beside(manifest: str, name: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(manifest), name))
 
 
-def read_documents(source: Source) -> tuple[list[Document], list[Problem]]:
-    """All documents that could be read to their ends, and what is wrong in all files."""
+def read_documents(source: Source, names: Sequence[str]) -> tuple[list[Document], list[Problem]]:
+    """The documents that could be read to their ends, and what is wrong in all these files."""
     documents: list[Document] = []
     problems: list[Problem] = []
-    for name in source.names:
+    for name in names:
         document, wrong = source.read(name)
         problems += wrong
         documents += [document] if document else []

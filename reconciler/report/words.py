@@ -176,8 +176,11 @@ def describe_report(document: PlanDocument) -> str:
 
 
 def declared_in(document: PlanDocument) -> Sequence[str]:
-    """The paths of the manifest; none where a plan takes back a run."""
-    return document["manifest"]["paths"] if "manifest" in document else ()
+    """The paths of the manifest, and the environment that it was read for; none where a plan takes back a run."""
+    if "manifest" not in document:
+        return ()
+    env = document["manifest"].get("env")
+    return [*document["manifest"]["paths"], *([f"--env {env}"] if env else [])]
 
 
 def describe_scope(document: PlanDocument) -> str:

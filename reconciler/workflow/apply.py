@@ -44,7 +44,7 @@ def prepare(session: Session, saved: PlanDocument, manifest: Manifest, approvals
     """
     refuse(pinned(planned_pin(saved), session.here))
     if manifest.digest != saved["manifest"]["digest"]:
-        raise Stale("the manifest is not the one that was planned; plan again")
+        raise Stale("the manifest is not the one that was planned, or a variable in it has another value; plan again")
     manifest, _, loosened = govern(manifest, approvals)
     refused = check_refusals(saved, manifest, approvals, session.now(), loosened)
     fresh = _plan_again(session, saved, manifest, approvals.valid(manifest, session.now()))

@@ -19,16 +19,22 @@ from reconciler.core.plan.work import Proposal
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.kinds import KINDS
 from reconciler.manifest import files as manifest_files
+from reconciler.manifest.layers import BASE, Layers
 from reconciler.manifest.read import merge, read_manifest
 from reconciler.manifest.reader import read_far
-from reconciler.manifest.source import Source, Unopened, path_beside
+from reconciler.manifest.source import SUFFIXES, Source, Unopened, path_beside
 
 
-def planned_manifest(found: PlanDocument, kinds: Kinds = KINDS) -> Manifest:
+def planned_manifest(found: PlanDocument, kinds: Kinds = KINDS, layers: Layers = BASE) -> Manifest:
     """The manifest that a saved plan names. Raises Invalid if it cannot be read."""
     if "files" in found:
-        return merge(_enclosed(found["files"]), found["manifest"]["paths"], kinds)
-    return read_manifest(found["manifest"]["paths"], kinds)
+        return merge(_enclosed(found["files"]), found["manifest"]["paths"], kinds, layers)
+    return read_manifest(found["manifest"]["paths"], kinds, layers)
+
+
+def planned_env(found: PlanDocument) -> str:
+    """The environment that a saved plan was made for; empty where it was made for none."""
+    return found["manifest"].get("env", "") if "manifest" in found else ""
 
 
 def _enclosed(texts: Mapping[str, str]) -> Source:
@@ -43,7 +49,7 @@ def _enclosed(texts: Mapping[str, str]) -> Source:
             raise Unopened(f"{path} is not in the plan", "plan again")
         return path, BytesIO(data(path))
 
-    names = [name for name in texts if name.lower().endswith(manifest_files.SUFFIXES)]
+    names = [name for name in texts if name.lower().endswith(SUFFIXES)]
     return Source(names, lambda name: read_far(data(name), name), open_list)
 
 

@@ -94,3 +94,6 @@ class Manifest:
     files: tuple[str, ...] = ()
     # Whether somebody wrote its name.
     named: bool = False
+    # The environment that it was read for, and all that its files know.
+    env: str = ""
+    environments: frozenset[str] = frozenset()

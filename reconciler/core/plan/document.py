@@ -100,6 +100,8 @@ def _subject(plan: Plan) -> schema.SubjectDocument:
         found["run"] = plan.undoes
     else:
         found["manifest"] = {"paths": list(plan.paths), "digest": plan.digest}
+        if plan.env:
+            found["manifest"]["env"] = plan.env
     if plan.drift:
         found["drift"] = _drift(plan.drift)
     if plan.held:

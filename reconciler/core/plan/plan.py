@@ -80,6 +80,8 @@ class Plan:
     times: frozenset[tuple[str, str]] = frozenset()
     # What does not follow from what was written since the base of the scope, and is left out for that.
     rest: tuple[Change, ...] = ()
+    # The environment that the manifest was read for.
+    env: str = ""
 
     @property
     def unproven(self) -> tuple[Note, ...]:
@@ -141,6 +143,7 @@ def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = 
         workspace=live.workspace,
         paths=manifest.paths,
         digest=manifest.digest,
+        env=manifest.env,
         steps=steps,
         jobs=compile_steps(kinds, steps, version, unsure(kinds, steps, live)),
         refused=refused,

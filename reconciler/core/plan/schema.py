@@ -25,6 +25,8 @@ class ManifestDocument(TypedDict):
     paths: list[str]
     # Of what was loaded, not of the bytes.
     digest: str
+    # The environment that it was read for.
+    env: NotRequired[str]
 
 
 class DriftDocument(TypedDict):

@@ -116,6 +116,8 @@ def _model(about: Mapping[str, Any]) -> str:
     """The model that a key takes, itself or as the entries of a list."""
     if about.get("type") == "array":
         return _model(about["items"])
+    if isinstance(inner := about.get("additionalProperties"), dict):
+        return _model(inner)
     refs = [one["$ref"] for one in (about, *about.get("anyOf", ())) if "$ref" in one]
     return refs[0].rpartition("/")[2] if refs else ""
 

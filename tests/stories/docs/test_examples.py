@@ -15,7 +15,7 @@ from tests.desk.route import Route
 from tests.stories.docs.pages import EXAMPLES, surroundings
 
 
-@pytest.mark.parametrize("name", ["quickstart/intercom", "agency"])
+@pytest.mark.parametrize("name", ["quickstart/intercom", "agency", "environments/intercom"])
 def test_an_example_is_planned_on_an_empty_workspace_and_converges(name: str, route: MakeRoute) -> None:
     told = route()
     found = told.document(EXAMPLES / name)

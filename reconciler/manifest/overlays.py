@@ -1,0 +1,52 @@
+"""Overlays: entries laid over those of the base by their names, key by key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reconciler.core.model.kind import Kind
+from reconciler.errors import Mark
+from reconciler.manifest.contents import Raw
+from reconciler.manifest.reader import Document
+
+# An entry of an overlay that takes the one below it out of the manifest.
+OMIT = "omit"
+
+
+class _Laid:
+    """The places of an entry that two files write: each key where the stronger one has it, and the entry where the weaker one does."""
+
+    def __init__(self, under: Raw, over: Raw) -> None:
+        self.under, self.over, self.file = under, over, under.document.file
+
+    def of(self, loc: Sequence[str | int]) -> Mark:
+        value = self.over.written.get(loc[0]) if loc else None
+        of_over = bool(loc) and loc[0] in self.over.written and not (isinstance(value, dict) and len(loc) > 1 and loc[1] not in value)
+        raw = self.over if of_over else self.under
+        return raw.document.marks.of((*raw.loc, *loc))
+
+
+def lay_over(kind: Kind, under: Raw, over: Raw) -> Raw:
+    """An entry with another one over it. A map of custom values is merged, any other value replaced. What is to be gone has no fields
+    but those that an entry needs, and stays protected."""
+    if OMIT in under.written or OMIT in over.written:
+        return over
+    below: Mapping[str, Any] = under.written
+    if over.written.get("state") in ("absent", "archived"):
+        below = {key: value for key, value in below.items() if key in kind.required or key == "protect"}
+    written = {**below, **over.written}
+    for name, field in kind.fields.items():
+        one, other = below.get(name), over.written.get(name)
+        if field.merged and isinstance(one, dict) and isinstance(other, dict):
+            written[name] = {**one, **other}
+    return Raw(Document({}, _Laid(under._replace(written=dict(below)), over)), (), written)
+
+
+def lay_head(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """The head of a manifest with that of an overlay over it, key by key."""
+    laid = {**under, **over}
+    for key in under.keys() & over.keys():
+        if isinstance(under[key], dict) and isinstance(over[key], dict):
+            laid[key] = lay_head(under[key], over[key])
+    return laid

@@ -1,0 +1,64 @@
+"""Variables in the values of a manifest: `${RECONCILER_VAR_X}`, `${RECONCILER_VAR_X:-default}`; `$${` is `${` itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from reconciler.core.model.written import Plain, is_null
+from reconciler.manifest.contents import Contents, Raw
+from reconciler.manifest.layers import PREFIX
+from reconciler.manifest.sentences import Loc
+
+_REFERENCE = re.compile(rf"\$\$\{{|\$\{{(?:({PREFIX}[A-Za-z0-9_]+)(:-[^}}]*)?\}})?")
+
+
+class Unfilled(Exception):
+    """Why a variable has no value: what is wrong, and what to do now. Never what it holds."""
+
+
+def filled(contents: Contents, raw: Raw, personal: Collection[str] = ()) -> Any | None:
+    """What is written, with the values of its variables; None where one of them has none, or is in a personal field, which is noted."""
+    wrong = False
+
+    def fill(written: Any, loc: Loc) -> Any:
+        nonlocal wrong
+        if isinstance(written, dict):
+            return {key: fill(value, (*loc, key)) for key, value in written.items()}
+        if isinstance(written, list):
+            return [fill(value, (*loc, number)) for number, value in enumerate(written)]
+        if not isinstance(written, str) or "${" not in written:
+            return written
+        try:
+            return replaced(written, contents.layers.variables, next((step for step in loc if step in personal), None))
+        except Unfilled as unfilled:
+            wrong = True
+            contents.note(raw.document.marks.of((*raw.loc, *loc)), *unfilled.args)
+        return written
+
+    value = fill(raw.written, ())
+    return None if wrong else value
+
+
+def replaced(written: str, variables: Mapping[str, str], personal: str | int | None = None) -> str:
+    """A value with those of its variables. Raises Unfilled."""
+
+    def value(found: re.Match[str]) -> str:
+        name, default = found[1], found[2]
+        if found[0] == "$${":
+            return "${"
+        if name is None:
+            raise Unfilled(f"${{ begins a variable, whose name begins with {PREFIX}", "write $${ if the text is meant")
+        if personal is not None:
+            raise Unfilled(f"{personal}: is personal, and takes no variable", "write the value itself")
+        if name in variables and (variables[name] or default is None):
+            return variables[name]
+        if default is None:
+            raise Unfilled(f"the variable {name} has no value", f"set it, or write a default: ${{{name}:-DEFAULT}}")
+        return str(default).removeprefix(":-")
+
+    text = _REFERENCE.sub(value, written)
+    # Where a variable stands there must often be quotes, as in {a: "${…}"}; what is empty, or called null, clears nothing.
+    plain = isinstance(written, Plain) or any(found[1] for found in _REFERENCE.finditer(written))
+    return Plain(text) if plain and not is_null(Plain(text)) else text
