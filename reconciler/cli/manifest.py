@@ -11,7 +11,7 @@ from reconciler.cli.options import ENV, PATHS, ManifestOptions, gathered
 from reconciler.core.model.facts import FactsFile
 from reconciler.errors import Invalid
 from reconciler.manifest.read import count_declared
-from reconciler.manifest.schema import DIALECT, manifest_schema
+from reconciler.manifest.schema import DIALECT, for_editors, manifest_schema
 
 
 @click.command(cls=Verb)
@@ -57,4 +57,5 @@ def schema(facts: bool, overlay: bool) -> None:
     Example:
       reconciler schema > intercom.schema.json
     """
-    click.echo(json.dumps({"$schema": DIALECT, **FactsFile.model_json_schema()} if facts else manifest_schema(overlay=overlay), indent=2))
+    made = {"$schema": DIALECT, **FactsFile.model_json_schema()} if facts else for_editors(manifest_schema(overlay=overlay))
+    click.echo(json.dumps(made, indent=2))

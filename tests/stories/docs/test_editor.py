@@ -1,0 +1,115 @@
+"""An editor with the JSON Schema completes and explains every key, and says what is wrong: asked of yaml-language-server."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from reconciler.kinds import KINDS
+from reconciler.manifest.schema import for_editors
+from tests.desk.editor import PROGRAM, Editor, editor
+from tests.stories.docs.test_reference import PROPERTIES, SCHEMA
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="yaml-language-server is not installed (npm)")
+
+# What stands before a key, by the map that has it.
+BEFORE = {
+    "": "",
+    "PinEntry": "workspace:\n  ",
+    "Policy": "policy:\n  ",
+    "Limits": "policy:\n  limits:\n    ",
+    "Prune": "policy:\n  prune:\n    ",
+    "Reach": "policy:\n  scope:\n    ",
+    "ApprovalEntry": "approvals:\n  - ",
+    "Was": "contacts:\n  - was:\n      ",
+    "ListEntry": "contacts:\n  - ",
+}
+for kind in KINDS:
+    name = kind.entry.__name__
+    BEFORE |= {name: f"{kind.section}:\n  - ", f"{name}List": f"{kind.section}:\n  - "}
+    BEFORE |= {f"{n}.{link.field}": f"{kind.section}:\n  - {link.field}:\n      - " for link in kind.links for n in (name, f"{name}List")}
+
+
+@pytest.fixture(scope="module")
+def edits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
+    path = tmp_path_factory.mktemp("schema") / "intercom.schema.json"
+    path.write_text(json.dumps(for_editors(SCHEMA)), encoding="utf-8")
+    with editor(path) as found:
+        yield found
+
+
+def keys() -> Iterator[tuple[str, str, Any]]:
+    """Every map, each of its keys, and what is known of it."""
+    for path, about in PROPERTIES.items():
+        owner, _, key = path.rpartition(".")
+        yield owner, key, about
+
+
+def end(text: str) -> tuple[int, int]:
+    """The place behind a text."""
+    lines = text.split("\n")
+    return len(lines) - 1, len(lines[-1])
+
+
+def plain(shown: str) -> str:
+    """What an editor shows, without Markdown's escapes."""
+    return re.sub(r"\\(.)", r"\1", shown)
+
+
+def test_every_key_is_explained(edits: Editor) -> None:
+    unexplained = []
+    for owner, key, about in keys():
+        before = BEFORE[owner]
+        uri = edits.opened(f"{before}{key}: {json.dumps(about['examples'][0])}\n")
+        line, column = end(before)
+        if about["description"] not in plain(edits.explains(uri, (line, column + 1))):
+            unexplained.append(f"{owner}.{key}")
+    assert unexplained == []
+
+
+def test_every_key_is_offered(edits: Editor) -> None:
+    missing = []
+    for owner in dict.fromkeys(owner for owner, _, _ in keys()):
+        before = BEFORE[owner]
+        offered = edits.offers(edits.opened(before + "\n"), end(before))
+        missing += [f"{owner}.{key}" for o, key, about in keys() if o == owner and about["description"] not in offered.get(key, "")]
+    assert missing == []
+
+
+GOOD = """\
+name: growth
+workspace: {app_id: ecahpwf5, region: eu}
+policy: {links: declared, limits: {deletes: 2, people: 5%}}
+attributes:
+  - {name: sector, model: company, data_type: options, options: [a, b]}
+tags: [vip, 2026, {name: beta, renamed_from: [Beta, old]}]
+companies:
+  - {company_id: 6, name: Blue Sun, tags: [vip, {tag: beta, state: absent}]}
+contacts:
+  - {external_id: 25, was: {email: old@serenity.example}, phone: null, tags: []}
+  - {from: vip.csv, key: external_id, tags: [vip]}
+"""
+
+
+def test_nothing_is_said_of_a_good_manifest(edits: Editor) -> None:
+    assert edits.complaints(GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("polcy: {}\n", "1: Property polcy is not allowed."),
+        ("tags:\n  - {name: x, colour: red}\n", "2: Property colour is not allowed."),
+        ("tags:\n  - {name: x, state: gone}\n", '2: Value is not accepted. Valid values: "present", "absent".'),
+        ("policy: {limits: {deletes: many}}\n", "1: "),
+        ("attributes:\n  - {name: x, model: company}\n", '2: Missing property "data_type".'),
+        ("contacts: {}\n", '1: Incorrect type. Expected "array".'),
+        ("workspace: {region: mars}\n", '1: Value is not accepted. Valid values: "us", "eu", "au".'),
+    ],
+)
+def test_what_is_wrong_is_said_in_its_line(edits: Editor, text: str, said: str) -> None:
+    assert [told for told in edits.complaints(text) if told.startswith(said)]
