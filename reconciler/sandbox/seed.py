@@ -222,7 +222,7 @@ _CONTACT = {*people.FIELDS, *_STATES, "tags", "companies", "custom_attributes", 
 _TAGGED = ("tags", "count", "type", "title")
 
 # The keys of an entry, and what stores it.
-SECTIONS: dict[str, tuple[Iterable[str], Callable[[Workspace, Doc], None]]] = {
+SECTIONS: dict[str, tuple[Iterable[str], Callable[[Workspace, Doc], object]]] = {
     "app": (("name", "timezone", "region", "id_code", "created_at"), _put_app),
     "admins": (("id", "name", "email"), _put_admin),
     "subscription_types": (("id", "name", "description", "consent_type", "content_types"), _put_subscription),

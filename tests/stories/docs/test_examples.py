@@ -11,7 +11,6 @@ import pytest
 from reconciler.manifest.read import read_manifest
 from tests import ROOT
 from tests.conftest import MakeRoute
-from tests.desk.route import Route
 from tests.stories.docs.pages import EXAMPLES, surroundings
 
 
@@ -25,10 +24,9 @@ def test_an_example_is_planned_on_an_empty_workspace_and_converges(name: str, ro
     assert told.document(EXAMPLES / name)["changes"] == []
 
 
-def test_an_example_has_every_kind_and_most_words(route: MakeRoute) -> None:
-    told: Route = route()
+def test_an_example_has_people_and_what_they_are_linked_to() -> None:
     manifest = read_manifest([str(EXAMPLES / "agency")])
-    assert manifest.sections == {kind.section for kind in told.kinds}
+    assert manifest.sections >= {"attributes", "tags", "companies", "contacts"}
 
 
 def test_the_demo_runs_and_leaves_nothing_behind(tmp_path: Path) -> None:

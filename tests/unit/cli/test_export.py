@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from reconciler.kinds import KINDS
 from tests.desk.desk import Desk
 
 LIVE: Mapping[str, Any] = {
@@ -141,7 +142,7 @@ def test_whatever_its_style_a_manifest_gets_what_is_new(text: str, live: Desk) -
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--only", "tag"], 64, "--only tag: tag cannot be exported; write some of attributes,tags,companies,contacts"),
+        (["--only", "tag"], 64, f"--only tag: tag cannot be exported; write some of {','.join(kind.section for kind in KINDS)}\n"),
         (["--only", ""], 64, "nothing cannot be exported"),
         (["--only", "tags", "--where", "role = lead"], 64, "--where narrows contacts alone, which --only leaves out"),
         (["--where", "role ="], 64, "--where"),

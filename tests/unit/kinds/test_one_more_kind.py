@@ -26,41 +26,41 @@ from tests.desk.route import Route, changes, lines
 from tests.stories.undo.back import notes, run, take_back, told_of, undo_plan
 
 
-# ---- all of reconciler/kinds/topic.py
-class TopicEntry(Entry):
-    """A topic as people write it."""
+# ---- all of reconciler/kinds/badge.py
+class BadgeEntry(Entry):
+    """A badge as people write it."""
 
-    name: Annotated[Name, Field(), doc("The name of the topic.", "billing")]
+    name: Annotated[Name, Field(), doc("The name of the badge.", "billing")]
     state: Annotated[Literal["present", "absent"] | None, NotNull, doc("`absent`: it is deleted if it is there.", "absent")] = None
     colour: Annotated[Text, Field(), doc("The colour of its label.", "red")] = ""
     weight: Annotated[Whole, Field(), doc("Where it stands in lists: heavier ones below.", 3)] = 0
 
 
-TOPIC = Kind(
-    name="topic",
-    section="topics",
-    entry=TopicEntry,
+BADGE = Kind(
+    name="badge",
+    section="badges",
+    entry=BadgeEntry,
     short="name",
     identities=(Identity("name", fold=fold),),
-    listing=Listing("GET /topics", whole=True),
-    get="GET /topics/{id}",
-    create=Write("POST /topics", carries=None),
-    update=(Write("PUT /topics/{id}", carries=None),),
-    delete=Write("DELETE /topics/{id}"),
+    listing=Listing("GET /badges", whole=True),
+    get="GET /badges/{id}",
+    create=Write("POST /badges", carries=None),
+    update=(Write("PUT /badges/{id}", carries=None),),
+    delete=Write("DELETE /badges/{id}"),
 )
 
 
 # ---- and its name in the list
 def test_a_kind_declared_here_is_planned_applied_and_converges(route: MakeRoute) -> None:
     told = route({"tags": ["vip"]})
-    told.kinds = Kinds((*KINDS, TOPIC))
-    add_collection(told.box, "/topics")
-    first = told.manifest("topics: [billing, {name: refunds, colour: red, weight: 3}]\ntags: [vip]\n")
-    assert changes(told.document(first)) == ["create topic/billing", "create topic/refunds"]
+    told.kinds = Kinds((*KINDS, BADGE))
+    add_collection(told.box, "/badges")
+    first = told.manifest("badges: [billing, {name: refunds, colour: red, weight: 3}]\ntags: [vip]\n")
+    assert changes(told.document(first)) == ["create badge/billing", "create badge/refunds"]
     assert {outcome.status for outcome in told.converge(first)} == {"applied"}
     assert changes(told.document(first)) == []
-    second = told.manifest("topics: [{name: billing, state: absent}, {name: Refunds, weight: 0}]\n")
-    assert changes(told.document(second)) == ["update topic/Refunds name='Refunds' weight=0", "delete topic/billing"]
+    second = told.manifest("badges: [{name: billing, state: absent}, {name: Refunds, weight: 0}]\n")
+    assert changes(told.document(second)) == ["update badge/Refunds name='Refunds' weight=0", "delete badge/billing"]
     told.converge(second)
     assert changes(told.document(second)) == []
 
@@ -73,23 +73,23 @@ def exported(told: Route) -> str:
 
 def test_its_things_are_exported(route: MakeRoute) -> None:
     told = route({"segments": [{"name": "Active"}]})
-    told.kinds = Kinds((*KINDS, TOPIC, SEGMENT))
-    add_collection(told.box, "/topics")
-    told.converge(told.manifest("topics: [no, {name: refunds, colour: red, weight: 3}]\n"))
+    told.kinds = Kinds((*KINDS, BADGE, SEGMENT))
+    add_collection(told.box, "/badges")
+    told.converge(told.manifest("badges: [no, {name: refunds, colour: red, weight: 3}]\n"))
     text = exported(told)
-    assert "topics:\n  - 'no'\n  - {name: refunds, colour: red, weight: 3}\n" in text
+    assert "badges:\n  - 'no'\n  - {name: refunds, colour: red, weight: 3}\n" in text
     assert "segments:\n  - Active\n" in text
     assert lines(told.document(told.manifest(text))) == []
 
 
 def test_its_entries_are_held_to_the_same_rules(route: MakeRoute) -> None:
     told = route()
-    told.kinds = Kinds((*KINDS, TOPIC))
-    add_collection(told.box, "/topics")
-    told.box.faults.add(method="POST", path="^/topics$", status=400, times=1)
-    manifest = told.manifest("topics: [billing]\npolicy: {limits: {creates: 0}}\n")
+    told.kinds = Kinds((*KINDS, BADGE))
+    add_collection(told.box, "/badges")
+    told.box.faults.add(method="POST", path="^/badges$", status=400, times=1)
+    manifest = told.manifest("badges: [billing]\npolicy: {limits: {creates: 0}}\n")
     assert [r["gate"] for r in told.document(manifest)["refused"]] == ["limits.creates"]
-    outcomes = told.converge(told.manifest("topics: [billing]\n"))
+    outcomes = told.converge(told.manifest("badges: [billing]\n"))
     assert [outcome.status for outcome in outcomes] == ["failed"]
 
 
