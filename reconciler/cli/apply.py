@@ -137,7 +137,7 @@ def _apply_saved(found: PlanDocument, given: ManifestOptions, wanted: Wanted, ap
     pin, paths = planned_pin(found), found["manifest"]["paths"] if "manifest" in found else ()
     with connected(wanted.intercom, pin, writes=True, choice=wanted.choice, paths=paths) as session, locked(session, wanted.choice):
         with progress(sys.stderr, label="reading") as bar:
-            work = held(watched(session, lambda what: bar.advance(label=what)))
+            work = held(watched(session, bar.reading))
         Terminal(sys.stderr).lines(f"note: {text}" for text in work.unused)
         return _carry_out(session, work, events, bool(wanted.fail_on))
 

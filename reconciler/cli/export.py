@@ -122,7 +122,7 @@ def _session(intercom: Intercom, pin: Pin) -> Iterator[Session]:
     """A session that only reads, with progress on stderr."""
     with progress(sys.stderr, label="reading") as bar, connected(intercom, pin, writes=False) as session:
         check_pin(pin, session)
-        yield watched(session, lambda what: bar.advance(label=what))
+        yield watched(session, bar.reading)
 
 
 def _folder(target: Target | None) -> Path:
@@ -242,7 +242,7 @@ def init(start: Start, name: str | None, where: WorkspaceOptions, choice: Ledger
         start = start if start.yes else start.asked()
         ground, wanted = find_ground(start.folder, start.service or "none"), Wanted(start.only or by_default())
         with progress(sys.stderr, label="reading") as bar:
-            session = watched(session, lambda what: bar.advance(label=what))
+            session = watched(session, bar.reading)
             found = exporting.export(session, wanted)
             laid = ground.lay(found, name or name_in_folder() or "default", Pin(session.here.app_id, session.here.region))
             manifest = read_manifest([str(start.folder)])

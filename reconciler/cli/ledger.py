@@ -94,7 +94,7 @@ def _adopt_declared(manifest: Manifest, intercom: Intercom, choice: LedgerChoice
     choice.check_name(manifest)
     with connected(intercom, manifest.pin, writes=False, paths=manifest.paths) as session, _remembering(session, choice) as books:
         with progress(sys.stderr, label="reading") as bar:
-            sought = seek_declared(watched(books.session, lambda what: bar.advance(label=what)), manifest)
+            sought = seek_declared(watched(books.session, bar.reading), manifest)
         found = judge(books.session, sought)
         _list(found, books)
         if found.left:

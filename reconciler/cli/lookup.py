@@ -87,7 +87,7 @@ def get(
     with connected(intercom, pin, writes=False) as session:
         check_pin(pin, session)
         # What is there is shown before more is asked for.
-        session = watched(session, lambda _: out.flush())
+        session = watched(session, lambda what, done=1, more=0: out.flush())
         if keys:
             _get_named(session, section, keys, form, out)
         else:

@@ -48,7 +48,7 @@ def make(manifest: Manifest, intercom: Intercom, choice: LedgerChoice, scope: Sc
         progress(sys.stderr, label="reading") as bar,
         connected(intercom, manifest.pin, writes=False, choice=choice, paths=manifest.paths) as session,
     ):
-        return propose(watched(session, lambda what: bar.advance(label=what)), manifest, scope, approvals)
+        return propose(watched(session, bar.reading), manifest, scope, approvals)
 
 
 def leave(planned: Proposal, output: OutputOptions, origins: Sequence[Origin] = ()) -> None:

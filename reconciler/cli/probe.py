@@ -52,7 +52,7 @@ def _asked(session: Session, book: Notebook, *, attributes: bool) -> FactsFile:
     """What was found; what was made is removed whatever happens."""
     try:
         with progress(sys.stderr, label="asking") as bar:
-            return ask_all(watched(session, lambda what: bar.advance(label=what)), book, attributes=attributes)
+            return ask_all(watched(session, lambda what, done=1, more=0: bar.advance(label=what)), book, attributes=attributes)
     finally:
         cleared = clear(session, book)
         _tell(cleared, "made by this probe")

@@ -85,7 +85,7 @@ def report(paths: tuple[str, ...], form: str, where: WorkspaceOptions, intercom:
     pin = manifest.pin if manifest and where == WorkspaceOptions(None, None) else pin_of_folder(where.region, where.app_id)
     with progress(sys.stderr, label="reading") as bar, connected(intercom, pin, writes=False, paths=read) as session:
         refuse_other(pin or Pin(), session.here)
-        inventory = look_at_all(watched(session, lambda what: bar.advance(label=what)), TAG, manifest)
+        inventory = look_at_all(watched(session, bar.reading), TAG, manifest)
     out = Terminal(sys.stdout)
     out.write(FORMS[form](inventory, headline(read) if form == "html" else ""))
     out.check()

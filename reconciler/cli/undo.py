@@ -50,7 +50,7 @@ def undo(
     with progress(sys.stderr, label="reading") as bar, connected(intercom, pin, writes=False, choice=choice) as session:
         check_pin(pin, session)
         meant = run_meant(session, run, name_in_folder() if run == LAST else None)
-        planned = propose_undo(watched(session, lambda what: bar.advance(label=what)), meant, held_to)
+        planned = propose_undo(watched(session, bar.reading), meant, held_to)
     if output.out:
         Terminal(sys.stderr).say(f"{output.out} takes back the run {meant}")
     leave(planned, output)

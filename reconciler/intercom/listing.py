@@ -6,6 +6,7 @@ The scroll is the only way past the first 10,000 of a listing. One may be open p
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
@@ -15,7 +16,7 @@ from reconciler.intercom import routes, totals
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import HttpError, NoAnswer
 from reconciler.intercom.http.request import Request
-from reconciler.intercom.routes import Body, Tick, silent
+from reconciler.intercom.routes import Body, Count, Tick, silent, uncounted
 from reconciler.intercom.totals import Tally
 
 # Seconds. An unused scroll expires after a minute (API 2.16, GET /companies/scroll), so somebody else's is gone by then.
@@ -29,17 +30,17 @@ MOST = 1_000_000
 def everything(client: Client, kind: Kind, tick: Tick = silent) -> Iterator[Live]:
     """All things that the listing of a kind shows, page by page."""
     assert kind.listing is not None
-    return routes.things(client, kind, read_all(client, kind.listing, tick))
+    return routes.things(client, kind, read_all(client, kind.listing, partial(tick, kind.section)))
 
 
-def read_all(client: Client, listing: Listing, tick: Tick = silent, first: Sequence[Body] = ()) -> Iterator[Body]:
+def read_all(client: Client, listing: Listing, count: Count = uncounted, first: Sequence[Body] = ()) -> Iterator[Body]:
     """All bodies of a listing, after the `first` page where that was read already.
 
     Numbered pages shift while they are read: an item that moved onto a later page is shown once.
     """
     shown: set[str] = set()
     try:
-        for reply, page in routes.list_pages(client, listing, tick=tick, first=first):
+        for reply, page in routes.list_pages(client, listing, count=count, first=first):
             if _ends_early(listing, totals.whole(reply.body.get("total_count")) or 0):
                 break
             shown.update(str(body.get("id")) for body in page)

@@ -23,7 +23,7 @@ from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.pool import reading
 from reconciler.intercom.http.request import Request
 from reconciler.intercom.people import People
-from reconciler.intercom.read import Reader
+from reconciler.intercom.read import Reader, describe_links
 from reconciler.intercom.routes import Body, Tick, silent
 from reconciler.intercom.uses import count_people
 
@@ -160,6 +160,7 @@ class _Look:
     def read(self, kind: Kind, reads: Sequence[Read]) -> None:
         """Make reads of a kind, at the same time, and take in what they show."""
         seen = self.seen[kind.name]
+        self.reader.tick(kind.section, 0, sum(len(read.keys) for read in reads))
         for read in reads:
             seen.note(read)
         for read, bodies in zip(reads, self.pool.map(lambda read: list(self.reader.read(kind, read, seen)), reads), strict=True):
@@ -191,6 +192,8 @@ class _Look:
             if address.kind == kind.name and link.field in manifest.resources[address].links
         ]
         cut = [(link, live_id) for link, live_id in declared if (link.name, live_id) in self.partial]
+        for link, _ in cut:
+            self.reader.tick(describe_links(link), 0, 1)
         for (link, live_id), ids in zip(cut, self.pool.map(lambda job: self.reader.read_links(*job), cut), strict=True):
             self.links[link.name][live_id] = ids
             self.partial.discard((link.name, live_id))

@@ -24,6 +24,11 @@ _CANONICAL = re.compile(r"<(?:https?://[^/>]+)?/[a-z_]+/([0-9A-Za-z]+)>\s*;\s*re
 HOPS = 10
 
 
+def describe_links(link: LinkKind) -> str:
+    """What people call the links of a sort."""
+    return f"each {link.source}'s {link.field}"
+
+
 @dataclass(frozen=True)
 class Reader:
     """Makes single reads of one workspace."""
@@ -34,7 +39,7 @@ class Reader:
 
     def read(self, kind: Kind, read: Read, seen: Seen) -> Iterator[Body]:
         """The bodies that a read shows. What it proves to be gone or merged, and how many there are, is noted in `seen`."""
-        self.tick(f"{kind.section}: {read.how}")
+        self.tick(kind.section, len(read.keys))
         match read.how:
             case How.LIST:
                 return self._list(kind, seen)
@@ -52,7 +57,7 @@ class Reader:
 
     def read_links(self, link: LinkKind, source_id: str) -> frozenset[str]:
         """The ids at the other ends of all links of a thing, from their own list."""
-        self.tick(f"{link.source} {link.field}")
+        self.tick(describe_links(link))
         if link.listing is None:
             raise IntercomError(f"the {link.field} of a {link.source} are cut and cannot be read whole")
         return routes.ids(self.client, link.listing, routes.listed(self.client, link.listing, {"source": source_id}))
@@ -71,13 +76,16 @@ class Reader:
         listing = kind.listing
         assert listing is not None
         if listing.whole or listing.style == "one":
-            yield from routes.listed(self.client, listing)
+            for body in routes.listed(self.client, listing):
+                self.tick(kind.section, 1, 1)
+                yield body
             return
         request = routes.request(listing.route, {}, query=(("page", "1"), ("per_page", str(listing.per_page))))
         reply = self.client.send(request)
         bodies = routes.items(self.client, request, listing, reply)
         routes.check_page(self.client, request, reply.body, bodies, Tally(), last_page=True)
         seen.total = max(totals.whole(reply.body.get("total_count")) or 0, totals.least(reply.body, len(bodies)))
+        self.tick(kind.section, len(bodies), len(bodies))
         yield from bodies
 
     def _rest(self, kind: Kind, seen: Seen) -> Iterator[Body]:
@@ -87,10 +95,15 @@ class Reader:
         assert seen.total is not None
         if seen.total <= min(listing.per_page, len(seen.things)):
             return
+        known = [{"id": live_id} for live_id in seen.things]
+        self.tick(kind.section, 0, seen.total - len(known))
         if listing.scroll and listing.hides(seen.total):
-            yield from scroll(self.client, listing.scroll)
+            bodies = scroll(self.client, listing.scroll)
         else:
-            yield from read_all(self.client, listing, first=[{"id": live_id} for live_id in seen.things])
+            bodies = read_all(self.client, listing, first=known)
+        for body in bodies:
+            self.tick(kind.section)
+            yield body
 
     def _search(self, kind: Kind, by: str, query: Body) -> Iterator[Body]:
         """What a search by one field shows. What comes without that field may be the one that is meant: nobody can tell."""

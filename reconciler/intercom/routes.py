@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from reconciler.core.model import body as door
@@ -20,12 +20,24 @@ from reconciler.intercom.totals import Implausible, Tally
 
 Query = tuple[tuple[str, str], ...]
 Body = dict[str, Any]
-Tick = Callable[[str], None]
+# Told, of one sort of things, how many were read, and how many more are known to come.
+Count = Callable[[int, int], None]
 T = TypeVar("T")
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-def silent(_: str) -> None:
+class Tick(Protocol):
+    """Told of what is read, for progress."""
+
+    def __call__(self, what: str, done: int = 1, more: int = 0) -> None:
+        """`done` of the things called `what` are read, and `more` of them are known to come."""
+
+
+def silent(what: str, done: int = 1, more: int = 0) -> None:
+    """Tells nobody."""
+
+
+def uncounted(done: int, more: int) -> None:
     """Tells nobody."""
 
 
@@ -121,31 +133,42 @@ def listed(client: Client, listing: Listing, values: Mapping[str, str] = NOTHING
 
 
 def list_pages(
-    client: Client, listing: Listing, values: Mapping[str, str] = NOTHING, tick: Tick = silent, first: Sequence[Body] = ()
+    client: Client, listing: Listing, values: Mapping[str, str] = NOTHING, count: Count = uncounted, first: Sequence[Body] = ()
 ) -> Iterator[tuple[Reply, list[Body]]]:
-    """Every page of a listing with what it shows; `tick` is told before each."""
+    """Every page of a listing with what it shows; `count` is told before each and after it."""
 
     def make(following: Mapping[str, str]) -> Request:
-        tick(listing.route)
+        count(0, 0)
         query = {"per_page": str(listing.per_page)} if listing.style != "one" else {}
         return request(listing.route, values, query=tuple({**query, **following}.items()))
 
-    yield from pages(client, listing, make, first)
+    yield from _counted(pages(client, listing, make, first), count)
 
 
-def searched(client: Client, listing: Listing, query: Body, tick: Tick = silent) -> Iterator[Body]:
-    """Every item that a search finds, page by page; `tick` is told before each."""
+def searched(client: Client, listing: Listing, query: Body, count: Count = uncounted) -> Iterator[Body]:
+    """Every item that a search finds, page by page; `count` is told before each and after it."""
 
     def make(following: Mapping[str, str]) -> Request:
-        tick(listing.route)
+        count(0, 0)
         # starting_after counts in the body only: in the URL it silently returns page 1 (community.intercom.com 2038).
         paging: Body = {"per_page": listing.per_page}
         if "starting_after" in following:
             paging["starting_after"] = following["starting_after"]
         return request(listing.route, {}, {"query": query, "pagination": paging})
 
-    for _, page in pages(client, listing, make):
+    for _, page in _counted(pages(client, listing, make), count):
         yield from page
+
+
+def _counted(found: Iterator[tuple[Reply, list[Body]]], count: Count) -> Iterator[tuple[Reply, list[Body]]]:
+    """The same pages; what each shows is counted, and what is to come as far as the answers say."""
+    shown = told = 0
+    for reply, page in found:
+        shown += len(page)
+        total = max(shown, told, totals.whole(reply.body.get("total_count")) or 0)
+        count(len(page), total - told)
+        told = total
+        yield reply, page
 
 
 Make = Callable[[Mapping[str, str]], Request]

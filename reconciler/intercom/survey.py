@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from reconciler.core.compare.match import key_of
 from reconciler.core.compare.reads import BATCH, How, Read, Seen
@@ -42,10 +43,10 @@ class Survey:
         """All that the listing of a kind shows, or what its search finds. Raises IntercomError."""
         if query is None:
             assert kind.listing is not None
-            self._take(kind, read_all(self.client, kind.listing, self.tick))
+            self._take(kind, read_all(self.client, kind.listing, partial(self.tick, kind.section)))
             return
         assert kind.search is not None
-        self._take(kind, routes.searched(self.client, kind.search.listing, query, self.tick))
+        self._take(kind, routes.searched(self.client, kind.search.listing, query, partial(self.tick, kind.section)))
         known = {thing.id for thing in self.things[kind.name]}
         self.beside[kind.name] = [thing for thing in self._namesakes(kind) if thing.id not in known]
 

@@ -32,6 +32,9 @@ class Progress:
     def advance(self, n: int = 1, total: int | None = None, label: str | None = None) -> None:
         """Note that n more are done; `total` and `label` hold until they are given again."""
 
+    def reading(self, what: str, done: int = 1, more: int = 0) -> None:
+        """Note that `done` of the things called `what` were read, and that `more` of them are known to come."""
+
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Room for other output on the same terminal."""
@@ -68,6 +71,10 @@ class Bar(Progress):
             if now - self._began >= PATIENCE and (self._screen is None or now - self._drawn >= EVERY):
                 self._draw(now)
 
+    def reading(self, what: str, done: int = 1, more: int = 0) -> None:
+        with self._lock:
+            self.advance(done, (self._total or 0) + more if more else None, f"reading {what}")
+
     @contextmanager
     def aside(self) -> Iterator[None]:
         with self._lock:
@@ -95,8 +102,8 @@ class Bar(Progress):
         rate = self._done / max(now - self._began, 0.001)
         pace = f"{rate:.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
         if self._total is None or not self._done:
-            return f"{self._done} done, {pace}"
-        return f"{self._done} of {self._total}, {pace}, {_left((self._total - self._done) / rate)} left"
+            return f"{self._done:,} done, {pace}"
+        return f"{self._done:,} of {max(self._done, self._total):,}, {pace}, {_left((self._total - self._done) / rate)} left"
 
     def _harmlessly(self, step: Callable[[], None]) -> None:
         """A terminal that has gone takes no more progress; the work goes on."""

@@ -23,7 +23,7 @@ def carriers(session: Session, work: Work) -> Carriers:
     things = [(change.address.kind, str(change.id)) for change in doomed(work.planned.plan.changes)]
     if not things or not session.keepers:
         return {}
-    session.tick("pre-images")
+    session.tick("what undo needs", 0)
     try:
         return read_carriers(session.client, session.kinds, things)
     except HttpError as error:

@@ -16,11 +16,9 @@ from reconciler.kinds import KINDS
 
 if TYPE_CHECKING:
     from reconciler.intercom.http.client import Client
+    from reconciler.intercom.routes import Tick
     from reconciler.ledger.homes.images import Images
     from reconciler.ledger.ledger import Ledger
-
-
-Tick = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Session:
     # The person and the machine that asks.
     who: str = ""
     # Told of every read.
-    tick: Tick = lambda what: None
+    tick: Tick = lambda what, done=1, more=0: None
 
     @property
     def keepers(self) -> list[Images]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -43,7 +44,7 @@ class Named:
 def matching(client: Client, kind: Kind, query: Query, tick: Tick = silent) -> Iterator[Live]:
     """All things that a kind's search finds, page by page."""
     assert kind.search is not None
-    return routes.things(client, kind, routes.searched(client, kind.search.listing, query, tick))
+    return routes.things(client, kind, routes.searched(client, kind.search.listing, query, partial(tick, kind.section)))
 
 
 def named(observer: Observer, kind: Kind, keys: Sequence[str], here: Workspace) -> Named:

@@ -69,6 +69,22 @@ def test_without_a_total_there_is_no_time_left(clock: Clock) -> None:
         assert "3 done, 1.5/s" in stream.getvalue()
 
 
+def test_reading_says_what_and_of_how_many(clock: Clock) -> None:
+    stream = Tty()
+    with Bar(stream, "reading", clock) as found:
+        clock.now = 2
+        found.reading("tags", 400, 400)
+        found.reading("contacts", 0, 20_000)
+        clock.now = 4
+        found.reading("contacts", 3_000)
+        assert "reading contacts" in stream.getvalue()
+        assert "3,400 of 20,400, 850/s, 0:20 left" in stream.getvalue()
+        # A list that says too little ends all the same.
+        clock.now = 5
+        found.reading("contacts", 20_000)
+        assert "23,400 of 23,400" in stream.getvalue()
+
+
 def test_other_output_finds_an_empty_line(clock: Clock) -> None:
     stream = Tty()
     with Bar(stream, "Applying", clock) as found:

@@ -1,0 +1,58 @@
+"""What a look tells of itself while it goes on: things that people know, and as many as it said that there would be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.manifest.read import read_manifest
+from reconciler.workflow.lookup import list_all
+from reconciler.workflow.plan import propose
+from reconciler.workflow.session import watched
+from tests.conftest import MakeRoute
+
+TAGS = [f"t{n}" for n in range(30)]
+LIVE: dict[str, Any] = {
+    "tags": TAGS,
+    "companies": [{"company_id": str(n), "name": f"C{n}"} for n in range(130)],
+    "contacts": [{"external_id": str(n), "tags": TAGS[:12] if n < 7 else [], "companies": [str(n % 130)]} for n in range(400)],
+}
+
+
+@dataclass
+class Told:
+    """What was told, by what it is called."""
+
+    done: Counter[str] = field(default_factory=Counter)
+    more: Counter[str] = field(default_factory=Counter)
+    # How far ahead of what is done the announcements were.
+    ahead: list[int] = field(default_factory=list)
+
+    def __call__(self, what: str, done: int = 1, more: int = 0) -> None:
+        self.done[what] += done
+        self.more[what] += more
+        self.ahead.append(self.more.total() - self.done.total())
+
+
+def test_a_plan_reads_as_many_as_it_announces(route: MakeRoute) -> None:
+    told, at = Told(), route(LIVE)
+    companies = [{"company_id": str(n), "name": f"C{n}"} for n in range(130)]
+    contacts = [{"external_id": str(n), "tags": TAGS[:12] if n < 7 else []} for n in range(390)]
+    manifest = read_manifest([str(at.manifest({"tags": TAGS, "companies": companies, "contacts": contacts}))])
+    with at.session() as session:
+        assert propose(watched(session, told), manifest).plan.changes == ()
+    assert told.done == told.more
+    # Contacts are looked for in batches, a page of companies shows 60, and of seven the payload shows ten of twelve tags.
+    assert told.done.items() >= {"tags": 30, "companies": 130, "contacts": 390, "each contact's tags": 7}.items()
+    assert max(told.ahead) == 390
+    assert min(told.ahead) == 0
+
+
+def test_a_listing_says_how_many_there_are_once_a_page_did(route: MakeRoute) -> None:
+    told, at = Told(), route(LIVE)
+    with at.session() as session:
+        assert len(list(list_all(watched(session, told), "companies"))) == 130
+    assert (told.done, told.more) == (Counter(companies=130), Counter(companies=130))
+    # Before the first page nothing is known; with it all is.
+    assert told.ahead[:2] == [0, 70]
