@@ -14,15 +14,42 @@ ReconcilerError            1    network, API, token, our own bug
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import total_ordering
+from typing import TypeVar
 
 
 class ReconcilerError(Exception):
     """Base of all errors that people see as one sentence; `exit_code` is what the process ends with."""
 
     exit_code = 1
+
+
+Told = TypeVar("Told")
+# Of so many places of one mistake each is a line of its own; of more, the first three stand in one.
+PLACES = 3
+# Of so many mistakes that differ in nothing but names, numbers and places each is told; of more, one stands for all.
+ALIKE = 10
+# So many lines are read by nobody.
+LINES = 100
+_OWN = re.compile(r"""'[^']*'|"[^"]*"|\S*[\d/@*]\S*""")
+
+
+def likeness(text: str) -> str:
+    """What a message has in common with others of its kind: all but what is quoted, numbers, places and addresses."""
+    return _OWN.sub("…", text)
+
+
+def gather(told: Iterable[Told], text: Callable[[Told], str]) -> list[list[Told]]:
+    """What is told, in groups of one cause: the same text if it is told of many, else many that are alike; all others alone."""
+    same: dict[str, list[Told]] = {}
+    for one in told:
+        same.setdefault(text(one), []).append(one)
+    alike: dict[tuple[str, int], list[Told]] = {}
+    for words, group in same.items():
+        alike.setdefault((words, PLACES) if len(group) > PLACES else (likeness(words), ALIKE), []).extend(group)
+    return [part for (_, few), group in alike.items() for part in ([group] if len(group) > few else [[one] for one in group])]
 
 
 @total_ordering
@@ -59,20 +86,6 @@ class Problem:
     def __str__(self) -> str:
         text = f"{self.mark}: {self.what}"
         return f"{text}; {self.now}" if self.now else text
-
-
-# Of so many places of one mistake each is a line of its own; of more, the first three stand in one.
-PLACES = 3
-# Of so many mistakes that differ in nothing but names, numbers and places each is told; of more, one stands for all.
-ALIKE = 10
-# So many lines are read by nobody.
-LINES = 100
-_OWN = re.compile(r"""'[^']*'|"[^"]*"|\S*[\d/@*]\S*""")
-
-
-def likeness(text: str) -> str:
-    """What a message has in common with others of its kind: all but what is quoted, numbers, places and addresses."""
-    return _OWN.sub("…", text)
 
 
 # What is wrong, and what to do now.

@@ -219,7 +219,7 @@ def _notes(document: PlanDocument) -> Iterator[_Block]:
             continue
         heading = raw(words.describe_topic(name, notes))
         head = f"\n<details><summary>note: {heading if name in words.TOPICS else f'<code>{heading}</code>'}</summary>\n\n"
-        yield _Block(head, partial(map, _note, notes), "\n</details>\n", "- and {left:,} more\n", NOTES)
+        yield _Block(head, partial(map, _note, list(words.gather_notes(notes))), "\n</details>\n", "- and {left:,} more\n", NOTES)
 
 
 def _note(note: NoteDocument) -> str:

@@ -99,14 +99,15 @@ def _topic(topic: str, notes: Sequence[NoteDocument], look: _Look) -> Iterator[s
     if not notes:
         return
     heading = f"note: {clean(words.TOPICS.get(topic, topic))} ({len(notes):,})"
-    shown, more = (notes, "") if look.full else (notes[:PER_TOPIC], " (--full lists them)")
+    rows = notes if look.full else list(words.gather_notes(notes))
+    shown, more = (rows, "") if look.full else (rows[:PER_TOPIC], " (--full lists them)")
     if more and all(note["address"] and note["message"] == words.TOPICS.get(topic) for note in notes):
         yield look.paint(heading, YELLOW) + f": {risk.name_some(notes)}{more if len(notes) > risk.FEW else ''}"
     else:
-        yield look.paint(heading, YELLOW)
+        yield look.paint(heading, YELLOW) + (more if len(rows) < len(notes) else "")
         yield from (_note(note, look) for note in shown)
-        if len(shown) < len(notes):
-            yield f"    and {len(notes) - len(shown):,} more{more}"
+        if len(shown) < len(rows):
+            yield f"    and {len(rows) - len(shown):,} more{more}"
     yield ""
 
 

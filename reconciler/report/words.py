@@ -15,6 +15,7 @@ from reconciler.core.plan.schema import (
     RefusalDocument,
     SourceDocument,
 )
+from reconciler.errors import PLACES, gather
 from reconciler.kinds import KINDS
 from reconciler.report.fields import show_move
 from reconciler.report.signs import count, duration
@@ -255,6 +256,17 @@ def describe_place(source: SourceDocument | None) -> str:
     if not source or not source["file"]:
         return ""
     return clean(f"{source['file']}:{source['line']}" if source["line"] else source["file"])
+
+
+def gather_notes(notes: Sequence[NoteDocument]) -> Iterator[NoteDocument]:
+    """The notes on a topic; those that say the same of many things, or what is alike, as one, which names the first three of these."""
+    for group in gather(notes, lambda note: note["message"]):
+        first, named = group[0].copy(), [note["address"] or "" for note in group[:PLACES]]
+        if len(group) > 1 and len({note["message"] for note in group}) > 1:
+            first["message"] += f" (and {len(group) - 1:,} more like it, as of {', '.join(named[1:])})"
+        elif len(group) > 1:
+            first["address"] = f"{', '.join(named)} and {len(group) - PLACES:,} more"
+        yield first
 
 
 def notes_by_topic(document: PlanDocument) -> Mapping[str, Sequence[NoteDocument]]:

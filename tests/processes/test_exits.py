@@ -64,7 +64,7 @@ def test_streams_hold_what_they_should(shell: Shell) -> None:
     shell.write("a.yaml", PIN + "tags: [vip]\n")
     planned = shell.run("plan", "a.yaml", "--format", "json")
     assert json.loads(planned.out)["summary"]["create"] == 1
-    assert planned.err == ""
+    assert planned.err == "ledger: none yet; the first apply makes .reconciler/ledger.db\n"
     saved = shell.run("plan", "a.yaml", "-o", "plan.json")
     assert (shell.folder / "plan.json").stat().st_mode & 0o777 == 0o600
     assert shell.run("show", "plan.json").out.splitlines()[-1] == saved.out.splitlines()[-1]

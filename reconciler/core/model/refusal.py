@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Change
-from reconciler.errors import PLACES
+from reconciler.errors import PLACES, gather
 
 # A message that begins with the place of the one entry that it is about.
 PLACE = re.compile(r"(?P<place>[^\n]+?:\d+:\d+): (?P<what>.*)", re.DOTALL)
@@ -42,22 +42,24 @@ class Refusal:
 
 def gathered(refused: Iterable[Refusal]) -> Iterator[Refusal]:
     """Refusals in their order, those of one cause as one if they are many: with their number and the first places."""
-    causes: dict[tuple[str, str], list[Refusal]] = {}
-    for refusal in refused:
-        told = PLACE.fullmatch(refusal.message)
-        single = told is not None and len(refusal.entries) == 1 and refusal.approve is None
-        causes.setdefault((refusal.gate, told["what"] if told and single else f"\0{refusal.message}"), []).append(refusal)
-    for (_, what), same in causes.items():
-        yield from same if len(same) <= PLACES else [_as_one(what, same)]
+    refused = tuple(refused)
+    # What is about several entries, or can be approved, stands for itself.
+    told = {n: told for n, r in enumerate(refused) if len(r.entries) == 1 and not r.approve and (told := PLACE.fullmatch(r.message))}
+    groups = gather(told, lambda n: f"{refused[n].gate}: {told[n]['what']}")
+    alone = [[n] for n in range(len(refused)) if n not in told]
+    for group in sorted((*groups, *alone), key=lambda group: group[0]):
+        yield refused[group[0]] if len(group) == 1 else _as_one([refused[n] for n in group], [told[n] for n in group])
 
 
-def _as_one(what: str, same: Sequence[Refusal]) -> Refusal:
-    first, *others = sorted((refusal.message.removesuffix(f": {what}") for refusal in same), key=_in_its_file)
-    wrong, semicolon, now = what.partition("; ")
-    text = f"{first}: {wrong} (in {len(same):,} places, also at {', '.join(others[: PLACES - 1])}){semicolon}{now}"
+def _as_one(same: Sequence[Refusal], told: Sequence[re.Match[str]]) -> Refusal:
+    first, *others = sorted(told, key=_in_its_file)
+    wrong, semicolon, now = first["what"].partition("; ")
+    more = f"in {len(same):,} places" if {one["what"] for one in others} == {first["what"]} else f"and {len(others):,} more like it"
+    also = ", ".join(one["place"] for one in others[: PLACES - 1])
+    text = f"{first['place']}: {wrong} ({more}, also at {also}; --format json names all){semicolon}{now}"
     return replace(same[0], message=text, entries=tuple(dict.fromkeys(entry for refusal in same for entry in refusal.entries)))
 
 
-def _in_its_file(place: str) -> tuple[str, int, int]:
-    file, line, column = place.rsplit(":", 2)
+def _in_its_file(told: re.Match[str]) -> tuple[str, int, int]:
+    file, line, column = told["place"].rsplit(":", 2)
     return file, int(line), int(column)

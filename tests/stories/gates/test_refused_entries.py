@@ -232,9 +232,19 @@ def test_one_mistake_in_many_entries_is_one_refusal_with_its_first_places(desk: 
     entries = "".join(f"- {{external_id: '{n}', missing: error, tags: [vip]}}\n" for n in range(1, 121))
     assert desk("plan", "m.yaml", "--format", "json", m=f"tags: [vip]\ncontacts:\n{entries}") == 0
     (refusal,) = json.loads(desk.out)["refused"]
-    places = "m.yaml:3:3: contact not found (in 120 places, also at m.yaml:4:3, m.yaml:5:3)"
+    places = "m.yaml:3:3: contact not found (in 120 places, also at m.yaml:4:3, m.yaml:5:3; --format json names all)"
     assert refusal["message"] == f"{places}; correct the entry, or write missing: skip or create"
     assert (refusal["approve"], len(refusal["entries"])) == (None, 120)
+
+
+def test_mistakes_that_are_alike_are_one_refusal(desk: Desk) -> None:
+    desk.seed(contacts=[{"email": f"h{n}@serenity.example", "role": "user"} for n in range(12) for _ in range(2)])
+    text = "contacts:\n" + "".join(f"- {{email: h{n}@serenity.example, name: Wash}}\n" for n in range(12))
+    assert desk("plan", "m.yaml", "--format", "json", m=text) == 0
+    (refusal,) = json.loads(desk.out)["refused"]
+    assert refusal["message"].startswith("m.yaml:2:3: ")
+    assert " (and 11 more like it, also at m.yaml:3:3, m.yaml:4:3; --format json names all)" in refusal["message"]
+    assert len(refusal["entries"]) == 12
 
 
 def test_a_mistake_in_three_entries_is_told_at_each(desk: Desk) -> None:

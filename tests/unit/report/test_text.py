@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 import time
 
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.model.change import Action
 from reconciler.core.plan.schema import FieldDocument
-from reconciler.report import Way, text
+from reconciler.report import Way, markdown, text
 from reconciler.report.signs import SIGNS, cells
 from tests.unit.report.plans import a_change, a_field, a_note, a_plan
 
@@ -167,11 +168,30 @@ def test_zero_false_and_empty_are_shown_as_values() -> None:
 
 
 def test_a_topic_shows_twenty_notes_and_counts_the_rest() -> None:
-    found = text.render(a_plan(notes=[a_note("missing", f"contact/{n}", "not found") for n in range(27)]))
-    assert found.count("not found\n") == 20
+    plan = a_plan(notes=[a_note("missing", f"contact/{letter}", f"{letter} is not found") for letter in string.ascii_letters[:27]])
+    found = text.render(plan)
+    assert found.count("is not found\n") == 20
     assert "and 7 more (--full lists them)" in found
-    full = text.render(a_plan(notes=[a_note("missing", f"contact/{n}", "not found") for n in range(27)]), Way(full=True))
-    assert full.count("not found\n") == 27
+    assert text.render(plan, Way(full=True)).count("is not found\n") == 27
+
+
+def test_notes_that_say_the_same_of_many_things_are_one_line_that_full_unfolds() -> None:
+    some = [a_note("missing", f"contact/{n}", "not found", line=n) for n in range(1, 7)]
+    plan = a_plan(notes=[a_note("missing", "contact/x", "asked for in vain"), *some])
+    one, other = "    contact/x: asked for in vain\n", "    contact/1, contact/2, contact/3 and 3 more: not found"
+    assert f"note: not found, left out (7) (--full lists them)\n{one}{other}" in text.render(plan)
+    assert "- `contact/1, contact/2, contact/3 and 3 more`: not found" in markdown.render(plan)
+    full = text.render(plan, Way(full=True))
+    assert full.count("contact/") == 7
+    assert "--full" not in full
+    few = text.render(a_plan(notes=some[:3]))
+    assert few.count("    contact/") == 3
+    assert "--full" not in few
+
+
+def test_notes_that_are_alike_are_one_line() -> None:
+    found = text.render(a_plan(notes=[a_note("not read", f"tag/t{n}", f"is ours (id {100 + n})") for n in range(11)]))
+    assert "    tag/t0: is ours (id 100) (and 10 more like it, as of tag/t1, tag/t2)\n" in found
 
 
 def test_many_equal_links_are_one_line_that_full_unfolds() -> None:
