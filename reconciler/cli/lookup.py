@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -19,10 +19,22 @@ from reconciler.core.model.jsons import parsed
 from reconciler.core.model.kinds import join_words
 from reconciler.core.model.live import Live
 from reconciler.core.model.privacy import hidden
+from reconciler.core.plan.plan import DOCUMENTED_WINDOW
 from reconciler.errors import ReconcilerError, Usage
 from reconciler.kinds import KINDS
 from reconciler.report.terminal import Terminal, clean
-from reconciler.workflow.lookup import blind_spot, list_all, look_up, raw_answers, raw_request, read_where, search
+from reconciler.workflow.export import Export, Wanted, entries_of, export, list_text
+from reconciler.workflow.lookup import (
+    blind_spot,
+    count_uses,
+    list_all,
+    list_paths,
+    look_up,
+    raw_answers,
+    raw_request,
+    read_where,
+    search,
+)
 from reconciler.workflow.session import Session, watched
 
 if TYPE_CHECKING:
@@ -48,22 +60,45 @@ class CallOptions:
     allow_write: bool
 
 
+@dataclass(frozen=True)
+class LookOptions:
+    """What is looked up, and how it is shown."""
+
+    # Only what this holds for.
+    condition: str | None
+    # The form.
+    form: str
+    # Whether it is counted how often each thing is used.
+    counts: bool
+
+    def check(self, section: str, keys: Sequence[str]) -> None:
+        """Raises Usage for what cannot be asked together."""
+        if keys and self.condition is not None:
+            raise Usage("give keys or --where, not both")
+        if self.counts and section not in _COUNTED:
+            raise Usage(f"--counts: Intercom counts no uses of {section}, but of {join_words(_COUNTED, 'and')}")
+        if self.counts and self.form in ("yaml", "ids"):
+            raise Usage(f"--counts: {self.form} has no place for a count; use table, json or csv")
+
+
 _SEARCHED = join_words((kind.section for kind in KINDS if kind.search), "or")
+_COUNTED = [kind.section for kind in KINDS if kind.uses.counts]
 
 
 @click.command(cls=Verb)
-@click.argument("section", type=click.Choice([kind.section for kind in KINDS if kind.get]))
+@click.argument("section", type=click.Choice([kind.section for kind in KINDS if kind.listing]))
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
 @click.option("--where", "condition", metavar="CONDITION", help=f"Only {_SEARCHED} for which this holds; see above.")
-@click.option("-o", "form", type=click.Choice(["table", "json", "yaml", "ids"]), default="table", show_default=True, help="The form.")
+@click.option("-o", "--format", "form", type=click.Choice(["table", "json", "yaml", "csv", "ids"]), default="table", show_default=True)
+@click.option("--counts", is_flag=True, help="Also how often each is used, and where: a read for each place, told before.")
 @pinned
 @intercom_options
-def get(
-    section: str, keys: tuple[str, ...], condition: str | None, form: str, region: str | None, app_id: str | None, intercom: Intercom
-) -> int:
+@gathered(look=LookOptions, where=WorkspaceOptions)
+def get(section: str, keys: tuple[str, ...], look: LookOptions, where: WorkspaceOptions, intercom: Intercom) -> int:
     """Look up what is live: all that a listing shows, or these keys.
 
-    A KEY is a tag's name in any case, a company_id, or a contact's external_id, e-mail or id.
+    A KEY is a tag's name in any case, an attribute's name, a company_id, or a contact's external_id, e-mail or id. What yaml prints stands
+    in a manifest as it is, below the key of its section; csv is a list for `from:`, without its column id.
 
     A CONDITION holds fields of Intercom's contact search against values, with and, or, and parentheses (two levels):
 
@@ -77,38 +112,45 @@ def get(
 
     \b
     Example:
-      reconciler get companies 6 -o json
-      reconciler get contacts --where 'email_domain = acme.com and role = user' -o ids
+      reconciler get companies 6 --format json
+      reconciler get tags --counts
+      reconciler get contacts --where 'email_domain = acme.com and role = user' --format ids
     """
-    if keys and condition is not None:
-        raise Usage("give keys or --where, not both")
-    wanted = read_where(section, condition, intercom.api_version) if condition is not None else None
-    pin, out = pin_of_folder(region, app_id), Terminal(sys.stdout)
+    look.check(section, keys)
+    wanted = read_where(section, look.condition, intercom.api_version) if look.condition is not None else None
+    pin, out = pin_of_folder(where.region, where.app_id), Terminal(sys.stdout)
     with connected(intercom, pin, writes=False) as session:
         check_pin(pin, session)
         # What is there is shown before more is asked for.
         session = watched(session, lambda what, done=1, more=0: out.flush())
         if keys:
-            _get_named(session, section, keys, form, out)
+            _get_named(session, section, keys, look, out)
         else:
-            _get_listed(session, section, wanted, form, out)
+            _get_listed(session, section, wanted, look, out)
     out.check()
     return 0
 
 
-def _get_listed(session: Session, section: str, wanted: Expression | None, form: str, out: Terminal) -> None:
-    found, notes = (list_all(session, section), ()) if wanted is None else search(session, section, wanted)
+def _get_listed(session: Session, section: str, wanted: Expression | None, look: LookOptions, out: Terminal) -> None:
     told = Terminal(sys.stderr)
-    for note in notes:
-        told.say(note)
-    _show(found, form, out)
+    if look.form == "yaml":
+        exported = export(session, Wanted((section,), wanted))
+        told.lines(exported.notes)
+        _show_entries(session, section, exported, out)
+    else:
+        found, notes = (list_all(session, section), ()) if wanted is None else search(session, section, wanted)
+        told.lines(notes)
+        _show(session, section, found, look, out)
     if unseen := blind_spot(session, section):
         told.say(unseen)
 
 
-def _get_named(session: Session, section: str, keys: Sequence[str], form: str, out: Terminal) -> None:
+def _get_named(session: Session, section: str, keys: Sequence[str], look: LookOptions, out: Terminal) -> None:
     found = look_up(session, section, keys)
-    _show(iter(found.things), form, out)
+    if look.form == "yaml":
+        _show_entries(session, section, entries_of(session, section, found.things), out)
+    else:
+        _show(session, section, found.things, look, out)
     for key, live_id in found.merged.items():
         Terminal(sys.stderr).say(f"{hidden(key, False)} was merged into {live_id}, which is shown")
     if found.missing:
@@ -118,10 +160,36 @@ def _get_named(session: Session, section: str, keys: Sequence[str], form: str, o
         raise ReconcilerError(f"not found: {', '.join(hidden(key, False) for key in found.missing)}{unseen}")
 
 
-def _show(found: Iterator[Live], form: str, out: Terminal) -> None:
-    from reconciler.report.things import FORMS
+def _show(session: Session, section: str, found: Iterable[Live], look: LookOptions, out: Terminal) -> None:
+    from reconciler.report.things import FORMS, Shape
 
-    out.lines(FORMS[form](found))
+    kind = session.kinds.by_section[section]
+    shape = Shape(kind.named_by or "key", list_paths(session, section) if look.form == "csv" else (), len(kind.fields) > 1)
+    if look.counts:
+        found = list(found)
+        _say_cost(session, section, len(found))
+        shape = replace(shape, places=[count.where for count in kind.uses.counts], uses=count_uses(session, section, found))
+    out.lines(FORMS[look.form](found, shape))
+
+
+def _say_cost(session: Session, section: str, number: int) -> None:
+    """What counting is going to cost, on stderr."""
+    from reconciler.report.exporting import count_sections
+    from reconciler.report.signs import count, duration
+
+    each = len(session.kinds.by_section[section].uses.counts)
+    seconds = number * each * 10 / (session.window or DOCUMENTED_WINDOW)
+    Terminal(sys.stderr).say(
+        f"counting the uses of {count_sections({section: number}) or 'nothing'}: {count(number * each, 'read')}, {duration(seconds)}"
+    )
+
+
+def _show_entries(session: Session, section: str, found: Export, out: Terminal) -> None:
+    """Entries for a manifest; on stderr what none can hold."""
+    from reconciler.report.exporting import list_left_out
+
+    out.write(list_text(section, found.entries[section]))
+    Terminal(sys.stderr).lines(list_left_out(((left.address, left.why) for left in found.left), session.here.app_id))
 
 
 @click.command(cls=Verb)

@@ -13,6 +13,7 @@ from reconciler.core.model.change import Action, Change
 from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
+from reconciler.core.model.live import Live
 from reconciler.core.plan.approvals import refuse
 from reconciler.core.plan.gates import pinned
 from reconciler.core.plan.scope import narrow
@@ -199,3 +200,19 @@ def section_text(section: str, entries: Sequence[Written]) -> str:
     for entry in entries:
         text.append((section,), entry)
     return text.done()
+
+
+def entries_of(session: Session, section: str, things: Sequence[Live]) -> Export:
+    """Some things of a section as entries. Reads what says of which type their values are."""
+    from reconciler.intercom.listing import everything
+
+    kind = session.kinds.by_section[section]
+    typing = {f.typed_by for f in kind.fields.values() if f.typed_by}
+    seen = {name: list(everything(session.client, session.kinds[name], session.tick)) for name in typing} | {kind.name: things}
+    writer = EntryWriter(session.kinds, seen, {})
+    return Export({section: writer.write(kind, things)}, writer.left)
+
+
+def list_text(section: str, entries: Sequence[Written]) -> str:
+    """Entries as they stand below the key of their section."""
+    return section_text(section, entries).partition("\n")[2] or "[]\n"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core.model.ability import Searched
+from reconciler.core.model.change import Use
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
@@ -70,6 +71,25 @@ def compile_where(session: Session, kind: Kind, wanted: Expression) -> tuple[whe
         return where.compiled(wanted, fields, client.version), ()
     zone, name = lookup.time_zone(client)
     return where.compiled(wanted, fields, client.version, zone), (where.about_days(name),)
+
+
+def list_paths(session: Session, section: str) -> list[str]:
+    """The paths of the fields of a section, with those of what live things type, as `custom_attributes.seats`."""
+    from reconciler.intercom.listing import everything
+
+    kind, paths = session.kinds.by_section[section], list[str]()
+    for name, about in kind.fields.items():
+        typing = everything(session.client, session.kinds[about.typed_by], session.tick) if about.typed_by else ()
+        keys = {thing.key: None for thing in typing if thing.fields.get("model") in (None, kind.name)}
+        paths += [f"{name}.{key}" for key in keys] if about.typed_by else [name]
+    return paths
+
+
+def count_uses(session: Session, section: str, things: Sequence[Live]) -> Mapping[str, Sequence[Use]]:
+    """How often each of these things, by its id, is used in each place that can be counted: a read for each."""
+    from reconciler.intercom.uses import uses_of_each
+
+    return uses_of_each(session.client, {thing.id: session.kinds.by_section[section] for thing in things})
 
 
 def blind_spot(session: Session, section: str) -> str:

@@ -142,7 +142,6 @@ NAMES_A_KIND = {
     "ledger/homes/remote.py": "git has tags",
     "manifest/reader.py": "YAML has tags; and an example of a section",
     "manifest/unreadable.py": "YAML has tags",
-    "report/things.py": "YAML has tags",
 }
 # One of them as a word, alone or in a sentence; not in an address or a path, `tag/vip` or `/contacts/ID`, which are examples.
 KIND_NAMED = re.compile(rf"(?<!/)\b({'|'.join(word for kind in KINDS for word in (kind.name, kind.section))})\b(?!/)", re.IGNORECASE)

@@ -63,8 +63,9 @@ def _can_be(kind: Kind, identity: Identity, key: str) -> bool:
     """Whether a manifest could name a thing so: nothing else is ever asked for."""
     try:
         kind.entry.model_validate({identity.field: key})
-    except ValidationError:
-        return False
+    except ValidationError as error:
+        # What else an entry must have says nothing of its name.
+        return all(wrong["type"] == "missing" for wrong in error.errors(include_url=False, include_input=False))
     return True
 
 

@@ -70,8 +70,8 @@ class Live:
 
 
 def _keys(out: str) -> set[str]:
-    """The first column of a listing."""
-    return {line.split()[0] for line in out.splitlines()}
+    """The first column of a listing, below its head."""
+    return {line.split()[0] for line in out.splitlines()[1:]}
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def test_a_token_from_standard_input_is_checked_kept_and_used_by_every_verb(desk
     where = f"the token is kept in the file {tokens(desk)}"
     assert (ended.code, ended.out) == (0, f"logged in to sandbox1 (Sandbox), region us, as Ciaran1 Lee; {where}\n")
     assert [stat.S_IMODE(path.stat().st_mode) for path in (tokens(desk).parent, tokens(desk))] == [0o700, 0o600]
-    assert desk.ends("get", "tags").out.startswith("VIP ")
+    assert desk.ends("get", "tags").out == "NAME  ID\nVIP   101\n"
     Path("intercom.yaml").write_text("workspace: {app_id: sandbox1, region: us}\ntags: [VIP, new]\n")
     assert desk.ends("apply", "intercom.yaml", "--auto-approve").code == 0
 
