@@ -31,7 +31,8 @@ from reconciler.core.model.finding import Finding, State
 from reconciler.errors import ReconcilerError, Usage
 from reconciler.ledger.folder import root_of
 from reconciler.report.terminal import Terminal
-from reconciler.workflow.doctor import look_at_ledger, look_at_pipelines, look_at_token
+from reconciler.workflow.doctor import look_at_facts, look_at_ledger, look_at_pipelines, look_at_token
+from reconciler.workflow.facts import find_facts
 
 
 @click.command(cls=Verb)
@@ -82,6 +83,7 @@ def doctor(
 def _findings(pin: Pin, choice: LedgerChoice, intercom: Intercom) -> Iterator[Finding]:
     yield from _of_token(pin, intercom, choice.paths)
     yield from look_at_ledger(choice.address, choice.folder, os.environ, in_ci())
+    yield look_at_facts(find_facts(choice.paths, choice.folder), intercom.api_version)
     yield from look_at_pipelines(root_of(Path.cwd()) or Path())
 
 

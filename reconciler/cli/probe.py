@@ -113,4 +113,4 @@ def _refuse_pinned(paths: tuple[str, ...], app_id: str) -> None:
         named = app_id.encode() in data or b"${" in data
         if named and (pin := pin_in([path], os.environ)) and pin.app_id == app_id:
             text = f"workspace: {path} is pinned to {app_id}, and a probe makes things where it runs"
-            raise Refused([f"{text}; give the --app-id, and the token, of a test workspace"])
+            raise Refused([f"{text}; give the --app-id, and the token, of a test workspace that no manifest here is for"])

@@ -54,7 +54,7 @@ def sandbox() -> None:
 def serve(
     port: int, data: Path, token: str, search_delay: float, rate_limit: int | None, fault_rate: float, faults: tuple[str, ...]
 ) -> int:
-    """Serve it over HTTP on 127.0.0.1; prints its URL first.
+    """Serve it over HTTP on 127.0.0.1; prints its URL first. It does as an intercom-facts.json here says.
 
     \b
     Example:
@@ -62,9 +62,13 @@ def serve(
     """
     from reconciler.sandbox.app import Sandbox
     from reconciler.sandbox.server import serve_forever
+    from reconciler.workflow.facts import find_facts, read_facts
 
+    facts = find_facts((), our_folder())
     _folder_of(data)
     with Sandbox(data, token=token, search_delay=search_delay, rate_limit=rate_limit) as box:
+        if facts:
+            box.settings.follow(read_facts(facts).facts.model_dump())
         for fault in faults:
             how = {"drop": fault.removeprefix("drop-")} if fault.startswith("drop-") else {"status": int(fault)}
             box.faults.add(rate=fault_rate / len(faults), times=None, **how)

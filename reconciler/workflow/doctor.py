@@ -19,6 +19,7 @@ from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import HttpError
 from reconciler.intercom.http.request import Request
 from reconciler.kinds import KINDS
+from reconciler.workflow.facts import read_facts
 
 if TYPE_CHECKING:
     from reconciler.ledger.homes.home import Home
@@ -140,6 +141,20 @@ def _of_key(home: Home, there: bool, address: str, folder: Path, environ: Mappin
         )
     else:
         yield Finding("key", State.OK, f"none yet: the first apply makes {folder / 'key'}")
+
+
+def look_at_facts(path: Path | None, version: str) -> Finding:
+    """Whether the file of facts, if there is one, can be read, and counts under an API version."""
+    if path is None:
+        now = "`reconciler doctor --probe` in a test workspace finds them out"
+        return Finding("facts", State.NOTE, "none known: a plan takes what is safest where no description says what Intercom does", now)
+    try:
+        found = read_facts(path)
+    except ReconcilerError as error:
+        return Finding("facts", State.MEND, str(error))
+    if found.api_version != version:
+        return Finding("facts", State.MEND, f"{path} is of API version {found.api_version}, this is {version}", "probe anew")
+    return Finding("facts", State.OK, f"{path}, of {found.asked}")
 
 
 # Where pipelines lie, and how they name the version of ours that they install.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
+from pathlib import Path
 
 import pytest
 
-from tests.desk.driving import Box, Shell, ended
+from tests.desk.driving import Box, Shell, ended, served
 from tests.desk.soak import SOAKS
 
 THEIRS = {"tags": ["vip", "zz-reconciler-notes"], "contacts": [{"external_id": "1", "email": "a@serenity.example", "tags": ["vip"]}]}
@@ -39,6 +41,13 @@ def test_killed_it_leaves_nothing_that_the_next_one_does_not_remove(shell: Shell
     assert left(shell.box) == THEIR_NAMES
     # Of a create that was never answered nobody can say at once that it will not come.
     assert clean.code == 0 or "may not be visible yet" in clean.err, clean.err
+
+
+def test_a_served_sandbox_does_as_the_facts_say(tmp_path: Path) -> None:
+    head = {"format_version": "1.0", "app_id": "test1", "region": "us", "api_version": "2.16", "asked": "2026-11-30"}
+    (tmp_path / "intercom-facts.json").write_text(json.dumps({**head, "facts": {"name_blanks": "trimmed"}}), encoding="utf-8")
+    with served(tmp_path / "sandbox.db") as box:
+        assert box.call("POST", "/tags", {"name": " vip "})["name"] == "vip"
 
 
 def test_stopped_it_cleans_up_itself(shell: Shell) -> None:

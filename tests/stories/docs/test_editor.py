@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from reconciler.kinds import KINDS
-from reconciler.manifest.schema import for_editors
+from reconciler.manifest.schema import for_editors, manifest_schema
 from tests.desk.editor import PROGRAM, Editor, editor
-from tests.stories.docs.test_reference import PROPERTIES, SCHEMA
+from tests.stories.docs.test_reference import properties
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="yaml-language-server is not installed (npm)")
 
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="yaml-language-server is
 BEFORE = {
     "": "",
     "PinEntry": "workspace:\n  ",
+    "EnvEntry": "envs:\n  test:\n    ",
     "Policy": "policy:\n  ",
     "Limits": "policy:\n  limits:\n    ",
     "Prune": "policy:\n  prune:\n    ",
@@ -34,17 +35,23 @@ for kind in KINDS:
     BEFORE |= {f"{n}.{link.field}": f"{kind.section}:\n  - {link.field}:\n      - " for link in kind.links for n in (name, f"{name}List")}
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["manifest", "overlay"])
+def schema(request: pytest.FixtureRequest) -> Any:
+    """What `schema` prints, without and with `--overlay`."""
+    return for_editors(manifest_schema(overlay=request.param))
+
+
 @pytest.fixture(scope="module")
-def edits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
+def edits(schema: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
     path = tmp_path_factory.mktemp("schema") / "intercom.schema.json"
-    path.write_text(json.dumps(for_editors(SCHEMA)), encoding="utf-8")
+    path.write_text(json.dumps(schema), encoding="utf-8")
     with editor(path) as found:
         yield found
 
 
-def keys() -> Iterator[tuple[str, str, Any]]:
+def keys(schema: Any) -> Iterator[tuple[str, str, Any]]:
     """Every map, each of its keys, and what is known of it."""
-    for path, about in PROPERTIES.items():
+    for path, about in properties(schema):
         owner, _, key = path.rpartition(".")
         yield owner, key, about
 
@@ -60,9 +67,9 @@ def plain(shown: str) -> str:
     return re.sub(r"\\(.)", r"\1", shown)
 
 
-def test_every_key_is_explained(edits: Editor) -> None:
+def test_every_key_is_explained(edits: Editor, schema: Any) -> None:
     unexplained = []
-    for owner, key, about in keys():
+    for owner, key, about in keys(schema):
         before = BEFORE[owner]
         uri = edits.opened(f"{before}{key}: {json.dumps(about['examples'][0])}\n")
         line, column = end(before)
@@ -71,12 +78,12 @@ def test_every_key_is_explained(edits: Editor) -> None:
     assert unexplained == []
 
 
-def test_every_key_is_offered(edits: Editor) -> None:
+def test_every_key_is_offered(edits: Editor, schema: Any) -> None:
     missing = []
-    for owner in dict.fromkeys(owner for owner, _, _ in keys()):
+    for owner in dict.fromkeys(owner for owner, _, _ in keys(schema)):
         before = BEFORE[owner]
         offered = edits.offers(edits.opened(before + "\n"), end(before))
-        missing += [f"{owner}.{key}" for o, key, about in keys() if o == owner and about["description"] not in offered.get(key, "")]
+        missing += [f"{owner}.{key}" for o, key, about in keys(schema) if o == owner and about["description"] not in offered.get(key, "")]
     assert missing == []
 
 
@@ -106,7 +113,7 @@ def test_nothing_is_said_of_a_good_manifest(edits: Editor) -> None:
         ("tags:\n  - {name: x, colour: red}\n", "2: Property colour is not allowed."),
         ("tags:\n  - {name: x, state: gone}\n", '2: Value is not accepted. Valid values: "present", "absent".'),
         ("policy: {limits: {deletes: many}}\n", "1: "),
-        ("attributes:\n  - {name: x, model: company}\n", '2: Missing property "data_type".'),
+        ("attributes:\n  - {name: x, model: firm, data_type: string}\n", "2: Value is not accepted."),
         ("contacts: {}\n", '1: Incorrect type. Expected "array".'),
         ("workspace: {region: mars}\n", '1: Value is not accepted. Valid values: "us", "eu", "au".'),
     ],

@@ -26,6 +26,7 @@ def test_all_is_well(desk: Desk) -> None:
     told = {line.split()[1]: line.split()[0] for line in desk.out.splitlines()}
     assert told == dict.fromkeys(("token", "owner", "pin", "reads", "clock", "ledger", "key"), "ok") | {
         "writes": "note",
+        "facts": "note",
         "pipeline": "note",
     }
     assert desk.writes == []
@@ -117,3 +118,15 @@ def test_pipelines_that_install_another_version(desk: Desk) -> None:
     assert desk("doctor") == 1
     assert f".gitlab-ci.yml installs 0.0.9, this is {__version__}" in desk.out
     assert f".pre-commit-config.yaml installs 0.0.8, this is {__version__}" in desk.out
+
+
+def test_facts_that_do_not_count(desk: Desk) -> None:
+    head = {"format_version": "1.0", "app_id": "test1", "region": "us", "api_version": "2.16", "asked": "2026-11-30", "facts": {}}
+    desk.write("intercom-facts.json", json.dumps(head))
+    assert states(desk)["facts"] == ("ok", "intercom-facts.json, of 2026-11-30; ")
+    assert states(desk, "--api-version", "2.15")["facts"][0] == "mend"
+    desk.write("intercom-facts.json", "{}")
+    assert states(desk)["facts"] == (
+        "mend",
+        "intercom-facts.json: app_id: Field required; make it anew with `reconciler doctor --probe`, or remove it; ",
+    )
