@@ -10,7 +10,7 @@ from reconciler.cli import options
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions, OutputOptions
-from reconciler.cli.output import fails_on_waiting, leave, left_open, make, refusals
+from reconciler.cli.output import fails_on_waiting, leave, left_open, make, refusals, say_next
 from reconciler.cli.running import annotate
 from reconciler.core.model.live import WAITING
 from reconciler.core.plan.scope import Scope
@@ -57,6 +57,7 @@ def drift(
     planned = make(manifest, intercom, choice, Scope(moved=True), approvals.read())
     leave(planned, output)
     choice.say_which()
+    say_next(planned, output)
     strict = WAITING in fail_on
     annotate([*refusals(planned), *left_open(planned.plan, strict)])
     seen = planned.plan.drift

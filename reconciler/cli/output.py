@@ -63,12 +63,16 @@ def leave(planned: Proposal, output: OutputOptions, origins: Sequence[Origin] = 
     for name, path in output.reports:
         write_whole(path, RENDERERS[name](made, way), 0o600 if view.personal else 0o644)
     render(made, output.form, way)
-    plan = planned.plan
-    if output.out and plan.steps and (plan.held or not plan.refused):
-        Terminal(sys.stderr).say(f"next: {next_command(str(output.out))}")
 
 
-def next_command(*paths: str) -> str:
+def say_next(planned: Proposal, output: OutputOptions, paths: Sequence[str] = ()) -> None:
+    """The command that carries out the plan that was saved, else that of these paths, if there is anything to carry out."""
+    plan, given = planned.plan, [str(output.out)] if output.out else paths
+    if given and plan.steps and (plan.held or not plan.refused):
+        Terminal(sys.stderr).say(f"next: {_command(given)}")
+
+
+def _command(paths: Sequence[str]) -> str:
     """What carries a plan out, as typed: with what `apply` takes too and was given here. No login of a URL is shown."""
     context, typed = click.get_current_context(), ["reconciler", "apply", *paths]
     for option in context.command.params:

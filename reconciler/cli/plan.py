@@ -11,7 +11,7 @@ from reconciler.cli import options
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions, OutputOptions
-from reconciler.cli.output import fails_on_waiting, leave, left_open, make, refusals, render, way_of
+from reconciler.cli.output import fails_on_waiting, leave, left_open, make, refusals, render, say_next, way_of
 from reconciler.cli.running import annotate, in_ci, say_error
 from reconciler.core.compare.origin import Origin, origins
 from reconciler.core.model.live import WAITING
@@ -103,6 +103,7 @@ def plan(
     found = origins(before, manifest, planned.plan.changes) if before else ()
     leave(planned, output, found)
     choice.say_which()
+    say_next(planned, output)
     unexplained = [c.mark for c, origin in zip(planned.plan.changes, found, strict=False) if origin in fail_on]
     failing = [(f"{Origin.UNEXPLAINED}: nothing that was written says this", mark, "error") for mark in unexplained]
     annotate([*refusals(planned), *failing, *left_open(planned.plan, WAITING in fail_on)])

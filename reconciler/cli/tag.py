@@ -18,7 +18,7 @@ from reconciler.cli.headline import headline
 from reconciler.cli.help import Family
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import ApprovalOptions, Intercom, OutputOptions, WorkspaceOptions
-from reconciler.cli.output import leave, make, next_command
+from reconciler.cli.output import leave, make, say_next
 from reconciler.cli.running import in_ci
 from reconciler.cli.tokens import NoToken
 from reconciler.core.model.desired import Manifest, Pin
@@ -214,7 +214,7 @@ def _show_plan(manifest: Manifest, wanted: EditOptions, choice: LedgerChoice, in
     except ReconcilerError:
         told.say("no plan can be shown, because:")
         raise
-    leave(planned, OutputOptions("text", (), wanted.out, full=wanted.full))
-    if planned.plan.steps and not wanted.out:
-        told.say(f"next: {next_command(*manifest.paths)}")
+    output = OutputOptions("text", (), wanted.out, full=wanted.full)
+    leave(planned, output)
+    say_next(planned, output, manifest.paths)
     return 0

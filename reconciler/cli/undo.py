@@ -12,7 +12,7 @@ from reconciler.cli.connection import check_pin, connected, name_in_folder, pin_
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import ApprovalOptions, Intercom, OutputOptions, WorkspaceOptions
-from reconciler.cli.output import leave, refusals
+from reconciler.cli.output import leave, refusals, say_next
 from reconciler.cli.running import annotate
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
@@ -54,5 +54,6 @@ def undo(
     if output.out:
         Terminal(sys.stderr).say(f"{output.out} takes back the run {meant}")
     leave(planned, output)
+    say_next(planned, output)
     annotate(refusals(planned))
     return 0
