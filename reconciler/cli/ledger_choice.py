@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.running import in_ci
 from reconciler.errors import Refused, Usage
-from reconciler.ledger.folder import our_folder
+from reconciler.ledger.folder import check_home, our_folder
 from reconciler.report.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -63,6 +63,9 @@ class LedgerChoice:
                 self._warn(f"--ledger none: {LOST}")
             self.which.add("none, by --ledger none")
             return None
+        if create:
+            # Its key and what `undo` needs lie there, wherever the ledger is.
+            check_home(self.folder)
         try:
             news = self._news(create)
             ledger = self.sound(create=create)

@@ -34,11 +34,19 @@ def our_folder(paths: Sequence[str] = ()) -> Path:
     return Path(os.path.relpath(folder / NAME)) if folder.is_relative_to(root) else folder / NAME
 
 
-def make(folder: Path) -> None:
-    """Make it, unless it is there; Git leaves out all that lies in it: git-scm.com/docs/gitignore. Raises Usage in the home folder."""
+def check_home(folder: Path) -> None:
+    """Raises Usage where a new one would lie in the home folder."""
     if not folder.exists() and _is_home(folder.absolute().parent):
         now = "make one in the folder of the manifest (mkdir .reconciler), and run this there"
         raise Usage(f"a new {NAME}/ would lie in your home folder, for all that is below it; {now}")
+
+
+def make(folder: Path) -> None:
+    """Make it, unless it is there; Git leaves out all that lies in it: git-scm.com/docs/gitignore. Raises Usage in the home folder, or
+    where a link stands in its place."""
+    if folder.is_symlink():
+        raise Usage(f"{folder} is a link, and none is followed here; remove it, or put back what was there")
+    check_home(folder)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(FileExistsError), os.fdopen(os.open(folder / ".gitignore", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
         file.write(b"*\n")

