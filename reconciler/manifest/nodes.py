@@ -31,6 +31,8 @@ class Node:
     mapping: bool = False
     # Items of a list or map.
     items: list[Node] = field(default_factory=list)
+    # It has items that were not kept.
+    folded: bool = False
 
     @property
     def units(self) -> Sequence[tuple[Node, Node]]:
@@ -43,35 +45,61 @@ class Node:
             return next((number for number, key in enumerate(self.items[::2]) if key.value == step), None)
         return step if isinstance(step, int) and step < len(self.items) else None
 
+    def move(self, by: int) -> None:
+        """Count all characters from another beginning."""
+        self.start += by
+        self.end += by
+        for item in self.items:
+            item.move(by)
+
+
+# So deep stand the entries of a manifest; of many of them few are looked into.
+ENTRIES = 2
+
+
+class Tree:
+    """The values of a text that the reader took for one document."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.root = text, _Walk(text, ENTRIES).whole()
+
     def at(self, loc: Sequence[str | int]) -> Node | None:
         """The value at a place; None where there is none, or an alias stands before it."""
-        node = self
+        node = self.root
         for step in loc:
-            number = node.index(step)
+            number = self._unfolded(node).index(step)
             if number is None:
                 return None
             node = node.items[2 * number + 1 if node.mapping else number]
+        return self._unfolded(node)
+
+    def _unfolded(self, node: Node) -> Node:
+        if node.folded:
+            column = node.start - (self.text.rfind("\n", 0, node.start) + 1)
+            node.items = _Walk(" " * column + self.text[node.start : node.end] + "\n").whole().items
+            for item in node.items:
+                item.move(node.start - column)
+            node.folded = False
         return node
-
-
-def root_of(text: str) -> Node:
-    """The value of a text that the reader took for one document."""
-    walk = _Walk(text)
-    walk.next()
-    walk.next()
-    return walk.node(walk.next())
 
 
 class _Walk:
     """The events of a text, one after the other."""
 
-    def __init__(self, text: str) -> None:
-        self.text, self._events = text, fastest(text)
+    def __init__(self, text: str, fold: int | None = None) -> None:
+        """What stands so deep is folded."""
+        self.text, self._events, self._fold = text, fastest(text), fold
+
+    def whole(self) -> Node:
+        """The one document."""
+        self.next()
+        self.next()
+        return self.node(self.next(), 0)
 
     def next(self) -> yaml.Event:
         return self._events.get_event()
 
-    def node(self, event: yaml.Event) -> Node:
+    def node(self, event: yaml.Event, depth: int) -> Node:
         """The value that begins with an event. There are no more levels of them than the reader takes."""
         start, end = _index(event.start_mark), _index(event.end_mark)
         if getattr(event, "anchor", None) and not isinstance(event, yaml.AliasEvent):
@@ -82,14 +110,16 @@ class _Walk:
         node = Node(start, end)
         if isinstance(event, yaml.CollectionStartEvent):
             node.flow, node.mapping = bool(event.flow_style), isinstance(event, yaml.MappingStartEvent)
-            self._fill(node)
+            self._fill(node, depth)
         return node
 
-    def _fill(self, node: Node) -> None:
+    def _fill(self, node: Node, depth: int) -> None:
         while not isinstance(event := self.next(), yaml.CollectionEndEvent):
-            node.items.append(self.node(event))
+            node.items.append(self.node(event, depth + 1))
         # Comments and blank lines follow the last line of a block, and are not part of it.
         node.end = _index(event.end_mark) if node.flow else node.items[-1].end
+        if depth == self._fold and node.items:
+            node.items, node.folded = [], True
 
     def _end(self, event: yaml.ScalarEvent, start: int, end: int) -> int:
         """The end of a scalar; that of a block scalar without its last line break."""

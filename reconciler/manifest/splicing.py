@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from reconciler.core.model.written import Plain, as_yaml
-from reconciler.manifest.nodes import Node, root_of
+from reconciler.manifest.nodes import Node, Tree
 from reconciler.manifest.sentences import Loc
 
 # The first character, the one behind the last, and what stands there instead.
@@ -51,9 +51,16 @@ class Splices:
         self._new: dict[str, list[Any]] = {}
 
     @cached_property
+    def _tree(self) -> Tree | None:
+        return Tree(self.text) if says_anything(self.text) else None
+
+    @property
     def root(self) -> Node | None:
         """The document; None where there is none yet."""
-        return root_of(self.text) if says_anything(self.text) else None
+        return self._at(())
+
+    def _at(self, loc: Loc) -> Node | None:
+        return self._tree.at(loc) if self._tree else None
 
     def splices(self) -> list[Splice]:
         """All of them in the order of the text; what is put into one thing stands in the order of the calls."""
@@ -71,13 +78,13 @@ class Splices:
 
     def replace(self, loc: Loc, value: Any) -> None:
         """Write another value at a place; a text in the quotes that the one before had."""
-        node = self.root.at(loc) if self.root else None
+        node = self._at(loc)
         if node:
             self._instead(loc, node, _quoted(value, node.style))
 
     def rename_key(self, loc: Loc, key: str) -> None:
         """Write another key at a place."""
-        above = self.root.at(loc[:-1]) if self.root else None
+        above = self._at(loc[:-1])
         number = above.index(loc[-1]) if above else None
         if above and number is not None:
             node = above.units[number][0]
@@ -85,7 +92,7 @@ class Splices:
 
     def append(self, loc: Loc, value: Any) -> None:
         """Add an item to the end of a list; one at the top level is made if it is not there."""
-        node = self.root.at(loc) if self.root else None
+        node = self._at(loc)
         if not node:
             self._new.setdefault(str(loc[0]), []).append(value)
         elif node.items and not node.flow:
@@ -101,7 +108,7 @@ class Splices:
 
     def put(self, loc: Loc, key: str, value: Any, after: str = "") -> None:
         """Set a key of a map: its value is replaced, or it is added, behind the key `after` or at the end."""
-        node = self.root.at(loc) if self.root else None
+        node = self._at(loc)
         line = f"{as_yaml(key)}: {inline(value)}"
         if node and node.index(key) is not None:
             self.replace((*loc, key), value)
@@ -115,7 +122,7 @@ class Splices:
 
     def drop(self, loc: Loc, steps: Collection[str | int]) -> None:
         """Take items out of a list or keys out of a map. What is then empty is written `[]` or `{}`."""
-        node = self.root.at(loc) if self.root else None
+        node = self._at(loc)
         numbers = sorted({number for step in steps if (number := node.index(step)) is not None}) if node else []
         if not node or not numbers:
             return
@@ -212,7 +219,7 @@ class Splices:
 
     def _instead(self, loc: Loc, node: Node, text: str) -> None:
         """Write something on one line in place of a value; the lines of a block go."""
-        above = self.root.at(loc[:-1]) if self.root and loc else None
+        above = self._at(loc[:-1]) if loc else None
         number = above.index(loc[-1]) if above and above.mapping else None
         block = node.items and not node.flow and self._alone(node.start)
         colon = _COLON.match(self.text, above.units[number][0].end) if block and above and number is not None else None
