@@ -37,7 +37,7 @@ def rename(draft: Draft, kind: Kind, old: str, new: str) -> str:
         raise Usage(f"{kind.name} {quote(old)} is declared absent at {there[0].mark}; what is to go gets no new name")
     for place in there:
         draft.put(place, {by: new, **_kept(kind, place, old, new)}, after=by)
-    references = [place for place in draft.references(kind, old) if place.written != new]
+    references = [place for place in draft.references(kind, [old]) if place.written != new]
     draft.replace(references, new)
     return f"{kind.name} {quote(old)} is {quote(new)} now, also in {_places(len(references))} that named it"
 
@@ -52,9 +52,12 @@ def retire(draft: Draft, kind: Kind, name: str) -> str:
             draft.put(place, {STATE: "absent"})
         if _former(place):
             draft.drop(place, FORMER)
-    references = list(draft.references(kind, name))
+    names = [name, *(former for place in there for former in _former(place))]
+    ids = [str(place.written["id"]) for place in there if isinstance(place.written, dict) and "id" in place.written]
+    references = list(draft.references(kind, names, ids))
     draft.remove(references)
-    return f"{kind.name} {quote(_spelled(kind, there[0]))} is declared absent, and gone from {_places(len(references))} that named it"
+    gone = f", and gone from {_places(len(references))} that named it" if references else ""
+    return f"{kind.name} {quote(_spelled(kind, there[0]))} is declared absent{gone}"
 
 
 def _places(number: int) -> str:

@@ -81,15 +81,17 @@ class Draft:
         keyed = ((by, place) for by in kind.identity if by != "id" for place in self.having(kind, by, address.key))
         return [place for by, place in keyed if _keyed_by(kind, place.written) == by]
 
-    def references(self, kind: Kind, name: str) -> Iterator[Place]:
-        """Every place that leads to a thing by its name: links in their short and long form, present or absent, and fields."""
-        wanted = name_of(kind, kind.identities[0].field, name)
+    def references(self, kind: Kind, names: Iterable[str], ids: Iterable[str] = ()) -> Iterator[Place]:
+        """Every place that leads to a thing by one of its names or ids: links in their short and long form, present or absent, and
+        fields."""
+        by = kind.identities[0].field
+        wanted = {name_of(kind, by, name) for name in names} | {name_of(kind, "id", live_id) for live_id in ids}
         for source in self.kinds:
             lists = [link.field for link in source.links if link.target == kind.name]
             fields = [field for field, target in source.references.items() if target == kind.name]
             for place in self.entries(source) if lists or fields else ():
                 for loc, key in _referred(place.written, lists, fields, kind.name):
-                    if name_of(kind, kind.identities[0].field, key) == wanted:
+                    if name_of(kind, "id" if loc[-1] == "id" else by, key) in wanted:
                         yield Place(place.document, (*place.loc, *loc), key)
 
     # ── what is to be there ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -222,7 +224,6 @@ def _referred(written: Any, lists: Sequence[str], fields: Sequence[str], target:
     for field in lists:
         items = written.get(field)
         for number, item in enumerate(items if isinstance(items, list) else ()):
-            key = item.get(target) if isinstance(item, dict) else item
-            if isinstance(key, str):
-                yield ((field, number, target) if isinstance(item, dict) else (field, number)), key
+            ends = [(end, item.get(end)) for end in (target, "id")] if isinstance(item, dict) else [("", item)]
+            yield from (((field, number, end) if end else (field, number), key) for end, key in ends if isinstance(key, str))
     yield from (((field,), written[field]) for field in fields if isinstance(written.get(field), str))

@@ -122,9 +122,11 @@ class _Walk:
             node.items, node.folded = [], True
 
     def _end(self, event: yaml.ScalarEvent, start: int, end: int) -> int:
-        """The end of a scalar; that of a block scalar without its last line break."""
+        """The end of a scalar; that of a block scalar without the blank lines and the line break that it does not say."""
         if event.style not in ("|", ">"):
             return end
+        if "+" not in self.text[start:end].partition("\n")[0]:
+            return start + len(self.text[start:end].rstrip())
         for newline in ("\r\n", "\n", "\r"):
             if self.text.endswith(newline, start, end):
                 return end - len(newline)

@@ -76,7 +76,7 @@ def test_a_retired_tag_is_gone_from_all_lists(two: Desk) -> None:
     assert "- delete    tag/trial" in two.out
     assert two.err.splitlines()[-1] == "next: reconciler apply m/tags.yaml m/people.yaml"
     assert two("tag", "retire", "trial", "--in", "m") == 0
-    assert two.err == "nothing is changed: tag 'trial' is declared absent, and gone from 0 places that named it\n"
+    assert two.err == "nothing is changed: tag 'trial' is declared absent\n"
     assert two("tag", "add", "trial", "--in", "m") == 0
     assert edits(two) == ["-  - {name: trial, state: absent}", "+  - {name: trial}"]
     assert two.writes == []
@@ -110,6 +110,18 @@ def test_former_names_are_kept(desk: Desk, before: str, old: str, new: str, afte
     contacts = "contacts: [{{external_id: 1, tags: [{}]}}]\n"
     assert desk("tag", "rename", old, new, m=f"tags:\n  - {before}\n{contacts.format(old)}") == 0, desk.err
     assert (desk.folder / "m.yaml").read_text() == f"tags:\n  - {after}\n{contacts.format(new)}"
+
+
+def test_a_tag_is_retired_by_all_its_names(desk: Desk) -> None:
+    desk.patch.delenv("INTERCOM_ACCESS_TOKEN")
+    head = "policy: {former_names: accept}\ntags:\n  - "
+    contacts = 'contacts:\n  - {external_id: 1, tags: [B, {id: "5"}]}\n  - {external_id: 2, tags: [{tag: b, state: absent}, a]}\n'
+    assert desk("tag", "retire", "b", m=f"{head}{{id: 5, name: b}}\n  - a\n{contacts}") == 0, desk.err
+    told = "contacts:\n  - {external_id: 1, tags: []}\n  - {external_id: 2, tags: [a]}\n"
+    assert (desk.folder / "m.yaml").read_text() == f"{head}{{id: 5, name: b, state: absent}}\n  - a\n{told}"
+    contacts = contacts.replace('{id: "5"}', "A")
+    assert desk("tag", "retire", "b", m=f"{head}{{name: b, renamed_from: a}}\n{contacts}") == 0, desk.err
+    assert (desk.folder / "m.yaml").read_text() == f"{head}{{name: b, state: absent}}\n{told.replace('[a]', '[]')}"
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,8 @@ def test_edits_at_one_place_stand_in_the_order_of_their_depth() -> None:
         ("{}", "{tags: [vip]}"),
         ("tags: &all\n- a # first\n\n# below\nname: a\n", "tags: &all\n- a # first\n- vip\n\n# below\nname: a\n"),
         ("tags: [] # none\nname: b\n", "tags: # none\n  - vip\nname: b\n"),
-        ("tags:\n- |\n  a\n\nname: b\n", "tags:\n- |\n  a\n\n- vip\nname: b\n"),
+        ("tags:\n- |\n  a\n\nname: b\n", "tags:\n- |\n  a\n- vip\n\nname: b\n"),
+        ("tags:\n- |+\n  a\n\nname: b\n", "tags:\n- |+\n  a\n\n- vip\nname: b\n"),
     ],
 )
 def test_an_item_for_a_section(text: str, expected: str) -> None:
@@ -223,7 +224,7 @@ def test_entries_are_found_by_address_name_and_id(tmp_path: Path) -> None:
 def test_every_reference_is_replaced_in_its_quotes_or_taken_out(tmp_path: Path) -> None:
     text = FULL.replace("companies: []", 'companies:\n  - {company_id: "6", tags: &t [Beta]}\n  - {company_id: "7", tags: *t}')
     found = draft(tmp_path, text)
-    found.replace(found.references(TAG, "beta"), "new")
+    found.replace(found.references(TAG, ["beta"]), "new")
     assert [line for line in found.diff() if line[0] in "+-"][2:] == [
         '-  - {company_id: "6", tags: &t [Beta]}',
         '+  - {company_id: "6", tags: &t [new]}',
@@ -239,7 +240,7 @@ def test_every_reference_is_replaced_in_its_quotes_or_taken_out(tmp_path: Path) 
         '+    - {tag: "new", state: absent}',
     ]
     found = draft(tmp_path, text)
-    found.remove(found.references(TAG, "beta"))
+    found.remove(found.references(TAG, ["beta"]))
     (done,) = found.changed().values()
     assert read(done, "x").value["contacts"] == [
         {"external_id": "25", "tags": []}, {"email": "hoban@serenity.example", "tags": []}, {"external_id": "26", "tags": []},
