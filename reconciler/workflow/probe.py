@@ -25,6 +25,8 @@ from reconciler.workflow.session import Session
 
 # What probes of this folder made and perhaps did not remove yet, one JSON a line.
 NOTES = "probe.jsonl"
+# After so many questions without an answer no more are asked: each takes minutes.
+MUTE = 2
 
 
 @dataclass
@@ -131,12 +133,17 @@ def ask_all(session: Session, book: Notebook, *, attributes: bool = False, cap: 
     """Ask every question. What cannot be settled here says why. `cap` is the number of contacts at which a count may be cut."""
     bench = Bench(session.client, secrets.token_hex(4), lambda made: book.note(made, session.now()), session.sleep, cap, attributes)
     facts, unsettled = dict[str, Any](), dict[str, str]()
+    mute = 0
     for name, ask in QUESTIONS.items():
         session.tick(name)
         try:
-            facts |= ask(bench)
-        except (Unsettled, IntercomError) as why:
+            facts |= ask(bench) if mute < MUTE else dict[str, Any]()
+        except Unsettled as why:
             unsettled[name] = str(why)
+        except IntercomError as why:
+            unsettled[name], mute = str(why), mute + 1
+    for name in QUESTIONS.keys() - facts.keys() - unsettled.keys():
+        unsettled[name] = "not asked: Intercom had not answered before"
     here, asked = session.here, datetime.fromtimestamp(session.now(), UTC).date()
     told: dict[str, Any] = {"app_id": here.app_id, "region": here.region, "api_version": session.client.version, "asked": asked}
     return FactsFile(**told, facts=Facts(**facts), unsettled=unsettled)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from reconciler.sandbox.workspace import Settings
 from tests.desk.driving import Box, Shell, ended, served
+from tests.desk.planted import EIGHT, PLAIN
 from tests.desk.soak import SOAKS
 
 THEIRS = {"tags": ["vip", "zz-reconciler-notes"], "contacts": [{"external_id": "1", "email": "a@serenity.example", "tags": ["vip"]}]}
@@ -28,9 +31,17 @@ def left(box: Box) -> dict[str, list[str]]:
 THEIR_NAMES = {"tags": ["vip", "zz-reconciler-notes"], "contacts": ["1"]}
 
 
+@pytest.fixture
+def knobs(shell: Shell) -> Iterator[Settings]:
+    """The settings of a sandbox, which the next test finds as they are by themselves."""
+    yield Settings()
+    shell.box.start({}, **vars(Settings()))
+
+
 @pytest.mark.parametrize("number", MOMENTS)
-def test_killed_it_leaves_nothing_that_the_next_one_does_not_remove(shell: Shell, number: int) -> None:
-    shell.box.start(THEIRS)
+def test_killed_it_leaves_nothing_that_the_next_one_does_not_remove(shell: Shell, knobs: Settings, number: int) -> None:
+    knobs.follow(PLAIN | EIGHT[number % 8])
+    shell.box.start(THEIRS, **vars(knobs))
     shell.box.fault(delay=0.01, times=None)
     probe = shell.spawn(*PROBE)
     shell.box.wait_for_writes(number)

@@ -95,9 +95,37 @@ def test_answers_that_are_lost_leave_nothing(route: MakeRoute) -> None:
     assert everything(asked.box) == before
 
 
+@pytest.mark.parametrize(
+    ("fact", "path", "how"),
+    [
+        ("shared_email", "^/contacts$", {"status": 400, "message": "email is invalid", "after": 1}),
+        ("lead_external_id", "^/contacts$", {"status": 409, "after": 5}),
+        ("attribute_dots", "^/data_attributes$", {"status": 400, "message": "You have reached the limit of 250 custom attributes"}),
+        ("name_beyond", "^/tags$", {"status": 403, "after": 7}),
+    ],
+)
+def test_a_refusal_for_another_reason_settles_nothing(route: MakeRoute, fact: str, path: str, how: dict[str, Any]) -> None:
+    asked = route()
+    asked.box.faults.add("POST", path, **how)
+    facts, unsettled = probed(asked, attributes=True)
+    assert getattr(facts, fact) is None
+    assert f" {how['status']} " in unsettled[fact]
+
+
+def test_what_does_not_answer_is_not_asked_for_ever(route: MakeRoute) -> None:
+    asked = route()
+    asked.box.faults.add("POST", "^/tags$", status=500, times=None)
+    before = asked.clock.now
+    facts, unsettled = probed(asked)
+    assert facts == Facts()
+    assert unsettled["email_case"] == "not asked: Intercom had not answered before"
+    assert asked.clock.now - before < 200
+
+
 def test_what_search_does_not_show_yet_is_not_taken_for_gone(route: MakeRoute) -> None:
     asked = route(search_delay=300.0)
-    asked.box.faults.add("POST", "^/contacts$", drop="after", times=None)
+    # The third contact is one that has an e-mail and nothing else.
+    asked.box.faults.add("POST", "^/contacts$", drop="after", after=2)
     with asked.session() as session, notebook(asked.folder / ".reconciler", "sandbox1") as book:
         ask_all(session, book)
         asked.box.faults.clear()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from reconciler.core.model.route import Listing
 from reconciler.intercom import routes
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import HttpError
@@ -19,8 +20,10 @@ OURS = re.compile(rf"\s*{PREFIX}[0-9a-f]{{8}}-", re.IGNORECASE)
 # A domain that no mail ever reaches: RFC 2606.
 DOMAIN = "reconciler.invalid"
 NONE = "0"
-# What a call is answered with that is understood and not done.
-REFUSED = (400, 404, 409, 422)
+# What a call is answered with whose body is not taken.
+NOT_TAKEN = (400, 422)
+CONFLICT = (409,)
+MISSING = (404,)
 
 
 class Unsettled(Exception):
@@ -62,35 +65,42 @@ class Bench:
     def email(self, word: str) -> str:
         return f"{self.name(word)}@{DOMAIN}"
 
-    def ask(self, route: str, body: Any = None, **values: str) -> Reply | None:
-        """The answer; None where it is refused. Raises Unsettled where the token may not ask, IntercomError where nothing is answered."""
+    def ask(self, route: str, body: Any = None, refusals: Sequence[int] = NOT_TAKEN, **values: str) -> Reply | None:
+        """The answer; None where it is refused with one of these statuses. Raises Unsettled where it is refused otherwise, IntercomError
+        where nothing is answered."""
         request = replace(routes.request(route, values, body), repeatable=not route.startswith("POST /contacts"))
         reply, error = self.client.exchange(request)
-        if error and error.status not in REFUSED:
+        if error and error.status >= 500:
+            raise error
+        if error and error.status not in refusals:
             raise Unsettled(str(error))
         return None if error else reply
 
     def must(self, route: str, body: Any = None, **values: str) -> Mapping[str, Any]:
         """The answer to what is no question. Raises Unsettled where it is refused."""
-        if (reply := self.ask(route, body, **values)) is None:
-            raise Unsettled(f"{route} was refused")
+        reply = self.ask(route, body, (), **values)
+        assert reply
         return reply.body
 
-    def make(self, what: str, key: str, route: str, body: Any) -> Mapping[str, Any] | None:
+    def make(self, what: str, key: str, route: str, body: Any, refusals: Sequence[int] = NOT_TAKEN) -> Mapping[str, Any] | None:
         """Make a thing, noted before and after; None where Intercom refuses it."""
         made = Made(what, key)
         self.note(made)
-        reply = self.ask(route, body)
+        try:
+            reply = self.ask(route, body, refusals)
+        except Unsettled:
+            self.note(replace(made, id=NONE))
+            raise
         self.note(replace(made, id=str(reply.body.get("id") or "") if reply else NONE))
         return reply.body if reply else None
 
     def tag(self, name: str) -> Mapping[str, Any] | None:
         return self.make("tag", name, "POST /tags", {"name": name})
 
-    def person(self, word: str, **fields: Any) -> Mapping[str, Any] | None:
+    def person(self, word: str, refusals: Sequence[int] = (), **fields: Any) -> Mapping[str, Any] | None:
         """A contact that is called so; `fields` say by what it is identified."""
         key = str(fields["external_id"] if fields["role"] == "user" and "external_id" in fields else fields["email"])
-        return self.make("contact", key, "POST /contacts", {"name": self.name(word), **fields})
+        return self.make("contact", key, "POST /contacts", {"name": self.name(word), **fields}, refusals)
 
     @cached_property
     def one(self) -> Mapping[str, Any]:
@@ -183,8 +193,8 @@ class Cleaner:
     def _search(self) -> Iterator[Mapping[str, Any]]:
         """Those whom a search shows, which lags by minutes."""
         starts = [{"field": name, "operator": "^", "value": PREFIX} for name in ("name", "external_id", "email")]
-        body = {"query": {"operator": "OR", "value": starts}, "pagination": {"per_page": 150}}
-        yield from rows(self.client.send(Request("POST", "/contacts/search", body=body)).body)
+        listing = Listing("POST /contacts/search", style="search", per_page=150)
+        yield from routes.searched(self.client, listing, {"operator": "OR", "value": starts})
 
     def companies(self, noted: Sequence[Made]) -> None:
         for key in {made.key for made in noted if OURS.match(made.key)}:
