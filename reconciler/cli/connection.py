@@ -109,11 +109,12 @@ def _sandbox(paths: Sequence[str], writes: bool, facts: Facts) -> Iterator[Any]:
 
 def pin_of_folder(region: str | None, app_id: str | None, folder: Path = HERE) -> Pin:
     """Which workspace a verb without PATH means: its options, else the manifest in a folder, by default the current one."""
+    from reconciler.manifest.layers import Layers
     from reconciler.manifest.pins import pin_in
 
     found = None
     if region is None or app_id is None:
-        found = pin_in(_in_folder(folder), os.environ)
+        found = pin_in(_in_folder(folder), Layers.of("", os.environ))
     if found and app_id not in (None, found.app_id):
         found = None  # the region of another workspace says nothing
     return Pin(app_id or (found.app_id if found else None), region or (found.region if found else None))

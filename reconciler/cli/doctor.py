@@ -14,6 +14,7 @@ from reconciler.cli.connection import opened, pin_of_folder
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import (
+    ENV,
     FILE,
     Intercom,
     ProbeOptions,
@@ -30,6 +31,7 @@ from reconciler.core.model.desired import Pin
 from reconciler.core.model.finding import Finding, State
 from reconciler.errors import ReconcilerError, Usage
 from reconciler.ledger.folder import root_of
+from reconciler.manifest.layers import Layers
 from reconciler.report.terminal import Terminal
 from reconciler.workflow.doctor import look_at_facts, look_at_ledger, look_at_pipelines, look_at_token
 from reconciler.workflow.facts import find_facts
@@ -37,6 +39,7 @@ from reconciler.workflow.facts import find_facts
 
 @click.command(cls=Verb)
 @click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=files)
+@ENV
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--probe", is_flag=True, help="Settle in the test workspace --app-id what no description of Intercom says.")
 @click.option("--clean", is_flag=True, help="Remove what a probe left in the workspace --app-id, as after a kill.")
@@ -48,7 +51,13 @@ from reconciler.workflow.facts import find_facts
 @intercom_options
 @gathered(where=WorkspaceOptions, probing=ProbeOptions)
 def doctor(
-    paths: tuple[str, ...], form: str, probing: ProbeOptions, where: WorkspaceOptions, choice: LedgerChoice, intercom: Intercom
+    paths: tuple[str, ...],
+    layers: Layers,
+    form: str,
+    probing: ProbeOptions,
+    where: WorkspaceOptions,
+    choice: LedgerChoice,
+    intercom: Intercom,
 ) -> int:
     """Look at all that a run rests on: token, pin, clock, ledger, key, pipelines. Reads only; exit code 1 when something must be mended.
 
@@ -71,7 +80,7 @@ def doctor(
     from reconciler.report import doctor as report
     from reconciler.report.json import deep
 
-    found, out = list(_findings(_pin(paths, where), choice, intercom)), Terminal(sys.stdout)
+    found, out = list(_findings(_pin(paths, layers, where), choice, intercom)), Terminal(sys.stdout)
     if form == "json":
         out.write(deep(report.document(found)))
     else:
@@ -97,12 +106,14 @@ def _of_token(pin: Pin, intercom: Intercom, paths: Sequence[str]) -> Iterator[Fi
         yield from look_at_token(client, token.source, pin)
 
 
-def _pin(paths: tuple[str, ...], where: WorkspaceOptions) -> Pin:
+def _pin(paths: tuple[str, ...], layers: Layers, where: WorkspaceOptions) -> Pin:
     """The pin of a manifest, and what the command line says instead. Raises Usage, Invalid."""
+    if layers.env and not paths:
+        raise Usage("--env needs the PATH of the manifest")
     if not paths:
         return pin_of_folder(where.region, where.app_id)
-    from reconciler.manifest.files import find
+    from reconciler.manifest.files import on_disk
     from reconciler.manifest.pins import pin_in
 
-    written = pin_in(find(paths), os.environ) or Pin()
+    written = pin_in(on_disk(paths, layers).names, layers) or Pin()
     return Pin(where.app_id or written.app_id, where.region or written.region)

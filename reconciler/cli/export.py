@@ -23,6 +23,7 @@ from reconciler.core.model.desired import Pin
 from reconciler.errors import Usage
 from reconciler.intercom import me
 from reconciler.intercom.http.token import parse
+from reconciler.manifest.layers import Layers
 from reconciler.manifest.read import read_manifest
 from reconciler.report import Way
 from reconciler.report.exporting import count_sections, list_kept, list_left_out, list_written
@@ -100,7 +101,7 @@ def export(out: Path | None, selection: Selection, name: str | None, where: Work
       reconciler export -o vips.yaml --only tags,contacts --where 'email_domain = acme.com' --with-links
     """
     wanted = selection.read(intercom.api_version)
-    target = aim(out) if out else None
+    target = aim(out, Layers.of("", os.environ)) if out else None
     pin = _pin(target, where)
     name = name or _name(target)
     with _session(intercom, pin) as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from reconciler.cli.connection import connected, pin_of_folder, refuse_other
 from reconciler.cli.headline import headline
 from reconciler.cli.help import Family
 from reconciler.cli.ledger_choice import LedgerChoice
-from reconciler.cli.options import ApprovalOptions, Intercom, OutputOptions, WorkspaceOptions
+from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions, OutputOptions, WorkspaceOptions
 from reconciler.cli.output import leave, make, say_next
 from reconciler.cli.running import in_ci
 from reconciler.cli.tokens import NoToken
@@ -31,7 +32,7 @@ from reconciler.manifest import declaring
 from reconciler.manifest.editing import Draft
 from reconciler.manifest.files import find
 from reconciler.manifest.here import found_from
-from reconciler.manifest.read import read_manifest
+from reconciler.manifest.layers import Layers
 from reconciler.manifest.source import SUFFIXES
 from reconciler.report.progress import progress
 from reconciler.report.signs import DIM, GREEN, RED, count, paint
@@ -64,11 +65,12 @@ def tag() -> None:
 
 @tag.command()
 @IN
+@options.ENV
 @click.option("--format", "form", type=click.Choice(["text", "csv", "json", "html"]), default="text", show_default=True)
 @options.pinned
 @options.intercom_options
 @options.gathered(where=WorkspaceOptions)
-def report(paths: tuple[str, ...], form: str, where: WorkspaceOptions, intercom: Intercom) -> int:
+def report(paths: tuple[str, ...], layers: Layers, form: str, where: WorkspaceOptions, intercom: Intercom) -> int:
     """Who uses each tag, and what is amiss with it.
 
     Contacts, companies, conversations and content are counted, and who applied it last is said where Intercom says it. Amiss is a tag that
@@ -81,7 +83,7 @@ def report(paths: tuple[str, ...], form: str, where: WorkspaceOptions, intercom:
     from reconciler.report.inventory import FORMS
 
     read = paths or _found_here()
-    manifest = read_manifest(read) if read else None
+    manifest = ManifestOptions(tuple(read), layers).read() if read else None
     pin = manifest.pin if manifest and where == WorkspaceOptions(None, None) else pin_of_folder(where.region, where.app_id)
     with progress(sys.stderr, label="reading") as bar, connected(intercom, pin, writes=False, paths=read) as session:
         refuse_other(pin or Pin(), session.here)
@@ -172,7 +174,7 @@ def _edit(wanted: EditOptions, choice: LedgerChoice, intercom: Intercom, edit: C
     if new:
         # A file may be new, a folder is not.
         find([path for path in paths if not path.lower().endswith(SUFFIXES) and not Path(path).is_dir()])
-    draft = Draft.read(paths, new=new)
+    draft = Draft.read(paths, layers=Layers.of("", os.environ), new=new)
     said = edit(draft)
     try:
         manifest = draft.manifest()

@@ -8,6 +8,7 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.written import quote
 from reconciler.errors import Usage
 from reconciler.manifest.editing import Draft, Place
+from reconciler.manifest.overlays import OMIT
 from reconciler.manifest.sentences import closest
 
 FORMER, STATE = "renamed_from", "state"
@@ -48,7 +49,7 @@ def retire(draft: Draft, kind: Kind, name: str) -> str:
     if not there:
         raise _not_declared(draft, kind, name)
     for place in there:
-        if not _is_gone(place):
+        if not _is_gone(place) and not _is_omitted(place):
             draft.put(place, {STATE: "absent"})
         if _former(place):
             draft.drop(place, FORMER)
@@ -77,6 +78,11 @@ def _is_gone(place: Place) -> bool:
     return isinstance(place.written, dict) and place.written.get(STATE) == "absent"
 
 
+def _is_omitted(place: Place) -> bool:
+    """Whether an overlay says so; such an entry has nothing but its name."""
+    return isinstance(place.written, dict) and OMIT in place.written
+
+
 def _former(place: Place) -> Sequence[str]:
     """The former names that an entry has."""
     former = place.written.get(FORMER, ()) if isinstance(place.written, dict) else ()
@@ -86,7 +92,7 @@ def _former(place: Place) -> Sequence[str]:
 def _kept(kind: Kind, place: Place, old: str, new: str) -> dict[str, str | list[str]]:
     """The former names of an entry that is renamed. What its id names, and what gets another case only, needs none more."""
     fold = kind.identity[_by(kind)].fold
-    if fold(old) == fold(new) or (isinstance(place.written, dict) and "id" in place.written):
+    if fold(old) == fold(new) or _is_omitted(place) or (isinstance(place.written, dict) and "id" in place.written):
         return {}
     names = [_spelled(kind, place), *(name for name in _former(place) if fold(name) != fold(new))]
     return {FORMER: names if len(names) > 1 else names[0]}

@@ -17,6 +17,7 @@ from reconciler.errors import Invalid, Mark, Problem, ReconcilerError
 from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.contents import Name, name_of
+from reconciler.manifest.layers import BASE, Layers, without_overlays
 from reconciler.manifest.read import merge
 from reconciler.manifest.reader import BOM, Document, read, read_far
 from reconciler.manifest.sentences import Loc
@@ -44,17 +45,17 @@ class Place:
 class Draft:
     """The files of a manifest while they are edited. Edits don't see each other; none is on the disk before `write`."""
 
-    def __init__(self, paths: Sequence[str], data: Mapping[str, bytes], kinds: Kinds = KINDS) -> None:
-        self.paths, self.kinds, self._data = paths, kinds, dict(data)
+    def __init__(self, paths: Sequence[str], data: Mapping[str, bytes], kinds: Kinds = KINDS, layers: Layers = BASE) -> None:
+        self.paths, self.kinds, self.layers, self._data = paths, kinds, layers, dict(data)
         self._splices: dict[str, Splices] = {}
         self._indexes: dict[str, dict[Name, list[Place]]] = {}
         self.documents = _documents(data)
 
     @classmethod
-    def read(cls, paths: Sequence[str], kinds: Kinds = KINDS, *, new: bool = False) -> Draft:
+    def read(cls, paths: Sequence[str], kinds: Kinds = KINDS, layers: Layers = BASE, *, new: bool = False) -> Draft:
         """The files that paths mean; with `new` a path may mean none yet. Raises Invalid where one of them is no YAML of one document."""
         found = files.find([path for path in paths if not new or _holds_any(path)])
-        return cls(paths, {file: files.read_bytes(file) for file in found}, kinds)
+        return cls(paths, {file: files.read_bytes(file) for file in found}, kinds, layers)
 
     # ── what is there ──────────────────────────────────────────────────────────────────────────────────────────────────────────
     def entries(self, kind: Kind) -> Iterator[Place]:
@@ -100,8 +101,10 @@ class Draft:
         self._of(file or self.file_for(kind)).append((kind.section,), entry)
 
     def file_for(self, kind: Kind) -> str:
-        """Where a new entry goes: to the last one of its kind, else into the only file, else into one of its section's name."""
-        having = [document.file for document in self.documents if isinstance(document.value.get(kind.section), list)]
+        """Where a new entry goes: to the last one of its kind that is no overlay, else into the only file, else into one of its section's
+        name."""
+        base = without_overlays([document.file for document in self.documents])
+        having = [d.file for d in self.documents if d.file in base and isinstance(d.value.get(kind.section), list)]
         if having or len(self._data) == 1:
             return having[-1] if having else next(iter(self._data))
         path = next((path for path in self.paths if not path.lower().endswith(SUFFIXES)), "")
@@ -150,7 +153,7 @@ class Draft:
         def reader(file: str) -> tuple[Document | None, Sequence[Problem]]:
             return read_far(changed[file], file) if file in changed else (known[file], ())
 
-        return merge(Source([*{**known, **changed}], reader, files.open_list), self.paths, self.kinds)
+        return merge(Source([*{**known, **changed}], reader, files.open_list), self.paths, self.kinds, self.layers)
 
     def diff(self) -> Iterator[str]:
         """A unified diff of all files, a line at a time and without line breaks."""

@@ -21,6 +21,7 @@ from reconciler.core.model.texts import parse_attribute_name
 from reconciler.core.model.times import format_time
 from reconciler.core.model.written import Plain
 from reconciler.manifest.sentences import Guesses, explain
+from reconciler.manifest.variables import without_variables
 
 # An entry, or a value in it: a dictionary, a list, `str` (a text) or `Plain` (no text: a number, a flag).
 Written = Any
@@ -66,7 +67,8 @@ class EntryWriter:
         # Things may lead to others of their own kind, so all of these have their names first.
         for thing, written in made:
             self._lead(kind, thing, written)
-        return [written[kind.short] if kind.short and written.keys() == {kind.short} else written for _, written in made]
+        entries = [written[kind.short] if kind.short and written.keys() == {kind.short} else written for _, written in made]
+        return [without_variables(entry) for entry in entries]
 
     def _types(self, typing: str) -> Mapping[str, Live]:
         """The things that say of which type a key is; what several say is not sure."""

@@ -62,15 +62,15 @@ def paths_with_overlays(paths: Sequence[str], layers: Layers) -> Iterator[str]:
 def sort_out(source: Source, paths: Sequence[str], layers: Layers) -> Sorted:
     """Read the base and the overlays that are wanted. A file is an overlay of an environment if it is called so and stands beside its
     base, or if the environment is wanted, listed under `envs:`, or has another overlay."""
-    known = {_split(name)[1] for name in source.names} - {_split(name)[1] for name in without_overlays(source.names)}
-    wanted = {env for env in layers.overlays if any(_split(name)[1] == env for name in source.names)}
-    base, problems = read_documents(source, [name for name in source.names if _split(name)[1] not in known | wanted])
+    known = {env_of(name) for name in source.names} - {env_of(name) for name in without_overlays(source.names)}
+    wanted = {env for env in layers.overlays if any(env_of(name) == env for name in source.names)}
+    base, problems = read_documents(source, [name for name in source.names if env_of(name) not in known | wanted])
     known |= {str(env) for document in base for env in _listed(document)}
-    base = [document for document in base if _split(document.file)[1] not in known]
-    problems = [problem for problem in problems if _split(problem.mark.file)[1] not in known]
-    names = {env: [name for name in source.names if _split(name)[1] == env] for env in layers.overlays}
+    base = [document for document in base if env_of(document.file) not in known]
+    problems = [problem for problem in problems if env_of(problem.mark.file) not in known]
+    names = {env: [name for name in source.names if env_of(name) == env] for env in layers.overlays}
     overlays = [read_documents(source, names[env]) for env in layers.overlays]
-    given = [name for name in paths if name in source.names and _split(name)[1] in known.difference(layers.overlays)]
+    given = [name for name in paths if name in source.names and env_of(name) in known.difference(layers.overlays)]
     problems += chain.from_iterable(wrong for _, wrong in overlays)
     problems += (_unwanted(name) for name in given)
     return Sorted(base, [documents for documents, _ in overlays], problems, frozenset(known | wanted))
@@ -80,7 +80,12 @@ def without_overlays(names: Sequence[str]) -> Sequence[str]:
     """These files without those that are called as an overlay and stand beside their base, and others of the same environments."""
     stems = {posixpath.splitext(name)[0] for name in names}
     known = {env for stem, env in map(_split, names) if env and stem in stems}
-    return [name for name in names if _split(name)[1] not in known]
+    return [name for name in names if env_of(name) not in known]
+
+
+def env_of(name: str) -> str:
+    """The environment that a file would be an overlay of by its name; empty where it could be none."""
+    return _split(name)[1]
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -92,11 +97,11 @@ def _split(name: str) -> tuple[str, str]:
 
 def _listed(document: Document) -> Sequence[str]:
     envs = document.value.get("envs")
-    return list(envs) if isinstance(envs, dict) else []
+    return list(filter(None, envs)) if isinstance(envs, dict) else []
 
 
 def _unwanted(name: str) -> Problem:
-    env = _split(name)[1]
+    env = env_of(name)
     return Problem(Mark(name), f"is an overlay of the environment {env}", f"give --env {env}, or leave the file out")
 
 

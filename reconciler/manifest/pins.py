@@ -15,14 +15,25 @@ from reconciler.errors import Invalid, Usage
 from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.head import Head, PinEntry
-from reconciler.manifest.layers import without_overlays
+from reconciler.manifest.layers import Layers, env_of, without_overlays
 from reconciler.manifest.reader import Document
 from reconciler.manifest.variables import Unfilled, replaced
 
 
-def pin_in(paths: Sequence[str], variables: Mapping[str, str]) -> Pin | None:
-    """The one pin in these files but for overlays. Some may be no manifests. Raises Usage for two, Invalid where one cannot be read."""
-    pins = {pin for path in without_overlays(paths) if (pin := _pin(path, variables))}
+def pin_in(paths: Sequence[str], layers: Layers) -> Pin | None:
+    """The one pin in these files, with those of overlays over it. Some may be no manifests. Raises Usage for two in one layer, Invalid
+    where one cannot be read."""
+    overlays = [[path for path in paths if env_of(path) == env] for env in layers.overlays]
+    base = [path for path in without_overlays(paths) if env_of(path) not in layers.overlays]
+    pin = None
+    for layer in (base, *overlays):
+        over = _one_pin(layer, layers.variables)
+        pin = Pin(over.app_id or pin.app_id, over.region or pin.region) if over and pin else over or pin
+    return pin
+
+
+def _one_pin(paths: Sequence[str], variables: Mapping[str, str]) -> Pin | None:
+    pins = {pin for path in paths if (pin := _pin(path, variables))}
     if len(pins) > 1:
         workspaces = ", ".join(sorted(f"{pin.app_id or 'any'} in {pin.region or 'any region'}" for pin in pins))
         raise Usage(f"the manifests in this folder name several workspaces ({workspaces}): say which with --app-id and --region")

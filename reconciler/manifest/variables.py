@@ -41,6 +41,15 @@ def filled(contents: Contents, raw: Raw, personal: Collection[str] = ()) -> Any 
     return None if wrong else value
 
 
+def without_variables(value: Any) -> Any:
+    """A value as it is written where no variable is meant."""
+    if isinstance(value, dict):
+        return {key: without_variables(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [without_variables(inner) for inner in value]
+    return value.replace("${", "$${") if type(value) is str else value
+
+
 def replaced(written: str, variables: Mapping[str, str], personal: str | int | None = None) -> str:
     """A value with those of its variables. Raises Unfilled."""
 

@@ -21,6 +21,7 @@ from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.editing import Draft
 from reconciler.manifest.entries import EntryWriter, LeftOut, Written
+from reconciler.manifest.layers import BASE, Layers
 from reconciler.manifest.source import SUFFIXES
 from reconciler.manifest.splicing import Splices, inline
 from reconciler.workflow.lookup import compile_where
@@ -175,12 +176,12 @@ class Target:
         return went
 
 
-def aim(path: Path, kinds: Kinds = KINDS) -> Target:
+def aim(path: Path, layers: Layers = BASE, kinds: Kinds = KINDS) -> Target:
     """What is there where an export is to go: nothing, or a manifest. Raises Invalid (65) for one that cannot be read."""
     is_file = path.suffix.lower() in SUFFIXES and not path.is_dir()
     if not (path.exists() if is_file else files.holds_manifest(str(path))):
         return Target(path, is_file, kinds)
-    draft = Draft.read([str(path)], kinds)
+    draft = Draft.read([str(path)], kinds, layers)
     return Target(path, is_file, kinds, draft.manifest(), draft)
 
 

@@ -111,3 +111,29 @@ def test_verbs_without_a_path_mean_the_pin_of_the_base(shop: Desk) -> None:
     assert shop("get", "tags") == 64
     shop.patch.setenv("RECONCILER_VAR_APP", "sandbox1")
     assert shop("get", "tags") == 0, shop.err
+
+
+def test_what_is_live_with_the_sign_of_a_variable_is_exported_as_a_text(desk: Desk) -> None:
+    desk.seed(tags=["a${RECONCILER_VAR_X}", "$${b}", "vip"], contacts=[{"external_id": "${1}", "tags": ["$${b}"]}])
+    assert desk("export", "-o", "x.yaml", "--only", "tags,contacts", "--with-links") == 0, desk.err
+    assert "'a$${RECONCILER_VAR_X}'" in (desk.folder / "x.yaml").read_text(encoding="utf-8")
+    assert created(desk, "x.yaml") == []
+
+
+def test_an_edit_reaches_the_overlays_and_knows_the_variables(shop: Desk) -> None:
+    shop.write("m/tags.yaml", "tags: [vip, trial, '${RECONCILER_VAR_TAG}']\n")
+    shop.patch.setenv("RECONCILER_VAR_TAG", "x")
+    assert shop("tag", "rename", "trial", "test", "--in", "m") == 0, shop.err
+    assert shop("validate", "m", "--env", "prod") == 0, shop.err
+    assert shop("tag", "add", "new", "--in", "m") == 0, shop.err
+    assert "new" in (shop.folder / "m/tags.yaml").read_text(encoding="utf-8"), "an overlay is no place for what all have"
+    assert shop("tag", "retire", "test", "--in", "m") == 0, shop.err
+    assert shop("validate", "m", "--env", "prod") == 0, shop.err
+    assert shop("tag", "report", "--in", "m", "--env", "prod") == 3, "of the workspace that the overlay names"
+
+
+def test_doctor_looks_at_the_pin_of_the_environment(shop: Desk) -> None:
+    shop("doctor", "m", "--env", "prod", "--format", "json")
+    (pin,) = [line for line in shop.out.splitlines() if "prod1" in line][:1]
+    assert "sandbox1" in pin
+    assert shop("doctor", "--env", "prod") == 64
