@@ -183,14 +183,16 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 OUT = click.option("-o", "out", type=FILE, callback=in_folder, metavar="FILE", help="Save the plan, for `apply FILE`.")
 
 
-def _layers(context: click.Context, parameter: click.Parameter, env: str) -> Layers:
+def _layers(context: click.Context, parameter: click.Parameter, env: str | None) -> Layers:
     from reconciler.manifest.layers import Layers
 
-    return Layers.of(env, os.environ)
+    if env == "":
+        raise Usage("--env is empty, as where a variable of a script is not set; name an environment, or leave --env out")
+    return Layers.of(env or "", os.environ)
 
 
 _ENV = "Lay the overlays *.NAME.yaml over the manifest."
-ENV = click.option("--env", "layers", default="", metavar="NAME", callback=_layers, help=_ENV)
+ENV = click.option("--env", "layers", metavar="NAME", callback=_layers, help=_ENV)
 PATHS = click.argument("paths", metavar="PATH...", nargs=-1, required=True, shell_complete=files)
 
 

@@ -33,6 +33,10 @@ class Raw(NamedTuple):
     # A dictionary, where it can be valid.
     written: Any
 
+    def mark(self, *loc: str | int) -> Mark:
+        """The place of the entry, or of a key or item inside it."""
+        return self.document.marks.of((*self.loc, *loc))
+
 
 @dataclass(frozen=True, slots=True)
 class Item:

@@ -164,8 +164,11 @@ def open_list(manifest: str, name: str) -> tuple[str, BinaryIO]:
         if target.exists() and not target.is_file():
             raise Unopened(f"{path} is not a file", "give a file")
         return path, target.open("rb")
-    except (OSError, RuntimeError, ValueError) as error:
-        unusable = _unreadable(path, error if isinstance(error, OSError) else OSError(str(error)))
+    except RuntimeError:
+        # A circle, before Python 3.13.
+        raise Unopened(f"the link {path} leads back to itself", "put the list itself there") from None
+    except OSError as error:
+        unusable = _unreadable(path, error)
         raise Unopened(f"{path}: {unusable.what}", unusable.now) from None
 
 

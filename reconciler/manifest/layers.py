@@ -109,5 +109,5 @@ def check_known(found: Sorted, layers: Layers) -> None:
     """Raises Usage for an environment of which the files know nothing."""
     for env in layers.overlays:
         if env not in found.environments:
-            there = f"there are {', '.join(sorted(found.environments))}" if found.environments else "there is none"
+            there = f"known are {', '.join(sorted(found.environments))}" if found.environments else "none is known"
             raise Usage(f"--env {env}: no such environment here ({there}); write an overlay *.{env}.yaml, or `envs: {{{env}: {{}}}}`")

@@ -62,7 +62,7 @@ class _Rows:
     def of(self, loc: Sequence[str | int]) -> Mark:
         _, number, *inner = loc
         if inner and _holds(self.item.written, inner):
-            return self.item.document.marks.of((*self.item.loc, *inner))
+            return self.item.mark(*inner)
         return Mark(self.file, self.lines[int(number)], 1)
 
 
@@ -102,16 +102,8 @@ class _List:
         self.contents.unread.add(mark)
 
     def _csv(self, path: str, lines: Iterator[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-        reader = csv.reader(lines, strict=True)
         keys: list[str | None] | None = None
-        while True:
-            line = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                break
-            except csv.Error as error:
-                raise _Broken(line, f"this is not CSV ({error})", 'close every quote, and write a quote inside of one as ""') from None
+        for line, cells in _records(lines):
             if keys is None:
                 keys = self._keys(line, cells)
             elif len(cells) == len(keys):
@@ -203,7 +195,7 @@ class _List:
             elif isinstance(both[0], dict) and isinstance(both[1], dict) and both[0].keys().isdisjoint(both[1]):
                 whole[key] = {**both[0], **both[1]}
             else:
-                place = self.item.document.marks.of((*self.item.loc, key))
+                place = self.item.mark(key)
                 self.contents.note(mark, f"{key} is also written for all rows (at {place})", "keep one of them")
                 return None
         return whole
@@ -213,6 +205,22 @@ def _text(written: str) -> str:
     """What is written without quotes; nothing in a list is null by its looks: a person may be called so."""
     plain = Plain(written)
     return written if is_null(plain) else plain
+
+
+def _records(lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
+    """The records of CSV, each with the line where it begins. Raises _Broken."""
+    reader = csv.reader(lines, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if "new-line" in str(error):
+                raise _Broken(line, "a carriage return stands alone", "save it with the line ends of Unix or Windows") from None
+            raise _Broken(line, f"this is not CSV ({error})", 'close every quote, and write a quote inside of one as ""') from None
+        yield line, cells
 
 
 def _lines(stream: BinaryIO) -> Iterator[str]:
@@ -250,26 +258,23 @@ SUFFIXES = (".csv", ".jsonl", ".ndjson")
 def read_list(contents: Contents, kind: Kind, item: Raw) -> Iterator[Raw]:
     """The entries of the list that an item of a section names. What is wrong with the item, and in the list, is noted."""
 
-    def mark(*loc: str | int) -> Mark:
-        return item.document.marks.of((*item.loc, *loc))
-
     try:
         entry = ListEntry.model_validate({key: value for key, value in item.written.items() if key in KEYS})
     except ValidationError as error:
         for what, loc in explain(error, ListEntry, contents.guesses):
-            contents.note(mark(*loc), what)
+            contents.note(item.mark(*loc), what)
         return
     if entry.key is not None and entry.key not in kind.identity:
-        contents.note(mark("key"), f"key: {quote(entry.key)} names no {kind.name}", f"write {' or '.join(kind.identity)}")
+        contents.note(item.mark("key"), f"key: {quote(entry.key)} names no {kind.name}", f"write {' or '.join(kind.identity)}")
         return
     if not entry.source.lower().endswith(SUFFIXES):
-        contents.note(mark("from"), f"{entry.source} is no list by its name", f"it ends with {', '.join(SUFFIXES)}")
+        contents.note(item.mark("from"), f"{entry.source} is no list by its name", f"it ends with {', '.join(SUFFIXES)}")
         return
     try:
         path, stream = contents.open_list(item.document.file, entry.source)
     except Unopened as unopened:
-        contents.note(mark("from"), unopened.what, unopened.now)
-        contents.unread.add(mark("from"))
+        contents.note(item.mark("from"), unopened.what, unopened.now)
+        contents.unread.add(item.mark("from"))
         return
     contents.files.append(path)
     with stream:

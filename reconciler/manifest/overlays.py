@@ -24,7 +24,7 @@ class _Laid:
         value = self.over.written.get(loc[0]) if loc else None
         of_over = bool(loc) and loc[0] in self.over.written and not (isinstance(value, dict) and len(loc) > 1 and loc[1] not in value)
         raw = self.over if of_over else self.under
-        return raw.document.marks.of((*raw.loc, *loc))
+        return raw.mark(*loc)
 
 
 def lay_over(kind: Kind, under: Raw, over: Raw) -> Raw:

@@ -13,6 +13,7 @@ from reconciler.core.model.scalars import parse_typed
 from reconciler.core.model.written import quote
 from reconciler.errors import Mark
 from reconciler.manifest.contents import Contents, Item, Name, name_of
+from reconciler.manifest.overlays import OMIT
 from reconciler.manifest.sentences import closest
 
 # So many undeclared names get a guess which name was meant: each guess looks at all that are declared.
@@ -85,6 +86,8 @@ def _end(contents: Contents, mark: Mark, target: str, link: LinkItem) -> Item | 
         if contents.accepts_former:
             return renamed
         contents.note(mark, *_explain_rename(renamed, name))
+    elif (over := contents.overlays.get(name)) and OMIT in over.written:
+        contents.note(mark, f"{target} {_describe(link)} is omitted at {over.mark()}", "take it out here too, or keep it")
     elif not contents.unread and name not in contents.invalid:
         by_id = f"declare it under `{kind.section}:`, as in {{id: {link.key}}}"
         contents.note(mark, f"{target} {_describe(link)} is not declared", by_id if link.by_id else _hint(contents, target, link.key))

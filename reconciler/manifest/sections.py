@@ -40,9 +40,7 @@ def read_documents(contents: Contents, base: Sequence[Document], overlays: Seque
         if name in contents.laid:
             continue
         if OMIT in raw.written:
-            contents.note(
-                raw.document.marks.of(raw.loc), "nothing below declares what is omitted here", "correct its name, or remove the entry"
-            )
+            contents.note(raw.mark(), "nothing below declares what is omitted here", "correct its name, or remove the entry")
         else:
             _validate(contents, kind, raw)
     return head
@@ -133,7 +131,7 @@ def _in_item(contents: Contents, kind: Kind, raw: Raw) -> Iterator[Raw]:
     if isinstance(raw.written, dict) and "from" in raw.written:
         yield from read_list(contents, kind, raw)
     elif kind.short and (meant := _suggest_quotes(contents, kind, raw.written)):
-        mark = raw.document.marks.of(raw.loc)
+        mark = raw.mark()
         contents.note(mark, f"is no {kind.name}", f"if a name with a colon is meant, quote it: {meant}")
     elif kind.short and not isinstance(raw.written, (dict, list)):
         yield raw._replace(written={kind.short: raw.written})
@@ -145,12 +143,12 @@ def _gather(contents: Contents, layer: Sequence[Document]) -> None:
     """Lay the entries of the overlays of an environment over those of the overlays below."""
     here: dict[Name, Raw] = {}
     for kind, raw in _entries(contents, layer):
-        mark, name = raw.document.marks.of(raw.loc), next(_names_in(kind, raw.written), None)
+        mark, name = raw.mark(), next(_names_in(kind, raw.written), None)
         if name is None:
             # Nobody can be meant by it: what is missing is told.
             _validate(contents, kind, raw)
         elif name in here:
-            first = here[name].document.marks.of(here[name].loc)
+            first = here[name].mark()
             contents.note(mark, f"{shown(Address(kind.name, name[-1]))} is already declared at {first}", "keep one of them")
         elif OMIT in raw.written and not _is_omitted(kind, raw.written):
             contents.note(mark, f"`{OMIT}` is neither true nor alone", "write true, beside the name and nothing else")
@@ -170,7 +168,7 @@ def _is_omitted(kind: Kind, written: Mapping[str, Any]) -> bool:
 def _read_entry(contents: Contents, kind: Kind, raw: Raw) -> None:
     """Add an entry of the base, with what an overlay lays over it."""
     if isinstance(raw.written, dict) and OMIT in raw.written:
-        contents.note(raw.document.marks.of((*raw.loc, OMIT)), f"`{OMIT}` stands in no overlay", "remove the entry, or write state: absent")
+        contents.note(raw.mark(OMIT), f"`{OMIT}` stands in no overlay", "remove the entry, or write state: absent")
         return
     name = next(_names_in(kind, raw.written), None) if contents.overlays else None
     if name is not None and (over := contents.overlays.get(name)):

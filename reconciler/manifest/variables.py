@@ -34,7 +34,7 @@ def filled(contents: Contents, raw: Raw, personal: Collection[str] = ()) -> Any 
             return replaced(written, contents.layers.variables, next((step for step in loc if step in personal), None))
         except Unfilled as unfilled:
             wrong = True
-            contents.note(raw.document.marks.of((*raw.loc, *loc)), *unfilled.args)
+            contents.note(raw.mark(*loc), *unfilled.args)
         return written
 
     value = fill(raw.written, ())

@@ -77,5 +77,14 @@ def test_what_the_reader_refuses_as_null_is_no_null_in_the_schema() -> None:
     assert "null" in SCHEMA["$defs"]["ContactEntry"]["properties"]["phone"]["type"]
 
 
+def test_an_overlay_may_write_a_part_of_an_entry_or_omit_it() -> None:
+    validator: Any = importlib.import_module("jsonschema").Draft202012Validator
+    over = {"attributes": [{"name": "seats", "description": "x"}, {"name": "old", "omit": True}]}
+    assert validator(manifest_schema(overlay=True)).is_valid(over)
+    assert not validator(SCHEMA).is_valid(over)
+    assert validator(SCHEMA).is_valid({"tags": [{"from": "t.csv", "owner": "x"}], "envs": {"test": {"sections": ["tags"]}}})
+    assert not validator(SCHEMA).is_valid({"tags": [{"from": "t.csv", "onwer": "x"}]})
+
+
 def test_an_example_is_written_as_yaml_on_one_line() -> None:
     assert written({"tags": ["vip", {"tag": "trial", "state": "absent"}]}) == "{tags: [vip, {tag: trial, state: absent}]}"

@@ -31,7 +31,8 @@ def test_without_an_environment_the_overlays_are_left_alone_and_told_of(shop: De
     assert shop("show", "plan.json") == 0
     assert "declared in m, --env prod" in shop.out
     assert shop("validate", "m", "--env", "prdo") == 64
-    assert "there are prod" in shop.err
+    assert "known are prod" in shop.err
+    assert shop("validate", "m", "--env", "") == 64
 
 
 def test_each_workspace_has_its_own_part_of_the_ledger_under_one_name(shop: Desk) -> None:

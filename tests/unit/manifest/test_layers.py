@@ -73,9 +73,9 @@ def test_the_overlay_of_a_file_that_a_path_names_is_read_too() -> None:
 
 
 def test_an_environment_that_nobody_wrote_down_is_a_wrong_word() -> None:
-    with pytest.raises(Usage, match=r"--env prdo: no such environment here \(there are prod, test\)"):
+    with pytest.raises(Usage, match=r"--env prdo: no such environment here \(known are prod, test\)"):
         read({"m/tags.prod.yaml": "tags: []\n", "m/e.yaml": "envs: {test: {}}\n"}, Layers(("prdo",)))
-    with pytest.raises(Usage, match=r"--env x: no such environment here \(there is none\)"):
+    with pytest.raises(Usage, match=r"--env x: no such environment here \(none is known\)"):
         read_manifest(["m/tags.yaml"], layers=Layers(("x",)))
 
 
@@ -161,6 +161,11 @@ def test_an_overlay_is_refused_with_its_place(what: str) -> None:
 def test_the_base_omits_nothing() -> None:
     (line,) = told({"m/tags.yaml": "tags: [vip, trial, {name: old, omit: true}]\n"}, BASE)
     assert line == "m/tags.yaml:1:32: `omit` stands in no overlay; remove the entry, or write state: absent"
+
+
+def test_what_refers_to_an_omitted_thing_is_told_where() -> None:
+    (line,) = told({"m/tags.prod.yaml": "tags: [{name: vip, omit: true}]\n"})
+    assert line == "m/contacts.yaml:3:79: tag 'vip' is omitted at m/tags.prod.yaml:1:8; take it out here too, or keep it"
 
 
 # ---- sections

@@ -111,6 +111,7 @@ ROWS: dict[str, tuple[str | bytes, str]] = {
     "too few cells": ("external_id,email\n1\n", "m/l.csv:2: has 1 cells, and the header has 2"),
     "too many cells": ("external_id\n1\n2,x@y.example\n", "m/l.csv:3: has 2 cells, and the header has 1"),
     "a quote that stays open": ('external_id,name\n1,"a\n2,b\n', "m/l.csv:2: this is not CSV (unexpected end of data)"),
+    "an old line end": ("external_id\r1\r", "m/l.csv:1: a carriage return stands alone"),
     "text behind a quote": ('external_id,name\n1,"a"b\n', "m/l.csv:2: this is not CSV"),
     "bytes": ("external_id,name\n1,b\n2,é\n".encode("latin-1"), "m/l.csv:3: the byte 0xE9 is not UTF-8"),
     "a line without an end": ("external_id\n" + "x" * (LONGEST + 1), "m/l.csv:2: the line has more than 1,000,000 bytes"),
