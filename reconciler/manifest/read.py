@@ -51,7 +51,9 @@ def _assembled(found: Sorted, source: Source, paths: Sequence[str], kinds: Kinds
     contents = Contents(kinds, found.problems, {problem.mark for problem in found.problems}, source.open_list, layers)
     contents.files += (document.file for document in chain(found.base, *found.overlays))
     head = read_documents(contents, found.base, found.overlays)
-    contents.accepts_former = head.policy.former_names == "accept"
+    # As it is written: another mistake in the head makes no former name one.
+    policy = contents.head.get("policy")
+    contents.accepts_former = isinstance(policy, dict) and policy.get("former_names") == "accept"
     resources = {address: resource_of(contents, item) for address, item in sorted(contents.items.items())}
     for double in contents.doubles:
         resource_of(contents, double)
