@@ -92,6 +92,15 @@ def test_a_saved_plan_goes_by_its_manifest_wherever_it_lies(repository: Desk, tm
     assert not list(away.rglob(".reconciler"))
 
 
+def test_what_is_adopted_from_elsewhere_is_in_the_ledger_of_its_manifest(
+    repository: Desk, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    repository.seed(tags=["vip"])
+    repository.patch.chdir(tmp_path_factory.mktemp("away"))
+    assert repository("adopt", "--all", str(repository.folder / "growth"), "--auto-approve") == 0
+    assert (repository.folder / ".reconciler" / "ledger.db").exists()
+
+
 def test_the_local_workspace_is_that_of_the_repository(repository: Desk) -> None:
     repository.write("sales/deep/live.yaml", VIP)
     assert repository("sandbox", "seed", "live.yaml") == 0
