@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.connection import connected
-from reconciler.cli.help import Verb, reads_here
+from reconciler.cli.help import Verb, refuse_writes
 from reconciler.cli.ledger_choice import LedgerChoice, locked
 from reconciler.cli.options import (
     ENV,
@@ -179,9 +179,9 @@ def _apply_manifest(given: ManifestOptions, wanted: Wanted, approvals: Approvals
 
 def _check_writes(changes: int, so: str) -> None:
     """Raises Usage where something would be written under --read-only."""
-    if changes and reads_here() is not None:
+    if changes:
         what = "1 change" if changes == 1 else f"{changes:,} changes"
-        raise Usage(f"--read-only: the plan has {what}, and {so}; look at it with `plan` or `show`, or leave --read-only out")
+        refuse_writes(f"the plan has {what}, and {so}; look at it with `plan` or `show`, or leave --read-only out")
 
 
 def _carry_out(session: Session, work: Work, events: Events, strict: bool) -> int:

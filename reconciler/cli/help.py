@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 
 import click
 
+from reconciler.errors import Usage
+
 # Where the context of a verb that may only read keeps its calls.
 _READS = "reconciler.reads"
 
@@ -24,6 +26,12 @@ def reads_here() -> Counter[str] | None:
     """Where the calls of the verb that runs are counted, by method, if it may only read; else None."""
     context = click.get_current_context(silent=True)
     return context.meta.get(_READS) if context else None
+
+
+def refuse_writes(why: str) -> None:
+    """Raises Usage where the verb that runs may only read."""
+    if reads_here() is not None:
+        raise Usage(f"--read-only: {why}")
 
 
 def _read_only(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:

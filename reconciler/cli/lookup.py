@@ -12,7 +12,7 @@ import click
 
 from reconciler.cli.connection import check_pin, connected, pin_of_folder
 from reconciler.cli.fields import as_query, read_fields
-from reconciler.cli.help import Verb, reads_here
+from reconciler.cli.help import Verb, refuse_writes
 from reconciler.cli.options import Intercom, WorkspaceOptions, gathered, intercom_options, pinned
 from reconciler.cli.running import in_ci
 from reconciler.core.model.jsons import parsed
@@ -251,8 +251,7 @@ def _body(source: BinaryIO) -> Any:
 def _check_allowed(asked: Request, paginate: bool, allow_write: bool, environ: Mapping[str, str]) -> None:
     if asked.reads_only:
         return
-    if reads_here() is not None:
-        raise Usage(f"--read-only: {asked.method} {asked.path} may change something; nothing was sent")
+    refuse_writes(f"{asked.method} {asked.path} may change something; nothing was sent")
     if paginate:
         raise Usage("--paginate: this call may change something, and is made once; only reads have pages")
     if in_ci(environ) and not allow_write:

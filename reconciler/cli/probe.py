@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.connection import check_pin, connected
+from reconciler.cli.help import refuse_writes
 from reconciler.cli.running import DECLINED, agreed
 from reconciler.core.model.desired import Pin
 from reconciler.core.model.facts import FILE, FactsFile
@@ -23,7 +24,8 @@ from reconciler.workflow.probe import Cleared, Notebook, ask_all, clear, noteboo
 from reconciler.workflow.session import Session, watched
 
 if TYPE_CHECKING:
-    from reconciler.cli.options import Intercom, ProbeOptions, WorkspaceOptions
+    from reconciler.cli.help import refuse_writes
+from reconciler.cli.options import Intercom, ProbeOptions, WorkspaceOptions
 
 
 def probe(paths: tuple[str, ...], form: str, probing: ProbeOptions, where: WorkspaceOptions, intercom: Intercom) -> int:
@@ -33,6 +35,7 @@ def probe(paths: tuple[str, ...], form: str, probing: ProbeOptions, where: Works
         raise Usage("--probe and --clean need the workspace that is meant, a test one: --app-id ID")
     if probing.probe and not probing.yes and not (sys.stdin and sys.stdin.isatty()):
         raise Usage("there is no terminal to ask at; give --yes if a probe of that workspace is meant")
+    refuse_writes("a probe makes things and removes them; nothing was sent")
     _refuse_pinned(paths, app_id)
     pin = Pin(app_id, where.region)
     with connected(intercom, pin, writes=True, paths=paths, follows=False) as session:

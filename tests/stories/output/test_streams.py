@@ -45,6 +45,7 @@ CLOSED = (
     ("reconciler validate m.yaml 2>&-", 0),
     ("reconciler schema | head -n 1; exit ${PIPESTATUS[0]}", 0),
     ("reconciler get tags >&-", 0),
+    ("reconciler get tags --format csv --counts --read-only 2>&-", 0),
     ("reconciler --help >&-", 0),
     ("reconciler nonsense 2>&-", 64),
 )
@@ -77,6 +78,8 @@ NO_SPACE = (
     "schema > /dev/full",
     "--help > /dev/full",
     "get tags > /dev/full",
+    "get tags --format yaml > /dev/full",
+    "get attributes --format csv > /dev/full",
     "apply m.yaml --auto-approve > /dev/full",
 )
 

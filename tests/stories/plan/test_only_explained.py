@@ -159,6 +159,34 @@ def test_with_a_target_only_what_it_names_is_noted(target: Iterable[str], noted:
     assert repository("apply", "plan.json") == 0
 
 
+def test_of_what_nobody_declares_any_more_the_branch_takes_away_only_what_it_removed(repository: Desk) -> None:
+    text = PINNED + "policy: {prune: {tags: owned}}\ntags: [%s]\ncontacts: [{external_id: '25', tags: [%s]}]\n"
+    assert repository("apply", "m.yaml", "--auto-approve", m=text % ("vip, a, b", "a, b")) == 0
+    on_main(repository, text % ("vip, b", "b"))
+    repository.commit(m=text % ("vip", ""))
+    repository.box.forget_requests()
+    assert repository.plan(*ONLY) == 2
+    assert changes(repository) == ["detach contact/25 tag/b", "delete tag/b"]
+    assert rest(repository) == ["contact/25 detach tag/a (earlier)", "tag/a delete (earlier)"]
+    assert repository("apply", "plan.json") == 0
+    assert len(repository.written()) == 2
+    assert repository.plan() == 2
+    assert changes(repository) == ["detach contact/25 tag/a", "delete tag/a"]
+
+
+def test_a_limit_counts_only_what_is_explained_and_its_approval_covers_that(repository: Desk) -> None:
+    text = BASE.replace("companies:", "policy: {limits: {creates: %d}}\ncompanies:")
+    on_main(repository, text % 1)
+    repository.commit(m=(text % 1).replace("trial]", "trial, new, newer]"))
+    assert repository.plan(*ONLY) == 3
+    assert "2" in repository.saved()["refused"][0]["message"]
+    assert repository("apply", "plan.json") == 3
+    assert repository.plan(*ONLY, "--approve", repository.word()) == 2
+    word = repository.saved()["approved"][0]
+    assert repository("apply", "plan.json", "--approve", word) == 0
+    assert repository.written() == ["POST /tags", "POST /tags"]
+
+
 def test_show_tells_of_it_and_holds_nothing_to_apply(repository: Desk) -> None:
     repository.commit(m=BASE.replace("Wash", "Hoban"))
     repository.plan(*ONLY)
