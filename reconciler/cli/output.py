@@ -18,7 +18,7 @@ from reconciler.cli.running import Annotation, say_error
 from reconciler.core.compare.origin import Origin
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.note import Note
-from reconciler.core.model.privacy import hidden, shown
+from reconciler.core.model.privacy import shown
 from reconciler.core.model.times import format_time
 from reconciler.core.plan.approvals import Approvals
 from reconciler.core.plan.document import View, list_calls
@@ -73,7 +73,7 @@ def say_next(planned: Proposal, output: OutputOptions, paths: Sequence[str] = ()
 
 
 def _command(paths: Sequence[str]) -> str:
-    """What carries a plan out, as typed: with what `apply` takes too and was given here. No login of a URL is shown."""
+    """What carries a plan out, as typed: with what `apply` takes too and was given here. A URL with a password was refused before."""
     context, typed = click.get_current_context(), ["reconciler", "apply", *paths]
     for option in context.command.params:
         name = option.name or ""
@@ -82,7 +82,7 @@ def _command(paths: Sequence[str]) -> str:
         given = context.params[name]
         for value in given if isinstance(given, tuple) else (given,):
             typed += [option.opts[0]] if value is True else [option.opts[0], str(value)]
-    return str(hidden(shlex.join(typed), False))
+    return shlex.join(typed)
 
 
 def way_of(forms: Iterable[str], full: bool, paths: Sequence[str] = ()) -> Way:

@@ -197,17 +197,19 @@ def test_notes_that_are_alike_are_one_line() -> None:
 def test_many_equal_links_are_one_line_that_full_unfolds() -> None:
     vip = [a_change("attach", f"contact/{n}", target="tag/vip", line=n) for n in range(1, 3_443)]
     by_hand = a_change("attach", "contact/9000", target="tag/vip", cause="drift", line=9)
+    twin = a_change("attach", "contact/9001", target="tag/vip", remark="called VIP")
     # As many as are told one by one, and a company with the same tag.
     few = (a_change("detach", f"contact/{n}", target="tag/old") for n in range(3))
-    plan = a_plan(*vip, by_hand, *few, a_change("attach", "company/6", target="tag/vip"))
+    plan = a_plan(*vip, by_hand, twin, *few, a_change("attach", "company/6", target="tag/vip"))
     folded, full = text.render(plan), text.render(plan, Way(full=True))
     assert folded.count("\n") < 25
     assert "  + attach    tag/vip to 3,442 contacts                     growth.yaml:1-3442\n" in folded
     assert "      contact/1, contact/2, contact/3 and 3,439 more (--full lists them)\n" in folded
     assert "  + attach    tag/vip to contact/9000 (drift)" in folded
+    assert "  + attach    tag/vip to contact/9001 (called VIP)" in folded
     assert "  + attach    tag/vip to company/6" in folded
     assert folded.count("detach    tag/old from contact/") == 3
-    assert full.count("+ attach    tag/vip to contact/") == 3_443
+    assert full.count("+ attach    tag/vip to contact/") == 3_444
     assert "--full" not in full
 
 
