@@ -23,7 +23,6 @@ from reconciler.cli.output import leave, make, say_next
 from reconciler.cli.running import in_ci
 from reconciler.cli.tokens import NoToken
 from reconciler.core.model.desired import Manifest, Pin
-from reconciler.core.model.privacy import hidden
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Invalid, ReconcilerError, Usage
 from reconciler.kinds import KINDS
@@ -191,8 +190,8 @@ def _edit(wanted: EditOptions, choice: LedgerChoice, intercom: Intercom, edit: C
 
 
 def _show_diff(draft: Draft, full: bool) -> None:
-    """The diff on stdout, cut unless all of it is wanted. E-mails are masked, and a log of a pipeline gets the numbers alone, as the lines
-    may hold personal values."""
+    """The diff on stdout, cut unless all of it is wanted. A log of a pipeline gets the numbers alone: what is masked line by line may go on
+    below."""
     out, lines = Terminal(sys.stdout), draft.diff()
     if in_ci():
         for file, edits in draft.count_lines().items():
@@ -200,7 +199,7 @@ def _show_diff(draft: Draft, full: bool) -> None:
         return
     for line in lines if full else islice(lines, LINES):
         style = {"+": GREEN, "-": RED, "@": DIM}.get(line[:1], "")
-        out.line(paint(clean(str(hidden(line, False))), style, out.color and bool(style)))
+        out.line(paint(clean(line), style, out.color and bool(style)))
     if more := sum(1 for _ in lines):
         out.line(f"... and {count(more, 'line')} more (--full lists them)")
     out.line("")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.model.address import Address, id_in
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
+from reconciler.core.model.privacy import hidden, mask
 from reconciler.errors import Invalid, Mark, Problem, ReconcilerError
 from reconciler.kinds import KINDS
 from reconciler.manifest import files
@@ -73,14 +75,6 @@ class Draft:
                 for name in _names(kind, place.written):
                     index[name].append(place)
         return self._indexes[kind.name].get(name_of(kind, by, key), ())
-
-    def find(self, address: Address) -> Sequence[Place]:
-        """The entries of an address."""
-        kind, live_id = self.kinds[address.kind], id_in(address)
-        if live_id:
-            return self.having(kind, "id", live_id)
-        keyed = ((by, place) for by in kind.identity if by != "id" for place in self.having(kind, by, address.key))
-        return [place for by, place in keyed if _keyed_by(kind, place.written) == by]
 
     def references(self, kind: Kind, names: Iterable[str], ids: Iterable[str] = ()) -> Iterator[Place]:
         """Every place that leads to a thing by one of its names or ids: links in their short and long form, present or absent, and
@@ -156,11 +150,12 @@ class Draft:
         return merge(Source([*{**known, **changed}], reader, files.open_list), self.paths, self.kinds, self.layers)
 
     def diff(self) -> Iterator[str]:
-        """A unified diff of all files, a line at a time and without line breaks."""
+        """A unified diff of all files, a line at a time and without line breaks; personal values in it are masked."""
         for file in self.changed():
             splices = self._splices[file]
             yield from (f"--- {file if file in self._data else '/dev/null'}", f"+++ {file}")
-            yield from unified(splices.text, splices.splices())
+            document = next((document for document in self.documents if document.file == file), None)
+            yield from unified(splices.text, splices.splices(), _Masks(document, self.kinds).show)
 
     def count_lines(self) -> Mapping[str, int]:
         """How many lines of each file are other ones or new."""
@@ -180,6 +175,32 @@ class Draft:
         if file not in self._splices:
             self._splices[file] = Splices(self._data.get(file, b"").removeprefix(BOM).decode("utf-8"))
         return self._splices[file]
+
+
+class _Masks:
+    """Shows the lines of a file without the personal values in the sections of people."""
+
+    def __init__(self, document: Document | None, kinds: Kinds) -> None:
+        # The first line of each section, by its number from 0, and what finds a personal value in its lines.
+        self._starts: list[int] = []
+        self._fields: list[re.Pattern[str] | None] = []
+        for key in document.value if document else ():
+            kind = kinds.by_section.get(key)
+            names = [name for name, info in kind.fields.items() if info.personal] if kind and kind.person else []
+            self._starts.append(document.marks.of((key,)).line - 1 if document else 0)
+            self._fields.append(re.compile(rf"(\b(?:{'|'.join(names)})[\"']?\s*:\s*){_VALUE}") if names else None)
+
+    def show(self, number: int, line: str) -> str:
+        """A line as it may be shown."""
+        section = bisect_right(self._starts, number) - 1
+        field = self._fields[section] if section >= 0 else None
+        if field:
+            line = field.sub(lambda found: found[1] + mask(found[2].strip("\"'")), line)
+        return str(hidden(line, False))
+
+
+# A scalar on one line: in quotes, or without them up to the next key, a brace or a comment.
+_VALUE = r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|\S.*?(?=\s*(?:,\s*["']?\w+["']?\s*:|[}]|\s#|$)))"""
 
 
 def _holds_any(path: str) -> bool:
@@ -212,12 +233,6 @@ def _names(kind: Kind, written: Any) -> Iterator[Name]:
     """The names and ids that an entry gives its thing."""
     fields = written if isinstance(written, dict) else {kind.short: written}
     yield from (name_of(kind, by, fields[by]) for by in kind.identity if isinstance(fields.get(by), str))
-
-
-def _keyed_by(kind: Kind, written: Any) -> str:
-    """The identity that the address of an entry is made of."""
-    names = [by for by in kind.identity if isinstance(written, dict) and by in written]
-    return "id" if "id" in names else names[0] if names else kind.short or ""
 
 
 def _referred(written: Any, lists: Sequence[str], fields: Sequence[str], target: str) -> Iterator[tuple[Loc, str]]:

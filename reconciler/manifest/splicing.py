@@ -82,14 +82,6 @@ class Splices:
         if node:
             self._instead(loc, node, _quoted(value, node.style))
 
-    def rename_key(self, loc: Loc, key: str) -> None:
-        """Write another key at a place."""
-        above = self._at(loc[:-1])
-        number = above.index(loc[-1]) if above else None
-        if above and number is not None:
-            node = above.units[number][0]
-            self._cut(node.start, node.end, _quoted(key, node.style))
-
     def append(self, loc: Loc, value: Any) -> None:
         """Add an item to the end of a list; one at the top level is made if it is not there."""
         node = self._at(loc)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
 from reconciler.manifest.splicing import Splice
 
 CONTEXT = 3
+CR = "\r"
 
 
 class _Edit(NamedTuple):
@@ -20,7 +21,11 @@ class _Edit(NamedTuple):
     new: Sequence[str]
 
 
-def unified(text: str, splices: Sequence[Splice]) -> Iterator[str]:
+# How a line of the text is shown, by its number from 0; a new line has that of the one before which it stands.
+Show = Callable[[int, str], str]
+
+
+def unified(text: str, splices: Sequence[Splice], show: Show = lambda number, line: line) -> Iterator[str]:
     """The hunks of a unified diff, a line at a time and without line breaks; `splices` stand in the order of the text."""
     lines = text.removesuffix("\n").split("\n") if text else []
     shift = 0
@@ -29,7 +34,7 @@ def unified(text: str, splices: Sequence[Splice]) -> Iterator[str]:
         grown = sum(len(edit.new) - (edit.end - edit.start) for edit in hunk)
         yield f"@@ -{_range(first, last - first)} +{_range(first + shift, last - first + grown)} @@"
         shift += grown
-        yield from map(_bare, _body(lines, hunk, first, last))
+        yield from (f"{sign}{show(number, line.removesuffix(CR))}" for sign, number, line in _body(lines, hunk, first, last))
 
 
 def _range(first: int, number: int) -> str:
@@ -37,18 +42,15 @@ def _range(first: int, number: int) -> str:
     return f"{first + 1 if number else first},{number}" if number != 1 else str(first + 1)
 
 
-def _bare(line: str) -> str:
-    return line.removesuffix("\r")
-
-
-def _body(lines: Sequence[str], hunk: Sequence[_Edit], first: int, last: int) -> Iterator[str]:
+def _body(lines: Sequence[str], hunk: Sequence[_Edit], first: int, last: int) -> Iterator[tuple[str, int, str]]:
+    """The sign, the number and the text of every line of a hunk."""
     at = first
     for edit in hunk:
-        yield from (f" {line}" for line in lines[at : edit.start])
-        yield from (f"-{line}" for line in lines[edit.start : edit.end])
-        yield from (f"+{line}" for line in edit.new)
+        yield from ((" ", number, lines[number]) for number in range(at, edit.start))
+        yield from (("-", number, lines[number]) for number in range(edit.start, edit.end))
+        yield from (("+", edit.start, line) for line in edit.new)
         at = edit.end
-    yield from (f" {line}" for line in lines[at:last])
+    yield from ((" ", number, lines[number]) for number in range(at, last))
 
 
 def _hunks(edits: Sequence[_Edit]) -> Iterator[Sequence[_Edit]]:

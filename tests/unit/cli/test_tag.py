@@ -165,14 +165,30 @@ def test_a_folder_without_a_manifest_is_wrong_usage(desk: Desk) -> None:
 
 
 def test_no_personal_value_is_shown(two: Desk) -> None:
-    two.write("m/people.yaml", "contacts: [{email: mal@serenity.example, name: Mal Reynolds, tags: [vip]}]\n")
+    people = """contacts:
+- {email: "mal@serenity.example", name: Mal Reynolds, "phone": '+1555', tags: [vip]}
+- name: O'Reynolds, Mal  # who
+  email: mal@serenity.example
+  tags: [vip]
+"""
+    two.write("m/people.yaml", people.replace("  email", "  external_id: 7\n  email"))
     assert two("tag", "rename", "vip", "first") == 0
-    assert "m***@serenity.example" in two.out
-    assert "mal@" not in two.out + two.err
+    assert two.out.splitlines()[3:12] == [
+        " contacts:",
+        """-- {email: m***@serenity.example, name: ***, "phone": ***, tags: [vip]}""",
+        """+- {email: m***@serenity.example, name: ***, "phone": ***, tags: [first]}""",
+        " - name: ***  # who",
+        "   external_id: 7",
+        "   email: m***@serenity.example",
+        "-  tags: [vip]",
+        "+  tags: [first]",
+        "--- m/tags.yaml",
+    ]
+    assert "name: first, renamed_from: vip" in two.out
     two.patch.setenv("CI", "true")
     assert two("tag", "rename", "first", "vip") == 0
-    assert two.out.splitlines()[:2] == ["m/people.yaml: 1 line changed", "m/tags.yaml: 1 line changed"]
-    assert "Mal Reynolds" not in two.out + two.err
+    assert two.out.splitlines()[:2] == ["m/people.yaml: 2 lines changed", "m/tags.yaml: 1 line changed"]
+    assert "Reynolds" not in two.out + two.err
 
 
 def test_a_long_diff_is_cut(two: Desk) -> None:
