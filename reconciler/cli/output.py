@@ -26,6 +26,7 @@ from reconciler.core.plan.plan import Plan
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.core.plan.work import Proposal
+from reconciler.errors import gather
 from reconciler.report import RENDERERS, Way, text
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
@@ -121,6 +122,7 @@ def fails_on_waiting(strict: bool, waiting: Sequence[Note]) -> bool:
 def left_open(plan: Plan, strict: bool = False) -> Iterator[Annotation]:
     """What is unproven, and what only waits, at the places of their entries; `strict`: what waits is an error too."""
     for notes, level in ((plan.unproven, "warning"), (plan.waiting, "error" if strict else "notice")):
-        for note in notes:
+        for note, *others in gather(notes, lambda note: f"{note.topic}: {note.message}"):
             about = f"{shown(note.address, plan.workspace.app_id)}: " if note.address else ""
-            yield f"{note.topic}: {about}{note.message}", note.mark, level
+            more = f" (and {len(others):,} more like it)" if others else ""
+            yield f"{note.topic}: {about}{note.message}{more}", note.mark, level

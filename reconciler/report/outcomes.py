@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from reconciler.errors import PLACES, gather
 from reconciler.report.signs import BOLD, DIM, GREEN, RED, YELLOW, duration, paint, signed
 from reconciler.report.terminal import clean
 
@@ -55,10 +56,17 @@ def list_left_out(heading: str, reasons: Sequence[str], *, color: bool = False) 
 def _list(heading: str, lines: Sequence[str], style: str, color: bool) -> Iterator[str]:
     if lines:
         yield paint(f"{heading} ({len(lines)}):", style, color)
-        yield from (f"  {line}" for line in lines[:LISTED])
-        if len(lines) > LISTED:
-            yield f"  and {len(lines) - LISTED} more"
+        # The first three of those that are alike; what failed was told as it did.
+        rows = [row for group in gather(lines, str) for row in (*group[: len(group) if len(group) == 1 else PLACES], *_rest(group))]
+        yield from (f"  {row}" for row in rows[:LISTED])
+        if len(rows) > LISTED:
+            yield f"  and {len(rows) - LISTED} more"
         yield ""
+
+
+def _rest(group: Sequence[str]) -> Iterator[str]:
+    if len(group) > 1:
+        yield f"and {len(group) - PLACES:,} more like these"
 
 
 def _sections(outcomes: Sequence[Outcome], color: bool) -> Iterator[str]:

@@ -128,6 +128,17 @@ def test_a_note_is_a_note(desk: Desk) -> None:
     assert {note["topic"] for note in document(desk)["notes"]} >= {"missing"}
 
 
+def test_what_is_unproven_in_many_entries_is_annotated_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.box.faults.add("POST", "^/contacts$", drop="before", times=None)
+    leads = "".join(f"- {{email: l{n}@mail.example, role: lead, missing: create}}\n" for n in range(11))
+    assert desk("apply", "m.yaml", "--auto-approve", m=f"contacts:\n{leads}") == 5
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    assert desk("plan", "m.yaml") == 0
+    (line,) = [line for line in desk.err.splitlines() if line.startswith("::warning")]
+    assert line.startswith("::warning file=m.yaml,line=2::withheld: contact/l***@mail.example#")
+    assert line.endswith(" (and 10 more like it)")
+
+
 def leave_late(desk: Desk) -> None:
     """A company is deleted, by plan.json, later than Intercom says: the list shows it still."""
     desk.seed(companies=[{"company_id": "6"}])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from reconciler.report.outcomes import Outcome, outcome_line, summary
+from dataclasses import replace
+from itertools import product
+
+from reconciler.report.outcomes import Outcome, list_left_out, outcome_line, summary
 
 APPLIED = Outcome("attach", "contact/25", "tag/vip", "applied")
 FAILED = Outcome("create", "company/6", None, "failed", "Company size must be a number", "req-1")
@@ -49,9 +52,19 @@ def test_what_is_ineffective_is_not_sent_to_run_again() -> None:
 
 
 def test_a_long_list_is_cut_and_counted() -> None:
-    told = summary([FAILED] * 70, 90)
+    causes = ["".join(pair) for pair in product("abcdefgh", repeat=2)]
+    told = summary([replace(FAILED, reason=cause) for cause in causes], 90)
     assert told.count("req-1") == 50
-    assert "  and 20 more\n" in told
+    assert "  and 14 more\n" in told
+
+
+def test_what_failed_for_one_reason_is_told_of_three_and_counted() -> None:
+    told = summary([replace(FAILED, address=f"contact/{n}") for n in range(70)], 90)
+    assert "These failed (70):\n" in told
+    assert told.count("req-1") == 3
+    assert "  and 67 more like these\n" in told
+    left_out = list(list_left_out("Waiting for Intercom", [f"contact/{n}: not visible yet" for n in range(70)]))
+    assert left_out[3:] == ["  ! contact/2: not visible yet", "  and 67 more like these", ""]
 
 
 def test_color_marks_the_status() -> None:
