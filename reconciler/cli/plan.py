@@ -13,7 +13,7 @@ from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions, OutputOptions
 from reconciler.cli.output import fails_on_waiting, leave, left_open, make, refusals, render, say_next, way_of
 from reconciler.cli.running import annotate, in_ci, say_error
-from reconciler.core.compare.origin import Origin, origins
+from reconciler.core.compare.origin import Origin, find_origins
 from reconciler.core.model.live import WAITING
 from reconciler.core.plan.approvals import note_policy_change
 from reconciler.core.plan.saved import to_look_at
@@ -100,7 +100,7 @@ def plan(
     planned = make(manifest, intercom, choice, replace(scope, since=before) if ends.chosen else scope, held_to)
     if before:
         planned = replace(planned, plan=note_policy_change(planned.plan, before, planned.manifest, held_to))
-    found = origins(before, manifest, planned.plan.changes) if before else ()
+    found = find_origins(before, manifest, planned.plan.changes) if before else ()
     leave(planned, output, found)
     choice.say_which()
     say_next(planned, output)

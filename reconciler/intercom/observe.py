@@ -10,7 +10,7 @@ from functools import partial
 
 from reconciler.core.compare.hints import NO_HINTS, Hints
 from reconciler.core.compare.match import Match, match
-from reconciler.core.compare.reads import BATCH, How, Read, Seen, needed, next_reads
+from reconciler.core.compare.reads import BATCH, How, Read, Seen, is_needed, plan_reads
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
@@ -48,7 +48,7 @@ class Observer:
         with self._looking(manifest.resources) as look:
             for kind in self.kinds:
                 resources = [r for r in manifest.resources.values() if r.address.kind == kind.name]
-                matches.add(look.observe(kind, resources, needed(self.kinds, kind, manifest, hints.also), hints, certain))
+                matches.add(look.observe(kind, resources, is_needed(self.kinds, kind, manifest, hints.also), hints, certain))
             look.complete_links(manifest, matches.pairs, hints)
             totals = self._totals(manifest, look)
         live = Snapshot(
@@ -129,14 +129,14 @@ class _Look:
         """Ask until the planner of reads has no more questions, and what must be certain was seen by a strong read."""
         seen = self.seen[kind.name]
         while True:
-            while reads := next_reads(kind, resources, seen, needs_list):
+            while reads := plan_reads(kind, resources, seen, needs_list):
                 self.read(kind, reads)
             seen.recall(resources, lambda r: kind.identity[r.by].fold(r.key))
             pair_up = partial(match, kind, resources, seen.things.values(), seen.merged, seen.unproven, seen.last)
             matches = pair_up()
             weak = {i for a, i in matches.pairs.items() if a in certain and i not in seen.strong}
             if kind.whole or not kind.get or not weak:
-                people = count_people(self.client, kind, matches.described_with(seen.mentioned))
+                people = count_people(self.client, kind, matches.list_described(seen.mentioned))
                 return pair_up(people) if people else matches
             self._get(kind, weak)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.core.compare.match import Name
-from reconciler.core.compare.reads import How, Read, Seen, spellings
+from reconciler.core.compare.reads import How, Read, Seen, list_spellings
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.route import LinkKind
 from reconciler.errors import IntercomError
@@ -118,7 +118,7 @@ class Reader:
         assert kind.search is not None
         by, identity = read.by, kind.identity[read.by]
         folded = set(map(identity.fold, read.keys))
-        for body in self._search(kind, by, {"field": by, "operator": "IN", "value": spellings(identity, read.keys)}):
+        for body in self._search(kind, by, {"field": by, "operator": "IN", "value": list_spellings(identity, read.keys)}):
             if identity.fold(body[by]) not in folded:
                 text = f"a search by {by} found somebody with another {by}"
                 now = "if that was changed a moment ago, try again in a few minutes"

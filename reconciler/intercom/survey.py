@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from reconciler.core.compare.match import key_of
+from reconciler.core.compare.match import read_key
 from reconciler.core.compare.reads import BATCH, How, Read, Seen
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.kind import Kind
@@ -79,7 +79,7 @@ class Survey:
         for identity in kind.identities:
             if not identity.search or identity.find:
                 continue
-            keys = sorted({identity.fold(key) for thing in self.things[kind.name] if (key := key_of(thing, identity))})
+            keys = sorted({identity.fold(key) for thing in self.things[kind.name] if (key := read_key(thing, identity))})
             for start in range(0, len(keys), BATCH):
                 read = Read(kind.name, How.SEARCH, identity.field, tuple(keys[start : start + BATCH]))
                 bodies = reader.read(kind, read, Seen())

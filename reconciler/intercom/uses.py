@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from reconciler.core.compare.choices import Choice, held, leavers, moves, users
+from reconciler.core.compare.choices import Choice, find_choice_leavers, find_moves, find_users, read_choices
 from reconciler.core.compare.since import Ends, Made
 from reconciler.core.model.ability import Count, Members
 from reconciler.core.model.address import LinkName
@@ -107,7 +107,7 @@ def _needs_count(kind: Kind, change: ThingChange) -> bool:
     """Whether it matters for a change who carries the thing."""
     if change.action in COUNTED:
         return bool(kind.uses.counts and change.id)
-    moved = moves(kind, change)
+    moved = find_moves(kind, change)
     return moved is not None and bool(moved.dropped)
 
 
@@ -120,12 +120,12 @@ def _people(uses: Iterable[Use]) -> int | None:
 def _holders(client: Client, kinds: Kinds, live: Snapshot, dropping: Sequence[ThingChange], changes: Sequence[Change]) -> _Holders:
     """What counts who still has a choice; the kinds that no search finds are listed whole, once."""
     owners = (live.things.get(change.address.kind, {}).get(change.id or "") for change in dropping)
-    unsearched = {kind.name: kind for owner in owners if owner for kind, _ in users(kinds, owner) if not kind.search}
+    unsearched = {kind.name: kind for owner in owners if owner for kind, _ in find_users(kinds, owner) if not kind.search}
     listed = {}
     for name, kind in unsearched.items():
         listed[name] = {**{thing.id: thing for thing in everything(client, kind)}, **live.things.get(name, {})}
         client.known.take(value for thing in listed[name].values() for value in of_one(kind, thing))
-    return _Holders(client, kinds, live, leavers(kinds, changes, live) if dropping else {}, listed)
+    return _Holders(client, kinds, live, find_choice_leavers(kinds, changes, live) if dropping else {}, listed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +144,9 @@ class _Holders:
 
     def count(self, kind: Kind, change: ThingChange) -> ThingChange:
         """An update of choices, with who still has one that it takes away, for each of these."""
-        moved, thing = moves(kind, change), self.live.things.get(kind.name, {}).get(change.id or "")
+        moved, thing = find_moves(kind, change), self.live.things.get(kind.name, {}).get(change.id or "")
         dropped = [Choice(change.address, value) for value in moved.dropped] if moved else []
-        carriers = users(self.kinds, thing) if thing else ()
+        carriers = find_users(self.kinds, thing) if thing else ()
         uses = tuple(self._use(carrier, path, choice) for choice in dropped for carrier, path in carriers)
         return replace(change, people=_people(uses) if any(use.people for use in uses) else None, uses=uses)
 
@@ -172,7 +172,7 @@ class _Holders:
     def _count_seen(self, kind: Kind, choice: Choice) -> int:
         things = self.listed.get(kind.name) or self.live.things.get(kind.name, {})
         leaving = self.leaving.get(choice, frozenset())
-        return sum(choice in held(kind, thing) for live_id, thing in things.items() if live_id not in leaving)
+        return sum(choice in read_choices(kind, thing) for live_id, thing in things.items() if live_id not in leaving)
 
 
 # ── who ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────

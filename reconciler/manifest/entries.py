@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from reconciler.core.compare.choices import outside
-from reconciler.core.compare.match import Index, candidates, index, key_of
+from reconciler.core.compare.choices import choices_without
+from reconciler.core.compare.match import Index, find_candidates, make_index, read_key
 from reconciler.core.model.address import Address, LinkName, address_by
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
@@ -56,7 +56,7 @@ class EntryWriter:
 
     def write(self, kind: Kind, things: Sequence[Live]) -> list[Written]:
         """The entries of these things, in a stable order. What none can hold is noted in `left`."""
-        known = index(kind, self.seen[kind.name])
+        known = make_index(kind, self.seen[kind.name])
         types = {name: self._types(typed_by) for name, f in kind.fields.items() if (typed_by := f.typed_by)}
         made = []
         for thing in sorted(things, key=lambda thing: (fold(thing.key), thing.key, thing.id)):
@@ -79,14 +79,14 @@ class EntryWriter:
         """The entry with the first identity that means this thing alone; None where none does."""
         why = ""
         for identity in kind.identities:
-            by, key = identity.field, key_of(thing, identity)
+            by, key = identity.field, read_key(thing, identity)
             address = address_by(kind.name, by, identity.fold(key) if identity.stable else key) if key else None
             if key is None or address is None:
                 continue
             if (kind.name, by, identity.fold(key)) in self.former:
                 why = f"{by}: is the former one of an entry; merge the two"
                 break
-            if candidates(kind, known, by, key) != [thing] or address in self.taken:
+            if find_candidates(kind, known, by, key) != [thing] or address in self.taken:
                 why = why or f"{by}: several live {kind.section} have this one"
                 continue
             left: list[LeftOut] = []
@@ -132,7 +132,7 @@ class EntryWriter:
                 continue
             data_type = str(typing.fields.get("data_type"))
             written = _scalar(value, time=is_time_type(data_type))
-            if _reads_back(key, written, value, data_type) and not outside(self.kinds[typed_by], typing.fields, value):
+            if _reads_back(key, written, value, data_type) and not choices_without(self.kinds[typed_by], typing.fields, value):
                 yield key, written
             else:
                 left.append(LeftOut(thing.address, f"{name}.{key}: a manifest cannot hold it as it is live"))

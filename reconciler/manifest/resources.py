@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reconciler.core.compare.choices import among, outside
+from reconciler.core.compare.choices import choices_without, list_choices
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Resource, WrittenLinks
 from reconciler.core.model.entry import LinkItem
@@ -163,8 +163,8 @@ def _parse_value(contents: Contents, item: Item, attribute: Address, name: str, 
     except ValueError as error:
         contents.note(mark, f"{key}: {error}")
         return raw
-    if choices := outside(declared.kind, vars(declared.entry), value):
-        what = f"{key}: {value!r} is none of {among(choices)}, which is all that it can be ({declared.mark(declared.kind.choices)})"
+    if choices := choices_without(declared.kind, vars(declared.entry), value):
+        what = f"{key}: {value!r} is none of {list_choices(choices)}, which is all that it can be ({declared.mark(declared.kind.choices)})"
         contents.note(mark, what, "add it there, or correct it here")
     return value
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from reconciler.core.compare.comparison import Comparison
-from reconciler.core.compare.match import Index, candidates, index, key_of
+from reconciler.core.compare.match import Index, find_candidates, make_index, read_key
 from reconciler.core.model.address import Address, address_by, id_in
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
@@ -92,7 +92,7 @@ def _meant(session: Session, kind: Kind, keys: Sequence[str]) -> list[tuple[str,
     else:
         named = look_up(session, kind.section, keys)
         things, merged = named.things, named.merged
-    known = index(kind, things)
+    known = make_index(kind, things)
     found = []
     for key in keys:
         survivor = [thing for thing in things if thing.id == merged.get(key)]
@@ -107,8 +107,8 @@ def _by_identity(kind: Kind, known: Index, key: str) -> tuple[Address, list[Live
         named = [thing for by in kind.identity for thing in known.get((by, kind.identity[by].fold(key)), ())]
         return Address(kind.name, key), list({thing.id: thing for thing in (*same, *named)}.values())
     for identity in kind.identities:
-        if things := candidates(kind, known, identity.field, key):
-            exact = [thing for thing in things if key_of(thing, identity) == key]
+        if things := find_candidates(kind, known, identity.field, key):
+            exact = [thing for thing in things if read_key(thing, identity) == key]
             spelled = identity.fold(key) if identity.stable else key
             return address_by(kind.name, identity.field, spelled), exact if len(exact) == 1 else things
     return Address(kind.name, key), []

@@ -11,7 +11,7 @@ from reconciler.core.compare.comparison import Comparison, add_notes
 from reconciler.core.compare.draft import Difference
 from reconciler.core.compare.drift import is_drift
 from reconciler.core.compare.hints import make_hints
-from reconciler.core.compare.likeness import notes, pairs, same_person
+from reconciler.core.compare.likeness import find_pairs, note_renames, note_same_person
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
@@ -51,7 +51,7 @@ def look(
     live = replace(observer.observe(manifest, session.here, session.window, hints, certain), facts=session.facts)
     comparison = compare(kinds, session.now(), manifest, live, recorded, whole=whole, retry=retry)
     if leavers := find_leavers(comparison.kinds, comparison.manifest, comparison.difference.changes, recorded):
-        comparison = add_notes(comparison, same_person(kinds, comparison.difference.changes, _read(observer, kinds, leavers)))
+        comparison = add_notes(comparison, note_same_person(kinds, comparison.difference.changes, _read(observer, kinds, leavers)))
     return spare(session, comparison, agreed) if agreed is not None else comparison
 
 
@@ -78,9 +78,9 @@ def renames(session: Session, comparison: Comparison) -> tuple[Note, ...]:
     from reconciler.intercom.uses import uses_of_each
 
     changes = comparison.difference.changes
-    found = tuple(pairs(session.kinds, comparison.manifest, comparison.live, comparison.recorded, changes, changes))
+    found = tuple(find_pairs(session.kinds, comparison.manifest, comparison.live, comparison.recorded, changes, changes))
     left = {pair.old.id: pair.kind for pair in found if not pair.gone}
-    return tuple(notes(found, uses_of_each(session.client, left)))
+    return tuple(note_renames(found, uses_of_each(session.client, left)))
 
 
 def traced(session: Session, comparison: Comparison, notes: Sequence[Note]) -> tuple[Note, ...]:

@@ -23,24 +23,24 @@ def gravest(causes: Iterable[Cause]) -> Cause:
     return min(causes, key=_GRAVEST.index)
 
 
-def explained(kinds: Kinds, manifest: Manifest, recorded: Recorded, changes: Sequence[Change]) -> tuple[Change, ...]:
+def find_causes(kinds: Kinds, manifest: Manifest, recorded: Recorded, changes: Sequence[Change]) -> tuple[Change, ...]:
     """The changes with their causes; without a ledger they have none."""
     if not recorded.there:
         return tuple(changes)
-    return tuple(_explained(kinds, manifest, recorded, change) for change in changes)
+    return tuple(_find_cause(kinds, manifest, recorded, change) for change in changes)
 
 
-def _explained(kinds: Kinds, manifest: Manifest, recorded: Recorded, change: Change) -> Change:
+def _find_cause(kinds: Kinds, manifest: Manifest, recorded: Recorded, change: Change) -> Change:
     if isinstance(change, LinkChange):
-        return replace(change, cause=_of_link(manifest, recorded, change))
-    sides = _Sides(kinds[change.address.kind], recorded, change, _record(recorded, change), recorded.attempt(change.address))
+        return replace(change, cause=_find_link_cause(manifest, recorded, change))
+    sides = _Sides(kinds[change.address.kind], recorded, change, _find_record(recorded, change), recorded.attempt(change.address))
     if not change.fields:
-        return replace(change, cause=sides.whole())
-    fields = tuple(replace(moved, cause=sides.field(moved)) for moved in change.fields)
+        return replace(change, cause=sides.judge_whole())
+    fields = tuple(replace(moved, cause=sides.judge_field(moved)) for moved in change.fields)
     return replace(change, fields=fields, cause=gravest(f.cause for f in fields if f.cause))
 
 
-def _record(recorded: Recorded, change: ThingChange) -> Record | None:
+def _find_record(recorded: Recorded, change: ThingChange) -> Record | None:
     """What is recorded of the live thing; of one that is to be made, or took the place of another, what was applied under its address."""
     found = recorded.of(change.address.kind, change.id)
     then = recorded.at(change.address) if found is None and change.action not in _GOING else None
@@ -62,11 +62,11 @@ class _Sides:
     # What was last tried there, and is not known to be done.
     attempt: Attempt | None
 
-    def whole(self) -> Cause:
+    def judge_whole(self) -> Cause:
         """The cause of a change that has no fields."""
         if self.attempt and self.attempt.action == self.change.action:
             return Cause.UNAPPLIED
-        if self._ended():
+        if self._was_ended():
             return Cause.DRIFT
         if self.record is None and self.recorded.created(self.change.address):
             # A create of ours made it whose answer was lost.
@@ -75,40 +75,40 @@ class _Sides:
             return Cause.FOREIGN if self.change.action in _GOING else Cause.CONFIG
         return Cause.CONFIG if self.change.action in _GOING else Cause.DRIFT
 
-    def _ended(self) -> bool:
+    def _was_ended(self) -> bool:
         """Whether the thing was declared to be gone, and was, and is there again."""
         if self.change.action not in _GOING:
             return False
         then = self.record or self.recorded.at(self.change.address)
         return then is not None and bool(then.ended)
 
-    def field(self, moved: FieldChange) -> Cause:
+    def judge_field(self, moved: FieldChange) -> Cause:
         """The cause of one field."""
         if self.record is None:
-            return self._of_a_stranger(moved)
+            return self._judge_unrecorded(moved)
         applied = self.record.fields.get(self.recorded.digests.plain(moved.path))
         if applied is None:
-            return self._gone() or (Cause.UNAPPLIED if self._tried(moved) else Cause.CONFIG)
-        if applied == self._claim(moved.path, moved.after):
+            return self._judge_loss() or (Cause.UNAPPLIED if self._was_tried(moved) else Cause.CONFIG)
+        if applied == self._digest(moved.path, moved.after):
             return Cause.DRIFT
-        if not self._gone() and applied == self._claim(moved.path, moved.before):
-            return Cause.UNAPPLIED if self._tried(moved) else Cause.CONFIG
+        if not self._judge_loss() and applied == self._digest(moved.path, moved.before):
+            return Cause.UNAPPLIED if self._was_tried(moved) else Cause.CONFIG
         return Cause.CONFLICT
 
-    def _of_a_stranger(self, moved: FieldChange) -> Cause:
-        if self._tried(moved):
+    def _judge_unrecorded(self, moved: FieldChange) -> Cause:
+        if self._was_tried(moved):
             return Cause.UNAPPLIED
         return Cause.CONFIG if self.change.action in (Action.CREATE, Action.UNARCHIVE) else Cause.FOREIGN
 
-    def _gone(self) -> Cause | None:
+    def _judge_loss(self) -> Cause | None:
         """A thing that was applied and is not there any more."""
         return Cause.DRIFT if self.change.action in (Action.CREATE, Action.UNARCHIVE) else None
 
-    def _claim(self, path: str, value: object) -> str:
+    def _digest(self, path: str, value: object) -> str:
         assert self.record is not None
         return self.recorded.digests.claim(self.record.salt, path, field_at(self.kind, path).form(value))
 
-    def _tried(self, moved: FieldChange) -> bool:
+    def _was_tried(self, moved: FieldChange) -> bool:
         """Whether an earlier apply had this value in its plan, and it was not done."""
         if self.attempt is None:
             return False
@@ -117,9 +117,9 @@ class _Sides:
         return self.attempt.fields.get(self.recorded.digests.plain(moved.path)) == wanted
 
 
-def _of_link(manifest: Manifest, recorded: Recorded, change: LinkChange) -> Cause:
+def _find_link_cause(manifest: Manifest, recorded: Recorded, change: LinkChange) -> Cause:
     record = recorded.of(change.address.kind, change.id) or recorded.at(change.address)
-    link_origin = _tie(recorded, record, change)
+    link_origin = _find_link_origin(recorded, record, change)
     attempt = recorded.attempt(change.address, change.link.field, change.target)
     tried = attempt is not None and attempt.action == change.action
     if change.action is Action.ATTACH:
@@ -132,10 +132,10 @@ def _of_link(manifest: Manifest, recorded: Recorded, change: LinkChange) -> Caus
         return Cause.UNAPPLIED
     if link_origin or recorded.link_origin(change.link, change.address, change.id or "", change.target, change.target_id or ""):
         return Cause.CONFIG
-    return Cause.DRIFT if _came_later(manifest, record, change) else Cause.FOREIGN
+    return Cause.DRIFT if _was_made_later(manifest, record, change) else Cause.FOREIGN
 
 
-def _tie(recorded: Recorded, record: Record | None, change: LinkChange) -> str | None:
+def _find_link_origin(recorded: Recorded, record: Record | None, change: LinkChange) -> str | None:
     """What is recorded of a link, whose other end may be another live thing by now."""
     if record is None:
         return None
@@ -144,7 +144,7 @@ def _tie(recorded: Recorded, record: Record | None, change: LinkChange) -> str |
     return next((link_origin for end in ids if end and (link_origin := record.link_origin(change.link.field, end))), None)
 
 
-def _came_later(manifest: Manifest, record: Record | None, change: LinkChange) -> bool:
+def _was_made_later(manifest: Manifest, record: Record | None, change: LinkChange) -> bool:
     """Whether a link that nobody declares came after the list had been the authority over it: the list did not have it then."""
     resource: Resource | None = manifest.resources.get(change.address)
     written = resource.links.get(change.link.field) if resource else None

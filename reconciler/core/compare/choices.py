@@ -36,7 +36,7 @@ class Moves:
     dropped: tuple[Any, ...]
 
 
-def outside(kind: Kind, fields: Mapping[str, Any], value: Any) -> tuple[Any, ...]:
+def choices_without(kind: Kind, fields: Mapping[str, Any], value: Any) -> tuple[Any, ...]:
     """The choices that a typing thing has, where a value is none of them; empty where it may be had."""
     choices = tuple(fields.get(kind.choices) or ()) if kind.choices else ()
     return () if value is None or value in choices else choices
@@ -46,13 +46,13 @@ def outside(kind: Kind, fields: Mapping[str, Any], value: Any) -> tuple[Any, ...
 NAMED = 12
 
 
-def among(choices: Sequence[str]) -> str:
+def list_choices(choices: Sequence[str]) -> str:
     """The choices that there are, for a sentence."""
     more = f" and {len(choices) - NAMED} more" if len(choices) > NAMED else ""
     return ", ".join(choices[:NAMED]) + more
 
 
-def moves(kind: Kind, change: Change) -> Moves | None:
+def find_moves(kind: Kind, change: Change) -> Moves | None:
     """What a change does to the choices of its thing, if it moves them."""
     if not isinstance(change, ThingChange) or change.action not in (Action.UPDATE, Action.UNARCHIVE):
         return None
@@ -63,20 +63,20 @@ def moves(kind: Kind, change: Change) -> Moves | None:
     return Moves(field, tuple(v for v in after if v not in before), tuple(v for v in before if v not in after))
 
 
-def taken(kind: Kind, change: ThingChange) -> Iterator[Choice]:
+def find_taken(kind: Kind, change: ThingChange) -> Iterator[Choice]:
     """The choices that a thing has after a change and may not have had before."""
-    yield from (Choice(owner, moved.after) for owner, moved in _typed(kind, change) if isinstance(moved.after, str))
+    yield from (Choice(owner, moved.after) for owner, moved in _find_typed(kind, change) if isinstance(moved.after, str))
 
 
-def left(kind: Kind, change: ThingChange, live: Snapshot) -> Iterator[Choice]:
+def find_left(kind: Kind, change: ThingChange, live: Snapshot) -> Iterator[Choice]:
     """The choices that a thing has no longer after a change."""
-    yield from (Choice(owner, moved.before) for owner, moved in _typed(kind, change) if isinstance(moved.before, str))
+    yield from (Choice(owner, moved.before) for owner, moved in _find_typed(kind, change) if isinstance(moved.before, str))
     thing = live.things.get(kind.name, {}).get(change.id or "") if change.action is Action.DELETE else None
     if thing is not None:
-        yield from held(kind, thing)
+        yield from read_choices(kind, thing)
 
 
-def held(kind: Kind, thing: Live) -> Iterator[Choice]:
+def read_choices(kind: Kind, thing: Live) -> Iterator[Choice]:
     """The values of a live thing that another one types."""
     for name, field in kind.fields.items():
         if field.merged and field.typed_by:
@@ -84,43 +84,43 @@ def held(kind: Kind, thing: Live) -> Iterator[Choice]:
             yield from (Choice(Address(field.typed_by, key), value) for key, value in values if isinstance(value, str))
 
 
-def _typed(kind: Kind, change: ThingChange) -> Iterator[tuple[Address, FieldChange]]:
+def _find_typed(kind: Kind, change: ThingChange) -> Iterator[tuple[Address, FieldChange]]:
     for moved in change.fields:
         if definition := definition_at(kind, moved.path):
             yield definition, moved
 
 
-def leavers(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> Mapping[Choice, frozenset[str]]:
+def find_choice_leavers(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> Mapping[Choice, frozenset[str]]:
     """The live ids of those who leave each choice by these changes."""
     found: dict[Choice, set[str]] = defaultdict(set)
     for change in changes:
         if isinstance(change, ThingChange) and change.id:
-            for choice in left(kinds[change.address.kind], change, live):
+            for choice in find_left(kinds[change.address.kind], change, live):
                 found[choice].add(change.id)
     return {choice: frozenset(ids) for choice, ids in found.items()}
 
 
-def users(kinds: Kinds, owner: Live) -> Sequence[tuple[Kind, str]]:
+def find_users(kinds: Kinds, owner: Live) -> Sequence[tuple[Kind, str]]:
     """The kinds whose things may have a choice of a live thing, each with the path of it."""
     fields = ((kind, name, field) for kind in kinds for name, field in kind.fields.items())
     typed = ((kind, name) for kind, name, field in fields if field.merged and field.typed_by == owner.kind)
     return [(kind, f"{name}.{owner.key}") for kind, name in typed if owner.fields.get("model") in (None, kind.name)]
 
 
-def in_turns(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> list[Change]:
+def split_turns(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> list[Change]:
     """The changes, with an update of choices made in two turns where some wait for what it adds and it waits for others to leave what it
     takes away: first all that is or will be a choice, in the end what is declared."""
     wanted, given = set[Choice](), set[Choice]()
-    if any(moves(kinds[change.address.kind], change) for change in changes):
+    if any(find_moves(kinds[change.address.kind], change) for change in changes):
         for change in changes:
             if isinstance(change, ThingChange):
-                wanted.update(taken(kinds[change.address.kind], change))
-                given.update(left(kinds[change.address.kind], change, live))
-    return [part for change in changes for part in _turns(kinds[change.address.kind], change, wanted, given)]
+                wanted.update(find_taken(kinds[change.address.kind], change))
+                given.update(find_left(kinds[change.address.kind], change, live))
+    return [part for change in changes for part in _split_turns(kinds[change.address.kind], change, wanted, given)]
 
 
-def _turns(kind: Kind, change: Change, wanted: set[Choice], given: set[Choice]) -> Iterator[Change]:
-    moved = moves(kind, change)
+def _split_turns(kind: Kind, change: Change, wanted: set[Choice], given: set[Choice]) -> Iterator[Change]:
+    moved = find_moves(kind, change)
     if moved is None or not isinstance(change, ThingChange):
         yield change
         return
@@ -134,9 +134,9 @@ def _turns(kind: Kind, change: Change, wanted: set[Choice], given: set[Choice]) 
     yield replace(change, action=Action.UPDATE, fields=(replace(moved.field, before=every),), returns=False, recreate=False)
 
 
-def needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> Mapping[int, set[int]]:
+def find_needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> Mapping[int, set[int]]:
     """Which changes wait for which: who takes a choice for its being one, and its end for all who leave it."""
-    moved = [(i, change, found) for i, change in enumerate(changes) if (found := moves(kinds[change.address.kind], change))]
+    moved = [(i, change, found) for i, change in enumerate(changes) if (found := find_moves(kinds[change.address.kind], change))]
     openers = {Choice(change.address, value): i for i, change, found in moved for value in found.added}
     closers = {Choice(change.address, value): i for i, change, found in moved for value in found.dropped}
     wait: dict[int, set[int]] = defaultdict(set)
@@ -145,8 +145,8 @@ def needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> Mapping[in
     for i, change in enumerate(changes):
         if isinstance(change, ThingChange):
             kind = kinds[change.address.kind]
-            wait[i].update(openers[choice] for choice in taken(kind, change) if choice in openers)
-            for choice in left(kind, change, live):
+            wait[i].update(openers[choice] for choice in find_taken(kind, change) if choice in openers)
+            for choice in find_left(kind, change, live):
                 if choice in closers:
                     wait[closers[choice]].add(i)
     # Of two turns of one list the second waits for the first.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from reconciler.core.compare.cause import explained, gravest
+from reconciler.core.compare.cause import find_causes, gravest
 from reconciler.core.compare.comparison import Comparison, claims_of
 from reconciler.core.compare.diff import diff
 from reconciler.core.compare.draft import Difference
 from reconciler.core.compare.hints import LAG
-from reconciler.core.compare.lasting import resembling
-from reconciler.core.compare.orphan import candidates, foreign, orphans
+from reconciler.core.compare.lasting import find_resembling
+from reconciler.core.compare.orphan import count_foreign, find_left, find_orphans
 from reconciler.core.compare.typed import settle_types
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Cause, Change, LinkChange, ThingChange
@@ -41,22 +41,22 @@ def compare(
     live = replace(live, refusals=(*live.refusals, *untyped))
     live = _withhold_lost_creates(kinds, now, manifest, live, recorded)
     difference = diff(kinds, manifest, live, recorded)
-    left = orphans(kinds, manifest, live, recorded, whole=whole)
-    twins, alike = resembling(kinds, manifest, live, {note.address for note in left.notes})
+    left = find_orphans(kinds, manifest, live, recorded, whole=whole)
+    twins, alike = find_resembling(kinds, manifest, live, {note.address for note in left.notes})
     lost = _note_lost_ends(kinds, now, manifest, live, recorded)
-    notes = _without_repetition(
+    notes = _drop_repeated(
         difference.notes, {live.things[kind][i].address for kind, i in left.things if i in live.things.get(kind, {})}, lost
     )
     notes += [*lost, *left.notes, *_note_other_names(recorded, live), *alike]
     difference = replace(difference, notes=tuple(notes), changes=(*difference.changes, *left.changes))
     difference = _hold_settling(kinds, now, difference, recorded)
-    difference = replace(difference, changes=explained(kinds, manifest, recorded, difference.changes))
+    difference = replace(difference, changes=find_causes(kinds, manifest, recorded, difference.changes))
     difference = difference if retry else _drop_ineffective(difference, recorded)
     difference = replace(difference, changes=tuple(_add_remark(recorded, change) for change in difference.changes))
     return Comparison(kinds, manifest, replace(live, refusals=(*live.refusals, *twins)), difference, recorded)
 
 
-def _without_repetition(notes: Sequence[Note], orphaned: set[Address], lost: Sequence[Note]) -> list[Note]:
+def _drop_repeated(notes: Sequence[Note], orphaned: set[Address], lost: Sequence[Note]) -> list[Note]:
     """The notes without those that say of an orphan that it is undeclared, or of a lost end that it is unproven."""
     said = {*(("undeclared", address) for address in orphaned), *(("unproven", note.address) for note in lost)}
     return [note for note in notes if (note.topic, note.address) not in said]
@@ -77,7 +77,7 @@ def _add_remark(recorded: Recorded, change: Change) -> Change:
 def _note_other_names(recorded: Recorded, live: Snapshot) -> tuple[Note, ...]:
     """Whose the declared things are that another name has recorded."""
     text = "of the declared things are recorded under `name: {}` and not under this one, which prunes nothing of that"
-    return tuple(Note("foreign", f"{n} {text.format(name)}") for name, n in sorted(foreign(recorded, live).items()))
+    return tuple(Note("foreign", f"{n} {text.format(name)}") for name, n in sorted(count_foreign(recorded, live).items()))
 
 
 def find_leavers(kinds: Kinds, manifest: Manifest, changes: Sequence[Change], recorded: Recorded) -> Sequence[Thing]:
@@ -85,19 +85,19 @@ def find_leavers(kinds: Kinds, manifest: Manifest, changes: Sequence[Change], re
     lenient = kinds.persons
     if not any(c.action is Action.CREATE and c.address.kind in lenient for c in changes):
         return ()
-    return [record.name for record in candidates(manifest, recorded) if record.kind in lenient][:LEFT]
+    return [record.name for record in find_left(manifest, recorded) if record.kind in lenient][:LEFT]
 
 
 def _withhold_lost_creates(kinds: Kinds, now: float, manifest: Manifest, live: Snapshot, recorded: Recorded) -> Snapshot:
     """Creates whose answer was lost a moment ago, and that no conflict would stop a second time, are held back."""
     missing = [a for a, r in manifest.resources.items() if a not in live.pairs and not r.gone and kinds[a.kind].unrepeatable(r.fields)]
-    held = {a: until for a in missing if (until := _sent_unanswered(recorded, a, (Action.CREATE,)) + LOST) > now}
+    held = {a: until for a in missing if (until := _read_unanswered(recorded, a, (Action.CREATE,)) + LOST) > now}
     text = "its create was sent a few minutes ago and never answered: search may not show it yet, so it is not sent again before {}"
     notes = tuple(Note("withheld", text.format(format_time(held[a])), a, manifest.resources[a].mark, True, held[a]) for a in sorted(held))
     return replace(live, withheld=live.withheld | held.keys(), notes=(*live.notes, *notes))
 
 
-def _sent_unanswered(recorded: Recorded, address: Address, actions: Sequence[Action]) -> float:
+def _read_unanswered(recorded: Recorded, address: Address, actions: Sequence[Action]) -> float:
     """When the last write to a thing was sent that is one of these and was never answered; long ago where it was not."""
     attempt = recorded.attempt(address)
     return attempt.intended if attempt is not None and attempt.action in actions and not attempt.answered else 0.0
@@ -108,7 +108,7 @@ def _note_lost_ends(kinds: Kinds, now: float, manifest: Manifest, live: Snapshot
     notes = []
     for address in sorted(a for a, r in manifest.resources.items() if r.gone and a not in live.pairs):
         kind, resource = kinds[address.kind], manifest.resources[address]
-        sent = _sent_unanswered(recorded, address, (Action.ARCHIVE, Action.DELETE))
+        sent = _read_unanswered(recorded, address, (Action.ARCHIVE, Action.DELETE))
         weak = not kind.whole and kind.identity[resource.by].find is None
         if weak and sent and sent + LAG > now:
             text = f"what is to end it was sent and never answered, and search may not show the truth before {format_time(sent + LAG)}"
@@ -135,7 +135,7 @@ def _drop_ineffective(difference: Difference, recorded: Recorded) -> Difference:
     else of that thing is written. Live showing another value is drift."""
     changes, notes, beside = [], list(difference.notes), set[tuple[Address, str]]()
     for change in difference.changes:
-        reply_match = {} if _makes_anew(change) else _deaf_paths(change, recorded)
+        reply_match = {} if _makes_anew(change) else _find_ineffective(change, recorded)
         mute = sorted(path for path, answer in reply_match.items() if answer is ReplyMatch.SAME)
         left = [path for _, path, _ in claims_of(change) if path not in mute]
         if not mute or left or change.action is Action.UNARCHIVE or _was_there(change):
@@ -147,7 +147,7 @@ def _drop_ineffective(difference: Difference, recorded: Recorded) -> Difference:
     return replace(difference, changes=tuple(changes), notes=tuple(notes), beside=difference.beside | beside)
 
 
-def _deaf_paths(change: Change, recorded: Recorded) -> Mapping[str, ReplyMatch]:
+def _find_ineffective(change: Change, recorded: Recorded) -> Mapping[str, ReplyMatch]:
     """What of a change a reply did not show once, and how live stands to what it showed instead."""
     live = {field.path: field.before for field in change.fields}
     answers = ((path, recorded.reply_match(address, path, value, live.get(path))) for address, path, value in claims_of(change))

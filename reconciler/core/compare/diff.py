@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from reconciler.core.compare.absent import compare_absent
 from reconciler.core.compare.draft import Difference, Draft
-from reconciler.core.compare.led import led_nowhere
+from reconciler.core.compare.led import refuse_dangling
 from reconciler.core.compare.links import compare_links
-from reconciler.core.compare.named import long_names, misnamed, name_of, same_names
+from reconciler.core.compare.named import find_name, long_names, refuse_misnamed, refuse_same_names
 from reconciler.core.compare.taken import refuse_same_entries, refuse_taken_fields
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, FieldChange, LinkChange, ThingChange
@@ -37,15 +37,15 @@ def diff(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded = 
         for resource in by_kind[kind.name]:
             _compare(kind, resource, draft)
         refuse_same_entries(kind, by_kind[kind.name], draft)
-        draft.refusals += same_names(kind, by_kind[kind.name], draft.changes)
+        draft.refusals += refuse_same_names(kind, by_kind[kind.name], draft.changes)
         draft.refusals += long_names(kind, by_kind[kind.name], draft.changes, live.facts)
     for kind in kinds:
         for link in kind.links:
             for resource in by_kind[kind.name]:
                 compare_links(link, resource, draft)
         _report_undeclared(kind, draft)
-    draft.refusals += led_nowhere(kinds, manifest, live, draft.changes)
-    changes = tuple(_with_key(change, draft) for change in draft.changes)
+    draft.refusals += refuse_dangling(kinds, manifest, live, draft.changes)
+    changes = tuple(_add_key(change, draft) for change in draft.changes)
     return Difference(changes, tuple(draft.notes), tuple(draft.missing), tuple(draft.refusals))
 
 
@@ -53,7 +53,7 @@ def _compare(kind: Kind, resource: Resource, draft: Draft) -> None:
     thing = draft.live.of(resource.address)
     if thing is None:
         compare_absent(kind, resource, draft)
-    elif refusal := misnamed(kind, resource, thing, draft.index(kind)):
+    elif refusal := refuse_misnamed(kind, resource, thing, draft.index(kind)):
         draft.refusals.append(refusal)
     elif resource.state == "absent":
         draft.changes.append(ThingChange(Action.DELETE, resource.address, resource.mark, thing.id, people=draft.people(kind.name)))
@@ -116,13 +116,13 @@ def _report_undeclared(kind: Kind, draft: Draft) -> None:
         draft.notes.append(Note("undeclared", "live, but not declared", Address(kind.name, name)))
 
 
-def _with_key(change: Change, draft: Draft) -> Change:
+def _add_key(change: Change, draft: Draft) -> Change:
     """A change with the names of those whose addresses are ids."""
     if isinstance(change, LinkChange):
-        return replace(change, target_key=key) if (key := _key_of(change.target, draft)) else change
-    return replace(change, key=key) if (key := _key_of(change.address, draft)) else change
+        return replace(change, target_key=key) if (key := _find_key(change.target, draft)) else change
+    return replace(change, key=key) if (key := _find_key(change.address, draft)) else change
 
 
-def _key_of(address: Address, draft: Draft) -> str:
+def _find_key(address: Address, draft: Draft) -> str:
     resource = draft.manifest.resources.get(address)
-    return name_of(draft.kinds[address.kind], resource, draft.live.of(address)) if resource else ""
+    return find_name(draft.kinds[address.kind], resource, draft.live.of(address)) if resource else ""

@@ -25,12 +25,12 @@ class Doubts:
     undone: tuple[LiveLink, ...] = ()
 
 
-def doubts(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded) -> Doubts:
+def find_doubts(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded) -> Doubts:
     """Hold what is remembered against what was seen."""
-    return Doubts(tuple(_disproved(kinds, manifest, live, recorded)), tuple(_undone(live, recorded)))
+    return Doubts(tuple(_find_disproved(kinds, manifest, live, recorded)), tuple(_find_undone(live, recorded)))
 
 
-def _undone(live: Snapshot, recorded: Recorded) -> Iterator[LiveLink]:
+def _find_undone(live: Snapshot, recorded: Recorded) -> Iterator[LiveLink]:
     """Links of ours that the whole list of their source does not show."""
     for (kind, live_id), record in recorded.records.items():
         if not record.tied:
@@ -43,33 +43,33 @@ def _undone(live: Snapshot, recorded: Recorded) -> Iterator[LiveLink]:
                 yield from (LiveLink(kind, live_id, field, end) for end in gone)
 
 
-def _disproved(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded) -> Iterator[Disproved]:
+def _find_disproved(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded) -> Iterator[Disproved]:
     lost = {place: attempt for place, attempt in recorded.attempts.items() if attempt.lost}
     if not lost:
         return
     seen = (thing.address for name in live.listed for thing in live.things.get(name, {}).values())
     named = {recorded.digests.thing(recorded.app_id, address): address for address in (*seen, *manifest.resources)}
     for place, attempt in lost.items():
-        if _absent(manifest, live, named, place, attempt):
+        if _is_absent(manifest, live, named, place, attempt):
             yield Disproved(place, attempt.intended)
 
 
-def _absent(manifest: Manifest, live: Snapshot, named: Mapping[str, Address], place: Place, attempt: Attempt) -> bool:
+def _is_absent(manifest: Manifest, live: Snapshot, named: Mapping[str, Address], place: Place, attempt: Attempt) -> bool:
     """Whether what a write would have made is known not to be there."""
     address = named.get(place.thing)
     if attempt.action == Action.CREATE:
-        return attempt.kind in live.listed if address is None else _found(live, address) is None and address not in live.withheld
-    source = _found(live, address) if address else None
+        return attempt.kind in live.listed if address is None else _find_thing(live, address) is None and address not in live.withheld
+    source = _find_thing(live, address) if address else None
     link = LinkName(attempt.kind, place.link)
     ends = live.links.get(link, {}).get(source.id) if source else None
     if attempt.action != Action.ATTACH or source is None or ends is None or (link, source.id) in live.cut:
         return False
     target = named.get(place.target)
-    end = _found(live, target) if target else None
+    end = _find_thing(live, target) if target else None
     return end is None or end.id not in ends
 
 
-def _found(live: Snapshot, address: Address) -> Live | None:
+def _find_thing(live: Snapshot, address: Address) -> Live | None:
     """The live thing of an address, declared or not."""
     things = live.things.get(address.kind, {})
     return live.of(address) or next((thing for thing in things.values() if thing.address == address), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from reconciler.core.compare.match import Index, index
+from reconciler.core.compare.match import Index, make_index
 from reconciler.core.compare.unique import Owners
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Change
@@ -66,7 +66,7 @@ class Draft:
     def index(self, kind: Kind) -> Index:
         """The live things of a kind by identity, made once."""
         if kind.name not in self.indexes:
-            self.indexes[kind.name] = index(kind, self.live.things.get(kind.name, {}).values())
+            self.indexes[kind.name] = make_index(kind, self.live.things.get(kind.name, {}).values())
         return self.indexes[kind.name]
 
     def owners(self, kind: Kind) -> Owners:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from functools import partial
 
-from reconciler.core.compare.likeness import likely
-from reconciler.core.compare.orphan import candidates
+from reconciler.core.compare.likeness import find_likely
+from reconciler.core.compare.orphan import find_left
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
@@ -47,18 +47,18 @@ def make_hints(kinds: Kinds, now: float, manifest: Manifest, recorded: Recorded)
     every = frozenset(k.name for k in kinds if manifest.policy.pruning(k.section) == "all" and recorded.runs)
     if not recorded.records:
         return Hints(every=every)
-    known = {a: r for a, res in manifest.resources.items() if res.by != "id" and (r := _record_of(kinds[a.kind], res, recorded))}
+    known = {a: r for a, res in manifest.resources.items() if res.by != "id" and (r := _find_record(kinds[a.kind], res, recorded))}
     recent = now - LAG
     return Hints(
         ids={a: r.id for a, r in known.items() if kinds[a.kind].search and r.written >= recent},
         last={a: r.id for a, r in known.items()},
-        also=_ids_to_read(kinds, manifest, recorded),
+        also=_list_ids(kinds, manifest, recorded),
         every=every,
-        ends=partial(_ends_made, recorded),
+        ends=partial(_read_own_ends, recorded),
     )
 
 
-def _record_of(kind: Kind, resource: Resource, recorded: Recorded) -> Record | None:
+def _find_record(kind: Kind, resource: Resource, recorded: Recorded) -> Record | None:
     """What is recorded of a resource under its address, or under one that it had."""
     record = recorded.at(resource.address)
     if record and not record.deleted:
@@ -73,20 +73,20 @@ def _record_of(kind: Kind, resource: Resource, recorded: Recorded) -> Record | N
     return None
 
 
-def _ids_to_read(kinds: Kinds, manifest: Manifest, recorded: Recorded) -> Mapping[str, Set[str]]:
+def _list_ids(kinds: Kinds, manifest: Manifest, recorded: Recorded) -> Mapping[str, Set[str]]:
     """What is ours and perhaps not declared any more, of the kinds that can be pruned, and of those whose listing costs one read."""
     found: dict[str, set[str]] = {}
-    for record in candidates(manifest, recorded):
+    for record in find_left(manifest, recorded):
         kind = kinds.get(record.kind)
         if kind and (kind.whole or manifest.policy.pruning(kind.section) != "never"):
             found.setdefault(record.kind, set()).add(record.id)
     for kind in kinds:
-        if not kind.whole and (ids := likely(kind, manifest, recorded)):
+        if not kind.whole and (ids := find_likely(kind, manifest, recorded)):
             found.setdefault(kind.name, set()).update(ids)
     return found
 
 
-def _ends_made(recorded: Recorded, link: LinkName, source_id: str) -> Iterable[str]:
+def _read_own_ends(recorded: Recorded, link: LinkName, source_id: str) -> Iterable[str]:
     """The other ends of the links of a thing that we made."""
     record = recorded.of(link.source, source_id)
     return recorded.owned(link, record) if record else ()

@@ -40,12 +40,12 @@ class Inside:
 
 def look_inside(before: Any, after: Any) -> Inside:
     """The parts in which two lists, or two maps, differ; none for any other pair."""
-    if not _alike(before, after):
+    if not _are_alike(before, after):
         return Inside()
     # It takes 0.1 s to import, and few plans change a nested value.
     from deepdiff import DeepDiff
 
-    old, new = _written(before), _written(after)
+    old, new = _write(before), _write(after)
     found = DeepDiff(
         old,
         new,
@@ -70,46 +70,46 @@ def look_inside(before: Any, after: Any) -> Inside:
             added.append(_read(where, level.t2))
         if not kind.endswith("_added"):
             removed.append(_read(where, level.t1))
-    return Inside(*(tuple(sorted(parts, key=itemgetter(0))) for parts in (added, removed, _moved(old, new, ()))))
+    return Inside(*(tuple(sorted(parts, key=itemgetter(0))) for parts in (added, removed, _find_moved(old, new, ()))))
 
 
-def _alike(before: Any, after: Any) -> bool:
+def _are_alike(before: Any, after: Any) -> bool:
     return isinstance(before, (list, tuple)) and isinstance(after, (list, tuple)) or isinstance(before, dict) and isinstance(after, dict)
 
 
-def _written(value: Any, depth: int = 0) -> Any:
+def _write(value: Any, depth: int = 0) -> Any:
     """A value whose parts are JSON texts: DeepDiff takes true for 1, and 2**53 for its neighbour."""
     if isinstance(value, dict) and depth < _DEEPEST:
-        return {key: _written(item, depth + 1) for key, item in value.items()}
+        return {key: _write(item, depth + 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)) and depth < _DEEPEST:
-        return [json.dumps(_whole(item), sort_keys=True) for item in value]
-    return json.dumps(_whole(value), sort_keys=True)
+        return [json.dumps(_make_whole(item), sort_keys=True) for item in value]
+    return json.dumps(_make_whole(value), sort_keys=True)
 
 
-def _whole(value: Any) -> Any:
+def _make_whole(value: Any) -> Any:
     """1.0 is 1."""
     if isinstance(value, dict):
-        return {key: _whole(item) for key, item in value.items()}
+        return {key: _make_whole(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_whole(item) for item in value]
+        return [_make_whole(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _read(path: Path, written: Any) -> Part:
-    return Part(path, _value(written))
+    return Part(path, _read_value(written))
 
 
-def _value(written: Any) -> Any:
+def _read_value(written: Any) -> Any:
     if isinstance(written, dict):
-        return {key: _value(item) for key, item in written.items()}
-    return [_value(item) for item in written] if isinstance(written, list) else json.loads(written)
+        return {key: _read_value(item) for key, item in written.items()}
+    return [_read_value(item) for item in written] if isinstance(written, list) else json.loads(written)
 
 
-def _moved(old: Any, new: Any, path: Path) -> Iterator[Part]:
+def _find_moved(old: Any, new: Any, path: Path) -> Iterator[Part]:
     """What stands in another order, in all lists that both sides have at one place."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in old.keys() & new.keys():
-            yield from _moved(old[key], new[key], (*path, key))
+            yield from _find_moved(old[key], new[key], (*path, key))
     elif isinstance(old, list) and isinstance(new, list):
         blocks = SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
         stays = Counter(item for block in blocks for item in old[block.a : block.a + block.size])

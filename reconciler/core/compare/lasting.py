@@ -24,42 +24,44 @@ SLIP = 0.6
 STAYS = "Intercom never deletes one, so a second would stay"
 
 
-def twin(key: str, names: Iterable[str]) -> str:
+def find_twin(key: str, names: Iterable[str]) -> str:
     """The name that differs from this one by case, by blanks or invisibly, if any."""
     look = skeleton(key)
     return next((name for name in sorted(names) if skeleton(name) == look and name != key), "")
 
 
-def close(key: str, names: Iterable[str], likeness: float = CLOSE) -> str:
+def find_close(key: str, names: Iterable[str], likeness: float = CLOSE) -> str:
     """The name that this one is most like, if it is very like one; case and what stands between words tell no names apart."""
-    forms = {_loose(name): name for name in sorted(names, reverse=True)}
-    return next((forms[form] for form in difflib.get_close_matches(_loose(key), sorted(forms), 1, likeness)), "")
+    forms = {_loosen(name): name for name in sorted(names, reverse=True)}
+    return next((forms[form] for form in difflib.get_close_matches(_loosen(key), sorted(forms), 1, likeness)), "")
 
 
-def _loose(name: str) -> str:
+def _loosen(name: str) -> str:
     return skeleton(re.sub("[-_]", " ", name))
 
 
-def resembling(kinds: Kinds, manifest: Manifest, live: Snapshot, told: Set[Address | None]) -> tuple[tuple[Refusal, ...], tuple[Note, ...]]:
+def find_resembling(
+    kinds: Kinds, manifest: Manifest, live: Snapshot, told: Set[Address | None]
+) -> tuple[tuple[Refusal, ...], tuple[Note, ...]]:
     """A refusal for every declared thing that would be the twin of a live one, a note for every one that is like one of which nothing
     is `told` yet."""
     refusals, notes = [], []
     typing = {field.typed_by for kind in kinds for field in kind.fields.values()}
     for kind in (kind for kind in kinds if kind.name in typing):
-        known = _by_model(live.things.get(kind.name, {}))
-        for resource in _new(kind, manifest, live):
+        known = _group_by_model(live.things.get(kind.name, {}))
+        for resource in _list_new(kind, manifest, live):
             names = known[resource.fields.get("model")]
-            if other := twin(resource.key, names):
+            if other := find_twin(resource.key, names):
                 text = f"{resource.mark}: no {kind.name} {quote(resource.key)} is live, but {other!a} (id {names[other]}) is"
                 text = f"{text}, which differs in case, in blanks or invisibly; write that name: {STAYS}"
                 refusals.append(Refusal(kind.name, text, entries=(resource.address,)))
-            elif (other := close(resource.key, names)) and Address(kind.name, other) not in told:
+            elif (other := find_close(resource.key, names)) and Address(kind.name, other) not in told:
                 text = f"is like the live {other!a} (id {names[other]}); if that one is meant, write its name: {STAYS}"
                 notes.append(Note("lookalike", text, resource.address, resource.mark))
     return tuple(refusals), tuple(notes)
 
 
-def _by_model(things: Mapping[str, Live]) -> Mapping[object, dict[str, str]]:
+def _group_by_model(things: Mapping[str, Live]) -> Mapping[object, dict[str, str]]:
     """The names of live things with their ids, by what they belong to."""
     found: dict[object, dict[str, str]] = defaultdict(dict)
     for thing in things.values():
@@ -67,7 +69,7 @@ def _by_model(things: Mapping[str, Live]) -> Mapping[object, dict[str, str]]:
     return found
 
 
-def _new(kind: Kind, manifest: Manifest, live: Snapshot) -> Iterator[Resource]:
+def _list_new(kind: Kind, manifest: Manifest, live: Snapshot) -> Iterator[Resource]:
     for address, resource in sorted(manifest.resources.items()):
         if address.kind == kind.name and not resource.gone and live.of(address) is None:
             yield resource

@@ -12,7 +12,7 @@ from reconciler.core.model.reference import referred
 from reconciler.core.model.refusal import Refusal
 
 
-def led_nowhere(kinds: Kinds, manifest: Manifest, live: Snapshot, changes: Sequence[Change]) -> Iterator[Refusal]:
+def refuse_dangling(kinds: Kinds, manifest: Manifest, live: Snapshot, changes: Sequence[Change]) -> Iterator[Refusal]:
     """A refusal for what is to lead to a thing that is not live, and that these changes do not make."""
     made = {change.address for change in changes if change.action in (Action.CREATE, Action.UNARCHIVE)}
     there = {thing.address for things in live.things.values() for thing in things.values()} if any(k.references for k in kinds) else set()

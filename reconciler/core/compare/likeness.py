@@ -57,7 +57,7 @@ class Pair:
         return not uses or any(use.number is None or use.number > 0 for use in uses)
 
 
-def pairs(
+def find_pairs(
     kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded, changes: Sequence[Change], arriving: Sequence[Change]
 ) -> Iterator[Pair]:
     """What may be one thing under two names, though nobody wrote that down. A tombstone is an answer: what it takes is no question.
@@ -65,18 +65,18 @@ def pairs(
     `arriving` are all changes, also those that the plan leaves out: what comes later is no less the new name of what goes now.
     """
     coming = [c for c in arriving if isinstance(c, ThingChange) and c.action is Action.CREATE]
-    getting = _getting(arriving) if coming else {}
+    getting = _read_getters(arriving) if coming else {}
     for kind in (kind for kind in kinds if not kind.person):
-        gone = {c.id: c for c in changes if isinstance(c, ThingChange) and _pruned(kind, c, manifest)}
+        gone = {c.id: c for c in changes if isinstance(c, ThingChange) and _is_pruned(kind, c, manifest)}
         new = [change for change in coming if change.address.kind == kind.name]
-        left = _left(kind, manifest, live, recorded, gone) if new else []
+        left = _list_left(kind, manifest, live, recorded, gone) if new else []
         closely = len(new) * len(left) <= PAIRS
-        things, traits = {old.id: old for old in left}, {} if closely else _traits(kind, left, recorded)
+        things, traits = {old.id: old for old in left}, {} if closely else _read_traits(kind, left, recorded)
         for change in new:
             getters = getting.get(change.address, frozenset())
             shared = Counter(end for link, source in getters for end in live.links.get(link, {}).get(source, ()))
-            near = things.keys() if closely else things.keys() & (shared.keys() | _in_common(kind, change, traits, recorded))
-            asked = [(_likeness(kind, things[live_id], change, recorded, closely), things[live_id]) for live_id in sorted(near)]
+            near = things.keys() if closely else things.keys() & (shared.keys() | _find_common(kind, change, traits, recorded))
+            asked = [(_measure_likeness(kind, things[live_id], change, recorded, closely), things[live_id]) for live_id in sorted(near)]
             asked = [(max(how, Likeness.SHARED if getters and shared[old.id] >= SHARED * len(getters) else 0), old) for how, old in asked]
             best = max((how for how, _ in asked), default=0)
             # What is surely like one is not asked of all that have some members in common with it.
@@ -85,19 +85,19 @@ def pairs(
                     yield Pair(kind, old, change, gone.get(old.id), len(getters), shared[old.id], how is Likeness.ONCE)
 
 
-def _pruned(kind: Kind, change: ThingChange, manifest: Manifest) -> bool:
+def _is_pruned(kind: Kind, change: ThingChange, manifest: Manifest) -> bool:
     return change.action is Action.DELETE and change.address.kind == kind.name and change.address not in manifest.resources
 
 
-def _left(kind: Kind, manifest: Manifest, live: Snapshot, recorded: Recorded, gone: Mapping[str | None, ThingChange]) -> list[Live]:
+def _list_left(kind: Kind, manifest: Manifest, live: Snapshot, recorded: Recorded, gone: Mapping[str | None, ThingChange]) -> list[Live]:
     """The live things that the plan deletes, or that an earlier one knew and nobody declares any more."""
     things, paired = live.things.get(kind.name, {}), set(live.pairs.values())
-    known = {record.id for record in undeclared(kind, manifest, recorded) if not recorded.files.unread(record)}
+    known = {record.id for record in list_undeclared(kind, manifest, recorded) if not recorded.files.unread(record)}
     ids = {live_id for live_id in (*gone, *known) if live_id in things and live_id not in paired}
     return [things[live_id] for live_id in sorted(filter(None, ids)) if not kind.dormant(things[live_id])]
 
 
-def undeclared(kind: Kind, manifest: Manifest, recorded: Recorded) -> list[Record]:
+def list_undeclared(kind: Kind, manifest: Manifest, recorded: Recorded) -> list[Record]:
     """What is recorded of a kind, and has no address of the manifest."""
     records = [r for r in recorded.records.values() if r.kind == kind.name and not r.deleted]
     if not records:
@@ -107,7 +107,7 @@ def undeclared(kind: Kind, manifest: Manifest, recorded: Recorded) -> list[Recor
     return [record for record in records if record.thing not in declared]
 
 
-def _getting(changes: Sequence[Change]) -> Mapping[Address, Set[tuple[LinkName, str]]]:
+def _read_getters(changes: Sequence[Change]) -> Mapping[Address, Set[tuple[LinkName, str]]]:
     """Who gets which thing, by the kind of link and live id."""
     found: dict[Address, set[tuple[LinkName, str]]] = defaultdict(set)
     for change in changes:
@@ -136,37 +136,39 @@ Trait = tuple[str, Any]
 _FORMER = "former"
 
 
-def _traits(kind: Kind, left: Sequence[Live], recorded: Recorded) -> Mapping[Trait, Set[str]]:
+def _read_traits(kind: Kind, left: Sequence[Live], recorded: Recorded) -> Mapping[Trait, Set[str]]:
     """The ids of what is left by each trait, so that of many things not each is compared with each."""
     found: dict[Trait, set[str]] = defaultdict(set)
     for old in left:
         record = recorded.of(old.kind, old.id)
-        told = ((name, kind.fields[name].form(old.fields.get(name))) for name in _telling(kind))
+        told = ((name, kind.fields[name].form(old.fields.get(name))) for name in _list_telling(kind))
         for trait in (("", form(old.key)), *((_FORMER, thing) for thing in (record.former if record else ())), *told):
             found[trait].add(old.id)
     return found
 
 
-def _in_common(kind: Kind, new: ThingChange, traits: Mapping[Trait, Set[str]], recorded: Recorded) -> Set[str]:
+def _find_common(kind: Kind, new: ThingChange, traits: Mapping[Trait, Set[str]], recorded: Recorded) -> Set[str]:
     """The ids of what is left that has a trait in common with what is new."""
     former = recorded.digests.thing(recorded.app_id, new.address)
-    told = ((field.path, kind.fields[field.path].form(field.after)) for field in new.fields if field.path in _telling(kind) and field.after)
+    told = (
+        (field.path, kind.fields[field.path].form(field.after)) for field in new.fields if field.path in _list_telling(kind) and field.after
+    )
     return set[str]().union(*(traits.get(trait, ()) for trait in (("", form(new.address.key)), (_FORMER, former), *told)))
 
 
-def _telling(kind: Kind) -> Sequence[str]:
+def _list_telling(kind: Kind) -> Sequence[str]:
     return [name for name, field in kind.fields.items() if field.telling]
 
 
-def _likeness(kind: Kind, old: Live, new: ThingChange, recorded: Recorded, closely: bool) -> int:
+def _measure_likeness(kind: Kind, old: Live, new: ThingChange, recorded: Recorded, closely: bool) -> int:
     if recorded.had(old.kind, old.id, new.address):
         return Likeness.ONCE
-    told = [field for field in new.fields if field.path in _telling(kind) and field.after]
+    told = [field for field in new.fields if field.path in _list_telling(kind) and field.after]
     if form(old.key) == form(new.address.key):
         return Likeness.SAME
     if told and all(kind.fields[field.path].same(old.fields.get(field.path), field.after) for field in told):
         return Likeness.SAME
-    return Likeness.NAME if alike(old.key, new.address.key, closely=closely) else 0
+    return Likeness.NAME if are_alike(old.key, new.address.key, closely=closely) else 0
 
 
 _RUN = re.compile(r"0*([0-9]+)|[^\W\d_]+")
@@ -177,7 +179,7 @@ def form(name: str) -> str:
     return " ".join(run[1] or run[0] for run in _RUN.finditer(name.casefold())) or name.casefold()
 
 
-def alike(one: str, other: str, *, closely: bool = True) -> bool:
+def are_alike(one: str, other: str, *, closely: bool = True) -> bool:
     """Whether two names are more often one thing than two. Numbers are so only where they are the same: 1001 is not like 1002."""
     if form(one) == form(other):
         return True
@@ -186,13 +188,13 @@ def alike(one: str, other: str, *, closely: bool = True) -> bool:
     return SequenceMatcher(None, one.casefold(), other.casefold()).ratio() >= LIKE
 
 
-def likely(kind: Kind, manifest: Manifest, recorded: Recorded) -> Sequence[str]:
+def find_likely(kind: Kind, manifest: Manifest, recorded: Recorded) -> Sequence[str]:
     """The live ids of what left the manifest and may be what is new in it, as far as the ledger can tell before anything is read."""
     if kind.person or not recorded.runs:
         return ()
     new = [r for a, r in manifest.resources.items() if a.kind == kind.name and not r.gone and recorded.at(a) is None]
-    left = undeclared(kind, manifest, recorded) if new else []
-    members = _members(kind, {r.address for r in new}, manifest, recorded) if left else Counter()
+    left = list_undeclared(kind, manifest, recorded) if new else []
+    members = _count_members(kind, {r.address for r in new}, manifest, recorded) if left else Counter()
     coming = _Coming.of(new, len(left), recorded)
     found = (record for record in left if members[record.id] or _may_be(kind, record, coming, recorded))
     return [record.id for record in sorted(found, key=lambda r: (-members[r.id], r.address))][:LOOKS]
@@ -223,19 +225,21 @@ def _may_be(kind: Kind, record: Record, coming: _Coming, recorded: Recorded) -> 
     name = record.address.partition("/")[2]
     if form(name) in coming.forms or not coming.former.isdisjoint(record.former):
         return True
-    return any(_claims(kind, record, new, recorded) for new in coming.claimed) or any(alike(name, new.key) for new in coming.named)
+    return any(_matches_claims(kind, record, new, recorded) for new in coming.claimed) or any(
+        are_alike(name, new.key) for new in coming.named
+    )
 
 
-def _claims(kind: Kind, record: Record, new: Resource, recorded: Recorded) -> bool:
+def _matches_claims(kind: Kind, record: Record, new: Resource, recorded: Recorded) -> bool:
     """Whether what people call it by is what was recorded."""
-    told = [name for name in _telling(kind) if new.fields.get(name)]
+    told = [name for name in _list_telling(kind) if new.fields.get(name)]
     claims = (
         recorded.digests.claim(record.salt, name, kind.fields[name].form(new.fields[name])) == record.fields.get(name) for name in told
     )
     return bool(told) and all(claims)
 
 
-def _members(kind: Kind, new: Set[Address], manifest: Manifest, recorded: Recorded) -> Counter[str]:
+def _count_members(kind: Kind, new: Set[Address], manifest: Manifest, recorded: Recorded) -> Counter[str]:
     """The ids that are recorded at the other ends of the links of those who are to get something new: how often each."""
     found: Counter[str] = Counter()
     for resource in manifest.resources.values():
@@ -247,23 +251,23 @@ def _members(kind: Kind, new: Set[Address], manifest: Manifest, recorded: Record
 
 
 # ── what is said of it ─────────────────────────────────────────────────────────────────────────────────────────────────────
-def refusals(found: Sequence[Pair]) -> Iterator[Refusal]:
+def refuse_renames(found: Sequence[Pair]) -> Iterator[Refusal]:
     """The gate `rename`: a deletion beside something new that it may be, where somebody loses something by it."""
     for pair in found:
         if pair.gone and (pair.shared or pair.used(pair.gone.uses)):
-            text = f"{pair.new.mark}: {question(pair, pair.gone.uses)}; if it is meant as it stands, approve"
+            text = f"{pair.new.mark}: {ask_rename(pair, pair.gone.uses)}; if it is meant as it stands, approve"
             yield Refusal("rename", text, changes=(pair.gone, pair.new), entries=(pair.new.address, pair.gone.address))
 
 
-def notes(found: Sequence[Pair], uses: Mapping[str, Sequence[Use]]) -> Iterator[Note]:
+def note_renames(found: Sequence[Pair], uses: Mapping[str, Sequence[Use]]) -> Iterator[Note]:
     """What may have been a rename and stops nothing: nothing of it is lost in this plan. `uses` say who has an old one, by its id."""
     for pair in found:
         told = pair.gone.uses if pair.gone else uses.get(pair.old.id, ())
         if not pair.gone or not (pair.shared or pair.used(told)):
-            yield Note("renamed", question(pair, told), pair.new.address, pair.new.mark)
+            yield Note("renamed", ask_rename(pair, told), pair.new.address, pair.new.mark)
 
 
-def question(pair: Pair, uses: Sequence[Use]) -> str:
+def ask_rename(pair: Pair, uses: Sequence[Use]) -> str:
     """The question, why it is asked, and the ways to answer it."""
     old, by = pair.old.key, pair.kind.identities[0].field
     state = "goes" if pair.gone else "is no longer declared"
@@ -273,7 +277,7 @@ def question(pair: Pair, uses: Sequence[Use]) -> str:
     text = f"{text} ({'; '.join(why)})" if why else text
     end = "archived" if pair.kind.delete is None else "absent"
     tombstone = f"`{{{by}: {as_yaml(old)}, state: {end}}}`"
-    told = _told(uses)
+    told = _say_uses(uses)
     if pair.kind.rename:
         lost = f", or its {told} {'lose it' if pair.gone else 'stay with the old one'}" if told else ""
         return f"{text}; write `renamed_from: {as_yaml(old)}` on the new one{lost}; if they are two, write the tombstone {tombstone}"
@@ -285,25 +289,25 @@ def question(pair: Pair, uses: Sequence[Use]) -> str:
     return f"{text}; keep the old {by}, or, if a second one is meant, write the tombstone {tombstone} once all have moved"
 
 
-def _told(uses: Sequence[Use]) -> str:
+def _say_uses(uses: Sequence[Use]) -> str:
     """Who has the old one; empty where nobody does."""
     told = [f"{use.where} ({'nobody can say how many' if use.number is None else use.number})" for use in uses if use.number != 0]
     return " and ".join(told)
 
 
-def same_person(kinds: Kinds, changes: Sequence[Change], left: Sequence[Live]) -> Iterator[Note]:
+def note_same_person(kinds: Kinds, changes: Sequence[Change], left: Sequence[Live]) -> Iterator[Note]:
     """Notes for creates that look like somebody of ours who left the manifest: the same name, another identity."""
     for change in changes:
         if isinstance(change, ThingChange) and change.action is Action.CREATE and kinds[change.address.kind].person:
             for thing in left:
-                if thing.kind == change.address.kind and _alike(kinds[thing.kind], change, thing):
+                if thing.kind == change.address.kind and _looks_alike(kinds[thing.kind], change, thing):
                     text = f"looks like {thing.kind} {thing.key} (id {thing.id}), which is ours and left the manifest: if so, write"
                     by = next(i.field for i in kinds[thing.kind].identities if i.field == "id" or thing.fields.get(i.field))
                     was = thing.id if by == "id" else thing.fields[by]
                     yield Note("renamed", f"{text} `was: {{{by}: {as_yaml(str(was))}}}`", change.address, change.mark)
 
 
-def _alike(kind: Kind, change: ThingChange, thing: Live) -> bool:
+def _looks_alike(kind: Kind, change: ThingChange, thing: Live) -> bool:
     """Whether all that is claimed besides identities is live there, and that is something personal."""
     moved = [field for field in change.fields if field.path not in kind.identity and field.path in kind.fields]
     personal = [field for field in moved if kind.fields[field.path].personal]

@@ -50,7 +50,7 @@ class Match:
         self.twins |= more.twins
         self.described |= more.described
 
-    def described_with(self, mentioned: Collection[str]) -> set[str]:
+    def list_described(self, mentioned: Collection[str]) -> set[str]:
         """The ids of which messages say how many people carry them, with the twins of what is mentioned elsewhere."""
         told = {text for (_, live_id), text in self.twins.items() if live_id in mentioned}
         return self.described | {live_id for (_, live_id), text in self.twins.items() if text in told}
@@ -64,14 +64,14 @@ Members = Mapping[str, int | None]
 UNCOUNTED: Members = MappingProxyType({})
 
 
-def index(kind: Kind, things: Iterable[Live], merged: Mapping[Name, str] = NOBODY) -> Index:
+def make_index(kind: Kind, things: Iterable[Live], merged: Mapping[Name, str] = NOBODY) -> Index:
     """Live things by every identity they have, in the form in which identities are compared; `merged` are names of those who
     were merged into another, and its id."""
     by_id = {thing.id: thing for thing in things}
     found: dict[tuple[str, str], list[Live]] = defaultdict(list)
     for thing in by_id.values():
         for identity in kind.identities:
-            if (key := key_of(thing, identity)) is not None:
+            if (key := read_key(thing, identity)) is not None:
                 found[identity.field, identity.fold(key)].append(thing)
     for name, live_id in merged.items():
         if live_id in by_id and name not in found:
@@ -79,7 +79,7 @@ def index(kind: Kind, things: Iterable[Live], merged: Mapping[Name, str] = NOBOD
     return found
 
 
-def key_of(thing: Live, identity: Identity) -> str | None:
+def read_key(thing: Live, identity: Identity) -> str | None:
     """What a live thing has for an identity; the id is not one of its fields."""
     value = thing.id if identity.field == "id" else thing.fields.get(identity.field)
     return None if value in (None, "") else str(value)
@@ -100,46 +100,48 @@ def match(
     `remembered`: the live ids that addresses had when they were applied. `members`: what messages say of the things in `described`.
     """
     things = sorted(things, key=lambda t: t.id)
-    found, known = Match(), index(kind, things, merged)
+    found, known = Match(), make_index(kind, things, merged)
     _find_twins(kind, known, members, found)
-    looks_like = _lookalikes(kind, things)
+    looks_like = _find_lookalikes(kind, things)
     for resource in sorted(resources, key=lambda r: r.address):
         _pair(kind, resource, known, found)
         _say_merged(kind, resource, merged, unproven, found)
         # Under the name of a tombstone Intercom may have kept the thing in another spelling: whose that is, the ledger says.
-        others = [t for t in _others(kind, resource, looks_like, found) if not (resource.gone and t.id == remembered.get(resource.address))]
+        others = [
+            t for t in _find_others(kind, resource, looks_like, found) if not (resource.gone and t.id == remembered.get(resource.address))
+        ]
         _report_lookalikes(kind, resource, others, members, found)
     _pair_remembered(kind, resources, things, remembered, found)
     _spare_lookalikes(kind, resources, found)
     _report_declared_lookalikes(kind, resources, found)
     _refuse_shared(kind, found, resources)
     _report_twins(kind, resources, known, found)
-    found.described |= found.described_with({*found.pairs.values(), *found.described})
+    found.described |= found.list_described({*found.pairs.values(), *found.described})
     # What is surely meant by an entry is in no doubt because others look like it.
     found.doubted -= {(kind.name, live_id) for address, live_id in found.pairs.items() if address not in found.withheld}
     return found
 
 
-def candidates(kind: Kind, known: Index, by: str, key: str) -> list[Live]:
+def find_candidates(kind: Kind, known: Index, by: str, key: str) -> list[Live]:
     """The live things that an identity can mean: those of the first role that has any."""
-    same = _same(kind, known, by, key)
+    same = _find_same(kind, known, by, key)
     best = min((kind.rank(thing) for thing in same), default=0)
     return [thing for thing in same if kind.rank(thing) == best]
 
 
-def _same(kind: Kind, known: Index, by: str, key: str) -> list[Live]:
+def _find_same(kind: Kind, known: Index, by: str, key: str) -> list[Live]:
     return known.get((by, kind.identity[by].fold(key)), [])
 
 
 def _pair(kind: Kind, resource: Resource, known: Index, found: Match) -> None:
     # A tombstone that may mean two, a user and a lead with one e-mail, would take one now and the other in the next run.
-    here = _same(kind, known, resource.by, resource.key) if resource.gone else candidates(kind, known, resource.by, resource.key)
+    here = _find_same(kind, known, resource.by, resource.key) if resource.gone else find_candidates(kind, known, resource.by, resource.key)
     if len(here) > 1:
         _refuse_several(kind, resource, resource.by, here, found)
         here = []
     if resource.gone and kind.identity[resource.by].visible is not None:
         here = [thing for thing in here if spelled(thing.key) == spelled(resource.key)]
-    former = _former(kind, resource, known, here, found)
+    former = _find_former(kind, resource, known, here, found)
     if here:
         found.pairs[resource.address] = here[0].id
     elif former and resource.address not in found.withheld:
@@ -189,11 +191,11 @@ def _pair_remembered(
         found.notes.append(Note("moved", text, resource.address, resource.mark, held=True))
 
 
-def _former(kind: Kind, resource: Resource, known: Index, here: list[Live], found: Match) -> list[Live]:
+def _find_former(kind: Kind, resource: Resource, known: Index, here: list[Live], found: Match) -> list[Live]:
     """Live things under the names that the resource had, in the order written. One of several is never taken by chance."""
     old: list[Live] = []
     for name in resource.former if resource.by != "id" or not kind.rename else ():
-        same = [thing for thing in candidates(kind, known, *name) if thing not in here]
+        same = [thing for thing in find_candidates(kind, known, *name) if thing not in here]
         if len(same) > 1 and not here and not old:
             _refuse_several(kind, resource, name[0], same, found)
             same = []
@@ -217,12 +219,12 @@ def _find_twins(kind: Kind, known: Index, members: Members, found: Match) -> Non
     named = {identity.field for identity in kind.identities if identity.visible is not None}
     for (by, _), same in known.items():
         if by in named and len(same) > 1:
-            text = " and ".join(described(thing, members) for thing in same)
+            text = " and ".join(describe(thing, members) for thing in same)
             found.twins.update(((kind.name, thing.id), text) for thing in same)
             found.doubted.update((kind.name, thing.id) for thing in same)
 
 
-def described(thing: Live, members: Members = UNCOUNTED) -> str:
+def describe(thing: Live, members: Members = UNCOUNTED) -> str:
     """A live thing with its exact spelling, its id, and how many people carry it where that was asked."""
     people = members.get(thing.id)
     told = "an unknown number of people" if people is None else f"{people} {'person' if people == 1 else 'people'}"
@@ -250,18 +252,18 @@ def _report_twins(kind: Kind, resources: Iterable[Resource], known: Index, found
             found.notes.append(Note("lookalike", text, same[0].address))
 
 
-def _lookalikes(kind: Kind, things: Iterable[Live]) -> Mapping[str, list[Live]]:
+def _find_lookalikes(kind: Kind, things: Iterable[Live]) -> Mapping[str, list[Live]]:
     """Live things by the form in which names that differ only invisibly are one."""
     found: dict[str, list[Live]] = defaultdict(list)
     for identity in kind.identities:
         if identity.visible is not None:
             for thing in things:
-                if (key := key_of(thing, identity)) is not None:
+                if (key := read_key(thing, identity)) is not None:
                     found[identity.visible(key)].append(thing)
     return found
 
 
-def _others(kind: Kind, resource: Resource, looks_like: Mapping[str, list[Live]], found: Match) -> list[Live]:
+def _find_others(kind: Kind, resource: Resource, looks_like: Mapping[str, list[Live]], found: Match) -> list[Live]:
     """The live things that look like what an entry names, and are not what it is paired with."""
     identity = kind.identity[resource.by]
     if identity.visible is None:
@@ -277,8 +279,8 @@ def _report_lookalikes(kind: Kind, resource: Resource, others: Sequence[Live], m
         return
     paired = found.pairs.get(resource.address)
     found.described.update(thing.id for thing in others)
-    told = " and ".join(described(thing, members) for thing in others)
-    text = f"looks like another live {kind.name}: {told}{_advice(resource, paired)}"
+    told = " and ".join(describe(thing, members) for thing in others)
+    text = f"looks like another live {kind.name}: {told}{_advise(resource, paired)}"
     found.notes.append(Note("lookalike", text, resource.address, resource.mark, held=not paired and not resource.gone))
     if not paired and not resource.gone:
         found.withheld.add(resource.address)
@@ -286,7 +288,7 @@ def _report_lookalikes(kind: Kind, resource: Resource, others: Sequence[Live], m
         found.doubted.update((kind.name, thing.id) for thing in others)
 
 
-def _advice(resource: Resource, paired: str | None) -> str:
+def _advise(resource: Resource, paired: str | None) -> str:
     """What to do about things that look like the one that an entry names."""
     if resource.gone:
         return ", which stays: a tombstone takes only what is spelled exactly so, or has the `id:` that it says"

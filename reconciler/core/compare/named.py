@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from reconciler.core.compare.match import Index, described
+from reconciler.core.compare.match import Index, describe
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change
 from reconciler.core.model.desired import Resource
@@ -17,7 +17,7 @@ from reconciler.core.model.spelling import spelled
 from reconciler.core.model.texts import has_blank_ends
 
 
-def name_of(kind: Kind, resource: Resource, thing: Live | None) -> str:
+def find_name(kind: Kind, resource: Resource, thing: Live | None) -> str:
     """What a thing that an entry means by its id is called once the plan is done; empty for what is named otherwise, and for people."""
     if resource.by != "id" or kind.person:
         return ""
@@ -25,7 +25,7 @@ def name_of(kind: Kind, resource: Resource, thing: Live | None) -> str:
     return str(resource.fields.get(first) or (thing.fields.get(first) if thing else None) or "")
 
 
-def misnamed(kind: Kind, resource: Resource, thing: Live, known: Index) -> Refusal | None:
+def refuse_misnamed(kind: Kind, resource: Resource, thing: Live, known: Index) -> Refusal | None:
     """Why the name in an entry that means a thing by its id is not to be believed; None where it is, or is a new name."""
     first = kind.identities[0]
     wanted, here = resource.fields.get(first.field), str(thing.fields.get(first.field) or "")
@@ -39,20 +39,20 @@ def misnamed(kind: Kind, resource: Resource, thing: Live, known: Index) -> Refus
         return Refusal("identity", f"{about}: {now}", entries=(resource.address,))
     holders = [t for t in known.get((first.field, first.fold(wanted)), ()) if t.id != thing.id]
     if holders:
-        told = " and ".join(map(described, holders))
+        told = " and ".join(map(describe, holders))
         text = f"{about}, and to rename it so would make it a twin of {told}; write another name, or merge the two by hand"
         return Refusal("twins", text, entries=(resource.address,))
     return None
 
 
-def same_names(kind: Kind, resources: Sequence[Resource], changes: Sequence[Change]) -> Iterator[Refusal]:
+def refuse_same_names(kind: Kind, resources: Sequence[Resource], changes: Sequence[Change]) -> Iterator[Refusal]:
     """Refusals for new names that are those of another entry: two things of one name would come of them, or one that is to be gone."""
     first = kind.identities[0]
     declared: dict[str, list[Resource]] = defaultdict(list)
     for resource in resources if kind.rename else ():
         if not resource.gone and (key := resource.fields.get(first.field)):
             declared[first.fold(str(key))].append(resource)
-    naming = {_subject(change) for change in changes if change.action in (Action.CREATE, Action.RENAME)}
+    naming = {_find_subject(change) for change in changes if change.action in (Action.CREATE, Action.RENAME)}
     gone = {spelled(resource.key): resource for resource in resources if resource.gone and resource.by == first.field}
     for resource in (resource for several in declared.values() for resource in several if resource.address in naming):
         if tombstone := gone.get(spelled(str(resource.fields[first.field]))):
@@ -69,7 +69,7 @@ def same_names(kind: Kind, resources: Sequence[Resource], changes: Sequence[Chan
 def long_names(kind: Kind, resources: Sequence[Resource], changes: Sequence[Change], facts: Facts) -> Iterator[Refusal]:
     """Refusals for new names that are known to be longer than what Intercom takes as written."""
     first = kind.identities[0]
-    naming = {_subject(c) for c in changes if c.action in (Action.CREATE, Action.RENAME)} if first.visible else set()
+    naming = {_find_subject(c) for c in changes if c.action in (Action.CREATE, Action.RENAME)} if first.visible else set()
     for resource in (r for r in resources if r.address in naming and facts.too_long(str(r.fields[first.field]))):
         what = "cuts" if facts.name_beyond == "cut" else "refuses"
         text = f"{resource.mark}: this {kind.name} has a {first.field} of {len(str(resource.fields[first.field]))} characters"
@@ -77,5 +77,5 @@ def long_names(kind: Kind, resources: Sequence[Resource], changes: Sequence[Chan
         yield Refusal("fixed", f"{text}, and {now}", entries=(resource.address,))
 
 
-def _subject(change: Change) -> Address | None:
+def _find_subject(change: Change) -> Address | None:
     return None if change.target else change.address

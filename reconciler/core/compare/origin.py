@@ -22,21 +22,21 @@ class Origin(StrEnum):
     UNEXPLAINED = "unexplained"
 
 
-def origins(base: Manifest, here: Manifest, changes: Sequence[Change]) -> tuple[Origin, ...]:
+def find_origins(base: Manifest, here: Manifest, changes: Sequence[Change]) -> tuple[Origin, ...]:
     """The origin of every change, between the manifest of the base and this one. Pure."""
-    return tuple(_origin(base, here, change) for change in changes)
+    return tuple(_find_origin(base, here, change) for change in changes)
 
 
-def _origin(base: Manifest, here: Manifest, change: Change) -> Origin:
+def _find_origin(base: Manifest, here: Manifest, change: Change) -> Origin:
     before, now = base.resources.get(change.address), here.resources.get(change.address)
     if now is None:
-        return _of_orphan(before, change)
+        return _find_orphan_origin(before, change)
     if isinstance(change, LinkChange):
-        return _of_link(base, here, before, now, change)
-    return Origin.EXPLAINED if before is None or _moved(before, now, change) else Origin.EARLIER
+        return _find_link_origin(base, here, before, now, change)
+    return Origin.EXPLAINED if before is None or _has_moved(before, now, change) else Origin.EARLIER
 
 
-def _of_orphan(before: Resource | None, change: Change) -> Origin:
+def _find_orphan_origin(before: Resource | None, change: Change) -> Origin:
     """What nobody declares any more: it left the manifest in this change, or in an earlier one, or was never in it."""
     if before is not None:
         return Origin.EXPLAINED
@@ -49,7 +49,7 @@ def _is_anew(before: Resource, now: Resource) -> bool:
     return (before.state, before.former, before.missing) != (now.state, now.former, now.missing)
 
 
-def _moved(before: Resource, now: Resource, change: ThingChange) -> bool:
+def _has_moved(before: Resource, now: Resource, change: ThingChange) -> bool:
     """Whether what the change carries out was written otherwise in the base."""
     return _is_anew(before, now) or bool(_rewritten(before, now, change))
 
@@ -74,7 +74,7 @@ def _said(entry: Resource) -> tuple[Resource, Mapping[str, tuple[Set[Address], S
     return replace(entry, mark=Mark(""), links={}), links
 
 
-def _of_link(base: Manifest, here: Manifest, before: Resource | None, now: Resource, change: LinkChange) -> Origin:
+def _find_link_origin(base: Manifest, here: Manifest, before: Resource | None, now: Resource, change: LinkChange) -> Origin:
     written = now.links.get(change.link.field)
     old = before.links.get(change.link.field) if before else None
     wanted = change.target in written.present if written else False

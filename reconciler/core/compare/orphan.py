@@ -32,7 +32,7 @@ class Orphans:
     things: frozenset[Thing] = field(default_factory=frozenset)
 
 
-def candidates(manifest: Manifest, recorded: Recorded) -> list[Record]:
+def find_left(manifest: Manifest, recorded: Recorded) -> list[Record]:
     """What is ours and has no address of the manifest; it may still turn out to be declared under another key."""
     if not any(record.owned for record in recorded.records.values()):
         return []
@@ -40,17 +40,17 @@ def candidates(manifest: Manifest, recorded: Recorded) -> list[Record]:
     return [r for r in recorded.records.values() if r.owned and not r.deleted and r.thing not in declared]
 
 
-def orphans(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded, *, whole: bool) -> Orphans:
+def find_orphans(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded, *, whole: bool) -> Orphans:
     """What is ours and no longer declared, and what `prune: all` has authority over. `whole`: the plan is of the whole manifest.
 
     A prune needs intent (the policy, and a written section) and ownership (our record of the very live id); never on the first run.
     """
     draft = _Draft(kinds, manifest, live, recorded, whole)
-    found = (*candidates(manifest, recorded), *draft.made_and_not_answered())
+    found = (*find_left(manifest, recorded), *draft.find_unanswered())
     for record in sorted(found, key=lambda r: (r.kind, r.address, r.id)):
         if record.name not in draft.declared and draft.is_live(record):
             draft.consider(record)
-    draft.say_renamed()
+    draft.note_renamed()
     for kind in kinds:
         draft.sweep(kind)
     return Orphans(tuple(draft.changes), tuple(draft.notes), frozenset(draft.things))
@@ -84,10 +84,10 @@ class _Draft:
         kind = self.kinds.get(record.kind)
         if kind is None or (not self.whole and not kind.whole):
             return False
-        looked = kind.whole or self.prune(kind) != "never"
+        looked = kind.whole or self.read_prune(kind) != "never"
         return self.thing(record) is not None or not looked
 
-    def made_and_not_answered(self) -> Iterator[Record]:
+    def find_unanswered(self) -> Iterator[Record]:
         """Live things that only a create of ours whose answer was lost can have made, and that nobody declares."""
         if not any(attempt.lost and attempt.action == Action.CREATE for attempt in self.recorded.attempts.values()):
             return
@@ -97,10 +97,10 @@ class _Draft:
                 if unknown and self.recorded.created(thing.address):
                     digests = self.recorded.digests
                     known = digests.thing(self.recorded.app_id, thing.address)
-                    files = self._files_of(self.recorded.attempts[Place(known)].files)
+                    files = self._name_files(self.recorded.attempts[Place(known)].files)
                     yield Record(kind.name, live_id, known, digests.address(thing.address), owned=True, files=files)
 
-    def _files_of(self, paths: Sequence[str]) -> tuple[str, ...]:
+    def _name_files(self, paths: Sequence[str]) -> tuple[str, ...]:
         """The files of a run, which knew them by their paths."""
         read = {path_of(file): file for file in self.recorded.files.read}
         return tuple(read.get(path, f"{WITHIN}{path}") for path in paths)
@@ -108,16 +108,16 @@ class _Draft:
     def consider(self, record: Record) -> None:
         """One owned thing that no entry is paired with."""
         kind, thing = self.kinds[record.kind], self.thing(record)
-        address = thing.address if thing else _address(record)
+        address = thing.address if thing else _read_address(record)
         file = ", ".join(map(path_of, record.files))
         self.things.add(record.name)
         if unread := self.recorded.files.unread(record):
             text = f"is ours (id {record.id}) and declared in {', '.join(unread)}, which was not given: left alone"
             self.note("not read", text, address)
             return
-        spared = self._spared(kind, record, thing) or (self._renamed(kind, record, thing) if thing else "")
+        spared = self._why_spared(kind, record, thing) or (self._why_renamed(kind, record, thing) if thing else "")
         if thing and file and not spared:
-            self.changes.append(_deletion(kind, thing, file))
+            self.changes.append(_make_deletion(kind, thing, file))
         else:
             told = f"no longer declared in {file}" if file else "declared nowhere"
             # What was taken in by its address alone left no manifest.
@@ -126,7 +126,7 @@ class _Draft:
     def sweep(self, kind: Kind) -> None:
         """What `prune: all` has authority over, whoever made it."""
         scope = self.manifest.policy.reach(kind.section)
-        if self.prune(kind) != "all" or not scope or self._barred(kind):
+        if self.read_prune(kind) != "all" or not scope or self._why_barred(kind):
             return
         for live_id, thing in sorted(self.live.things.get(kind.name, {}).items(), key=lambda item: item[1].key):
             name = (kind.name, live_id)
@@ -138,12 +138,12 @@ class _Draft:
         if record and (unread := self.recorded.files.unread(record)):
             text = f"is declared in {', '.join(unread)} (id {thing.id}), which was not given: left alone"
             self.note("not read", text, thing.address)
-        elif spared := self._elsewhere(thing):
+        elif spared := self._who_has_it(thing):
             self.note("orphaned", f"not declared (id {thing.id}): {spared}", thing.address)
         else:
-            self.changes.append(replace(_deletion(kind, thing, ""), remark="not declared, never ours"))
+            self.changes.append(replace(_make_deletion(kind, thing, ""), remark="not declared, never ours"))
 
-    def say_renamed(self) -> None:
+    def note_renamed(self) -> None:
         """Owned things that have another name now, while somebody else's has theirs: they stay as they are."""
         ours = (r for r in self.recorded.records.values() if r.owned and not r.deleted and r.name not in self.declared)
         left = {record.thing: thing for record in ours if record.name not in self.things and (thing := self.thing(record))}
@@ -155,34 +155,34 @@ class _Draft:
                 now = "and is taken for it, while this one stays: if this one is meant, write its `id:` into the entry"
                 self.note("moved", f"{text} {now}", thing.address)
 
-    def prune(self, kind: Kind) -> str:
+    def read_prune(self, kind: Kind) -> str:
         return self.manifest.policy.pruning(kind.section)
 
-    def _spared(self, kind: Kind, record: Record, thing: Live | None) -> str:
+    def _why_spared(self, kind: Kind, record: Record, thing: Live | None) -> str:
         """Why something of ours is not pruned; empty where it is."""
         if kind.delete is None or kind.person:
             return "`reconciler forget` lets it go"
-        if self.prune(kind) == "never":
+        if self.read_prune(kind) == "never":
             return f"left alone: `policy: prune: {kind.section}: owned` deletes it, `reconciler forget` lets it go"
-        return self._barred(kind) or (self._elsewhere(thing) if thing else "it is not seen any more")
+        return self._why_barred(kind) or (self._who_has_it(thing) if thing else "it is not seen any more")
 
-    def _renamed(self, kind: Kind, record: Record, thing: Live) -> str:
+    def _why_renamed(self, kind: Kind, record: Record, thing: Live) -> str:
         """Why something is left alone to which somebody gave another name: that name was never declared, so nobody can have meant it."""
-        fold, known = kind.identities[0].fold, _address(record)
+        fold, known = kind.identities[0].fold, _read_address(record)
         if self.recorded.rewritten(thing.address, record.id):
             return ""
         if id_in(known) == record.id:
-            return "" if self._called_so(kind, record, thing) else "somebody renamed it since it was applied: left alone"
+            return "" if self._is_called_so(kind, record, thing) else "somebody renamed it since it was applied: left alone"
         same = record.thing == self.recorded.digests.thing(self.recorded.app_id, thing.address) or fold(known.key) == fold(thing.key)
         return "" if same else f"it was {known} when it was applied, and somebody renamed it: left alone, `reconciler forget` lets it go"
 
-    def _called_so(self, kind: Kind, record: Record, thing: Live) -> bool:
+    def _is_called_so(self, kind: Kind, record: Record, thing: Live) -> bool:
         """Whether what was declared by its id has the name that was declared with that, if any."""
         path = kind.identities[0].field
         claim = self.recorded.digests.claim(record.salt, path, kind.fields[path].form(thing.fields[path]))
         return record.fields.get(path, claim) == claim
 
-    def _barred(self, kind: Kind) -> str:
+    def _why_barred(self, kind: Kind) -> str:
         """Why nothing of a kind is pruned in this plan; empty where something may be."""
         if not self.whole:
             return "left alone: a plan of a part prunes nothing"
@@ -191,7 +191,7 @@ class _Draft:
         written = kind.section in self.manifest.sections
         return "" if written else f"left alone: `{kind.section}:` is not written, so it is not ours"
 
-    def _elsewhere(self, thing: Live) -> str:
+    def _who_has_it(self, thing: Live) -> str:
         """Who else has a live thing, or may; empty where nobody does."""
         other = self.recorded.others.get((thing.kind, thing.id))
         if name := other.name if other else self.tied.get((thing.kind, thing.id)):
@@ -200,17 +200,17 @@ class _Draft:
         return "its name looks like another one, so it is left alone" if doubted else ""
 
 
-def _deletion(kind: Kind, thing: Live, file: str) -> ThingChange:
+def _make_deletion(kind: Kind, thing: Live, file: str) -> ThingChange:
     people = 1 if kind.person else None
     return ThingChange(Action.DELETE, thing.address, Mark(file), thing.id, people=people, remark="no longer declared")
 
 
-def _address(record: Record) -> Address:
+def _read_address(record: Record) -> Address:
     kind, _, key = record.address.partition("/")
     return Address(kind, key)
 
 
-def foreign(recorded: Recorded, live: Snapshot) -> Mapping[str, int]:
+def count_foreign(recorded: Recorded, live: Snapshot) -> Mapping[str, int]:
     """How many of the declared things other names have recorded, and this one has not, by name."""
     mine = (address for address, live_id in live.pairs.items() if recorded.of(address.kind, live_id) is None)
     theirs = (recorded.others.get((address.kind, live.pairs[address])) for address in mine)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence, S
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from reconciler.core.compare.match import Index, Name, index
+from reconciler.core.compare.match import Index, Name, make_index
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Identity, Kind
@@ -87,7 +87,7 @@ class Seen:
         self.asked.update((read.how, read.by, key) for key in (read.keys or ("",)))
 
 
-def needed(kinds: Kinds, kind: Kind, manifest: Manifest, also: Container[str] = ()) -> bool:
+def is_needed(kinds: Kinds, kind: Kind, manifest: Manifest, also: Container[str] = ()) -> bool:
     """Whether a kind must be listed though none of it is declared: to name links and references, or to type values. `also` are the kinds
     of which something is read beside what is declared."""
     for other in kinds:
@@ -103,26 +103,26 @@ def needed(kinds: Kinds, kind: Kind, manifest: Manifest, also: Container[str] = 
     return False
 
 
-def next_reads(kind: Kind, wanted: Sequence[Resource], seen: Seen, needed: bool = False) -> tuple[Read, ...]:
+def plan_reads(kind: Kind, wanted: Sequence[Resource], seen: Seen, needed: bool = False) -> tuple[Read, ...]:
     """The reads to make now. `needed`: the kind must be listed though nothing of it is declared. Empty: all is known that can be."""
     if kind.whole:
         wants_list = (wanted or needed) and (How.LIST, "", "") not in seen.asked
         return (Read(kind.name, How.LIST),) if wants_list else ()
-    known = index(kind, seen.things.values(), seen.merged)
+    known = make_index(kind, seen.things.values(), seen.merged)
     steps: dict[tuple[How, str], list[str]] = {}
     for resource in wanted:
-        for by, key in _questions(kind, resource, known):
-            if step := _next_step(kind, resource, by, key, seen):
+        for by, key in _list_questions(kind, resource, known):
+            if step := _find_step(kind, resource, by, key, seen):
                 how, asked_by, asked = step
                 steps.setdefault((how, asked_by), []).append(asked)
                 break
         else:
-            if live_id := _by_memory(kind, resource, known, seen):
+            if live_id := _find_remembered(kind, resource, known, seen):
                 steps.setdefault((How.GET, "id"), []).append(live_id)
-    return tuple(_batched(kind, steps, seen))
+    return tuple(_make_batches(kind, steps, seen))
 
 
-def _by_memory(kind: Kind, resource: Resource, known: Index, seen: Seen) -> str | None:
+def _find_remembered(kind: Kind, resource: Resource, known: Index, seen: Seen) -> str | None:
     """The id under which somebody was known who is found by no name, unless it was asked for already."""
     live_id = seen.last.get(resource.address)
     if live_id is None or resource.gone or (How.GET, "id", live_id) in seen.asked or not kind.get:
@@ -131,7 +131,7 @@ def _by_memory(kind: Kind, resource: Resource, known: Index, seen: Seen) -> str 
     return None if any((by, kind.identity[by].fold(key)) in known for by, key in names) else live_id
 
 
-def _questions(kind: Kind, resource: Resource, known: Index) -> Iterator[tuple[str, str]]:
+def _list_questions(kind: Kind, resource: Resource, known: Index) -> Iterator[tuple[str, str]]:
     """What would say which live thing this is, most telling first; nothing once something did."""
     asked = [(resource.by, resource.key), *resource.former]
     if not resource.gone:
@@ -144,11 +144,11 @@ def _questions(kind: Kind, resource: Resource, known: Index) -> Iterator[tuple[s
         if not found or (kind.identity[by].loose and (resource.gone or all(kind.rank(thing) for thing in found))):
             yield by, key
         if found:
-            yield from _taking(kind, resource, found, known)
+            yield from _list_takers(kind, resource, found, known)
             return
 
 
-def _taking(kind: Kind, resource: Resource, found: Sequence[Live], known: Index) -> Iterator[tuple[str, str]]:
+def _list_takers(kind: Kind, resource: Resource, found: Sequence[Live], known: Index) -> Iterator[tuple[str, str]]:
     """What would say who else holds a unique value that a thing is to have and has not."""
     for name, identity in kind.identity.items():
         value = resource.fields.get(name)
@@ -160,18 +160,18 @@ def _taking(kind: Kind, resource: Resource, found: Sequence[Live], known: Index)
                 yield name, str(value)
 
 
-def _next_step(kind: Kind, resource: Resource, by: str, key: str, seen: Seen) -> tuple[How, str, str] | None:
+def _find_step(kind: Kind, resource: Resource, by: str, key: str, seen: Seen) -> tuple[How, str, str] | None:
     identity = kind.identity[by]
     live_id = seen.ids.get(resource.address) if by == resource.by else None
     if live_id and (How.GET, "id", live_id) not in seen.asked:
         return How.GET, "id", live_id
-    for how in _ways(kind, identity):
+    for how in _list_ways(kind, identity):
         if (how, by, key) not in seen.asked:
             return how, by, key
     return None
 
 
-def _ways(kind: Kind, identity: Identity) -> Iterator[How]:
+def _list_ways(kind: Kind, identity: Identity) -> Iterator[How]:
     if kind.search and identity.search:
         yield How.SEARCH
     elif kind.listing:
@@ -182,18 +182,18 @@ def _ways(kind: Kind, identity: Identity) -> Iterator[How]:
         yield How.LOOSE
 
 
-def _batched(kind: Kind, steps: dict[tuple[How, str], list[str]], seen: Seen) -> Iterator[Read]:
+def _make_batches(kind: Kind, steps: dict[tuple[How, str], list[str]], seen: Seen) -> Iterator[Read]:
     for (how, by), keys in sorted(steps.items()):
         keys = list(dict.fromkeys(keys))
         if how is How.LIST:
-            yield from _listing(kind, by, keys, seen)
+            yield from _plan_listing(kind, by, keys, seen)
             continue
         size = {How.SEARCH: BATCH, How.LOOSE: GROUP}.get(how, 1)
         for start in range(0, len(keys), size):
             yield Read(kind.name, how, by, tuple(keys[start : start + size]))
 
 
-def _listing(kind: Kind, by: str, keys: Sequence[str], seen: Seen) -> Iterator[Read]:
+def _plan_listing(kind: Kind, by: str, keys: Sequence[str], seen: Seen) -> Iterator[Read]:
     """Listing costs a call a page, a point read a call a thing: count first, then take what is cheaper."""
     assert kind.listing is not None
     if (How.REST, "", "") in seen.asked or (seen.total is None and len(keys) <= FEW):
@@ -208,6 +208,6 @@ def _listing(kind: Kind, by: str, keys: Sequence[str], seen: Seen) -> Iterator[R
         yield from (Read(kind.name, How.FIND, by, (key,)) for key in keys)
 
 
-def spellings(identity: Identity, keys: Iterable[str]) -> list[str]:
+def list_spellings(identity: Identity, keys: Iterable[str]) -> list[str]:
     """What to ask a search for: whether it minds the case of an e-mail is not documented, so both forms."""
     return list(dict.fromkeys(form for key in keys for form in (key, identity.fold(key))))

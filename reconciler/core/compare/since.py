@@ -26,7 +26,7 @@ class Made:
     who: str = ""
 
 
-def by_ownership(manifest: Manifest, changes: Sequence[Change]) -> Iterator[LinkChange]:
+def find_owned_detaches(manifest: Manifest, changes: Sequence[Change]) -> Iterator[LinkChange]:
     """The links that would go for no other reason than that they are ours and no longer written."""
     if manifest.policy.links != "owned":
         return
@@ -37,13 +37,13 @@ def by_ownership(manifest: Manifest, changes: Sequence[Change]) -> Iterator[Link
                 yield change
 
 
-def came_later(recorded: Recorded, change: LinkChange, made: Mapping[Ends, Made], gap: bool) -> bool:
+def is_later(recorded: Recorded, change: LinkChange, made: Mapping[Ends, Made], gap: bool) -> bool:
     """Whether a link was made after it became ours; where Intercom does not say when it was, whether the ledger lacks runs."""
     found = made.get((change.id or "", change.target_id or ""))
-    return gap if found is None else found.at > _recorded(recorded, change) + MARGIN
+    return gap if found is None else found.at > _find_recorded(recorded, change) + MARGIN
 
 
-def _recorded(recorded: Recorded, change: LinkChange) -> float:
+def _find_recorded(recorded: Recorded, change: LinkChange) -> float:
     """When a link became ours, as far as is recorded."""
     record, attempt = recorded.of(change.address.kind, change.id), recorded.attempt(change.address, change.link.field, change.target)
     sent = attempt.intended if attempt and attempt.lost else 0.0

@@ -34,7 +34,7 @@ def _refuse_taken(kind: Kind, resource: Resource, name: str, value: Any, draft: 
     owners, own = draft.owners(kind), draft.live.of(resource.address)
     holders = owners.of(name, value, resource)
     kept = [h for h in holders if h.grip is Grip.ARCHIVED or (h.grip is Grip.KEPT and not (h.resource and h.resource.by == name))]
-    stuck = [holder for holder in kept if not owners.share(name, resource, own, holder)]
+    stuck = [holder for holder in kept if not owners.may_share(name, resource, own, holder)]
     # What would be lost for this value is not lost while it cannot be had.
     spared = [holder.resource for holder in holders if holder.resource and holder.grip in (Grip.DIES, Grip.ARCHIVED)]
     if anew and kept and not any(holder.grip is Grip.ARCHIVED for holder in kept):
@@ -50,9 +50,9 @@ def _refuse_taken(kind: Kind, resource: Resource, name: str, value: Any, draft: 
 
 def _say_who_keeps(kind: Kind, name: str, stuck: Sequence[Holder]) -> str:
     """Why a value never comes free, and what to do about it."""
-    put_away = [holder for holder in stuck if holder.grip is Grip.ARCHIVED]
-    told = " and ".join(map(str, put_away or stuck))
-    if put_away:
+    archived_holders = [holder for holder in stuck if holder.grip is Grip.ARCHIVED]
+    told = " and ".join(map(str, archived_holders or stuck))
+    if archived_holders:
         text = f"the {kind.name} that is archived ({told}) keeps this {name} in the archive, so Intercom answers 409 in every run"
         return f"{text}; give that one another {name} while it is live, in a plan before, or delete it"
     text = f"another live {kind.name} ({told}) keeps this {name}, and Intercom lets only one of them have it (409)"

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from reconciler.core.compare.choices import among, outside
-from reconciler.core.compare.lasting import SLIP, STAYS, close, twin
+from reconciler.core.compare.choices import choices_without, list_choices
+from reconciler.core.compare.lasting import SLIP, STAYS, find_close, find_twin
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Field, Kind
@@ -29,13 +29,13 @@ def settle_types(kinds: Kinds, manifest: Manifest, live: Snapshot) -> tuple[Mani
     types = {kind.name: {t.key: (kind, t) for t in live.things.get(kind.name, {}).values() if not kind.dormant(t)} for kind in kinds}
     resources = dict(manifest.resources)
     for address, resource in manifest.resources.items():
-        fields = dict(_typed_fields(kinds, resource, merged[address.kind], manifest, types, refusals))
+        fields = dict(_type_fields(kinds, resource, merged[address.kind], manifest, types, refusals))
         if fields:
             resources[address] = replace(resource, fields={**resource.fields, **fields})
     return replace(manifest, resources=resources), tuple(refusals)
 
 
-def _typed_fields(
+def _type_fields(
     kinds: Kinds,
     resource: Resource,
     merged: Sequence[tuple[str, Field]],
@@ -51,48 +51,48 @@ def _typed_fields(
                 if Address(field.typed_by, key) in manifest.resources:
                     found[key] = raw
                 else:
-                    found[key] = _typed_value(kinds[field.typed_by], resource, key, raw, types[field.typed_by], refusals)
+                    found[key] = _type_value(kinds[field.typed_by], resource, key, raw, types[field.typed_by], refusals)
             yield name, found
 
 
-def _typed_value(kind: Kind, resource: Resource, key: str, raw: Any, types: Mapping[str, Typing], refusals: list[Refusal]) -> Any:
+def _type_value(kind: Kind, resource: Resource, key: str, raw: Any, types: Mapping[str, Typing], refusals: list[Refusal]) -> Any:
     owner, known = resource.address.kind, types.get(key)
-    if known is None or not _types(known, owner):
-        names = frozenset(name for name, typing in types.items() if _types(typing, owner))
-        text = f"{resource.mark}: no {kind.name} {quote(key)} is known for a {owner}{_way_on(kind.section, key, names)}"
+    if known is None or not _does_type(known, owner):
+        names = frozenset(name for name, typing in types.items() if _does_type(typing, owner))
+        text = f"{resource.mark}: no {kind.name} {quote(key)} is known for a {owner}{_advise(kind.section, key, names)}"
         refusals.append(Refusal(kind.name, text, entries=(resource.address,)))
         return raw
     try:
-        return _as_live(*known, raw)
+        return _read_as_live(*known, raw)
     except ValueError as error:
         refusals.append(Refusal(kind.name, f"{resource.mark}: {key}: {error}", entries=(resource.address,)))
         return raw
 
 
-def _types(known: Typing, owner: str) -> bool:
+def _does_type(known: Typing, owner: str) -> bool:
     return known[1].fields.get("model") in (None, owner)
 
 
 # The same unknown name may stand on every contact.
 @lru_cache(maxsize=256)
-def _way_on(section: str, key: str, names: frozenset[str]) -> str:
-    if other := twin(key, names):
+def _advise(section: str, key: str, names: frozenset[str]) -> str:
+    if other := find_twin(key, names):
         return f", but {other!a} is, which differs in case, in blanks or invisibly; write that name: {STAYS}"
-    if other := close(key, names, SLIP):
+    if other := find_close(key, names, SLIP):
         return f"; did you mean {quote(other)}? If not, declare it under `{section}:`"
     return f"; declare it under `{section}:`, or correct the name"
 
 
-def _as_live(kind: Kind, live: Live, raw: Any) -> Any:
+def _read_as_live(kind: Kind, live: Live, raw: Any) -> Any:
     """A value as the live type has it. Raises ValueError where it cannot be one."""
     value = parse_typed(raw, str(live.fields.get("data_type")))
-    if choices := outside(kind, live.fields, value):
-        text = f"{value!r} is none of its live {kind.choices}: {among(choices)}"
+    if choices := choices_without(kind, live.fields, value):
+        text = f"{value!r} is none of its live {kind.choices}: {list_choices(choices)}"
         raise ValueError(f"{text}; correct it, or declare the {kind.name} with all of them")
     return value
 
 
-def time_paths(kinds: Kinds, manifest: Manifest, live: Snapshot) -> Iterator[tuple[str, str]]:
+def find_time_paths(kinds: Kinds, manifest: Manifest, live: Snapshot) -> Iterator[tuple[str, str]]:
     """The fields that hold times, as (kind, path): those that are declared so by their kind, and those that are typed so."""
     for kind in kinds:
         for name, field in kind.fields.items():
@@ -101,9 +101,9 @@ def time_paths(kinds: Kinds, manifest: Manifest, live: Snapshot) -> Iterator[tup
             if field.typed_by:
                 things = [(thing.key, thing.fields) for thing in live.things.get(field.typed_by, {}).values()]
                 things += [(r.address.key, r.fields) for r in manifest.resources.values() if r.address.kind == field.typed_by]
-                yield from ((kind.name, f"{name}.{key}") for key, fields in things if _times(kind, fields))
+                yield from ((kind.name, f"{name}.{key}") for key, fields in things if _is_time(kind, fields))
 
 
-def _times(kind: Kind, fields: Mapping[str, Any]) -> bool:
+def _is_time(kind: Kind, fields: Mapping[str, Any]) -> bool:
     """Whether a thing that says of which type a key is makes it a time of this kind."""
     return is_time_type(fields.get("data_type")) and fields.get("model") in (None, kind.name)

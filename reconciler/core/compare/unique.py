@@ -67,7 +67,7 @@ class Owners:
         things = self.index.get((name, key), ())
         found = [self._holder(name, thing) for thing in things if self.names.get(thing.id) != but.address]
         seen = {holder.resource.address for holder in found if holder.resource}
-        hidden = self.put_away.get((name, key))
+        hidden = self.archived_holders.get((name, key))
         return found if hidden is None or hidden.address in seen else [*found, Holder(Grip.ARCHIVED, None, hidden)]
 
     def _holder(self, name: str, thing: Live) -> Holder:
@@ -81,13 +81,13 @@ class Owners:
         return Holder(Grip.GIVEN if moves else Grip.KEPT, thing, resource)
 
     @cached_property
-    def put_away(self) -> Mapping[tuple[str, str], Resource]:
+    def archived_holders(self) -> Mapping[tuple[str, str], Resource]:
         """Who is declared to be in the archive and is not live, by the value that names it: it holds that value there."""
         live, about = set(self.names.values()), self.kind
         gone = (r for r in self.manifest.resources.values() if r.address.kind == about.name and r.state == "archived")
         return {(r.by, about.identity[r.by].fold(r.key)): r for r in gone if r.address not in live}
 
-    def share(self, name: str, one: Resource, own: Live | None, holder: Holder) -> bool:
+    def may_share(self, name: str, one: Resource, own: Live | None, holder: Holder) -> bool:
         """Whether Intercom lets both have the value, as they will be once the plan is done."""
         mine = {**(own.fields if own else {}), **one.fields}
         theirs = {**(holder.thing.fields if holder.thing else {}), **(holder.resource.fields if holder.resource else {})}

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 
-from reconciler.core.compare.choices import Choice, leavers, moves, users
+from reconciler.core.compare.choices import Choice, find_choice_leavers, find_moves, find_users
 from reconciler.core.compare.compare import find_leavers
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.hints import Hints, make_hints
-from reconciler.core.compare.match import Index, index
-from reconciler.core.compare.reads import BATCH, How, Read, Seen, needed, next_reads
+from reconciler.core.compare.match import Index, make_index
+from reconciler.core.compare.reads import BATCH, How, Read, Seen, is_needed, plan_reads
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, ThingChange
 from reconciler.core.model.desired import Manifest
@@ -58,10 +58,10 @@ class _Look:
         wanted = [r for r in self.part.resources.values() if r.address.kind == kind.name]
         ids, last = ({r.address: known[r.address] for r in wanted if r.address in known} for known in (self.hints.ids, self.hints.last))
         seen = self.seen[kind.name] = Seen(ids, last)
-        known = index(kind, self.live.things.get(kind.name, {}).values())
+        known = make_index(kind, self.live.things.get(kind.name, {}).values())
         also = self.hints.also.get(kind.name, frozenset())
-        asked = needed(self.kinds, kind, self.part, self.hints.also) or (kind.whole and bool(also))
-        while reads := next_reads(kind, wanted, seen, asked):
+        asked = is_needed(self.kinds, kind, self.part, self.hints.also) or (kind.whole and bool(also))
+        while reads := plan_reads(kind, wanted, seen, asked):
             for read in reads:
                 self._read(kind, read, seen, known)
         if kind.whole or not kind.get:
@@ -163,7 +163,7 @@ def kept(kinds: Kinds, changes: Sequence[Change], *, anywhere: bool) -> Counter[
 def counted(kinds: Kinds, live: Snapshot, changes: Sequence[Change]) -> Counter[str]:
     """The reads of how many carry what is lost or gets another name, by route."""
     calls: Counter[str] = Counter()
-    leaving = leavers(kinds, changes, live)
+    leaving = find_choice_leavers(kinds, changes, live)
     for change in changes:
         if not isinstance(change, ThingChange):
             continue
@@ -177,9 +177,9 @@ def counted(kinds: Kinds, live: Snapshot, changes: Sequence[Change]) -> Counter[
 def _choices(kinds: Kinds, live: Snapshot, change: ThingChange, leaving: Mapping[Choice, frozenset[str]]) -> Counter[str]:
     """The reads of who has a choice that is taken away: their number, and where nobody but those who leave it may have it, who they are."""
     calls: Counter[str] = Counter()
-    moved, thing = moves(kinds[change.address.kind], change), live.things.get(change.address.kind, {}).get(change.id or "")
+    moved, thing = find_moves(kinds[change.address.kind], change), live.things.get(change.address.kind, {}).get(change.id or "")
     dropped = [Choice(change.address, value) for value in moved.dropped] if moved and change.uses else []
-    for carrier, _ in users(kinds, thing) if dropped and thing else ():
+    for carrier, _ in find_users(kinds, thing) if dropped and thing else ():
         if carrier.search:
             calls[carrier.search.listing.route] += len(dropped) + sum(choice in leaving for choice in dropped)
         elif carrier.listing:

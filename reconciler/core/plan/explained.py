@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.compare.cause import gravest
 from reconciler.core.compare.comparison import Comparison, claims_of
-from reconciler.core.compare.origin import Origin, explained_fields, is_rewritten, origins
+from reconciler.core.compare.origin import Origin, explained_fields, find_origins, is_rewritten
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest
@@ -34,7 +34,7 @@ def keep_explained(comparison: Comparison, base: Manifest, here: Manifest, scope
     """The comparison with no other changes, and no other fields of an update, than those that follow from what was written between
     `base` and `here`, and what these need. Of the rest, what the scope names is noted."""
     changes = comparison.difference.changes
-    found, needed = origins(base, here, changes), _needed(comparison, base, here)
+    found, needed = find_origins(base, here, changes), _needed(comparison, base, here)
     app_id, kept, rest, notes = comparison.live.workspace.app_id, list[Change](), list[Change](), list[Note]()
     for change, origin in zip(changes, found, strict=True):
         own = {field.path for field in explained_fields(base, here, change)}
@@ -60,11 +60,11 @@ def _needed(comparison: Comparison, base: Manifest, here: Manifest) -> Set[tuple
     """The subjects of the changes that one which is explained needs, or which go in a circle with one."""
     changes = comparison.difference.changes
     steps, _ = order.arrange(comparison.kinds, changes, comparison.live)
-    found = origins(base, here, [step.change for step in steps])
+    found = find_origins(base, here, [step.change for step in steps])
     kept = order.closure(steps, (i for i, origin in enumerate(found) if origin is Origin.EXPLAINED))
     placed = {step.change.subject for step in steps}
     circle = [change for change in changes if change.subject not in placed]
-    circling = circle if Origin.EXPLAINED in origins(base, here, circle) else ()
+    circling = circle if Origin.EXPLAINED in find_origins(base, here, circle) else ()
     return {steps[n].change.subject for i in kept for n in steps[i].needs} | {change.subject for change in circling}
 
 

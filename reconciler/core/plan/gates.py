@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.draft import Difference
-from reconciler.core.compare.likeness import pairs, refusals
+from reconciler.core.compare.likeness import find_pairs, refuse_renames
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import LOSING, Action, Change, ThingChange, Use
 from reconciler.core.model.desired import Manifest, Pin
@@ -59,7 +59,7 @@ def check(comparison: Comparison, steps: Sequence[Step], cycles: Sequence[str]) 
     found += handed_over(comparison.recorded)
     found += (*live.refusals, *difference.refusals)
     arriving = dict.fromkeys((*changes, *difference.changes))
-    found += refusals(tuple(pairs(kinds, manifest, live, comparison.recorded, changes, tuple(arriving))))
+    found += refuse_renames(tuple(find_pairs(kinds, manifest, live, comparison.recorded, changes, tuple(arriving))))
     whole, entries = [*stopping(found, manifest.policy)], held(found, manifest.policy)
     if entries:
         # What is left out for its own reasons is no reason to refuse the rest, and is approved alone.

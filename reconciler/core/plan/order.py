@@ -33,7 +33,7 @@ class Step:
 
 def arrange(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> tuple[tuple[Step, ...], tuple[str, ...]]:
     """Changes as steps in execution order, and a sentence for every cycle of unique values, whose changes are left out."""
-    changes = choices.in_turns(kinds, changes, live)
+    changes = choices.split_turns(kinds, changes, live)
     needs = _needs(kinds, changes, live)
     waves = _waves(changes, needs)
     rank = {kind.name: n for n, kind in enumerate(kinds)}
@@ -87,7 +87,7 @@ def _needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> dict[int,
             needs[i].update(makers[typed] for f in change.fields if (typed := definition_at(kind, f.path)) in makers)
     for later, first in _led(kinds, changes, live, makers):
         needs[later].add(first)
-    for i, those in choices.needs(kinds, changes, live).items():
+    for i, those in choices.find_needs(kinds, changes, live).items():
         needs[i].update(those)
     _spare(needs, sorted(doomed))
     return needs

@@ -9,7 +9,7 @@ from itertools import chain
 
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.drift import Drift
-from reconciler.core.compare.typed import time_paths
+from reconciler.core.compare.typed import find_time_paths
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change
 from reconciler.core.model.live import WAITING, Workspace
@@ -150,7 +150,7 @@ def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = 
         notes=(*live.notes, *difference.notes, *left_out),
         scope=scope,
         window=live.window or DOCUMENTED_WINDOW,
-        times=frozenset(time_paths(kinds, manifest, live)),
+        times=frozenset(find_time_paths(kinds, manifest, live)),
         losing=affected(kinds, [step.change for step in steps]),
     )
 

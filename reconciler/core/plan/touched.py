@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from reconciler.core.compare.comparison import Comparison
-from reconciler.core.compare.since import Ends, Made, by_ownership, came_later
+from reconciler.core.compare.since import Ends, Made, find_owned_detaches, is_later
 from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.note import Note
@@ -39,7 +39,9 @@ class Agreed:
 def links_to_ask(comparison: Comparison, agreed: Agreed) -> list[LinkChange]:
     """The links that would go because they are ours, of which nobody agreed yet that they go."""
     app_id = comparison.live.workspace.app_id
-    return [c for c in by_ownership(comparison.manifest, comparison.difference.changes) if subject_of(c, app_id) not in agreed.planned]
+    return [
+        c for c in find_owned_detaches(comparison.manifest, comparison.difference.changes) if subject_of(c, app_id) not in agreed.planned
+    ]
 
 
 def spare_touched(
@@ -49,7 +51,7 @@ def spare_touched(
 
     `made` is when links were made, as far as Intercom says, `gap` whether the ledger lacks runs, `by` says who made a link to a kind.
     """
-    later = [change for change in asked if came_later(comparison.recorded, change, made, gap)]
+    later = [change for change in asked if is_later(comparison.recorded, change, made, gap)]
     if not later:
         return comparison
     word = str(Approval(fingerprint(later, comparison.live), affected(comparison.kinds, later).number))

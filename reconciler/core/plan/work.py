@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from reconciler.core.compare.comparison import Comparison, as_declared
 from reconciler.core.compare.doubt import Doubts
-from reconciler.core.compare.since import by_ownership
+from reconciler.core.compare.since import find_owned_detaches
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.live import Snapshot
@@ -122,7 +122,7 @@ def hold_work(
 def _unused(saved: PlanDocument, fresh: tuple[Plan, Comparison], approvals: Approvals) -> tuple[str, ...]:
     """What to say of approvals given for nothing that a saved plan was refused for, or is now."""
     plan, comparison = fresh
-    if not plan.undoes and any(by_ownership(comparison.manifest, plan.changes)):
+    if not plan.undoes and any(find_owned_detaches(comparison.manifest, plan.changes)):
         # It may be the one under which these were planned, which the plan does not keep.
         return ()
     then = (*saved.get("approved", ()), *(refusal.approve for refusal in saved_refusals(saved)))

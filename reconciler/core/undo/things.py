@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.compare.match import described
+from reconciler.core.compare.match import describe
 from reconciler.core.model.address import Address, address_by
 from reconciler.core.model.change import Action
 from reconciler.core.model.kind import Kind
@@ -125,7 +125,7 @@ def _remake(draft: Draft, kind: Kind, kept: KeptChange) -> None:
 
 def _refuse_other(draft: Draft, kind: Kind, name: Address, thing: Live) -> Refusal:
     """To make it anew by its name would hit another thing, which Intercom takes for it."""
-    text = f"{draft.mark}: {kind.name} {name.key!a} cannot come back while {described(thing)} is live, which is another one"
+    text = f"{draft.mark}: {kind.name} {name.key!a} cannot come back while {describe(thing)} is live, which is another one"
     now = "to Intercom the two names are one; rename or delete that one, then undo"
     return Refusal("twins", f"{text}: {now}", entries=(name,))
 

@@ -82,7 +82,7 @@ def _by(
     addresses = [Address(kind.name, key) for key in keys]
     wanted = {a: Resource(a, identity.field, _spelled(identity, a.key), {}, Mark("")) for a in addresses}
     live = observer.observe(Manifest(wanted, Policy()), here, None)
-    known = match.index(kind, live.things[kind.name].values())
+    known = match.make_index(kind, live.things[kind.name].values())
     for address, resource in wanted.items():
         followed = live.of(address) if address in live.merged else None
         if followed:
