@@ -23,6 +23,7 @@ from reconciler.intercom.http.errors import HttpError
 from reconciler.intercom.http.pool import reading
 from reconciler.intercom.listing import everything
 from reconciler.intercom.people import of_one
+from reconciler.intercom.routes import Tick, silent
 
 COUNTED = (Action.DELETE, Action.RENAME)
 # What the token, the plan of the workspace or the API version does not let us read: unknown, which is never zero.
@@ -36,16 +37,18 @@ T = TypeVar("T")
 
 
 # ── how many ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def count_uses(client: Client, kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> tuple[Change, ...]:
+def count_uses(client: Client, kinds: Kinds, changes: Sequence[Change], live: Snapshot, tick: Tick = silent) -> tuple[Change, ...]:
     """The same changes. Those that delete a thing, rename it or take a choice away say who carries it.
 
     Raises IntercomError when a count fails for another reason than that it cannot be read.
     """
     carried = [c for c in changes if isinstance(c, ThingChange) and _needs_count(kinds[c.address.kind], c)]
     holders = _holders(client, kinds, live, [c for c in carried if c.action not in COUNTED], changes)
+    tick("what is in use", 0, len(carried))
 
     def count(change: ThingChange) -> ThingChange:
         kind = kinds[change.address.kind]
+        tick("what is in use")
         if change.action not in COUNTED:
             return holders.count(kind, change)
         uses = uses_of(client, kind, str(change.id))

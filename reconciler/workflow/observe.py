@@ -69,7 +69,7 @@ def counted(session: Session, live: Snapshot, found: Difference) -> Difference:
     was seen."""
     from reconciler.intercom.uses import count_uses
 
-    changes = count_uses(session.client, session.kinds, found.changes, live)
+    changes = count_uses(session.client, session.kinds, found.changes, live, session.tick)
     return replace(found, changes=recounted(session.kinds, live, changes, {}))
 
 

@@ -14,7 +14,7 @@ from tests.conftest import MakeRoute
 
 TAGS = [f"t{n}" for n in range(30)]
 LIVE: dict[str, Any] = {
-    "tags": TAGS,
+    "tags": [*TAGS, *(f"old{n}" for n in range(5))],
     "companies": [{"company_id": str(n), "name": f"C{n}"} for n in range(130)],
     "contacts": [{"external_id": str(n), "tags": TAGS[:12] if n < 7 else [], "companies": [str(n % 130)]} for n in range(400)],
 }
@@ -39,12 +39,13 @@ def test_a_plan_reads_as_many_as_it_announces(route: MakeRoute) -> None:
     told, at = Told(), route(LIVE)
     companies = [{"company_id": str(n), "name": f"C{n}"} for n in range(130)]
     contacts = [{"external_id": str(n), "tags": TAGS[:12] if n < 7 else []} for n in range(390)]
-    manifest = read_manifest([str(at.manifest({"tags": TAGS, "companies": companies, "contacts": contacts}))])
+    tags = [*TAGS, *({"name": f"old{n}", "state": "absent"} for n in range(5))]
+    manifest = read_manifest([str(at.manifest({"tags": tags, "companies": companies, "contacts": contacts}))])
     with at.session() as session:
-        assert propose(watched(session, told), manifest).plan.changes == ()
+        assert len(propose(watched(session, told), manifest).plan.changes) == 5
     assert told.done == told.more
     # Contacts are looked for in batches, a page of companies shows 60, and of seven the payload shows ten of twelve tags.
-    assert told.done.items() >= {"tags": 30, "companies": 130, "contacts": 390, "each contact's tags": 7}.items()
+    assert told.done.items() >= {"tags": 35, "companies": 130, "contacts": 390, "each contact's tags": 7, "what is in use": 5}.items()
     assert max(told.ahead) == 390
     assert min(told.ahead) == 0
 
