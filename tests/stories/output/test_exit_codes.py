@@ -107,6 +107,12 @@ def applies(desk: Desk) -> None:
     desk.written()
 
 
+def applies_elsewhere(desk: Desk) -> None:
+    """A manifest in another folder was applied."""
+    desk.write("other/m.yaml", SAME)
+    assert desk("apply", "other", "--auto-approve") == 0
+
+
 def applies_first(desk: Desk) -> None:
     """An earlier state of the manifest was applied."""
     merged = (desk.folder / "m.yaml").read_text()
@@ -274,6 +280,16 @@ ROWS = (
     Row("nothing was ever applied", "undo last", 64, says="no ledger"),
     Row("without a memory", "undo last --ledger none", 64),
     Row("for another workspace", "undo last --app-id elsewhere", 3, CHANGED, applies, says="workspace"),
+    # the manifest, the ledger and what they rest on
+    Row("in the home folder", "apply m.yaml --auto-approve", 64, CHANGED, lambda b: b.patch.setenv("HOME", str(b.folder)), says="home"),
+    Row("a second manifest without a name", "plan m.yaml", 65, CHANGED, applies_elsewhere, says="of its own"),
+    Row("exported", "export -o out.yaml", 0, files=frozenset({"out.yaml"})),
+    Row("no such section", "export --only people", 64),
+    Row("a folder that is not empty", "init --yes -o .", 64),
+    Row("declared", "tag add new --in m.yaml", 0),
+    Row("declared already", "tag add vip --in m.yaml", 0),
+    Row("all is well", "doctor m.yaml", 0),
+    Row("no such form", "doctor --format nosuch", 64),
     # looking things up
     Row("found", "get tags vip", 0),
     Row("not found", "get tags nope", 1),
