@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.core.compare.diff import diff
+from reconciler.core.compare.match import Match, match
+from reconciler.core.compare.typed import settle_types
 from reconciler.core.model.address import id_in
-from reconciler.core.model.change import Action, Change
+from reconciler.core.model.change import Action, Change, LinkChange
 from reconciler.core.model.desired import Manifest, Pin
-from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
-from reconciler.core.model.live import Live
+from reconciler.core.model.live import Live, Snapshot
+from reconciler.core.model.reference import name_references
 from reconciler.core.plan.approvals import refuse
 from reconciler.core.plan.gates import pinned
-from reconciler.core.plan.scope import narrow
+from reconciler.errors import Invalid, Usage
 from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.editing import Draft
@@ -25,7 +29,6 @@ from reconciler.manifest.layers import BASE, Layers
 from reconciler.manifest.source import SUFFIXES
 from reconciler.manifest.splicing import Splices, inline
 from reconciler.workflow.lookup import compile_where
-from reconciler.workflow.observe import look
 from reconciler.workflow.session import Session
 
 if TYPE_CHECKING:
@@ -92,7 +95,7 @@ def export(session: Session, wanted: Wanted, manifest: Manifest | None = None) -
     changes: Sequence[Change] = ()
     if manifest:
         refuse(pinned(manifest.pin, session.here))
-        changes, declared = _meet(session, manifest, kinds, writer)
+        changes, declared = _meet(session, manifest, survey, writer)
     entries = {}
     for kind in kinds:
         entries[kind.section] = writer.write(kind, [thing for thing in survey.things[kind.name] if thing.id not in declared])
@@ -116,21 +119,33 @@ def _survey(session: Session, wanted: Wanted) -> tuple[Survey, Sequence[str]]:
     return survey, notes
 
 
-def _meet(session: Session, manifest: Manifest, kinds: Sequence[Kind], writer: EntryWriter) -> tuple[Sequence[Change], set[str]]:
+def _meet(session: Session, manifest: Manifest, survey: Survey, writer: EntryWriter) -> tuple[Sequence[Change], set[str]]:
     """What the manifest says otherwise than live, and the ids of what it declares; whoever writes entries is told of its own."""
-    from reconciler.core.model.recorded import BLANK
-
-    names = {kind.name for kind in kinds}
-    comparison = look(session, narrow(session.kinds, manifest, lambda address: address.kind in names), BLANK)
-    found = comparison.live.pairs
+    kinds, seen = session.kinds, survey.seen
+    if not survey.with_links:
+        manifest = replace(manifest, resources={a: replace(r, links={}) for a, r in manifest.resources.items()})
+    found = Match()
+    for kind in kinds:
+        found.add(match(kind, [r for a, r in manifest.resources.items() if a.kind == kind.name], seen.get(kind.name, ())))
+    things = {name: {thing.id: thing for thing in things} for name, things in seen.items()}
+    doubts = frozenset(found.withheld), frozenset(found.doubted)
+    live = name_references(kinds, Snapshot(session.here, things, found.pairs, survey.links, *doubts, twins=found.twins))
+    typed, _ = settle_types(kinds, manifest, live)
     writer.taken.update(manifest.resources)
-    formers = ((session.kinds[a.kind], by, key) for a, r in manifest.resources.items() for by, key in r.former)
+    formers = ((kinds[a.kind], by, key) for a, r in manifest.resources.items() for by, key in r.former)
     writer.former.update((kind.name, by, kind.identity[by].fold(key)) for kind, by, key in formers)
-    for address, live_id in found.items():
+    for address, live_id in found.pairs.items():
         if not manifest.resources[address].gone:
             writer.ends[address.kind, live_id] = {"id": live_id} if id_in(address) else manifest.resources[address].key
-    differs = tuple(c for c in comparison.difference.changes if c.action is not Action.CREATE and c.address.kind in names)
-    return differs, set(found.values())
+    changes = diff(kinds, typed, live).changes
+    return tuple(change for change in changes if _differs(change, seen)), set(found.pairs.values())
+
+
+def _differs(change: Change, seen: Container[str]) -> bool:
+    """Whether a change says that what is live is otherwise; of what was not looked at nobody can say."""
+    if isinstance(change, LinkChange):
+        return change.id is not None and change.target.kind in seen
+    return change.action is not Action.CREATE
 
 
 @dataclass(frozen=True)
@@ -144,30 +159,25 @@ class Target:
     manifest: Manifest | None = None
     draft: Draft | None = None
 
-    def write(self, found: Export, name: str, pin: Pin, banner: str = "") -> Mapping[str, Mapping[str, int]]:
-        """Write what is new, all of it or nothing. Returns how many entries of each section went into which file. `banner` stands first in
-        every new file.
+    def write(self, found: Export, name: str, pin: Pin) -> Mapping[str, Mapping[str, int]]:
+        """Write what is new, all of it or nothing. Returns how many entries of each section went into which file.
 
         Raises Invalid where a manifest that is there could not be read afterwards, and OSError.
         """
         if self.draft:
             return self._add(self.draft, found)
         if self.is_file:
-            texts, went = {self.path: text_of(found, name, pin)}, {str(self.path): found.counts}
-        else:
-            paths = {section: self.path / f"{section}.yaml" for section in found.counts}
-            texts = {path: section_text(section, found.entries[section]) for section, path in paths.items()}
-            texts[self.path / HEAD] = head_text(name, pin)
-            went = {str(path): {section: found.counts[section]} for section, path in paths.items()}
-        files.write_all({path: (banner + text).encode() for path, text in texts.items()})
-        return went
+            files.write_all({self.path: text_of(found, name, pin).encode()})
+            return {str(self.path): found.counts}
+        files.write_all({self.path / file: text.encode() for file, text in texts_of(found, name, pin).items()})
+        return {str(self.path / file_of(section)): {section: number} for section, number in found.counts.items()}
 
     def _add(self, draft: Draft, found: Export) -> Mapping[str, Mapping[str, int]]:
         """Add what is new to a manifest."""
         went = defaultdict[str, Counter[str]](Counter)
         for section, entries in found.entries.items():
             kind = self.kinds.by_section[section]
-            file = draft.file_for(kind) if entries else ""
+            file = self._own(draft) if self.is_file else draft.file_for(kind)
             for entry in entries:
                 draft.add(kind, entry, file)
                 went[file][section] += 1
@@ -175,19 +185,46 @@ class Target:
         draft.write()
         return went
 
+    def _own(self, draft: Draft) -> str:
+        """The file as the draft calls it."""
+        path = self.path.resolve()
+        return next((document.file for document in draft.documents if Path(document.file).resolve() == path), str(self.path))
+
 
 def aim(path: Path, layers: Layers = BASE, kinds: Kinds = KINDS) -> Target:
-    """What is there where an export is to go: nothing, or a manifest. Raises Invalid (65) for one that cannot be read."""
+    """What is there where an export is to go: nothing, or a manifest. A file that says only with others of its folder what it means is a
+    part of theirs. Raises Invalid (65) for one that cannot be read, and Usage for what is neither a manifest nor a folder."""
     is_file = path.suffix.lower() in SUFFIXES and not path.is_dir()
+    if not is_file and path.exists() and not path.is_dir():
+        raise Usage(f"-o {path}: is there, and neither a folder nor a YAML file by its name")
     if not (path.exists() if is_file else files.holds_manifest(str(path))):
         return Target(path, is_file, kinds)
     draft = Draft.read([str(path)], kinds, layers)
-    return Target(path, is_file, kinds, draft.manifest(), draft)
+    try:
+        return Target(path, is_file, kinds, draft.manifest(), draft)
+    except Invalid:
+        if not is_file:
+            raise
+        whole = Draft.read([str(path.parent)], kinds, layers)
+        with suppress(Invalid):
+            return Target(path, is_file, kinds, whole.manifest(), whole)
+        raise
 
 
 def text_of(found: Export, name: str, pin: Pin) -> str:
     """An export as one file."""
-    return head_text(name, pin) + "".join("\n" + section_text(section, found.entries[section]) for section in found.counts)
+    return "\n".join(texts_of(found, name, pin).values())
+
+
+def texts_of(found: Export, name: str, pin: Pin) -> Mapping[str, str]:
+    """An export as the files of a folder, the head first."""
+    sections = {file_of(section): section_text(section, found.entries[section]) for section in found.counts}
+    return {HEAD: head_text(name, pin), **sections}
+
+
+def file_of(section: str) -> str:
+    """The file of a section in a folder."""
+    return f"{section}.yaml"
 
 
 def head_text(name: str, pin: Pin) -> str:

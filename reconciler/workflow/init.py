@@ -14,11 +14,10 @@ from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.plan.saved import Enclosed, saved
 from reconciler.core.plan.work import Proposal
 from reconciler.errors import Usage
-from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.schema import manifest_schema
 from reconciler.workflow.apply import carry_out, prepare
-from reconciler.workflow.export import Export, Target
+from reconciler.workflow.export import Export, texts_of
 from reconciler.workflow.pipelines import read_pipeline
 from reconciler.workflow.session import Session
 
@@ -38,11 +37,11 @@ class Ground:
     around: Mapping[str, str]
 
     def lay(self, found: Export, name: str, pin: Pin) -> Sequence[Path]:
-        """Write everything, and return where it is. Raises OSError."""
-        target = Target(self.folder, False, KINDS)
-        target.write(found, name, pin, BANNER)
-        around = {self.root / place: text.encode() for place, text in self.around.items()}
-        files.write_all({self.folder / SCHEMA: (json.dumps(manifest_schema(), indent=2) + "\n").encode(), **around})
+        """Write everything or nothing, and return where it is. Raises OSError."""
+        texts = {self.folder / file: BANNER + text for file, text in texts_of(found, name, pin).items()}
+        around = {self.root / place: text for place, text in self.around.items()}
+        texts |= {self.folder / SCHEMA: json.dumps(manifest_schema(), indent=2) + "\n", **around}
+        files.write_all({path: text.encode() for path, text in texts.items()})
         return [self.folder, *around]
 
 

@@ -126,6 +126,44 @@ def test_a_folder_gets_new_things_where_their_section_is(live: Desk) -> None:
     assert live("plan", "intercom", "--detailed-exitcode") == 0, live.out
 
 
+def test_a_file_that_needs_the_others_of_its_folder_is_a_part_of_their_manifest(live: Desk) -> None:
+    assert live("export", "-o", "crm") == 0
+    live.write("crm/contacts.yaml", "contacts:\n  - {external_id: '25', tags: [vip]}\n")
+    assert live("export", "-o", "crm/contacts.yaml", "--only", "tags,contacts", "--with-links") == 0, live.err
+    assert "contacts:\n  - {external_id: '25', tags: [vip]}\n  - {email: zoe@serenity.example" in read(live, "crm/contacts.yaml")
+    assert "tags:\n" not in read(live, "crm/contacts.yaml")
+    assert live("plan", "crm", "--detailed-exitcode") == 0, live.out
+
+
+def test_links_that_are_otherwise_are_told_of_where_links_are_looked_at(live: Desk) -> None:
+    text = "policy: {links: exact}\ntags: [vip, 'no']\ncontacts: [{external_id: '25', tags: ['no']}]\n"
+    assert live("export", "-o", "m.yaml", "--only", "tags,contacts", m=text) == 0
+    assert "kept as written" not in live.err
+    assert live("export", "-o", "m.yaml", "--only", "tags,contacts", "--with-links", m=text) == 0
+    (kept,) = [line for line in live.err.splitlines() if "kept as written" in line]
+    assert kept.endswith(": contact/25: tags (tag/no), tags (tag/Beta ), tags (tag/vip) (m.yaml:3)")
+
+
+def test_new_things_go_beside_the_base_and_into_no_overlay_or_list(live: Desk) -> None:
+    live.write("crm/tags.yaml", "tags: [vip, '${RECONCILER_VAR_NO}']\n")
+    live.write("crm/tags.prod.yaml", "tags: [only-there]\n")
+    live.write("crm/people.yaml", "contacts: [{from: people.csv, key: external_id}]\n")
+    live.write("crm/people.csv", "external_id\n25\n")
+    live.patch.setenv("RECONCILER_VAR_NO", "no")
+    assert live("export", "-o", "crm", "--only", "tags,contacts") == 0, live.err
+    assert (read(live, "crm/tags.prod.yaml"), read(live, "crm/people.csv")) == ("tags: [only-there]\n", "external_id\n25\n")
+    assert len(yaml.safe_load(read(live, "crm/tags.yaml"))["tags"]) == 5
+    assert len(yaml.safe_load(read(live, "crm/people.yaml"))["contacts"]) == 2
+    assert live("plan", "crm", "--detailed-exitcode") == 0, live.out
+
+
+def test_what_begins_a_variable_is_a_text(desk: Desk) -> None:
+    desk.seed(tags=["${RECONCILER_VAR_X}", "a$${"])
+    assert desk("export", "-o", "m.yaml", "--only", "tags") == 0
+    assert "  - '$${RECONCILER_VAR_X}'\n  - 'a$$${'\n" in read(desk, "m.yaml")
+    assert desk("plan", "m.yaml", "--detailed-exitcode") == 0, desk.out
+
+
 def test_the_name_is_that_of_the_manifest_beside_it(live: Desk) -> None:
     live.write("intercom/a.yaml", "name: growth\ntags: [vip]\n")
     assert live("export", "-o", "intercom/b.yaml", "--only", "attributes") == 0
@@ -147,6 +185,7 @@ def test_whatever_its_style_a_manifest_gets_what_is_new(text: str, live: Desk) -
         (["--only", "tags", "--where", "role = lead"], 64, "--where narrows contacts alone, which --only leaves out"),
         (["--where", "role ="], 64, "--where"),
         (["-o", "nowhere/intercom"], 64, "the folder does not exist"),
+        (["-o", "notes"], 64, "-o notes: is there, and neither a folder nor a YAML file by its name"),
         (["-o", "bad.yaml"], 65, "bad.yaml:1:1: unknown key 'tugs'"),
         (["-o", "other/m.yaml"], 3, "refused: workspace: "),
         (["-o", "alias.yaml"], 65, "alias.yaml:"),
@@ -154,6 +193,7 @@ def test_whatever_its_style_a_manifest_gets_what_is_new(text: str, live: Desk) -
 )
 def test_what_cannot_be_is_said_and_nothing_is_written(arguments: list[str], code: int, said: str, live: Desk) -> None:
     live.write("bad.yaml", "tugs: []\n")
+    live.write("notes", "mine")
     live.write("other/m.yaml", "workspace: {app_id: other}\ntags: []\n")
     live.write("alias.yaml", "attributes: &none []\ntags: *none\n")
     before = {name: read(live, name) for name in live.files() - {"other"}}
