@@ -59,9 +59,13 @@ from reconciler.workflow.undo import prepare_undo
 class Wanted:
     """What an apply is to work on, and under which rules."""
 
+    # Which Intercom.
     intercom: Intercom
+    # Which ledger.
     choice: LedgerChoice
+    # What `--target` and `--exclude` leave of the manifest.
     scope: Scope
+    # What was approved, and what it is held to.
     approvals: ApprovalOptions
     # Whether nobody is asked.
     auto_approve: bool

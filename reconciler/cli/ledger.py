@@ -129,8 +129,11 @@ def _adopt_named(written: tuple[str, ...], intercom: Intercom, choice: LedgerCho
 class _Books:
     """A session with the ledger that is there, which may be none yet."""
 
+    # The connection.
     session: Session
+    # Which ledger.
     choice: LedgerChoice
+    # What is closed at the end.
     stack: ExitStack
 
     def begin(self) -> None:

@@ -31,7 +31,7 @@ LOCK_TIMEOUT = 90.0
 class LedgerChoice:
     """Which ledger, as the command line says it."""
 
-    # Nothing: the file in `.reconciler/`.
+    # Its address; empty for the file in `.reconciler/`.
     address: str = ""
     # How long to wait for its lock, in seconds.
     timeout: float = LOCK_TIMEOUT

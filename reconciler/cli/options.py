@@ -43,6 +43,7 @@ class Intercom:
     base_url: str | None
     # Whether it is the local workspace.
     sandbox: bool
+    # The version of its API.
     api_version: str
     # Our part of the rate limit.
     share: float = 1.0
@@ -52,7 +53,9 @@ class Intercom:
 class WorkspaceOptions:
     """Which workspace a verb without PATH means."""
 
+    # Where it is: us, eu or au.
     region: str | None
+    # Its app id.
     app_id: str | None
 
 

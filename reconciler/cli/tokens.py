@@ -24,10 +24,13 @@ VARIABLE = "INTERCOM_ACCESS_TOKEN"
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A token, where it came from, and the region it is known to be of."""
+    """A token, and what is known of it."""
 
+    # The token.
     token: Token
+    # Where it came from, in words.
     source: str
+    # The region that it is known to be of; None where nothing says so.
     region: str | None = None
 
 

@@ -32,7 +32,9 @@ from reconciler.intercom.uses import count_people
 class Observer:
     """Reads one workspace with one client."""
 
+    # What makes the calls.
     client: Client
+    # All kinds.
     kinds: Kinds
     # Told of every read, for progress.
     tick: Tick = silent
@@ -101,8 +103,11 @@ class Observer:
 class _Look:
     """One look at the workspace: its reads, and all that they showed."""
 
+    # What makes the calls.
     client: Client
+    # All kinds.
     kinds: Kinds
+    # What makes single reads.
     reader: Reader
     # The threads that make its reads.
     pool: ThreadPoolExecutor

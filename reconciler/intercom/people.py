@@ -17,6 +17,7 @@ from reconciler.core.model.live import Live
 class People:
     """The personal values of all that is declared, and of all that was seen so far."""
 
+    # All kinds.
     kinds: Kinds
     # What the manifest declares.
     declared: Mapping[Address, Resource]

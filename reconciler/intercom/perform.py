@@ -95,7 +95,9 @@ class _Proof:
 class Performer:
     """Makes the calls of one plan."""
 
+    # What makes the calls.
     client: Client
+    # All kinds.
     kinds: Kinds
     # The plan's steps; jobs cover them by their positions.
     steps: Sequence[Step]

@@ -33,6 +33,7 @@ def describe_links(link: LinkKind) -> str:
 class Reader:
     """Makes single reads of one workspace."""
 
+    # What makes the calls.
     client: Client
     # Told of every read, for progress.
     tick: Tick = silent

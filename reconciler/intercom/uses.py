@@ -135,6 +135,7 @@ def _holders(client: Client, kinds: Kinds, live: Snapshot, dropping: Sequence[Th
 class _Holders:
     """Counts who has a choice that a plan takes away and does not leave it in that plan."""
 
+    # What makes the calls.
     client: Client
     # All kinds.
     kinds: Kinds

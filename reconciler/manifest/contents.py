@@ -42,12 +42,15 @@ class Raw(NamedTuple):
 class Item:
     """One entry, and where it stands."""
 
+    # Its kind.
     kind: Kind
     # Every field is valid.
     entry: Entry
+    # The file that it stands in.
     document: Document
     # The section, and the entry's number in it.
     loc: Loc
+    # What people call it.
     address: Address
     # The identity that the address is made of.
     by: str
@@ -72,7 +75,9 @@ class Item:
 class Contents:
     """What is gathered from all files, so that the problems of all of them are reported at once."""
 
+    # All kinds.
     kinds: Kinds
+    # What is wrong so far.
     problems: list[Problem]
     # Where the text itself is wrong. If there is such a place, what seems not to be declared may be declared there.
     unread: set[Mark]
@@ -101,8 +106,9 @@ class Contents:
     doubles: list[Item] = field(default_factory=list)
     # The names of entries that are not valid: whoever refers to these is not told that they are missing.
     invalid: set[Name] = field(default_factory=set)
-    # What stands beside the sections, merged; and where each leaf of it stands first.
+    # What stands beside the sections, merged.
     head: dict[str, Any] = field(default_factory=dict)
+    # Where each leaf of that stands first.
     head_marks: dict[Loc, Mark] = field(default_factory=dict)
     # The sections that are written, perhaps empty.
     sections: set[str] = field(default_factory=set)

@@ -32,6 +32,7 @@ from reconciler.manifest.unified import unified
 class Place:
     """An entry of a section, or a reference inside one."""
 
+    # The file that it stands in.
     document: Document
     # The way to it in its file.
     loc: Loc

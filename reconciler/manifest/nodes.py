@@ -17,9 +17,11 @@ _ANCHOR = re.compile(r"&\S+(?:\s+(?:#[^\n]*)?)*")
 
 @dataclass(slots=True)
 class Node:
-    """A value, by the numbers of its first character, behind an anchor, and of the one behind its last."""
+    """A value in a text."""
 
+    # The number of its first character, behind an anchor.
     start: int
+    # The number of the character behind its last.
     end: int
     # What a scalar says; None for what is none.
     value: str | None = None

@@ -66,13 +66,15 @@ class _Open:
     at: Spot
     # Its anchor, if it has one.
     anchor: str | None = None
-    # The rows of its items, and which of these are aliases.
+    # The rows of its items.
     rows: list[int] = field(default_factory=list)
+    # Which of these are aliases.
     aliases: list[int] = field(default_factory=list)
     # How many nodes it is, with its aliases written out.
     size: int = 1
-    # The key whose value comes next, and where it stands; None where a key, or an item of a list, comes next.
+    # The key whose value comes next; None where a key, or an item of a list, comes next.
     key: str | None = None
+    # Where that key stands.
     key_at: Spot = (0, 0)
     # The line of each key.
     lines: dict[str, int] = field(default_factory=dict)
@@ -87,6 +89,7 @@ class _Open:
 class _Node:
     """A finished value that an alias may mean."""
 
+    # The value.
     value: Any
     # The first row of its items; 0 if it has none.
     row: int = 0

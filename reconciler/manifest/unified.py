@@ -14,10 +14,13 @@ CR = "\r"
 
 
 class _Edit(NamedTuple):
-    """Lines, by the numbers of the first and of the one behind the last, and what stands there instead."""
+    """Lines that change."""
 
+    # The number of the first line.
     start: int
+    # The number of the line behind the last.
     end: int
+    # What stands there instead.
     new: Sequence[str]
 
 

@@ -38,11 +38,13 @@ _PART = re.compile(r"(?<!\S)`([^`\s][^`]*)`([,;.:)]*)(?!\S)|\S+")
 
 @dataclass(frozen=True)
 class _Block:
-    """A part of the report: what must be there, and lines of which as many are shown as fit."""
+    """A part of the report."""
 
+    # What must be there before the lines.
     head: str
     # Makes the lines anew: a large plan is not held as text.
     lines: Callable[[], Iterable[str]] = tuple
+    # What must be there after them.
     tail: str = ""
     # Says how many lines are left out, in place of `{left}`.
     more: str = ""

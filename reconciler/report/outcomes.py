@@ -26,13 +26,17 @@ ENDS = {"attach": "to", "detach": "from"}
 class Outcome:
     """What became of one change, as it is shown."""
 
+    # What was to be done.
     action: str
-    # Both ends, masked; no target where the change is of no link.
+    # The thing, or the source of a link, masked.
     address: str
+    # The other end of a link, masked; None for a thing.
     target: str | None
+    # What became of it.
     status: str
-    # Intercom's own message and the id of its answer, where it gave them.
+    # Intercom's own message, where it gave one.
     reason: str = ""
+    # The id of that answer.
     request_id: str | None = None
 
 

@@ -20,6 +20,7 @@ GREEN, YELLOW, RED, BOLD, DIM = "32", "33", "31", "1", "2"
 class Sign:
     """The look of an action."""
 
+    # One character.
     symbol: str
     # A parameter of SGR.
     color: str

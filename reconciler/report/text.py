@@ -22,6 +22,7 @@ PER_TOPIC = 20
 class _Look:
     """How the report is shown."""
 
+    # Whether it has colors.
     color: bool
     # The columns of the terminal; None where there is none.
     width: int | None

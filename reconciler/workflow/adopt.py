@@ -37,11 +37,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sought:
-    """Live things that are to be ours: all that a manifest declares, as a comparison, or those with a name, as `things`. The manifest says
-    whose they are to be."""
+    """Live things that are to be ours."""
 
+    # Whose they are to be.
     manifest: Manifest
+    # What the manifest declares, held against live; None where things were named.
     comparison: Comparison | None = None
+    # The things that were named.
     things: Mapping[Address, Live] = field(default_factory=dict)
 
 

@@ -25,19 +25,25 @@ if TYPE_CHECKING:
 class Session:
     """One connection to one workspace, and its ledger."""
 
+    # What makes the calls.
     client: Client
+    # The workspace.
     here: Workspace
     # Who the token belongs to.
     admin: str
     # How many calls the rate limit admits in a window; None where it did not say.
     window: int | None
+    # The ledger; None where there is none.
     ledger: Ledger | None = None
     # Where pre-images go when there is no ledger.
     images: Images | None = None
+    # All kinds.
     kinds: Kinds = KINDS
     # What is known of Intercom itself.
     facts: Facts = UNKNOWN
+    # The time of day, in Unix seconds.
     now: Callable[[], float] = time.time
+    # Waits for so many seconds.
     sleep: Callable[[float], object] = time.sleep
     # The person and the machine that asks.
     who: str = ""

@@ -83,10 +83,13 @@ LiveName = Annotated[str, PlainValidator(_as_it_is_live), WithJsonSchema({"type"
 
 
 class LinkItem(NamedTuple):
-    """One link of a list: the key of the target, whether it is to be there, and whether the key is an id."""
+    """One link of a list."""
 
+    # The key of the target.
     key: str
+    # Whether it is to be there.
     present: bool
+    # Whether the key is a live id.
     by_id: bool = False
 
 

@@ -20,9 +20,11 @@ from reconciler.core.plan.gates import Approval, affected, fingerprint, standing
 class Subject(NamedTuple):
     """A change as a saved plan names it."""
 
+    # What is done.
     action: str
-    # Its ends, as they are shown.
+    # The thing, or the source of a link, as it is shown.
     address: str
+    # The other end of a link; None for a thing.
     target: str | None
 
 

@@ -78,8 +78,9 @@ class Tries:
 
     # When the first try was admitted, by the client's clock.
     began: float = 0.0
-    # Pauses, and second looks, so far.
+    # Pauses so far.
     pauses: int = 0
+    # Second looks so far.
     looks: int = 0
     # Whether one of the tries may have been carried out.
     maybe_done: bool = False

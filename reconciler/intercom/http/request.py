@@ -69,6 +69,7 @@ class Request:
     path: str
     # Names and values, not encoded.
     query: tuple[tuple[str, str], ...] = ()
+    # What is sent, as JSON; None for nothing.
     body: Json | None = None
     # False for what must not be sent again once it may have arrived (creating a lead).
     repeatable: bool = True
@@ -102,6 +103,7 @@ class Request:
 class Reply:
     """An answer with a JSON object, or with nothing where Intercom sends nothing."""
 
+    # Its HTTP status.
     status: int
     # {} where Intercom sends none (DELETE).
     body: dict[str, Json]
@@ -117,6 +119,7 @@ class Reply:
 class Sent:
     """What was asked of whom, as people see it."""
 
+    # In capital letters.
     method: str
     # With its port, where it has one.
     host: str

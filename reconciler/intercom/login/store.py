@@ -54,7 +54,9 @@ def _read_token(value: object) -> object:
 class StoredToken:
     """That the token of a workspace is kept."""
 
+    # The workspace.
     app_id: Annotated[str, Field(exclude=True)]
+    # Where that is: us, eu or au.
     region: str
     # The only address that it is for; None where that is Intercom's of the region.
     base_url: str | None = None
@@ -99,11 +101,15 @@ def system_keyring() -> Vault | None:
 
 @dataclass(eq=False, repr=False)
 class TokenStore:
-    """The stored tokens of one user, one for each workspace. `write` replaces a file as a whole with the given permissions."""
+    """The stored tokens of one user, one for each workspace."""
 
+    # Where the file lies.
     folder: Path
+    # Replaces a file as a whole, with these permissions.
     write: Callable[[Path, str, int], None]
+    # The keyring of this machine; None where it has none.
     keyring: Callable[[], Vault | None] = system_keyring
+    # How long to wait for another process, in seconds.
     patience: float = PATIENCE
 
     @property

@@ -29,6 +29,7 @@ SIGNS = "=!<>~^$"
 class Word:
     """A value as written, and where."""
 
+    # What it says.
     text: str
     # Whether it stands in quotes.
     quoted: bool
@@ -45,13 +46,15 @@ class Word:
 class Condition:
     """One field held against one value, or several."""
 
+    # The field as written.
     field: str
     # One of KNOWN.
     operator: str
     # One, unless the operator takes a list.
     values: tuple[Word, ...]
-    # Where it begins, and where its operator stands, from 1.
+    # Where it begins, from 1.
     column: int
+    # Where its operator stands, from 1.
     operator_column: int
 
 
@@ -59,6 +62,7 @@ class Condition:
 class Group:
     """Conditions and groups of the other joint, all of which (AND) or one of which (OR) must hold."""
 
+    # What joins the parts: AND or OR.
     joint: Joint
     # Two or more.
     parts: tuple[Expression, ...]

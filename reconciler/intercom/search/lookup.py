@@ -34,10 +34,13 @@ from reconciler.intercom.totals import Tally
 
 @dataclass
 class Named:
-    """What keys were found to be: the things, the keys that nothing has, and those whose bearer was merged into another."""
+    """What keys lead to."""
 
+    # The things that have them.
     things: list[Live] = field(default_factory=list)
+    # Keys that nothing has.
     missing: list[str] = field(default_factory=list)
+    # Keys whose bearer was merged into another, with the id of that one.
     merged: dict[str, str] = field(default_factory=dict)
 
 

@@ -140,8 +140,11 @@ def _group(joint: Joint, parts: list[Query]) -> Query:
 class _Compiler:
     """Compiles single conditions against what is known of the fields."""
 
+    # What can be searched, and of which type each field is.
     fields: Fields
+    # The version of Intercom's API.
     version: str
+    # The time zone of the workspace, in which days begin.
     zone: tzinfo
 
     def query(self, asked: Condition) -> Query:

@@ -49,11 +49,15 @@ _STORED = "stored.json"
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who holds the lock, since when, and when it was renewed last, in Unix seconds. `nonce`: no two leases make the same commit."""
+    """The lock, as a file of the ref."""
 
+    # Who holds the lock.
     who: str
+    # Since when, in Unix seconds.
     since: float
+    # When it was renewed last, in Unix seconds.
     renewed: float
+    # What no other lease has: no two make the same commit.
     nonce: str
 
 

@@ -18,11 +18,15 @@ class LockLost(Incomplete):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How long to wait for a lock, in seconds, and by which clock."""
+    """How long to wait for a lock, and by which clock."""
 
+    # How long, in seconds.
     timeout: float
+    # Waits for so many seconds.
     sleep: Callable[[float], object]
+    # Seconds on a clock that is never set.
     monotonic: Callable[[], float]
+    # The time of day, in Unix seconds.
     now: Callable[[], float]
 
 

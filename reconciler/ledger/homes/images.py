@@ -12,17 +12,21 @@ from reconciler.ledger.homes.home import Home
 
 
 class Kept(NamedTuple):
-    """A pre-image as two texts: what may be shared, and what may not."""
+    """A pre-image as two texts."""
 
+    # What may be shared.
     shared: str
+    # What may not.
     private: str
 
 
 @dataclass(frozen=True)
 class Images:
-    """The images in a home, and the personal part of them in a folder of ours."""
+    """The pre-images of runs."""
 
+    # Where the shared part is kept.
     home: Home
+    # Where the personal part is kept.
     local: FileHome
 
     @classmethod

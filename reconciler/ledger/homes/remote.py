@@ -33,9 +33,11 @@ def shows_nothing(name: str) -> bool:
 
 
 class Tree(NamedTuple):
-    """What a ref holds: its commit, None where there is no such ref, and its files as paths and blobs."""
+    """What a ref holds."""
 
+    # Its commit; None where there is no such ref.
     tip: str | None
+    # Its files: path and blob.
     files: Mapping[str, str]
 
 
