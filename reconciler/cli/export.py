@@ -60,9 +60,11 @@ ONLY = click.option("--only", callback=_only, metavar="SECTIONS", help=f"Some of
 class Selection:
     """What the command line asks for."""
 
+    # Sections; None for those that hold no people.
     only: tuple[str, ...] | None
     # Only people for whom this holds.
     condition: str | None = None
+    # Whether links are written too.
     with_links: bool = False
 
     def read(self, version: str) -> Wanted:

@@ -27,10 +27,13 @@ from reconciler.intercom.search.query import Query
 class Survey:
     """What was seen of a workspace."""
 
+    # What makes the calls.
     client: Client
+    # All kinds.
     kinds: Kinds
     # Told of every read.
     tick: Tick
+    # Whether links are read too.
     with_links: bool = False
     # The things that were asked for, by kind.
     things: dict[str, list[Live]] = field(default_factory=dict)

@@ -32,6 +32,7 @@ Thing = tuple[str, str]
 class LeftOut:
     """What is live and stands in no entry."""
 
+    # What it is called.
     address: Address
     # Of the whole thing, or of some of it.
     why: str
@@ -41,6 +42,7 @@ class LeftOut:
 class EntryWriter:
     """Makes the entries of one workspace, kind by kind in the order of `kinds`."""
 
+    # All kinds.
     kinds: Kinds
     # All that was seen, by kind.
     seen: Mapping[str, Sequence[Live]]
@@ -52,6 +54,7 @@ class EntryWriter:
     taken: set[Address] = field(default_factory=set)
     # The names that an entry gives as its former ones: a kind, an identity, a key in the form in which keys are equal.
     former: set[tuple[str, str, str]] = field(default_factory=set)
+    # What stands in no entry.
     left: list[LeftOut] = field(default_factory=list)
 
     def write(self, kind: Kind, things: Sequence[Live]) -> list[Written]:

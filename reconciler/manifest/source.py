@@ -34,6 +34,7 @@ class Source:
     names: Sequence[str]
     # The document in one of them, if it can be read to its end, and what is wrong in it.
     read: Callable[[str], tuple[Document | None, Sequence[Problem]]]
+    # What reads the file of a list.
     open_list: OpenList
 
 

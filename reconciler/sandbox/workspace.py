@@ -53,8 +53,9 @@ class Settings:
     leads_refuse_null: bool = False
     # conversations answer 403 api_plan_restricted
     plan_restricted: bool = False
-    # names of tags: longer ones are "taken" or "refused" (`rewrites` cuts them), from so many characters on
+    # names of tags that are longer: "taken" or "refused" (`rewrites` cuts them)
     name_beyond: str = "taken"
+    # how many characters a name may have; None: any number
     name_length: int | None = None
     # which spelling stays when a tag is posted again: "first" or "last"
     name_spelling: str = "first"
@@ -70,8 +71,9 @@ class Settings:
     email_case: str = "kept"
     # the external_id of a lead: "taken", "dropped" or "refused"
     lead_external_id: str = "taken"
-    # an unknown key in a contact, and a custom attribute that nobody made: "ignored" or "refused"
+    # an unknown key in a contact: "ignored" or "refused"
     unknown_key: str = "ignored"
+    # a custom attribute that nobody made: "ignored" or "refused"
     unknown_attribute: str = "refused"
     # null in a field of a company: "ignored", "cleared" or "refused"
     company_null: str = "ignored"
@@ -79,6 +81,7 @@ class Settings:
     attribute_dots: str = "refused"
     # whether search counts on beyond so many contacts: "exact" or "capped"
     total_count: str = "exact"
+    # how many contacts a capped search counts
     count_cap: int = 10_000
 
     def change(self, values: Doc) -> None:

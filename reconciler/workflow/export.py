@@ -47,6 +47,7 @@ class Wanted:
     sections: tuple[str, ...]
     # Only things of the kind that can be searched for which this holds.
     where: Expression | None = None
+    # Whether links are written too.
     with_links: bool = False
 
 
@@ -56,6 +57,7 @@ class Export:
 
     # By section; none of what the manifest has already.
     entries: Mapping[str, Sequence[Written]]
+    # What is live and stands in no entry.
     left: Sequence[LeftOut] = ()
     # What the manifest says otherwise than live.
     changes: Sequence[Change] = ()
@@ -152,11 +154,15 @@ def _differs(change: Change, seen: Container[str]) -> bool:
 class Target:
     """Where an export goes: a file, or a folder of files."""
 
+    # Its path.
     path: Path
+    # Whether it is one file.
     is_file: bool
+    # All kinds.
     kinds: Kinds
-    # The manifest that is there already, and its files while they are edited.
+    # The manifest that is there already, if any.
     manifest: Manifest | None = None
+    # Its files while they are edited; None where there is no manifest.
     draft: Draft | None = None
 
     def write(self, found: Export, name: str, pin: Pin) -> Mapping[str, Mapping[str, int]]:

@@ -173,3 +173,17 @@ def test_no_module_and_no_function_is_long(path: Path) -> None:
     functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     assert text.count("\n") <= 400
     assert [node.name for node in functions if (node.end_lineno or 0) - node.lineno >= 40] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_every_field_says_what_it_is(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    for node in (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)):
+        heads = [*node.decorator_list, *node.bases]
+        if any(word in ast.unparse(head) for head in heads for word in ("dataclass", "NamedTuple", "TypedDict")):
+            fields = [part for part in node.body if isinstance(part, ast.AnnAssign) and ast.unparse(part.target) != "_"]
+            bare = [
+                field for field in fields if not (lines[field.lineno - 2].lstrip().startswith("#") or "  # " in lines[field.lineno - 1])
+            ]
+            assert [f"{node.name}.{ast.unparse(field.target)}" for field in bare] == []

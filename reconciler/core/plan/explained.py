@@ -23,6 +23,7 @@ from reconciler.core.plan.touched import Subject, subject_of
 class Explained:
     """The part of a comparison that a branch explains."""
 
+    # What the branch explains.
     comparison: Comparison
     # The entries that it is about, None for all.
     entries: frozenset[Address] | None = None

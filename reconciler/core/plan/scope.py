@@ -39,8 +39,9 @@ class Scope:
     exact: frozenset[str] = frozenset()
     # Whether it has also what Intercom did not take before.
     retry: bool = False
-    # Only what follows from what was written since this manifest, and the entries that this is about.
+    # Only what follows from what was written since this manifest; None for all.
     since: Manifest | None = None
+    # The entries that this is about; None for all.
     entries: frozenset[Address] | None = None
 
     @property
