@@ -164,8 +164,11 @@ def _say_left_out(session: Session, wanted: Wanted, found: exporting.Export) -> 
 class Start:
     """What the command line says of a beginning."""
 
+    # Where the manifest is to be.
     folder: Path
+    # Sections; None for those that hold no people.
     only: tuple[str, ...] | None
+    # The service whose pipeline is written, or `none`; None: it is asked for.
     service: str | None
     # Whether nobody is asked.
     yes: bool

@@ -79,6 +79,7 @@ class ProbeOptions:
 class ManifestOptions:
     """Which manifest is meant."""
 
+    # Its paths.
     paths: tuple[str, ...]
     # The environment, and the variables around us.
     layers: Layers

@@ -27,6 +27,7 @@ def name_of(kind: Kind, by: str, written: Any) -> Name:
 class Raw(NamedTuple):
     """One entry as it is written."""
 
+    # The document that it is an entry of.
     document: Document
     # The way to it in the document.
     loc: Loc
@@ -85,8 +86,9 @@ class Contents:
     open_list: OpenList
     # What is laid over the base.
     layers: Layers = BASE
-    # The entries of overlays by their names, and which of them stand over another one.
+    # The entries of overlays by their names.
     overlays: dict[Name, Raw] = field(default_factory=dict)
+    # Which of these stand over another one.
     laid: set[Name] = field(default_factory=set)
     # The sections that the environment leaves out.
     left_out: set[str] = field(default_factory=set)

@@ -42,6 +42,7 @@ BASE = Layers()
 class Sorted:
     """The files of a source, read, as layers."""
 
+    # The files that hold for every environment.
     base: Sequence[Document]
     # The overlays of each environment, in the order of the layers.
     overlays: Sequence[Sequence[Document]]

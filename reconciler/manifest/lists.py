@@ -44,17 +44,6 @@ class ListEntry(Written):
 KEYS = frozenset(info.alias or name for name, info in ListEntry.model_fields.items())
 
 
-class Row(NamedTuple):
-    """One entry of a list as it is written."""
-
-    # The document that it is an entry of.
-    document: Document
-    # The way to it in that document.
-    loc: Loc
-    # Its keys and values.
-    written: dict[str, Any]
-
-
 class _Broken(Exception):
     """A line that cannot be read. Nor can what follows it, in a file whose lines are not told apart without it."""
 

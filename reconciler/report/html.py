@@ -40,6 +40,7 @@ class _Thing:
     place: str
     # Whose changes these are.
     kind: str
+    # What happens.
     changes: Sequence[ChangeDocument]
     # `to 3,442 contacts`, if these are equal links.
     many: str

@@ -30,6 +30,7 @@ BANNER = f"# yaml-language-server: $schema={SCHEMA}\n"
 class Ground:
     """Where a manifest begins: its folder, and what is laid down around it."""
 
+    # Where the manifest is to be.
     folder: Path
     # The repository of the folder, or the current folder.
     root: Path

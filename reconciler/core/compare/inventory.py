@@ -45,9 +45,11 @@ class Standing(StrEnum):
 class Row:
     """One thing."""
 
+    # Its name.
     name: str
     # What Intercom calls it; empty where it is not live.
     id: str
+    # What it is to the manifest.
     standing: Standing
     # Where it is declared.
     mark: Mark | None
@@ -73,8 +75,11 @@ class Row:
 class Inventory:
     """What there is of a kind in a workspace."""
 
+    # The kind.
     kind: Kind
+    # The workspace.
     app_id: str
+    # Its things.
     rows: Sequence[Row]
     # The names of those who applied something last, by their ids.
     admins: Mapping[str, str]

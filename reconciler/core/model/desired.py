@@ -94,6 +94,7 @@ class Manifest:
     files: tuple[str, ...] = ()
     # Whether somebody wrote its name.
     named: bool = False
-    # The environment that it was read for, and all that its files know.
+    # The environment that it was read for; empty for none.
     env: str = ""
+    # The environments that its files know.
     environments: frozenset[str] = frozenset()

@@ -28,7 +28,7 @@ def drift(desk: Desk, *more: str) -> tuple[int, dict[str, Any]]:
 
 def tags(desk: Desk) -> set[str]:
     assert desk("get", "tags") == 0
-    return {line.split()[0] for line in desk.out.splitlines()}
+    return {line.split()[0] for line in desk.out.splitlines()[1:]}
 
 
 # ---- apply: stop, and hold
