@@ -42,6 +42,8 @@ from reconciler.workflow.session import watched
 TAG = KINDS["tag"]
 # So many lines of a diff are a screen or two.
 LINES = 60
+# A manifest may stand on one line.
+LONGEST = 500
 
 IN = click.option(
     "--in", "paths", multiple=True, metavar="PATH", shell_complete=files, help="The manifest; as often as wanted. Default: the one here."
@@ -199,7 +201,7 @@ def _show_diff(draft: Draft, full: bool) -> None:
         return
     for line in lines if full else islice(lines, LINES):
         style = {"+": GREEN, "-": RED, "@": DIM}.get(line[:1], "")
-        out.line(paint(clean(line), style, out.color and bool(style)))
+        out.line(paint(clean(line if full or len(line) <= LONGEST else f"{line[:LONGEST]}..."), style, out.color and bool(style)))
     if more := sum(1 for _ in lines):
         out.line(f"... and {count(more, 'line')} more (--full lists them)")
     out.line("")

@@ -77,7 +77,8 @@ class Tree:
 
     def _unfolded(self, node: Node) -> Node:
         if node.folded:
-            column = node.start - (self.text.rfind("\n", 0, node.start) + 1)
+            # The lines of a block go by the column of the first.
+            column = 0 if node.flow else node.start - (self.text.rfind("\n", 0, node.start) + 1)
             node.items = _Walk(" " * column + self.text[node.start : node.end] + "\n").whole().items
             for item in node.items:
                 item.move(node.start - column)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -157,7 +157,7 @@ def find_alike(names: Sequence[str]) -> Mapping[str, Sequence[str]]:
             found[one].add(other)
             found[other].add(one)
     # Two live things of one name are alike too.
-    twins = {name for name in distinct if names.count(name) > 1} if len(distinct) < len(names) else set()
+    twins = {name for name, number in Counter(names).items() if number > 1}
     return {name: sorted(found[name] | ({name} & twins)) for name in (*found, *twins)}
 
 
