@@ -11,7 +11,7 @@ from contextlib import suppress
 import click
 
 from reconciler.cli.connection import opened, pin_of_folder, refuse_other
-from reconciler.cli.help import Family
+from reconciler.cli.help import Family, refuse_writes
 from reconciler.cli.login import LONGEST, ask_hidden, ask_whose, describe_workspace, keep_token, read_token, somebody_watches, stdin_bytes
 from reconciler.cli.options import APP_ID, REGION, Intercom, intercom_options
 from reconciler.cli.tokens import VARIABLE, Credential, bound_to, given, keep, named, stored, taken
@@ -60,6 +60,8 @@ def login(
         raise Usage("login takes no argument, as others on this machine could read it; give the token at the prompt or on standard input")
     if redirect_uri and not client_id:
         raise Usage("--redirect-uri belongs to OAuth; give --client-id with it")
+    if client_id:
+        refuse_writes("OAuth makes a new token; give one at the prompt or on standard input")
     if intercom.sandbox:
         raise Usage("--sandbox needs no login; to try one, run `reconciler sandbox serve` and give its address as --base-url")
     pin = pin_of_folder(region, app_id)

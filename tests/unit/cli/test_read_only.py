@@ -89,6 +89,7 @@ VERBS: Mapping[str, int] = {
     "api POST /tags -f name=x --allow-write": 64,
     "api PATCH /tags": 64,
     "auth status": 0,
+    "auth login --client-id c1": 64,
     "doctor": 0,
     "doctor --probe --yes --app-id sandbox1": 64,
     "doctor --clean --app-id sandbox1": 64,
