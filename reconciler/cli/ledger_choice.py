@@ -93,7 +93,7 @@ class LedgerChoice:
 
         path = self.folder / "ledger.db"
         if self.address:
-            if not create or key.key(self.folder, os.environ):
+            if not create or key.read_key(self.folder, os.environ):
                 return ""
             return f"the digests of this ledger have a new key, {self.folder / 'key'}; who shares it needs the key as {key.KEY_VARIABLE}"
         if path.exists():
@@ -227,7 +227,7 @@ class LedgerChoice:
             text = f"ledger: CI is set and {self.folder / 'ledger.db'} is not there: what is applied would be forgotten with this machine"
             now = f"give --ledger git or --ledger postgresql://HOST/DATABASE ({VARIABLE})"
             raise Refused([f"{text}; {now}{', or --ledger none if that is wanted' if without else ''}"])
-        if self.address and not key.key(self.folder, os.environ):
+        if self.address and not key.read_key(self.folder, os.environ):
             text = f"ledger: CI is set and the key of its digests is not there; give it as the secret {key.KEY_VARIABLE}"
             now = f"where somebody applied before, it lies in their {self.folder / 'key'}; for the first apply, {key.MAKE_ONE}"
             raise Refused([f"{text}: {now}"])

@@ -28,7 +28,7 @@ def engine_for(url: str | URL) -> Engine:
     return engine
 
 
-def reading(engine: Engine) -> Engine:
+def for_reading(engine: Engine) -> Engine:
     """The same engine for transactions that only read, each of them one moment of the database, and wait for no writer."""
     if engine.dialect.name == "postgresql":
         return engine.execution_options(isolation_level="REPEATABLE READ")

@@ -99,13 +99,13 @@ def _reason(error: SQLAlchemyError | sqlite3.Error) -> tuple[str, str]:
     return f"the database answered {type(cause).__name__}", "see to the database and run again"
 
 
-def held(place: str, who: str, since: float | None, lasts: str = "it ends with that process") -> Locked:
+def locked_by(place: str, who: str, since: float | None, lasts: str = "it ends with that process") -> Locked:
     """Who holds the lock of the ledger at `place`, and since when in Unix seconds; without a name another run. `lasts`: how it ends
     by itself."""
-    holder = f"{who}, since {moment(since)}," if who and since is not None else who or "another run"
+    holder = f"{who}, since {format_moment(since)}," if who and since is not None else who or "another run"
     return Locked(f"{holder} holds the lock of this ledger ({place}); {lasts}; wait for it, or give --lock-timeout more seconds")
 
 
-def moment(at: float) -> str:
+def format_moment(at: float) -> str:
     """Unix seconds for people."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

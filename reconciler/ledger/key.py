@@ -17,14 +17,14 @@ _KEY_BYTES = 32
 MAKE_ONE = f"make a key with: openssl rand -hex {_KEY_BYTES}"
 
 
-def key(folder: Path, environ: Mapping[str, str]) -> bytes | None:
+def read_key(folder: Path, environ: Mapping[str, str]) -> bytes | None:
     """The key of the digests, from the environment or the folder; None if there is none."""
     if written := environ.get(KEY_VARIABLE, "").strip():
-        return _environment_key(written)
+        return _read_environment(written)
     path = folder / "key"
     try:
         with door.reader(path) as file:
-            found = _decoded(file.read().decode("ascii", "replace"))
+            found = _decode(file.read().decode("ascii", "replace"))
     except FileNotFoundError:
         return None
     if found is None:
@@ -32,7 +32,7 @@ def key(folder: Path, environ: Mapping[str, str]) -> bytes | None:
     return found
 
 
-def new_key(folder: Path, environ: Mapping[str, str]) -> bytes:
+def make_key(folder: Path, environ: Mapping[str, str]) -> bytes:
     """A new key, kept in the folder; if another process was faster, its key."""
     made = secrets.token_bytes(_KEY_BYTES)
     draft = folder / f".key-{secrets.token_hex(4)}"
@@ -43,22 +43,22 @@ def new_key(folder: Path, environ: Mapping[str, str]) -> bytes:
             os.link(draft, folder / "key")
     finally:
         draft.unlink(missing_ok=True)
-    return key(folder, environ) or made
+    return read_key(folder, environ) or made
 
 
-def some_key() -> bytes:
+def make_spare_key() -> bytes:
     """A key that nobody keeps: nothing that was written is known by it."""
     return secrets.token_bytes(_KEY_BYTES)
 
 
-def _environment_key(written: str) -> bytes:
-    found = _decoded(written)
+def _read_environment(written: str) -> bytes:
+    found = _decode(written)
     if found is None:
         raise Usage(f"{KEY_VARIABLE} is not {2 * _KEY_BYTES} hexadecimal digits; {MAKE_ONE}")
     return found
 
 
-def _decoded(written: str) -> bytes | None:
+def _decode(written: str) -> bytes | None:
     try:
         found = bytes.fromhex(written)
     except ValueError:

@@ -22,7 +22,7 @@ from reconciler.core.model.record import Record, Thing
 from reconciler.core.model.recorded import Recorded, disowned
 from reconciler.ledger import door, past
 from reconciler.ledger import key as keys
-from reconciler.ledger.database import in_chunks, keep_log, reading
+from reconciler.ledger.database import for_reading, in_chunks, keep_log
 from reconciler.ledger.digests import Digests
 from reconciler.ledger.errors import unusable
 from reconciler.ledger.homes import mend
@@ -85,11 +85,11 @@ class Ledger:
                 home.close()
                 return None
             with unusable(home.place):
-                key = keys.key(folder, environ)
+                key = keys.read_key(folder, environ)
                 if key is None and create:
                     door.make_folder(folder)
-                    key = keys.new_key(folder, environ)
-            return cls(home, home.engine(create=create), key or keys.some_key(), now, folder)
+                    key = keys.make_key(folder, environ)
+            return cls(home, home.engine(create=create), key or keys.make_spare_key(), now, folder)
         except BaseException:
             home.close()
             raise
@@ -104,7 +104,7 @@ class Ledger:
         return self._digests
 
     def _use(self, engine: Engine) -> None:
-        self._engine, self._reading = engine, reading(engine)
+        self._engine, self._reading = engine, for_reading(engine)
         try:
             self.warning = self._opened()
         except BaseException:
@@ -164,7 +164,7 @@ class Ledger:
     def owners(self, app_id: str, name: str) -> Mapping[Thing, str]:
         """What other names own in a workspace, and whose it is."""
         with self._looking() as connection:
-            return past.owners(connection, app_id, self._digests.plain(name))
+            return past.read_owners(connection, app_id, self._digests.plain(name))
 
     def forget(self, app_id: str, name: str, records: Sequence[Record]) -> None:
         """Let go of things: nothing is known of them any more, nor of what was tried at their addresses."""
@@ -199,17 +199,17 @@ class Ledger:
     def runs(self) -> list[Run]:
         """Every run, newest first, whoever's key it was."""
         with self._looking() as connection:
-            return past.runs(connection, self.place)
+            return past.read_runs(connection, self.place)
 
     def done(self, run: str) -> list[Done]:
         """What a run had in its plan and what became of it, as far as it is kept."""
         with self._looking() as connection:
-            return past.done(connection, run, self.place)
+            return past.read_done(connection, run, self.place)
 
     def workspaces(self) -> Mapping[str, str]:
         """The workspaces that it knows runs of: app id → region."""
         with self._looking() as connection:
-            return past.workspaces(connection)
+            return past.read_workspaces(connection)
 
     # ── a run ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -308,7 +308,7 @@ class Ledger:
             last = self.home.marked()
         with self._looking() as connection:
             known = set(connection.scalars(select(KEYS.c.fingerprint)))
-            others = past.unread(connection, mine)
+            others = past.count_unread(connection, mine)
             newest = connection.scalar(select(func.max(RUNS.c.id)))
             self._older = bool(last) and connection.scalar(select(RUNS.c.id).where(RUNS.c.id == last)) is None
         lost = "" if newest else self._missed()

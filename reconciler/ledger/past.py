@@ -15,15 +15,15 @@ from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.tables import MET, RUNS, STRANGER, THINGS, WRITES
 
 
-def runs(connection: Connection, place: str) -> list[Run]:
+def read_runs(connection: Connection, place: str) -> list[Run]:
     """Every run, newest first. Raises LedgerUnusable, which calls the ledger `place`."""
     try:
-        return [_run(row) for row in connection.execute(select(RUNS).order_by(RUNS.c.started.desc(), RUNS.c.id.desc()))]
+        return [_read_run(row) for row in connection.execute(select(RUNS).order_by(RUNS.c.started.desc(), RUNS.c.id.desc()))]
     except (ValueError, TypeError) as error:
         raise LedgerUnusable(place, "it is damaged") from error
 
 
-def _run(row: Row[Any]) -> Run:
+def _read_run(row: Row[Any]) -> Run:
     return Run(
         run=row.id,
         verb=row.verb,
@@ -41,35 +41,35 @@ def _run(row: Row[Any]) -> Run:
     )
 
 
-def done(connection: Connection, run: str, place: str) -> list[Done]:
+def read_done(connection: Connection, run: str, place: str) -> list[Done]:
     """What a run had in its plan, in the order of the plan. Raises LedgerUnusable."""
     try:
-        return [_done(row) for row in connection.execute(select(WRITES).where(WRITES.c.run == run).order_by(WRITES.c.id))]
+        return [_read_write(row) for row in connection.execute(select(WRITES).where(WRITES.c.run == run).order_by(WRITES.c.id))]
     except (ValueError, TypeError) as error:
         raise LedgerUnusable(place, "it is damaged") from error
 
 
-def _done(row: Row[Any]) -> Done:
+def _read_write(row: Row[Any]) -> Done:
     unsettled = "unanswered" if row.intended > 0 else "not started"
     live_id = row.thing_id if row.status == STRANGER else row.live_id or row.thing_id
     fields, met = tuple(row.fields or ()), row.status == MET
     return Done(row.action, row.address, row.target_address or None, row.outcome or unsettled, fields, live_id, met)
 
 
-def workspaces(connection: Connection) -> dict[str, str]:
+def read_workspaces(connection: Connection) -> dict[str, str]:
     """The workspaces of all runs: app id → region."""
     found = connection.execute(select(RUNS.c.app_id, RUNS.c.region).order_by(RUNS.c.started))
     return {row.app_id: row.region for row in found}
 
 
-def owners(connection: Connection, app_id: str, name: str) -> dict[Thing, str]:
+def read_owners(connection: Connection, app_id: str, name: str) -> dict[Thing, str]:
     """What other names own, whatever their key, and whose it is."""
     theirs = (THINGS.c.app_id == app_id) & (THINGS.c.name != name) & THINGS.c.owned & ~THINGS.c.deleted
     found = connection.execute(select(THINGS.c.kind, THINGS.c.id, THINGS.c.name).where(theirs).order_by(THINGS.c.name))
     return {(row.kind, row.id): row.name for row in found}
 
 
-def unread(connection: Connection, key: str) -> str:
+def count_unread(connection: Connection, key: str) -> str:
     """How many things were recorded with other keys alone, as people count; empty where there are none."""
     mine = THINGS.alias()
     names = (THINGS.c.app_id, THINGS.c.name, THINGS.c.kind, THINGS.c.id)

@@ -86,24 +86,24 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
     sent = select(WRITES.c.id).where(WRITES.c.run == RUNS.c.id, WRITES.c.intended > 0).exists()
     count = select(func.count()).where(mine, RUNS.c.exit_code.in_((0, 5, 130, 143)) | sent)
     # Unpacked: a name is looked up in a row in twice the time.
-    records = {(row[0], row[1]): _record(row, place) for row in rows}
-    undone = _undone(connection, _open_writes(app_id, name, key), place)
+    records = {(row[0], row[1]): _read_record(row, place) for row in rows}
+    undone = _fetch_open(connection, _select_open(app_id, name, key), place)
     return Recorded(
         app_id=app_id,
         digests=digests,
-        records=records | _untied(connection, records, app_id, name, key),
-        others=_others(others),
-        link_origins=_ties(others, place),
-        attempts=_attempts(undone, place),
+        records=records | _find_untied(connection, records, app_id, name, key),
+        others=_read_others(others),
+        link_origins=_read_ties(others, place),
+        attempts=_read_attempts(undone, place),
         strangers=frozenset((row.thing, row.live_id) for row in undone if row.status == STRANGER),
-        ineffective=_ineffective(connection),
+        ineffective=_read_ineffective(connection),
         there=True,
         runs=connection.scalar(count) or 0,
-        origins=_origins(connection, mine & (RUNS.c.verb == "apply") & (RUNS.c.exit_code.in_((0, 5)) | sent)),
+        origins=_read_origins(connection, mine & (RUNS.c.verb == "apply") & (RUNS.c.exit_code.in_((0, 5)) | sent)),
     )
 
 
-def _ineffective(connection: Connection) -> Mapping[str, frozenset[str]]:
+def _read_ineffective(connection: Connection) -> Mapping[str, frozenset[str]]:
     """What replies did not show: by the digest of a field, those of values. No other key, and no other workspace, has such a digest."""
     found: dict[str, frozenset[str]] = {}
     for place, claim in connection.execute(select(INEFFECTIVE.c.place, INEFFECTIVE.c.claim)):
@@ -111,18 +111,18 @@ def _ineffective(connection: Connection) -> Mapping[str, frozenset[str]]:
     return found
 
 
-def _origins(connection: Connection, applied: ColumnElement[bool]) -> tuple[Repository | None, ...]:
+def _read_origins(connection: Connection, applied: ColumnElement[bool]) -> tuple[Repository | None, ...]:
     """The repositories that were applied from, each where it stands last."""
     rows = connection.execute(select(RUNS.c.remote, RUNS.c.first_commit).where(applied).order_by(RUNS.c.started.desc(), RUNS.c.id.desc()))
     found = (None if row.remote is None else Repository(row.remote, row.first_commit or "") for row in rows)
     return tuple(dict.fromkeys(found))[::-1]
 
 
-def _record(row: Sequence[Any], place: str) -> Record:
+def _read_record(row: Sequence[Any], place: str) -> Record:
     fields, links = row[-2:]
-    governed = _Texts(links, place, _policies) if f'"{_GOVERNED}"' in links else NOTHING
-    since = _Texts(links, place, _times) if _SINCE in links else NOTHING
-    known = (_Texts(fields, place, _digests), _Texts(links, place, _lists), _OWNED in links, since, governed)
+    governed = _Texts(links, place, _pick_policies) if f'"{_GOVERNED}"' in links else NOTHING
+    since = _Texts(links, place, _pick_times) if _SINCE in links else NOTHING
+    known = (_Texts(fields, place, _pick_digests), _Texts(links, place, _pick_lists), _OWNED in links, since, governed)
     record = Record(*(*row[:7], tuple(filter(None, row[7].split("\n"))), *row[8:10], *known))
     # Few records have a mark, and only theirs are read at once.
     if not _MARKED.search(fields):
@@ -132,12 +132,12 @@ def _record(row: Sequence[Any], place: str) -> Record:
     return dataclasses.replace(record, ended=told.get(_ENDED, ""), former=former, shown_as=told.get(_SHOWN_AS, ""))
 
 
-def _digests(fields: dict[str, Any]) -> dict[str, Any]:
+def _pick_digests(fields: dict[str, Any]) -> dict[str, Any]:
     """The digests of fields, of what stands in their column."""
     return {path: digest for path, digest in fields.items() if path not in (_ENDED, _SHOWN_AS) and not path.startswith(_FORMER)}
 
 
-def _lists(links: dict[str, Any]) -> dict[str, Any]:
+def _pick_lists(links: dict[str, Any]) -> dict[str, Any]:
     """The lists of links, of what stands in their column; one without links is none."""
     lists = ((name, told) for name, told in links.items() if not name.endswith(_SINCE))
     return {
@@ -147,17 +147,17 @@ def _lists(links: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _policies(links: dict[str, Any]) -> dict[str, Any]:
+def _pick_policies(links: dict[str, Any]) -> dict[str, Any]:
     """The policies that lists of links were governed by, of what stands in their column."""
     return {name: told[_GOVERNED] for name, told in links.items() if _GOVERNED in told and not name.endswith(_SINCE)}
 
 
-def _times(links: dict[str, Any]) -> dict[str, Any]:
+def _pick_times(links: dict[str, Any]) -> dict[str, Any]:
     """When links became ours, of what stands in their column."""
     return {name.removesuffix(_SINCE): told for name, told in links.items() if name.endswith(_SINCE)}
 
 
-def _untied(connection: Connection, records: Mapping[Thing, Record], app_id: str, name: str, key: str) -> dict[Thing, Record]:
+def _find_untied(connection: Connection, records: Mapping[Thing, Record], app_id: str, name: str, key: str) -> dict[Thing, Record]:
     """The records of which a run of another name, or with another key, detached a link since: whoever attached it again, it was not us."""
     end = (WRITES.c.kind, WRITES.c.thing_id, WRITES.c.link, WRITES.c.target_id)
     elsewhere = (RUNS.c.app_id == app_id) & ((RUNS.c.name != name) | (RUNS.c.key != key))
@@ -174,7 +174,7 @@ def _untied(connection: Connection, records: Mapping[Thing, Record], app_id: str
 _OTHERS = (THINGS.c.kind, THINGS.c.id, THINGS.c.name, THINGS.c.owned, THINGS.c.protected, THINGS.c.links)
 
 
-def _others(rows: Iterable[Any]) -> Mapping[Thing, Other]:
+def _read_others(rows: Iterable[Any]) -> Mapping[Thing, Other]:
     """What other names have recorded; of several, the one that owns it."""
     found: dict[Thing, Other] = {}
     for row in sorted(rows, key=lambda row: (row.owned, row.name)):
@@ -183,9 +183,9 @@ def _others(rows: Iterable[Any]) -> Mapping[Thing, Other]:
     return found
 
 
-def _ties(rows: Iterable[Any], place: str) -> Mapping[LiveLink, str]:
+def _read_ties(rows: Iterable[Any], place: str) -> Mapping[LiveLink, str]:
     """The links that other names have recorded as made or found, and whose they are."""
-    linked = ((row, _Texts(row.links, place, _lists)) for row in rows if row.links != "{}")
+    linked = ((row, _Texts(row.links, place, _pick_lists)) for row in rows if row.links != "{}")
     return {
         LiveLink(row.kind, row.id, field, end): row.name
         for row, links in linked
@@ -195,7 +195,7 @@ def _ties(rows: Iterable[Any], place: str) -> Mapping[LiveLink, str]:
     }
 
 
-def _open_writes(app_id: str, name: str, key: str) -> Select[Any]:
+def _select_open(app_id: str, name: str, key: str) -> Select[Any]:
     """Writes that were planned and of which nobody can say that they were done, in the order in which they were planned."""
     owner = (RUNS.c.app_id == app_id) & (RUNS.c.name == name) & (RUNS.c.key == key)
     undone = WRITES.c.outcome.is_(None) | WRITES.c.outcome.in_(("failed", "skipped"))
@@ -203,7 +203,7 @@ def _open_writes(app_id: str, name: str, key: str) -> Select[Any]:
     return rows.where(owner & undone & ~WRITES.c.superseded).order_by(WRITES.c.id)
 
 
-def _undone(connection: Connection, asked: Select[Any], place: str) -> Sequence[Row[Any]]:
+def _fetch_open(connection: Connection, asked: Select[Any], place: str) -> Sequence[Row[Any]]:
     """Their rows, which are decoded when they are fetched. Raises LedgerUnusable."""
     try:
         return connection.execute(asked).all()
@@ -211,25 +211,25 @@ def _undone(connection: Connection, asked: Select[Any], place: str) -> Sequence[
         raise LedgerUnusable(place, "it is damaged") from error
 
 
-def _attempts(rows: Iterable[Row[Any]], place: str) -> Mapping[Place, Attempt]:
+def _read_attempts(rows: Iterable[Row[Any]], place: str) -> Mapping[Place, Attempt]:
     """What was last tried at each place: the last write, unless an earlier one may still be what made the thing."""
     found: dict[Place, Attempt] = {}
     try:
         for row in rows:
-            where, last = Place(row.thing, row.link, row.target), _attempt(row)
+            where, last = Place(row.thing, row.link, row.target), _read_attempt(row)
             made = found.get(where)
-            found[where] = made._replace(fields={**made.fields, **last.fields}) if made and _stands(made, last) else last
+            found[where] = made._replace(fields={**made.fields, **last.fields}) if made and _may_stand(made, last) else last
     except (ValueError, TypeError) as error:
         raise LedgerUnusable(place, "it is damaged") from error
     return found
 
 
-def _attempt(row: Row[Any]) -> Attempt:
+def _read_attempt(row: Row[Any]) -> Attempt:
     fields, files = dict(row.fields or {}), tuple(row.files or ())
     return Attempt(row.action, row.intended, row.proof, row.outcome is not None, fields, row.kind, row.thing_id, row.target_id, files)
 
 
-def _stands(made: Attempt, last: Attempt) -> bool:
+def _may_stand(made: Attempt, last: Attempt) -> bool:
     """Whether a write whose answer was lost may have made what is there: since, nobody proved that nothing is, nor may have undone it."""
     undone = last.action in LOSING and last.intended > 0 and not last.answered
     return made.lost and not last.proof and not undone
@@ -243,7 +243,7 @@ def replace_records(
     What was written with another key stays as it is: a run with a wrong key knows nothing, and takes nothing from those who know.
     """
     app_id, name = owner
-    written = {record.name: _row(record, digests) | {"app_id": app_id, "name": name} for record in records}
+    written = {record.name: _write_row(record, digests) | {"app_id": app_id, "name": name} for record in records}
     rows, names = list(written.values()), list(dict.fromkeys((*written, *gone)))
     for chunk in in_chunks(names):
         chosen = tuple_(THINGS.c.kind, THINGS.c.id).in_(chunk)
@@ -253,7 +253,7 @@ def replace_records(
         connection.execute(THINGS.insert(), rows)
 
 
-def _row(record: Record, digests: Digests) -> dict[str, Any]:
+def _write_row(record: Record, digests: Digests) -> dict[str, Any]:
     return {
         "key": digests.fingerprint,
         "kind": record.kind,
@@ -266,12 +266,12 @@ def _row(record: Record, digests: Digests) -> dict[str, Any]:
         "file": digests.plain("\n".join(record.files)),
         "run": record.run,
         "written": record.written,
-        "fields": _text({digests.plain(path): digest for path, digest in record.fields.items()} | _marks(record)),
-        "links": _text(_column(record)),
+        "fields": _write_text({digests.plain(path): digest for path, digest in record.fields.items()} | _write_marks(record)),
+        "links": _write_text(_write_links(record)),
     }
 
 
-def _column(record: Record) -> Mapping[str, Any]:
+def _write_links(record: Record) -> Mapping[str, Any]:
     """What stands in the column of links: the lists, and when links in them became ours."""
     times = {f"{link}{_SINCE}": told for link, told in record.since.items()}
     lists = {link: dict(link_origins) for link, link_origins in record.links.items() if link_origins}
@@ -280,11 +280,11 @@ def _column(record: Record) -> Mapping[str, Any]:
     return lists | times
 
 
-def _marks(record: Record) -> dict[str, str]:
+def _write_marks(record: Record) -> dict[str, str]:
     """What stands among the digests of fields and is none."""
     marks = {_ENDED: record.ended, _SHOWN_AS: record.shown_as, **{f"{_FORMER}{digest}": digest for digest in sorted(record.former)}}
     return {name: digest for name, digest in marks.items() if digest}
 
 
-def _text(value: Mapping[str, Any]) -> str:
+def _write_text(value: Mapping[str, Any]) -> str:
     return json.dumps({key: dict(item) if isinstance(item, Mapping) else item for key, item in value.items()}, separators=(",", ":"))

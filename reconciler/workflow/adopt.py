@@ -20,7 +20,7 @@ from reconciler.core.model.privacy import shown
 from reconciler.core.model.record import Record
 from reconciler.core.plan.approvals import refuse
 from reconciler.core.plan.gates import pinned
-from reconciler.core.record.adoption import Adoption, Owners, of_declared, of_named, recorded_at
+from reconciler.core.record.adoption import Adoption, Owners, adopt_declared, adopt_named, find_records
 from reconciler.core.record.writer import RecordWriter
 from reconciler.errors import ReconcilerError, Stale, Usage
 from reconciler.kinds import KINDS
@@ -122,10 +122,10 @@ def judge(session: Session, sought: Sought) -> Adoption:
     owners: Owners = session.ledger.owners(session.here.app_id, sought.manifest.name) if session.ledger else {}
     if sought.comparison:
         file = cache(ground_of(session.ledger).called) if session.ledger else str
-        return of_declared(
+        return adopt_declared(
             RecordWriter(session.kinds, recorded, "", by_their_clock(session), file), replace(sought.comparison, recorded=recorded), owners
         )
-    return of_named(RecordWriter(session.kinds, recorded, "", by_their_clock(session), lambda _: ""), sought.things, owners)
+    return adopt_named(RecordWriter(session.kinds, recorded, "", by_their_clock(session), lambda _: ""), sought.things, owners)
 
 
 def take_in(session: Session, sought: Sought, told: Adoption) -> None:
@@ -153,7 +153,7 @@ def records_of(
     recorded, by_thing = ledger.read_recorded(app_id, name), defaultdict[str, list[Record]](list)
     for record in recorded.records.values():
         by_thing[record.thing].append(record)
-    found = {address: recorded_at(recorded, by_thing, kinds[address.kind], address) for address in addresses}
+    found = {address: find_records(recorded, by_thing, kinds[address.kind], address) for address in addresses}
     others = other_names(ledger, app_id, name)
     hint = f"; things were applied here as name: {', '.join(others)}: say which with --name" if others else ""
     wrong = [f"{shown(a, app_id)}: nothing is recorded of it under `name: {name}`{hint}" for a, records in found.items() if not records]

@@ -126,7 +126,7 @@ def _of_key(home: Home, there: bool, address: str, folder: Path, environ: Mappin
     from reconciler.ledger import key
 
     try:
-        known = key.key(folder, environ)
+        known = key.read_key(folder, environ)
     except ReconcilerError as error:
         yield Finding("key", State.MEND, str(error))
         return

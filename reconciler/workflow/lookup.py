@@ -12,7 +12,7 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
 from reconciler.errors import Usage
 from reconciler.intercom.search import query as where
-from reconciler.intercom.search.language import Expression, conditions, parse
+from reconciler.intercom.search.language import Expression, list_conditions, parse
 from reconciler.kinds import KINDS
 from reconciler.workflow.session import Session
 
@@ -35,7 +35,7 @@ def look_up(session: Session, section: str, keys: Sequence[str]) -> Named:
     from reconciler.intercom.search import lookup
 
     observer = Observer(session.client, session.kinds, session.tick)
-    return lookup.named(observer, session.kinds.by_section[section], keys, session.here)
+    return lookup.find_by_keys(observer, session.kinds.by_section[section], keys, session.here)
 
 
 def read_where(section: str, text: str, version: str, kinds: Kinds = KINDS) -> Expression:
@@ -44,9 +44,9 @@ def read_where(section: str, text: str, version: str, kinds: Kinds = KINDS) -> E
     if kind.search is None:
         raise Usage(f"--where: Intercom has no search for {section}; list all and filter, as in `reconciler get {section} -o json | jq`")
     wanted = parse(text)
-    prefixes = tuple(where.typed_by_others(kind))
-    unknown = {c.field: Searched("") for c in conditions(wanted) if c.field.startswith(prefixes)}
-    where.compiled(wanted, {**unknown, **kind.search.fields}, version)
+    prefixes = tuple(where.list_prefixes(kind))
+    unknown = {c.field: Searched("") for c in list_conditions(wanted) if c.field.startswith(prefixes)}
+    where.compile_query(wanted, {**unknown, **kind.search.fields}, version)
     return wanted
 
 
@@ -56,7 +56,7 @@ def search(session: Session, section: str, wanted: Expression) -> tuple[Iterator
 
     kind = session.kinds.by_section[section]
     query, notes = compile_where(session, kind, wanted)
-    return lookup.matching(session.client, kind, query, session.tick), notes
+    return lookup.read_search(session.client, kind, query, session.tick), notes
 
 
 def compile_where(session: Session, kind: Kind, wanted: Expression) -> tuple[where.Query, tuple[str, ...]]:
@@ -64,13 +64,13 @@ def compile_where(session: Session, kind: Kind, wanted: Expression) -> tuple[whe
     from reconciler.intercom.search import lookup
 
     client = session.client
-    prefixes = tuple(where.typed_by_others(kind))
-    typed = any(c.field.startswith(prefixes) for c in conditions(wanted))
-    fields = lookup.searchable(client, session.kinds, kind) if typed or not kind.search else kind.search.fields
+    prefixes = tuple(where.list_prefixes(kind))
+    typed = any(c.field.startswith(prefixes) for c in list_conditions(wanted))
+    fields = lookup.list_searchable(client, session.kinds, kind) if typed or not kind.search else kind.search.fields
     if not where.asks_for_dates(wanted, fields):
-        return where.compiled(wanted, fields, client.version), ()
-    zone, name = lookup.time_zone(client)
-    return where.compiled(wanted, fields, client.version, zone), (where.about_days(name),)
+        return where.compile_query(wanted, fields, client.version), ()
+    zone, name = lookup.read_time_zone(client)
+    return where.compile_query(wanted, fields, client.version, zone), (where.explain_days(name),)
 
 
 def list_paths(session: Session, section: str) -> list[str]:
@@ -115,6 +115,6 @@ def raw_request(method: str, path: str, fields: Sequence[tuple[str, str]], body:
 
 def raw_answers(session: Session, asked: Request, *, all_pages: bool) -> Iterator[tuple[Reply, HttpError | None]]:
     """The answer to a raw call, or those for all its pages; with the error where Intercom said no, which is then the last."""
-    from reconciler.intercom.search.lookup import answers
+    from reconciler.intercom.search.lookup import read_answers
 
-    return answers(session.client, asked, all_pages=all_pages)
+    return read_answers(session.client, asked, all_pages=all_pages)

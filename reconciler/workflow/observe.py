@@ -20,7 +20,7 @@ from reconciler.core.model.note import Note
 from reconciler.core.model.record import Thing
 from reconciler.core.model.recorded import Recorded
 from reconciler.core.plan.touched import Agreed
-from reconciler.core.undo.preimage import recounted
+from reconciler.core.undo.preimage import recount_uses
 from reconciler.workflow.session import Session
 from reconciler.workflow.since import spare
 
@@ -70,7 +70,7 @@ def counted(session: Session, live: Snapshot, found: Difference) -> Difference:
     from reconciler.intercom.uses import count_uses
 
     changes = count_uses(session.client, session.kinds, found.changes, live, session.tick)
-    return replace(found, changes=recounted(session.kinds, live, changes, {}))
+    return replace(found, changes=recount_uses(session.kinds, live, changes, {}))
 
 
 def renames(session: Session, comparison: Comparison) -> tuple[Note, ...]:

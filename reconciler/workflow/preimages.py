@@ -9,8 +9,8 @@ from reconciler.core.model.jsons import parsed
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.gates import check
 from reconciler.core.plan.work import Work
-from reconciler.core.undo.preimage import Carriers, Preimage, doomed, kept_changes, recounted
-from reconciler.core.undo.stored import joined, parted
+from reconciler.core.undo.preimage import Carriers, Preimage, keep_changes, list_deletions, recount_uses
+from reconciler.core.undo.stored import join_preimage, split_preimage
 from reconciler.errors import ReconcilerError, Refused
 from reconciler.workflow.session import Session
 
@@ -20,7 +20,7 @@ def carriers(session: Session, work: Work) -> Carriers:
     from reconciler.intercom.http.errors import HttpError
     from reconciler.intercom.uses import UNREADABLE, read_carriers
 
-    things = [(change.address.kind, str(change.id)) for change in doomed(work.planned.plan.changes)]
+    things = [(change.address.kind, str(change.id)) for change in list_deletions(work.planned.plan.changes)]
     if not things or not session.keepers:
         return {}
     session.tick("what undo needs", 0)
@@ -36,7 +36,7 @@ def carriers(session: Session, work: Work) -> Carriers:
 def unforeseen(work: Work, carried: Carriers) -> tuple[Refusal, ...]:
     """The refusals of a plan that deletes things, where more carry them than were counted when it was held against the gates."""
     comparison, plan = work.planned.comparison, work.planned.plan
-    known = recounted(comparison.kinds, comparison.live, plan.changes, carried)
+    known = recount_uses(comparison.kinds, comparison.live, plan.changes, carried)
     if known == plan.changes:
         return ()
     told = {(refusal.gate, refusal.message) for refusal in check(comparison, plan.steps, ())}
@@ -53,8 +53,8 @@ def keep(session: Session, work: Work, run: str, carried: Carriers) -> None:
         return
     name, limits = comparison.recorded.digests.plain(work.whole.name), work.whole.policy.limits.model_dump(mode="json", exclude_unset=True)
     here, now = session.here, session.now()
-    preimage = Preimage(run, here.app_id, here.region, name, now, limits, kept_changes(comparison, plan.steps, carried))
-    shared, private = parted(session.kinds, preimage)
+    preimage = Preimage(run, here.app_id, here.region, name, now, limits, keep_changes(comparison, plan.steps, carried))
+    shared, private = split_preimage(session.kinds, preimage)
     found[0].keep(run, Kept(_text(shared), _text(private) if private else ""), now)
 
 
@@ -68,7 +68,7 @@ def find(session: Session, run: str) -> Preimage | None:
     if kept is None:
         return None
     try:
-        preimage = joined(parsed(kept.shared), parsed(kept.private or "{}"), session.kinds)
+        preimage = join_preimage(parsed(kept.shared), parsed(kept.private or "{}"), session.kinds)
     except ValueError:
         raise ReconcilerError(f"the pre-images of the run {run} are damaged, or a newer reconciler wrote them; undo it by hand") from None
     return None if preimage.expired(session.now()) else preimage

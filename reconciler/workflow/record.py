@@ -18,7 +18,7 @@ from reconciler.core.model.record import Record
 from reconciler.core.model.recorded import path_of
 from reconciler.core.plan.calls import Job
 from reconciler.core.plan.work import Work
-from reconciler.core.record.books import Books, bind, count_outcomes, proves, shown_instead
+from reconciler.core.record.books import Books, bind, count_outcomes, list_proofs, read_instead
 from reconciler.core.record.restorer import Restorer
 from reconciler.core.record.writer import DONE, RecordWriter
 from reconciler.core.undo.preimage import Carriers, destroys
@@ -76,7 +76,7 @@ class Recorder:
         parts = (session.kinds, comparison.recorded, self.run, session.now(), cache(ground_of(self.ledger).called))
         writer = RecordWriter(*parts) if work.ownership is None else Restorer(*parts, work.ownership)
         self.books = Books(writer, comparison, work.whole, work.planned.doubts.undone)
-        self.numbers = self.ledger.plan(self.run, list(map(PlannedWrite, plan.changes, proves(comparison, plan.changes))))
+        self.numbers = self.ledger.plan(self.run, list(map(PlannedWrite, plan.changes, list_proofs(comparison, plan.changes))))
         self.once = dict.fromkeys(i for job in work.jobs if not all(call.repeatable for call in job.calls) for i in job.covers)
         self.ahead: set[int] = set()
 
@@ -175,7 +175,7 @@ class Recorder:
         for claim, outcome in asked:
             if claim in mute:
                 again = recorded.reply_match(*claim, None) is not None
-                self.ledger.note_ineffective(app_id, *claim, *shown_instead(outcome, claim[1], again=again))
+                self.ledger.note_ineffective(app_id, *claim, *read_instead(outcome, claim[1], again=again))
 
     def end(self, outcomes: Sequence[Outcome], signum: int = 0) -> None:
         """Record what was never started, all that is as declared, and how the run ended, by which signal if by one. Raises Incomplete

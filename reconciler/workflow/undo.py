@@ -18,9 +18,9 @@ from reconciler.core.plan.scope import EVERYTHING, Scope
 from reconciler.core.plan.work import Proposal, Work, hold_work
 from reconciler.core.undo import turn as core
 from reconciler.core.undo.draft import Carried
-from reconciler.core.undo.facts import UNKNOWN, Fact, done, fate_of, made_for_good, questions
+from reconciler.core.undo.facts import UNKNOWN, Fact, judge_fate, list_made, list_questions, read_done
 from reconciler.core.undo.preimage import Preimage
-from reconciler.core.undo.turn import Undo, moved_since, name_change
+from reconciler.core.undo.turn import Undo, list_moved, name_change
 from reconciler.errors import Stale, Usage
 from reconciler.workflow import preimages as imaging
 from reconciler.workflow.observe import counted
@@ -72,7 +72,7 @@ def prepare_undo(session: Session, found: PlanDocument, approvals: Approvals = N
         raise Stale(f"{gone}") from None
     turned, comparison = _turned(session, preimage, facts, approvals)
     refused = check_refusals(found, turned.manifest, approvals, session.now())
-    if moved := moved_since(found, turned.skipped, session.here.app_id):
+    if moved := list_moved(found, turned.skipped, session.here.app_id):
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(moved[:20]))
     scope = Scope(only=frozenset(change["address"] for change in found["changes"]))
     plan = replace(make_plan(comparison, scope, session.client.version), undoes=run)
@@ -92,21 +92,21 @@ def _past(session: Session, run: str) -> tuple[Preimage, Sequence[Fact]]:
         raise Usage(f"nothing is kept (any more) of what the run {run} destroyed: pre-images are kept for thirty days")
     if not rows:
         return preimage, [UNKNOWN] * len(preimage.kept_changes)
-    return preimage, [Fact(fate_of(row), row.id) for row in rows]
+    return preimage, [Fact(judge_fate(row), row.id) for row in rows]
 
 
 def _turned(session: Session, preimage: Preimage, facts: Sequence[Fact], approvals: Approvals) -> tuple[Undo, Comparison]:
     """What a run did, turned around and compared with what is live now, every thing of it read by its id."""
     from reconciler.intercom.observe import Observer
 
-    kept_changes = done(preimage, facts)
-    asked, also = questions(session.kinds, preimage, kept_changes)
+    kept_changes = read_done(preimage, facts)
+    asked, also = list_questions(session.kinds, preimage, kept_changes)
     refuse(pinned(asked.pin, session.here))
     observer = Observer(session.client, session.kinds, session.tick)
     live = observer.observe(asked, session.here, session.window, Hints(also=also), frozenset(asked.resources))
     recorded = recall(session, asked)
-    turned = core.undo(
-        session.kinds, preimage, kept_changes, live, recorded, _carried(session, made_for_good(session.kinds, kept_changes, live))
+    turned = core.plan_undo(
+        session.kinds, preimage, kept_changes, live, recorded, _carried(session, list_made(session.kinds, kept_changes, live))
     )
     # Of what the run was held to and what rules now the stricter counts; nobody could correct the former.
     manifest, _, _ = govern(turned.manifest, approvals)

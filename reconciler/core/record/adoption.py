@@ -14,10 +14,10 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
 from reconciler.core.model.record import Record, Thing, dated
 from reconciler.core.model.recorded import Recorded
-from reconciler.core.record.writer import RecordWriter, Sides, new_ties, standing
+from reconciler.core.record.writer import RecordWriter, Sides, list_new_ties, take_stock
 
 
-def recorded_at(recorded: Recorded, by_thing: Mapping[str, Sequence[Record]], kind: Kind, address: Address) -> Sequence[Record]:
+def find_records(recorded: Recorded, by_thing: Mapping[str, Sequence[Record]], kind: Kind, address: Address) -> Sequence[Record]:
     """By the address as a manifest writes it, by the live id, or by the address as the ledger shows it, in any case."""
     for spelled in (address, *(Address(kind.name, i.fold(address.key)) for i in kind.identities if i.stable)):
         if found := by_thing.get(recorded.digests.thing(recorded.app_id, spelled)):
@@ -79,22 +79,22 @@ class Adoption:
         return sum(find.taken for find in self.finds)
 
 
-def of_declared(writer: RecordWriter, comparison: Comparison, owners: Owners) -> Adoption:
+def adopt_declared(writer: RecordWriter, comparison: Comparison, owners: Owners) -> Adoption:
     """What is declared and live, but for what is in doubt, and what is declared as not being there."""
     finds, records, left = [], [], Counter[str]()
-    sides = standing(comparison.live, comparison.difference, (), comparison.live.pairs, comparison.manifest.policy.links)
+    sides = take_stock(comparison.live, comparison.difference, (), comparison.live.pairs, comparison.manifest.policy.links)
     for address, resource in sorted(comparison.manifest.resources.items()):
         thing = comparison.live.of(address)
-        if why := _left_out(writer, comparison, resource, thing):
+        if why := _why_left(writer, comparison, resource, thing):
             left[why] += 1
         elif thing is not None:
-            found, record = _declared(writer, resource, thing, owners, sides)
+            found, record = _adopt_one(writer, resource, thing, owners, sides)
             finds.append(found)
             records += [record] if found.taken else []
     return Adoption(tuple(finds), tuple(records), dict(sorted(left.items())))
 
 
-def _left_out(writer: RecordWriter, comparison: Comparison, resource: Resource, thing: Live | None) -> str:
+def _why_left(writer: RecordWriter, comparison: Comparison, resource: Resource, thing: Live | None) -> str:
     """Why nothing can be adopted for an entry; empty where something can."""
     if resource.gone:
         return "declared as not being there"
@@ -103,38 +103,38 @@ def _left_out(writer: RecordWriter, comparison: Comparison, resource: Resource, 
     return "not live" if thing is None or writer.kinds[thing.kind].dormant(thing) else ""
 
 
-def _declared(writer: RecordWriter, resource: Resource, thing: Live, owners: Owners, sides: Sides) -> tuple[Find, Record]:
+def _adopt_one(writer: RecordWriter, resource: Resource, thing: Live, owners: Owners, sides: Sides) -> tuple[Find, Record]:
     before = writer.recorded.of(thing.kind, thing.id)
-    record = writer.adopted(before, resource, thing, sides)
-    found = _find(writer.recorded, resource.address, thing, owners)
+    record = writer.record_adoption(before, resource, thing, sides)
+    found = _judge(writer.recorded, resource.address, thing, owners)
     if found.standing is Standing.OURS:
         # What is ours keeps its base, or drift of it would be forgotten.
-        record = replace(record, fields=writer.found(before, resource, thing.id, sides).fields)
+        record = replace(record, fields=writer.record_declared(before, resource, thing.id, sides).fields)
     if found.standing is Standing.FOREIGN:
         return found, record
-    return replace(found, links=sum(1 for _ in new_ties(before, record.links))), record
+    return replace(found, links=sum(1 for _ in list_new_ties(before, record.links))), record
 
 
-def of_named(writer: RecordWriter, things: Mapping[Address, Live], owners: Owners) -> Adoption:
+def adopt_named(writer: RecordWriter, things: Mapping[Address, Live], owners: Owners) -> Adoption:
     """These things alone, without fields and links."""
-    finds = tuple(_alone_found(writer.recorded, address, thing, owners) for address, thing in sorted(things.items()))
-    return Adoption(finds, tuple(_alone(writer, find) for find in finds if find.taken))
+    finds = tuple(_judge_named(writer.recorded, address, thing, owners) for address, thing in sorted(things.items()))
+    return Adoption(finds, tuple(_write_named(writer, find) for find in finds if find.taken))
 
 
-def _alone_found(recorded: Recorded, address: Address, thing: Live, owners: Owners) -> Find:
+def _judge_named(recorded: Recorded, address: Address, thing: Live, owners: Owners) -> Find:
     """A thing that is named: the links of it that are ours are so from now on, whoever touched them since."""
-    found, record = _find(recorded, address, thing, owners), recorded.of(thing.kind, thing.id)
-    confirmed = sum(1 for _ in new_ties(None, record.links)) if record and found.standing is not Standing.FOREIGN else 0
+    found, record = _judge(recorded, address, thing, owners), recorded.of(thing.kind, thing.id)
+    confirmed = sum(1 for _ in list_new_ties(None, record.links)) if record and found.standing is not Standing.FOREIGN else 0
     return replace(found, links=confirmed)
 
 
-def _alone(writer: RecordWriter, found: Find) -> Record:
-    record = writer.recorded.of(found.address.kind, found.id) or writer.blank(found.address, found.id, "")
+def _write_named(writer: RecordWriter, found: Find) -> Record:
+    record = writer.recorded.of(found.address.kind, found.id) or writer.make_blank(found.address, found.id, "")
     known = replace(record, owned=True, deleted=False, run=writer.run)
-    return dated(known, new_ties(None, record.links), writer.now)
+    return dated(known, list_new_ties(None, record.links), writer.now)
 
 
-def _find(recorded: Recorded, address: Address, thing: Live, owners: Owners) -> Find:
+def _judge(recorded: Recorded, address: Address, thing: Live, owners: Owners) -> Find:
     before, owner = recorded.of(thing.kind, thing.id), owners.get((thing.kind, thing.id), "")
     if before and before.owned and not before.deleted:
         return Find(address, thing.id, Standing.OURS)

@@ -16,7 +16,7 @@ from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import live_value
 from reconciler.core.model.record import Record, Thing, without_link
 from reconciler.core.model.recorded import LiveLink
-from reconciler.core.record.writer import DONE, RecordWriter, Sides, as_found, standing
+from reconciler.core.record.writer import DONE, RecordWriter, Sides, record_live, take_stock
 
 
 class Books:
@@ -41,13 +41,13 @@ class Books:
             return None
         writer = replace(self.writer, now=now)
         if outcome.deleted and before:
-            record: Record | None = writer.deleted(before)
+            record: Record | None = writer.record_deletion(before)
         elif isinstance(change, LinkChange):
             record = _link_record(writer, before, change, live_id, outcome)
             if record is None:
                 return None
         else:
-            record = writer.made(before, change, outcome) if outcome.id else before
+            record = writer.record_change(before, change, outcome) if outcome.id else before
         if record is None:
             self.records.pop((kind, live_id), None)
             return kind, live_id
@@ -75,20 +75,20 @@ class Books:
         comparison = self.comparison
         made = {o.change.address: o.id for o in outcomes if o.id and o.change.target is None and o.status in DONE}
         ids = {**comparison.live.pairs, **{address: live_id for address, live_id in made.items() if live_id}}
-        sides = standing(comparison.live, comparison.difference, outcomes, ids, self.whole.policy.links)
+        sides = take_stock(comparison.live, comparison.difference, outcomes, ids, self.whole.policy.links)
         resources = {address: r for address, r in comparison.manifest.resources.items() if address not in comparison.refused_entries}
-        touched = as_found(self.writer, replace(comparison.manifest, resources=resources), sides, self.records)
+        touched = record_live(self.writer, replace(comparison.manifest, resources=resources), sides, self.records)
         return [*touched, *self._untouched({**found, **ids}, found.keys() - comparison.manifest.resources.keys())]
 
     def _untouched(self, ids: Mapping[Address, str], addresses: Iterable[Address]) -> Iterable[Record]:
         """The records of what the plan does not touch, and was as declared when it was made."""
         outside = frozenset(addresses)
         rest = {a: r for a, r in self.whole.resources.items() if a in outside}
-        links = _written_links(self.comparison.kinds, self.whole, ids, rest)
+        links = _list_written(self.comparison.kinds, self.whole, ids, rest)
         # Only what is written of these lists is known: of the rest nobody looked whether it is still there.
         unseen = frozenset((link, live_id) for link, held in links.items() for live_id in held)
         sides = Sides(ids, links, frozenset(), self.whole.policy.links, unseen)
-        return as_found(self.writer, replace(self.whole, resources=rest), sides, self.records)
+        return record_live(self.writer, replace(self.whole, resources=rest), sides, self.records)
 
     def _gone(self, records: Sequence[Record]) -> list[Thing]:
         """Things that are not there any more and that nobody declares, or whose place another one has taken.
@@ -111,7 +111,7 @@ class Books:
         return looked and record.id not in live.things.get(record.kind, {})
 
 
-def proves(comparison: Comparison, changes: Sequence[Change]) -> list[bool]:
+def list_proofs(comparison: Comparison, changes: Sequence[Change]) -> list[bool]:
     """For each change, whether what it makes was proved not to be there, by a strong read of this run."""
     returning = {change.address for change in changes if change.action is Action.UNARCHIVE}
 
@@ -131,12 +131,12 @@ def _link_record(writer: RecordWriter, before: Record | None, change: LinkChange
     if change.target_id is None:
         return None
     if outcome.status is not Status.INEFFECTIVE:
-        return writer.tied(before, change, live_id, change.target_id, outcome)
+        return writer.record_link(before, change, live_id, change.target_id, outcome)
     # A reply that does not show a link proves that it is not there, whatever was recorded of it.
     return without_link(before, change.link.field, change.target_id) if before and change.action is Action.ATTACH else None
 
 
-def shown_instead(outcome: Outcome, path: str, *, again: bool) -> Sequence[Any]:
+def read_instead(outcome: Outcome, path: str, *, again: bool) -> Sequence[Any]:
     """What a reply showed instead of what it was sent; of a link, that it was not there a second time."""
     if isinstance(outcome.change, LinkChange):
         return (None,) if again else ()
@@ -144,7 +144,7 @@ def shown_instead(outcome: Outcome, path: str, *, again: bool) -> Sequence[Any]:
     return (live_value(outcome.seen, path) if outcome.seen else before,)
 
 
-def _written_links(
+def _list_written(
     kinds: Kinds, manifest: Manifest, ids: Mapping[Address, str], rest: Mapping[Address, Resource]
 ) -> Mapping[LinkName, Mapping[str, frozenset[str]]]:
     """The links that are written on things which were as declared: they are live, but for those that are nobody's business."""

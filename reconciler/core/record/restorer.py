@@ -19,14 +19,14 @@ class Restorer(RecordWriter):
     # What of all that comes back was ours before.
     ownership: Ownership = Ownership()
 
-    def made(self, before: Record | None, change: ThingChange, outcome: Outcome) -> Record | None:
+    def record_change(self, before: Record | None, change: ThingChange, outcome: Outcome) -> Record | None:
         created = change.action is Action.CREATE
         if before is None and (not created or outcome.met or change.address not in self.ownership.files):
             return None
-        record = RecordWriter.made(self, before, change, outcome)
+        record = RecordWriter.record_change(self, before, change, outcome)
         return replace(record, files=self.ownership.files[change.address]) if record and before is None else record
 
-    def tied(self, before: Record | None, change: LinkChange, source_id: str, target_id: str, outcome: Outcome) -> Record | None:
+    def record_link(self, before: Record | None, change: LinkChange, source_id: str, target_id: str, outcome: Outcome) -> Record | None:
         if before is None:
             return None
         record = replace(before, run=self.run, written=self.now)
@@ -34,6 +34,6 @@ class Restorer(RecordWriter):
             return with_link(record, change.link.field, target_id, LinkOrigin.OWNED, self.now)
         return without_link(record, change.link.field, target_id)
 
-    def _now_at(self, record: Record, address: Address) -> Record:
+    def _move(self, record: Record, address: Address) -> Record:
         # By its id an undo names whom a manifest names otherwise.
-        return replace(record, run=self.run) if id_in(address) == record.id else RecordWriter._now_at(self, record, address)
+        return replace(record, run=self.run) if id_in(address) == record.id else RecordWriter._move(self, record, address)

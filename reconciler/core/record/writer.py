@@ -37,26 +37,26 @@ class RecordWriter:
     # What the ledger calls the file that declares something.
     file: Callable[[str], str]
 
-    def blank(self, address: Address, live_id: str, file: str) -> Record:
+    def make_blank(self, address: Address, live_id: str, file: str) -> Record:
         """A record of a thing of which nothing was known."""
         digests = self.recorded.digests
         thing = digests.thing(self.recorded.app_id, address)
         return Record(address.kind, live_id, thing, digests.address(address), files=self._files(None, file), run=self.run)
 
-    def _begun(self, change: Change, live_id: str) -> Record:
+    def _begin(self, change: Change, live_id: str) -> Record:
         """A record of a thing of which nothing was known; it is ours where a create of an earlier run, never answered, made it."""
         owned = change.action is not Action.CREATE and self.recorded.created(change.address)
-        return replace(self.blank(change.address, live_id, change.mark.file), owned=owned)
+        return replace(self.make_blank(change.address, live_id, change.mark.file), owned=owned)
 
-    def made(self, before: Record | None, change: ThingChange, outcome: Outcome) -> Record | None:
+    def record_change(self, before: Record | None, change: ThingChange, outcome: Outcome) -> Record | None:
         """The record of a thing after a change of it that was done; None where it is gone, and nobody wrote that it is to be."""
         if change.action is Action.DELETE:
-            return self._ended(before, change, deleted=True) if change.mark.line else None
+            return self._record_end(before, change, deleted=True) if change.mark.line else None
         if change.action is Action.ARCHIVE:
-            return self._ended(before, change, deleted=False)
+            return self._record_end(before, change, deleted=False)
         if outcome.id is None:
             return None
-        record = self._now_at(before or self._begun(change, outcome.id), change.address)
+        record = self._move(before or self._begin(change, outcome.id), change.address)
         kind = self.kinds[change.address.kind]
         shown = [moved for moved in change.fields if moved.path not in outcome.fields]
         fields = {**record.fields, **{self._path(m.path): self._claim(kind, record, m.path, m.after) for m in shown}}
@@ -65,32 +65,32 @@ class RecordWriter:
         owned = record.owned or (change.action is Action.CREATE and not outcome.met)
         return replace(record, owned=owned, deleted=False, written=self.now, fields=fields, shown_as=shown_as)
 
-    def _ended(self, before: Record | None, change: ThingChange, *, deleted: bool) -> Record | None:
+    def _record_end(self, before: Record | None, change: ThingChange, *, deleted: bool) -> Record | None:
         """The record of a thing that is gone as its entry says: if it is there again later, that is drift."""
         if change.id is None:
             return None
-        record = self._now_at(before or self.blank(change.address, change.id, change.mark.file), change.address)
+        record = self._move(before or self.make_blank(change.address, change.id, change.mark.file), change.address)
         ended = self.recorded.digests.claim(record.salt, "state", change.action.value)
         known = replace(record, deleted=deleted, written=self.now, fields={}, ended=ended, former=frozenset(), shown_as="")
         return replace(known, owned=False, links={}, governed={}) if deleted else known
 
-    def tied(self, before: Record | None, change: LinkChange, source_id: str, target_id: str, outcome: Outcome) -> Record | None:
+    def record_link(self, before: Record | None, change: LinkChange, source_id: str, target_id: str, outcome: Outcome) -> Record | None:
         """The record of the source of a link after a change of it that was done; None where there is nothing to know of it."""
-        record = before or self._begun(change, source_id)
+        record = before or self._begin(change, source_id)
         record = replace(record, run=self.run, written=self.now)
         if change.action is Action.ATTACH:
             return with_link(record, change.link.field, target_id, LinkOrigin.OWNED, self.now)
         return without_link(record, change.link.field, target_id)
 
-    def deleted(self, record: Record) -> Record:
+    def record_deletion(self, record: Record) -> Record:
         """The record of a thing of which Intercom said that it was deleted."""
         return replace(record, deleted=True, run=self.run)
 
-    def found(self, before: Record | None, resource: Resource, live_id: str, sides: Sides) -> Record:
+    def record_declared(self, before: Record | None, resource: Resource, live_id: str, sides: Sides) -> Record:
         """The record of a declared thing as it is now: what of it is as declared, what is still to be done, and how its links came."""
         kind, recorded = self.kinds[resource.address.kind], self.recorded
         lost = before is None and recorded.created(resource.address)
-        record = self._now_at(before or self.blank(resource.address, live_id, resource.mark.file), resource.address)
+        record = self._move(before or self.make_blank(resource.address, live_id, resource.mark.file), resource.address)
         fields = {}
         for path, field, value in claimed(kind, resource):
             name = self._path(path)
@@ -107,18 +107,18 @@ class RecordWriter:
             fields=fields,
             links={
                 link: link_origins
-                for link, link_origins in {**record.links, **self._ties(kind, resource, record, sides)}.items()
+                for link, link_origins in {**record.links, **self._judge_links(kind, resource, record, sides)}.items()
                 if link_origins
             },
-            governed=_governed(record, resource, sides.policy),
+            governed=_read_governed(record, resource, sides.policy),
             ended="",
         )
         # What we are found to have made was made by now.
-        return dated(known, new_ties(before, known.links), self.now)
+        return dated(known, list_new_ties(before, known.links), self.now)
 
-    def adopted(self, before: Record | None, resource: Resource, thing: Live, sides: Sides) -> Record:
+    def record_adoption(self, before: Record | None, resource: Resource, thing: Live, sides: Sides) -> Record:
         """The record of a live thing that is taken in as ours: its base is what is live, its declared links that are live are ours."""
-        record = self.found(before, resource, thing.id, sides)
+        record = self.record_declared(before, resource, thing.id, sides)
         kind = self.kinds[thing.kind]
         fields = {self._path(path): self._claim(kind, record, path, live_value(thing, path)) for path, _, _ in claimed(kind, resource)}
         written = {link: record.links[link] for link in resource.links if link in record.links}
@@ -129,7 +129,7 @@ class RecordWriter:
         ours = [(link, end) for link, held in link_origins.items() for end, link_origin in held.items() if link_origin == LinkOrigin.OWNED]
         return dated(replace(record, owned=True, fields=fields, links={**record.links, **link_origins}), ours, self.now)
 
-    def _ties(self, kind: Kind, resource: Resource, record: Record, sides: Sides) -> Mapping[str, Mapping[str, str]]:
+    def _judge_links(self, kind: Kind, resource: Resource, record: Record, sides: Sides) -> Mapping[str, Mapping[str, str]]:
         found = {}
         for link in kind.links:
             written = resource.links.get(link.field)
@@ -148,7 +148,7 @@ class RecordWriter:
                 if link_origin == LinkOrigin.OWNED and sides.may_be_linked(link.name, record.id, end)
             }
             for target in written.present:
-                if (end := sides.ids.get(target)) and sides.linked(link.name, record.id, end):
+                if (end := sides.ids.get(target)) and sides.is_linked(link.name, record.id, end):
                     link_origin = self.recorded.link_origin(link.name, resource.address, record.id, target, end)
                     link_origins[end] = LinkOrigin.OWNED if LinkOrigin.OWNED in (link_origin, before.get(end)) else LinkOrigin.FOUND
             # What is still to be done is as it was, and what was never recorded is not yet.
@@ -165,7 +165,7 @@ class RecordWriter:
         others = [other for other in known if other not in read.read and other not in read.vanished]
         return tuple(sorted({*others, self.recorded.digests.plain(self.file(file))} - {""}))
 
-    def _now_at(self, record: Record, address: Address) -> Record:
+    def _move(self, record: Record, address: Address) -> Record:
         """The record under the address that its thing has now."""
         digests = self.recorded.digests
         thing = digests.thing(self.recorded.app_id, address)
@@ -180,13 +180,13 @@ class RecordWriter:
         return self.recorded.digests.claim(record.salt, path, field_at(kind, path).form(value))
 
 
-def _governed(record: Record, resource: Resource, policy: str) -> Mapping[str, str]:
+def _read_governed(record: Record, resource: Resource, policy: str) -> Mapping[str, str]:
     """The policies under which lists are the authority over their links: those that the entry writes are so under this one, or no more."""
     left = {link: known for link, known in record.governed.items() if link not in resource.links}
     return left | dict.fromkeys(resource.links, policy) if policy in _GOVERNING else left
 
 
-def new_ties(before: Record | None, links: Mapping[str, LinkOrigins]) -> Iterator[tuple[str, str]]:
+def list_new_ties(before: Record | None, links: Mapping[str, LinkOrigins]) -> Iterator[tuple[str, str]]:
     """The links of ours that were not so before, each as its list and the id of the other end."""
     for link, link_origins in links.items():
         for end, link_origin in link_origins.items():
@@ -212,13 +212,13 @@ class Sides:
     def may_be_linked(self, link: LinkName, source_id: str, target_id: str) -> bool:
         """Whether a link is there, as far as the whole list was seen."""
         unseen = source_id not in self.links.get(link, {}) or (link, source_id) in self.cut
-        return unseen or self.linked(link, source_id, target_id)
+        return unseen or self.is_linked(link, source_id, target_id)
 
-    def linked(self, link: LinkName, source_id: str, target_id: str) -> bool:
+    def is_linked(self, link: LinkName, source_id: str, target_id: str) -> bool:
         return target_id in self.links.get(link, {}).get(source_id, ())
 
 
-def standing(live: Snapshot, found: Difference, outcomes: Sequence[Outcome], ids: Mapping[Address, str], policy: str) -> Sides:
+def take_stock(live: Snapshot, found: Difference, outcomes: Sequence[Outcome], ids: Mapping[Address, str], policy: str) -> Sides:
     """How things stand: the live side with what was done since, and what separates it still from what is declared."""
     done = {o.change.subject: o for o in outcomes if o.status in DONE}
     # What is made in two turns is done when both are.
@@ -232,13 +232,13 @@ def standing(live: Snapshot, found: Difference, outcomes: Sequence[Outcome], ids
     for change in found.changes:
         outcome = done.get(change.subject)
         if isinstance(change, LinkChange):
-            still.update(_linked(links, change, outcome, ids))
+            still.update(_carry_over(links, change, outcome, ids))
         else:
             still.update((change.address, path) for path in (outcome.fields if outcome else (moved.path for moved in change.fields)))
     return Sides(ids, links, still, policy, live.cut)
 
 
-def _linked(
+def _carry_over(
     links: dict[LinkName, dict[str, set[str]]], change: LinkChange, outcome: Outcome | None, ids: Mapping[Address, str]
 ) -> Iterator[tuple[Address, str]]:
     """Carry a change over to the links, or say that it is still to be done."""
@@ -252,13 +252,13 @@ def _linked(
         ends.discard(target)
 
 
-def as_found(writer: RecordWriter, manifest: Manifest, sides: Sides, records: Mapping[tuple[str, str], Record]) -> Iterator[Record]:
+def record_live(writer: RecordWriter, manifest: Manifest, sides: Sides, records: Mapping[tuple[str, str], Record]) -> Iterator[Record]:
     """The records of all that is declared and live, where they say something new; `records` are those that stand."""
     for address, resource in manifest.resources.items():
         live_id = sides.ids.get(address)
         if live_id is None or resource.gone:
             continue
         before = records.get((address.kind, live_id))
-        record = writer.found(before, resource, live_id, sides)
+        record = writer.record_declared(before, resource, live_id, sides)
         if before is None or replace(record, run=before.run) != before:
             yield record

@@ -49,7 +49,7 @@ class DoneChange(NamedTuple):
     effect: Effect
 
 
-def done(preimage: Preimage, facts: Sequence[Fact]) -> tuple[DoneChange, ...]:
+def read_done(preimage: Preimage, facts: Sequence[Fact]) -> tuple[DoneChange, ...]:
     """The changes of a run that were done, with the ids of what they made."""
     pairs = list(zip(preimage.kept_changes, facts, strict=True))
     made = {i: fact.id or kept.source.id for i, (kept, fact) in enumerate(pairs) if fact.effect is not Effect.NOT and not kept.link}
@@ -66,12 +66,12 @@ def done(preimage: Preimage, facts: Sequence[Fact]) -> tuple[DoneChange, ...]:
 
 
 # ── what to look at ────────────────────────────────────────────────────────────────────────────────────────────────────────
-def questions(kinds: Kinds, preimage: Preimage, kept_changes: Sequence[DoneChange]) -> tuple[Manifest, Mapping[str, Set[str]]]:
+def list_questions(kinds: Kinds, preimage: Preimage, kept_changes: Sequence[DoneChange]) -> tuple[Manifest, Mapping[str, Set[str]]]:
     """What must be seen of the workspace: as a manifest all that can be named there, and by kind the live ids of the rest."""
     mark = Mark(f"run {preimage.run}")
     resources: dict[Address, Resource] = {}
     also: dict[str, set[str]] = {}
-    for kind, live_id in sorted({thing for kept, _ in kept_changes for thing in things_of(kept)}):
+    for kind, live_id in sorted({thing for kept, _ in kept_changes for thing in list_things(kept)}):
         if kinds[kind].person:
             # Lists that are written are read whole.
             links = {link.field: WrittenLinks({}, {}) for link in kinds[kind].links}
@@ -82,16 +82,16 @@ def questions(kinds: Kinds, preimage: Preimage, kept_changes: Sequence[DoneChang
     for kept in (kept for kept, _ in kept_changes if goes_by_name(kept)):
         address = address_by(kept.source.kind, kept.by, kept.key)
         resources[address] = Resource(address, kept.by, kept.key, {}, mark)
-    return declared(preimage, resources), also
+    return make_manifest(preimage, resources), also
 
 
-def declared(preimage: Preimage, resources: Mapping[Address, Resource]) -> Manifest:
+def make_manifest(preimage: Preimage, resources: Mapping[Address, Resource]) -> Manifest:
     """A manifest under the name of a run, for its workspace, held to the limits that it was held to."""
     policy = Policy(links="additive", limits=Limits(**preimage.limits))
     return Manifest(resources, policy, preimage.name, Pin(preimage.app_id, preimage.region))
 
 
-def things_of(kept: KeptChange) -> Iterator[Thing]:
+def list_things(kept: KeptChange) -> Iterator[Thing]:
     """The live things that a change is about, but for the one that it deleted."""
     if kept.source.id and kept.action is not Action.DELETE:
         yield kept.source.kind, kept.source.id
@@ -108,7 +108,7 @@ def goes_by_name(kept: KeptChange) -> bool:
 
 
 # ── what is to be there ────────────────────────────────────────────────────────────────────────────────────────────────────
-def made_for_good(kinds: Kinds, kept_changes: Sequence[DoneChange], live: Snapshot) -> list[Thing]:
+def list_made(kinds: Kinds, kept_changes: Sequence[DoneChange], live: Snapshot) -> list[Thing]:
     """What a run made and only a deletion unmakes: whoever carries it by now would lose it."""
     made = ((kept.source.kind, str(kept.source.id)) for kept, _ in kept_changes if kept.action is Action.CREATE and kept.link is None)
     return [(kind, live_id) for kind, live_id in made if kinds[kind].archive is None and live_id in live.things.get(kind, {})]
@@ -119,7 +119,7 @@ _FATES = {"applied": Effect.DONE, "ineffective": Effect.DONE, "unanswered": Effe
 _IN_PARTS = (Action.UPDATE, Action.UNARCHIVE)
 
 
-def fate_of(row: Done) -> Effect:
+def judge_fate(row: Done) -> Effect:
     if row.met:
         return Effect.MET
     return Effect.LOST if row.outcome == "failed" and row.action in _IN_PARTS else _FATES.get(row.outcome, Effect.NOT)

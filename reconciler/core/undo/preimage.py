@@ -60,7 +60,7 @@ def _read(value: Any) -> Any:
         case None:
             return HIDDEN
         case [one]:
-            return _as_live(one)
+            return _make_live(one)
     raise ValueError("neither null nor one value")
 
 
@@ -69,11 +69,11 @@ def _read_moved(value: Any) -> Moved:
         case None:
             return Moved(HIDDEN, HIDDEN)
         case [before, after]:
-            return Moved(_as_live(before), _as_live(after))
+            return Moved(_make_live(before), _make_live(after))
     raise ValueError("neither null nor two values")
 
 
-def _as_live(value: Any) -> Any:
+def _make_live(value: Any) -> Any:
     """A live thing has tuples where a document has lists."""
     return tuple(value) if isinstance(value, list) else value
 
@@ -177,17 +177,17 @@ def destroys(changes: Sequence[Change]) -> bool:
     return any(c.action in LOSING or any(moved.before is not None for moved in c.fields) for c in changes)
 
 
-def doomed(changes: Sequence[Change]) -> list[ThingChange]:
+def list_deletions(changes: Sequence[Change]) -> list[ThingChange]:
     """The deletions among them: whoever carries such a thing loses it."""
     return [c for c in changes if isinstance(c, ThingChange) and c.action is Action.DELETE]
 
 
 # ── what is about to be done ───────────────────────────────────────────────────────────────────────────────────────────────
-def kept_changes(comparison: Comparison, steps: Sequence[Step], carriers: Carriers) -> tuple[KeptChange, ...]:
+def keep_changes(comparison: Comparison, steps: Sequence[Step], carriers: Carriers) -> tuple[KeptChange, ...]:
     """The changes of a plan as they are kept, in its order."""
     makers = {s.change.address: i for i, s in enumerate(steps) if s.change.action is Action.CREATE}
-    carriers = _with_seen(
-        comparison.kinds, comparison.live, {(c.address.kind, str(c.id)) for c in doomed([step.change for step in steps])}, carriers
+    carriers = _add_seen(
+        comparison.kinds, comparison.live, {(c.address.kind, str(c.id)) for c in list_deletions([step.change for step in steps])}, carriers
     )
 
     def end(address: Any, live_id: str | None) -> End:
@@ -197,39 +197,37 @@ def kept_changes(comparison: Comparison, steps: Sequence[Step], carriers: Carrie
         source = end(change.address, change.id)
         if isinstance(change, LinkChange):
             target = end(change.target, change.target_id)
-            return KeptChange(
-                change.action, source, key=None, link=change.link, target=target, ours=_made_by_us(comparison.recorded, change)
-            )
-        return _deed(comparison.kinds[change.address.kind], change, source, comparison, carriers)
+            return KeptChange(change.action, source, key=None, link=change.link, target=target, ours=_is_ours(comparison.recorded, change))
+        return _keep_change(comparison.kinds[change.address.kind], change, source, comparison, carriers)
 
     return tuple(kept(step.change) for step in steps)
 
 
-def recounted(kinds: Kinds, live: Snapshot, changes: Sequence[Change], carriers: Carriers) -> tuple[Change, ...]:
+def recount_uses(kinds: Kinds, live: Snapshot, changes: Sequence[Change], carriers: Carriers) -> tuple[Change, ...]:
     """The changes, each deletion with no fewer uses and people than were seen to carry the thing: a count may lag, or be wrong."""
-    deletions = doomed(changes)
-    seen = _with_seen(kinds, live, {(c.address.kind, str(c.id)) for c in deletions}, carriers)
-    told = {id(c): _at_least(kinds, c, seen[c.address.kind, str(c.id)]) for c in deletions}
+    deletions = list_deletions(changes)
+    seen = _add_seen(kinds, live, {(c.address.kind, str(c.id)) for c in deletions}, carriers)
+    told = {id(c): _raise_counts(kinds, c, seen[c.address.kind, str(c.id)]) for c in deletions}
     return tuple(told.get(id(change), change) for change in changes)
 
 
-def _at_least(kinds: Kinds, change: ThingChange, carried: Mapping[LinkName, Collection[str]]) -> ThingChange:
+def _raise_counts(kinds: Kinds, change: ThingChange, carried: Mapping[LinkName, Collection[str]]) -> ThingChange:
     seen: dict[str, set[str]] = defaultdict(set)
     for link, ids in carried.items():
         seen[link.source].update(ids)
     people = sum(len(ids) for kind, ids in seen.items() if kind in kinds.persons)
     held = {kinds[kind].section: ids for kind, ids in seen.items()}
-    uses = tuple(use if use.number is None else _seen_too(use, held.get(use.where, set())) for use in change.uses)
+    uses = tuple(use if use.number is None else _count_seen(use, held.get(use.where, set())) for use in change.uses)
     return replace(change, uses=uses, people=max(change.people or 0, people) if people else change.people)
 
 
-def _seen_too(use: Use, ids: Collection[str]) -> Use:
+def _count_seen(use: Use, ids: Collection[str]) -> Use:
     """A use of no fewer than were seen."""
     every = use.ids | frozenset(ids)
     return replace(use, number=max(use.number or 0, len(every)), ids=every)
 
 
-def _with_seen(kinds: Kinds, live: Snapshot, things: Collection[Thing], carriers: Carriers) -> Carriers:
+def _add_seen(kinds: Kinds, live: Snapshot, things: Collection[Thing], carriers: Carriers) -> Carriers:
     """The carriers of what is deleted, with those that were seen for the plan: a list may hide some, and a search lags."""
     found = {thing: {name: set(ids) for name, ids in carriers.get(thing, {}).items()} for thing in things}
     for link in kinds.links.values() if things else ():
@@ -239,7 +237,7 @@ def _with_seen(kinds: Kinds, live: Snapshot, things: Collection[Thing], carriers
     return found
 
 
-def _made_by_us(recorded: Recorded, change: LinkChange) -> bool:
+def _is_ours(recorded: Recorded, change: LinkChange) -> bool:
     ids = (change.id or "", change.target_id or "")
     return (
         change.action is Action.DETACH
@@ -247,19 +245,19 @@ def _made_by_us(recorded: Recorded, change: LinkChange) -> bool:
     )
 
 
-def _deed(kind: Kind, change: ThingChange, source: End, comparison: Comparison, carriers: Carriers) -> KeptChange:
+def _keep_change(kind: Kind, change: ThingChange, source: End, comparison: Comparison, carriers: Carriers) -> KeptChange:
     thing = comparison.live.things.get(kind.name, {}).get(change.id or "")
-    by, key = _name(kind, change, thing, comparison.manifest.resources.get(change.address))
+    by, key = _find_name(kind, change, thing, comparison.manifest.resources.get(change.address))
     moved = {f.path: Moved(f.before, f.after) for f in change.fields}
     if change.action is not Action.DELETE or kind.person or thing is None:
         return KeptChange(change.action, source, by, key, moved)
     record = comparison.recorded.of(kind.name, thing.id)
-    held = tuple(_held(comparison, thing, carriers.get((kind.name, thing.id), {})))
+    held = tuple(_list_held(comparison, thing, carriers.get((kind.name, thing.id), {})))
     ours, files = (record.owned, record.files) if record else (False, ())
     return KeptChange(change.action, source, by, key, had=dict(values_of(kind, thing)), held=held, ours=ours, files=files)
 
 
-def _name(kind: Kind, change: ThingChange, thing: Live | None, resource: Resource | None) -> tuple[str, Any]:
+def _find_name(kind: Kind, change: ThingChange, thing: Live | None, resource: Resource | None) -> tuple[str, Any]:
     """What names a thing where its id does not: what is live, or for one that is not there yet what is declared."""
     if resource and change.action is Action.CREATE:
         return resource.by, resource.key
@@ -267,7 +265,7 @@ def _name(kind: Kind, change: ThingChange, thing: Live | None, resource: Resourc
     return ("", None) if thing is None or kind.person else (by, thing.fields.get(by))
 
 
-def _held(comparison: Comparison, thing: Live, carriers: Mapping[LinkName, Collection[str]]) -> Iterator[Held]:
+def _list_held(comparison: Comparison, thing: Live, carriers: Mapping[LinkName, Collection[str]]) -> Iterator[Held]:
     """The links of what is deleted: its own, and those of whoever carries it."""
     for link in comparison.kinds.links.values():
         if link.source == thing.kind:

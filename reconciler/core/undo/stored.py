@@ -43,9 +43,9 @@ class _Private:
 _FORMAT, _SHARED, _PRIVATE = TypeAdapter(_Format), TypeAdapter(Preimage), TypeAdapter(_Private)
 
 
-def parted(kinds: Kinds, preimage: Preimage) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_preimage(kinds: Kinds, preimage: Preimage) -> tuple[dict[str, Any], dict[str, Any]]:
     """A pre-image as two documents: one without personal values and without anything that looks like an e-mail, and the rest of it."""
-    parts = [_parted(kinds[kept.source.kind], kept) for kept in preimage.kept_changes]
+    parts = [_split_change(kinds[kept.source.kind], kept) for kept in preimage.kept_changes]
     rest = {i: rest for i, (_, rest) in enumerate(parts) if rest != _Rest()}
     shared = {"format": 1, **_dump(_SHARED, replace(preimage, kept_changes=tuple(kept for kept, _ in parts)))}
     return shared, _dump(_PRIVATE, _Private(1, preimage.run, rest)) if rest else {}
@@ -56,41 +56,41 @@ def _dump(adapter: TypeAdapter[T], value: T) -> dict[str, Any]:
     return found
 
 
-def _parted(kind: Kind, kept: KeptChange) -> tuple[KeptChange, _Rest]:
+def _split_change(kind: Kind, kept: KeptChange) -> tuple[KeptChange, _Rest]:
     """One change as it may be shared, and what is left of it."""
-    key, own_key = (HIDDEN, kept.key or HIDDEN) if kind.person or _mail(kept.key) else (kept.key, HIDDEN)
-    fields, own_fields = _hidden(kind, kept.fields, Moved(HIDDEN, HIDDEN))
-    had, own_had = _hidden(kind, kept.had, HIDDEN)
+    key, own_key = (HIDDEN, kept.key or HIDDEN) if kind.person or _holds_mail(kept.key) else (kept.key, HIDDEN)
+    fields, own_fields = _hide(kind, kept.fields, Moved(HIDDEN, HIDDEN))
+    had, own_had = _hide(kind, kept.had, HIDDEN)
     return replace(kept, key=key, fields=fields, had=had), _Rest(own_key, own_fields, own_had)
 
 
-def _hidden(kind: Kind, values: Mapping[str, T], instead: T) -> tuple[dict[str, T], dict[str, T]]:
+def _hide(kind: Kind, values: Mapping[str, T], instead: T) -> tuple[dict[str, T], dict[str, T]]:
     """Values by path as they may be shared, and those that may not: all of a person. A path that holds an e-mail is not even named."""
-    private = {p: value for p, value in values.items() if kind.person or personal_path(kind, p) or _mail(p) or _mail(value)}
-    return {p: instead if p in private else value for p, value in values.items() if not _mail(p)}, private
+    private = {p: value for p, value in values.items() if kind.person or personal_path(kind, p) or _holds_mail(p) or _holds_mail(value)}
+    return {p: instead if p in private else value for p, value in values.items() if not _holds_mail(p)}, private
 
 
-def _mail(value: Any) -> bool:
+def _holds_mail(value: Any) -> bool:
     """Whether an e-mail may stand somewhere in a value."""
     if isinstance(value, str):
         return MAIL.search(value) is not None
     if isinstance(value, Mapping):
-        return any(_mail(part) for item in value.items() for part in item)
-    return isinstance(value, (list, tuple)) and any(map(_mail, value))
+        return any(_holds_mail(part) for item in value.items() for part in item)
+    return isinstance(value, (list, tuple)) and any(map(_holds_mail, value))
 
 
-def joined(shared: Any, private: Any, kinds: Kinds) -> Preimage:
+def join_preimage(shared: Any, private: Any, kinds: Kinds) -> Preimage:
     """A pre-image from its documents; of the private one may be nothing here. Raises ValueError for what this release does not write."""
     _FORMAT.validate_python(shared.get("format") if isinstance(shared, dict) else None)
     preimage = _SHARED.validate_python(shared)
     rest = _PRIVATE.validate_python(private) if private else None
     untold = rest.changes if rest and rest.run == preimage.run else {}
     return replace(
-        preimage, kept_changes=tuple(_whole(kept, untold.get(i, _Rest()), kinds) for i, kept in enumerate(preimage.kept_changes))
+        preimage, kept_changes=tuple(_join_change(kept, untold.get(i, _Rest()), kinds) for i, kept in enumerate(preimage.kept_changes))
     )
 
 
-def _whole(kept: KeptChange, rest: _Rest, kinds: Kinds) -> KeptChange:
+def _join_change(kept: KeptChange, rest: _Rest, kinds: Kinds) -> KeptChange:
     key = kept.key if rest.key is HIDDEN else rest.key
     kept = replace(kept, key=key, fields={**kept.fields, **rest.fields}, had={**kept.had, **rest.had})
     kind, paths = kinds.get(kept.source.kind), {path.partition(".")[0] for path in (*kept.fields, *kept.had)}

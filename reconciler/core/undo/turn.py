@@ -18,7 +18,7 @@ from reconciler.core.model.recorded import Ownership, Recorded
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.undo.draft import NOTHING, Carried, Draft, Part, Place
-from reconciler.core.undo.facts import DoneChange, declared
+from reconciler.core.undo.facts import DoneChange, make_manifest
 from reconciler.core.undo.links import turn_links
 from reconciler.core.undo.preimage import Moved, Preimage
 from reconciler.core.undo.things import turn_thing
@@ -33,7 +33,7 @@ def name_change(change: Change, live: Snapshot) -> Change:
     return replace(change, remark=f"{shown(thing.address, live.workspace.app_id)} now")
 
 
-def moved_since(found: PlanDocument, skipped: Set[Place], app_id: str) -> list[str]:
+def list_moved(found: PlanDocument, skipped: Set[Place], app_id: str) -> list[str]:
     """The planned changes at places that changed since."""
     places = {(shown(address, app_id), path) for address, path in skipped}
     return [
@@ -57,7 +57,7 @@ class Undo:
     ownership: Ownership
 
 
-def undo(
+def plan_undo(
     kinds: Kinds,
     preimage: Preimage,
     kept_changes: Sequence[DoneChange],
@@ -101,12 +101,12 @@ def _conclude(draft: Draft) -> Undo:
     pairs = {part.address: part.id for part in draft.parts.values() if part.id and draft.seen(part.kind.name, part.id)}
     known = {thing: part.address for thing, part in draft.parts.items()}
     links = frozenset((known[a], known[b]) for a, b in draft.ours if a in known and b in known)
-    notes = (*(n for n in draft.live.notes if n.topic != "merged"), *sorted(set(draft.notes), key=_order_note))
+    notes = (*(n for n in draft.live.notes if n.topic != "merged"), *sorted(set(draft.notes), key=_note_key))
     twins = tuple(part for part in draft.parts.values() if (part.kind.name, part.id) in draft.live.twins)
     refusals = (*draft.live.refusals, *draft.refusals, *(_refuse_twin(draft, part) for part in twins))
     withheld = draft.live.withheld | {part.address for part in twins}
     live = replace(draft.live, pairs=pairs, merged=frozenset(), vanished={}, notes=notes, refusals=refusals, withheld=withheld)
-    return Undo(declared(draft.preimage, resources), live, frozenset(draft.skipped), Ownership(draft.files, links))
+    return Undo(make_manifest(draft.preimage, resources), live, frozenset(draft.skipped), Ownership(draft.files, links))
 
 
 def _refuse_twin(draft: Draft, part: Part) -> Refusal:
@@ -126,6 +126,6 @@ def _write_links(draft: Draft, ends: Mapping[Thing, bool]) -> WrittenLinks:
     return WrittenLinks(present, absent)
 
 
-def _order_note(note: Note) -> tuple[str, Address, str]:
+def _note_key(note: Note) -> tuple[str, Address, str]:
     assert note.address
     return note.topic, note.address, note.message

@@ -87,13 +87,13 @@ def parse(text: str) -> Expression:
     return expression
 
 
-def conditions(expression: Expression) -> Iterator[Condition]:
+def list_conditions(expression: Expression) -> Iterator[Condition]:
     """All conditions, from left to right."""
     if isinstance(expression, Condition):
         yield expression
         return
     for part in expression.parts:
-        yield from conditions(part)
+        yield from list_conditions(part)
 
 
 def _join(joint: Joint, parts: Sequence[Expression]) -> Expression:

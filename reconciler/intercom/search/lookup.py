@@ -44,19 +44,19 @@ class Named:
     merged: dict[str, str] = field(default_factory=dict)
 
 
-def matching(client: Client, kind: Kind, query: Query, tick: Tick = silent) -> Iterator[Live]:
+def read_search(client: Client, kind: Kind, query: Query, tick: Tick = silent) -> Iterator[Live]:
     """All things that a kind's search finds, page by page."""
     assert kind.search is not None
     return routes.things(client, kind, routes.searched(client, kind.search.listing, query, partial(tick, kind.section)))
 
 
-def named(observer: Observer, kind: Kind, keys: Sequence[str], here: Workspace) -> Named:
+def find_by_keys(observer: Observer, kind: Kind, keys: Sequence[str], here: Workspace) -> Named:
     """The things that keys mean, by the first identity of their kind by which anything is found; in the order of the keys."""
     found: dict[str, list[Live]] = {}
     merged: dict[str, str] = {}
     for identity in kind.identities:
-        asked = [key for key in keys if key not in found and _can_be(kind, identity, _spelled(identity, key))]
-        for key, things in _by(observer, kind, identity, asked, here, merged):
+        asked = [key for key in keys if key not in found and _can_be(kind, identity, _strip_prefix(identity, key))]
+        for key, things in _ask(observer, kind, identity, asked, here, merged):
             found[key] = things
     by_id = {thing.id: thing for key in keys for thing in found.get(key, ())}
     return Named(list(by_id.values()), [key for key in dict.fromkeys(keys) if key not in found], merged)
@@ -72,18 +72,18 @@ def _can_be(kind: Kind, identity: Identity, key: str) -> bool:
     return True
 
 
-def _spelled(identity: Identity, key: str) -> str:
+def _strip_prefix(identity: Identity, key: str) -> str:
     """A key as an identity has it: an id stands behind `id:` in an address."""
     return key.removeprefix(ID) if identity.field == "id" else key
 
 
-def _by(
+def _ask(
     observer: Observer, kind: Kind, identity: Identity, keys: Sequence[str], here: Workspace, merged: dict[str, str]
 ) -> Iterator[tuple[str, list[Live]]]:
     if not keys:
         return
     addresses = [Address(kind.name, key) for key in keys]
-    wanted = {a: Resource(a, identity.field, _spelled(identity, a.key), {}, Mark("")) for a in addresses}
+    wanted = {a: Resource(a, identity.field, _strip_prefix(identity, a.key), {}, Mark("")) for a in addresses}
     live = observer.observe(Manifest(wanted, Policy()), here, None)
     known = match.make_index(kind, live.things[kind.name].values())
     for address, resource in wanted.items():
@@ -95,17 +95,17 @@ def _by(
             yield address.key, things
 
 
-def searchable(client: Client, kinds: Kinds, kind: Kind) -> dict[str, Searched]:
+def list_searchable(client: Client, kinds: Kinds, kind: Kind) -> dict[str, Searched]:
     """All that a kind's search takes in this workspace: its own fields, and those that live things describe."""
     found = dict(kind.search.fields if kind.search else {})
-    for prefix, typing in where.typed_by_others(kind).items():
+    for prefix, typing in where.list_prefixes(kind).items():
         for thing in everything(client, kinds[typing]):
             if thing.fields.get("model") in (None, kind.name):
                 found[prefix + thing.key] = Searched(str(thing.fields.get("data_type")))
     return found
 
 
-def time_zone(client: Client) -> tuple[tzinfo, str]:
+def read_time_zone(client: Client) -> tuple[tzinfo, str]:
     """The workspace's time zone, and its name: "" where it has none that is known here."""
     name = me.ask(client).time_zone
     try:
@@ -114,7 +114,7 @@ def time_zone(client: Client) -> tuple[tzinfo, str]:
         return UTC, ""
 
 
-def answers(client: Client, asked: Request, *, all_pages: bool) -> Iterator[tuple[Reply, HttpError | None]]:
+def read_answers(client: Client, asked: Request, *, all_pages: bool) -> Iterator[tuple[Reply, HttpError | None]]:
     """The answer to a raw call, or those for all its pages; with the error where Intercom said no, which is then the last."""
     tally, page = Tally(), 0
     while True:
@@ -123,16 +123,16 @@ def answers(client: Client, asked: Request, *, all_pages: bool) -> Iterator[tupl
         page += 1
         if error or not all_pages:
             return
-        step = _scrolled(reply) or _next_step(reply, page)
+        step = _next_scroll(reply) or _next_step(reply, page)
         if step is None and routes.goes_on(reply):
             raise routes.contradicted(client, asked, "the list says that it goes on, and not how")
-        routes.check_page(client, asked, reply.body, _items(reply.body), tally, last_page=step is None)
+        routes.check_page(client, asked, reply.body, _list_items(reply.body), tally, last_page=step is None)
         if step is None:
             return
-        asked = _continued(asked, step)
+        asked = _continue(asked, step)
 
 
-def _items(body: Body) -> list[Body]:
+def _list_items(body: Body) -> list[Body]:
     """What an answer lists, whatever it calls it."""
     return next(([item for item in value if isinstance(item, dict)] for value in body.values() if isinstance(value, list)), [])
 
@@ -149,22 +149,22 @@ def _next_step(reply: Reply, page: int) -> dict[str, str] | None:
     return None
 
 
-def _scrolled(reply: Reply) -> dict[str, str] | None:
+def _next_scroll(reply: Reply) -> dict[str, str] | None:
     """A scroll keeps its parameter from page to page, and ends with an empty one (GET /companies/scroll)."""
     param = reply.body.get("scroll_param")
     return {"scroll_param": str(param)} if param and reply.body.get("data") else None
 
 
-def _continued(asked: Request, step: Mapping[str, str]) -> Request:
+def _continue(asked: Request, step: Mapping[str, str]) -> Request:
     """The request for the next page: a search takes its cursor in the body, all others in the query."""
     if asked.method == "POST" and asked.path.endswith("/search"):
         body: Any = asked.body or {}
-        return replace(asked, body={**body, "pagination": {**(body.get("pagination") or {}), **_in_body(step)}})
+        return replace(asked, body={**body, "pagination": {**(body.get("pagination") or {}), **_write_step(step)}})
     kept = tuple((name, value) for name, value in asked.query if name not in step)
     return replace(asked, query=(*kept, *step.items()))
 
 
-def _in_body(step: Mapping[str, str]) -> dict[str, Any]:
+def _write_step(step: Mapping[str, str]) -> dict[str, Any]:
     if "starting_after" in step:
         return {"starting_after": step["starting_after"]}
     return {name: int(value) if value.isdecimal() else value for name, value in step.items()}

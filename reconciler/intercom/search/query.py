@@ -36,7 +36,7 @@ from reconciler.intercom.search.language import (
     Group,
     Joint,
     Word,
-    conditions,
+    list_conditions,
     wrong,
 )
 
@@ -58,7 +58,7 @@ ONE_OF_LIST = {"in": "=", "not-in": "!="}
 
 
 # ── conditions → query ─────────────────────────────────────────────────────────────────────────────────────────────────────
-def compiled(expression: Expression, fields: Fields, version: str = "2.16", zone: tzinfo = UTC) -> Query:
+def compile_query(expression: Expression, fields: Fields, version: str = "2.16", zone: tzinfo = UTC) -> Query:
     """The query that means this. A date without a time is the day of that name in `zone`.
 
     A field whose type is "" may have any: the types of custom attributes are known only live. Raises Usage for all that
@@ -71,23 +71,23 @@ def compiled(expression: Expression, fields: Fields, version: str = "2.16", zone
         if isinstance(part, Group):
             _refuse_nested(part)
     parts = [
-        compile_one(part) if isinstance(part, Condition) else _group(part.joint, [compile_one(c) for c in conditions(part)])
+        compile_one(part) if isinstance(part, Condition) else _join(part.joint, [compile_one(c) for c in list_conditions(part)])
         for part in expression.parts
     ]
-    return _group(expression.joint, _packed(expression, parts))
+    return _join(expression.joint, _pack(expression, parts))
 
 
 def asks_for_dates(expression: Expression, fields: Fields) -> bool:
     """Whether some condition is about a time, which Intercom compares by calendar day."""
-    return any(OPERATORS.get(_type_of(fields, c.field)) == _TIME for c in conditions(expression))
+    return any(OPERATORS.get(_find_type(fields, c.field)) == _TIME for c in list_conditions(expression))
 
 
-def typed_by_others(kind: Kind) -> Mapping[str, str]:
+def list_prefixes(kind: Kind) -> Mapping[str, str]:
     """The beginnings of the names whose types only live things know, and the kind of these things."""
     return {f"{name}.": field.typed_by for name, field in kind.fields.items() if field.merged and field.typed_by}
 
 
-def about_days(zone: str) -> str:
+def explain_days(zone: str) -> str:
     """What people should know of a condition about a time; `zone` is the workspace's, "" where it is not known."""
     # API 2.7 to 2.16, POST /contacts/search, "Searching for Timestamp Fields".
     if zone:
@@ -95,7 +95,7 @@ def about_days(zone: str) -> str:
     return "times are compared by whole days in the workspace's time zone, which is not known here: a date is sent as noon UTC"
 
 
-def _type_of(fields: Fields, name: str) -> str:
+def _find_type(fields: Fields, name: str) -> str:
     return fields[name].type if name in fields else ""
 
 
@@ -109,7 +109,7 @@ def _refuse_nested(group: Group) -> None:
 
 
 def _too_many(group: Group, most: int) -> Usage:
-    held = list(conditions(group))
+    held = list(list_conditions(group))
     same = {(c.field, c.operator) for c in held}
     advice = f"write {held[0].field} in (…)" if _is_choice(group, same) else "ask twice"
     word = group.joint.lower()
@@ -120,7 +120,7 @@ def _is_choice(group: Group, same: set[tuple[str, str]]) -> bool:
     return group.joint == "OR" and len(same) == 1 and all(operator == "=" for _, operator in same)
 
 
-def _packed(group: Group, parts: list[Query]) -> list[Query]:
+def _pack(group: Group, parts: list[Query]) -> list[Query]:
     """The parts of the outer group; where they are too many, its conditions go into inner groups of the same joint."""
     if len(parts) <= WIDTH:
         return parts
@@ -129,10 +129,10 @@ def _packed(group: Group, parts: list[Query]) -> list[Query]:
     chunks = [single[start : start + WIDTH] for start in range(0, len(single), WIDTH)]
     if len(inner) + len(chunks) > WIDTH:
         raise _too_many(group, WIDTH * (WIDTH - len(inner)) + len(inner) if len(inner) < WIDTH else WIDTH)
-    return inner + [_group(group.joint, chunk) for chunk in chunks]
+    return inner + [_join(group.joint, chunk) for chunk in chunks]
 
 
-def _group(joint: Joint, parts: list[Query]) -> Query:
+def _join(joint: Joint, parts: list[Query]) -> Query:
     return {"operator": joint, "value": parts} if len(parts) > 1 else parts[0]
 
 
@@ -150,17 +150,17 @@ class _Compiler:
     def query(self, asked: Condition) -> Query:
         known = self._known(asked)
         if asked.operator not in OPERATORS.get(known.type, KNOWN):
-            raise wrong(asked.operator_column, _no_operator(asked, known.type))
+            raise wrong(asked.operator_column, _explain_operator(asked, known.type))
         values = list(dict.fromkeys(self._value(asked, known, word) for word in asked.values))
         if known.type == "boolean" and asked.operator in LISTS:
-            return _of_flags(asked, values)
+            return _compile_flags(asked, values)
         operator = LISTS.get(asked.operator, asked.operator)
         return {"field": asked.field, "operator": operator, "value": values if asked.operator in LISTS else values[0]}
 
     def _known(self, asked: Condition) -> Searched:
         known = self.fields.get(asked.field)
         if known is None:
-            raise wrong(asked.column, f"there is no field {quote_visibly(asked.field)} to search by{_close(asked.field, self.fields)}")
+            raise wrong(asked.column, f"there is no field {quote_visibly(asked.field)} to search by{_suggest(asked.field, self.fields)}")
         if known.since > self.version:
             raise wrong(asked.column, f"{asked.field} can be searched from version {known.since} on, this is {self.version}")
         if known.type and known.type not in OPERATORS:
@@ -170,8 +170,8 @@ class _Compiler:
     def _value(self, asked: Condition, known: Searched, word: Word) -> Any:
         try:
             if word.is_null:
-                return _null(asked, known.type)
-            found = _READ.get(known.type, _text)(word, self.zone)
+                return _check_null(asked, known.type)
+            found = _READ.get(known.type, _read_text)(word, self.zone)
             if known.values and asked.operator in ("=", "!=", *LISTS) and found not in known.values:
                 raise ValueError(f"{quote_visibly(word.text)} is none of its values; write {' or '.join(known.values)}")
         except ValueError as error:
@@ -179,19 +179,19 @@ class _Compiler:
         return found
 
 
-def _close(name: str, fields: Fields) -> str:
+def _suggest(name: str, fields: Fields) -> str:
     close = difflib.get_close_matches(name, list(fields), 1)
     return f"; did you mean {quote_visibly(close[0])}?" if close else f"; there are {', '.join(sorted(fields))}"
 
 
-def _no_operator(asked: Condition, known: str) -> str:
+def _explain_operator(asked: Condition, known: str) -> str:
     advice = {"<=": "; write < and the day after", ">=": "; write > and the day before", "in": "; write = once for each, with or"}
     more = advice.get(asked.operator, "") if OPERATORS[known] is _TIME else ""
     kind = "tag" if known == "tag_id" else "date" if OPERATORS[known] is _TIME else known
     return f"{quote_visibly(asked.field)[1:-1]} is a {kind}, which has no {asked.operator}, only {' '.join(OPERATORS[known])}{more}"
 
 
-def _null(asked: Condition, known: str) -> None:
+def _check_null(asked: Condition, known: str) -> None:
     """Null finds what is not set; which types take it is not documented beyond "nullable"."""
     if asked.operator not in ("=", "!="):
         raise ValueError(f"null stands only after = and !=; put quotes around it if the text itself is meant after {asked.operator}")
@@ -199,44 +199,44 @@ def _null(asked: Condition, known: str) -> None:
         raise ValueError("null cannot be searched for here")
 
 
-def _of_flags(asked: Condition, values: list[Any]) -> Query:
+def _compile_flags(asked: Condition, values: list[Any]) -> Query:
     """Intercom's description has no lists of true and false; one of them is a plain comparison, and both say nothing."""
     if len(values) > 1:
         raise wrong(asked.values[0].column, f"{asked.field}: true and false are all there is; leave this condition out")
     return {"field": asked.field, "operator": ONE_OF_LIST[asked.operator], "value": values[0]}
 
 
-def _raw(word: Word) -> str:
+def _read_raw(word: Word) -> str:
     return word.text if word.quoted else Plain(word.text)
 
 
-def _text(word: Word, _: tzinfo) -> str:
+def _read_text(word: Word, _: tzinfo) -> str:
     refuse_mask(word.text)
     if re.search("[\x00\ud800-\udfff]", word.text):
         raise ValueError(f"{quote_visibly(word.text)} holds something that is no text")
     return word.text
 
 
-def _tag_id(word: Word, _: tzinfo) -> str:
+def _read_tag_id(word: Word, _: tzinfo) -> str:
     # Tag ids are decimal (recorded examples, API 2.16).
     if not re.fullmatch("[0-9]+", word.text):
         raise ValueError(f"{quote_visibly(word.text)} is no id of a tag; `reconciler get tags NAME -o ids` shows it")
     return word.text
 
 
-def _day(word: Word, zone: tzinfo) -> int:
+def _read_day(word: Word, zone: tzinfo) -> int:
     """A moment as written; a date alone is its noon in the zone, so that it falls on that day there."""
-    moment = parse_time(_raw(word))
+    moment = parse_time(_read_raw(word))
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", word.text):
         return moment
     return int(datetime.fromisoformat(word.text).replace(hour=12, tzinfo=zone).timestamp())
 
 
 _READ: Mapping[str, Callable[[Word, tzinfo], Any]] = {
-    "tag_id": _tag_id,
-    "boolean": lambda word, _: parse_flag(_raw(word)),
-    "integer": lambda word, _: parse_whole(_raw(word)),
-    "float": lambda word, _: parse_number(_raw(word)),
-    "date": _day,
-    "datetime": _day,
+    "tag_id": _read_tag_id,
+    "boolean": lambda word, _: parse_flag(_read_raw(word)),
+    "integer": lambda word, _: parse_whole(_read_raw(word)),
+    "float": lambda word, _: parse_number(_read_raw(word)),
+    "date": _read_day,
+    "datetime": _read_day,
 }

@@ -15,7 +15,7 @@ from reconciler.core.model.jsons import parsed
 from reconciler.core.undo.preimage import KEPT
 from reconciler.ledger import door
 from reconciler.ledger.database import engine_for
-from reconciler.ledger.errors import LedgerUnusable, held, unusable
+from reconciler.ledger.errors import LedgerUnusable, locked_by, unusable
 from reconciler.ledger.homes.home import Waiting
 
 # How often a waiting process looks, in seconds.
@@ -73,7 +73,7 @@ class FileHome:
         ends = waiting.monotonic() + waiting.timeout
         while not _taken(handle):
             if waiting.monotonic() >= ends:
-                raise held(self.place, *_told(handle))
+                raise locked_by(self.place, *_told(handle))
             waiting.sleep(LOOK_EVERY)
 
     def publish(self) -> None:

@@ -22,9 +22,9 @@ from sqlalchemy import Engine
 
 from reconciler.core.model.jsons import parsed
 from reconciler.core.undo.preimage import KEPT
-from reconciler.ledger.errors import LedgerUnusable, held, moment, unusable
+from reconciler.ledger.errors import LedgerUnusable, format_moment, locked_by, unusable
 from reconciler.ledger.homes.home import LockLost, Waiting
-from reconciler.ledger.homes.lines import Damaged, changed, file_of, load, table_of
+from reconciler.ledger.homes.lines import Damaged, file_of, load, table_of, take_changes
 from reconciler.ledger.homes.remote import Remote, Tree, shows_nothing
 from reconciler.ledger.tables import RUNS, SCHEMA
 
@@ -105,7 +105,7 @@ class GitHome:
                 return lock
             refused += free
             if (not free or refused > TRIES) and waiting.monotonic() >= ends:
-                raise held(self.place, lease.who, lease.since, _lasts(lease)) if lease else held(self.place, "", None)
+                raise locked_by(self.place, lease.who, lease.since, _lasts(lease)) if lease else locked_by(self.place, "", None)
             if not free or refused > 1:
                 waiting.sleep(LOOK_EVERY)
 
@@ -165,9 +165,8 @@ class GitHome:
         over = ""
         if lease:
             age = max(0, round(waiting.now() - lease.renewed))
-            over = (
-                f"{lease.who}, since {moment(lease.since)}, held the lock of {self.place} and renewed it last {age} s ago: it is taken over"
-            )
+            holder = f"{lease.who}, since {format_moment(lease.since)},"
+            over = f"{holder} held the lock of {self.place} and renewed it last {age} s ago: it is taken over"
         lock = GitLock(copy, self._remote, who, waiting, over)
         if not lock.push():
             return None
@@ -198,7 +197,7 @@ class GitHome:
         try:
             told = parsed(self._remote.contents([tree.files[_LEASE_FILE]])[0])
             lease = Lease(str(told["who"]), float(told["since"]), float(told["renewed"]), str(told["nonce"]))
-            moment(lease.since), moment(lease.renewed + LEASE)
+            format_moment(lease.since), format_moment(lease.renewed + LEASE)
         except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
             raise self._damaged() from error
         return lease
@@ -226,7 +225,7 @@ class Copy:
 
     def commit(self, lease: Lease | None, at: float) -> str:
         """All that is written by now as a commit upon the tip."""
-        self._unkept |= changed(self.engine)
+        self._unkept |= take_changes(self.engine)
         self._run = max((Path(path).stem for path in self._unkept if path.startswith("writes/")), default=self._run)
         leased = {_LEASE_FILE: json.dumps(asdict(lease)).encode()} if lease else {}
         kept = {path: content for path, content in (self._unkept | leased).items() if content}
@@ -322,7 +321,8 @@ class GitLock:
 
 def _lasts(lease: Lease) -> str:
     """When a lease was renewed last, and when it ends by itself."""
-    return f"it was last renewed at {moment(lease.renewed)} and ends by itself at {moment(lease.renewed + LEASE)} unless it is renewed"
+    renewed, end = format_moment(lease.renewed), format_moment(lease.renewed + LEASE)
+    return f"it was last renewed at {renewed} and ends by itself at {end} unless it is renewed"
 
 
 def _last_run(rows: bytes) -> str:

@@ -82,13 +82,13 @@ def _damage() -> Iterator[None]:
         raise Damaged from error
 
 
-def changed(engine: Engine) -> dict[str, bytes]:
+def take_changes(engine: Engine) -> dict[str, bytes]:
     """The files that changed since this was asked last, with what they hold now; one without rows is empty."""
     with engine.begin() as connection:
         paths = connection.exec_driver_sql("SELECT file FROM touched ORDER BY file").scalars().all()
         connection.exec_driver_sql("DELETE FROM touched").close()
-        rows = {path: _rows(connection, path) for path in paths}
-    return {path: _lines(found) for path, found in rows.items()}
+        rows = {path: _read_rows(connection, path) for path in paths}
+    return {path: _write_lines(found) for path, found in rows.items()}
 
 
 def _fill(connection: Connection, place: str, files: Mapping[str, bytes]) -> None:
@@ -103,13 +103,13 @@ def _fill(connection: Connection, place: str, files: Mapping[str, bytes]) -> Non
 def _insert(connection: Connection, table: Table, files: Mapping[str, bytes]) -> None:
     table.create(connection)
     for path in sorted(path for path in files if table_of(path) == table.name):
-        if rows := [_row(table, line) for line in files[path].decode().split("\n") if line]:
+        if rows := [_read_row(table, line) for line in files[path].decode().split("\n") if line]:
             connection.execute(table.insert(), rows)
 
 
-def _row(table: Table, line: str) -> dict[str, Any]:
+def _read_row(table: Table, line: str) -> dict[str, Any]:
     row = parsed(line)
-    for name, types in _types(table).items():
+    for name, types in _column_types(table).items():
         # SQLite keeps a text where a number belongs: sqlite.org/flextypegood.html.
         if row[name] is not None and type(row[name]) not in types:
             raise ValueError(f"{table.name}.{name} has a value of another type")
@@ -117,23 +117,23 @@ def _row(table: Table, line: str) -> dict[str, Any]:
 
 
 @cache
-def _types(table: Table) -> dict[str, tuple[type, ...]]:
+def _column_types(table: Table) -> dict[str, tuple[type, ...]]:
     """What the values of each column are in Python; the columns of JSON take any."""
     kinds = {column.name: column.type.python_type for column in table.columns if not isinstance(column.type, JSON)}
     return {name: (float, int) if kind is float else (kind,) for name, kind in kinds.items()}
 
 
-def _rows(connection: Connection, path: str) -> Sequence[Row[Any]]:
+def _read_rows(connection: Connection, path: str) -> Sequence[Row[Any]]:
     table = METADATA.tables[table_of(path)]
     order = list(table.primary_key.columns) or list(table.columns)
-    return connection.execute(select(table).where(literal_column(_told_by(table)) == path).order_by(*order)).all()
+    return connection.execute(select(table).where(literal_column(_file_in_sql(table)) == path).order_by(*order)).all()
 
 
-def _lines(rows: Sequence[Row[Any]]) -> bytes:
+def _write_lines(rows: Sequence[Row[Any]]) -> bytes:
     return b"".join(_LINE(dict(row._mapping)).encode() + b"\n" for row in rows)
 
 
-def _told_by(table: Table, of: str = "") -> str:
+def _file_in_sql(table: Table, of: str = "") -> str:
     """The file of a row, in SQL."""
     return f"file_of({', '.join([repr(table.name), *(of + name for name in _SPLIT.get(table.name, ()))])})"
 
@@ -143,7 +143,7 @@ def _watch(connection: Connection) -> None:
     connection.exec_driver_sql("CREATE TABLE touched (file TEXT PRIMARY KEY) WITHOUT ROWID").close()
     for table in _TABLES:
         if table.name in _SPLIT:
-            connection.exec_driver_sql(f"CREATE INDEX {table.name}_by_file ON {table.name} ({_told_by(table)})").close()
+            connection.exec_driver_sql(f"CREATE INDEX {table.name}_by_file ON {table.name} ({_file_in_sql(table)})").close()
         for what, rows in {"INSERT": ("NEW.",), "UPDATE": ("OLD.", "NEW."), "DELETE": ("OLD.",)}.items():
-            notes = " ".join(f"INSERT OR IGNORE INTO touched VALUES ({_told_by(table, row)});" for row in rows)
+            notes = " ".join(f"INSERT OR IGNORE INTO touched VALUES ({_file_in_sql(table, row)});" for row in rows)
             connection.exec_driver_sql(f"CREATE TRIGGER {table.name}_{what} AFTER {what} ON {table.name} BEGIN {notes} END").close()

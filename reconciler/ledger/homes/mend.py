@@ -54,12 +54,12 @@ def set_aside(folder: Path, who: str, waiting: Waiting, damaged: Callable[[], bo
     home = FileHome(folder)
     lock = home.lock("", who, waiting)
     try:
-        return _moved(folder / "ledger.db", waiting.now()) if damaged() else None
+        return _move(folder / "ledger.db", waiting.now()) if damaged() else None
     finally:
         lock.release()
 
 
-def _moved(path: Path, at: float) -> Path:
+def _move(path: Path, at: float) -> Path:
     """The log goes with its database, under the name by which SQLite knows it: sqlite.org/wal.html."""
     stamp = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
     names = (path.with_name(f"{path.name}.damaged-{stamp}{f'-{n}' if n else ''}") for n in count())

@@ -16,7 +16,7 @@ from reconciler.core.model.jsons import parsed
 from reconciler.core.undo.preimage import KEPT
 from reconciler.errors import Locked, Usage
 from reconciler.ledger import door
-from reconciler.ledger.errors import LedgerUnusable, held, unusable
+from reconciler.ledger.errors import LedgerUnusable, locked_by, unusable
 from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.homes.home import LockLost, Waiting
 from reconciler.ledger.tables import HOLDERS, IMAGES, SCHEMA, alone, is_current, make_tables
@@ -145,7 +145,7 @@ class PostgresHome:
 
     def _holder(self, connection: Connection, app_id: str) -> Locked:
         found = connection.execute(select(HOLDERS.c.who, HOLDERS.c.since).where(HOLDERS.c.app_id == app_id)).first()
-        return held(self.place, *(found or ("", None)))
+        return locked_by(self.place, *(found or ("", None)))
 
 
 class PostgresLock:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.undo.preimage import destroys, kept_changes
-from reconciler.core.undo.stored import joined, parted
+from reconciler.core.undo.preimage import destroys, keep_changes
+from reconciler.core.undo.stored import join_preimage, split_preimage
 from reconciler.errors import ReconcilerError, Refused, Usage
 from reconciler.kinds import KINDS
 from reconciler.ledger.homes.images import Images
@@ -101,13 +101,13 @@ def test_without_the_private_part_the_rest_comes_back(told: Route) -> None:
 
 def test_an_image_reads_back_as_it_was(told: Route) -> None:
     planned = told.planned(told.manifest(PLAN))
-    whole = kept_changes(planned.comparison, planned.plan.steps, {})
+    whole = keep_changes(planned.comparison, planned.plan.steps, {})
     with told.session() as session:
         work = prepare(session, told.saved(told.manifest(PLAN)), planned.manifest)
         list(carry_out(session, work, Patient(told.clock)))
     shared, private = (json.loads(kept(told, suffix).read_text()) for suffix in ("", ".private"))
-    image = joined(shared, private, KINDS)
-    assert joined(*parted(KINDS, image), KINDS) == image
+    image = join_preimage(shared, private, KINDS)
+    assert join_preimage(*split_preimage(KINDS, image), KINDS) == image
     assert [deed.action for deed in image.kept_changes] == [deed.action for deed in whole]
 
 

@@ -185,12 +185,12 @@ def test_a_scroll_that_never_ends_is_ended(route: MakeRoute, rows: Rows) -> None
 
 def test_a_raw_list_that_never_ends_is_ended(route: MakeRoute) -> None:
     from reconciler.intercom.http.request import Request
-    from reconciler.intercom.search.lookup import answers
+    from reconciler.intercom.search.lookup import read_answers
 
     told = route()
     told.between = endless("/contacts", ROWS["new items"], 3)
     with told.session() as session, pytest.raises(IntercomError, match="and promised fewer"):
-        list(answers(session.client, Request("GET", "/contacts"), all_pages=True))
+        list(read_answers(session.client, Request("GET", "/contacts"), all_pages=True))
 
 
 # ---- what is read only to be told

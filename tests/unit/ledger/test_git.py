@@ -20,7 +20,7 @@ from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.homes.git import IMAGES, LEDGER, GitHome, GitLock
 from reconciler.ledger.homes.home import Lock, LockLost, Waiting
-from reconciler.ledger.homes.lines import Damaged, changed, file_of, load
+from reconciler.ledger.homes.lines import Damaged, file_of, load, take_changes
 from reconciler.ledger.homes.remote import Remote
 from reconciler.ledger.ledger import Ledger
 from reconciler.ledger.run import PlannedWrite, Settlement
@@ -232,7 +232,7 @@ def test_every_record_comes_back_as_it_was(names: list[str], values: Mapping[str
         engine = load(f"{folder}/first.db", "the ref", {})
         with Ledger(FileHome(Path(folder)), engine, bytes.fromhex(KEY)) as ledger:
             ledger.record(APP, "default", [a_record(ledger.digests, Address("contact", name), name, values) for name in names])
-            before, files = ledger.read_recorded(APP).records, changed(engine)
+            before, files = ledger.read_recorded(APP).records, take_changes(engine)
         with Ledger(FileHome(Path(folder)), load(f"{folder}/second.db", "the ref", files), bytes.fromhex(KEY)) as again:
             after = again.read_recorded(APP).records
     assert {id: (r, dict(r.fields)) for id, r in after.items()} == {id: (r, dict(r.fields)) for id, r in before.items()}
@@ -445,7 +445,7 @@ def whole() -> Mapping[str, bytes]:
         engine = load(f"{folder}/ledger.db", "the ref", {})
         with Ledger(FileHome(Path(folder)), engine, bytes.fromhex(KEY), Clock()) as ledger:
             write(ledger)
-            return changed(engine)
+            return take_changes(engine)
 
 
 def loaded(files: Mapping[str, bytes]) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from reconciler.core.model.address import Address
 from reconciler.errors import ReconcilerError, Usage
-from reconciler.ledger.database import reading
+from reconciler.ledger.database import for_reading
 from reconciler.ledger.errors import LedgerUnusable
 from reconciler.ledger.homes.home import Waiting
 from reconciler.ledger.homes.postgres import PostgresHome
@@ -104,7 +104,7 @@ def test_a_user_without_the_right_to_create_uses_what_is_there(postgres: Cluster
 def test_a_read_is_one_moment_and_waits_for_no_writer(home: PostgresHome) -> None:
     with a_ledger(home) as ledger:
         ledger.end(ledger.begin(HEAD), 0, {})
-        with reading(home.engine(create=False)).begin() as connection:
+        with for_reading(home.engine(create=False)).begin() as connection:
             counted = [connection.scalar(select(func.count()).select_from(RUNS))]
             ledger.end(ledger.begin(HEAD), 0, {})
             counted.append(connection.scalar(select(func.count()).select_from(RUNS)))

@@ -27,7 +27,7 @@ FIELDS = {**CONTACT.search.fields, **{f"custom_attributes.{name}": Searched(kind
 
 
 def compiled(text: str, version: str = "2.16", fields: where.Fields = FIELDS) -> where.Query:
-    return where.compiled(parse(text), fields, version)
+    return where.compile_query(parse(text), fields, version)
 
 
 def refusal(text: str) -> str | None:
@@ -96,7 +96,7 @@ def test_a_date_is_a_day_of_the_workspaces_calendar() -> None:
     """Midnight UTC would be the day before in New York, and noon UTC the day after in Auckland."""
     asked = parse("created_at = 2025-11-24")
     for name in ("America/New_York", "UTC", "Pacific/Auckland", "Pacific/Kiritimati"):
-        value = where.compiled(asked, FIELDS, zone=ZoneInfo(name))["value"]
+        value = where.compile_query(asked, FIELDS, zone=ZoneInfo(name))["value"]
         assert datetime.fromtimestamp(value, ZoneInfo(name)).date().isoformat() == "2025-11-24"
 
 
