@@ -89,13 +89,19 @@ def test_a_plan_with_its_manifest_inside_has_the_overlay_too(prod: Desk) -> None
     assert len(prod.written()) == 2
 
 
-def test_what_an_overlay_changes_is_explained_also_where_the_base_has_no_such_environment(shop: Desk) -> None:
+def test_what_an_overlay_changes_is_explained_by_the_overlay_of_the_base(shop: Desk) -> None:
+    shop.write("m/tags.prod.yaml", "tags: [gold]\n")
     shop.commit()
     shop.git("switch", "--quiet", "--create", "change")
+    shop.write("m/tags.prod.yaml", "tags: [gold, silver]\n")
     shop.write("m/tags.new.yaml", "tags: [gold]\n")
-    assert shop("plan", "m", "--env", "new", "--base", "main", "--report", "json=plan.json") == 0, shop.err
-    origins = {change["address"]: change["origin"] for change in shop.saved()["changes"]}
-    assert origins == {"tag/gold": "explained", "tag/trial": "earlier", "tag/vip": "earlier"}
+    found = {}
+    for env in ("prod", "new"):
+        assert shop("plan", "m", "--env", env, "--base", "main", "--report", "json=plan.json") == 0, shop.err
+        found[env] = {change["address"]: change["origin"] for change in shop.saved()["changes"]}
+    base = {"tag/trial": "earlier", "tag/vip": "earlier"}
+    assert found["prod"] == {**base, "tag/gold": "earlier", "tag/silver": "explained"}
+    assert found["new"] == {**base, "tag/gold": "explained"}, "main has no such environment"
 
 
 def test_adopt_takes_what_the_environment_declares(prod: Desk) -> None:
@@ -126,6 +132,7 @@ def test_an_edit_reaches_the_overlays_and_knows_the_variables(shop: Desk) -> Non
     shop.patch.setenv("RECONCILER_VAR_TAG", "x")
     assert shop("tag", "rename", "trial", "test", "--in", "m") == 0, shop.err
     assert shop("validate", "m", "--env", "prod") == 0, shop.err
+    shop.write("m/tags.zz.yaml", "tags: [silver]\n")
     assert shop("tag", "add", "new", "--in", "m") == 0, shop.err
     assert "new" in (shop.folder / "m/tags.yaml").read_text(encoding="utf-8"), "an overlay is no place for what all have"
     assert shop("tag", "retire", "test", "--in", "m") == 0, shop.err

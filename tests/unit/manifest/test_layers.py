@@ -237,6 +237,8 @@ VALUES = {
 @pytest.mark.parametrize("what", VALUES)
 def test_a_variable_is_refused_with_its_place_and_without_its_value(what: str) -> None:
     text, wanted = VALUES[what]
-    (line,) = told({"m/v.yaml": text}, Layers.of("", {"HOME": "/secret"}))
+    layers = Layers.of("", {"HOME": "/secret"})
+    assert layers == BASE, "nothing else of the environment comes near a manifest"
+    (line,) = told({"m/v.yaml": text}, layers)
     assert line.startswith(f"m/v.yaml:{wanted}")
     assert "/secret" not in line

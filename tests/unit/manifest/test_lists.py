@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.spelling import fold
+from reconciler.core.model.written import trim
 from reconciler.errors import Invalid
 from reconciler.manifest.lists import LONGEST
 from reconciler.manifest.read import read_manifest
+from reconciler.manifest.splicing import inline
 from tests.desk.desk import Desk
 
 HEAD = "tags: [vip, trial, a b]\nattributes: [{name: seats, model: contact, data_type: integer}]\ncontacts:\n"
@@ -26,7 +32,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def read(rows: str | bytes, item: str = "from: l.csv", more: str = "") -> Manifest:
     """The manifest m/m.yaml with a list beside it."""
     name = item.partition("from: ")[2].partition(",")[0].strip()
-    path = Path("m", name)
+    path = Path("m", name.lstrip("/"))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(rows if isinstance(rows, bytes) else rows.encode())
     Path("m/m.yaml").write_text(f"{HEAD}- {{{item}}}\n{more}", encoding="utf-8")
@@ -49,15 +55,15 @@ def tags(resource: Resource) -> set[str]:
 
 
 def test_rows_of_csv_and_json_lines_and_entries_of_yaml_are_the_same_manifest() -> None:
-    csv = read('external_id,email,name,custom_attributes.seats,tags\n007,a@x.example,"B, ""C""",5,vip;a b\n', "from: l.csv, tags: [trial]")
+    rows = read('external_id,email,name,custom_attributes.seats,tags\n007,a@x.example,"B, ""C""",5,vip;a b\n', "from: l.csv, tags: [trial]")
     row = {"external_id": "007", "email": "a@x.example", "name": 'B, "C"', "custom_attributes": {"seats": 5}, "tags": ["vip", "a b"]}
     lines = read(json.dumps(row) + "\n\n", "from: l.jsonl, tags: [trial]")
     yaml = "- {external_id: 007, email: a@x.example, name: 'B, \"C\"', custom_attributes: {seats: 5}, tags: [trial, vip, a b]}\n"
     Path("m/m.yaml").write_text(HEAD + yaml, encoding="utf-8")
     flat = read_manifest(["m"])
-    assert csv.digest == lines.digest == flat.digest
-    assert contact(csv, "007").fields == contact(flat, "007").fields
-    assert tags(contact(csv, "007")) == {"vip", "trial", "a b"}
+    assert rows.digest == lines.digest == flat.digest
+    assert contact(rows, "007").fields == contact(flat, "007").fields
+    assert tags(contact(rows, "007")) == {"vip", "trial", "a b"}
 
 
 def test_the_type_of_a_field_decides_what_a_cell_is() -> None:
@@ -149,6 +155,7 @@ def test_json_lines_are_refused_with_their_line(what: str) -> None:
 
 ITEMS = {
     "another folder": ("from: ../l.csv", "m/m.yaml:4:4: ../l.csv is not below the folder of this file"),
+    "the whole disk": ("from: /etc/l.csv", "m/m.yaml:4:4: /etc/l.csv is not below the folder of this file"),
     "no list": ("from: l.txt", "m/m.yaml:4:4: l.txt is no list by its name; it ends with .csv, .jsonl, .ndjson"),
     "a key that names nobody": ("from: l.csv, key: name", "m/m.yaml:4:17: key: 'name' names no contact; write external_id or email or id"),
     "a key that is not there": ("from: l.csv, key: email", "m/l.csv:2:1: has no email, which is to name it (`key:`)"),
@@ -187,6 +194,14 @@ def test_a_list_that_is_not_there_is_named_by_whoever_names_it() -> None:
     ], "and nobody is told that a tag is not declared, which may stand there"
 
 
+def test_whoever_may_stand_in_a_line_that_cannot_be_read_is_not_missed() -> None:
+    Path("t.csv").write_text('name,owner\nvip\n"gold\n', encoding="utf-8")
+    Path("m.yaml").write_text("tags: [{from: t.csv}]\ncompanies: [{company_id: a, tags: [vip, gold]}]\n", encoding="utf-8")
+    with pytest.raises(Invalid) as refused:
+        read_manifest(["m.yaml"])
+    assert [str(problem.mark) for problem in refused.value.problems] == ["t.csv:2", "t.csv:3"]
+
+
 def test_an_address_in_a_list_and_in_yaml_is_one_too_many() -> None:
     (line,) = told("external_id\n1\n", more="- {external_id: 1}\n")
     assert line == "m/m.yaml:5:3: contact/1 is already declared at m/l.csv:2:1; keep one of them"
@@ -204,3 +219,21 @@ def test_a_row_is_planned_saved_and_explained_by_its_line(desk: Desk, monkeypatc
     Path("m.yaml").unlink()
     assert desk("apply", "plan.json") == 0, "it holds the list too"
     assert len(desk.written()) == 1
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(lambda text: trim(text)[1] == text and "***" not in text)
+
+
+@settings(max_examples=20)
+@given(st.lists(st.tuples(TEXTS, TEXTS, st.integers(-(10**20), 10**20)), min_size=1, max_size=4, unique_by=lambda row: fold(row[0])))
+def test_whatever_a_row_holds_it_is_what_the_same_entry_in_yaml_is(rows: list[tuple[str, str, int]]) -> None:
+    head = "attributes: [{name: seats, model: contact, data_type: integer}]\ncontacts:\n"
+    entries = [{"external_id": key, "name": name, "custom_attributes": {"seats": seats}} for key, name, seats in rows]
+    Path("l.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
+    with Path("l.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["external_id", "name", "custom_attributes.seats"], *rows])
+    flat = (f"- {{external_id: {inline(key)}, name: {inline(name)}, custom_attributes: {{seats: {seats}}}}}\n" for key, name, seats in rows)
+    Path("flat.yaml").write_text(head + "".join(flat).replace("${", "$${"), encoding="utf-8")
+    for name in ("l.csv", "l.jsonl"):
+        Path(f"{name}.yaml").write_text(f"{head}- from: {name}\n", encoding="utf-8")
+    assert len({read_manifest([name]).digest for name in ("flat.yaml", "l.csv.yaml", "l.jsonl.yaml")}) == 1
