@@ -15,6 +15,7 @@
 set -eu
 
 MANIFEST=${MANIFEST:-intercom}         # files and folders, separated by blanks
+ENVIRONMENT=${ENVIRONMENT:-}           # of a manifest with overlays: a job for each, with its own token
 POLICY=${POLICY:-intercom-policy.yaml} # outside of the manifest, and best under code owners
 BASE=${BASE:-origin/main}              # what a change request goes into
 BEFORE=${BEFORE:-HEAD^1}               # the main branch before the merge
@@ -36,7 +37,7 @@ main() {
 
 name() {
     # shellcheck disable=SC2086 # several paths
-    echo "plan-$(git ls-tree HEAD -- $MANIFEST | git hash-object --stdin).json"
+    echo "plan-${ENVIRONMENT:+$ENVIRONMENT-}$(git ls-tree HEAD -- $MANIFEST | git hash-object --stdin).json"
 }
 
 plan() {
@@ -53,7 +54,7 @@ plan() {
         set -- "$@" --policy "$OUT/policy.yaml"
     fi
     # shellcheck disable=SC2086 # several paths
-    keep_errors reconciler plan $MANIFEST "$@" >"$OUT/plan.txt"
+    keep_errors reconciler plan $MANIFEST ${ENVIRONMENT:+--env "$ENVIRONMENT"} "$@" >"$OUT/plan.txt"
     if [ "$code" = 3 ] && [ -f "$OUT/plan.md" ]; then
         echo "This plan is refused: $OUT/plan.md says why, and how to go on." >&2
     elif [ "$code" != 0 ] && [ "$code" != 2 ]; then
@@ -67,7 +68,7 @@ no_token() {
     text="There is no access token here (change requests from forks get none), so the manifest was only checked and not planned.
 A maintainer can push this branch to the repository itself to have it planned."
     # shellcheck disable=SC2086 # several paths
-    keep_errors reconciler validate $MANIFEST
+    keep_errors reconciler validate $MANIFEST ${ENVIRONMENT:+--env "$ENVIRONMENT"}
     [ "$code" = 0 ] || text="The manifest is not valid."
     note "$text"
     [ "$code" = 0 ] || exit "$code"
@@ -107,7 +108,7 @@ nightly() {
     fi
     code=0
     # shellcheck disable=SC2086 # several paths
-    reconciler drift $MANIFEST "$@" >"$OUT/nightly.txt" || code=$?
+    reconciler drift $MANIFEST ${ENVIRONMENT:+--env "$ENVIRONMENT"} "$@" >"$OUT/nightly.txt" || code=$?
     case $code in
         3)
             # Without a report it was refused before anything was read.

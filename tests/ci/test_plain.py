@@ -73,6 +73,20 @@ def test_from_the_branch_to_the_night(how: str, pipeline: Pipeline) -> None:
     assert repository.git("branch", "--format=%(refname:short)").split() == ["change", "main"]
 
 
+def test_an_environment_has_a_plan_of_its_own(pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    repository.write("intercom/all.prod.yaml", "tags: [gold]\n")
+    branch(repository)
+    assert repository.run("plan", ENVIRONMENT="prod").returncode == 0
+    (name,) = (path.name for path in (repository.path / "out").glob("*.json"))
+    assert name.startswith("plan-prod-")
+    assert "tag/gold" in repository.read("out/plan.txt")
+    merge(repository)
+    applied = repository.run("apply", BEFORE="origin/main", ENVIRONMENT="prod")
+    assert applied.returncode == 0, applied.stderr
+    assert "POST /tags" in served.writes()
+
+
 def test_a_night_tells_what_moved_from_what_was_not_applied_yet(pipeline: Pipeline) -> None:
     repository, served = pipeline
     repository.applied()
