@@ -20,11 +20,11 @@ from reconciler.cli.help import Family
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions, OutputOptions, WorkspaceOptions
 from reconciler.cli.output import leave, make, say_next
-from reconciler.cli.running import in_ci
+from reconciler.cli.running import in_ci, say_error
 from reconciler.cli.tokens import NoToken
 from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.plan.scope import Scope
-from reconciler.errors import Invalid, ReconcilerError, Usage
+from reconciler.errors import Interrupted, Invalid, ReconcilerError, Usage
 from reconciler.kinds import KINDS
 from reconciler.ledger.folder import root_of
 from reconciler.manifest import declaring
@@ -214,9 +214,13 @@ def _show_plan(manifest: Manifest, wanted: EditOptions, choice: LedgerChoice, in
     except NoToken as error:
         told.say(f"no plan can be shown: {error}")
         return 0
-    except ReconcilerError:
-        told.say("no plan can be shown, because:")
+    except Interrupted:
         raise
+    except ReconcilerError as error:
+        # The exit code of a manifest that is refused would say that nothing was changed.
+        told.say("no plan can be shown:")
+        say_error(str(error))
+        return ReconcilerError.exit_code
     output = OutputOptions("text", (), wanted.out, full=wanted.full)
     leave(planned, output)
     say_next(planned, output, manifest.paths)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from reconciler.core.model.kinds import Kinds
@@ -12,6 +12,7 @@ from reconciler.errors import Invalid, Usage
 from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.head import Head
+from reconciler.manifest.layers import without_overlays
 from reconciler.manifest.source import SUFFIXES
 
 # A key at the top level of a file.
@@ -29,11 +30,10 @@ def found_from(folder: Path, root: Path, kinds: Kinds = KINDS) -> Sequence[str]:
 
 def _paths_in(folder: Path, kinds: Kinds) -> Sequence[str]:
     """The manifest of a folder: the folder itself, where folders in it hold some of it. Raises Usage where several of them have one."""
-    own = [str(path) for path in sorted(folder.glob("*")) if path.suffix.lower() in SUFFIXES and _is_manifest(str(path), kinds)]
-    if own:
+    if own := _parts_in(folder, kinds):
         below = _all_below(folder)
-        return [str(folder)] if len(below) > len(own) and all(_is_manifest(path, kinds) for path in below) else own
-    inner = [path for path in sorted(folder.glob("[!.]*/")) if any(_is_manifest(str(file), kinds) for file in path.glob("*.y*ml"))]
+        return [str(folder)] if len(below) > len(own) and all(_keys(path, kinds) for path in below) else own
+    inner = [path for path in sorted(folder.glob("[!.]*/")) if _parts_in(path, kinds)]
     if len(inner) > 1:
         names = ", ".join(path.name for path in inner)
         raise Usage(f"several folders here have a manifest ({names}); say which with --in PATH")
@@ -48,10 +48,17 @@ def _all_below(folder: Path) -> Sequence[str]:
         return []
 
 
-def _is_manifest(path: str, kinds: Kinds) -> bool:
-    """Whether a file has the keys of a manifest, and one that lists things."""
+def _parts_in(folder: Path, kinds: Kinds) -> Sequence[str]:
+    """The files of a folder that have the keys of a manifest and are no overlays, if one of them lists things."""
+    keys = {str(path): _keys(str(path), kinds) for path in sorted(folder.glob("*")) if path.suffix.lower() in SUFFIXES}
+    lists = any(not found.isdisjoint(kinds.by_section) for found in keys.values())
+    return without_overlays([path for path, found in keys.items() if found]) if lists else []
+
+
+def _keys(path: str, kinds: Kinds) -> Set[str]:
+    """The keys of a file; none where one of them is no key of a manifest."""
     try:
         keys = {key.decode() for key in _KEY.findall(files.read_bytes(path))}
     except Invalid:
-        return False
-    return bool(keys & kinds.by_section.keys()) and keys <= {*kinds.by_section, *Head.model_fields}
+        return set()
+    return keys if keys <= {*kinds.by_section, *Head.model_fields} else set()

@@ -155,7 +155,7 @@ def test_without_a_token_the_manifest_is_changed_all_the_same(two: Desk) -> None
     assert two.err.splitlines()[-1].startswith("no plan can be shown: no access token: set INTERCOM_ACCESS_TOKEN")
     two.patch.setenv("INTERCOM_ACCESS_TOKEN", "another")
     assert two("tag", "retire", "beta") == 1
-    assert two.err.splitlines()[1] == "no plan can be shown, because:"
+    assert two.err.splitlines()[1] == "no plan can be shown:"
     assert "name: Beta, state: absent" in (two.folder / "m/tags.yaml").read_text()
 
 
@@ -219,5 +219,8 @@ def test_the_manifest_here_is_meant(tmp_path: Path) -> None:
         found_from(tmp_path, tmp_path)
     there("tags.yaml", "people.yaml")
     assert found_from(tmp_path, tmp_path) == ["people.yaml", "tags.yaml"]
+    there("rules.yaml", text="name: a\npolicy: {}\n")
+    there("tags.prod.yaml")
+    assert found_from(tmp_path, tmp_path) == ["people.yaml", "rules.yaml", "tags.yaml"]
     (tmp_path / "compose.yaml").unlink()
     assert found_from(tmp_path / "docs", tmp_path) == [".."]
