@@ -260,7 +260,7 @@ def _row(row: risk.Row) -> str:
 
 
 def _one(change: ChangeDocument) -> str:
-    return f"  {_linked(change)}{_place((change,))}\n"
+    return guarded(f"  {_linked(change)}{_place((change,))}\n")
 
 
 def _place(row: risk.Row) -> str:

@@ -57,8 +57,10 @@ def a_hostile_plan(text: str) -> PlanDocument:
     change = a_change("update", f"tag/{text}", a_field(text, text, {text: [text]}, text), cause=text, page=text, origin=text, people=3)
     change |= {"source": {"file": text, "line": 3}, "uses": {text: None}, "uncounted": [text]}
     link = a_change("attach", f"contact/{text}", target=f"tag/{text}", page=f"javascript:{text}")
+    equal = [a_change("detach", f"{text}/{n}{text}", target=text, cause=text, page=text, remark=text) for n in range(5)]
+    equal[0]["source"] = {"file": text, "line": 7}
     note: NoteDocument = {"topic": text, "address": text, "message": text, "source": {"file": text, "line": 1}}
     refused: list[RefusalDocument] = [{"gate": text, "message": text, "approve": text}]
-    found = a_plan(change, link, a_change("create", f"{text}/x"), refused=refused, notes=[note, a_note("policy", None, text)])
+    found = a_plan(change, link, *equal, a_change("create", f"{text}/x"), refused=refused, notes=[note, a_note("policy", None, text)])
     found |= {"workspace": {"app_id": text, "region": text}, "manifest": {"paths": [text, text], "digest": text}, "partial": True}
     return {**found, "scope": {"target": [text], "exclude": []}, "cost": {"calls": 3, "seconds": 1.0, "routes": {text: 3}}}
