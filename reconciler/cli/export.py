@@ -103,6 +103,7 @@ def export(out: Path | None, selection: Selection, name: str | None, where: Work
       reconciler export -o vips.yaml --only tags,contacts --where 'email_domain = acme.com' --with-links
     """
     wanted = selection.read(intercom.api_version)
+    out = None if out == Path("-") else out
     target = aim(out, Layers.of("", os.environ)) if out else None
     pin = _pin(target, where)
     name = name or _name(target)

@@ -46,10 +46,11 @@ class Survey:
         """All that the listing of a kind shows, or what its search finds. Raises IntercomError."""
         if query is None:
             assert kind.listing is not None
-            self._take(kind, read_all(self.client, kind.listing, partial(self.tick, kind.section)))
+            self.things[kind.name] = self._take(kind, read_all(self.client, kind.listing, partial(self.tick, kind.section)))
             return
         assert kind.search is not None
-        self._take(kind, routes.searched(self.client, kind.search.listing, query, partial(self.tick, kind.section)))
+        bodies = routes.searched(self.client, kind.search.listing, query, partial(self.tick, kind.section))
+        self.things[kind.name] = self._take(kind, bodies)
         known = {thing.id for thing in self.things[kind.name]}
         self.beside[kind.name] = [thing for thing in self._namesakes(kind) if thing.id not in known]
 
@@ -58,7 +59,21 @@ class Survey:
         """All that was seen, by kind."""
         return {name: [*things, *self.beside.get(name, ())] for name, things in self.things.items()}
 
-    def _take(self, kind: Kind, bodies: Iterable[Body]) -> None:
+    def read_ends(self) -> None:
+        """What links lead to and the listing of its kind did not show, one by one. Raises IntercomError."""
+        reader = Reader(self.client, self.tick)
+        for kind in self.kinds:
+            if kind.name not in self.things or kind.whole or not kind.get:
+                continue
+            lists = (self.links.get(link.name, {}) for link in self.kinds.links.values() if link.target == kind.name)
+            ids = {live_id for ends in lists for some in ends.values() for live_id in some}
+            reads = [Read(kind.name, How.GET, "id", (i,)) for i in sorted(ids - {thing.id for thing in self.things[kind.name]})]
+            with reading(self.client) as pool:
+                bodies = [body for found in pool.map(partial(_read_one, reader, kind), reads) for body in found]
+            self.things[kind.name] += self._take(kind, bodies)
+
+    def _take(self, kind: Kind, bodies: Iterable[Body]) -> list[Live]:
+        """The things in these bodies, each once; their links are noted."""
         asked, cut = Request("GET", "/" + kind.section), list[tuple[LinkKind, str]]()
         things: dict[str, Live] = {}
         for body in filter(kind.admits, bodies):
@@ -69,12 +84,12 @@ class Survey:
                 ids, whole = shown[link.name]
                 self.links.setdefault(link.name, {})[thing.id] = ids
                 cut += () if whole else ((link, thing.id),)
-        self.things[kind.name] = list(things.values())
         if cut:
             reader = Reader(self.client, self.tick)
             with reading(self.client) as pool:
                 for (link, live_id), ids in zip(cut, pool.map(lambda job: reader.read_links(*job), cut), strict=True):
                     self.links[link.name][live_id] = ids
+        return list(things.values())
 
     def _namesakes(self, kind: Kind) -> Iterable[Live]:
         """Who else has the names of what a search found, where a name need not be one thing's alone."""
@@ -87,3 +102,7 @@ class Survey:
                 read = Read(kind.name, How.SEARCH, identity.field, tuple(keys[start : start + BATCH]))
                 bodies = reader.read(kind, read, Seen())
                 yield from (routes.thing(self.client, asked, kind, body) for body in bodies if kind.admits(body))
+
+
+def _read_one(reader: Reader, kind: Kind, read: Read) -> list[Body]:
+    return list(reader.read(kind, read, Seen()))

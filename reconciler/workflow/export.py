@@ -118,6 +118,7 @@ def _survey(session: Session, wanted: Wanted) -> tuple[Survey, Sequence[str]]:
             notes += told
         if kind in asked or kind.name in typing:
             survey.read(kind, query)
+    survey.read_ends()
     return survey, notes
 
 

@@ -18,7 +18,7 @@ from reconciler.manifest import files
 from reconciler.manifest.schema import manifest_schema
 from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.export import Export, texts_of
-from reconciler.workflow.pipelines import read_pipeline
+from reconciler.workflow.pipelines import POLICY, read_pipeline
 from reconciler.workflow.session import Session
 
 # The schema lies beside the files of a manifest, each of which says so to editors.
@@ -47,7 +47,7 @@ class Ground:
 
 
 def find_ground(folder: Path, service: str) -> Ground:
-    """The ground for a manifest in a folder. Raises Usage where something is in the way: nothing that is there is ever replaced."""
+    """The ground for a manifest in a folder. A policy that is there stays. Raises Usage where anything else is in the way."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Usage(f"{folder} is not empty; give another folder with -o, or `reconciler export -o {folder}` adds what it does not have")
     whole = Path(os.path.abspath(folder))
@@ -56,7 +56,7 @@ def find_ground(folder: Path, service: str) -> Ground:
     within = whole.relative_to(root).as_posix()
     if service != "none" and not re.fullmatch(r"[\w./-]+", within):
         raise Usage(f"-o {folder}: a pipeline takes no folder with blanks or signs in its name; give another one, or --ci none")
-    around = read_pipeline(service, within)
+    around = {place: text for place, text in read_pipeline(service, within).items() if place != POLICY or not (root / place).exists()}
     if there := [os.path.relpath(root / place) for place in around if (root / place).exists()]:
         raise Usage(f"there is already {', '.join(there)}; move it away, or choose another --ci")
     return Ground(folder, root, around)

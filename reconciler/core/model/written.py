@@ -70,13 +70,16 @@ _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 _BARE = re.compile(r"[^\W\d_](?:[\w./@+-]| (?=\w))*")
 
 
+_ESCAPED = {"\n": r"\n", "\t": r"\t", '"': r"\"", "\\": r"\\"}
+
+
 def as_yaml(text: str) -> str:
     """The text as a scalar that every reader of YAML, of 1.1 too, takes for this text, wherever it is pasted: in quotes if need be."""
     if _BARE.fullmatch(text) and text.casefold() not in _WORDS:
         return text
     if text.isprintable():
         return "'" + text.replace("'", "''") + "'"
-    return '"' + "".join(char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08X}" for char in text) + '"'
+    return '"' + "".join(_ESCAPED.get(char) or (char if char.isprintable() else f"\\U{ord(char):08X}") for char in text) + '"'
 
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})

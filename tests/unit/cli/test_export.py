@@ -76,6 +76,19 @@ def test_people_and_their_links_are_exported_where_they_are_asked_for(live: Desk
     assert "contact/25: tags: some lead to tags that are neither exported nor declared" in live.err
 
 
+def test_a_company_that_no_list_shows_is_exported_where_somebody_belongs_to_it(desk: Desk) -> None:
+    desk.seed(tags=["vip"], companies=[{"company_id": "8", "tags": ["vip"]}])
+    desk.seed(contacts=[{"email": "kaylee@serenity.example", "role": "lead", "companies": ["8"]}])
+    assert desk("export", "-o", "m.yaml", "--only", "tags,companies,contacts", "--with-links") == 0, desk.err
+    found = yaml.safe_load(read(desk, "m.yaml"))
+    assert [(one["company_id"], one["tags"]) for one in found["companies"]] == [("8", ["vip"])]
+    assert found["contacts"][0]["companies"] == ["8"]
+    assert "left out" not in desk.err
+    assert desk("plan", "m.yaml", "--detailed-exitcode") == 0, desk.out
+    assert desk("export", "--only", "companies") == 0
+    assert "companies:" not in desk.out
+
+
 def test_a_condition_narrows_people_and_nobody_else_is_taken_for_one_of_them(desk: Desk) -> None:
     desk.seed(tags=["vip"], contacts=[{"email": "wash@serenity.example", "role": role, "name": role} for role in ("user", "lead")])
     assert desk("export", "--where", "role = lead", "-o", "m.yaml") == 0, desk.err

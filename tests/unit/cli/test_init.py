@@ -130,6 +130,13 @@ def test_nothing_that_is_there_is_replaced_and_nothing_is_written(arguments: lis
     assert live.files() == before
 
 
+def test_a_policy_that_is_there_stays(live: Desk) -> None:
+    live.write("intercom-policy.yaml", "policy: {links: exact}\n")
+    assert live("init", "--yes", "--ci", "plain") == 0, live.err
+    assert (live.folder / "intercom-policy.yaml").read_text() == "policy: {links: exact}\n"
+    assert "written: intercom, ci/intercom.sh\n" in live.err
+
+
 def test_an_empty_workspace_and_an_empty_folder_will_do(desk: Desk) -> None:
     (desk.folder / "intercom").mkdir()
     assert desk("init", "--yes", "--ledger", "none", "--name", "growth") == 0, desk.err

@@ -447,3 +447,7 @@ def _read_back(text: str) -> tuple[str, str]:
 @pytest.mark.parametrize("text", ["vip", "early birds", "promo-2026", "früh", "a/b+c.d@e_f"])
 def test_what_needs_no_quotes_has_none(text: str) -> None:
     assert as_yaml(text) == text
+
+
+def test_line_breaks_are_written_as_people_write_them() -> None:
+    assert as_yaml('a\n\t"b"\\') == r'"a\n\t\"b\"\\"'
