@@ -122,7 +122,9 @@ class ContactEntry(Entry):
     signed_up_at: Annotated[
         NullableTime, Field(time=True), doc("When the person signed up: ISO 8601, or Unix seconds.", "2026-03-11T09:49:18Z")
     ] = None
-    last_seen_at: Annotated[NullableTime, Field(time=True), doc("When the person was last seen.", "2026-11-25T03:02:13Z")] = None
+    last_seen_at: Annotated[
+        NullableTime, Field(time=True, fleeting=True), doc("When the person was last seen.", "2026-11-25T03:02:13Z")
+    ] = None
     owner_id: Annotated[
         NullableText,
         AfterValidator(_admin_id),

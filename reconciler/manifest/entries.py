@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from reconciler.core.compare.choices import choices_without
 from reconciler.core.compare.match import Index, find_candidates, make_index, read_key
 from reconciler.core.model.address import Address, LinkName, address_by
-from reconciler.core.model.kind import Kind
+from reconciler.core.model.kind import Field, Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
 from reconciler.core.model.scalars import is_time_type, parse_typed, same
@@ -109,7 +110,7 @@ class EntryWriter:
         written: dict[str, Written] = {}
         for name, about in kind.fields.items():
             value, info = thing.fields.get(name), kind.entry.model_fields[name]
-            if value in (None, "", (), {}) or (not info.is_required() and not info.default_factory and about.same(value, info.default)):
+            if about.fleeting or value in (None, "", (), {}) or _is_default(about, info, value):
                 continue
             if about.typed_by:
                 values = dict(self._typed(kind, thing, name, value, types[name], left))
@@ -179,6 +180,11 @@ class EntryWriter:
             if len(ends) < len(ids):
                 section = self.kinds[link.target].section
                 self.left.append(LeftOut(thing.address, f"{link.field}: some lead to {section} that are neither exported nor declared"))
+
+
+def _is_default(about: Field, info: FieldInfo, value: Any) -> bool:
+    """Whether a new thing has this value by itself."""
+    return not info.is_required() and not info.default_factory and about.same(value, info.default)
 
 
 def _scalar(value: Any, *, time: bool) -> Written:

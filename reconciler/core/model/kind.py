@@ -52,6 +52,8 @@ class Field:
     choices: bool = False
     # What people call a thing by, beside its identity.
     telling: bool = False
+    # It moves by itself, so nobody wants it written from what is live.
+    fleeting: bool = False
     # Why one live value can never become another ("": it can).
     refuses: Callable[[Any, Any], str] = lambda before, after: ""
     # An API version, and the wire's form before it.

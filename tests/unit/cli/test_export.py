@@ -21,7 +21,13 @@ LIVE: Mapping[str, Any] = {
     "companies": [{"company_id": "6", "name": "Blue Sun", "plan": "no", "size": 85, "custom_attributes": {"paid": False}, "tags": ["vip"]}],
     "contacts": [
         {"external_id": "25", "email": "wash@serenity.example", "role": "user", "tags": ["vip", "Beta "], "companies": ["6"]},
-        {"email": "zoe@serenity.example", "role": "lead", "custom_attributes": {"since": 1_700_000_000}, "phone": "+15550107 "},
+        {
+            "email": "zoe@serenity.example",
+            "role": "lead",
+            "custom_attributes": {"since": 1_700_000_000},
+            "phone": "+15550107 ",
+            "last_seen_at": 1_700_000_000,
+        },
     ],
 }
 
