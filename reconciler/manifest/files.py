@@ -136,7 +136,7 @@ def read_bytes(file: str) -> bytes:
 
 
 def write_all(texts: Mapping[Path, bytes], mode: int | None = None) -> None:
-    """Replace files by others, each in one step and none before all of them are on the disk; they keep their modes where none is given.
+    """Replace files by others, each in one step and none before all of them are written; they keep their modes where none is given.
     Raises OSError; what was there stays then."""
     staged: dict[str, Path] = {}
     try:

@@ -19,6 +19,7 @@ from reconciler.report.terminal import clean
 # What a spreadsheet takes for the beginning of a formula, in whatever width the sign is written
 # (https://owasp.org/www-community/attacks/CSV_Injection).
 _FORMULA = re.compile(r"\s*[=+\-@|%＝＋－＠]|[\t\r\n]")
+_DEAD = {True: "yes", None: "perhaps", False: ""}
 
 
 def text(inventory: Inventory, _: str) -> str:
@@ -44,7 +45,7 @@ def table(inventory: Inventory, _: str) -> str:
         numbers = [use.number if use else None for use in _uses(inventory, row)]
         shown = ["" if number is None else str(number) for number in numbers]
         told = _document(inventory, row)
-        last = [told["last_applied"] or "", told["last_applied_by"] or "", "yes" if row.dead else "", ", ".join(row.alike)]
+        last = [told["last_applied"] or "", told["last_applied_by"] or "", _DEAD[row.dead], ", ".join(row.alike)]
         writer.writerow(map(_cell, [row.name, row.id, row.standing.value, str(row.mark or ""), *shown, *last]))
     return written.getvalue()
 
@@ -120,8 +121,8 @@ def _amiss(row: Row) -> str:
 def _told(row: Row) -> Iterator[str]:
     if row.standing not in (Standing.DECLARED, Standing.UNKNOWN):
         yield row.standing.value
-    if row.dead:
-        yield "dead"
+    if row.dead is not False:
+        yield "dead" if row.dead else "perhaps dead"
     if row.alike:
         yield f"like {', '.join(row.alike)}"
 

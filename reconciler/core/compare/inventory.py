@@ -61,14 +61,15 @@ class Row:
     alike: Sequence[str]
 
     @property
-    def dead(self) -> bool:
-        """Whether it is live, and nobody that can be counted uses it."""
-        return bool(self.uses) and all(use.number == 0 for use in self.uses)
+    def dead(self) -> bool | None:
+        """Whether it is live, and nobody uses it in any place that has a count; None where one of these could not be counted."""
+        numbers = {use.number for use in self.uses}
+        return None if numbers and numbers <= {0, None} and None in numbers else numbers == {0}
 
     @property
     def amiss(self) -> bool:
         """Whether somebody should look at it."""
-        return self.dead or bool(self.alike) or self.standing is Standing.UNDECLARED
+        return self.dead is not False or bool(self.alike) or self.standing is Standing.UNDECLARED
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ class Inventory:
     def sums(self) -> Mapping[str, int]:
         """How many things there are of each sort, in words."""
         standings = {standing.value: sum(row.standing is standing for row in self.rows) for standing in Standing if standing.value}
-        amiss = {"dead": sum(row.dead for row in self.rows), "like another": sum(bool(row.alike) for row in self.rows)}
+        dead = Counter(row.dead for row in self.rows)
+        amiss = {"dead": dead[True], "perhaps dead": dead[None], "like another": sum(bool(row.alike) for row in self.rows)}
         return {what: number for what, number in {**amiss, **standings}.items() if number}
 
 
