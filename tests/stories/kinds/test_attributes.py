@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.core.model.outcome import Status
-from tests import ROOT
 from tests.conftest import MakeRoute
 from tests.desk.route import Route, changes, lines
 from tests.desk.telling import asked, gates, invalid, refusals, settles, statuses
@@ -364,16 +361,6 @@ def test_a_use_of_options_that_cannot_be_counted_is_unknown(route: MakeRoute) ->
     found = told.document(told.manifest({"attributes": SWAPPED["attributes"]}))
     assert gates(found) == ["unknown"]
     assert found["refused"][0]["approve"]
-
-
-def test_an_attribute_costs_one_file() -> None:
-    """Design 4: a kind is its file and its name in the list; no other file of the product names this one."""
-    house = ROOT / "reconciler"
-    named = subprocess.run(
-        ["grep", "-rlE", "ATTRIBUTE\\b|kinds.attribute|data_attributes", str(house)], capture_output=True, text=True, check=True, timeout=60
-    )
-    files = sorted(str(Path(line).relative_to(house)) for line in named.stdout.split() if line.endswith(".py") and "/sandbox/" not in line)
-    assert files == ["kinds/__init__.py", "kinds/attribute.py"]
 
 
 def test_an_approval_that_one_option_goes_is_none_that_another_one_goes(route: MakeRoute) -> None:

@@ -37,7 +37,7 @@ def test_elsewhere_there_are_none(value: str | None, desk: Desk) -> None:
 def test_a_refusal_stands_at_the_first_change_that_it_stops(github: Desk) -> None:
     assert github.plan(m=TWO) == 3
     [line] = annotated(github)
-    assert line.startswith("::error file=m.yaml,line=4::limits.deletes: 2 tags and companies deleted")
+    assert line.startswith("::error file=m.yaml,line=4::limits.deletes: 2 tags")
     assert line in github.err.splitlines()
 
 

@@ -411,7 +411,7 @@ def test_the_limits_are_those_of_the_run(told: Route) -> None:
     tags = [f"t{i}" for i in range(12)]
     name = run(told, tags=tags, policy={"limits": {"creates": 12, "deletes": 11}})
     (refusal,) = undone(told, name).plan.refused
-    assert (refusal.gate, "12 tags and companies deleted, the limit is 11" in refusal.message) == ("limits.deletes", True)
+    assert (refusal.gate, " deleted, the limit is 11" in refusal.message) == ("limits.deletes", True)
     plan = undo_plan(told, name)
     with pytest.raises(Refused, match="--approve"):
         carry_out_plan(told, plan)
