@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from reconciler.ledger.homes.home import Waiting
 from reconciler.ledger.ledger import Ledger
+from tests.desk.repositories import a_copy, a_home, a_ledger
 
 
 class Clock:
@@ -44,3 +46,21 @@ def ledger(folder: Path, clock: Clock) -> Iterator[Ledger]:
     assert opened
     with opened:
         yield opened
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone of a repository whose remote lies beside it."""
+    return a_copy(tmp_path)
+
+
+@pytest.fixture
+def remote(clone: Path) -> Path:
+    return clone.with_name("remote.git")
+
+
+@pytest.fixture
+def opened(clone: Path, clock: Clock) -> Iterator[Callable[..., Ledger]]:
+    """Opens ledgers in its remote, each as a process of its own would: `opened(another_clone)`."""
+    with ExitStack() as stack:
+        yield lambda where=clone, **more: stack.enter_context(a_ledger(a_home(where, **more), clock))

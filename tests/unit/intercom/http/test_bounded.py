@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.intercom.http import client as http
 from reconciler.intercom.http.errors import BadAnswer, CallError, NoAnswer
-from tests.unit.intercom.http.test_client import JSON, ONCE, READ, App, Said, client, failure, over, says, wire
+from tests.unit.intercom.http.app import JSON, ONCE, READ, App, Said, client, failure, over, says, wire
 
 START = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 Script = Callable[[socket.socket], None]
