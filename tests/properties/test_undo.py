@@ -15,7 +15,7 @@ from reconciler.core.plan.saved import saved
 from reconciler.core.plan.schema import PlanDocument
 from tests.desk.route import Route
 from tests.properties.worlds import IDS, LIMITS, World, on_route, worlds
-from tests.stories.undo.back import Doc, carry_out_plan, notes, take_back, undone, workspace
+from tests.stories.undo.taking_back import Doc, carry_out_plan, notes, take_back, undone, workspace
 
 State = dict[str, dict[str, Doc]]
 

@@ -12,7 +12,7 @@ from reconciler.errors import Stale
 from reconciler.workflow.lookup import raw_answers, raw_request
 from tests.conftest import MakeRoute
 from tests.desk.route import Route, changes, lines
-from tests.stories.ledger.told import by_hand, contact_id, one, record, tag_id, topics
+from tests.stories.ledger.records import by_hand, contact_id, one, record, tag_id, topics
 
 MOVED = Scope(moved=True)
 

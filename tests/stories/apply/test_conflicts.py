@@ -9,7 +9,7 @@ import pytest
 from reconciler.core.model.outcome import Status
 from tests.conftest import MakeRoute
 from tests.desk.route import changes, lines
-from tests.stories.apply.told import people, told_of, wrote
+from tests.stories.apply.results import people, told_of, wrote
 
 TWIN = "6762f0dd1bb69f9f00000aa1"
 

@@ -7,7 +7,7 @@ import pytest
 from reconciler.report import json as as_json
 from tests.conftest import MakeRoute
 from tests.desk.route import changes, lines
-from tests.stories.apply.told import people
+from tests.stories.apply.results import people
 
 
 def test_a_second_apply_of_everything_sends_no_write(route: MakeRoute) -> None:

@@ -10,7 +10,7 @@ from reconciler.core.model.outcome import Status
 from tests.conftest import MakeRoute
 from tests.desk.route import Route, changes, lines
 from tests.desk.telling import asked, gates, invalid, refusals, settles, statuses
-from tests.stories.undo.back import take_back
+from tests.stories.undo.taking_back import take_back
 
 TYPES = ("string", "integer", "float", "boolean", "date", "datetime")
 VERSIONS = ("2.14", "2.15", "2.16")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import MakeRoute
 from tests.desk.route import Route, changes, lines
-from tests.stories.ledger.told import one, record, topics
+from tests.stories.ledger.records import one, record, topics
 from tests.stories.test_drift import MOVED
 
 

@@ -10,7 +10,7 @@ from reconciler.manifest.read import read_manifest
 from reconciler.workflow.record import head_of
 from tests.conftest import MakeRoute
 from tests.desk.route import Route, changes, lines
-from tests.stories.ledger.told import PRUNING, topics
+from tests.stories.ledger.records import PRUNING, topics
 
 
 def two_files(told: Route) -> tuple[Path, Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from reconciler.ledger.ledger import Ledger
 from tests.conftest import MakeRoute
 from tests.desk.route import Route, changes, lines
-from tests.stories.ledger.told import PRUNING, by_hand, contact_id, meanwhile, one, record, tag_id
+from tests.stories.ledger.records import PRUNING, by_hand, contact_id, meanwhile, one, record, tag_id
 
 
 def test_what_was_there_is_recorded_and_not_owned(route: MakeRoute) -> None:

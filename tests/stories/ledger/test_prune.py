@@ -13,7 +13,7 @@ from reconciler.kinds import KINDS
 from reconciler.ledger.ledger import Ledger
 from tests.conftest import MakeRoute
 from tests.desk.route import changes, lines
-from tests.stories.ledger.told import PRUNING, by_hand, contact_id, record, tag_id, topics
+from tests.stories.ledger.records import PRUNING, by_hand, contact_id, record, tag_id, topics
 
 
 def test_a_target_prunes_nothing(route: MakeRoute) -> None:

@@ -12,7 +12,7 @@ from reconciler.workflow.planfile import planned_manifest
 from reconciler.workflow.recall import locked
 from tests.conftest import MakeRoute
 from tests.desk.route import lines
-from tests.stories.ledger.told import one
+from tests.stories.ledger.records import one
 
 
 def test_an_apply_with_nothing_to_do_is_a_run_and_records_what_it_found(route: MakeRoute) -> None:

@@ -26,8 +26,8 @@ from tests.conftest import MakeRoute
 from tests.desk.postgres import Cluster
 from tests.desk.repositories import KEY, a_copy, around, git
 from tests.desk.route import WIDE, Route, changes
-from tests.stories.undo.back import Patient, notes, run, runs, told_of, undone, workspace
 from tests.stories.undo.conftest import MAL, SEED, WASH, ZOE
+from tests.stories.undo.taking_back import Patient, notes, run, runs, told_of, undone, workspace
 
 EVERYTHING: dict[str, Any] = {
     "tags": [{"name": "vip", "state": "absent"}, {"name": "beta-2026", "renamed_from": "Beta"}, "new"],

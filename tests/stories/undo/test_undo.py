@@ -19,8 +19,8 @@ from reconciler.workflow.undo import prepare_undo, run_meant
 from tests.conftest import MakeRoute
 from tests.desk.calling import Caller
 from tests.desk.route import Route, changes
-from tests.stories.undo.back import carry_out_plan, notes, run, runs, take_back, told_of, undo_plan, undone, workspace
 from tests.stories.undo.conftest import MAL, SEED, WASH, ZOE
+from tests.stories.undo.taking_back import carry_out_plan, notes, run, runs, take_back, told_of, undo_plan, undone, workspace
 
 DAY = 86400.0
 LOST, CHANGED = "cannot come back", "changed since"

@@ -23,7 +23,7 @@ from reconciler.workflow.export import Wanted, export, exportable, text_of
 from tests.conftest import MakeRoute
 from tests.desk.collection import Collection, add_collection
 from tests.desk.route import Route, changes, lines
-from tests.stories.undo.back import notes, run, take_back, told_of, undo_plan
+from tests.stories.undo.taking_back import notes, run, take_back, told_of, undo_plan
 
 
 # ---- all of reconciler/kinds/badge.py

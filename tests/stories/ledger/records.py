@@ -1,4 +1,4 @@
-"""What the stories of the ledger ask again and again."""
+"""What the ledger holds of a thing, notes of a plan by topic, and what somebody else does meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stories of an apply ask again and again."""
+"""What an apply came to: what became of each change, what was sent, who is there."""
 
 from __future__ import annotations
 
