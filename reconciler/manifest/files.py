@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from reconciler.errors import Invalid, Mark, Problem
-from reconciler.manifest.layers import BASE, Layers, paths_with_overlays
+from reconciler.manifest.layers import BASE, Layers, env_of, paths_with_overlays
 from reconciler.manifest.reader import Document, read_far
 from reconciler.manifest.source import SUFFIXES, Source, Unopened, path_beside, read_documents
 
@@ -27,12 +27,13 @@ def find(paths: Sequence[str]) -> list[str]:
 
     Hidden files and folders are passed over inside a folder, not where a path names them. Raises Invalid for all paths that yield none.
     """
-    files: dict[tuple[int, int], str] = {}
+    files: dict[tuple[int, int, str], str] = {}
     problems = []
     for path in paths:
         try:
             for file in _files(path):
-                files.setdefault(_identity(file), file)
+                # Two environments may share one overlay, by a link.
+                files.setdefault((*_identity(file), env_of(file)), file)
         except _Unusable as unusable:
             problems.append(unusable.problem)
     if problems:

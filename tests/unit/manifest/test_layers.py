@@ -58,6 +58,13 @@ def test_an_overlay_is_read_with_its_environment_alone() -> None:
     assert base.digest != prod.digest
 
 
+def test_two_environments_may_share_an_overlay_by_a_link() -> None:
+    files = {"m/tags.prod.yaml": "tags: [gold]\n"}
+    read(files)
+    Path("m/tags.test.yaml").symlink_to("tags.prod.yaml")
+    assert {"gold"} == {*keys(read(files, Layers(("test",))), "tag")} & {*keys(read(files, PROD), "tag")} - {*keys(read(files), "tag")}
+
+
 def test_a_dot_in_a_name_is_no_environment_unless_something_says_so() -> None:
     files = {"m/growth.team.yaml": "tags: [g]\n"}
     assert "g" in keys(read(files), "tag")
