@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Annotated, Any, BinaryIO
@@ -124,10 +125,11 @@ class _List:
         if not any(key and self._is_known(key) for key in keys):
             # It may be a person, who is not to be told of.
             raise _Broken(line, "the first line names no column that is known", self._known("".join(header)))
-        for number, (name, key) in enumerate(zip(header, keys, strict=True)):
+        for name, key in zip(header, keys, strict=True):
             if key is not None and not self._is_known(key):
                 raise _Broken(line, f"unknown column {quote(name)}", self._known(name))
-            if key is not None and key in keys[:number]:
+        for key, times in Counter(keys).items():
+            if key is not None and times > 1:
                 raise _Broken(line, f"two columns are {key}", "keep one of them, or leave one out: `columns: {NAME: null}`")
         if missing := sorted(self.entry.columns.keys() - set(header)):
             raise _Broken(line, f"there is no column {quote(missing[0])}, which `columns:` names", f"there are {', '.join(header)}")
