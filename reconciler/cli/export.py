@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -105,10 +104,11 @@ def export(out: Path | None, selection: Selection, name: str | None, where: Work
     wanted = selection.read(intercom.api_version)
     out = None if out == Path("-") else out
     target = aim(out, Layers.of("", os.environ)) if out else None
-    pin = _pin(target, where)
-    name = name or _name(target)
-    with _session(intercom, pin) as session:
-        found = exporting.export(session, wanted, target.manifest if target else None)
+    pin, name = _pin(target, where), _name(target, name)
+    with connected(intercom, pin, writes=False, paths=[str(out)] if out else []) as session:
+        check_pin(pin, session)
+        with progress(sys.stderr, label="reading") as bar:
+            found = exporting.export(watched(session, bar.reading), wanted, target.manifest if target else None)
         here = Pin(session.here.app_id, session.here.region)
         if target:
             _say(list_written(target.write(found, name, here)))
@@ -116,17 +116,9 @@ def export(out: Path | None, selection: Selection, name: str | None, where: Work
             shown = Terminal(sys.stdout)
             shown.write(exporting.text_of(found, name, here))
             shown.check()
-        _say(list_kept(found.changes, here.app_id or ""))
+        _say(list_kept(found.changes, session.here.app_id))
         _say_left_out(session, wanted, found)
     return 0
-
-
-@contextmanager
-def _session(intercom: Intercom, pin: Pin) -> Iterator[Session]:
-    """A session that only reads, with progress on stderr."""
-    with progress(sys.stderr, label="reading") as bar, connected(intercom, pin, writes=False) as session:
-        check_pin(pin, session)
-        yield watched(session, bar.reading)
 
 
 def _folder(target: Target | None) -> Path:
@@ -142,10 +134,13 @@ def _pin(target: Target | None, where: WorkspaceOptions) -> Pin:
     return pin_of_folder(where.region, where.app_id, _folder(target))
 
 
-def _name(target: Target | None) -> str:
-    if target and target.manifest:
-        return target.manifest.name
-    return name_in_folder(_folder(target)) or "default"
+def _name(target: Target | None, name: str | None) -> str:
+    """Whose the manifest is. Raises Usage where that is written otherwise."""
+    if target is None or target.manifest is None:
+        return name or name_in_folder(_folder(target)) or "default"
+    if name not in (None, target.manifest.name):
+        raise Usage(f"--name {name}: the manifest that is there says `name: {target.manifest.name}`; leave --name out")
+    return target.manifest.name
 
 
 def _say(lines: Iterable[str]) -> None:
@@ -237,6 +232,7 @@ def init(start: Start, name: str | None, where: WorkspaceOptions, choice: Ledger
     """
     if not start.yes and not somebody_watches():
         raise Usage("there is no terminal to ask at; use --yes, with --only and --ci where the defaults are not what is meant")
+    choice = replace(choice, paths=(str(start.folder),))
     choice.check_pipeline()
     find_ground(start.folder, start.service or "none")
     pin = pin_of_folder(where.region, where.app_id)

@@ -14,6 +14,7 @@ from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.plan.saved import Enclosed, saved
 from reconciler.core.plan.work import Proposal
 from reconciler.errors import Usage
+from reconciler.ledger.folder import root_of
 from reconciler.manifest import files
 from reconciler.manifest.schema import manifest_schema
 from reconciler.workflow.apply import carry_out, prepare
@@ -51,8 +52,7 @@ def find_ground(folder: Path, service: str) -> Ground:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Usage(f"{folder} is not empty; give another folder with -o, or `reconciler export -o {folder}` adds what it does not have")
     whole = Path(os.path.abspath(folder))
-    repository = next((above for above in whole.parents if (above / ".git").exists()), None)
-    root = repository or (Path.cwd() if Path.cwd() in whole.parents else whole.parent)
+    root = root_of(whole.parent) or (Path.cwd() if Path.cwd() in whole.parents else whole.parent)
     within = whole.relative_to(root).as_posix()
     if service != "none" and not re.fullmatch(r"[\w./-]+", within):
         raise Usage(f"-o {folder}: a pipeline takes no folder with blanks or signs in its name; give another one, or --ci none")

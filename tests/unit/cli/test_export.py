@@ -205,6 +205,7 @@ def test_whatever_its_style_a_manifest_gets_what_is_new(text: str, live: Desk) -
         (["--where", "role ="], 64, "--where"),
         (["-o", "nowhere/intercom"], 64, "the folder does not exist"),
         (["-o", "notes"], 64, "-o notes: is there, and neither a folder nor a YAML file by its name"),
+        (["-o", "other", "--name", "mine"], 64, "--name mine: the manifest that is there says `name: default`; leave --name out"),
         (["-o", "bad.yaml"], 65, "bad.yaml:1:1: unknown key 'tugs'"),
         (["-o", "other/m.yaml"], 3, "refused: workspace: "),
         (["-o", "alias.yaml"], 65, "alias.yaml:"),
