@@ -24,26 +24,26 @@ def read_key(folder: Path, environ: Mapping[str, str]) -> bytes | None:
     path = folder / "key"
     try:
         with door.reader(path) as file:
-            found = _decode(file.read().decode("ascii", "replace"))
+            key = _decode(file.read().decode("ascii", "replace"))
     except FileNotFoundError:
         return None
-    if found is None:
+    if key is None:
         raise LedgerUnusable(str(path), f"it is not {2 * _KEY_BYTES} hexadecimal digits", "restore it, or move it away to start a new one")
-    return found
+    return key
 
 
 def make_key(folder: Path, environ: Mapping[str, str]) -> bytes:
     """A new key, kept in the folder; if another process was faster, its key."""
-    made = secrets.token_bytes(_KEY_BYTES)
+    key = secrets.token_bytes(_KEY_BYTES)
     draft = folder / f".key-{secrets.token_hex(4)}"
     try:
         with door.writer(draft, new=True) as file:
-            file.write(f"{made.hex()}\n".encode("ascii"))
+            file.write(f"{key.hex()}\n".encode("ascii"))
         with suppress(FileExistsError):
             os.link(draft, folder / "key")
     finally:
         draft.unlink(missing_ok=True)
-    return read_key(folder, environ) or made
+    return read_key(folder, environ) or key
 
 
 def make_spare_key() -> bytes:
@@ -52,15 +52,15 @@ def make_spare_key() -> bytes:
 
 
 def _read_environment(written: str) -> bytes:
-    found = _decode(written)
-    if found is None:
+    key = _decode(written)
+    if key is None:
         raise Usage(f"{KEY_VARIABLE} is not {2 * _KEY_BYTES} hexadecimal digits; {MAKE_ONE}")
-    return found
+    return key
 
 
 def _decode(written: str) -> bytes | None:
     try:
-        found = bytes.fromhex(written)
+        key = bytes.fromhex(written)
     except ValueError:
         return None
-    return found if len(found) == _KEY_BYTES else None
+    return key if len(key) == _KEY_BYTES else None

@@ -138,8 +138,8 @@ class Ledger:
     def read_recorded(self, app_id: str, name: str = "default") -> Recorded:
         """What is remembered of a workspace for a manifest's name."""
         with self._looking() as connection:
-            found = recall(connection, self._digests, app_id, self._digests.plain(name), self.place)
-        return disowned(found) if self._older else found
+            recorded = recall(connection, self._digests, app_id, self._digests.plain(name), self.place)
+        return disowned(recorded) if self._older else recorded
 
     @property
     def remembered(self) -> bool:

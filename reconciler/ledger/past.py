@@ -58,15 +58,15 @@ def _read_write(row: Row[Any]) -> Done:
 
 def read_workspaces(connection: Connection) -> dict[str, str]:
     """The workspaces of all runs: app id → region."""
-    found = connection.execute(select(RUNS.c.app_id, RUNS.c.region).order_by(RUNS.c.started))
-    return {row.app_id: row.region for row in found}
+    rows = connection.execute(select(RUNS.c.app_id, RUNS.c.region).order_by(RUNS.c.started))
+    return {row.app_id: row.region for row in rows}
 
 
 def read_owners(connection: Connection, app_id: str, name: str) -> dict[Thing, str]:
     """What other names own, whatever their key, and whose it is."""
     theirs = (THINGS.c.app_id == app_id) & (THINGS.c.name != name) & THINGS.c.owned & ~THINGS.c.deleted
-    found = connection.execute(select(THINGS.c.kind, THINGS.c.id, THINGS.c.name).where(theirs).order_by(THINGS.c.name))
-    return {(row.kind, row.id): row.name for row in found}
+    rows = connection.execute(select(THINGS.c.kind, THINGS.c.id, THINGS.c.name).where(theirs).order_by(THINGS.c.name))
+    return {(row.kind, row.id): row.name for row in rows}
 
 
 def count_unread(connection: Connection, key: str) -> str:
@@ -75,8 +75,8 @@ def count_unread(connection: Connection, key: str) -> str:
     names = (THINGS.c.app_id, THINGS.c.name, THINGS.c.kind, THINGS.c.id)
     same = [mine.c[column.name] == column for column in names]
     known = select(mine.c.id).where(*same, mine.c.key == key).exists()
-    found = connection.scalar(select(func.count()).select_from(select(*names).distinct().where(THINGS.c.key != key, ~known).subquery()))
-    return f"{found} thing{'s' if found != 1 else ''}" if found else ""
+    number = connection.scalar(select(func.count()).select_from(select(*names).distinct().where(THINGS.c.key != key, ~known).subquery()))
+    return f"{number} thing{'s' if number != 1 else ''}" if number else ""
 
 
 def forget(connection: Connection, owner: tuple[str, str], names: Sequence[Thing]) -> None:

@@ -105,17 +105,17 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
 
 def _read_ineffective(connection: Connection) -> Mapping[str, frozenset[str]]:
     """What replies did not show: by the digest of a field, those of values. No other key, and no other workspace, has such a digest."""
-    found: dict[str, frozenset[str]] = {}
+    claims: dict[str, frozenset[str]] = {}
     for place, claim in connection.execute(select(INEFFECTIVE.c.place, INEFFECTIVE.c.claim)):
-        found[place] = found.get(place, frozenset()) | {claim}
-    return found
+        claims[place] = claims.get(place, frozenset()) | {claim}
+    return claims
 
 
 def _read_origins(connection: Connection, applied: ColumnElement[bool]) -> tuple[Repository | None, ...]:
     """The repositories that were applied from, each where it stands last."""
     rows = connection.execute(select(RUNS.c.remote, RUNS.c.first_commit).where(applied).order_by(RUNS.c.started.desc(), RUNS.c.id.desc()))
-    found = (None if row.remote is None else Repository(row.remote, row.first_commit or "") for row in rows)
-    return tuple(dict.fromkeys(found))[::-1]
+    repositories = (None if row.remote is None else Repository(row.remote, row.first_commit or "") for row in rows)
+    return tuple(dict.fromkeys(repositories))[::-1]
 
 
 def _read_record(row: Sequence[Any], place: str) -> Record:
@@ -127,9 +127,9 @@ def _read_record(row: Sequence[Any], place: str) -> Record:
     # Few records have a mark, and only theirs are read at once.
     if not _MARKED.search(fields):
         return record
-    told = _Texts(fields, place)
-    former = frozenset(digest for path, digest in told.items() if path.startswith(_FORMER))
-    return dataclasses.replace(record, ended=told.get(_ENDED, ""), former=former, shown_as=told.get(_SHOWN_AS, ""))
+    marks = _Texts(fields, place)
+    former = frozenset(digest for path, digest in marks.items() if path.startswith(_FORMER))
+    return dataclasses.replace(record, ended=marks.get(_ENDED, ""), former=former, shown_as=marks.get(_SHOWN_AS, ""))
 
 
 def _pick_digests(fields: dict[str, Any]) -> dict[str, Any]:
@@ -139,22 +139,22 @@ def _pick_digests(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _pick_lists(links: dict[str, Any]) -> dict[str, Any]:
     """The lists of links, of what stands in their column; one without links is none."""
-    lists = ((name, told) for name, told in links.items() if not name.endswith(_SINCE))
+    lists = ((name, ends) for name, ends in links.items() if not name.endswith(_SINCE))
     return {
         name: link_origins
-        for name, told in lists
-        if (link_origins := {end: link_origin for end, link_origin in told.items() if end != _GOVERNED})
+        for name, ends in lists
+        if (link_origins := {end: link_origin for end, link_origin in ends.items() if end != _GOVERNED})
     }
 
 
 def _pick_policies(links: dict[str, Any]) -> dict[str, Any]:
     """The policies that lists of links were governed by, of what stands in their column."""
-    return {name: told[_GOVERNED] for name, told in links.items() if _GOVERNED in told and not name.endswith(_SINCE)}
+    return {name: ends[_GOVERNED] for name, ends in links.items() if _GOVERNED in ends and not name.endswith(_SINCE)}
 
 
 def _pick_times(links: dict[str, Any]) -> dict[str, Any]:
     """When links became ours, of what stands in their column."""
-    return {name.removesuffix(_SINCE): told for name, told in links.items() if name.endswith(_SINCE)}
+    return {name.removesuffix(_SINCE): times for name, times in links.items() if name.endswith(_SINCE)}
 
 
 def _find_untied(connection: Connection, records: Mapping[Thing, Record], app_id: str, name: str, key: str) -> dict[Thing, Record]:
@@ -162,13 +162,13 @@ def _find_untied(connection: Connection, records: Mapping[Thing, Record], app_id
     end = (WRITES.c.kind, WRITES.c.thing_id, WRITES.c.link, WRITES.c.target_id)
     elsewhere = (RUNS.c.app_id == app_id) & ((RUNS.c.name != name) | (RUNS.c.key != key))
     done = (WRITES.c.action == Action.DETACH) & WRITES.c.outcome.in_(("applied", "ineffective"))
-    found: dict[Thing, Record] = {}
+    untied: dict[Thing, Record] = {}
     for row in connection.execute(select(*end, func.max(WRITES.c.settled).label("at")).join(RUNS).where(elsewhere, done).group_by(*end)):
-        record = found.get((row.kind, row.thing_id)) or records.get((row.kind, row.thing_id))
+        record = untied.get((row.kind, row.thing_id)) or records.get((row.kind, row.thing_id))
         if record and record.written < row.at and record.links.get(row.link, {}).get(row.target_id) == LinkOrigin.OWNED:
             link_origins = {**record.links[row.link], row.target_id: LinkOrigin.FOUND}
-            found[record.name] = dataclasses.replace(record, links={**record.links, row.link: link_origins})
-    return found
+            untied[record.name] = dataclasses.replace(record, links={**record.links, row.link: link_origins})
+    return untied
 
 
 _OTHERS = (THINGS.c.kind, THINGS.c.id, THINGS.c.name, THINGS.c.owned, THINGS.c.protected, THINGS.c.links)
@@ -176,11 +176,11 @@ _OTHERS = (THINGS.c.kind, THINGS.c.id, THINGS.c.name, THINGS.c.owned, THINGS.c.p
 
 def _read_others(rows: Iterable[Any]) -> Mapping[Thing, Other]:
     """What other names have recorded; of several, the one that owns it."""
-    found: dict[Thing, Other] = {}
+    others: dict[Thing, Other] = {}
     for row in sorted(rows, key=lambda row: (row.owned, row.name)):
-        before = found.get((row.kind, row.id))
-        found[row.kind, row.id] = Other(row.name, row.protected or (before is not None and before.protected))
-    return found
+        before = others.get((row.kind, row.id))
+        others[row.kind, row.id] = Other(row.name, row.protected or (before is not None and before.protected))
+    return others
 
 
 def _read_ties(rows: Iterable[Any], place: str) -> Mapping[LiveLink, str]:
@@ -213,15 +213,15 @@ def _fetch_open(connection: Connection, asked: Select[Any], place: str) -> Seque
 
 def _read_attempts(rows: Iterable[Row[Any]], place: str) -> Mapping[Place, Attempt]:
     """What was last tried at each place: the last write, unless an earlier one may still be what made the thing."""
-    found: dict[Place, Attempt] = {}
+    attempts: dict[Place, Attempt] = {}
     try:
         for row in rows:
             where, last = Place(row.thing, row.link, row.target), _read_attempt(row)
-            made = found.get(where)
-            found[where] = made._replace(fields={**made.fields, **last.fields}) if made and _may_stand(made, last) else last
+            earlier = attempts.get(where)
+            attempts[where] = earlier._replace(fields={**earlier.fields, **last.fields}) if earlier and _may_stand(earlier, last) else last
     except (ValueError, TypeError) as error:
         raise LedgerUnusable(place, "it is damaged") from error
-    return found
+    return attempts
 
 
 def _read_attempt(row: Row[Any]) -> Attempt:
@@ -229,10 +229,10 @@ def _read_attempt(row: Row[Any]) -> Attempt:
     return Attempt(row.action, row.intended, row.proof, row.outcome is not None, fields, row.kind, row.thing_id, row.target_id, files)
 
 
-def _may_stand(made: Attempt, last: Attempt) -> bool:
+def _may_stand(earlier: Attempt, last: Attempt) -> bool:
     """Whether a write whose answer was lost may have made what is there: since, nobody proved that nothing is, nor may have undone it."""
     undone = last.action in LOSING and last.intended > 0 and not last.answered
-    return made.lost and not last.proof and not undone
+    return earlier.lost and not last.proof and not undone
 
 
 def replace_records(
@@ -273,7 +273,7 @@ def _write_row(record: Record, digests: Digests) -> dict[str, Any]:
 
 def _write_links(record: Record) -> Mapping[str, Any]:
     """What stands in the column of links: the lists, and when links in them became ours."""
-    times = {f"{link}{_SINCE}": told for link, told in record.since.items()}
+    times = {f"{link}{_SINCE}": since for link, since in record.since.items()}
     lists = {link: dict(link_origins) for link, link_origins in record.links.items() if link_origins}
     for link, policy in record.governed.items():
         lists.setdefault(link, {})[_GOVERNED] = policy

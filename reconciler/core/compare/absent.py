@@ -35,8 +35,8 @@ def compare_absent(kind: Kind, resource: Resource, draft: Draft) -> None:
     else:
         draft.missing.append(resource.address)
         skipped = "skipped, with its links (missing: skip)"
-        told = "not created, remove `was` if it never existed" if moved else skipped
-        draft.note("missing", f"not found: {told}", resource, held=bool(moved))
+        reason = "not created, remove `was` if it never existed" if moved else skipped
+        draft.note("missing", f"not found: {reason}", resource, held=bool(moved))
 
 
 def _compare_tombstone(kind: Kind, resource: Resource, draft: Draft) -> None:

@@ -42,9 +42,9 @@ def _find_cause(kinds: Kinds, manifest: Manifest, recorded: Recorded, change: Ch
 
 def _find_record(recorded: Recorded, change: ThingChange) -> Record | None:
     """What is recorded of the live thing; of one that is to be made, or took the place of another, what was applied under its address."""
-    found = recorded.of(change.address.kind, change.id)
-    then = recorded.at(change.address) if found is None and change.action not in _GOING else None
-    return found or (None if then is None or then.buried else then)
+    record = recorded.of(change.address.kind, change.id)
+    then = recorded.at(change.address) if record is None and change.action not in _GOING else None
+    return record or (None if then is None or then.buried else then)
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,12 +92,12 @@ def _find_typed(kind: Kind, change: ThingChange) -> Iterator[tuple[Address, Fiel
 
 def find_choice_leavers(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> Mapping[Choice, frozenset[str]]:
     """The live ids of those who leave each choice by these changes."""
-    found: dict[Choice, set[str]] = defaultdict(set)
+    leavers: dict[Choice, set[str]] = defaultdict(set)
     for change in changes:
         if isinstance(change, ThingChange) and change.id:
             for choice in find_left(kinds[change.address.kind], change, live):
-                found[choice].add(change.id)
-    return {choice: frozenset(ids) for choice, ids in found.items()}
+                leavers[choice].add(change.id)
+    return {choice: frozenset(ids) for choice, ids in leavers.items()}
 
 
 def find_users(kinds: Kinds, owner: Live) -> Sequence[tuple[Kind, str]]:
@@ -136,9 +136,11 @@ def _split_turns(kind: Kind, change: Change, wanted: set[Choice], given: set[Cho
 
 def find_needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> Mapping[int, set[int]]:
     """Which changes wait for which: who takes a choice for its being one, and its end for all who leave it."""
-    moved = [(i, change, found) for i, change in enumerate(changes) if (found := find_moves(kinds[change.address.kind], change))]
-    openers = {Choice(change.address, value): i for i, change, found in moved for value in found.added}
-    closers = {Choice(change.address, value): i for i, change, found in moved for value in found.dropped}
+    moved = [
+        (i, change, change_moves) for i, change in enumerate(changes) if (change_moves := find_moves(kinds[change.address.kind], change))
+    ]
+    openers = {Choice(change.address, value): i for i, change, change_moves in moved for value in change_moves.added}
+    closers = {Choice(change.address, value): i for i, change, change_moves in moved for value in change_moves.dropped}
     wait: dict[int, set[int]] = defaultdict(set)
     if not moved:
         return wait

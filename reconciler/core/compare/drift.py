@@ -54,8 +54,8 @@ def keep_moved(comparison: Comparison) -> Comparison:
         if change.cause not in DRIFTED or (partly and fields != change.fields):
             notes.append(_note_pending(change))
             beside.update(claim[:2] for claim in claims_of(change) if claim[1] not in {field.path for field in fields})
-    found = replace(comparison.difference, changes=tuple(kept), notes=tuple(notes), beside=frozenset(beside))
-    return replace(comparison, difference=found)
+    difference = replace(comparison.difference, changes=tuple(kept), notes=tuple(notes), beside=frozenset(beside))
+    return replace(comparison, difference=difference)
 
 
 def _mark_unrecorded(change: Change) -> Change:

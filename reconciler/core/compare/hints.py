@@ -75,15 +75,15 @@ def _find_record(kind: Kind, resource: Resource, recorded: Recorded) -> Record |
 
 def _list_ids(kinds: Kinds, manifest: Manifest, recorded: Recorded) -> Mapping[str, Set[str]]:
     """What is ours and perhaps not declared any more, of the kinds that can be pruned, and of those whose listing costs one read."""
-    found: dict[str, set[str]] = {}
+    ids_by_kind: dict[str, set[str]] = {}
     for record in find_left(manifest, recorded):
         kind = kinds.get(record.kind)
         if kind and (kind.whole or manifest.policy.pruning(kind.section) != "never"):
-            found.setdefault(record.kind, set()).add(record.id)
+            ids_by_kind.setdefault(record.kind, set()).add(record.id)
     for kind in kinds:
         if not kind.whole and (ids := find_likely(kind, manifest, recorded)):
-            found.setdefault(kind.name, set()).update(ids)
-    return found
+            ids_by_kind.setdefault(kind.name, set()).update(ids)
+    return ids_by_kind
 
 
 def _read_own_ends(recorded: Recorded, link: LinkName, source_id: str) -> Iterable[str]:

@@ -46,7 +46,7 @@ def look_inside(before: Any, after: Any) -> Inside:
     from deepdiff import DeepDiff
 
     old, new = _write(before), _write(after)
-    found = DeepDiff(
+    differences = DeepDiff(
         old,
         new,
         view="tree",
@@ -59,7 +59,7 @@ def look_inside(before: Any, after: Any) -> Inside:
     )
     added: list[Part] = []
     removed: list[Part] = []
-    for kind, level in ((kind, level) for kind, levels in found.items() for level in levels):
+    for kind, level in ((kind, level) for kind, levels in differences.items() for level in levels):
         path = level.path(output_format="list")
         where = tuple(path[:-1] if isinstance(level.up.t1, list) else path)
         if kind == "repetition_change":

@@ -41,7 +41,7 @@ def _loosen(name: str) -> str:
 
 
 def find_resembling(
-    kinds: Kinds, manifest: Manifest, live: Snapshot, told: Set[Address | None]
+    kinds: Kinds, manifest: Manifest, live: Snapshot, noted: Set[Address | None]
 ) -> tuple[tuple[Refusal, ...], tuple[Note, ...]]:
     """A refusal for every declared thing that would be the twin of a live one, a note for every one that is like one of which nothing
     is `told` yet."""
@@ -55,7 +55,7 @@ def find_resembling(
                 text = f"{resource.mark}: no {kind.name} {quote(resource.key)} is live, but {other!a} (id {names[other]}) is"
                 text = f"{text}, which differs in case, in blanks or invisibly; write that name: {STAYS}"
                 refusals.append(Refusal(kind.name, text, entries=(resource.address,)))
-            elif (other := find_close(resource.key, names)) and Address(kind.name, other) not in told:
+            elif (other := find_close(resource.key, names)) and Address(kind.name, other) not in noted:
                 text = f"is like the live {other!a} (id {names[other]}); if that one is meant, write its name: {STAYS}"
                 notes.append(Note("lookalike", text, resource.address, resource.mark))
     return tuple(refusals), tuple(notes)
@@ -63,10 +63,10 @@ def find_resembling(
 
 def _group_by_model(things: Mapping[str, Live]) -> Mapping[object, dict[str, str]]:
     """The names of live things with their ids, by what they belong to."""
-    found: dict[object, dict[str, str]] = defaultdict(dict)
+    names: dict[object, dict[str, str]] = defaultdict(dict)
     for thing in things.values():
-        found[thing.fields.get("model")][thing.key] = thing.id
-    return found
+        names[thing.fields.get("model")][thing.key] = thing.id
+    return names
 
 
 def _list_new(kind: Kind, manifest: Manifest, live: Snapshot) -> Iterator[Resource]:

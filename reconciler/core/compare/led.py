@@ -14,11 +14,11 @@ from reconciler.core.model.refusal import Refusal
 
 def refuse_dangling(kinds: Kinds, manifest: Manifest, live: Snapshot, changes: Sequence[Change]) -> Iterator[Refusal]:
     """A refusal for what is to lead to a thing that is not live, and that these changes do not make."""
-    made = {change.address for change in changes if change.action in (Action.CREATE, Action.UNARCHIVE)}
+    created = {change.address for change in changes if change.action in (Action.CREATE, Action.UNARCHIVE)}
     there = {thing.address for things in live.things.values() for thing in things.values()} if any(k.references for k in kinds) else set()
     for change in changes:
         for moved in change.fields:
             end = referred(kinds[change.address.kind], moved.path, moved.after)
-            if end and end not in made and end not in live.pairs and end not in there:
+            if end and end not in created and end not in live.pairs and end not in there:
                 text = f"{change.mark}: {moved.path} leads to {end}, which is not live and is not made here; correct it"
                 yield Refusal("missing", text, entries=(change.address,))

@@ -109,11 +109,11 @@ def list_undeclared(kind: Kind, manifest: Manifest, recorded: Recorded) -> list[
 
 def _read_getters(changes: Sequence[Change]) -> Mapping[Address, Set[tuple[LinkName, str]]]:
     """Who gets which thing, by the kind of link and live id."""
-    found: dict[Address, set[tuple[LinkName, str]]] = defaultdict(set)
+    getters: dict[Address, set[tuple[LinkName, str]]] = defaultdict(set)
     for change in changes:
         if isinstance(change, LinkChange) and change.action is Action.ATTACH and change.id:
-            found[change.target].add((change.link, change.id))
-    return found
+            getters[change.target].add((change.link, change.id))
+    return getters
 
 
 class Likeness(IntEnum):
@@ -138,22 +138,22 @@ _FORMER = "former"
 
 def _read_traits(kind: Kind, left: Sequence[Live], recorded: Recorded) -> Mapping[Trait, Set[str]]:
     """The ids of what is left by each trait, so that of many things not each is compared with each."""
-    found: dict[Trait, set[str]] = defaultdict(set)
+    ids: dict[Trait, set[str]] = defaultdict(set)
     for old in left:
         record = recorded.of(old.kind, old.id)
-        told = ((name, kind.fields[name].form(old.fields.get(name))) for name in _list_telling(kind))
-        for trait in (("", form(old.key)), *((_FORMER, thing) for thing in (record.former if record else ())), *told):
-            found[trait].add(old.id)
-    return found
+        values = ((name, kind.fields[name].form(old.fields.get(name))) for name in _list_telling(kind))
+        for trait in (("", form(old.key)), *((_FORMER, thing) for thing in (record.former if record else ())), *values):
+            ids[trait].add(old.id)
+    return ids
 
 
 def _find_common(kind: Kind, new: ThingChange, traits: Mapping[Trait, Set[str]], recorded: Recorded) -> Set[str]:
     """The ids of what is left that has a trait in common with what is new."""
     former = recorded.digests.thing(recorded.app_id, new.address)
-    told = (
+    values = (
         (field.path, kind.fields[field.path].form(field.after)) for field in new.fields if field.path in _list_telling(kind) and field.after
     )
-    return set[str]().union(*(traits.get(trait, ()) for trait in (("", form(new.address.key)), (_FORMER, former), *told)))
+    return set[str]().union(*(traits.get(trait, ()) for trait in (("", form(new.address.key)), (_FORMER, former), *values)))
 
 
 def _list_telling(kind: Kind) -> Sequence[str]:
@@ -163,10 +163,10 @@ def _list_telling(kind: Kind) -> Sequence[str]:
 def _measure_likeness(kind: Kind, old: Live, new: ThingChange, recorded: Recorded, closely: bool) -> int:
     if recorded.had(old.kind, old.id, new.address):
         return Likeness.ONCE
-    told = [field for field in new.fields if field.path in _list_telling(kind) and field.after]
+    telling = [field for field in new.fields if field.path in _list_telling(kind) and field.after]
     if form(old.key) == form(new.address.key):
         return Likeness.SAME
-    if told and all(kind.fields[field.path].same(old.fields.get(field.path), field.after) for field in told):
+    if telling and all(kind.fields[field.path].same(old.fields.get(field.path), field.after) for field in telling):
         return Likeness.SAME
     return Likeness.NAME if are_alike(old.key, new.address.key, closely=closely) else 0
 
@@ -196,8 +196,8 @@ def find_likely(kind: Kind, manifest: Manifest, recorded: Recorded) -> Sequence[
     left = list_undeclared(kind, manifest, recorded) if new else []
     members = _count_members(kind, {r.address for r in new}, manifest, recorded) if left else Counter()
     coming = _Coming.of(new, len(left), recorded)
-    found = (record for record in left if members[record.id] or _may_be(kind, record, coming, recorded))
-    return [record.id for record in sorted(found, key=lambda r: (-members[r.id], r.address))][:LOOKS]
+    likely = (record for record in left if members[record.id] or _may_be(kind, record, coming, recorded))
+    return [record.id for record in sorted(likely, key=lambda r: (-members[r.id], r.address))][:LOOKS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,39 +232,39 @@ def _may_be(kind: Kind, record: Record, coming: _Coming, recorded: Recorded) -> 
 
 def _matches_claims(kind: Kind, record: Record, new: Resource, recorded: Recorded) -> bool:
     """Whether what people call it by is what was recorded."""
-    told = [name for name in _list_telling(kind) if new.fields.get(name)]
+    names = [name for name in _list_telling(kind) if new.fields.get(name)]
     claims = (
-        recorded.digests.claim(record.salt, name, kind.fields[name].form(new.fields[name])) == record.fields.get(name) for name in told
+        recorded.digests.claim(record.salt, name, kind.fields[name].form(new.fields[name])) == record.fields.get(name) for name in names
     )
-    return bool(told) and all(claims)
+    return bool(names) and all(claims)
 
 
 def _count_members(kind: Kind, new: Set[Address], manifest: Manifest, recorded: Recorded) -> Counter[str]:
     """The ids that are recorded at the other ends of the links of those who are to get something new: how often each."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for resource in manifest.resources.values():
         fields = [field for field, written in resource.links.items() if not new.isdisjoint(written.present)]
         record = recorded.at(resource.address) if fields else None
         if record:
-            found.update(end for field in fields for end in record.links.get(field, ()))
-    return found
+            counts.update(end for field in fields for end in record.links.get(field, ()))
+    return counts
 
 
 # ── what is said of it ─────────────────────────────────────────────────────────────────────────────────────────────────────
-def refuse_renames(found: Sequence[Pair]) -> Iterator[Refusal]:
+def refuse_renames(pairs: Sequence[Pair]) -> Iterator[Refusal]:
     """The gate `rename`: a deletion beside something new that it may be, where somebody loses something by it."""
-    for pair in found:
+    for pair in pairs:
         if pair.gone and (pair.shared or pair.used(pair.gone.uses)):
             text = f"{pair.new.mark}: {ask_rename(pair, pair.gone.uses)}; if it is meant as it stands, approve"
             yield Refusal("rename", text, changes=(pair.gone, pair.new), entries=(pair.new.address, pair.gone.address))
 
 
-def note_renames(found: Sequence[Pair], uses: Mapping[str, Sequence[Use]]) -> Iterator[Note]:
+def note_renames(pairs: Sequence[Pair], uses: Mapping[str, Sequence[Use]]) -> Iterator[Note]:
     """What may have been a rename and stops nothing: nothing of it is lost in this plan. `uses` say who has an old one, by its id."""
-    for pair in found:
-        told = pair.gone.uses if pair.gone else uses.get(pair.old.id, ())
-        if not pair.gone or not (pair.shared or pair.used(told)):
-            yield Note("renamed", ask_rename(pair, told), pair.new.address, pair.new.mark)
+    for pair in pairs:
+        own = pair.gone.uses if pair.gone else uses.get(pair.old.id, ())
+        if not pair.gone or not (pair.shared or pair.used(own)):
+            yield Note("renamed", ask_rename(pair, own), pair.new.address, pair.new.mark)
 
 
 def ask_rename(pair: Pair, uses: Sequence[Use]) -> str:
@@ -277,13 +277,13 @@ def ask_rename(pair: Pair, uses: Sequence[Use]) -> str:
     text = f"{text} ({'; '.join(why)})" if why else text
     end = "archived" if pair.kind.delete is None else "absent"
     tombstone = f"`{{{by}: {as_yaml(old)}, state: {end}}}`"
-    told = _say_uses(uses)
+    users = _say_uses(uses)
     if pair.kind.rename:
-        lost = f", or its {told} {'lose it' if pair.gone else 'stay with the old one'}" if told else ""
+        lost = f", or its {users} {'lose it' if pair.gone else 'stay with the old one'}" if users else ""
         return f"{text}; write `renamed_from: {as_yaml(old)}` on the new one{lost}; if they are two, write the tombstone {tombstone}"
     text = f"{text}, and no {pair.kind.name} can be renamed: its {by} never changes in Intercom"
-    if told:
-        text += f"; its {told} {'lose it' if pair.gone else 'stay with the old one, but for those that are moved'}"
+    if users:
+        text += f"; its {users} {'lose it' if pair.gone else 'stay with the old one, but for those that are moved'}"
     if pair.kind.loss.bound:
         text += f"; {pair.kind.loss.bound} {'are lost with it' if pair.gone else 'stay with it'}"
     return f"{text}; keep the old {by}, or, if a second one is meant, write the tombstone {tombstone} once all have moved"
@@ -291,8 +291,8 @@ def ask_rename(pair: Pair, uses: Sequence[Use]) -> str:
 
 def _say_uses(uses: Sequence[Use]) -> str:
     """Who has the old one; empty where nobody does."""
-    told = [f"{use.where} ({'nobody can say how many' if use.number is None else use.number})" for use in uses if use.number != 0]
-    return " and ".join(told)
+    places = [f"{use.where} ({'nobody can say how many' if use.number is None else use.number})" for use in uses if use.number != 0]
+    return " and ".join(places)
 
 
 def note_same_person(kinds: Kinds, changes: Sequence[Change], left: Sequence[Live]) -> Iterator[Note]:

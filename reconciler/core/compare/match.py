@@ -52,8 +52,8 @@ class Match:
 
     def list_described(self, mentioned: Collection[str]) -> set[str]:
         """The ids of which messages say how many people carry them, with the twins of what is mentioned elsewhere."""
-        told = {text for (_, live_id), text in self.twins.items() if live_id in mentioned}
-        return self.described | {live_id for (_, live_id), text in self.twins.items() if text in told}
+        texts = {text for (_, live_id), text in self.twins.items() if live_id in mentioned}
+        return self.described | {live_id for (_, live_id), text in self.twins.items() if text in texts}
 
 
 Name = tuple[str, str]
@@ -68,15 +68,15 @@ def make_index(kind: Kind, things: Iterable[Live], merged: Mapping[Name, str] = 
     """Live things by every identity they have, in the form in which identities are compared; `merged` are names of those who
     were merged into another, and its id."""
     by_id = {thing.id: thing for thing in things}
-    found: dict[tuple[str, str], list[Live]] = defaultdict(list)
+    index: dict[tuple[str, str], list[Live]] = defaultdict(list)
     for thing in by_id.values():
         for identity in kind.identities:
             if (key := read_key(thing, identity)) is not None:
-                found[identity.field, identity.fold(key)].append(thing)
+                index[identity.field, identity.fold(key)].append(thing)
     for name, live_id in merged.items():
-        if live_id in by_id and name not in found:
-            found[name].append(by_id[live_id])
-    return found
+        if live_id in by_id and name not in index:
+            index[name].append(by_id[live_id])
+    return index
 
 
 def read_key(thing: Live, identity: Identity) -> str | None:
@@ -100,26 +100,26 @@ def match(
     `remembered`: the live ids that addresses had when they were applied. `members`: what messages say of the things in `described`.
     """
     things = sorted(things, key=lambda t: t.id)
-    found, known = Match(), make_index(kind, things, merged)
-    _find_twins(kind, known, members, found)
+    matches, known = Match(), make_index(kind, things, merged)
+    _find_twins(kind, known, members, matches)
     looks_like = _find_lookalikes(kind, things)
     for resource in sorted(resources, key=lambda r: r.address):
-        _pair(kind, resource, known, found)
-        _say_merged(kind, resource, merged, unproven, found)
+        _pair(kind, resource, known, matches)
+        _say_merged(kind, resource, merged, unproven, matches)
         # Under the name of a tombstone Intercom may have kept the thing in another spelling: whose that is, the ledger says.
         others = [
-            t for t in _find_others(kind, resource, looks_like, found) if not (resource.gone and t.id == remembered.get(resource.address))
+            t for t in _find_others(kind, resource, looks_like, matches) if not (resource.gone and t.id == remembered.get(resource.address))
         ]
-        _report_lookalikes(kind, resource, others, members, found)
-    _pair_remembered(kind, resources, things, remembered, found)
-    _spare_lookalikes(kind, resources, found)
-    _report_declared_lookalikes(kind, resources, found)
-    _refuse_shared(kind, found, resources)
-    _report_twins(kind, resources, known, found)
-    found.described |= found.list_described({*found.pairs.values(), *found.described})
+        _report_lookalikes(kind, resource, others, members, matches)
+    _pair_remembered(kind, resources, things, remembered, matches)
+    _spare_lookalikes(kind, resources, matches)
+    _report_declared_lookalikes(kind, resources, matches)
+    _refuse_shared(kind, matches, resources)
+    _report_twins(kind, resources, known, matches)
+    matches.described |= matches.list_described({*matches.pairs.values(), *matches.described})
     # What is surely meant by an entry is in no doubt because others look like it.
-    found.doubted -= {(kind.name, live_id) for address, live_id in found.pairs.items() if address not in found.withheld}
-    return found
+    matches.doubted -= {(kind.name, live_id) for address, live_id in matches.pairs.items() if address not in matches.withheld}
+    return matches
 
 
 def find_candidates(kind: Kind, known: Index, by: str, key: str) -> list[Live]:
@@ -133,159 +133,159 @@ def _find_same(kind: Kind, known: Index, by: str, key: str) -> list[Live]:
     return known.get((by, kind.identity[by].fold(key)), [])
 
 
-def _pair(kind: Kind, resource: Resource, known: Index, found: Match) -> None:
+def _pair(kind: Kind, resource: Resource, known: Index, matches: Match) -> None:
     # A tombstone that may mean two, a user and a lead with one e-mail, would take one now and the other in the next run.
     here = _find_same(kind, known, resource.by, resource.key) if resource.gone else find_candidates(kind, known, resource.by, resource.key)
     if len(here) > 1:
-        _refuse_several(kind, resource, resource.by, here, found)
+        _refuse_several(kind, resource, resource.by, here, matches)
         here = []
     if resource.gone and kind.identity[resource.by].visible is not None:
         here = [thing for thing in here if spelled(thing.key) == spelled(resource.key)]
-    former = _find_former(kind, resource, known, here, found)
+    former = _find_former(kind, resource, known, here, matches)
     if here:
-        found.pairs[resource.address] = here[0].id
-    elif former and resource.address not in found.withheld:
-        found.pairs[resource.address] = former[0].id
+        matches.pairs[resource.address] = here[0].id
+    elif former and resource.address not in matches.withheld:
+        matches.pairs[resource.address] = former[0].id
     left_over = former if here else former[1:]
     for thing in left_over:
         text = f"{thing.address} (id {thing.id}) is still live beside it; merge its members by hand, then remove the former name"
-        found.notes.append(Note("former", text, resource.address, resource.mark))
+        matches.notes.append(Note("former", text, resource.address, resource.mark))
 
 
-def _say_merged(kind: Kind, resource: Resource, merged: Mapping[Name, str], unproven: Container[Name], found: Match) -> None:
+def _say_merged(kind: Kind, resource: Resource, merged: Mapping[Name, str], unproven: Container[Name], matches: Match) -> None:
     """Whoever was merged into another is followed, and never created again; a declared end is not that of the other."""
     name = (resource.by, kind.identity[resource.by].fold(resource.key))
-    live_id = found.pairs.get(resource.address)
+    live_id = matches.pairs.get(resource.address)
     if live_id and merged.get(name) == live_id and resource.gone:
-        del found.pairs[resource.address]
-        found.withheld.add(resource.address)
+        del matches.pairs[resource.address]
+        matches.withheld.add(resource.address)
         text = f"was merged into another {kind.name} (id {live_id}), which stays as it is; remove this entry"
-        found.notes.append(Note("merged", text, resource.address, resource.mark))
+        matches.notes.append(Note("merged", text, resource.address, resource.mark))
     elif live_id and merged.get(name) == live_id:
-        found.merged.add(resource.address)
+        matches.merged.add(resource.address)
         text = f"was merged into another {kind.name} (id {live_id}), which is taken for it; name that one in the manifest"
-        found.notes.append(Note("merged", text, resource.address, resource.mark))
+        matches.notes.append(Note("merged", text, resource.address, resource.mark))
     elif live_id is None and name in unproven:
-        found.withheld.add(resource.address)
+        matches.withheld.add(resource.address)
         text = "not found, and nobody could say whether it was merged, or into whom: nothing is done with it; try --api-version 2.16"
-        found.notes.append(Note("unproven", text, resource.address, resource.mark, held=not resource.gone))
+        matches.notes.append(Note("unproven", text, resource.address, resource.mark, held=not resource.gone))
 
 
 def _pair_remembered(
-    kind: Kind, resources: Iterable[Resource], things: Iterable[Live], remembered: Mapping[Address, str], found: Match
+    kind: Kind, resources: Iterable[Resource], things: Iterable[Live], remembered: Mapping[Address, str], matches: Match
 ) -> None:
     """Who is found by no name and was applied to a thing that is still live under another one: somebody renamed it there.
 
     A kind that can be renamed gets its name back. Of others the name may be the person's own: nothing is done, and it is told.
     """
-    by_id, taken = {thing.id: thing for thing in things}, set(found.pairs.values())
+    by_id, taken = {thing.id: thing for thing in things}, set(matches.pairs.values())
     for resource in sorted(resources, key=lambda r: r.address):
         thing = by_id.get(remembered.get(resource.address, ""))
-        if thing is None or resource.gone or thing.id in taken or resource.address in found.pairs or resource.address in found.withheld:
+        if thing is None or resource.gone or thing.id in taken or resource.address in matches.pairs or resource.address in matches.withheld:
             continue
         if kind.rename:
-            found.pairs[resource.address] = thing.id
+            matches.pairs[resource.address] = thing.id
             continue
-        found.withheld.add(resource.address)
+        matches.withheld.add(resource.address)
         text = f"has another {resource.by} in Intercom now (id {thing.id}); nothing is done with it: write the new one, with `was:`"
-        found.notes.append(Note("moved", text, resource.address, resource.mark, held=True))
+        matches.notes.append(Note("moved", text, resource.address, resource.mark, held=True))
 
 
-def _find_former(kind: Kind, resource: Resource, known: Index, here: list[Live], found: Match) -> list[Live]:
+def _find_former(kind: Kind, resource: Resource, known: Index, here: list[Live], matches: Match) -> list[Live]:
     """Live things under the names that the resource had, in the order written. One of several is never taken by chance."""
     old: list[Live] = []
     for name in resource.former if resource.by != "id" or not kind.rename else ():
         same = [thing for thing in find_candidates(kind, known, *name) if thing not in here]
         if len(same) > 1 and not here and not old:
-            _refuse_several(kind, resource, name[0], same, found)
+            _refuse_several(kind, resource, name[0], same, matches)
             same = []
         old += (thing for thing in same if thing not in old)
     return old
 
 
-def _refuse_several(kind: Kind, resource: Resource, by: str, several: Sequence[Live], found: Match) -> None:
+def _refuse_several(kind: Kind, resource: Resource, by: str, several: Sequence[Live], matches: Match) -> None:
     """Nothing is done for an entry whose name is that of several live things."""
     if kind.identity[by].visible is not None:
-        _refuse_twins(kind, resource, several[0], found)
+        _refuse_twins(kind, resource, several[0], matches)
         return
     ids = ", ".join(thing.id for thing in several)
     text = f"{resource.mark}: several live {kind.section} have this {by} (ids {ids}); merge them, or name one by its id"
-    found.refusals.append(Refusal("identity", text, entries=(resource.address,)))
-    found.withheld.add(resource.address)
+    matches.refusals.append(Refusal("identity", text, entries=(resource.address,)))
+    matches.withheld.add(resource.address)
 
 
-def _find_twins(kind: Kind, known: Index, members: Members, found: Match) -> None:
+def _find_twins(kind: Kind, known: Index, members: Members, matches: Match) -> None:
     """Live things of one name. Whatever is done by that name may hit any of them, so all of them are in doubt."""
     named = {identity.field for identity in kind.identities if identity.visible is not None}
     for (by, _), same in known.items():
         if by in named and len(same) > 1:
             text = " and ".join(describe(thing, members) for thing in same)
-            found.twins.update(((kind.name, thing.id), text) for thing in same)
-            found.doubted.update((kind.name, thing.id) for thing in same)
+            matches.twins.update(((kind.name, thing.id), text) for thing in same)
+            matches.doubted.update((kind.name, thing.id) for thing in same)
 
 
 def describe(thing: Live, members: Members = UNCOUNTED) -> str:
     """A live thing with its exact spelling, its id, and how many people carry it where that was asked."""
     people = members.get(thing.id)
-    told = "an unknown number of people" if people is None else f"{people} {'person' if people == 1 else 'people'}"
-    return f"{thing.key!a} (id {thing.id}{f', {told}' if thing.id in members else ''})"
+    carriers = "an unknown number of people" if people is None else f"{people} {'person' if people == 1 else 'people'}"
+    return f"{thing.key!a} (id {thing.id}{f', {carriers}' if thing.id in members else ''})"
 
 
-def _refuse_twins(kind: Kind, resource: Resource, one: Live, found: Match) -> None:
+def _refuse_twins(kind: Kind, resource: Resource, one: Live, matches: Match) -> None:
     """Nothing is done for an entry that names one of several things of one name, nor to any of these."""
-    told = found.twins[kind.name, one.id]
-    text = f"{resource.mark}: several live {kind.section} have this name: {told}"
+    twins = matches.twins[kind.name, one.id]
+    text = f"{resource.mark}: several live {kind.section} have this name: {twins}"
     now = "write the `id:` of the one that is meant into the entry, or rename or delete all but one in Intercom"
-    found.refusals.append(Refusal("twins", f"{text}; {now}", entries=(resource.address,)))
-    found.withheld.add(resource.address)
-    found.described.add(one.id)
+    matches.refusals.append(Refusal("twins", f"{text}; {now}", entries=(resource.address,)))
+    matches.withheld.add(resource.address)
+    matches.described.add(one.id)
 
 
-def _report_twins(kind: Kind, resources: Iterable[Resource], known: Index, found: Match) -> None:
+def _report_twins(kind: Kind, resources: Iterable[Resource], known: Index, matches: Match) -> None:
     """Things of one name that no entry names: one note for all of that name."""
     first = kind.identities[0]
     named = {first.fold(key) for r in resources for by, key in ((r.by, r.key), *r.former) if by == first.field}
-    meant = set(found.pairs.values())
+    meant = set(matches.pairs.values())
     for (by, name), same in known.items():
-        if by == first.field and (kind.name, same[0].id) in found.twins and name not in named and not meant & {t.id for t in same}:
-            text = f"several live {kind.section} have this name: {found.twins[kind.name, same[0].id]}; nothing is done with them by it"
-            found.notes.append(Note("lookalike", text, same[0].address))
+        if by == first.field and (kind.name, same[0].id) in matches.twins and name not in named and not meant & {t.id for t in same}:
+            text = f"several live {kind.section} have this name: {matches.twins[kind.name, same[0].id]}; nothing is done with them by it"
+            matches.notes.append(Note("lookalike", text, same[0].address))
 
 
 def _find_lookalikes(kind: Kind, things: Iterable[Live]) -> Mapping[str, list[Live]]:
     """Live things by the form in which names that differ only invisibly are one."""
-    found: dict[str, list[Live]] = defaultdict(list)
+    lookalikes: dict[str, list[Live]] = defaultdict(list)
     for identity in kind.identities:
         if identity.visible is not None:
             for thing in things:
                 if (key := read_key(thing, identity)) is not None:
-                    found[identity.visible(key)].append(thing)
-    return found
+                    lookalikes[identity.visible(key)].append(thing)
+    return lookalikes
 
 
-def _find_others(kind: Kind, resource: Resource, looks_like: Mapping[str, list[Live]], found: Match) -> list[Live]:
+def _find_others(kind: Kind, resource: Resource, looks_like: Mapping[str, list[Live]], matches: Match) -> list[Live]:
     """The live things that look like what an entry names, and are not what it is paired with."""
     identity = kind.identity[resource.by]
     if identity.visible is None:
         return []
-    mine, paired = identity.fold(resource.key), found.pairs.get(resource.address)
+    mine, paired = identity.fold(resource.key), matches.pairs.get(resource.address)
     others = [t for t in looks_like.get(identity.visible(resource.key), []) if t.id != paired]
     # To a tombstone what differs by case only is another thing; to others it is the thing itself, or one of its twins.
-    return [t for t in others if identity.fold(t.key) != mine or (resource.gone and (kind.name, t.id) not in found.twins)]
+    return [t for t in others if identity.fold(t.key) != mine or (resource.gone and (kind.name, t.id) not in matches.twins)]
 
 
-def _report_lookalikes(kind: Kind, resource: Resource, others: Sequence[Live], members: Members, found: Match) -> None:
+def _report_lookalikes(kind: Kind, resource: Resource, others: Sequence[Live], members: Members, matches: Match) -> None:
     if not others:
         return
-    paired = found.pairs.get(resource.address)
-    found.described.update(thing.id for thing in others)
-    told = " and ".join(describe(thing, members) for thing in others)
-    text = f"looks like another live {kind.name}: {told}{_advise(resource, paired)}"
-    found.notes.append(Note("lookalike", text, resource.address, resource.mark, held=not paired and not resource.gone))
+    paired = matches.pairs.get(resource.address)
+    matches.described.update(thing.id for thing in others)
+    looks = " and ".join(describe(thing, members) for thing in others)
+    text = f"looks like another live {kind.name}: {looks}{_advise(resource, paired)}"
+    matches.notes.append(Note("lookalike", text, resource.address, resource.mark, held=not paired and not resource.gone))
     if not paired and not resource.gone:
-        found.withheld.add(resource.address)
+        matches.withheld.add(resource.address)
     if not paired:
-        found.doubted.update((kind.name, thing.id) for thing in others)
+        matches.doubted.update((kind.name, thing.id) for thing in others)
 
 
 def _advise(resource: Resource, paired: str | None) -> str:
@@ -295,47 +295,47 @@ def _advise(resource: Resource, paired: str | None) -> str:
     return "" if paired else "; nothing is done with it: write renamed_from with the live spelling, or rename one of them in Intercom"
 
 
-def _report_declared_lookalikes(kind: Kind, resources: Iterable[Resource], found: Match) -> None:
+def _report_declared_lookalikes(kind: Kind, resources: Iterable[Resource], matches: Match) -> None:
     """Two entries, neither of them live, whose names differ only invisibly: more often a slip than two things."""
     firsts: dict[tuple[str, str], Resource] = {}
     for resource in sorted(resources, key=lambda r: r.address):
         visible = kind.identity[resource.by].visible
-        if visible is None or resource.gone or resource.address in found.pairs:
+        if visible is None or resource.gone or resource.address in matches.pairs:
             continue
         first = firsts.setdefault((resource.by, visible(resource.key)), resource)
         if first is not resource:
             text = f"{resource.key!a} differs only invisibly from {first.key!a}, declared at {first.mark}; keep one, unless both are meant"
-            found.notes.append(Note("lookalike", text, resource.address, resource.mark))
+            matches.notes.append(Note("lookalike", text, resource.address, resource.mark))
 
 
-def _spare_lookalikes(kind: Kind, resources: Iterable[Resource], found: Match) -> None:
+def _spare_lookalikes(kind: Kind, resources: Iterable[Resource], matches: Match) -> None:
     """A tombstone does not take the thing that another entry may mean: a delete now would be a create in the next plan."""
     looks = {i.field: i.visible for i in kind.identities if i.visible is not None}
     named = [(r, looks[r.by](r.key)) for r in sorted(resources, key=lambda r: r.address) if r.by in looks]
-    waiting = {look: r for r, look in named if not r.gone and r.address in found.withheld and r.address not in found.pairs}
+    waiting = {look: r for r, look in named if not r.gone and r.address in matches.withheld and r.address not in matches.pairs}
     for resource, look in named:
-        if resource.gone and resource.address in found.pairs and look in waiting:
+        if resource.gone and resource.address in matches.pairs and look in waiting:
             text = f"not deleted: the entry at {waiting[look].mark} differs only invisibly; give that one renamed_from, and remove this one"
-            found.notes.append(Note("lookalike", text, resource.address, resource.mark))
-            found.withheld.add(resource.address)
+            matches.notes.append(Note("lookalike", text, resource.address, resource.mark))
+            matches.withheld.add(resource.address)
 
 
-def _refuse_shared(kind: Kind, found: Match, resources: Iterable[Resource]) -> None:
+def _refuse_shared(kind: Kind, matches: Match, resources: Iterable[Resource]) -> None:
     """Two entries for one live thing: refused, both places named."""
     owners: dict[str, list[Resource]] = defaultdict(list)
     for resource in sorted(resources, key=lambda r: r.address):
-        if resource.address in found.pairs:
-            owners[found.pairs[resource.address]].append(resource)
+        if resource.address in matches.pairs:
+            owners[matches.pairs[resource.address]].append(resource)
     for live_id, owned in owners.items():
         yielding = [r.address for r in owned if _yields(kind, r, owned)]
         for address in yielding:
-            del found.pairs[address]
+            del matches.pairs[address]
         owned = [r for r in owned if r.address not in yielding]
         if len(owned) > 1:
             places = " and ".join(str(r.mark) for r in owned)
             text = f"{places}: these entries are the same live {kind.name} (id {live_id}); keep one"
-            found.refusals.append(Refusal("identity", text, entries=tuple(r.address for r in owned)))
-            found.withheld.update(r.address for r in owned)
+            matches.refusals.append(Refusal("identity", text, entries=tuple(r.address for r in owned)))
+            matches.withheld.update(r.address for r in owned)
 
 
 def _yields(kind: Kind, gone: Resource, owners: Iterable[Resource]) -> bool:

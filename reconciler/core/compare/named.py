@@ -39,8 +39,8 @@ def refuse_misnamed(kind: Kind, resource: Resource, thing: Live, known: Index) -
         return Refusal("identity", f"{about}: {now}", entries=(resource.address,))
     holders = [t for t in known.get((first.field, first.fold(wanted)), ()) if t.id != thing.id]
     if holders:
-        told = " and ".join(map(describe, holders))
-        text = f"{about}, and to rename it so would make it a twin of {told}; write another name, or merge the two by hand"
+        others = " and ".join(map(describe, holders))
+        text = f"{about}, and to rename it so would make it a twin of {others}; write another name, or merge the two by hand"
         return Refusal("twins", text, entries=(resource.address,))
     return None
 

@@ -46,8 +46,8 @@ def find_orphans(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Rec
     A prune needs intent (the policy, and a written section) and ownership (our record of the very live id); never on the first run.
     """
     draft = _Draft(kinds, manifest, live, recorded, whole)
-    found = (*find_left(manifest, recorded), *draft.find_unanswered())
-    for record in sorted(found, key=lambda r: (r.kind, r.address, r.id)):
+    records = (*find_left(manifest, recorded), *draft.find_unanswered())
+    for record in sorted(records, key=lambda r: (r.kind, r.address, r.id)):
         if record.name not in draft.declared and draft.is_live(record):
             draft.consider(record)
     draft.note_renamed()
@@ -119,9 +119,9 @@ class _Draft:
         if thing and file and not spared:
             self.changes.append(_make_deletion(kind, thing, file))
         else:
-            told = f"no longer declared in {file}" if file else "declared nowhere"
+            place = f"no longer declared in {file}" if file else "declared nowhere"
             # What was taken in by its address alone left no manifest.
-            self.note("orphaned", f"ours (id {record.id}), and {told}; {spared or 'left alone'}", address)
+            self.note("orphaned", f"ours (id {record.id}), and {place}; {spared or 'left alone'}", address)
 
     def sweep(self, kind: Kind) -> None:
         """What `prune: all` has authority over, whoever made it."""

@@ -138,23 +138,23 @@ def _list_questions(kind: Kind, resource: Resource, known: Index) -> Iterator[tu
         unique = (i.field for i in kind.identities if i.field in kind.fields and kind.fields[i.field].moves)
         asked += [(name, str(resource.fields[name])) for name in unique if resource.fields.get(name)]
     for by, key in dict.fromkeys(asked):
-        found = known.get((by, kind.identity[by].fold(key)))
+        things = known.get((by, kind.identity[by].fold(key)))
         # A search that minds the case may have shown only one of a lower rank: somebody of a higher one would be meant.
         # And a tombstone must mean one alone, or the next run would take the other.
-        if not found or (kind.identity[by].loose and (resource.gone or all(kind.rank(thing) for thing in found))):
+        if not things or (kind.identity[by].loose and (resource.gone or all(kind.rank(thing) for thing in things))):
             yield by, key
-        if found:
-            yield from _list_takers(kind, resource, found, known)
+        if things:
+            yield from _list_takers(kind, resource, things, known)
             return
 
 
-def _list_takers(kind: Kind, resource: Resource, found: Sequence[Live], known: Index) -> Iterator[tuple[str, str]]:
+def _list_takers(kind: Kind, resource: Resource, things: Sequence[Live], known: Index) -> Iterator[tuple[str, str]]:
     """What would say who else holds a unique value that a thing is to have and has not."""
     for name, identity in kind.identity.items():
         value = resource.fields.get(name)
         if value is None or resource.gone or not kind.fields[name].moves:
             continue
-        if not any(kind.fields[name].same(thing.fields.get(name), value) for thing in found):
+        if not any(kind.fields[name].same(thing.fields.get(name), value) for thing in things):
             held = known.get((name, identity.fold(str(value))), [])
             if identity.loose or not held:
                 yield name, str(value)

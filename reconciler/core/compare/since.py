@@ -39,8 +39,8 @@ def find_owned_detaches(manifest: Manifest, changes: Sequence[Change]) -> Iterat
 
 def is_later(recorded: Recorded, change: LinkChange, made: Mapping[Ends, Made], gap: bool) -> bool:
     """Whether a link was made after it became ours; where Intercom does not say when it was, whether the ledger lacks runs."""
-    found = made.get((change.id or "", change.target_id or ""))
-    return gap if found is None else found.at > _find_recorded(recorded, change) + MARGIN
+    link = made.get((change.id or "", change.target_id or ""))
+    return gap if link is None else link.at > _find_recorded(recorded, change) + MARGIN
 
 
 def _find_recorded(recorded: Recorded, change: LinkChange) -> float:

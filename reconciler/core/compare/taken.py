@@ -51,11 +51,11 @@ def _refuse_taken(kind: Kind, resource: Resource, name: str, value: Any, draft: 
 def _say_who_keeps(kind: Kind, name: str, stuck: Sequence[Holder]) -> str:
     """Why a value never comes free, and what to do about it."""
     archived_holders = [holder for holder in stuck if holder.grip is Grip.ARCHIVED]
-    told = " and ".join(map(str, archived_holders or stuck))
+    holders = " and ".join(map(str, archived_holders or stuck))
     if archived_holders:
-        text = f"the {kind.name} that is archived ({told}) keeps this {name} in the archive, so Intercom answers 409 in every run"
+        text = f"the {kind.name} that is archived ({holders}) keeps this {name} in the archive, so Intercom answers 409 in every run"
         return f"{text}; give that one another {name} while it is live, in a plan before, or delete it"
-    text = f"another live {kind.name} ({told}) keeps this {name}, and Intercom lets only one of them have it (409)"
+    text = f"another live {kind.name} ({holders}) keeps this {name}, and Intercom lets only one of them have it (409)"
     return f"{text}; move it away there first, or correct it here"
 
 

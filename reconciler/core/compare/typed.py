@@ -46,13 +46,13 @@ def _type_fields(
     for name, field in merged:
         values = resource.fields.get(name)
         if values and field.typed_by:
-            found = {}
+            typed = {}
             for key, raw in values.items():
                 if Address(field.typed_by, key) in manifest.resources:
-                    found[key] = raw
+                    typed[key] = raw
                 else:
-                    found[key] = _type_value(kinds[field.typed_by], resource, key, raw, types[field.typed_by], refusals)
-            yield name, found
+                    typed[key] = _type_value(kinds[field.typed_by], resource, key, raw, types[field.typed_by], refusals)
+            yield name, typed
 
 
 def _type_value(kind: Kind, resource: Resource, key: str, raw: Any, types: Mapping[str, Typing], refusals: list[Refusal]) -> Any:

@@ -41,9 +41,9 @@ class Holder:
     resource: Resource | None
 
     def __str__(self) -> str:
-        told = [f"id {self.thing.id}"] if self.thing else []
-        told += [f"declared at {self.resource.mark}"] if self.resource else []
-        return ", ".join(told)
+        parts = [f"id {self.thing.id}"] if self.thing else []
+        parts += [f"declared at {self.resource.mark}"] if self.resource else []
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ class Owners:
         """Whoever holds a value beside the one that is to have it."""
         key = self.kind.identity[name].fold(str(value))
         things = self.index.get((name, key), ())
-        found = [self._holder(name, thing) for thing in things if self.names.get(thing.id) != but.address]
-        seen = {holder.resource.address for holder in found if holder.resource}
+        holders = [self._holder(name, thing) for thing in things if self.names.get(thing.id) != but.address]
+        seen = {holder.resource.address for holder in holders if holder.resource}
         hidden = self.archived_holders.get((name, key))
-        return found if hidden is None or hidden.address in seen else [*found, Holder(Grip.ARCHIVED, None, hidden)]
+        return holders if hidden is None or hidden.address in seen else [*holders, Holder(Grip.ARCHIVED, None, hidden)]
 
     def _holder(self, name: str, thing: Live) -> Holder:
         address = self.names.get(thing.id)

@@ -20,8 +20,8 @@ from reconciler.core.record.writer import RecordWriter, Sides, list_new_ties, ta
 def find_records(recorded: Recorded, by_thing: Mapping[str, Sequence[Record]], kind: Kind, address: Address) -> Sequence[Record]:
     """By the address as a manifest writes it, by the live id, or by the address as the ledger shows it, in any case."""
     for spelled in (address, *(Address(kind.name, i.fold(address.key)) for i in kind.identities if i.stable)):
-        if found := by_thing.get(recorded.digests.thing(recorded.app_id, spelled)):
-            return found
+        if records := by_thing.get(recorded.digests.thing(recorded.app_id, spelled)):
+            return records
     if record := recorded.of(kind.name, id_in(address) or address.key):
         return [record]
     folds = {identity.fold for identity in kind.identities}
@@ -88,9 +88,9 @@ def adopt_declared(writer: RecordWriter, comparison: Comparison, owners: Owners)
         if why := _why_left(writer, comparison, resource, thing):
             left[why] += 1
         elif thing is not None:
-            found, record = _adopt_one(writer, resource, thing, owners, sides)
-            finds.append(found)
-            records += [record] if found.taken else []
+            find, record = _adopt_one(writer, resource, thing, owners, sides)
+            finds.append(find)
+            records += [record] if find.taken else []
     return Adoption(tuple(finds), tuple(records), dict(sorted(left.items())))
 
 
@@ -106,13 +106,13 @@ def _why_left(writer: RecordWriter, comparison: Comparison, resource: Resource, 
 def _adopt_one(writer: RecordWriter, resource: Resource, thing: Live, owners: Owners, sides: Sides) -> tuple[Find, Record]:
     before = writer.recorded.of(thing.kind, thing.id)
     record = writer.record_adoption(before, resource, thing, sides)
-    found = _judge(writer.recorded, resource.address, thing, owners)
-    if found.standing is Standing.OURS:
+    find = _judge(writer.recorded, resource.address, thing, owners)
+    if find.standing is Standing.OURS:
         # What is ours keeps its base, or drift of it would be forgotten.
         record = replace(record, fields=writer.record_declared(before, resource, thing.id, sides).fields)
-    if found.standing is Standing.FOREIGN:
-        return found, record
-    return replace(found, links=sum(1 for _ in list_new_ties(before, record.links))), record
+    if find.standing is Standing.FOREIGN:
+        return find, record
+    return replace(find, links=sum(1 for _ in list_new_ties(before, record.links))), record
 
 
 def adopt_named(writer: RecordWriter, things: Mapping[Address, Live], owners: Owners) -> Adoption:
@@ -123,13 +123,13 @@ def adopt_named(writer: RecordWriter, things: Mapping[Address, Live], owners: Ow
 
 def _judge_named(recorded: Recorded, address: Address, thing: Live, owners: Owners) -> Find:
     """A thing that is named: the links of it that are ours are so from now on, whoever touched them since."""
-    found, record = _judge(recorded, address, thing, owners), recorded.of(thing.kind, thing.id)
-    confirmed = sum(1 for _ in list_new_ties(None, record.links)) if record and found.standing is not Standing.FOREIGN else 0
-    return replace(found, links=confirmed)
+    find, record = _judge(recorded, address, thing, owners), recorded.of(thing.kind, thing.id)
+    confirmed = sum(1 for _ in list_new_ties(None, record.links)) if record and find.standing is not Standing.FOREIGN else 0
+    return replace(find, links=confirmed)
 
 
-def _write_named(writer: RecordWriter, found: Find) -> Record:
-    record = writer.recorded.of(found.address.kind, found.id) or writer.make_blank(found.address, found.id, "")
+def _write_named(writer: RecordWriter, find: Find) -> Record:
+    record = writer.recorded.of(find.address.kind, find.id) or writer.make_blank(find.address, find.id, "")
     known = replace(record, owned=True, deleted=False, run=writer.run)
     return dated(known, list_new_ties(None, record.links), writer.now)
 

@@ -54,10 +54,10 @@ class Books:
         self.records[record.name] = record
         return record
 
-    def close(self, outcomes: Sequence[Outcome], found: Mapping[Address, str]) -> tuple[list[Record], list[Thing]]:
+    def close(self, outcomes: Sequence[Outcome], as_declared: Mapping[Address, str]) -> tuple[list[Record], list[Thing]]:
         """The records of all that is as declared, and the things that are gone; `found` are the live ids of what was as declared when
         the plan was made."""
-        records = self._as_declared(outcomes, found)
+        records = self._as_declared(outcomes, as_declared)
         gone = self._gone(records)
         return [*self._corrected(gone), *records], gone
 
@@ -71,14 +71,14 @@ class Books:
         names = {link.source for link in self.undone}
         return [self.records[name] for name in sorted(names & self.records.keys()) if name not in gone]
 
-    def _as_declared(self, outcomes: Sequence[Outcome], found: Mapping[Address, str]) -> list[Record]:
+    def _as_declared(self, outcomes: Sequence[Outcome], as_declared: Mapping[Address, str]) -> list[Record]:
         comparison = self.comparison
-        made = {o.change.address: o.id for o in outcomes if o.id and o.change.target is None and o.status in DONE}
-        ids = {**comparison.live.pairs, **{address: live_id for address, live_id in made.items() if live_id}}
+        created = {o.change.address: o.id for o in outcomes if o.id and o.change.target is None and o.status in DONE}
+        ids = {**comparison.live.pairs, **{address: live_id for address, live_id in created.items() if live_id}}
         sides = take_stock(comparison.live, comparison.difference, outcomes, ids, self.whole.policy.links)
         resources = {address: r for address, r in comparison.manifest.resources.items() if address not in comparison.refused_entries}
         touched = record_live(self.writer, replace(comparison.manifest, resources=resources), sides, self.records)
-        return [*touched, *self._untouched({**found, **ids}, found.keys() - comparison.manifest.resources.keys())]
+        return [*touched, *self._untouched({**as_declared, **ids}, as_declared.keys() - comparison.manifest.resources.keys())]
 
     def _untouched(self, ids: Mapping[Address, str], addresses: Iterable[Address]) -> Iterable[Record]:
         """The records of what the plan does not touch, and was as declared when it was made."""
@@ -148,15 +148,15 @@ def _list_written(
     kinds: Kinds, manifest: Manifest, ids: Mapping[Address, str], rest: Mapping[Address, Resource]
 ) -> Mapping[LinkName, Mapping[str, frozenset[str]]]:
     """The links that are written on things which were as declared: they are live, but for those that are nobody's business."""
-    found: dict[LinkName, dict[str, frozenset[str]]] = {}
+    links: dict[LinkName, dict[str, frozenset[str]]] = {}
     for kind in kinds:
         for link in kind.links:
             for address in (a for a in rest if a.kind == kind.name):
                 written = manifest.resources[address].links.get(link.field)
                 if written is not None:
                     ends = frozenset(ids[target] for target in written.present if target in ids and not manifest.resources[target].free)
-                    found.setdefault(link.name, {})[ids[address]] = ends
-    return found
+                    links.setdefault(link.name, {})[ids[address]] = ends
+    return links
 
 
 def count_outcomes(outcomes: Sequence[Outcome]) -> Counter[str]:

@@ -130,13 +130,13 @@ class RecordWriter:
         return dated(replace(record, owned=True, fields=fields, links={**record.links, **link_origins}), ours, self.now)
 
     def _judge_links(self, kind: Kind, resource: Resource, record: Record, sides: Sides) -> Mapping[str, Mapping[str, str]]:
-        found = {}
+        judged = {}
         for link in kind.links:
             written = resource.links.get(link.field)
             if written is None:
                 # Nobody's list now; what we made and somebody undid is no longer ours to undo.
                 if held := record.links.get(link.field):
-                    found[link.field] = {
+                    judged[link.field] = {
                         end: link_origin for end, link_origin in held.items() if sides.may_be_linked(link.name, record.id, end)
                     }
                 continue
@@ -156,8 +156,8 @@ class RecordWriter:
             still = {end for end in (*before, *gone) if (resource.address, f"{link.field} {end}") in sides.open}
             link_origins |= dict.fromkeys(gone - still, LinkOrigin.ABSENT)
             link_origins |= {end: before[end] for end in still & before.keys()}
-            found[link.field] = link_origins
-        return found
+            judged[link.field] = link_origins
+        return judged
 
     def _files(self, before: Record | None, file: str) -> tuple[str, ...]:
         """The files that declare a thing: the one that was read, and those that did and were not."""
@@ -218,7 +218,7 @@ class Sides:
         return target_id in self.links.get(link, {}).get(source_id, ())
 
 
-def take_stock(live: Snapshot, found: Difference, outcomes: Sequence[Outcome], ids: Mapping[Address, str], policy: str) -> Sides:
+def take_stock(live: Snapshot, difference: Difference, outcomes: Sequence[Outcome], ids: Mapping[Address, str], policy: str) -> Sides:
     """How things stand: the live side with what was done since, and what separates it still from what is declared."""
     done = {o.change.subject: o for o in outcomes if o.status in DONE}
     # What is made in two turns is done when both are.
@@ -228,8 +228,8 @@ def take_stock(live: Snapshot, found: Difference, outcomes: Sequence[Outcome], i
     links: dict[LinkName, dict[str, set[str]]] = {
         name: {source: set(ends) for source, ends in held.items()} for name, held in live.links.items()
     }
-    still = set(found.beside)
-    for change in found.changes:
+    still = set(difference.beside)
+    for change in difference.changes:
         outcome = done.get(change.subject)
         if isinstance(change, LinkChange):
             still.update(_carry_over(links, change, outcome, ids))

@@ -52,17 +52,17 @@ class DoneChange(NamedTuple):
 def read_done(preimage: Preimage, facts: Sequence[Fact]) -> tuple[DoneChange, ...]:
     """The changes of a run that were done, with the ids of what they made."""
     pairs = list(zip(preimage.kept_changes, facts, strict=True))
-    made = {i: fact.id or kept.source.id for i, (kept, fact) in enumerate(pairs) if fact.effect is not Effect.NOT and not kept.link}
+    ids = {i: fact.id or kept.source.id for i, (kept, fact) in enumerate(pairs) if fact.effect is not Effect.NOT and not kept.link}
 
     def known(end: End) -> End:
-        return end if end.made is None else End(end.kind, made.get(end.made))
+        return end if end.made is None else End(end.kind, ids.get(end.made))
 
-    def told(i: int, kept: KeptChange) -> KeptChange:
+    def complete(i: int, kept: KeptChange) -> KeptChange:
         if kept.target:
             return replace(kept, source=known(kept.source), target=known(kept.target))
-        return replace(kept, source=End(kept.source.kind, made[i]))
+        return replace(kept, source=End(kept.source.kind, ids[i]))
 
-    return tuple(DoneChange(told(i, kept), fact.effect) for i, (kept, fact) in enumerate(pairs) if fact.effect is not Effect.NOT)
+    return tuple(DoneChange(complete(i, kept), fact.effect) for i, (kept, fact) in enumerate(pairs) if fact.effect is not Effect.NOT)
 
 
 # ── what to look at ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -110,8 +110,8 @@ def goes_by_name(kept: KeptChange) -> bool:
 # ── what is to be there ────────────────────────────────────────────────────────────────────────────────────────────────────
 def list_made(kinds: Kinds, kept_changes: Sequence[DoneChange], live: Snapshot) -> list[Thing]:
     """What a run made and only a deletion unmakes: whoever carries it by now would lose it."""
-    made = ((kept.source.kind, str(kept.source.id)) for kept, _ in kept_changes if kept.action is Action.CREATE and kept.link is None)
-    return [(kind, live_id) for kind, live_id in made if kinds[kind].archive is None and live_id in live.things.get(kind, {})]
+    things = ((kept.source.kind, str(kept.source.id)) for kept, _ in kept_changes if kept.action is Action.CREATE and kept.link is None)
+    return [(kind, live_id) for kind, live_id in things if kinds[kind].archive is None and live_id in live.things.get(kind, {})]
 
 
 _FATES = {"applied": Effect.DONE, "ineffective": Effect.DONE, "unanswered": Effect.LOST}

@@ -207,8 +207,8 @@ def recount_uses(kinds: Kinds, live: Snapshot, changes: Sequence[Change], carrie
     """The changes, each deletion with no fewer uses and people than were seen to carry the thing: a count may lag, or be wrong."""
     deletions = list_deletions(changes)
     seen = _add_seen(kinds, live, {(c.address.kind, str(c.id)) for c in deletions}, carriers)
-    told = {id(c): _raise_counts(kinds, c, seen[c.address.kind, str(c.id)]) for c in deletions}
-    return tuple(told.get(id(change), change) for change in changes)
+    recounted = {id(c): _raise_counts(kinds, c, seen[c.address.kind, str(c.id)]) for c in deletions}
+    return tuple(recounted.get(id(change), change) for change in changes)
 
 
 def _raise_counts(kinds: Kinds, change: ThingChange, carried: Mapping[LinkName, Collection[str]]) -> ThingChange:
@@ -229,12 +229,12 @@ def _count_seen(use: Use, ids: Collection[str]) -> Use:
 
 def _add_seen(kinds: Kinds, live: Snapshot, things: Collection[Thing], carriers: Carriers) -> Carriers:
     """The carriers of what is deleted, with those that were seen for the plan: a list may hide some, and a search lags."""
-    found = {thing: {name: set(ids) for name, ids in carriers.get(thing, {}).items()} for thing in things}
+    every = {thing: {name: set(ids) for name, ids in carriers.get(thing, {}).items()} for thing in things}
     for link in kinds.links.values() if things else ():
         for source, ends in live.links.get(link.name, {}).items():
-            for thing in found.keys() & {(link.target, end) for end in ends}:
-                found[thing].setdefault(link.name, set()).add(source)
-    return found
+            for thing in every.keys() & {(link.target, end) for end in ends}:
+                every[thing].setdefault(link.name, set()).add(source)
+    return every
 
 
 def _is_ours(recorded: Recorded, change: LinkChange) -> bool:

@@ -52,8 +52,8 @@ def split_preimage(kinds: Kinds, preimage: Preimage) -> tuple[dict[str, Any], di
 
 
 def _dump(adapter: TypeAdapter[T], value: T) -> dict[str, Any]:
-    found: dict[str, Any] = adapter.dump_python(value, mode="json", exclude_defaults=True, by_alias=True)
-    return found
+    document: dict[str, Any] = adapter.dump_python(value, mode="json", exclude_defaults=True, by_alias=True)
+    return document
 
 
 def _split_change(kind: Kind, kept: KeptChange) -> tuple[KeptChange, _Rest]:

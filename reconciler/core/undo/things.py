@@ -58,8 +58,8 @@ def _is_ours(draft: Draft, name: Address, thing: Live) -> bool:
 
 def _is_as_left(draft: Draft, kind: Kind, kept: KeptChange, thing: Live, address: Address, planned: Address) -> bool:
     """Whether a thing has still all that the run gave it, which called it `planned`; a note where it has not."""
-    told = [(path, moved.after) for path, moved in kept.fields.items() if moved.after not in (None, HIDDEN)]
-    other = [path for path, after in told if not field_at(kind, path).same(live_value(thing, path), after)]
+    written = [(path, moved.after) for path, moved in kept.fields.items() if moved.after not in (None, HIDDEN)]
+    other = [path for path, after in written if not field_at(kind, path).same(live_value(thing, path), after)]
     if other:
         draft.changed(address, "", f"{', '.join(other)} is not as the run left it, so all of it stays")
         draft.skipped.add((planned, ""))
@@ -76,18 +76,18 @@ def _is_unused(draft: Draft, kind: Kind, kept: KeptChange, thing: Live, address:
     # Of who came back from the archive in that run the id was not kept.
     others = len((carriers or frozenset()) - set(linked)) - linked.count(None)
     if carriers is None:
-        told = "who carries it cannot be read"
+        reason = "who carries it cannot be read"
     elif other:
-        told = f"`name: {other.name}` has it too"
+        reason = f"`name: {other.name}` has it too"
     elif others > 0:
-        told = f"{others} that the run did not link to it {'carry' if others > 1 else 'carries'} it now"
+        reason = f"{others} that the run did not link to it {'carry' if others > 1 else 'carries'} it now"
     elif more:
-        told = f"it has {', '.join(more)} since"
+        reason = f"it has {', '.join(more)} since"
     elif leading := _find_leading(draft, thing):
-        told = f"{leading[0]} leads to it"
+        reason = f"{leading[0]} leads to it"
     else:
         return True
-    draft.changed(address, "", f"{told}, so it stays")
+    draft.changed(address, "", f"{reason}, so it stays")
     draft.skipped.add((planned, ""))
     return False
 

@@ -33,12 +33,12 @@ def name_change(change: Change, live: Snapshot) -> Change:
     return replace(change, remark=f"{shown(thing.address, live.workspace.app_id)} now")
 
 
-def list_moved(found: PlanDocument, skipped: Set[Place], app_id: str) -> list[str]:
+def list_moved(plan: PlanDocument, skipped: Set[Place], app_id: str) -> list[str]:
     """The planned changes at places that changed since."""
     places = {(shown(address, app_id), path) for address, path in skipped}
     return [
         f"{change['action']} {change['address']}: is not as the run left it any more"
-        for change in found["changes"]
+        for change in plan["changes"]
         if any((change["address"], path) in places for path in ("", *(field["path"] for field in change["fields"])))
     ]
 
@@ -110,8 +110,8 @@ def _conclude(draft: Draft) -> Undo:
 
 
 def _refuse_twin(draft: Draft, part: Part) -> Refusal:
-    told = draft.live.twins[part.kind.name, part.id or ""]
-    text = f"{draft.mark}: several live {part.kind.section} have this name: {told}; rename or delete all but one, then undo"
+    twins = draft.live.twins[part.kind.name, part.id or ""]
+    text = f"{draft.mark}: several live {part.kind.section} have this name: {twins}; rename or delete all but one, then undo"
     return Refusal("twins", text, entries=(part.address,))
 
 

@@ -52,14 +52,14 @@ def read_search(client: Client, kind: Kind, query: Query, tick: Tick = silent) -
 
 def find_by_keys(observer: Observer, kind: Kind, keys: Sequence[str], here: Workspace) -> Named:
     """The things that keys mean, by the first identity of their kind by which anything is found; in the order of the keys."""
-    found: dict[str, list[Live]] = {}
+    things_by_key: dict[str, list[Live]] = {}
     merged: dict[str, str] = {}
     for identity in kind.identities:
-        asked = [key for key in keys if key not in found and _can_be(kind, identity, _strip_prefix(identity, key))]
+        asked = [key for key in keys if key not in things_by_key and _can_be(kind, identity, _strip_prefix(identity, key))]
         for key, things in _ask(observer, kind, identity, asked, here, merged):
-            found[key] = things
-    by_id = {thing.id: thing for key in keys for thing in found.get(key, ())}
-    return Named(list(by_id.values()), [key for key in dict.fromkeys(keys) if key not in found], merged)
+            things_by_key[key] = things
+    by_id = {thing.id: thing for key in keys for thing in things_by_key.get(key, ())}
+    return Named(list(by_id.values()), [key for key in dict.fromkeys(keys) if key not in things_by_key], merged)
 
 
 def _can_be(kind: Kind, identity: Identity, key: str) -> bool:
@@ -97,12 +97,12 @@ def _ask(
 
 def list_searchable(client: Client, kinds: Kinds, kind: Kind) -> dict[str, Searched]:
     """All that a kind's search takes in this workspace: its own fields, and those that live things describe."""
-    found = dict(kind.search.fields if kind.search else {})
+    fields = dict(kind.search.fields if kind.search else {})
     for prefix, typing in where.list_prefixes(kind).items():
         for thing in everything(client, kinds[typing]):
             if thing.fields.get("model") in (None, kind.name):
-                found[prefix + thing.key] = Searched(str(thing.fields.get("data_type")))
-    return found
+                fields[prefix + thing.key] = Searched(str(thing.fields.get("data_type")))
+    return fields
 
 
 def read_time_zone(client: Client) -> tuple[tzinfo, str]:

@@ -171,12 +171,12 @@ class _Compiler:
         try:
             if word.is_null:
                 return _check_null(asked, known.type)
-            found = _READ.get(known.type, _read_text)(word, self.zone)
-            if known.values and asked.operator in ("=", "!=", *LISTS) and found not in known.values:
+            value = _READ.get(known.type, _read_text)(word, self.zone)
+            if known.values and asked.operator in ("=", "!=", *LISTS) and value not in known.values:
                 raise ValueError(f"{quote_visibly(word.text)} is none of its values; write {' or '.join(known.values)}")
         except ValueError as error:
             raise wrong(word.column, f"{asked.field}: {error}") from None
-        return found
+        return value
 
 
 def _suggest(name: str, fields: Fields) -> str:

@@ -165,7 +165,7 @@ def _taken(handle: int) -> bool:
 def _told(handle: int) -> tuple[str, float | None]:
     """Who holds it and since when, as the holder wrote; it may be about to."""
     try:
-        told = parsed(os.pread(handle, 4096, 0))
-        return str(told["who"]), float(told["since"])
+        holder = parsed(os.pread(handle, 4096, 0))
+        return str(holder["who"]), float(holder["since"])
     except (ValueError, KeyError, TypeError, OSError):
         return "", None

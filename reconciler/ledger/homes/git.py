@@ -195,8 +195,8 @@ class GitHome:
         if _LEASE_FILE not in tree.files:
             return None
         try:
-            told = parsed(self._remote.contents([tree.files[_LEASE_FILE]])[0])
-            lease = Lease(str(told["who"]), float(told["since"]), float(told["renewed"]), str(told["nonce"]))
+            written = parsed(self._remote.contents([tree.files[_LEASE_FILE]])[0])
+            lease = Lease(str(written["who"]), float(written["since"]), float(written["renewed"]), str(written["nonce"]))
             format_moment(lease.since), format_moment(lease.renewed + LEASE)
         except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
             raise self._damaged() from error
@@ -205,8 +205,8 @@ class GitHome:
     def _times(self, tree: Tree) -> dict[str, float]:
         """When each pre-image was stored."""
         try:
-            told = parsed(self._remote.contents([tree.files[_STORED]])[0]) if _STORED in tree.files else {}
-            return {str(name): float(at) for name, at in told.items()}
+            times = parsed(self._remote.contents([tree.files[_STORED]])[0]) if _STORED in tree.files else {}
+            return {str(name): float(at) for name, at in times.items()}
         except (ValueError, TypeError, AttributeError):
             return {}
 

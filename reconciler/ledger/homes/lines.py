@@ -88,7 +88,7 @@ def take_changes(engine: Engine) -> dict[str, bytes]:
         paths = connection.exec_driver_sql("SELECT file FROM touched ORDER BY file").scalars().all()
         connection.exec_driver_sql("DELETE FROM touched").close()
         rows = {path: _read_rows(connection, path) for path in paths}
-    return {path: _write_lines(found) for path, found in rows.items()}
+    return {path: _write_lines(lines) for path, lines in rows.items()}
 
 
 def _fill(connection: Connection, place: str, files: Mapping[str, bytes]) -> None:

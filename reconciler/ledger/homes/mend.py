@@ -42,9 +42,9 @@ def examine(connection: Connection, place: str) -> None:
 
 def _check_shapes(texts: Sequence[str], kind: type) -> None:
     """Raises ValueError, TypeError where one is no JSON map to such values."""
-    found = parsed(f"[{','.join(texts)}]")
-    maps = len(found) == len(texts) and set(map(type, found)) <= {dict}
-    if not maps or not set(map(type, chain.from_iterable(map(dict.values, found)))) <= {kind}:
+    values = parsed(f"[{','.join(texts)}]")
+    maps = len(values) == len(texts) and set(map(type, values)) <= {dict}
+    if not maps or not set(map(type, chain.from_iterable(map(dict.values, values)))) <= {kind}:
         raise TypeError("another shape")
 
 

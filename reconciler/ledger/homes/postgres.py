@@ -144,8 +144,8 @@ class PostgresHome:
             make_tables(connection, self.place)
 
     def _holder(self, connection: Connection, app_id: str) -> Locked:
-        found = connection.execute(select(HOLDERS.c.who, HOLDERS.c.since).where(HOLDERS.c.app_id == app_id)).first()
-        return locked_by(self.place, *(found or ("", None)))
+        row = connection.execute(select(HOLDERS.c.who, HOLDERS.c.since).where(HOLDERS.c.app_id == app_id)).first()
+        return locked_by(self.place, *(row or ("", None)))
 
 
 class PostgresLock:

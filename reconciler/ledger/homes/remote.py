@@ -152,10 +152,10 @@ class Remote:
             self._git(*pushed, self.name, f"{commit}:{ref}")
         except LedgerUnusable:
             # The answer to a push that was done may have been lost, and a refusal has many words.
-            found = self.tip(ref)
-            if found == expected != commit:
+            tip = self.tip(ref)
+            if tip == expected != commit:
                 raise
-            return found
+            return tip
         return commit
 
     def check_push(self, ref: str) -> None:
@@ -209,18 +209,24 @@ class Remote:
         except GitFailed as failed:
             raise LedgerUnusable(self.place, *self._reason(failed.message, arguments[0])) from None
 
-    def _reason(self, told: str, command: str) -> tuple[str, str]:
+    def _reason(self, words_of_git: str, command: str) -> tuple[str, str]:
         """What git said, as what is wrong and what to do now."""
-        told = _URL.sub(self.name, told) if shows_nothing(self.name) else _URL.sub("the remote", told)
-        if command == "push" and (rule := _DECLINED.search(told)):
-            words = " ".join(" ".join(line.removeprefix("remote:").split()) for line in told.splitlines() if line.startswith("remote:"))
+        words_of_git = _URL.sub(self.name, words_of_git) if shows_nothing(self.name) else _URL.sub("the remote", words_of_git)
+        if command == "push" and (rule := _DECLINED.search(words_of_git)):
+            words = " ".join(
+                " ".join(line.removeprefix("remote:").split()) for line in words_of_git.splitlines() if line.startswith("remote:")
+            )
             said = f"{words[:_LONGEST].strip()} ({rule[1]})" if words.strip() else rule[1]
             return f"the remote {self.name if shows_nothing(self.name) else 'of this ledger'} declined the push: {said}", _RULES
         rows = _PUSHING + _REASONS if command == "push" else _REASONS
         for pattern, what, now in rows:
-            if re.search(pattern, told, re.IGNORECASE):
+            if re.search(pattern, words_of_git, re.IGNORECASE):
                 return what.format(name=self.name), now
-        lines = [line for line in told.splitlines() if line.startswith(("fatal:", "error:"))] or told.splitlines()[-1:] or ["nothing"]
+        lines = (
+            [line for line in words_of_git.splitlines() if line.startswith(("fatal:", "error:"))]
+            or words_of_git.splitlines()[-1:]
+            or ["nothing"]
+        )
         return f"git {command} answered: {lines[0]}", "see to it and run again"
 
 
