@@ -62,6 +62,12 @@ class Bar(Progress):
         self._screen: rich.progress.Progress | None = None
         self._lock = threading.RLock()
 
+    def __exit__(self, *ended: object) -> None:
+        with self._lock:
+            self.close()
+            # Whoever still counts, draws no more.
+            self._began = float("inf")
+
     def advance(self, n: int = 1, total: int | None = None, label: str | None = None) -> None:
         with self._lock:
             self._done += n

@@ -52,6 +52,20 @@ def test_quick_work_shows_nothing(clock: Clock) -> None:
     assert stream.getvalue() == ""
 
 
+def test_what_is_counted_after_the_end_is_not_shown(clock: Clock) -> None:
+    stream = Tty()
+    with Bar(stream, "Reading", clock) as found:
+        clock.now = 2
+        found.advance()
+    ended = stream.getvalue()
+    clock.now = 4
+    found.reading("tags")
+    with found.aside():
+        pass
+    assert ended
+    assert stream.getvalue() == ended
+
+
 def test_long_work_shows_rate_and_time_left(clock: Clock) -> None:
     stream = Tty()
     with Bar(stream, "Reading [bold]\x1b[0m", clock) as found:
