@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.undo.preimage import destroys, keep_changes
+from reconciler.core.undo.preimage import keep_changes
 from reconciler.core.undo.stored import join_preimage, split_preimage
 from reconciler.errors import ReconcilerError, Refused, Usage
 from reconciler.kinds import KINDS
@@ -206,14 +206,6 @@ def test_members_are_read_whole_before_the_first_write(route: MakeRoute) -> None
         plan = propose_undo(session, runs(told)[0])
         assert len(plan.plan.changes) == 322
     assert before.keys()
-
-
-def test_what_destroys_and_what_does_not(told: Route) -> None:
-    def plan(**what: Any) -> bool:
-        return destroys(told.planned(told.manifest({"policy": WIDE, **what})).plan.changes)
-
-    assert all(plan(**what) for what in DESTRUCTIVE.values())
-    assert not plan(tags=["vip", "new"], contacts=[{"external_id": "25", "tags": ["new"], "custom_attributes": {"score": 1}}])
 
 
 # ---- homes
