@@ -240,22 +240,29 @@ def init(start: Start, name: str | None, where: WorkspaceOptions, choice: Ledger
         _ask_for_token(intercom, pin)
     with connected(intercom, pin, writes=True, choice=choice) as session:
         check_pin(pin, session)
-        told = Terminal(sys.stderr)
-        told.say(f"workspace {describe_workspace(me.ask(session.client))}, region {session.here.region}, as {session.admin}")
-        start = start if start.yes else start.asked()
-        ground, wanted = find_ground(start.folder, start.service or "none"), Wanted(start.only or by_default())
-        with progress(sys.stderr, label="reading") as bar:
-            session = watched(session, bar.reading)
-            found = exporting.export(session, wanted)
-            laid = ground.lay(found, name or name_in_folder() or "default", Pin(session.here.app_id, session.here.region))
-            manifest = read_manifest([str(start.folder)])
-            planned = propose(session, manifest)
-        told.say(f"exported {count_sections(found.counts) or 'nothing: nothing is live'}")
-        _say_left_out(session, wanted, found)
-        render(document_of(planned.plan), "text", Way())
-        if session.ledger and not planned.plan.steps:
-            with locked(session, choice):
-                remember(session, manifest, planned)
-        told.say(f"written: {', '.join(map(os.path.relpath, laid))}")
-        told.say(f"next: commit them; `reconciler adopt --all {start.folder}` makes what is live yours to prune")
+        Terminal(sys.stderr).say(
+            f"workspace {describe_workspace(me.ask(session.client))}, region {session.here.region}, as {session.admin}"
+        )
+        _begin(session, start if start.yes else start.asked(), name or name_in_folder() or "default", choice)
     return 0
+
+
+def _begin(session: Session, start: Start, name: str, choice: LedgerChoice) -> None:
+    """Lay everything down, show the first plan, and remember what it found."""
+    ground, wanted, told = find_ground(start.folder, start.service or "none"), Wanted(start.only or by_default()), Terminal(sys.stderr)
+    with progress(sys.stderr, label="reading") as bar:
+        session = watched(session, bar.reading)
+        found = exporting.export(session, wanted)
+        paths = ground.lay(found, name, Pin(session.here.app_id, session.here.region))
+        manifest = read_manifest([str(start.folder)])
+        planned = propose(session, manifest)
+    told.say(f"exported {count_sections(found.counts) or 'nothing: nothing is live'}")
+    _say_left_out(session, wanted, found)
+    render(document_of(planned.plan), "text", Way())
+    if planned.plan.steps:
+        told.say("note: Intercom moved while it was read; nothing is remembered as the base of drift before the first apply")
+    elif session.ledger:
+        with locked(session, choice):
+            remember(session, manifest, planned)
+    told.say(f"written: {', '.join(map(os.path.relpath, paths))}")
+    told.say(f"next: commit them; `reconciler adopt --all {start.folder}` makes what is live yours to prune")

@@ -14,9 +14,9 @@ from reconciler.kinds import KINDS
 PLACES = 3
 
 
-def list_written(went: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+def list_written(written: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     """A line for each file that has something new in it."""
-    for path, counts in went.items():
+    for path, counts in written.items():
         yield f"{path}: {count_sections(counts) or 'nothing is live'}"
 
 

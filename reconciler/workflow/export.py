@@ -167,7 +167,7 @@ class Target:
     draft: Draft | None = None
 
     def write(self, found: Export, name: str, pin: Pin) -> Mapping[str, Mapping[str, int]]:
-        """Write what is new, all of it or nothing. Returns how many entries of each section went into which file.
+        """Write what is new, all of it or nothing. Returns, for each file, how many entries of each section are new in it.
 
         Raises Invalid where a manifest that is there could not be read afterwards, and OSError.
         """
@@ -181,16 +181,16 @@ class Target:
 
     def _add(self, draft: Draft, found: Export) -> Mapping[str, Mapping[str, int]]:
         """Add what is new to a manifest."""
-        went = defaultdict[str, Counter[str]](Counter)
+        counts = defaultdict[str, Counter[str]](Counter)
         for section, entries in found.entries.items():
             kind = self.kinds.by_section[section]
             file = self._own(draft) if self.is_file else draft.file_for(kind)
             for entry in entries:
                 draft.add(kind, entry, file)
-                went[file][section] += 1
+                counts[file][section] += 1
         draft.manifest()
         draft.write()
-        return went
+        return counts
 
     def _own(self, draft: Draft) -> str:
         """The file as the draft calls it."""

@@ -24,8 +24,8 @@ PIPELINES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "none": {},
     }
 )
-# How a template says which folder is meant, and how it says another one.
-_SAID = (
+# How a template names the folder, and how it names another one.
+_NAMES = (
     ("intercom/**", "{folder}/**"),
     ("MANIFEST:-intercom}", "MANIFEST:-{folder}}}"),
     ("          command: ", "          manifest: {folder}\n          command: "),
@@ -41,6 +41,6 @@ def read_pipeline(service: str, folder: str) -> Mapping[str, str]:
 
 
 def _for_folder(text: str, folder: str) -> str:
-    for said, instead in _SAID if folder != _FOLDER else ():
-        text = text.replace(said, instead.format(folder=folder))
+    for name, other in _NAMES if folder != _FOLDER else ():
+        text = text.replace(name, other.format(folder=folder))
     return text
