@@ -18,6 +18,7 @@ def _names(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
+Places = Annotated[tuple[Text, ...], WithJsonSchema({"type": "array", "items": {"type": "string"}})]
 Names = Annotated[tuple[LiveName, ...], BeforeValidator(_names), WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}})]
 
 
@@ -37,6 +38,10 @@ class TagEntry(Entry):
     members: Annotated[Literal["free"] | None, NotNull, doc("`free`: only the name is managed, who has the tag is left alone.", "free")] = (
         None
     )
+    used_by: Annotated[
+        Places,
+        doc("Who uses it where Intercom shows nobody. It is not deleted or renamed until nothing stands here.", ["workflow: VIP routing"]),
+    ] = ()
     owner: Annotated[Text, doc("Who answers for the tag. Kept in the manifest, not in Intercom.", "growth")] = ""
     description: Annotated[Text, doc("What the tag means. Kept in the manifest, not in Intercom.", "In the beta")] = ""
 
@@ -84,8 +89,8 @@ TAG = Kind(
             # Articles, internal articles, snippets, external pages and files; needs the scope read_content (API 2.16 only).
             Count("content items", "GET /content/search?any_tag_ids={id}&per_page=1", since="2.16"),
         ),
-        # POST /tickets/search has no field for tags (API 2.16).
-        uncounted=("tickets",),
+        # POST /tickets/search has no field for tags, and nothing lists what the others name (API 2.16).
+        uncounted=("tickets", "workflows", "series", "views", "macros"),
         members=(
             # tag_id knows = and != only; 150 is the largest page (API 2.16, POST /contacts/search).
             Members(LinkName("contact", "tags"), Listing("POST /contacts/search", style="search", per_page=150), _query("tag_id")),

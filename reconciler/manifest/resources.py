@@ -39,6 +39,7 @@ def resource_of(contents: Contents, item: Item) -> Resource:
         missing=getattr(entry, "missing", None),
         recreate=getattr(entry, "recreate", False),
         free=getattr(entry, "members", None) == "free",
+        used_by=getattr(entry, "used_by", ()),
         links=links,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from reconciler.core.model.change import Action
+from reconciler.core.model.kinds import join_words
 from reconciler.core.plan.schema import (
     ChangeDocument,
     DriftDocument,
@@ -238,7 +239,8 @@ def describe_uses(change: ChangeDocument) -> str:
     uses = change.get("uses") or {}
     least = change.get("at_least") or ()
     counted = [_describe_use(clean(where), number, where in least) for where, number in uses.items()]
-    uncounted = [f"{clean(where)} cannot be counted" for where in change.get("uncounted") or ()]
+    unseen = change.get("uncounted") or ()
+    uncounted = [f"{join_words(map(clean, unseen), 'and')} cannot be counted"] if unseen else []
     return ", ".join(counted + uncounted) if uses else ""
 
 

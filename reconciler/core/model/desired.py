@@ -49,6 +49,8 @@ class Resource:
     recreate: bool = False
     # Whether links to it are left as they are.
     free: bool = False
+    # Who uses it where nobody can count, in people's words.
+    used_by: tuple[str, ...] = ()
     # The lists of links that it writes, by field.
     links: Mapping[str, WrittenLinks] = field(default_factory=dict)
 

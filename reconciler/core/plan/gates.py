@@ -19,7 +19,7 @@ from reconciler.core.model.note import Note
 from reconciler.core.model.policy import FEW_MISSING, MISSING, SHARE_MISSING, Policy
 from reconciler.core.model.recorded import Handover, Recorded
 from reconciler.core.model.refusal import Refusal, gathered
-from reconciler.core.model.written import as_yaml
+from reconciler.core.model.written import as_yaml, quote_visibly
 from reconciler.core.plan.order import Step, concerned
 
 
@@ -60,6 +60,7 @@ def check(comparison: Comparison, steps: Sequence[Step], cycles: Sequence[str]) 
     found += (*live.refusals, *difference.refusals)
     arriving = dict.fromkeys((*changes, *difference.changes))
     found += refuse_renames(tuple(find_pairs(kinds, manifest, live, comparison.recorded, changes, tuple(arriving))))
+    found += _used(manifest, changes)
     whole, entries = [*stopping(found, manifest.policy)], held(found, manifest.policy)
     if entries:
         # What is left out for its own reasons is no reason to refuse the rest, and is approved alone.
@@ -222,6 +223,16 @@ def _protected(manifest: Manifest, recorded: Recorded, changes: Sequence[Change]
             yield Refusal("protect", f"{text}: `name: {other.name}` protects it; remove it there first")
         elif record and record.protected:
             yield Refusal("protect", f"{text}; declare it without `protect: true` and apply that first, in a change of its own")
+
+
+def _used(manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refusal]:
+    """What somebody uses where Intercom shows nobody keeps its name, and stays."""
+    for change in changes:
+        resource = manifest.resources.get(change.address)
+        if resource and resource.used_by and change.action in (Action.DELETE, Action.RENAME):
+            text = f"{change.mark}: this {change.address.kind} is used by {' and '.join(map(quote_visibly, resource.used_by))}"
+            now = f"before its {change.action}, change that in Intercom and take it out of `used_by`"
+            yield Refusal("used", f"{text}, which Intercom does not show; {now}", entries=(change.address,))
 
 
 def _emptied(kinds: Kinds, manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refusal]:

@@ -32,7 +32,7 @@ def more(desk: Desk, number: int) -> None:
 def test_the_plan_says_whom_a_deletion_touches_and_where(many: Desk) -> None:
     assert many.plan("--report", "markdown=plan.md", m=GONE) == 3
     assert "tag/promo (600 people)" in many.out
-    assert "in use: 600 contacts, at least 0 companies, 50 conversations, 4 content items, tickets cannot be counted" in many.out
+    assert "in use: 600 contacts, at least 0 companies, 50 conversations, 4 content items, tickets, workflows" in many.out
     assert "600 people" in (many.folder / "plan.md").read_text(encoding="utf-8")
     [change] = many.saved()["changes"]
     assert change["people"] == 600
