@@ -21,26 +21,26 @@ GROUPS = MappingProxyType(
         "Every day": {
             "validate": ("manifest", "Check a manifest offline: everything that can be seen without Intercom."),
             "plan": ("plan", "Show what apply would do. Reads only."),
-            "show": ("plan", "Render a saved plan; no network."),
+            "show": ("plan", "Show a saved plan again, in any format; no network."),
             "apply": ("apply", "Carry out a saved plan exactly, or plan, show, ask and carry out."),
-            "drift": ("drift", "What moved in Intercom since we applied."),
+            "drift": ("drift", "Show what changed in Intercom since the last apply."),
         },
         "Adopting": {
-            "auth": ("auth", "Access tokens: take one in, show whose it is, let it go."),
+            "auth": ("auth", "Access tokens: keep one, show whose it is, remove it."),
             "schema": ("manifest", "Print the JSON Schema of manifests, for editors."),
-            "init": ("export", "Begin with what is live: a manifest of it, its policy and pipeline, and a plan that is empty."),
+            "init": ("export", "Begin: write what is live as a manifest, with a policy and a pipeline, and show that its plan is empty."),
             "export": ("export", "Write what is live as a manifest. Reads only."),
             "adopt": ("ledger", "Take live things into the ledger as ours; nothing is changed in Intercom."),
             "sandbox": ("sandbox", "A local workspace that behaves like Intercom, for trying things out."),
         },
         "Tidying": {
-            "tag": ("tag", "Tags: who uses them, and their names in the manifest, wherever they stand."),
+            "tag": ("tag", "Tags: see who uses them; add, rename or retire one wherever the manifest names it."),
         },
         "Looking": {
-            "history": ("ledger", "What was done: all runs, newest first, or one of them."),
-            "get": ("lookup", "Look up what is live: all that a listing shows, or these keys."),
-            "api": ("lookup", "A raw call with the same token, version and limits."),
-            "doctor": ("doctor", "Look at all that a run rests on: token, pin, clock, ledger, key, pipelines."),
+            "history": ("ledger", "List all runs, newest first, or show one of them."),
+            "get": ("lookup", "Look up what is live: all that Intercom lists, or these keys."),
+            "api": ("lookup", "Make a raw call to Intercom, with the same token, version and rate limit."),
+            "doctor": ("doctor", "Check all that a run needs: token, pin, clock, ledger, key, pipelines."),
         },
         "Mending": {
             "undo": ("undo", "Plan what takes a run back. Reads only."),
@@ -78,7 +78,7 @@ class Verbs(click.Group):
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, prog_name="reconciler")
 def cli() -> None:
-    """Plan-then-apply for Intercom: YAML in Git is what the workspace should have.
+    """Plan-then-apply for Intercom: YAML files in Git say what the workspace should have.
 
     \b
     Example:
@@ -86,7 +86,7 @@ def cli() -> None:
       reconciler apply plan.json
 
     \b
-    TAB completes verbs, options, files, addresses and runs; in ~/.bashrc (zsh_source and fish_source are for the others):
+    TAB completes verbs, options, files, addresses and runs, once this line is in ~/.bashrc (for zsh and fish: zsh_source, fish_source):
       eval "$(_RECONCILER_COMPLETE=bash_source reconciler)"
     """
 

@@ -80,7 +80,7 @@ class Wanted:
 @ENV
 @click.option("--auto-approve", is_flag=True, help="Do not ask.")
 @FULL
-@click.option("--events", type=FILE, callback=in_folder, metavar="FILE", help="Write what happens, one JSON a line.")
+@click.option("--events", type=FILE, callback=in_folder, metavar="FILE", help="Write what happens, one JSON object a line.")
 @click.option("--fail-on", multiple=True, type=click.Choice([WAITING]), help="Exit code 5 also if something only waits for Intercom.")
 @scoped
 @ruled

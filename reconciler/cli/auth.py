@@ -28,7 +28,7 @@ SECRET = "INTERCOM_CLIENT_SECRET"
 
 @click.group(cls=Family)
 def auth() -> None:
-    """Access tokens: take one in, show whose it is, let it go.
+    """Access tokens: keep one, show whose it is, remove it.
 
     \b
     Example:
@@ -38,8 +38,8 @@ def auth() -> None:
 
 
 @auth.command(context_settings={"allow_extra_args": True})
-@click.option("--client-id", metavar="ID", help="Of your own app: OAuth, with its secret from INTERCOM_CLIENT_SECRET or a prompt.")
-@click.option("--redirect-uri", metavar="URL", help="As registered for that app. Default: the first one that is.")
+@click.option("--client-id", metavar="ID", help="OAuth for your own app; its secret comes from INTERCOM_CLIENT_SECRET or a prompt.")
+@click.option("--redirect-uri", metavar="URL", help="An address that is registered for that app. Default: the first one.")
 @REGION
 @APP_ID
 @intercom_options
@@ -47,9 +47,10 @@ def auth() -> None:
 def login(
     context: click.Context, client_id: str | None, redirect_uri: str | None, region: str | None, app_id: str | None, intercom: Intercom
 ) -> None:
-    """Check an access token and keep it, in the system's keyring or a file that only you can read.
+    """Check an access token and keep it.
 
-    The token is asked for, or read from standard input. INTERCOM_ACCESS_TOKEN beats what is kept.
+    It asks for the token, or reads it from standard input. It keeps it in the system's keyring, else in a file that only you can read.
+    INTERCOM_ACCESS_TOKEN wins over what is kept.
 
     \b
     Example:
@@ -118,7 +119,9 @@ def _pasted() -> str:
 @APP_ID
 @intercom_options
 def status(region: str | None, app_id: str | None, intercom: Intercom) -> None:
-    """Show whose token is used, where it is kept, and how much of the rate limit is left.
+    """Show whose token is used, and where it is kept.
+
+    It also shows how much of the rate limit is left.
 
     \b
     Example:

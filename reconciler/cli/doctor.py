@@ -41,7 +41,7 @@ from reconciler.workflow.facts import find_facts
 @click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=files)
 @ENV
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--probe", is_flag=True, help="Settle in the test workspace --app-id what no description of Intercom says.")
+@click.option("--probe", is_flag=True, help="Find out, in the test workspace --app-id, what no description of Intercom says.")
 @click.option("--clean", is_flag=True, help="Remove what a probe left in the workspace --app-id, as after a kill.")
 @click.option("--may-archive", is_flag=True, help="Let a probe also make what Intercom only archives and never deletes.")
 @click.option("--yes", is_flag=True, help="Do not ask before a probe begins.")
@@ -59,7 +59,7 @@ def doctor(
     choice: LedgerChoice,
     intercom: Intercom,
 ) -> int:
-    """Look at all that a run rests on: token, pin, clock, ledger, key, pipelines. Reads only; exit code 1 when something must be mended.
+    """Check all that a run needs: token, pin, clock, ledger, key, pipelines. Reads only; exit code 1 when something must be mended.
 
     PATH is the manifest whose pin is meant; default: that of the manifest in this folder.
 

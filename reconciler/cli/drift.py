@@ -23,7 +23,7 @@ from reconciler.errors import Usage
 @options.FORMAT
 @options.FULL
 @options.REPORTS
-@click.option("--fix", is_flag=True, help="Save the plan that puts it right, with -o.")
+@click.option("--fix", is_flag=True, help="Make the plan that puts it right; needs -o.")
 @click.option("-o", "out", type=options.FILE, callback=options.in_folder, metavar="FILE", help="Where --fix saves it, for `apply FILE`.")
 @click.option("--fail-on", multiple=True, type=click.Choice([WAITING]), help="Exit code 2 also if something only waits for Intercom.")
 @options.POLICY
@@ -39,10 +39,12 @@ def drift(
     choice: LedgerChoice,
     intercom: Intercom,
 ) -> int:
-    """What moved in Intercom since we applied. Reads only; exit code 2 when something did, or nothing can be said of some entries.
+    """Show what changed in Intercom since the last apply. Reads only.
 
-    What is declared and was never applied is listed, and is no drift. Where nothing was applied yet, the whole manifest is held
-    against the workspace, and every difference counts.
+    The exit code is 2 if something did, or if nothing can be said of some entries.
+
+    What is declared and was never applied is listed, and is no drift. Before the first apply, the whole manifest is compared with the
+    workspace, and every difference counts.
 
     \b
     Example:

@@ -52,7 +52,9 @@ def _sections(written: str) -> tuple[str, ...]:
 
 
 _SEARCHED = " or ".join(searchable())
-ONLY = click.option("--only", callback=_only, metavar="SECTIONS", help=f"Some of {','.join(exportable())}; default: all but people.")
+ONLY = click.option(
+    "--only", callback=_only, metavar="SECTIONS", help=f"Some of {','.join(exportable())}; default: {','.join(by_default())}."
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,12 @@ class Selection:
 
 @click.command(cls=Verb)
 @click.option(
-    "-o", "out", type=click.Path(path_type=Path), callback=options.in_folder, metavar="DIR|FILE", help="FILE ends in .yaml or .yml."
+    "-o",
+    "out",
+    type=click.Path(path_type=Path),
+    callback=options.in_folder,
+    metavar="DIR|FILE",
+    help="Where to write; a FILE ends in .yaml or .yml.",
 )
 @ONLY
 @click.option("--where", "condition", metavar="CONDITION", help=f"Only {_SEARCHED} for which this holds, as in `get --where`.")
@@ -92,8 +99,8 @@ class Selection:
 def export(out: Path | None, selection: Selection, name: str | None, where: WorkspaceOptions, intercom: Intercom) -> int:
     """Write what is live as a manifest. Reads only.
 
-    Into a folder goes a file for each section, and one with name and pin; without -o one file to stdout. Where a manifest is already,
-    only what it does not declare is added; nothing that is written changes, and what differs is listed. What no manifest can hold is
+    -o DIR writes a file for each section, and one with the name and the pin; without -o everything goes to stdout. A manifest that is
+    there gets only what it does not declare: nothing that is written changes, and what differs is listed. What no manifest can hold is
     listed too.
 
     \b
@@ -173,7 +180,7 @@ class Start:
         """The same, with answers to what it does not say."""
         only, service = self.only, self.service
         if only is None:
-            only = click.prompt("Which sections", default=",".join(by_default()), value_proc=_answer, err=True)
+            only = click.prompt(f"Which sections of {','.join(exportable())}", default=",".join(by_default()), value_proc=_answer, err=True)
         if service is None:
             service = click.prompt("Which pipeline", default="none", type=click.Choice(list(PIPELINES)), err=True)
         return replace(self, only=only, service=service)
@@ -220,10 +227,10 @@ def _ask_for_token(intercom: Intercom, pin: Pin) -> None:
 @options.intercom_options
 @options.gathered(where=WorkspaceOptions, start=Start)
 def init(start: Start, name: str | None, where: WorkspaceOptions, choice: LedgerChoice, intercom: Intercom) -> int:
-    """Begin with what is live: a manifest of it, its policy and pipeline, and a plan that is empty. Writes nothing to Intercom.
+    """Begin: write what is live as a manifest, with a policy and a pipeline, and show that its plan is empty. Writes nothing to Intercom.
 
-    Asks for what it needs, also for a token. Everything goes into a new folder; the policy and the pipeline into the repository around it.
-    What is exported is remembered as the base of drift, and is not owned: `adopt` does that.
+    It asks for what it needs, also for a token. The manifest goes into a new folder, the policy and the pipeline into the repository around
+    it. The ledger remembers what was exported, as the base of drift. None of it is owned: `adopt` does that.
 
     \b
     Example:

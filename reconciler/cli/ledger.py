@@ -50,7 +50,7 @@ class OwnerOptions(WorkspaceOptions):
 @click.argument("what", metavar="ADDRESS... | --all PATH...", nargs=-1, required=True)
 @options.ENV
 @click.option("--all", "everything", is_flag=True, help="All that these files and folders declare and that is live.")
-@click.option("--auto-approve", is_flag=True, help="Do not ask; only --all does.")
+@click.option("--auto-approve", is_flag=True, help="Do not ask before --all.")
 @options.NAME
 @options.pinned
 @options.lock_options
@@ -67,9 +67,9 @@ def adopt(
 ) -> int:
     """Take live things into the ledger as ours; nothing is changed in Intercom.
 
-    With --all, what is declared there and is live, with its declared links; it is listed, and asked for. What another name owns is
-    listed and left alone. An ADDRESS (tag/vip, company/6, contact/25, contact/an e-mail, contact/id:ID) takes that thing alone. A ledger
-    file that is damaged is moved aside, and a new one begins.
+    An ADDRESS (tag/vip, company/6, contact/25, contact/an e-mail, contact/id:ID) takes that thing alone. --all takes everything that the
+    files at PATH declare and that is live, with its declared links; it lists them and asks first. What another name owns is listed and
+    left alone. A ledger file that is damaged is moved aside, and a new one begins.
 
     \b
     Example:
@@ -173,7 +173,7 @@ def _take(books: _Books, sought: Sought, found: Adoption) -> None:
 def forget(written: tuple[str, ...], choice: LedgerChoice, name: str | None, app_id: str | None) -> None:
     """Let things go: they are no longer ours; nothing is changed in Intercom.
 
-    An ADDRESS is that of a manifest, or KIND/id:ID with the id that Intercom gave. Either all of them are let go, or none.
+    An ADDRESS is as plans show it, or KIND/id:ID with the id that Intercom gave. Either all of them are let go, or none.
 
     \b
     Example:
@@ -225,9 +225,9 @@ def _say_forgotten(addresses: Iterable[Address], here: Workspace) -> None:
 @click.option("--format", "form", type=click.Choice(["json", "text"]), default="text", show_default=True)
 @options.ledger_options
 def history(run: str | None, form: str, choice: LedgerChoice) -> None:
-    """What was done: all runs, newest first, or one of them with its changes; no network.
+    """List all runs, newest first, or show one of them with its changes; no network.
 
-    RUN is what the list shows first in a line, or `last`. The list of runs is kept for ever, what each of them did for thirty days.
+    RUN is the first word of a line of that list, or `last`. The list is kept for ever, and what each run did for thirty days.
 
     \b
     Example:

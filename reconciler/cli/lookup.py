@@ -90,17 +90,17 @@ _COUNTED = [kind.section for kind in KINDS if kind.uses.counts]
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
 @click.option("--where", "condition", metavar="CONDITION", help=f"Only {_SEARCHED} for which this holds; see above.")
 @click.option("-o", "--format", "form", type=click.Choice(["table", "json", "yaml", "csv", "ids"]), default="table", show_default=True)
-@click.option("--counts", is_flag=True, help="Also how often each is used, and where: a read for each place, told before.")
+@click.option("--counts", is_flag=True, help="Also how often each is used, and where; this costs a read for each place.")
 @pinned
 @intercom_options
 @gathered(look=LookOptions, where=WorkspaceOptions)
 def get(section: str, keys: tuple[str, ...], look: LookOptions, where: WorkspaceOptions, intercom: Intercom) -> int:
-    """Look up what is live: all that a listing shows, or these keys.
+    """Look up what is live: all that Intercom lists, or these keys.
 
-    A KEY is a tag's name in any case, an attribute's name, a company_id, or a contact's external_id, e-mail or id. What yaml prints stands
-    in a manifest as it is, below the key of its section; csv is a list for `from:`, without its column id.
+    A KEY is a tag's name in any case, an attribute's name, a company_id, or a contact's external_id, e-mail or id. What yaml prints can
+    stand in a manifest, below the key of its section. What csv prints can be a list for `from:`, without its column id.
 
-    A CONDITION holds fields of Intercom's contact search against values, with and, or, and parentheses (two levels):
+    A CONDITION compares fields of Intercom's contact search with values. It may have and, or, and two levels of parentheses:
 
     \b
       = !=  < > <= >=  in (a, b)  not-in (a, b)
@@ -108,7 +108,7 @@ def get(section: str, keys: tuple[str, ...], look: LookOptions, where: Workspace
       email_domain = acme.com and (role = lead or custom_attributes.seats >= 5)
       name = 'Hoban Washburn'   phone = null   last_seen_at < 2026-01-31
 
-    A date is a whole day in the workspace's time zone and knows = < > only; custom attributes have the type that is live.
+    A date is a whole day in the workspace's time zone, and takes only = < >. Custom attributes have the type that is live.
 
     \b
     Example:
@@ -199,15 +199,15 @@ def _show_entries(session: Session, section: str, found: Export, out: Terminal) 
 @click.option("-F", "typed", multiple=True, metavar="KEY=VALUE", help="A typed field: true, false, null, whole number, @FILE.")
 @click.option("--input", "source", type=click.File("rb"), metavar="FILE", help="The body, as JSON; - for standard input.")
 @click.option("--paginate", is_flag=True, help="All pages of a list: their JSON documents, one after the other.")
-@click.option("-i", "include", is_flag=True, help="Status line and headers before each body.")
+@click.option("-i", "include", is_flag=True, help="Print the status line and the headers before each body.")
 @click.option("--allow-write", is_flag=True, help="Let it change things where CI is set.")
 @pinned
 @intercom_options
 @gathered(options=CallOptions, where=WorkspaceOptions)
 def api(method: str, path: str, options: CallOptions, where: WorkspaceOptions, intercom: Intercom) -> int:
-    """A raw call with the same token, version and limits.
+    """Make a raw call to Intercom, with the same token, version and rate limit.
 
-    Fields nest as KEY[SUB]=VALUE, KEY[]=VALUE and KEY[][SUB]=VALUE; beside --input they go into the query. What Intercom
+    Fields nest as KEY[SUB]=VALUE, KEY[]=VALUE and KEY[][SUB]=VALUE; with --input they go into the query. What Intercom
     answers is printed, its errors too (then the exit code is 1). --paginate follows pages.next, cursors and scrolls.
 
     \b

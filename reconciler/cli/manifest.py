@@ -22,7 +22,7 @@ from reconciler.manifest.schema import DIALECT, for_editors, manifest_schema
 def validate(given: ManifestOptions, full: bool) -> None:
     """Check a manifest offline: everything that can be seen without Intercom.
 
-    The same mistake in many places is told once, with their number and the first three.
+    A mistake that stands in many places is told once, with their number and the first three of them.
 
     \b
     Example:
@@ -37,8 +37,8 @@ def validate(given: ManifestOptions, full: bool) -> None:
 
 
 @click.command(cls=Verb)
-@click.option("--facts", is_flag=True, help="Of intercom-facts.json instead.")
-@click.option("--overlay", is_flag=True, help="Of overlays, as in x.prod.yaml, instead.")
+@click.option("--facts", is_flag=True, help="Print that of intercom-facts.json instead.")
+@click.option("--overlay", is_flag=True, help="Print that of overlays, as x.prod.yaml, instead.")
 def schema(facts: bool, overlay: bool) -> None:
     """Print the JSON Schema of manifests, for editors.
 

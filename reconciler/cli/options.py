@@ -45,7 +45,7 @@ class Intercom:
     sandbox: bool
     # The version of its API.
     api_version: str
-    # Our part of the rate limit.
+    # The share of the rate limit to use.
     share: float = 1.0
 
 
@@ -153,17 +153,17 @@ def gathered(**groups: type[Any]) -> Callable[[Callable[..., Any]], Callable[...
 def intercom_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--base-url`, `--sandbox`, `--api-version` and `--rate-share`; the verb gets them as one `intercom`."""
     verb, share, versions = gathered(intercom=Intercom)(verb), click.FloatRange(0.01, 1), click.Choice(["2.14", "2.15", "2.16"])
-    verb = connection("--rate-share", "share", default=1.0, show_default=True, type=share, help="Our part of the rate limit.")(verb)
-    verb = connection("--api-version", default="2.16", show_default=True, type=versions, help="Intercom's.")(verb)
+    verb = connection("--rate-share", "share", default=1.0, show_default=True, type=share, help="The share of the rate limit to use.")(verb)
+    verb = connection("--api-version", default="2.16", show_default=True, type=versions, help="The version of Intercom's API.")(verb)
     verb = connection("--sandbox", is_flag=True, help="Use the local workspace in .reconciler/sandbox.db instead of Intercom.")(verb)
-    url = "Instead of the region's host."
+    url = "The address of the API, instead of the region's."
     return connection("--base-url", metavar="URL", envvar="INTERCOM_BASE_URL", help=url, show_envvar=True)(verb)
 
 
-NAME = ledger("--name", metavar="NAME", help="Whose it is. Default: `name:` of the manifest in this folder, else default.")
+NAME = ledger("--name", metavar="NAME", help="The `name:` of the owner. Default: of the manifest here, else default.")
 
-REGION = connection("--region", type=click.Choice(["us", "eu", "au"]), help="Default: of the manifest in this folder, else us.")
-APP_ID = connection("--app-id", metavar="ID", help="Refuse any other workspace. Default: of the manifest in this folder.")
+REGION = connection("--region", type=click.Choice(["us", "eu", "au"]), help="Of the workspace. Default: of the manifest here, else us.")
+APP_ID = connection("--app-id", metavar="ID", help="Refuse any other workspace. Default: of the manifest here.")
 
 
 def in_folder(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
@@ -200,7 +200,7 @@ ENV = click.option("--env", "layers", metavar="NAME", callback=_layers, help=_EN
 PATHS = click.argument("paths", metavar="PATH...", nargs=-1, required=True, shell_complete=files)
 
 
-_HOMES = "postgresql://…, git, git:REMOTE or none; else a file in .reconciler/."
+_HOMES = "Where it is: postgresql://…, git, git:REMOTE or none. Default: a file in .reconciler/."
 LEDGER = ledger("--ledger", metavar="ADDRESS", default="", envvar=VARIABLE, show_envvar=True, help=_HOMES)
 
 _WAIT = "How long to wait while another run holds the lock."
@@ -242,8 +242,8 @@ def _memory(address: str, timeout: float, options: Mapping[str, Any]) -> LedgerC
 
 
 FORMAT = click.option("--format", "form", type=click.Choice(sorted(RENDERERS)), default="text", show_default=True)
-FULL = click.option("--full", is_flag=True, help="List all in the text, where it names some and counts the rest.")
-_REPORT = "Also write a report; as often as wanted."
+FULL = click.option("--full", is_flag=True, help="List everything in the text, also where it names some and counts the rest.")
+_REPORT = "Also write a report; may be repeated."
 REPORTS = click.option("--report", "reports", multiple=True, callback=_reports, metavar="FORMAT=FILE", help=_REPORT)
 POLICY = rule("--policy", metavar="FILE", shell_complete=files, help="Rules that the manifest may tighten, never loosen.")
 
@@ -264,5 +264,5 @@ def scoped(verb: Callable[..., Any]) -> Callable[..., Any]:
 def ruled(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--policy`, `--approve` and `--max-calls`."""
     verb = rule("--max-calls", type=click.IntRange(0), metavar="N", help="Refuse a plan of more calls.")(verb)
-    verb = rule("--approve", multiple=True, metavar="HASH:PEOPLE", help="Allow what a refused plan printed this for.")(verb)
+    verb = rule("--approve", multiple=True, metavar="HASH:PEOPLE", help="Allow exactly what a refused plan printed this for.")(verb)
     return POLICY(verb)

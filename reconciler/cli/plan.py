@@ -64,7 +64,7 @@ class Endings:
 @options.scoped
 @options.ruled
 @options.part("--only", "chosen", type=click.Choice([Origin.EXPLAINED.value]), help="Only what --base explains, and what it needs.")
-@click.option("--base", metavar="REF", help="Say which changes follow from what changed since this revision.")
+@click.option("--base", metavar="REF", help="Say which changes come from what the manifest changed since this revision of git.")
 @click.option(
     "--fail-on",
     multiple=True,
@@ -130,7 +130,7 @@ def _check_personal(output: OutputOptions) -> None:
 @options.FORMAT
 @options.FULL
 def show(file: Path, form: str, full: bool) -> None:
-    """Render a saved plan; no network.
+    """Show a saved plan again, in any format; no network.
 
     \b
     Example:

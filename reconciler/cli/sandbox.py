@@ -22,7 +22,7 @@ DATA = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     default=_ours,
     show_default=f"{NAME}/{SANDBOX}",
-    help="Where it is kept.",
+    help="The file that holds it.",
 )
 
 
@@ -38,10 +38,10 @@ def sandbox() -> None:
 
 
 @sandbox.command(cls=LocalVerb)
-@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0: any free one.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="0 means any free one.")
 @DATA
 @click.option("--token", default="sandbox", show_default=True, help="The bearer token it accepts; not a secret.")
-@click.option("--search-delay", type=float, default=0.0, show_default=True, metavar="SECONDS", help="How long search is blind.")
+@click.option("--search-delay", type=float, default=0.0, show_default=True, metavar="SECONDS", help="How long search misses what is new.")
 @click.option("--rate-limit", type=click.IntRange(1), metavar="CALLS", help="Calls per ten seconds; more are refused with 429.")
 @click.option("--fault-rate", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of calls that fail.")
 @click.option(
@@ -49,12 +49,12 @@ def sandbox() -> None:
     "faults",
     multiple=True,
     type=click.Choice(["429", "500", "503", "drop-before", "drop-after"]),
-    help="How they fail; as often as wanted.",
+    help="How they fail; may be repeated.",
 )
 def serve(
     port: int, data: Path, token: str, search_delay: float, rate_limit: int | None, fault_rate: float, faults: tuple[str, ...]
 ) -> int:
-    """Serve it over HTTP on 127.0.0.1; prints its URL first. It does as an intercom-facts.json here says.
+    """Serve it over HTTP on 127.0.0.1. The first line that it prints is its URL. It follows intercom-facts.json, if there is one.
 
     \b
     Example:
@@ -105,7 +105,7 @@ def seed(file: Path, data: Path) -> None:
 @sandbox.command(cls=LocalVerb)
 @DATA
 def reset(data: Path) -> None:
-    """Empty it. What the ledger in this folder knew of its things is let go: their ids are given anew.
+    """Empty it. The ledger in this folder forgets its things, because new ones get the same ids.
 
     \b
     Example:

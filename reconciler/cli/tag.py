@@ -46,16 +46,16 @@ LINES = 60
 LONGEST = 500
 
 IN = click.option(
-    "--in", "paths", multiple=True, metavar="PATH", shell_complete=files, help="The manifest; as often as wanted. Default: the one here."
+    "--in", "paths", multiple=True, metavar="PATH", shell_complete=files, help="The manifest; may be repeated. Default: the one here."
 )
 
 
 @click.group(cls=Family)
 def tag() -> None:
-    """Tags: who uses them, and their names in the manifest, wherever they stand. Intercom is only read.
+    """Tags: see who uses them; add, rename or retire one wherever the manifest names it. Intercom is only read.
 
-    add, rename and retire change the files, of which comments, order, quotes and line ends stay. They show the diff, and then the plan that
-    follows; without a token the files are changed all the same. What would make the manifest invalid changes nothing.
+    add, rename and retire change the files, and keep their comments, order, quotes and line ends. They show the diff, then the plan
+    that follows. Without a token they change the files and show no plan. What would make the manifest invalid changes nothing.
 
     \b
     Example:
@@ -72,10 +72,10 @@ def tag() -> None:
 @options.intercom_options
 @options.gathered(where=WorkspaceOptions)
 def report(paths: tuple[str, ...], layers: Layers, form: str, where: WorkspaceOptions, intercom: Intercom) -> int:
-    """Who uses each tag, and what is amiss with it.
+    """Show who uses each tag, and what is amiss with it.
 
-    Contacts, companies, conversations and content are counted, and who applied it last is said where Intercom says it. Amiss is a tag that
-    is dead (nobody uses it), like another, undeclared, or not as the manifest has it. What is amiss comes first.
+    It counts contacts, companies, conversations and content, and says who applied the tag last, if Intercom shows that. A tag is amiss if
+    it is dead (nobody uses it), like another one, undeclared, or not as the manifest has it. What is amiss comes first.
 
     \b
     Example:
@@ -121,7 +121,7 @@ def _edits(verb: Callable[..., Any]) -> Callable[..., Any]:
 def add(name: str, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
     """Declare a tag.
 
-    It goes to the file that declares the others, else into a new one. A tombstone becomes a tag again.
+    It goes into the file that declares the other tags, else into a new one. A tombstone becomes a tag again.
 
     \b
     Example:
@@ -137,7 +137,7 @@ def add(name: str, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom
 def rename(old: str, new: str, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
     """Rename a tag, wherever it stands.
 
-    Its entry keeps the old name as `renamed_from`. Applying that is one call: the tag keeps its id, and whoever has it.
+    Its entry keeps the old name as `renamed_from`. `apply` then renames the live tag in one call: it keeps its id and its people.
 
     \b
     Example:
@@ -150,9 +150,9 @@ def rename(old: str, new: str, wanted: EditOptions, choice: LedgerChoice, interc
 @click.argument("name")
 @_edits
 def retire(name: str, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
-    """Let a tag go, wherever it stands.
+    """Declare a tag absent, and take it out of every list.
 
-    Its entry becomes a tombstone (`state: absent`), and nobody in these files has it any more.
+    Its entry becomes a tombstone (`state: absent`): `apply` then deletes the tag.
 
     \b
     Example:

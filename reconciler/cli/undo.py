@@ -36,8 +36,8 @@ def undo(
 ) -> int:
     """Plan what takes a run back, from what was kept before its first write. Reads only; `apply FILE` carries it out.
 
-    RUN is one that `reconciler history` lists; `last` is the newest that had something to write, under the name that the manifest
-    in this folder has. What changed since then is listed and left alone, and so is what cannot come back. An undo can be undone.
+    RUN is one that `reconciler history` lists. `last` is the newest that had something to write, under the name of the manifest
+    in this folder. What changed since then is listed and left alone, and so is what cannot come back. An undo can be undone.
 
     \b
     Example:

@@ -102,7 +102,7 @@ def test_the_pipeline_of_another_folder_plans_that_folder(service: str, live: De
 def test_at_a_terminal_it_asks_which_sections_and_which_pipeline(live: Desk) -> None:
     live.patch.setattr(sys, "stdin", Keyboard("tugs", "tags", "plain"))
     assert live("init") == 0, live.err
-    assert re.search(r"Which sections \[[a-z,]*tags,[a-z,]*\]: ", live.err)
+    assert re.search(r"Which sections of [a-z,]*,contacts \[[a-z,]*tags,[a-z,]*\]: ", live.err)
     assert "tugs cannot be exported" in live.err
     assert {name for name in live.files() if name.startswith(("ci/", "intercom/"))} == {
         *("ci/intercom.sh", "intercom/workspace.yaml", "intercom/tags.yaml", "intercom/schema.json")
