@@ -47,20 +47,20 @@ class _Run:
         """Leave out steps, each for a reason."""
         return self.note([Outcome(i, self.steps[i].change, Status.SKIPPED, reason) for i, reason in reasons.items()])
 
-    def broken(self, job: Job) -> Mapping[int, str]:
+    def find_broken(self, job: Job) -> Mapping[int, str]:
         """The steps of a job that did not get what they need, each with the reason."""
-        return {i: reason for i in job.covers if (reason := self._what_lacks(i))}
+        return {i: reason for i in job.covers if (reason := self._explain_lack(i))}
 
-    def _what_lacks(self, step: int) -> str:
+    def _explain_lack(self, step: int) -> str:
         needs = (self.outcomes.get(n) for n in sorted(self.steps[step].needs))
         lost = next((o for o in needs if o and o.status in (Status.FAILED, Status.SKIPPED)), None)
         if lost is None:
             return ""
         return f"waits for {lost.change.action} of the {lost.change.address.kind} it needs, which was {lost.status}: {lost.reason}"
 
-    def reasons_not_to(self, job: Job) -> Mapping[int, str]:
+    def find_obstacles(self, job: Job) -> Mapping[int, str]:
         """Why no step of a job can be done; of one that can still be done in part, nothing."""
-        broken = self.broken(job)
+        broken = self.find_broken(job)
         if len(broken) == len(job.covers):
             return broken
         stopped = f"not started: {self.fatal}" if self.fatal else "not started: the run was stopped" if self.stopped() else ""
@@ -111,21 +111,21 @@ def _run_wave(run: _Run, jobs: Sequence[Job], perform: Perform, pool: ThreadPool
     running: dict[Future[Sequence[Outcome]], int] = {}
     while order.is_active():
         ready.extend(order.get_ready())
-        if ready and (reasons := run.reasons_not_to(jobs[ready[0]])):
+        if ready and (reasons := run.find_obstacles(jobs[ready[0]])):
             yield from run.skip(reasons)
             order.done(ready.popleft())
         elif ready and len(running) < workers:
             n = ready.popleft()
-            broken = run.broken(jobs[n])
+            broken = run.find_broken(jobs[n])
             yield from run.skip(broken)
             running[pool.submit(perform, jobs[n].without(broken), run.ids)] = n
         else:
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                yield from run.note(_outcomes(run, jobs[running[future]], future))
+                yield from run.note(_take_outcomes(run, jobs[running[future]], future))
                 order.done(running.pop(future))
 
 
-def _outcomes(run: _Run, job: Job, future: Future[Sequence[Outcome]]) -> Sequence[Outcome]:
+def _take_outcomes(run: _Run, job: Job, future: Future[Sequence[Outcome]]) -> Sequence[Outcome]:
     """What became of a job. An error that nobody foresaw is an outcome too; what caused it may befall all others, so it is the last."""
     try:
         return future.result()

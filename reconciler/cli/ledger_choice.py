@@ -109,7 +109,7 @@ class LedgerChoice:
 
         home = home_of(self.address, self.folder, os.environ)
         try:
-            text = home.missed()
+            text = home.find_traces()
         except LedgerUnusable:
             return home.place, ""
         else:

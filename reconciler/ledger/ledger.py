@@ -81,7 +81,7 @@ class Ledger:
         home = home_of(address, folder, environ)
         try:
             door.check(folder)
-            if not create and not home.there():
+            if not create and not home.exists():
                 home.close()
                 return None
             with unusable(home.place):
@@ -145,12 +145,12 @@ class Ledger:
     def remembered(self) -> bool:
         """Whether nobody but this machine writes to it, and it is what this machine left."""
         with unusable(self.place):
-            return self.home.ground is not None and bool(self.home.marked()) and not self._older
+            return self.home.ground is not None and bool(self.home.read_mark()) and not self._older
 
     def gap(self) -> bool:
         """Whether runs are missing of which something else is left. Raises LedgerUnusable."""
         with unusable(self.place):
-            shown = set(self.home.imaged())
+            shown = set(self.home.list_imaged_runs())
         with self._looking() as connection:
             known = set(connection.scalars(select(RUNS.c.id)))
             shown |= set(connection.scalars(select(THINGS.c.run).where(THINGS.c.run != "").distinct()))
@@ -305,16 +305,16 @@ class Ledger:
                 make_tables(connection, self.place)
         mine = self._digests.fingerprint
         with unusable(self.place):
-            last = self.home.marked()
+            last = self.home.read_mark()
         with self._looking() as connection:
             known = set(connection.scalars(select(KEYS.c.fingerprint)))
             others = past.count_unread(connection, mine)
             newest = connection.scalar(select(func.max(RUNS.c.id)))
             self._older = bool(last) and connection.scalar(select(RUNS.c.id).where(RUNS.c.id == last)) is None
-        lost = "" if newest else self._missed()
+        lost = "" if newest else self._find_traces()
         if newest and not self._older:
             with unusable(self.place):
-                self.home.saw(newest)
+                self.home.remember(newest)
         if known and mine not in known:
             return f"the ledger {self.place} was written with another key, so it counts as lost; {_KEYED}"
         if self._older:
@@ -325,10 +325,10 @@ class Ledger:
         text = "recorded with another key alone, and nobody's here"
         return f"the ledger {self.place} holds {others} {text}; {_KEYED}" if others else ""
 
-    def _missed(self) -> str:
+    def _find_traces(self) -> str:
         """What shows that there were runs, where there are none; another process may have begun one meanwhile."""
         with unusable(self.place):
-            shown = self.home.missed()
+            shown = self.home.find_traces()
         with self._looking() as connection:
             return "" if connection.scalar(select(RUNS.c.id).limit(1)) else shown
 

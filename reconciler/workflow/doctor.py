@@ -109,12 +109,12 @@ def look_at_ledger(address: str, folder: Path, environ: Mapping[str, str], ci: b
         return
     home = home_of(address, folder, environ)
     try:
-        there = home.there()
+        there = home.exists()
         home.check_writable()
     except ReconcilerError as error:
         yield Finding("ledger", State.MEND, str(error))
     else:
-        missed = "" if there else home.missed()
+        missed = "" if there else home.find_traces()
         state = State.MEND if missed else State.OK
         yield Finding("ledger", state, f"{home.place}{f' {missed}' if missed else '' if there else ': none yet, the first apply makes it'}")
         yield from _of_key(home, there, address, folder, environ)

@@ -35,7 +35,7 @@ class FileHome:
         self.place = str(self._path)
         self._engine: Engine | None = None
 
-    def there(self) -> bool:
+    def exists(self) -> bool:
         with unusable(self.place):
             door.check(self._folder)
             return self._path.exists()
@@ -85,17 +85,17 @@ class FileHome:
             file.write(f"{run}\n".encode("ascii"))
         draft.replace(path)
 
-    def saw(self, run: str) -> None:
+    def remember(self, run: str) -> None:
         """Its runs begin here."""
 
-    def missed(self) -> str:
-        return "is gone, though runs were recorded in it" if self.marked() else ""
+    def find_traces(self) -> str:
+        return "is gone, though runs were recorded in it" if self.read_mark() else ""
 
-    def imaged(self) -> Collection[str]:
+    def list_imaged_runs(self) -> Collection[str]:
         """They lie in the same folder."""
         return ()
 
-    def marked(self) -> str:
+    def read_mark(self) -> str:
         with unusable(self.place):
             try:
                 with door.reader(self._folder / self._mark) as file:

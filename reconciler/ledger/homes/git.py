@@ -83,7 +83,7 @@ class GitHome:
         """Whether it lies in another repository than the one around us."""
         return self._remote.elsewhere
 
-    def there(self) -> bool:
+    def exists(self) -> bool:
         return self._remote.tip(LEDGER) is not None
 
     def engine(self, *, create: bool) -> Engine:
@@ -113,26 +113,26 @@ class GitHome:
         """Push at once, where the lock is held. Raises LockLost, LedgerUnusable."""
         if self._lock:
             self._lock.publish()
-            self.saw("")
+            self.remember("")
 
     def mark(self, run: str) -> None:
         """It is not there before it is pushed."""
 
-    def saw(self, run: str) -> None:
+    def remember(self, run: str) -> None:
         if self._copy and self._copy.tip:
             self._remote.keep_here(SEEN, self._copy.tip)
 
-    def marked(self) -> str:
+    def read_mark(self) -> str:
         return _last_run(self._remote.here(SEEN, file_of(RUNS.name)))
 
-    def missed(self) -> str:
+    def find_traces(self) -> str:
         if self._remote.tip(LEDGER) is not None:
             return ""
-        if self.marked() or self._remote.here(LEDGER, file_of(SCHEMA.name)):
+        if self.read_mark() or self._remote.here(LEDGER, file_of(SCHEMA.name)):
             return "is gone, though this clone has seen it"
         return f"is gone, though {IMAGES} holds what its runs destroyed" if self._remote.tip(IMAGES) else ""
 
-    def imaged(self) -> Collection[str]:
+    def list_imaged_runs(self) -> Collection[str]:
         return [name.removesuffix(".json") for name in self._remote.tree(IMAGES).files if name != _STORED]
 
     def put_preimage(self, run: str, preimage: str, stored: float) -> None:

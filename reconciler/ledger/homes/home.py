@@ -58,7 +58,7 @@ class Home(Protocol):
     def shared(self) -> bool:
         """Whether several repositories can reach it."""
 
-    def there(self) -> bool:
+    def exists(self) -> bool:
         """Whether there is a ledger already."""
 
     def engine(self, *, create: bool) -> Engine:
@@ -79,17 +79,17 @@ class Home(Protocol):
     def mark(self, run: str) -> None:
         """Remember, beside what may be restored from a copy, that a run has begun."""
 
-    def saw(self, run: str) -> None:
+    def remember(self, run: str) -> None:
         """Remember, beside what may be restored from a copy, that this run was the last one there when this machine looked; a machine
         that keeps nothing of ours stays so."""
 
-    def marked(self) -> str:
+    def read_mark(self) -> str:
         """The last run that this machine began or saw; empty where it remembers none."""
 
-    def missed(self) -> str:
+    def find_traces(self) -> str:
         """What shows that a ledger was there, where there is none; empty where nothing does."""
 
-    def imaged(self) -> Collection[str]:
+    def list_imaged_runs(self) -> Collection[str]:
         """The runs of which it holds a pre-image, where that is kept apart from the runs."""
 
     def put_preimage(self, run: str, preimage: str, stored: float) -> None:

@@ -55,7 +55,7 @@ class PostgresHome:
         name = hashlib.sha256(self.place.encode()).hexdigest()[:8]
         self._folder, self._machine = folder, FileHome(folder or Path(), mark=f"last-{name}")
 
-    def there(self) -> bool:
+    def exists(self) -> bool:
         with unusable(self.place), self._opened().connect() as connection:
             return inspect(connection).has_table(SCHEMA.name, schema=OURS)
 
@@ -95,18 +95,18 @@ class PostgresHome:
             door.make_folder(self._folder)
             self._machine.mark(run)
 
-    def saw(self, run: str) -> None:
-        if self._folder and self._folder.is_dir() and self.marked() != run:
+    def remember(self, run: str) -> None:
+        if self._folder and self._folder.is_dir() and self.read_mark() != run:
             with suppress(OSError):
                 self._machine.mark(run)
 
-    def marked(self) -> str:
-        return self._machine.marked() if self._folder else ""
+    def read_mark(self) -> str:
+        return self._machine.read_mark() if self._folder else ""
 
-    def missed(self) -> str:
-        return "is empty, though runs were seen in it" if self.marked() else ""
+    def find_traces(self) -> str:
+        return "is empty, though runs were seen in it" if self.read_mark() else ""
 
-    def imaged(self) -> Collection[str]:
+    def list_imaged_runs(self) -> Collection[str]:
         """They are restored with the runs."""
         return ()
 

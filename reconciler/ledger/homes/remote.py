@@ -77,8 +77,8 @@ class Remote:
             tip = self.tip(ref)
             if tip is None:
                 return _NONE
-            if tip != self._trees.get(ref, _NONE).tip and (self._here(ref) == tip or self._fetched(ref, tip) == tip):
-                self._trees[ref] = Tree(tip, self._files(tip))
+            if tip != self._trees.get(ref, _NONE).tip and (self._read_here(ref) == tip or self._fetch(ref, tip) == tip):
+                self._trees[ref] = Tree(tip, self._list_files(tip))
             if tip == self._trees.get(ref, _NONE).tip:
                 return self._trees[ref]
         raise LedgerUnusable(self.place, "it changes faster than it can be fetched", "run again")
@@ -104,12 +104,12 @@ class Remote:
             folder, _, name = path.rpartition("/")
             folders.setdefault(folder, []).append(f"100644 blob {blob}\t{name}")
         inner = sorted(folders.keys() - {""})
-        trees = self._made([folders[folder] for folder in inner])
+        trees = self._make_trees([folders[folder] for folder in inner])
         root = [*folders.get("", []), *(f"040000 tree {tree}\t{folder}" for folder, tree in zip(inner, trees, strict=True))]
         parents = ["-p", parent] if parent else []
         date = f"@{int(at)} +0000"
         dated = {**self._people, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
-        return self._git("commit-tree", *parents, "-m", message, *self._made([root]), more=dated).decode().strip()
+        return self._git("commit-tree", *parents, "-m", message, *self._make_trees([root]), more=dated).decode().strip()
 
     @cached_property
     def _people(self) -> Mapping[str, str]:
@@ -120,16 +120,16 @@ class Remote:
         # Of several the last one counts.
         configured = {name: value for name, _, value in (entry.partition("\n") for entry in listed.split("\0"))}
         return {
-            f"GIT_{role}_{what}".upper(): self._written(role, what)
+            f"GIT_{role}_{what}".upper(): self._read_written(role, what)
             or configured.get(f"{role}.{what}")
             or configured.get(f"user.{what}")
-            or self._written("author", what)
+            or self._read_written("author", what)
             or _NOBODY[what]
             for role in ("author", "committer")
             for what in _NOBODY
         }
 
-    def _written(self, role: str, what: str) -> str:
+    def _read_written(self, role: str, what: str) -> str:
         return self.environ.get(f"GIT_{role}_{what}".upper(), "").strip()
 
     def here(self, ref: str, path: str) -> bytes:
@@ -140,7 +140,7 @@ class Remote:
 
     def keep_here(self, ref: str, commit: str) -> None:
         """Let a ref of this clone alone be a commit, where it can be written."""
-        if self._here(ref) != commit:
+        if self._read_here(ref) != commit:
             with suppress(LedgerUnusable):
                 self._git("update-ref", ref, commit)
 
@@ -161,7 +161,7 @@ class Remote:
     def check_push(self, ref: str) -> None:
         """Raises LedgerUnusable where this user may not push a ref; nothing is changed over there. Rules that only look at a push that is
         made are not asked: git-scm.com/docs/git-push, --dry-run."""
-        if commit := self._here(ref) or self._here("HEAD"):
+        if commit := self._read_here(ref) or self._read_here("HEAD"):
             self._git("push", "--dry-run", "--no-verify", "--no-follow-tags", self.name, f"+{commit}:{ref}")
 
     @cached_property
@@ -173,12 +173,12 @@ class Remote:
         """Whether there is such a remote. Raises LedgerUnusable where there is no repository."""
         return self.name in self._git("remote").decode("utf-8", "replace").splitlines()
 
-    def _here(self, ref: str) -> str | None:
+    def _read_here(self, ref: str) -> str | None:
         with suppress(LedgerUnusable):
             return self._git("rev-parse", "--verify", "--quiet", ref).decode().strip()
         return None
 
-    def _fetched(self, ref: str, tip: str) -> str | None:
+    def _fetch(self, ref: str, tip: str) -> str | None:
         """Bring a ref here, under the same name, and say what it is; where the repository is shallow, its last commit only."""
         depth = ["--depth=1"] if self._shallow else []
         options = ["--quiet", "--no-tags", "--no-filter", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", *depth]
@@ -186,16 +186,16 @@ class Remote:
             self._git("fetch", *options, self.name, f"+{ref}:{ref}", within=FETCHING)
         except LedgerUnusable:
             # Another process of this machine may have fetched it into the same ref meanwhile.
-            if self._here(ref) != tip:
+            if self._read_here(ref) != tip:
                 raise
-        return self._here(ref)
+        return self._read_here(ref)
 
-    def _files(self, commit: str) -> dict[str, str]:
+    def _list_files(self, commit: str) -> dict[str, str]:
         listed = self._git("ls-tree", "--full-tree", "-r", "-z", commit).decode("utf-8", "surrogateescape")
         entries = (entry.split("\t", 1) for entry in listed.split("\0") if entry)
         return {path: meta.split(" ")[2] for meta, path in entries}
 
-    def _made(self, folders: Iterable[Sequence[str]]) -> list[str]:
+    def _make_trees(self, folders: Iterable[Sequence[str]]) -> list[str]:
         asked = "\n".join("".join(f"{line}\n" for line in lines) for lines in folders)
         return self._git("mktree", "--batch", given=asked.encode("utf-8", "surrogateescape")).decode().split() if asked else []
 

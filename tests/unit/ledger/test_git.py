@@ -104,7 +104,7 @@ def test_another_remote_may_be_named(remote: Path, clone: Path, opened: Opened, 
     with ledger.locked(APP, WASH, clock.waits()):
         write(ledger)
     assert log(tmp_path / "second.git")
-    assert not a_home(clone).there()
+    assert not a_home(clone).exists()
 
 
 def test_its_copy_is_readable_by_nobody_else_and_goes_with_it(
@@ -121,14 +121,14 @@ def test_its_copy_is_readable_by_nobody_else_and_goes_with_it(
 
 # ── what is kept ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_looking_makes_and_pushes_nothing(clone: Path, remote: Path, opened: Opened, clock: Clock) -> None:
-    assert not a_home(clone).there()
+    assert not a_home(clone).exists()
     with opened() as ledger:
         write(ledger)
         ledger.home.publish()
-    assert not a_home(clone).there()
+    assert not a_home(clone).exists()
     written(opened, clock)
     before = log(remote)
-    assert a_home(clone).there()
+    assert a_home(clone).exists()
     with opened(a_clone(remote, "other")) as looking:
         assert known(looking) == "c-1"
     assert log(remote) == before

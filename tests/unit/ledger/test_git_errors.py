@@ -19,7 +19,7 @@ from tests.unit.ledger.shared import WASH, Opened
 
 def sentence(home: GitHome) -> str:
     with pytest.raises(LedgerUnusable) as said:
-        home.there()
+        home.exists()
     return str(said.value).partition("cannot be used: ")[2]
 
 

@@ -192,4 +192,4 @@ def test_a_ref_that_was_deleted_under_a_holder_is_a_lock_that_is_lost(remote: Pa
         tick(ledger)
         with pytest.raises(LockLost):
             ledger.check()
-    assert not ledger.home.there()
+    assert not ledger.home.exists()

@@ -57,7 +57,7 @@ def sentence(address: str) -> str:
 
 
 def test_looking_creates_nothing(postgres: Cluster, address: str, home: PostgresHome) -> None:
-    assert not home.there()
+    assert not home.exists()
     assert postgres.run("SELECT 1 FROM pg_namespace WHERE nspname = 'reconciler'", name_of(address)) == []
 
 
@@ -65,7 +65,7 @@ def test_it_lies_in_a_schema_of_its_own_beside_the_things_of_others(postgres: Cl
     postgres.run("CREATE TABLE runs (id text); INSERT INTO runs VALUES ('theirs')", name_of(address))
     with a_ledger(home) as ledger:
         write(ledger)
-        assert home.there()
+        assert home.exists()
     tables = (
         "SELECT table_schema, count(*) FROM information_schema.tables WHERE table_schema IN ('public', 'reconciler') GROUP BY 1 ORDER BY 1"
     )
