@@ -137,7 +137,7 @@ def test_what_search_does_not_show_yet_is_not_taken_for_gone(route: MakeRoute) -
     assert everything(asked.box)["contact"] == []
 
 
-@pytest.mark.parametrize("key", ["vip", "zz-reconciler-notes", "boss@serenity.example"])
+@pytest.mark.parametrize("key", ["vip", "zz-reconciler-notes", "zz-reconciler-co", "boss@serenity.example"])
 def test_notes_of_somebody_else_remove_nothing(route: MakeRoute, key: str) -> None:
     asked = route(THEIRS)
     before = everything(asked.box)
@@ -171,6 +171,8 @@ def test_never_where_a_manifest_is_pinned_to(desk: Desk) -> None:
         assert desk("doctor", "--probe", "--app-id", "sandbox1", "--yes") == 3
         assert desk.err.startswith(f"error: refused: workspace: {name} is pinned to sandbox1")
         (desk.folder / name).unlink()
+    desk.write("m.yaml", 'workspace: {app_id: "sandb\\x6fx1"}\n')
+    assert desk("doctor", "--probe", "--app-id", "sandbox1", "--yes") == 3, "a pin in another spelling"
     desk.write("m.yaml", "workspace: {app_id: sandbox1\ntags: [")
     assert desk("doctor", "--probe", "--app-id", "sandbox1", "--yes") == 65, "nobody can say what it is pinned to"
     assert desk.writes == []
@@ -182,7 +184,7 @@ def test_never_where_a_manifest_is_pinned_to(desk: Desk) -> None:
         (["--probe", "--yes"], 64, "need the workspace that is meant, a test one: --app-id ID"),
         (["--probe", "--app-id", "sandbox1"], 64, "there is no terminal to ask at; give --yes"),
         (["--probe", "--app-id", "other1", "--yes"], 3, "the token is for sandbox1 in us, not for other1"),
-        (["--probe", "--app-id", "sandbox1", "--yes", "--read-only"], 64, "it was not sent"),
+        (["--probe", "--app-id", "sandbox1", "--yes", "--read-only"], 64, "nothing was sent"),
         (["--may-archive"], 64, "belong to --probe"),
         (["-o", "there/facts.json"], 64, "the folder does not exist"),
     ],

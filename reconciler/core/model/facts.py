@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from reconciler.core.model.spelling import blur, bounded, fold
+from reconciler.core.model.spelling import blur, bounded, fold, skeleton
 
 # The name of the file, beside a manifest or in our own folder.
 FILE = "intercom-facts.json"
@@ -78,8 +78,11 @@ class Facts(_Told):
         """The form in which names coincide that Intercom may take for one."""
         if self.name_folding is None:
             return blur(name)
-        text = name if self.name_html == "kept" else html.unescape(html.unescape(name))
-        text = self.fold(text if self.name_blanks == "kept" else text.strip())
+        # Nobody was asked about Unicode's forms and what is invisible.
+        text = skeleton(name if self.name_html == "kept" else html.unescape(html.unescape(name)))
+        text = bare(text) if self.name_folding == "accents" else text
+        if self.name_blanks == "kept":
+            text = f"{name[: len(name) - len(name.lstrip(' '))]}{text}{name[len(name.rstrip(' ')) :]}"
         if self.name_beyond in ("cut", None):
             text = text[: self.name_length or _CUT]
         return text or name

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, LinkChange
-from reconciler.core.model.facts import Facts
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.route import LinkKind
@@ -26,13 +25,8 @@ def unsure(kinds: Kinds, steps: Sequence[Step], live: Snapshot) -> frozenset[Add
         for address, live_id in targets.items()
         if address in by_id
         or looks[address.kind].get(live.facts.blur(address.key), set()) - {live_id}
-        or (live_id and address not in respelled and _otherwise(live.things[address.kind][live_id].key, address.key, live.facts))
+        or (live_id and address not in respelled and live.things[address.kind][live_id].key != address.key)
     )
-
-
-def _otherwise(one: str, other: str, facts: Facts) -> bool:
-    """Whether two spellings are perhaps not one name to Intercom."""
-    return one != other and (facts.name_folding is None or facts.fold(one) != facts.fold(other))
 
 
 def _by_name(link: LinkKind, action: Action) -> bool:

@@ -33,7 +33,7 @@ def ask_spelling(bench: Bench) -> Found:
 
 
 def ask_blanks(bench: Bench) -> Found:
-    written = f"{bench.name('blank')} "
+    written = f" {bench.name('blank')} "
     return {"name_blanks": _one_of(needed(bench.tag(written)).get("name"), {written: "kept", written.strip(): "trimmed"})}
 
 

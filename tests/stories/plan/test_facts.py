@@ -82,8 +82,9 @@ def test_an_external_id_on_one_side_may_be_enough_to_share_an_email(desk: Desk) 
     assert desk("apply", "plan.json") == 0, desk.err
 
 
-def test_names_that_are_surely_two(desk: Desk) -> None:
-    desk.seed(tags=["a-b", "a b"], companies=[{"company_id": "6"}, {"company_id": "7"}])
+@pytest.mark.parametrize("other", ["a b", "a-b "])
+def test_names_that_are_surely_two(desk: Desk, other: str) -> None:
+    desk.seed(tags=["a-b", other], companies=[{"company_id": "6"}, {"company_id": "7"}])
     entries = [{"company_id": key, "tags": ["a-b"]} for key in ("6", "7")]
     desk.plan(m={"tags": ["a-b"], "companies": entries})
     careful = desk.saved()["cost"]["calls"]
@@ -91,6 +92,16 @@ def test_names_that_are_surely_two(desk: Desk) -> None:
     desk.plan()
     assert desk.saved()["cost"]["calls"] < careful
     assert desk("apply", "plan.json") == 0, desk.err
+
+
+def test_names_that_nobody_asked_about_are_not_surely_two(desk: Desk) -> None:
+    desk.seed(tags=["vip", "ｖｉｐ"], companies=[{"company_id": "6"}, {"company_id": "7"}])
+    manifest = {"tags": ["vip"], "companies": [{"company_id": key, "tags": ["vip"]} for key in ("6", "7")]}
+    desk.plan(m=manifest)
+    careful = desk.saved()["cost"]["calls"]
+    know(desk, name_folding="case", name_html="kept", name_blanks="kept", name_beyond="taken", name_length=250)
+    desk.plan()
+    assert desk.saved()["cost"]["calls"] == careful
 
 
 def test_facts_of_another_version_do_not_count(desk: Desk) -> None:
