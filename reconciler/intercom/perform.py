@@ -138,7 +138,7 @@ class Performer:
             try:
                 reply = self.client.send(request)
             except HttpError as error:
-                return self._refused(kind, job, change, ids, error)
+                return self._settle_refusal(kind, job, change, ids, error)
             proof = self._prove(kind, change, call, request, reply, proof.id)
             hidden += proof.hidden
             if change.action is Action.CREATE and proof.here:
@@ -160,17 +160,17 @@ class Performer:
             raise Another(f"Intercom answered with another {describe(kind, here)}, {which}", lost=not older)
         return older or self._bearers.knew(kind.name, here.id) is not None
 
-    def _refused(self, kind: Kind, job: Job, change: ThingChange, ids: Ids, error: HttpError) -> Outcome:
+    def _settle_refusal(self, kind: Kind, job: Job, change: ThingChange, ids: Ids, error: HttpError) -> Outcome:
         """What became of a refused call: perhaps the thing is there already, or gone already."""
         if error.gone and change.action in (Action.DELETE, Action.ARCHIVE):
             return _outcome(job, change, _Proof(change.id), "was gone already")
         if error.gone and change.action is Action.UNARCHIVE:
-            return self._deleted(job, change, ids, error)
+            return self._settle_deleted(job, change, ids, error)
         if error.status == 409 and change.action is Action.CREATE and kind.conflict and (other := kind.conflict.holder(error.said)):
             return self._exists(kind, job, change, ids, *other, error)
         raise error
 
-    def _deleted(self, job: Job, change: ThingChange, ids: Ids, error: HttpError) -> Outcome:
+    def _settle_deleted(self, job: Job, change: ThingChange, ids: Ids, error: HttpError) -> Outcome:
         """Who could not be brought back was deleted for good, and is made anew only where that is written."""
         if job.otherwise:
             anew = replace(change, action=Action.CREATE, id=None)

@@ -79,7 +79,7 @@ def request_of(listing: Listing) -> Request:
 
 def thing(client: Client, asked: Request, kind: Kind, body: Any) -> Live:
     """One thing of a kind. Raises BadAnswer for a body that cannot be one."""
-    return _shaped(client, asked, lambda: door.thing(kind, body), f"the answer is no {kind.name} that can be read")
+    return _check_shape(client, asked, lambda: door.thing(kind, body), f"the answer is no {kind.name} that can be read")
 
 
 def things(client: Client, kind: Kind, bodies: Iterable[Body]) -> Iterator[Live]:
@@ -90,15 +90,15 @@ def things(client: Client, kind: Kind, bodies: Iterable[Body]) -> Iterator[Live]
 
 def links(client: Client, asked: Request, kind: Kind, body: Body) -> Mapping[LinkName, tuple[frozenset[str], bool]]:
     """The links that a thing's own body shows, by their list, and whether these are all. Raises BadAnswer for what cannot be such."""
-    return _shaped(client, asked, lambda: door.links(kind, body), f"the answer is no {kind.name} that can be read")
+    return _check_shape(client, asked, lambda: door.links(kind, body), f"the answer is no {kind.name} that can be read")
 
 
 def id_of(client: Client, asked: Request, body: Any) -> str:
     """The id of an object in an answer. Raises BadAnswer where it has none."""
-    return _shaped(client, asked, lambda: door.read_id(body), "what the answer shows cannot be read")
+    return _check_shape(client, asked, lambda: door.read_id(body), "what the answer shows cannot be read")
 
 
-def _shaped(client: Client, asked: Request, read: Callable[[], T], what: str) -> T:
+def _check_shape(client: Client, asked: Request, read: Callable[[], T], what: str) -> T:
     try:
         return read()
     except door.Misshapen as error:
@@ -112,14 +112,14 @@ def next_page(reply: Reply, page: int) -> dict[str, str] | None:
         return None
     following = pages.get("next")
     if isinstance(following, str) and following:
-        return dict(_asked_by(following)) or None
+        return dict(_read_query(following)) or None
     if isinstance(following, dict):
         return {k: str(v) for k, v in following.items() if k in ("page", "starting_after", "per_page") and v not in (None, "")} or None
     total = totals.whole(pages.get("total_pages"))
     return {"page": str(page + 1)} if total is not None and page < total else None
 
 
-def _asked_by(url: str) -> list[tuple[str, str]]:
+def _read_query(url: str) -> list[tuple[str, str]]:
     try:
         return parse_qsl(urlsplit(url).query)
     except ValueError:
@@ -142,7 +142,7 @@ def list_pages(
         query = {"per_page": str(listing.per_page)} if listing.style != "one" else {}
         return request(listing.route, values, query=tuple({**query, **following}.items()))
 
-    yield from _counted(pages(client, listing, make, first), count)
+    yield from _count_pages(pages(client, listing, make, first), count)
 
 
 def searched(client: Client, listing: Listing, query: Body, count: Count = uncounted) -> Iterator[Body]:
@@ -156,11 +156,11 @@ def searched(client: Client, listing: Listing, query: Body, count: Count = uncou
             paging["starting_after"] = following["starting_after"]
         return request(listing.route, {}, {"query": query, "pagination": paging})
 
-    for _, page in _counted(pages(client, listing, make), count):
+    for _, page in _count_pages(pages(client, listing, make), count):
         yield from page
 
 
-def _counted(found: Iterator[tuple[Reply, list[Body]]], count: Count) -> Iterator[tuple[Reply, list[Body]]]:
+def _count_pages(found: Iterator[tuple[Reply, list[Body]]], count: Count) -> Iterator[tuple[Reply, list[Body]]]:
     """The same pages; what each shows is counted, and what is to come as far as the answers say."""
     shown = told = 0
     for reply, page in found:

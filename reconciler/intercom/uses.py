@@ -229,7 +229,7 @@ def _last_uses(client: Client, kind: Kind, live_id: str) -> Iterator[Made]:
     carriers = client.send(routes.request(trace.carriers, {}, fill(trace.body, {"id": live_id})))
     for carrier in _rows(carriers.body)[:ASKED]:
         reply = client.send(routes.request(trace.route, {"source": str(carrier.get("id"))}))
-        yield from (made for row in _rows(reply.body) if str(row.get("id")) == live_id and (made := _made(row)))
+        yield from (made for row in _rows(reply.body) if str(row.get("id")) == live_id and (made := _read_made(row)))
 
 
 def read_made(client: Client, sources: Sequence[tuple[LinkKind, str]]) -> Mapping[Ends, Made]:
@@ -240,11 +240,11 @@ def read_made(client: Client, sources: Sequence[tuple[LinkKind, str]]) -> Mappin
             (source, str(row.get("id"))): made
             for (_, source), rows in zip(sources, lists, strict=True)
             for row in rows
-            if (made := _made(row))
+            if (made := _read_made(row))
         }
 
 
-def _made(row: Mapping[str, Any]) -> Made | None:
+def _read_made(row: Mapping[str, Any]) -> Made | None:
     """What a row of a list says of when, and by whose id, it was put there."""
     when, who = row.get("applied_at"), row.get("applied_by")
     if not isinstance(when, (int, float)) or isinstance(when, bool):

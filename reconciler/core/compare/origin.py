@@ -51,25 +51,25 @@ def _is_anew(before: Resource, now: Resource) -> bool:
 
 def _has_moved(before: Resource, now: Resource, change: ThingChange) -> bool:
     """Whether what the change carries out was written otherwise in the base."""
-    return _is_anew(before, now) or bool(_rewritten(before, now, change))
+    return _is_anew(before, now) or bool(_list_rewritten(before, now, change))
 
 
-def _rewritten(before: Resource, now: Resource, change: Change) -> tuple[FieldChange, ...]:
+def _list_rewritten(before: Resource, now: Resource, change: Change) -> tuple[FieldChange, ...]:
     return tuple(f for f in change.fields if not same(value_at(before.fields, f.path), value_at(now.fields, f.path)))
 
 
 def explained_fields(base: Manifest, here: Manifest, change: Change) -> tuple[FieldChange, ...]:
     """The fields of a change that follow from what was written since the base; all of them where that was more than fields."""
     before, now = base.resources.get(change.address), here.resources.get(change.address)
-    return change.fields if before is None or now is None or _is_anew(before, now) else _rewritten(before, now, change)
+    return change.fields if before is None or now is None or _is_anew(before, now) else _list_rewritten(before, now, change)
 
 
 def is_rewritten(before: Resource | None, now: Resource) -> bool:
     """Whether an entry says something else than it did, wherever it stands."""
-    return before is None or _said(before) != _said(now)
+    return before is None or _read_claims(before) != _read_claims(now)
 
 
-def _said(entry: Resource) -> tuple[Resource, Mapping[str, tuple[Set[Address], Set[Address]]]]:
+def _read_claims(entry: Resource) -> tuple[Resource, Mapping[str, tuple[Set[Address], Set[Address]]]]:
     links = {name: (written.present.keys(), written.absent.keys()) for name, written in entry.links.items()}
     return replace(entry, mark=Mark(""), links={}), links
 

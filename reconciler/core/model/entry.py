@@ -138,11 +138,11 @@ def _attributes(value: Any) -> Any:
             raise ValueError(f"{key} is {'a map' if isinstance(item, dict) else 'a list'}; write one value")
         if isinstance(item, str):
             # Its type may be known in the workspace only, but a mask is none of any type.
-            _named(key, refuse_mask, item)
+            _check_named(key, refuse_mask, item)
     return {parse_attribute_name(Plain(key)): item for key, item in value.items()}
 
 
-def _named(key: str, check: Callable[[str], None], item: str) -> None:
+def _check_named(key: str, check: Callable[[str], None], item: str) -> None:
     """A check of one value, whose failure says of which."""
     try:
         check(item)

@@ -19,7 +19,7 @@ def join_words(words: Iterable[str], last: str) -> str:
     return f"{', '.join(before)} {last} {end}" if before else end
 
 
-def _folded(identity: Identity, facts: Facts) -> Identity:
+def _fold_names(identity: Identity, facts: Facts) -> Identity:
     return replace(identity, fold=facts.fold) if identity.visible else identity
 
 
@@ -47,7 +47,7 @@ class Kinds:
         """The same kinds, whose names are one where they are so to Intercom."""
         if facts.name_folding in (None, "case"):
             return self
-        return Kinds(replace(kind, identities=tuple(_folded(identity, facts) for identity in kind.identities)) for kind in self)
+        return Kinds(replace(kind, identities=tuple(_fold_names(identity, facts) for identity in kind.identities)) for kind in self)
 
     @cached_property
     def by_section(self) -> Mapping[str, Kind]:

@@ -34,10 +34,10 @@ def policy_model(kinds: Kinds) -> type[Policy]:
     fields = {name: described(Policy, name, annotation=block, default=block()) for name, block in blocks.items()}
     fields |= {name: described(Policy, name, annotation=blocks[name], default=blocks[name](), examples=shown[name]) for name in shown}
     # Keys stand in the order of the bases, the last one first.
-    return with_keys(Policy, fields, with_keys(Strictness, _undeclared(kinds)))
+    return with_keys(Policy, fields, with_keys(Strictness, _make_undeclared(kinds)))
 
 
-def _undeclared(kinds: Kinds) -> Keys:
+def _make_undeclared(kinds: Kinds) -> Keys:
     text = "Live {} that no file declares: say nothing, list them, or count them as drift."
     words = Literal["ignore", "report", "drift"]
     told = [kind.section for kind in kinds if kind.undeclared]

@@ -225,7 +225,7 @@ def _within(glob: str, base: Sequence[str]) -> bool:
     return glob in base or (name is not None and matches(base, [name]))
 
 
-def _told(value: Setting) -> str:
+def _say_setting(value: Setting) -> str:
     return ", ".join(value) or "none" if isinstance(value, tuple) else str(value)
 
 
@@ -236,7 +236,7 @@ def tightened(base: Policy, here: Policy) -> tuple[Policy, tuple[str, ...]]:
     known = dict(settings(base))
     for name, value in settings(here, written=True):
         if looser(name, known[name], value):
-            refused.append(f"{name}: {_told(value)} (allowed: {_told(known[name])})")
+            refused.append(f"{name}: {_say_setting(value)} (allowed: {_say_setting(known[name])})")
             continue
         section, _, leaf = name.partition(".")
         if leaf:
@@ -249,4 +249,6 @@ def tightened(base: Policy, here: Policy) -> tuple[Policy, tuple[str, ...]]:
 def moved(base: Policy, here: Policy) -> tuple[str, ...]:
     """A line for every setting that is another one than before."""
     before = dict(settings(base))
-    return tuple(f"{name}: {_told(before[name])} -> {_told(value)}" for name, value in settings(here) if value != before[name])
+    return tuple(
+        f"{name}: {_say_setting(before[name])} -> {_say_setting(value)}" for name, value in settings(here) if value != before[name]
+    )

@@ -48,10 +48,10 @@ _MASKED = re.compile(r"(?:[^\s@]*(?<![\w.%+-]))?[^\s@/]\*\*\*@[^\s@]+")
 
 def shown(address: Address, app_id: str = "") -> str:
     """An address as every artifact writes it: an e-mail in it is masked and followed by eight hex of a digest over app id and address."""
-    return f"{address.kind}/{_marked(address, app_id)}" if MAIL.fullmatch(address.key) else str(address)
+    return f"{address.kind}/{_mark_mail(address, app_id)}" if MAIL.fullmatch(address.key) else str(address)
 
 
-def _marked(address: Address, app_id: str) -> str:
+def _mark_mail(address: Address, app_id: str) -> str:
     """The e-mail of an address, masked, with the digest that tells it from others that read alike."""
     if not app_id:
         return mask(address.key)
@@ -64,7 +64,7 @@ def masked(kind: str, before: Any, after: Any, personal: bool, app_id: str) -> t
     found = hidden(before, personal), hidden(after, personal)
     if found[0] != found[1] or before == after or not all(isinstance(v, str) and MAIL.fullmatch(v) for v in (before, after)):
         return found
-    return _marked(Address(kind, before), app_id), _marked(Address(kind, after), app_id)
+    return _mark_mail(Address(kind, before), app_id), _mark_mail(Address(kind, after), app_id)
 
 
 def without(text: str, values: Iterable[str]) -> str:
@@ -142,7 +142,7 @@ class Known:
             if start < at:
                 continue
             ends = edges[n + 1 : bisect_right(edges, start + _MOST)]
-            known = next((end for end in reversed(ends) if _folded(text[start:end]) in self._values), None)
+            known = next((end for end in reversed(ends) if _fold(text[start:end]) in self._values), None)
             if known is not None:
                 yield text[at:start] + "***"
                 at = known
@@ -158,7 +158,7 @@ def _edge(text: str, at: int) -> bool:
 _WORD = re.compile(r"\w")
 
 
-def _folded(value: str) -> str:
+def _fold(value: str) -> str:
     return unicodedata.normalize("NFC", value).casefold()
 
 
@@ -166,7 +166,7 @@ def _forms(value: str) -> Iterator[str]:
     """How a value may stand in a message: as it is, escaped for a URL or HTML, and of a number its digits."""
     value = value.strip()
     if value:
-        yield from {_folded(form) for form in (value, quote(value, safe=""), html.escape(value))}
+        yield from {_fold(form) for form in (value, quote(value, safe=""), html.escape(value))}
         digits = re.sub("[^0-9]", "", value)
         if len(digits) >= 5 and not re.search("[^0-9 ().+/-]", value):
             yield digits

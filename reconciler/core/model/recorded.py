@@ -240,11 +240,11 @@ def _rank(record: Record) -> tuple[bool, float, str]:
 
 def disowned(recorded: Recorded) -> Recorded:
     """What a ledger holds that is older than what was applied last: it knows what was found, and owns nothing."""
-    records = {name: _disowned(record) for name, record in recorded.records.items()}
+    records = {name: _disown(record) for name, record in recorded.records.items()}
     return replace(recorded, records=records, attempts={})
 
 
-def _disowned(record: Record) -> Record:
+def _disown(record: Record) -> Record:
     links = {
         field: {end: LinkOrigin.FOUND if link_origin == LinkOrigin.OWNED else link_origin for end, link_origin in held.items()}
         for field, held in record.links.items()

@@ -36,7 +36,7 @@ def _string(value: Any, wanted: str) -> str:
     raise ValueError(f"is {describe(value)}; write {wanted}")
 
 
-def _checked(text: str, control: re.Pattern[str]) -> str:
+def _check_text(text: str, control: re.Pattern[str]) -> str:
     _refuse_control(text, control)
     refuse_mask(text)
     return text
@@ -45,7 +45,7 @@ def _checked(text: str, control: re.Pattern[str]) -> str:
 def _parse(value: Any, wanted: str, control: re.Pattern[str]) -> str:
     text = _string(value, wanted)
     _refuse_blank_ends(text)
-    return _checked(text, control)
+    return _check_text(text, control)
 
 
 def parse_text(value: Any) -> str:
@@ -62,7 +62,7 @@ def parse_name(value: Any) -> str:
 
 def parse_live_name(value: Any) -> str:
     """A name that a live thing has: as `parse_name`, but blanks at its ends stay."""
-    return _not_empty(_checked(_string(value, "a name"), _CONTROL))
+    return _not_empty(_check_text(_string(value, "a name"), _CONTROL))
 
 
 def _not_empty(name: str) -> str:

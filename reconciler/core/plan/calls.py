@@ -173,7 +173,7 @@ def _in_bulk(
             part = members[start : start + bulk.size]
             if len(part) > 1:
                 replaced.update(dict.fromkeys(part))
-                replaced[part[0]] = _joined(bulk, steps, part, jobs[part[0]].calls[:-1])
+                replaced[part[0]] = _join_calls(bulk, steps, part, jobs[part[0]].calls[:-1])
     return tuple(job for i, old in enumerate(jobs) if (job := replaced.get(i, old)) is not None)
 
 
@@ -181,7 +181,7 @@ def _bulk(link: LinkKind, action: Action) -> Bulk | None:
     return link.bulk_attach if action is Action.ATTACH else link.bulk_detach
 
 
-def _joined(bulk: Bulk, steps: Sequence[Step], part: Sequence[int], first: tuple[Call, ...]) -> Job:
+def _join_calls(bulk: Bulk, steps: Sequence[Step], part: Sequence[int], first: tuple[Call, ...]) -> Job:
     calls = []
     for i in part:
         change = steps[i].change

@@ -74,7 +74,7 @@ def document(kinds: Kinds, plan: Plan, view: View = MASKED) -> PlanDocument:
                 "reads": sum(plan.reads.values()),
             },
             "refused": [_refusal(refusal, app_id) for refusal in plan.refused],
-            "unproven": [_unproven(note, app_id) for note in plan.unproven],
+            "unproven": [_write_unproven(note, app_id) for note in plan.unproven],
             "waiting": len(plan.waiting),
             "notes": [_note(note, app_id) for note in plan.notes],
         }
@@ -128,7 +128,7 @@ def _refusal(refusal: Refusal, app_id: str) -> schema.RefusalDocument:
     return {"gate": refusal.gate, "message": hidden(refusal.message, False), "approve": refusal.approve, "entries": entries}
 
 
-def _unproven(note: Note, app_id: str) -> schema.UnprovenDocument:
+def _write_unproven(note: Note, app_id: str) -> schema.UnprovenDocument:
     address = shown(note.address, app_id) if note.address else None
     return {"address": address, "reason": hidden(note.message, False), "until": None if note.until is None else format_time(note.until)}
 
@@ -159,7 +159,7 @@ def _change(kind: Kind, change: Change, plan: Plan, view: View) -> schema.Change
         "action": change.action.value,
         "target": name(change.target) if change.target else None,
         "cause": change.cause.value if change.cause else None,
-        "fields": [_field(kind, moved, plan, view) for moved in change.fields],
+        "fields": [_write_field(kind, moved, plan, view) for moved in change.fields],
         "source": {"file": change.mark.file, "line": change.mark.line},
         "people": change.people,
         "page": _page(kind, change, here),
@@ -175,7 +175,7 @@ def _change(kind: Kind, change: Change, plan: Plan, view: View) -> schema.Change
     return found
 
 
-def _field(kind: Kind, moved: FieldChange, plan: Plan, view: View) -> schema.FieldDocument:
+def _write_field(kind: Kind, moved: FieldChange, plan: Plan, view: View) -> schema.FieldDocument:
     before, after = moved.before, moved.after
     if (kind.name, moved.path) in plan.times:
         before, after = format_time(before), format_time(after)

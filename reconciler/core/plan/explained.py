@@ -35,20 +35,20 @@ def keep_explained(comparison: Comparison, base: Manifest, here: Manifest, scope
     """The comparison with no other changes, and no other fields of an update, than those that follow from what was written between
     `base` and `here`, and what these need. Of the rest, what the scope names is noted."""
     changes = comparison.difference.changes
-    found, needed = find_origins(base, here, changes), _needed(comparison, base, here)
+    found, needed = find_origins(base, here, changes), _find_needed(comparison, base, here)
     app_id, kept, rest, notes = comparison.live.workspace.app_id, list[Change](), list[Change](), list[Note]()
     for change, origin in zip(changes, found, strict=True):
         own = {field.path for field in explained_fields(base, here, change)}
-        part, left = _parted(change, own, origin is Origin.EXPLAINED, change.subject in needed)
+        part, left = _split(change, own, origin is Origin.EXPLAINED, change.subject in needed)
         kept += [part] if part else ()
         rest += [left] if left else ()
         if left and is_named(scope, change.address, app_id):
             notes.append(_note(left, origin if part is None else Origin.EARLIER))
     entries = {a for a, r in here.resources.items() if is_rewritten(base.resources.get(a), r)} | {change.address for change in kept}
-    return Explained(_without(comparison, kept, rest, notes), frozenset(entries), tuple(rest))
+    return Explained(_leave_out(comparison, kept, rest, notes), frozenset(entries), tuple(rest))
 
 
-def _parted(change: Change, own: Set[str], explained: bool, needed: bool) -> tuple[Change | None, Change | None]:
+def _split(change: Change, own: Set[str], explained: bool, needed: bool) -> tuple[Change | None, Change | None]:
     """What of a change is kept, and what is left out: of an update that only some of its fields explain, the others."""
     if needed or (explained and not (_can_be_parted(change) and len(own) < len(change.fields))):
         return change, None
@@ -57,7 +57,7 @@ def _parted(change: Change, own: Set[str], explained: bool, needed: bool) -> tup
     return _part(change, own), _part(change, {field.path for field in change.fields} - own)
 
 
-def _needed(comparison: Comparison, base: Manifest, here: Manifest) -> Set[tuple[str, str, str]]:
+def _find_needed(comparison: Comparison, base: Manifest, here: Manifest) -> Set[tuple[str, str, str]]:
     """The subjects of the changes that one which is explained needs, or which go in a circle with one."""
     changes = comparison.difference.changes
     steps, _ = order.arrange(comparison.kinds, changes, comparison.live)
@@ -82,7 +82,7 @@ def _part(change: Change, paths: Set[str]) -> Change:
     return replace(change, fields=fields, cause=gravest(f.cause for f in fields if f.cause) if change.cause else None)
 
 
-def _without(comparison: Comparison, kept: Iterable[Change], rest: Iterable[Change], notes: Iterable[Note]) -> Comparison:
+def _leave_out(comparison: Comparison, kept: Iterable[Change], rest: Iterable[Change], notes: Iterable[Note]) -> Comparison:
     difference = comparison.difference
     beside = difference.beside.union(claim[:2] for change in rest for claim in claims_of(change))
     links = ((c.address, f"{c.link.field} {c.target_id}") for c in rest if isinstance(c, LinkChange))
@@ -111,4 +111,4 @@ def leave_rest(comparison: Comparison, saved: PlanDocument) -> Comparison:
         own = {field.path for field in change.fields} - out if _can_be_parted(change) else set()
         kept += [_part(change, own)] if own else ()
         rest.append(_part(change, out) if own else change)
-    return _without(comparison, kept, rest, ())
+    return _leave_out(comparison, kept, rest, ())

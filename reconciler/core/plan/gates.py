@@ -60,16 +60,16 @@ def check(comparison: Comparison, steps: Sequence[Step], cycles: Sequence[str]) 
     found += (*live.refusals, *difference.refusals)
     arriving = dict.fromkeys((*changes, *difference.changes))
     found += refuse_renames(tuple(find_pairs(kinds, manifest, live, comparison.recorded, changes, tuple(arriving))))
-    found += _used(manifest, changes)
+    found += _refuse_used(manifest, changes)
     whole, entries = [*stopping(found, manifest.policy)], held(found, manifest.policy)
     if entries:
         # What is left out for its own reasons is no reason to refuse the rest, and is approved alone.
         out = concerned(steps, held_entries(entries, manifest.policy).__contains__)
         changes = tuple(step.change for i, step in enumerate(steps) if i not in out)
     whole += [Refusal("cycle", text) for text in cycles]
-    whole += _protected(manifest, comparison.recorded, changes)
-    whole += _emptied(kinds, manifest, changes)
-    whole += _unknown(changes)
+    whole += _refuse_protected(manifest, comparison.recorded, changes)
+    whole += _refuse_emptied(kinds, manifest, changes)
+    whole += _refuse_uncounted(changes)
     whole += _over_limits(kinds, manifest, live, difference, changes)
     return tuple(gathered(dict.fromkeys((*_with_approval(whole, live, kinds), *_with_approval(entries, live, kinds)))))
 
@@ -151,7 +151,7 @@ def affected(kinds: Kinds, changes: Sequence[Change]) -> People:
     return People(len(known) + sum(counted), not counted or (len(counted) == 1 and not known))
 
 
-def _unknown(changes: Sequence[Change]) -> Iterator[Refusal]:
+def _refuse_uncounted(changes: Sequence[Change]) -> Iterator[Refusal]:
     """What is taken away and nobody could count is not nothing."""
     for change in changes:
         places = [use.where for use in change.uses if use.number is None] if isinstance(change, ThingChange) else ()
@@ -175,12 +175,12 @@ def _choices(change: Change) -> Sequence[str]:
     return sorted(use.where for use in change.uses) if isinstance(change, ThingChange) and _drops(change) else []
 
 
-def _carried(change: Change) -> Sequence[Use]:
+def _read_carried(change: Change) -> Sequence[Use]:
     """The choices that an update takes away and that others still carry."""
     return [use for use in change.uses if use.number] if isinstance(change, ThingChange) and _drops(change) else []
 
 
-def _told(use: Use) -> str:
+def _say_use(use: Use) -> str:
     """A use as a sentence names it."""
     return f"{use.where}: {'at least ' if use.least else ''}{use.number}"
 
@@ -200,17 +200,17 @@ def handed_over(recorded: Recorded) -> Iterator[Refusal]:
         before = passing.before or "another repository"
         text = f"`name: {passing.name}` was last applied from {before}, and is now used in {passing.now}"
         now = "if that repository was moved here, approve, and what was applied from there is ours; else write another `name:`"
-        yield Refusal("origin", f"{text}; {now}", approve=str(Approval(_passed(recorded.app_id, passing), 0)))
+        yield Refusal("origin", f"{text}; {now}", approve=str(Approval(_digest_handover(recorded.app_id, passing), 0)))
 
 
-def _passed(app_id: str, passing: Handover) -> str:
+def _digest_handover(app_id: str, passing: Handover) -> str:
     """Twelve hex over whose name passes from where to where."""
     before = (passing.before.address, passing.before.first) if passing.before else ("", "")
     text = "\0".join(("origin", app_id, passing.name, *before, passing.now.address, passing.now.first))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def _protected(manifest: Manifest, recorded: Recorded, changes: Sequence[Change]) -> Iterator[Refusal]:
+def _refuse_protected(manifest: Manifest, recorded: Recorded, changes: Sequence[Change]) -> Iterator[Refusal]:
     """What is protected is not lost, nor what was when it was applied last: to remove the entry is not to remove the protection."""
     for change in changes:
         if change.action not in (Action.DELETE, Action.ARCHIVE):
@@ -225,7 +225,7 @@ def _protected(manifest: Manifest, recorded: Recorded, changes: Sequence[Change]
             yield Refusal("protect", f"{text}; declare it without `protect: true` and apply that first, in a change of its own")
 
 
-def _used(manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refusal]:
+def _refuse_used(manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refusal]:
     """What somebody uses where Intercom shows nobody keeps its name, and stays."""
     for change in changes:
         resource = manifest.resources.get(change.address)
@@ -235,7 +235,7 @@ def _used(manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refusal]:
             yield Refusal("used", f"{text}, which Intercom does not show; {now}", entries=(change.address,))
 
 
-def _emptied(kinds: Kinds, manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refusal]:
+def _refuse_emptied(kinds: Kinds, manifest: Manifest, changes: Sequence[Change]) -> Iterator[Refusal]:
     """A section that is written and declares nothing, while `prune` may take what is not declared, is more often a slip than a wish."""
     declared = {address.kind for address in (*manifest.resources, *manifest.beside)}
     for kind in kinds:
@@ -264,12 +264,14 @@ def _over_limits(kinds: Kinds, manifest: Manifest, live: Snapshot, difference: D
             over = [(counted[w], share, f" ({limit} of {bases[w]})") for w, share in shares.items() if counted[w] > share]
         for count, allowed, of in over:
             most = "" if name != "people" or affected(kinds, changes).exact else "up to "
-            places = "; ".join(f"{c.mark}: {_told(use)}" for c in changes for use in _carried(c)) if name == "options" else ""
+            places = "; ".join(f"{c.mark}: {_say_use(use)}" for c in changes for use in _read_carried(c)) if name == "options" else ""
             what = _WORDS[name][count != 1].format(**kinds.words)
             text = f"{most}{count} {what}{f' ({places})' if places else ''}, the limit is {allowed:g}{of}"
             now = f"if they are meant, raise `policy: limits: {name}:`, or split the change"
             stopped = tuple(c for c in changes if _COUNTED[name](c, persons))
-            yield Refusal(f"limits.{name}", f"{text}; {now}", changes=stopped, left_out=_left_out(difference) if name == "missing" else ())
+            yield Refusal(
+                f"limits.{name}", f"{text}; {now}", changes=stopped, left_out=_list_left_out(difference) if name == "missing" else ()
+            )
 
 
 # What each limit counts, as one and as several, with places for the words of the kinds.
@@ -296,11 +298,11 @@ _COUNTED: Mapping[str, Callable[[Change, frozenset[str]], bool]] = {
     "detaches": lambda c, persons: c.action is Action.DETACH,
     "people": lambda c, persons: c.action in LOSING,
     "missing": lambda c, persons: False,
-    "options": lambda c, persons: bool(_carried(c)),
+    "options": lambda c, persons: bool(_read_carried(c)),
 }
 
 
-def _left_out(difference: Difference) -> tuple[Address, ...]:
+def _list_left_out(difference: Difference) -> tuple[Address, ...]:
     """The contacts that the plan leaves out because they are not found; one that is refused for it is counted there."""
     refused = {entry for refusal in difference.refusals if refusal.gate == "missing" for entry in refusal.entries}
     return tuple(address for address in difference.missing if address not in refused)
@@ -319,6 +321,6 @@ def _counts(kinds: Kinds, difference: Difference, changes: Sequence[Change]) -> 
         base = "" if name in _OF_LINKS else people
         found[name] = Counter(base if name in (*_OF_LINKS, *_OF_PEOPLE) else c.address.kind for c in changes if counts(c, persons))
     found["people"] = Counter({people: affected(kinds, changes).number})
-    found["missing"] = Counter({people: len(_left_out(difference))})
-    found["options"] = Counter({"": sum(len(_carried(change)) for change in changes)})
+    found["missing"] = Counter({people: len(_list_left_out(difference))})
+    found["options"] = Counter({"": sum(len(_read_carried(change)) for change in changes)})
     return found

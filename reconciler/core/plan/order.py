@@ -85,7 +85,7 @@ def _needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> dict[int,
             needs[i].update(given)
             doomed.update((n, i) for n in given if changes[n].action is Action.DELETE)
             needs[i].update(makers[typed] for f in change.fields if (typed := definition_at(kind, f.path)) in makers)
-    for later, first in _led(kinds, changes, live, makers):
+    for later, first in _list_led(kinds, changes, live, makers):
         needs[later].add(first)
     for i, those in choices.find_needs(kinds, changes, live).items():
         needs[i].update(those)
@@ -93,7 +93,7 @@ def _needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> dict[int,
     return needs
 
 
-def _led(kinds: Kinds, changes: Sequence[Change], live: Snapshot, makers: Mapping[Address, int]) -> Iterator[tuple[int, int]]:
+def _list_led(kinds: Kinds, changes: Sequence[Change], live: Snapshot, makers: Mapping[Address, int]) -> Iterator[tuple[int, int]]:
     """What comes after what, as pairs: a thing is made before another leads to it, and is deleted when none does any more."""
     ends = {change.address: i for i, change in enumerate(changes) if change.action is Action.DELETE}
     for i, change in enumerate(changes):
@@ -108,10 +108,10 @@ def _spare(needs: dict[int, set[int]], doomed: Sequence[tuple[int, int]]) -> Non
     """A deletion needs all that is needed by who takes its value: nothing is lost for ever for what cannot be done then. `doomed` are
     pairs of the two."""
     for giver, taker in doomed:
-        needs[giver].update(n for n in sorted(needs[taker] - {giver}) if giver not in _reached(needs, n))
+        needs[giver].update(n for n in sorted(needs[taker] - {giver}) if giver not in _find_reached(needs, n))
 
 
-def _reached(needs: Mapping[int, set[int]], start: int) -> set[int]:
+def _find_reached(needs: Mapping[int, set[int]], start: int) -> set[int]:
     """A change and all that it needs."""
     found: set[int] = set()
     todo = [start]

@@ -138,7 +138,7 @@ def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = 
     steps, cycles = order.arrange(kinds, difference.changes, live)
     scope = scope.among(chain(manifest.resources, (thing.address for things in live.things.values() for thing in things.values())))
     steps, left_out = is_within(scope, steps, live)
-    refused = check(_about(scope, comparison), steps, cycles)
+    refused = check(_narrow(scope, comparison), steps, cycles)
     return Plan(
         workspace=live.workspace,
         paths=manifest.paths,
@@ -155,7 +155,7 @@ def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = 
     )
 
 
-def _about(scope: Scope, comparison: Comparison) -> Comparison:
+def _narrow(scope: Scope, comparison: Comparison) -> Comparison:
     """The comparison without the refusals that are about no entry of the scope, and about nothing that such an entry is linked to."""
     if scope.whole and scope.entries is None:
         return comparison

@@ -100,7 +100,7 @@ def hold_work(
     `refused` is what already refused the plan when it was made. Raises Refused (3), Stale (4).
     """
     approved = approvals_of(saved, fresh[0], whole, approvals, context.now)
-    unused = _unused(saved, fresh, approvals)
+    unused = _list_unused(saved, fresh, approvals)
     saved, plan, parted = _part(saved, fresh, whole, approved, context)
     comparison = fresh[1]
     held = hold(saved, plan.steps, comparison.manifest, comparison.live)
@@ -116,10 +116,10 @@ def hold_work(
     left = replace(
         work, approvals=approvals, approved=approved, unused=unused, refused=parted.refused, unmade=(*work.unmade, *parted.unmade)
     )
-    return replace(left, unproven=_unproven(saved, plan, comparison, whole), waiting=plan.waiting)
+    return replace(left, unproven=_list_unproven(saved, plan, comparison, whole), waiting=plan.waiting)
 
 
-def _unused(saved: PlanDocument, fresh: tuple[Plan, Comparison], approvals: Approvals) -> tuple[str, ...]:
+def _list_unused(saved: PlanDocument, fresh: tuple[Plan, Comparison], approvals: Approvals) -> tuple[str, ...]:
     """What to say of approvals given for nothing that a saved plan was refused for, or is now."""
     plan, comparison = fresh
     if not plan.undoes and any(find_owned_detaches(comparison.manifest, plan.changes)):
@@ -167,7 +167,7 @@ def _compile(
     return Work(planned, jobs, whole, held.unmade, saved.get("seal", ""), {**natural, **comparison.live.pairs})
 
 
-def _unproven(saved: PlanDocument, plan: Plan, comparison: Comparison, whole: Manifest) -> tuple[Note, ...]:
+def _list_unproven(saved: PlanDocument, plan: Plan, comparison: Comparison, whole: Manifest) -> tuple[Note, ...]:
     """What is unproven beside a saved plan: what is so now, and what was so when it was made and is not as declared since."""
     app_id = comparison.live.workspace.app_id
     now = {shown(note.address, app_id): note for note in plan.unproven if note.address}

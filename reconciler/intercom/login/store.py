@@ -136,7 +136,7 @@ class TokenStore:
     def put(self, kept: StoredToken, token: Token) -> StoredToken:
         """Keep a token, in the keyring if that can give it back. Raises OSError if neither place takes it."""
         before = self._read()
-        locked = self._asked(lambda vault: _locked_away(vault, kept.app_id, token)) is True
+        locked = self._asked(lambda vault: _lock_away(vault, kept.app_id, token)) is True
         now = StoredToken(kept.app_id, kept.region, kept.base_url, None if locked else token)
         try:
             self._write({**before, kept.app_id: now})
@@ -184,7 +184,7 @@ class TokenStore:
         self.write(self.path, json.dumps(file.model_dump(exclude_defaults=True), indent=1) + "\n", 0o600)
 
 
-def _locked_away(vault: Vault, app_id: str, token: Token) -> bool:
+def _lock_away(vault: Vault, app_id: str, token: Token) -> bool:
     """Whether the keyring took it: the null backend accepts everything and keeps nothing."""
     vault.set_password(SERVICE, app_id, token.value)
     return vault.get_password(SERVICE, app_id) == token.value

@@ -71,9 +71,9 @@ class FileHome:
 
     def _wait(self, handle: int, waiting: Waiting) -> None:
         ends = waiting.monotonic() + waiting.timeout
-        while not _taken(handle):
+        while not _take(handle):
             if waiting.monotonic() >= ends:
-                raise locked_by(self.place, *_told(handle))
+                raise locked_by(self.place, *_read_holder(handle))
             waiting.sleep(LOOK_EVERY)
 
     def publish(self) -> None:
@@ -154,7 +154,7 @@ class FileLock:
             self._handle = -1
 
 
-def _taken(handle: int) -> bool:
+def _take(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -162,7 +162,7 @@ def _taken(handle: int) -> bool:
     return True
 
 
-def _told(handle: int) -> tuple[str, float | None]:
+def _read_holder(handle: int) -> tuple[str, float | None]:
     """Who holds it and since when, as the holder wrote; it may be about to."""
     try:
         holder = parsed(os.pread(handle, 4096, 0))
