@@ -40,7 +40,8 @@ def rename(draft: Draft, kind: Kind, old: str, new: str) -> str:
         draft.put(place, {by: new, **_kept(kind, place, old, new)}, after=by)
     references = [place for place in draft.references(kind, [old]) if place.written != new]
     draft.replace(references, new)
-    return f"{kind.name} {quote(old)} is {quote(new)} now, also in {_places(len(references))} that named it"
+    places = len(references) + draft.edit_lists(kind, [old], (), new)
+    return f"{kind.name} {quote(_spelled(kind, there[0]) if there else old)} is {quote(new)} now, also in {_places(places)} that named it"
 
 
 def retire(draft: Draft, kind: Kind, name: str) -> str:
@@ -57,7 +58,8 @@ def retire(draft: Draft, kind: Kind, name: str) -> str:
     ids = [str(place.written["id"]) for place in there if isinstance(place.written, dict) and "id" in place.written]
     references = list(draft.references(kind, names, ids))
     draft.remove(references)
-    gone = f", and gone from {_places(len(references))} that named it" if references else ""
+    places = len(references) + draft.edit_lists(kind, names, ids, None)
+    gone = f", and gone from {_places(places)} that named it" if places else ""
     return f"{kind.name} {quote(_spelled(kind, there[0]))} is declared absent{gone}"
 
 

@@ -6,10 +6,11 @@ import os
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
@@ -22,8 +23,9 @@ from reconciler.manifest.contents import Name, name_of
 from reconciler.manifest.layers import BASE, Layers, without_overlays
 from reconciler.manifest.read import merge
 from reconciler.manifest.reader import BOM, Document, read, read_far
+from reconciler.manifest.rows import Becomes, edit_rows
 from reconciler.manifest.sentences import Loc
-from reconciler.manifest.source import SUFFIXES, Source
+from reconciler.manifest.source import SUFFIXES, Source, Unopened
 from reconciler.manifest.splicing import Splices, says_anything
 from reconciler.manifest.unified import unified
 
@@ -52,6 +54,8 @@ class Draft:
         self.paths, self.kinds, self.layers, self._data = paths, kinds, layers, dict(data)
         self._splices: dict[str, Splices] = {}
         self._indexes: dict[str, dict[Name, list[Place]]] = {}
+        # The lists that were edited, as they are and as they will be.
+        self._lists: dict[str, tuple[bytes, bytes]] = {}
         self.documents = _documents(data)
 
     @classmethod
@@ -134,11 +138,45 @@ class Draft:
         for (file, loc), numbers in lists.items():
             self._of(file).drop(loc, numbers)
 
+    def edit_lists(self, kind: Kind, names: Iterable[str], ids: Iterable[str], new: str | None) -> int:
+        """Write another name, or none, wherever a row of a list names a thing. Returns in how many places."""
+        wanted = {("", kind.identities[0].fold(name)) for name in names} | {("id", live_id) for live_id in ids}
+        number = 0
+
+        def becomes(field: str, written: str) -> str | None:
+            return new if (field, written if field else kind.identities[0].fold(written)) in wanted else written
+
+        for source in self.kinds:
+            many = {link.field for link in source.links if link.target == kind.name}
+            for place in self.entries(source) if many else ():
+                number += self._edit_list(place, many, kind.name, becomes)
+        return number
+
+    def _edit_list(self, place: Place, many: Container[str], end: str, becomes: Becomes) -> int:
+        """Edit the list that an item names, if it is one that does. Who reads it says what is wrong with it."""
+        written = place.written if isinstance(place.written, dict) else {}
+        called = written.get("columns")
+        columns: Mapping[str, Any] = called if isinstance(called, dict) else {}
+        try:
+            path, stream = files.open_list(place.document.file, str(written["from"]))
+            with stream:
+                was, now = self._lists.get(path) or (data := stream.read(), data)
+            text, number = edit_rows(path, now.removeprefix(BOM).decode(), lambda name: columns.get(name, name) in many, end, becomes)
+        except (KeyError, Unopened, UnicodeDecodeError):
+            return 0
+        self._lists[path] = was, _bom(was) + text.encode()
+        return number
+
     # ── what becomes of it ─────────────────────────────────────────────────────────────────────────────────────────────────────
     def changed(self) -> Mapping[str, bytes]:
         """The files that the edits change, as they will be."""
         done = {file: _bom(self._data.get(file, b"")) + splices.done().encode() for file, splices in sorted(self._splices.items())}
-        return {file: data for file, data in done.items() if data != self._data.get(file, b"")}
+        lists = {file: data for file, (_, data) in sorted(self._lists.items())}
+        return {file: data for file, data in {**done, **lists}.items() if data != self._was(file)}
+
+    def _was(self, file: str) -> bytes:
+        """A file as it was read; nothing of one that is new."""
+        return self._lists[file][0] if file in self._lists else self._data.get(file, b"")
 
     def manifest(self) -> Manifest:
         """The manifest that the edited files make. Raises Invalid with every problem that can be seen offline."""
@@ -148,11 +186,24 @@ class Draft:
         def reader(file: str) -> tuple[Document | None, Sequence[Problem]]:
             return read_far(changed[file], file) if file in changed else (known[file], ())
 
-        return merge(Source([*{**known, **changed}], reader, files.open_list), self.paths, self.kinds, self.layers)
+        def open_list(manifest: str, name: str) -> tuple[str, BinaryIO]:
+            path, stream = files.open_list(manifest, name)
+            if path not in changed:
+                return path, stream
+            stream.close()
+            return path, BytesIO(changed[path])
+
+        names = [file for file in {**known, **changed} if file not in self._lists]
+        return merge(Source(names, reader, open_list), self.paths, self.kinds, self.layers)
 
     def diff(self) -> Iterator[str]:
-        """A unified diff of all files, a line at a time and without line breaks; personal values in it are masked."""
+        """A unified diff of all files, a line at a time and without line breaks; personal values in it are masked. Of a list, whose rows
+        may hold nothing else, it says how many lines changed."""
         for file in self.changed():
+            if file in self._lists:
+                number = self._count_rows(file)
+                yield f"{file}: {number:,} {'line' if number == 1 else 'lines'} changed"
+                continue
             splices = self._splices[file]
             yield from (f"--- {file if file in self._data else '/dev/null'}", f"+++ {file}")
             document = next((document for document in self.documents if document.file == file), None)
@@ -160,14 +211,21 @@ class Draft:
 
     def count_lines(self) -> Mapping[str, int]:
         """How many lines of each file are other ones or new."""
-        return {file: sum(line[0] == "+" for line in unified(s.text, s.splices())) for file in self.changed() if (s := self._splices[file])}
+        return {file: self._count_rows(file) if file in self._lists else self._count_edits(file) for file in self.changed()}
+
+    def _count_rows(self, file: str) -> int:
+        return sum(was != now for was, now in zip(*(data.split(b"\n") for data in self._lists[file]), strict=True))
+
+    def _count_edits(self, file: str) -> int:
+        splices = self._splices[file]
+        return sum(line[0] == "+" for line in unified(splices.text, splices.splices()))
 
     def write(self) -> Sequence[str]:
         """Write the files that changed; returns their names. Raises ReconcilerError where somebody else wrote one of them since it was
         read, and OSError; nothing is written then."""
         changed = self.changed()
         for file in changed:
-            if (Path(file).read_bytes() if Path(file).exists() else b"") != self._data.get(file, b""):
+            if (Path(file).read_bytes() if Path(file).exists() else b"") != self._was(file):
                 raise ReconcilerError(f"{file}: somebody else changed it just now; nothing was written, run this again")
         files.write_all({Path(file).resolve(): data for file, data in changed.items()})
         return list(changed)

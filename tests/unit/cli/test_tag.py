@@ -63,11 +63,32 @@ def test_a_rename_is_one_command_and_one_call(two: Desk) -> None:
     ]
     assert "> rename    tag/beta-2026" in two.out
     assert "Plan: 1 to rename, 0 to delete." in two.out
-    assert two.err.splitlines()[0] == "changed m/people.yaml, m/tags.yaml: tag 'beta' is 'beta-2026' now, also in 3 places that named it"
+    assert two.err.splitlines()[0] == "changed m/people.yaml, m/tags.yaml: tag 'Beta' is 'beta-2026' now, also in 3 places that named it"
     assert two.writes == []
     assert two("apply", "plan.json") == 0
     assert two.writes == ["POST /tags"]
     assert two("plan", "m", "--detailed-exitcode") == 0
+
+
+def test_the_rows_of_lists_are_edited_too(two: Desk) -> None:
+    lists = "- {from: more.csv, key: external_id, columns: {Labels: tags}, tags: [vip]}\n  - {from: more.jsonl, tags: [beta]}\n"
+    two.write("m/people.yaml", f"contacts:\n  {lists}")
+    rows, lines = (
+        "external_id,name,Labels\r\n1,Beta,Beta;trial\r\n2,,beta\r\n",
+        '{"external_id": "3", "tags": [{"tag": "Beta", "state": "absent"}]}',
+    )
+    two.write("m/more.csv", rows)
+    two.write("m/more.jsonl", lines.replace("}]", '}, "trial"]'))
+    assert two("tag", "rename", "Beta", "b2", "--in", "m") == 65
+    two.write("m/people.yaml", f"contacts:\n  {lists.replace(', tags: [beta]', '')}")
+    assert two("tag", "rename", "Beta", "b2", "--in", "m") == 0, two.err
+    assert (two.folder / "m/more.csv").read_bytes().decode() == rows.replace("Beta;", "b2;").replace("beta", "b2")
+    assert (two.folder / "m/more.jsonl").read_text() == lines.replace("Beta", "b2").replace("}]", '}, "trial"]')
+    assert "\nm/more.csv: 2 lines changed\nm/more.jsonl: 1 line changed\n" in two.out
+    assert "also in 3 places that named it" in two.err
+    assert two("tag", "retire", "b2", "--in", "m") == 0, two.err
+    assert (two.folder / "m/more.csv").read_bytes() == b"external_id,name,Labels\r\n1,Beta,trial\r\n2,,\r\n"
+    assert (two.folder / "m/more.jsonl").read_text() == '{"external_id": "3", "tags": ["trial"]}'
 
 
 def test_a_retired_tag_is_gone_from_all_lists(two: Desk) -> None:
