@@ -25,6 +25,8 @@ from reconciler.workflow.session import Session
 
 # What probes of this folder made and perhaps did not remove yet, one JSON a line.
 NOTES = "probe.jsonl"
+# The latest time that a note may have, in Unix seconds: the year 9999.
+LATEST = 253_370_764_800
 # After so many questions without an answer no more are asked: each takes minutes.
 MUTE = 2
 
@@ -101,7 +103,9 @@ def _lines(handle: int, path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _is_note(line: Any) -> bool:
     texts = ("app_id", "what", "key", "id")
-    return isinstance(line, dict) and all(isinstance(line.get(name), str) for name in texts) and isinstance(line.get("at"), float)
+    if not isinstance(line, dict) or not all(isinstance(line.get(name), str) for name in texts):
+        return False
+    return isinstance(line.get("at"), float) and 0 <= line["at"] < LATEST
 
 
 @dataclass(frozen=True, slots=True)

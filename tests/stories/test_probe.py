@@ -214,6 +214,7 @@ def test_what_an_earlier_probe_left_is_removed_first(desk: Desk) -> None:
             3,
             "run `reconciler doctor --clean --app-id other1` first",
         ),
+        ('{"app_id": "sandbox1", "at": Infinity, "what": "contact", "key": "a@b", "id": ""}', 65, ":1: is no note of a probe"),
         ("[]", 65, ".reconciler/probe.jsonl:1: is no note of a probe"),
         ("\x00", 65, ".reconciler/probe.jsonl:1: is no note of a probe"),
     ],
