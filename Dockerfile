@@ -4,6 +4,7 @@
 FROM python:3.12-slim-bookworm AS build
 COPY pyproject.toml README.md LICENSE /source/
 COPY reconciler /source/reconciler
+COPY examples/ci /source/examples/ci
 RUN python -m venv /reconciler && /reconciler/bin/pip install --no-cache-dir /source
 
 FROM python:3.12-slim-bookworm

@@ -64,7 +64,7 @@ def test_only_what_the_build_needs_gets_into_its_context() -> None:
 
 
 def test_what_it_copies_is_all_that_a_build_needs(tmp_path: Path) -> None:
-    for rest in values("COPY")[:2]:
+    for rest in (rest for rest in values("COPY") if not rest.startswith("--from")):
         *names, target = rest.split()
         for name in names:
             place = tmp_path / target.lstrip("/")
