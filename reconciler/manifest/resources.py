@@ -40,6 +40,8 @@ def resource_of(contents: Contents, item: Item) -> Resource:
         recreate=getattr(entry, "recreate", False),
         free=getattr(entry, "members", None) == "free",
         used_by=getattr(entry, "used_by", ()),
+        owner=getattr(entry, "owner", ""),
+        description=getattr(entry, "description", ""),
         links=links,
     )
 

@@ -16,7 +16,8 @@ import pytest
 import yaml
 
 from reconciler import __version__
-from reconciler.cli import VERBS
+from reconciler.cli import VERBS, cli
+from reconciler.cli.running import run as run_verb
 from tests import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -83,6 +84,17 @@ def test_the_hooks_start_verbs_that_are_there() -> None:
     for hook in yaml.safe_load(read(".pre-commit-hooks.yaml")):
         command, verb = hook["entry"].split()[:2]
         assert (command, verb in VERBS) == ("reconciler", True)
+
+
+def test_the_hooks_run_as_they_are_declared(tmp_path: Path) -> None:
+    """As pre-commit runs them: entry, then args, in the root of the repository."""
+    (tmp_path / "m.yaml").write_text("policy: {lint: {owner: error}}\ntags: [{name: vip, owner: growth}]\n", encoding="utf-8")
+    hooks = {hook["id"]: hook for hook in yaml.safe_load(read(".pre-commit-hooks.yaml"))}
+    assert set(hooks) == {"reconciler-validate", "reconciler-lint"}
+    for amiss, codes in ((False, [0, 0]), (True, [0, 65])):
+        if amiss:
+            (tmp_path / "m.yaml").write_text("policy: {lint: {owner: error}}\ntags: [vip]\n", encoding="utf-8")
+        assert [run_verb(cli, [*hook["entry"].split()[1:], str(tmp_path)]) for hook in hooks.values()] == codes
 
 
 def test_completion_names_the_verbs_and_ends_well() -> None:

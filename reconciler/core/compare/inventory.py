@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
+from itertools import combinations
 
 from reconciler.core.compare.likeness import form
 from reconciler.core.compare.since import Made
@@ -21,8 +22,10 @@ from reconciler.errors import Mark
 
 # From so much likeness on two names may be one that somebody wrote twice; closer than for a rename, of which there are other signs.
 ALIKE = 0.85
-# Names are compared letter by letter only where there are so few pairs of them.
-PAIRS = 500_000
+# Two letters that are swapped are a slip only in names of more letters; longer names than that are compared as wholes.
+SHORT, LONGEST = 4, 60
+# So many names that differ by one letter are a series.
+CROWD = 50
 
 
 class Standing(StrEnum):
@@ -147,12 +150,10 @@ _DIGITS = re.compile("[0-9]+")
 
 
 def find_alike(names: Sequence[str]) -> Mapping[str, Sequence[str]]:
-    """The names that may be meant to be the same, for each that has such: they differ by case, signs, accents, or a letter or two, and in
-    no number. Of very many names only those that differ by case, signs and accents are found."""
+    """The names that may be meant to be the same, for each that has such: they differ by case, signs, accents, plural, or a letter
+    that is missing, added, another one or in another place, and in no number."""
     pairs = {(one, other) for group in _groups(names) for one in group for other in group}
-    distinct = list(dict.fromkeys(names))
-    if len(distinct) ** 2 / 2 <= PAIRS:
-        pairs |= _close(distinct)
+    pairs |= _close(list(dict.fromkeys(names)))
     found: dict[str, set[str]] = defaultdict(set)
     for one, other in pairs:
         if one != other:
@@ -166,23 +167,41 @@ def find_alike(names: Sequence[str]) -> Mapping[str, Sequence[str]]:
 def _groups(names: Iterable[str]) -> Iterable[Sequence[str]]:
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        for key in {f"f{form(name)}", f"b{blur(name)}"}:
+        for key in {f"f{form(name)}", f"b{blur(name)}", f"p{_singular(form(name))}"}:
             groups[key].append(name)
     return groups.values()
 
 
+_PLURAL = re.compile(r"(?<=\w\w)(?:(?<=[sxz])es|(?<=[cs]h)es|(?<![su])s)\b")
+
+
+def _singular(text: str) -> str:
+    """A text whose words have lost what makes a plural of an English word."""
+    return _PLURAL.sub("", re.sub(r"(?<=\w\w)ies\b", "y", text))
+
+
 def _close(names: Sequence[str]) -> set[tuple[str, str]]:
-    """Pairs that are alike letter by letter, with the same numbers in them."""
+    """Pairs that are alike letter by letter, with the same numbers in them. What differs by a letter, or has two of them swapped, is the
+    same without one; so not each name is held against each."""
     by_numbers: dict[tuple[int, ...], list[str]] = defaultdict(list)
     for name in names:
         by_numbers[tuple(map(int, _DIGITS.findall(name)))].append(name)
-    pairs = set()
-    for group in by_numbers.values():
-        matcher = SequenceMatcher(None)
-        for n, one in enumerate(group):
-            matcher.set_seq2(one.casefold())
-            for other in group[:n]:
-                matcher.set_seq1(other.casefold())
-                if matcher.real_quick_ratio() >= ALIKE and matcher.quick_ratio() >= ALIKE and matcher.ratio() >= ALIKE:
-                    pairs.add((one, other))
-    return pairs
+    pairs: set[tuple[str, str]] = set()
+    for same in by_numbers.values():
+        groups: dict[str, list[str]] = defaultdict(list)
+        for name in same if len(same) > 1 else ():
+            for short in _shortened(name.casefold()):
+                groups[short].append(name)
+        pairs.update(pair for group in groups.values() if len(group) <= CROWD for pair in combinations(group, 2))
+    return {(one, other) for one, other in pairs if _is_slip(one.casefold(), other.casefold())}
+
+
+def _shortened(text: str) -> Set[str]:
+    """A text, and all that it is without one letter; one that is very long alone."""
+    return {text} if len(text) > LONGEST else {text, *(text[:n] + text[n + 1 :] for n in range(len(text)))}
+
+
+def _is_slip(one: str, other: str) -> bool:
+    """Whether one text may be the other with a slip in it; two letters swapped in a short one are a slip too."""
+    swapped = len(one) > SHORT and sorted(one) == sorted(other)
+    return swapped or SequenceMatcher(None, one, other).ratio() >= ALIKE

@@ -51,6 +51,10 @@ class Resource:
     free: bool = False
     # Who uses it where nobody can count, in people's words.
     used_by: tuple[str, ...] = ()
+    # Who answers for it; empty where that is not written.
+    owner: str = ""
+    # What it means; empty where that is not written.
+    description: str = ""
     # The lists of links that it writes, by field.
     links: Mapping[str, WrittenLinks] = field(default_factory=dict)
 

@@ -176,6 +176,11 @@ class Kind:
         names = [identity.field for identity in self.identities if identity.field != "id"]
         return names[0] if len(names) == 1 else ""
 
+    @property
+    def called(self) -> bool:
+        """Whether people choose what its things are called."""
+        return self.named_by == "name"
+
     @cached_property
     def identity(self) -> Mapping[str, Identity]:
         return {i.field: i for i in self.identities}

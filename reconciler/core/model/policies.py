@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import create_model
 
 from reconciler.core.model.kinds import Kinds
-from reconciler.core.model.policy import Limits, Policy, Prune, Reach, Strictness, Written
+from reconciler.core.model.policy import PATTERN, Limits, Lint, Pattern, Policy, Prune, Reach, Strictness, Written
 from reconciler.core.model.scalars import Name, doc
 
 Keys = Mapping[str, Any]
@@ -31,6 +31,7 @@ def policy_model(kinds: Kinds) -> type[Policy]:
             scope[section] = Annotated[tuple[Name, ...], doc(text, [kind.prune.scope])], ()
             shown = shown or {"prune": [{section: kind.prune.example}], "scope": [{section: [kind.prune.scope]}]}
     blocks = {"prune": with_keys(Prune, prune), "scope": with_keys(Reach, scope), "limits": with_keys(Limits, _limits(kinds))}
+    blocks["lint"] = with_keys(Lint, _patterns(kinds))
     fields = {name: described(Policy, name, annotation=block, default=block()) for name, block in blocks.items()}
     fields |= {name: described(Policy, name, annotation=blocks[name], default=blocks[name](), examples=shown[name]) for name in shown}
     # Keys stand in the order of the bases, the last one first.
@@ -42,6 +43,12 @@ def _make_undeclared(kinds: Kinds) -> Keys:
     words = Literal["ignore", "report", "drift"]
     told = [kind.section for kind in kinds if kind.undeclared]
     return {f"undeclared_{section}": (Annotated[words, doc(text.format(section), "drift")], "report") for section in told}
+
+
+def _patterns(kinds: Kinds) -> Keys:
+    text = "A regular expression that the names of {} are to match; none: any name will do."
+    named = [kind.section for kind in kinds if kind.called]
+    return {f"{PATTERN}{section}": (Annotated[Pattern, doc(text.format(section), "^[a-z][a-z0-9-]*$")], "") for section in named}
 
 
 def _limits(kinds: Kinds) -> Keys:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 
 from reconciler.core.model.globs import matches, plain
 from reconciler.core.model.scalars import Name, Text, Time, Whole, doc, not_null
+from reconciler.core.model.texts import parse_text
 from reconciler.core.model.written import quote
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
@@ -114,6 +115,34 @@ class Strictness(Written):
     scope: Annotated[Reach, Field(description="The names that `prune: all` may delete.")] = Reach()
 
 
+Level = Literal["error", "warning", "off"]
+
+
+class Lint(Written):
+    """How grave each rule of `lint` is. `plan` and `apply` ask none of them."""
+
+    naming: Annotated[Level, doc("A name that its pattern does not match.", "warning")] = "error"
+    similar: Annotated[Level, doc("Two names that may be one: another case, plural, spacing, or a letter or two.", "error")] = "warning"
+    owner: Annotated[Level, doc("An entry that says no `owner`, where it can.", "error")] = "warning"
+    description: Annotated[Level, doc("An entry that says no `description`, where it can.", "off")] = "warning"
+    dead: Annotated[Level, doc("What nobody uses in any place that is counted; `lint --live` asks.", "off")] = "warning"
+    done: Annotated[Level, doc("A tombstone of what is gone, as the ledger says, or `lint --live`.", "error")] = "warning"
+
+
+def _pattern(value: Any) -> str:
+    text = parse_text(value)
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{quote(text)} is no regular expression ({error}); write one, as in '^[a-z][a-z0-9-]*$'") from None
+    return text
+
+
+# How the names of the settings begin that are patterns of names, one for each section.
+PATTERN = "pattern_"
+Pattern = Annotated[str, PlainValidator(_pattern), WithJsonSchema({"type": "string", "format": "regex"})]
+
+
 class Policy(Strictness):
     """How strict the manifest is, and what one plan may do. The same key in two files is an error."""
 
@@ -130,6 +159,7 @@ class Policy(Strictness):
         doc("References to a thing by a name it had before a rename: refuse, or read as the new name.", "accept"),
     ] = "refuse"
     limits: Annotated[Limits, doc("How much one plan may do. More is refused.", {"deletes": 2, "attaches": "10%"})] = Limits()
+    lint: Annotated[Lint, doc("What `lint` finds amiss, and how grave that is.", {"owner": "error", "description": "off"})] = Lint()
 
     @model_validator(mode="after")
     def _scoped(self) -> Policy:
@@ -150,6 +180,10 @@ class Policy(Strictness):
     def undeclared(self, section: str) -> str:
         """What is done about live things of a section that nobody declared: `ignore`, `report` or `drift`."""
         return str(getattr(self, f"undeclared_{section}", "ignore"))
+
+    def pattern(self, section: str) -> str:
+        """The regular expression that the names of a section are to match; empty where there is none."""
+        return str(getattr(self.lint, f"{PATTERN}{section}", ""))
 
 
 def _hash(value: Any) -> str:
@@ -181,6 +215,7 @@ _RANKS: Mapping[str, Sequence[str]] = {
     "missing": ("error", "skip", "create"),
     "refused": ("stop", "hold"),
     "former": ("refuse", "accept"),
+    "lint": ("error", "warning", "off"),
 }
 
 
@@ -204,6 +239,9 @@ def looser(name: str, base: Setting, here: Setting) -> bool:
     """Whether a setting allows more than another. A number and a percentage cannot be compared, so that counts as looser."""
     if base == here:
         return False
+    if name.startswith(f"lint.{PATTERN}"):
+        # Which of two patterns admits more is not known; any is stricter than none.
+        return bool(base)
     if ranks := _RANKS.get(re.split("[._]", name)[0]):
         return ranks.index(str(here)) > ranks.index(str(base))
     if isinstance(base, tuple) and isinstance(here, tuple):

@@ -151,6 +151,15 @@ ROWS = (
     Row("a tab", "validate m.yaml", 65, "\ttags: []\n", says="m.yaml:1"),
     Row("an unknown key", "validate m.yaml", 65, "nosuch: 1\n", says="m.yaml:1"),
     Row("no path", "validate", 64),
+    Row("warnings alone", "lint m.yaml", 0, says="2 warnings"),
+    Row("an error", "lint m.yaml", 65, "policy: {lint: {owner: error}}\n" + SAME, says="1 error"),
+    Row("broken YAML", "lint m.yaml", 65, "tags: [vip\n", says="m.yaml:"),
+    Row("no rule", "lint m.yaml", 65, "policy: {lint: {owner: maybe}}\n" + SAME, says="m.yaml:1"),
+    Row("no such file", "lint nowhere.yaml", 65, says="nowhere.yaml"),
+    Row("no such policy", "lint m.yaml --policy nowhere.yaml", 65, says="nowhere.yaml"),
+    Row("another workspace", "lint m.yaml --live", 3, OTHER, says="workspace"),
+    Row("Intercom fails", "lint m.yaml --live", 1, before=fails("GET", "/tags", status=403)),
+    Row("a format that is none", "lint m.yaml --format html", 64),
     Row("a schema", "schema", 0),
     Row("an argument too many", "schema m.yaml", 64),
     # plan
@@ -363,7 +372,7 @@ def test_it_ends_with_its_code_and_leaves_what_it_says(row: Row, desk: Desk) -> 
     assert left == row.files
     assert row.says in desk.err
     assert code in (0, 2) or "Traceback" not in desk.err
-    assert code in (0, 2, 3) or desk.out == "" or row.verb.startswith(("apply", "api", "doctor"))
+    assert code in (0, 2, 3) or desk.out == "" or row.verb.startswith(("apply", "api", "doctor", "lint"))
 
 
 def test_every_verb_has_its_rows() -> None:

@@ -156,6 +156,12 @@ def test_an_invalid_manifest_ends_the_report(used: Desk) -> None:
         (["resume", "r\u00e9sum\u00e9"], {"resume": ["r\u00e9sum\u00e9"], "r\u00e9sum\u00e9": ["resume"]}),
         (["newsletter", "newsleter", "news"], {"newsletter": ["newsleter"], "newsleter": ["newsletter"]}),
         (["twin", "twin"], {"twin": ["twin"]}),
+        (
+            ["company", "companies", "box", "boxes"],
+            {"company": ["companies"], "companies": ["company"], "box": ["boxes"], "boxes": ["box"]},
+        ),
+        (["trial", "trail", "beta", "bate"], {"trial": ["trail"], "trail": ["trial"]}),
+        ([f"region {chr(0x4E00 + n)}" for n in range(60)], {}),
         (["!!!", "???", ""], {}),
     ],
 )

@@ -1,0 +1,116 @@
+"""Verbs that keep a manifest tidy: lint, fmt. Intercom is read at most."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.completion import files
+from reconciler.cli.connection import connected, refuse_other
+from reconciler.cli.help import Verb
+from reconciler.cli.ledger_choice import LedgerChoice
+from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions
+from reconciler.cli.running import annotate
+from reconciler.core.model.desired import Manifest, Pin
+from reconciler.core.model.policy import tightened
+from reconciler.errors import Invalid, Usage
+from reconciler.kinds import KINDS
+from reconciler.ledger.folder import root_of
+from reconciler.report.progress import progress
+from reconciler.report.terminal import Terminal
+from reconciler.workflow.session import watched
+
+if TYPE_CHECKING:
+    from reconciler.core.compare.lint import Seen
+
+PATHS = click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=files)
+
+
+@dataclass(frozen=True)
+class LintOptions(ApprovalOptions):
+    """What is looked at, and how it is told."""
+
+    # Whether the workspace is asked.
+    live: bool = False
+    # The format.
+    form: str = "text"
+    # Whether a text lists every place.
+    full: bool = False
+
+
+@click.command(cls=Verb)
+@PATHS
+@options.ENV
+@click.option("--live", is_flag=True, help="Also ask the workspace what is dead, and which tombstones are done.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
+@options.FULL
+@options.POLICY
+@options.intercom_options
+@options.gathered(given=ManifestOptions, look=LintOptions)
+def lint(given: ManifestOptions, look: LintOptions, intercom: Intercom) -> int:
+    """Say what is amiss with names, owners, descriptions and tombstones.
+
+    It works offline, unless --live is given. PATH is the manifest; default: the one here. Each rule is error, warning or off under
+    `policy: {lint: {…}}`: naming (patterns), similar (names that may be one), owner, description, dead (nobody uses it; with --live), done
+    (a tombstone of what is gone, as the ledger in .reconciler/ says, or --live). Exit code 65 with errors, 0 with warnings.
+
+    \b
+    Example:
+      reconciler lint intercom/
+      reconciler lint intercom/ --live --format sarif > lint.sarif
+    """
+    from reconciler.core.compare.lint import find_remarks
+    from reconciler.report.lint import FORMS, summary
+
+    given = replace(given, paths=_paths(given.paths))
+    manifest, told = given.read(), Terminal(sys.stderr)
+    policy = manifest.policy
+    if (base := look.read().base) is not None:
+        policy, refused = tightened(base, policy)
+        told.lines(f"note: {line}; the rule of {look.policy} holds" for line in refused if line.startswith("lint."))
+    remarks = find_remarks(KINDS, manifest, policy, _look_live(manifest, intercom) if look.live else _look_up(manifest))
+    here = Path.cwd()
+    out = Terminal(sys.stdout)
+    out.write(FORMS[look.form](remarks, root_of(here) or here, look.full))
+    out.check()
+    told.say(summary(remarks))
+    annotate((f"{r.problem.what}; {r.problem.now}", r.problem.mark, r.level) for r in remarks)
+    return Invalid.exit_code if any(remark.level == "error" for remark in remarks) else 0
+
+
+def _look_up(manifest: Manifest) -> Seen:
+    """What the ledger in the folder knows, if there is one."""
+    from reconciler.core.compare.lint import Seen
+    from reconciler.workflow.lint import look_up
+
+    if not any(resource.state == "absent" for resource in manifest.resources.values()):
+        return Seen()
+    ledger = LedgerChoice(paths=manifest.paths).open(create=False)
+    if ledger is None:
+        return Seen()
+    with ledger:
+        return look_up(ledger, manifest)
+
+
+def _look_live(manifest: Manifest, intercom: Intercom) -> Seen:
+    from reconciler.workflow.lint import look_live
+
+    with progress(sys.stderr, label="reading") as bar, connected(intercom, manifest.pin, writes=False, paths=manifest.paths) as session:
+        refuse_other(manifest.pin or Pin(), session.here)
+        return look_live(watched(session, bar.reading), manifest)
+
+
+def _paths(given: Sequence[str]) -> tuple[str, ...]:
+    """The paths that are given, else of the manifest that is found here. Raises Usage where there is none."""
+    from reconciler.manifest.here import found_from
+
+    here = Path.cwd()
+    if paths := given or found_from(here, root_of(here) or here):
+        return tuple(paths)
+    raise Usage("there is no manifest here, nor above up to the root of the repository; give its PATH")

@@ -1,0 +1,146 @@
+"""Lint: what a manifest says well enough for Intercom, and not well enough for the people who live with it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from reconciler.core.compare.inventory import find_alike
+from reconciler.core.model.address import Address
+from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds, join_words
+from reconciler.core.model.policy import Policy
+from reconciler.core.model.written import quote
+from reconciler.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One thing that is amiss."""
+
+    # The rule.
+    rule: str
+    # `error` or `warning`.
+    level: str
+    # The entry.
+    address: Address
+    # Where it stands, what is amiss, and what to do now.
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What else is known of what a manifest declares; nothing unless somebody looked."""
+
+    # What nobody uses.
+    dead: Set[Address] = frozenset()
+    # The tombstones of what is gone.
+    done: Set[Address] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """The entries of a kind, as rules look at them."""
+
+    kind: Kind  # Their kind.
+    policy: Policy  # What is asked of them.
+    seen: Seen  # What else is known of them.
+    gone: Sequence[Resource]  # Those that are not to be there.
+    named: Mapping[str, Resource]  # All others, by name.
+    others: Sequence[Resource]  # The same, and those without a name.
+
+
+Found = Iterator[tuple[Resource, str, str]]
+"""An entry, what is amiss with it, and what to do now."""
+
+
+def find_remarks(kinds: Kinds, manifest: Manifest, policy: Policy, seen: Seen) -> Sequence[Remark]:
+    """All that is amiss by the rules that a policy does not put off, in the order of the files."""
+    remarks = []
+    for kind in (kind for kind in kinds if not kind.person):
+        declared = [resource for address, resource in manifest.resources.items() if address.kind == kind.name]
+        others = [resource for resource in declared if not resource.gone]
+        names = {_name(kind, resource): resource for resource in others}
+        section = _Section(kind, policy, seen, [r for r in declared if r.gone], {n: r for n, r in names.items() if n}, others)
+        for rule, find in RULES.items():
+            if (level := getattr(policy.lint, rule)) != "off":
+                remarks += [Remark(rule, level, r.address, Problem(r.mark, what, now)) for r, what, now in find.look(section)]
+    return sorted(remarks, key=lambda remark: (remark.problem.mark, remark.rule, remark.problem.what))
+
+
+def _name(kind: Kind, resource: Resource) -> str:
+    """What a thing is called; empty where people don't choose that, or its id says all."""
+    return str(resource.fields.get(kind.named_by) or ("" if resource.by == "id" else resource.key)) if kind.called else ""
+
+
+def _naming(section: _Section) -> Found:
+    kind, pattern = section.kind, section.policy.pattern(section.kind.section)
+    for name, resource in section.named.items() if pattern else ():
+        if not re.search(pattern, name):
+            command = f"rename it: reconciler {kind.name} rename {quote(name)} NEW"
+            now = command if kind.rename else "it keeps its name in Intercom: widen the pattern"
+            yield resource, f"{kind.name} {quote(name)} does not match {quote(pattern)}", now
+
+
+def _similar(section: _Section) -> Found:
+    similar = find_alike(list(section.named))
+    for name, others in similar.items():
+        resource = section.named[name]
+        # Each pair is told once, at the later of the two.
+        for other in (other for other in others if section.named[other].mark < resource.mark):
+            what = f"{section.kind.name} {quote(name)} is like {quote(other)} at {section.named[other].mark}"
+            yield resource, what, "keep one of them, or name them apart"
+
+
+def _owner(section: _Section) -> Found:
+    if "owner" in section.kind.entry.model_fields:
+        yield from ((r, f"{_call(section, r)} has no owner", "write `owner: TEAM`") for r in section.others if not r.owner)
+
+
+def _description(section: _Section) -> Found:
+    if "description" in section.kind.entry.model_fields:
+        now = "write `description: WHAT IT MEANS`"
+        yield from ((r, f"{_call(section, r)} has no description", now) for r in section.others if not r.description)
+
+
+def _dead(section: _Section) -> Found:
+    places = join_words([count.where for count in section.kind.uses.counts], "or")
+    for resource in (r for r in section.others if r.address in section.seen.dead and not r.used_by):
+        what = f"{_call(section, resource)} is dead: no {places} have it"
+        yield resource, what, f"let it go: reconciler {section.kind.name} retire {quote(resource.key)}"
+
+
+def _done(section: _Section) -> Found:
+    for resource in (resource for resource in section.gone if resource.address in section.seen.done):
+        now = "remove the entry, once that is so in every workspace of this manifest"
+        yield resource, f"the tombstone of {_call(section, resource)} is done: it is gone", now
+
+
+def _call(section: _Section, resource: Resource) -> str:
+    return f"{section.kind.name} {quote(resource.key)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule."""
+
+    # What it asks for, in a sentence.
+    text: str
+    # What is amiss by it.
+    look: Callable[[_Section], Found]
+
+
+RULES: Mapping[str, Rule] = MappingProxyType(
+    {
+        "naming": Rule("A name matches the pattern of its section.", _naming),
+        "similar": Rule("No two names may be one that somebody wrote twice.", _similar),
+        "owner": Rule("An entry says who answers for it.", _owner),
+        "description": Rule("An entry says what it means.", _description),
+        "dead": Rule("Somebody uses what is declared.", _dead),
+        "done": Rule("A tombstone goes once it is done.", _done),
+    }
+)
+"""All of them, by the keys of `policy: lint`."""

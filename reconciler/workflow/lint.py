@@ -1,0 +1,59 @@
+"""Lint: what the ledger and the workspace know of what a manifest declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from reconciler.core.compare.lint import Seen
+from reconciler.core.model.address import ID, Address
+from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Live
+from reconciler.workflow.session import Session
+
+if TYPE_CHECKING:
+    from reconciler.ledger.ledger import Ledger
+
+
+def look_up(ledger: Ledger, manifest: Manifest) -> Seen:
+    """What a ledger knows: the tombstones that are done. Where no pin says which workspace is meant, it is the only one that it knows.
+    Raises LedgerUnusable."""
+    known = [manifest.pin.app_id] if manifest.pin and manifest.pin.app_id else list(ledger.workspaces())
+    if len(known) != 1:
+        return Seen()
+    recorded = ledger.read_recorded(known[0], manifest.name)
+    gone = (address for address, resource in manifest.resources.items() if resource.state == "absent")
+    return Seen(done={address for address in gone if (record := recorded.at(address)) and record.buried})
+
+
+def look_live(session: Session, manifest: Manifest) -> Seen:
+    """What the workspace knows: what nobody uses, and the tombstones that are done. Reads only: a list of each kind that people name and
+    that is counted, and the counts of what is declared of it. Raises IntercomError."""
+    from reconciler.intercom.listing import everything
+    from reconciler.intercom.uses import uses_of_each
+
+    dead: set[Address] = set()
+    done: set[Address] = set()
+    for kind in (kind for kind in session.kinds if kind.called and kind.whole and kind.uses.counts):
+        declared = [resource for address, resource in manifest.resources.items() if address.kind == kind.name]
+        ids = _find_ids(kind, declared, everything(session.client, kind, session.tick)) if declared else {}
+        done |= {r.address for r in declared if r.state == "absent" and r.address not in ids}
+        stays = {ids[r.address]: r.address for r in declared if not r.gone and r.address in ids}
+        uses = uses_of_each(session.client, dict.fromkeys(stays, kind))
+        dead |= {stays[live_id] for live_id, counted in uses.items() if counted and all(use.number == 0 for use in counted)}
+    return Seen(dead, done)
+
+
+def _find_ids(kind: Kind, declared: Iterable[Resource], live: Iterable[Live]) -> Mapping[Address, str]:
+    """The ids of what is declared and live, by its id, its name, or a former name."""
+    fold = kind.identities[0].fold
+    names: dict[str, str] = {}
+    for thing in live:
+        names |= {fold(thing.key): thing.id, f"{ID}{thing.id}": thing.id}
+    found = {}
+    for resource in declared:
+        keys = [f"{ID}{resource.key}"] if resource.by == "id" else [fold(resource.key), *(fold(key) for _, key in resource.former)]
+        if live_id := next((names[key] for key in keys if key in names), ""):
+            found[resource.address] = live_id
+    return found
