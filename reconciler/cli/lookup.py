@@ -135,11 +135,11 @@ def _get_listed(session: Session, section: str, wanted: Expression | None, look:
     told = Terminal(sys.stderr)
     if look.form == "yaml":
         exported = export(session, Wanted((section,), wanted))
-        told.lines(exported.notes)
+        told.lines(map(clean, exported.notes))
         _show_entries(session, section, exported, out)
     else:
         found, notes = (list_all(session, section), ()) if wanted is None else search(session, section, wanted)
-        told.lines(notes)
+        told.lines(map(clean, notes))
         _show(session, section, found, look, out)
     if unseen := blind_spot(session, section):
         told.say(unseen)

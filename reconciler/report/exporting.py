@@ -9,6 +9,7 @@ from reconciler.core.model.address import Address
 from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.privacy import hidden, shown
 from reconciler.kinds import KINDS
+from reconciler.report.terminal import clean
 
 # Of one cause so many things are named.
 PLACES = 3
@@ -34,7 +35,7 @@ def list_left_out(left: Iterable[tuple[Address, str]], app_id: str) -> Iterator[
     for (_, why), addresses in causes.items():
         named = ", ".join(shown(address, app_id) for address in addresses[:PLACES])
         more = f" and {len(addresses) - PLACES:,} more" if len(addresses) > PLACES else ""
-        yield f"left out: {named}{more}: {hidden(why, False)}"
+        yield clean(f"left out: {named}{more}: {hidden(why, False)}")
 
 
 def list_kept(changes: Iterable[Change], app_id: str) -> Iterator[str]:
@@ -47,4 +48,4 @@ def list_kept(changes: Iterable[Change], app_id: str) -> Iterator[str]:
             names = [moved.path for moved in change.fields] or [str(change.action)]
             told.setdefault((change.address, str(change.mark)), []).extend(names)
     for (address, mark), names in told.items():
-        yield f"kept as written, live is otherwise: {shown(address, app_id)}: {', '.join(names)} ({mark})"
+        yield clean(f"kept as written, live is otherwise: {shown(address, app_id)}: {', '.join(names)} ({mark})")

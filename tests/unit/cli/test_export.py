@@ -220,3 +220,11 @@ def test_what_cannot_be_is_said_and_nothing_is_written(arguments: list[str], cod
     assert live("export", *arguments) == code
     assert said in live.err
     assert {name: read(live, name) for name in live.files() - {"other"}} == before
+
+
+@pytest.mark.parametrize("verb", [("export",), ("get", "tags", "-o", "yaml"), ("init", "--yes")])
+def test_what_is_left_out_is_one_line_that_nobody_obeys(desk: Desk, verb: tuple[str, ...]) -> None:
+    desk.seed(tags=["a\x1b[31m\n::error::b"])
+    assert desk(*verb) == 0, desk.err
+    assert "left out: tag/a\\x1b[31m\\n::error::b: name: holds the control character U+001B; remove it\n" in desk.err
+    assert "\x1b" not in desk.err + desk.out
