@@ -16,7 +16,7 @@ from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice, locked
 from reconciler.cli.login import ask_hidden, ask_whose, describe_workspace, keep_token, somebody_watches
 from reconciler.cli.options import Intercom, WorkspaceOptions
-from reconciler.cli.output import render
+from reconciler.cli.output import as_typed, render
 from reconciler.cli.tokens import NoToken, given, stored
 from reconciler.core.model.desired import Pin
 from reconciler.errors import Usage
@@ -272,4 +272,5 @@ def _begin(session: Session, start: Start, name: str, choice: LedgerChoice) -> N
         with locked(session, choice):
             remember(session, manifest, planned)
     told.say(f"written: {', '.join(map(os.path.relpath, paths))}")
-    told.say(f"next: commit them; `reconciler adopt --all {start.folder}` makes what is live yours to prune")
+    mine = f"; `{as_typed('adopt', '--all', str(start.folder))}` makes what is live yours to prune" if session.ledger else ""
+    told.say(f"next: commit them{mine}")

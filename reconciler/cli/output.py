@@ -38,7 +38,7 @@ from reconciler.workflow.session import watched
 _PLACE = re.compile(r"(.+?:\d+:\d+): ")
 # Reports that begin with a line that says when they were made.
 PAGES = frozenset({"markdown", "html"})
-# The options that a plan and its apply share.
+# The options that a verb shares with the one that comes next.
 SHARED = frozenset({"policy", "approve", "max_calls", "ledger", "base_url", "sandbox", "api_version", "share"})
 
 
@@ -70,12 +70,12 @@ def say_next(planned: Proposal, output: OutputOptions, paths: Sequence[str] = ()
     """The command that carries out the plan that was saved, else that of these paths, if there is anything to carry out."""
     plan, given = planned.plan, [str(output.out)] if output.out else paths
     if given and plan.steps and (plan.held or not plan.refused):
-        Terminal(sys.stderr).say(f"next: {_command(given)}")
+        Terminal(sys.stderr).say(f"next: {as_typed('apply', *given)}")
 
 
-def _command(paths: Sequence[str]) -> str:
-    """What carries a plan out, as typed: with what `apply` takes too and was given here. A URL with a password was refused before."""
-    context, typed = click.get_current_context(), ["reconciler", "apply", *paths]
+def as_typed(*words: str) -> str:
+    """A command that comes next, as typed: with what it takes too and was given here. A URL with a password was refused before."""
+    context, typed = click.get_current_context(), ["reconciler", *words]
     for option in context.command.params:
         name = option.name or ""
         if name not in SHARED or context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -137,10 +138,19 @@ def test_a_policy_that_is_there_stays(live: Desk) -> None:
     assert "written: intercom, ci/intercom.sh\n" in live.err
 
 
+def test_the_command_that_comes_next_can_be_typed(live: Desk) -> None:
+    assert live("init", "--yes", "-o", "my tags", "--api-version", "2.15") == 0, live.err
+    command = "reconciler adopt --all 'my tags' --api-version 2.15"
+    assert live.err.endswith(f"next: commit them; `{command}` makes what is live yours to prune\n")
+    assert live(*shlex.split(command)[1:], "--auto-approve") == 0, live.err
+    assert len(live.ours()) == 5
+
+
 def test_an_empty_workspace_and_an_empty_folder_will_do(desk: Desk) -> None:
     (desk.folder / "intercom").mkdir()
     assert desk("init", "--yes", "--ledger", "none", "--name", "growth") == 0, desk.err
     assert "exported nothing" in desk.err
+    assert desk.err.endswith("next: commit them\n")
     assert (desk.folder / "intercom/workspace.yaml").read_text(encoding="utf-8").split("\n")[1] == "name: growth"
 
 
