@@ -38,7 +38,7 @@ from reconciler.core.model.note import Note
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.privacy import hidden, shown
 from reconciler.core.plan.approvals import Approvals
-from reconciler.core.plan.saved import Enclosed, saved
+from reconciler.core.plan.saved import Enclosed, write_saved
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.core.plan.work import Work, refuse_whole
@@ -174,7 +174,7 @@ def _apply_manifest(given: ManifestOptions, wanted: Wanted, approvals: Approvals
     ):
         # Without a change there is still something to remember: what was found as declared.
         if planned.plan.steps or session.ledger:
-            found = saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found, doubts=planned.doubts))
+            found = write_saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found, doubts=planned.doubts))
             return _carry_out(session, prepare(session, found, manifest, approvals), events, bool(wanted.fail_on))
     annotate(left_open(planned.plan, bool(wanted.fail_on)))
     late = fails_on_waiting(bool(wanted.fail_on), planned.plan.waiting)

@@ -16,7 +16,7 @@ from reconciler.cli.running import Stop, whoever
 from reconciler.core.model.desired import Pin
 from reconciler.core.model.facts import UNKNOWN, Facts
 from reconciler.core.model.live import Workspace
-from reconciler.core.plan.gates import pinned
+from reconciler.core.plan.gates import hold_to_pin
 from reconciler.errors import Refused
 from reconciler.ledger.folder import SANDBOX, make, our_folder
 from reconciler.report.terminal import Terminal
@@ -138,5 +138,5 @@ def check_pin(pin: Pin | None, session: Session) -> None:
 
 def refuse_other(pin: Pin | None, here: Workspace) -> None:
     """The gate `workspace`, for verbs that make no plan."""
-    for refusal in pinned(pin, here):
+    for refusal in hold_to_pin(pin, here):
         raise Refused([str(refusal)])

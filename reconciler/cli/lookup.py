@@ -15,7 +15,7 @@ from reconciler.cli.fields import as_query, read_fields
 from reconciler.cli.help import Verb, refuse_writes
 from reconciler.cli.options import Intercom, WorkspaceOptions, gathered, intercom_options, pinned
 from reconciler.cli.running import in_ci
-from reconciler.core.model.jsons import parsed
+from reconciler.core.model.jsons import parse_json
 from reconciler.core.model.kinds import join_words
 from reconciler.core.model.live import Live
 from reconciler.core.model.privacy import hidden
@@ -243,7 +243,7 @@ def _request(method: str, path: str, fields: Mapping[str, Any], source: BinaryIO
 
 def _body(source: BinaryIO) -> Any:
     try:
-        return parsed(source.read())
+        return parse_json(source.read())
     except ValueError:
         raise Usage("--input is not JSON") from None
 

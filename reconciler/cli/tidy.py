@@ -18,7 +18,7 @@ from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions
 from reconciler.cli.running import annotate
 from reconciler.core.model.desired import Manifest, Pin
-from reconciler.core.model.policy import tightened
+from reconciler.core.model.policy import tighten
 from reconciler.errors import Invalid, Usage
 from reconciler.kinds import KINDS
 from reconciler.ledger.folder import root_of
@@ -72,7 +72,7 @@ def lint(given: ManifestOptions, look: LintOptions, intercom: Intercom) -> int:
     manifest, told = given.read(), Terminal(sys.stderr)
     policy = manifest.policy
     if (base := look.read().base) is not None:
-        policy, refused = tightened(base, policy)
+        policy, refused = tighten(base, policy)
         told.lines(f"note: {line}; the rule of {look.policy} holds" for line in refused if line.startswith("lint."))
     remarks = find_remarks(KINDS, manifest, policy, _look_live(manifest, intercom) if look.live else _look_up(manifest))
     here = Path.cwd()

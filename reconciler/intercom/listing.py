@@ -16,7 +16,7 @@ from reconciler.intercom import routes, totals
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import HttpError, NoAnswer
 from reconciler.intercom.http.request import Request
-from reconciler.intercom.routes import Body, Count, Tick, silent, uncounted
+from reconciler.intercom.routes import Body, Count, Tick, silent, tell_nobody
 from reconciler.intercom.totals import Tally
 
 # Seconds. An unused scroll expires after a minute (API 2.16, GET /companies/scroll), so somebody else's is gone by then.
@@ -33,7 +33,7 @@ def everything(client: Client, kind: Kind, tick: Tick = silent) -> Iterator[Live
     return routes.things(client, kind, read_all(client, kind.listing, partial(tick, kind.section)))
 
 
-def read_all(client: Client, listing: Listing, count: Count = uncounted, first: Sequence[Body] = ()) -> Iterator[Body]:
+def read_all(client: Client, listing: Listing, count: Count = tell_nobody, first: Sequence[Body] = ()) -> Iterator[Body]:
     """All bodies of a listing, after the `first` page where that was read already.
 
     Numbered pages shift while they are read: an item that moved onto a later page is shown once.

@@ -61,7 +61,7 @@ class Reader:
         self.tick(describe_links(link))
         if link.listing is None:
             raise IntercomError(f"the {link.field} of a {link.source} are cut and cannot be read whole")
-        return routes.ids(self.client, link.listing, routes.listed(self.client, link.listing, {"source": source_id}))
+        return routes.ids(self.client, link.listing, routes.read_list(self.client, link.listing, {"source": source_id}))
 
     def count(self, kind: Kind) -> int:
         """How many things the listing of a kind says that there are."""
@@ -77,7 +77,7 @@ class Reader:
         listing = kind.listing
         assert listing is not None
         if listing.whole or listing.style == "one":
-            for body in routes.listed(self.client, listing):
+            for body in routes.read_list(self.client, listing):
                 self.tick(kind.section, 1, 1)
                 yield body
             return
@@ -109,7 +109,7 @@ class Reader:
     def _search(self, kind: Kind, by: str, query: Body) -> Iterator[Body]:
         """What a search by one field shows. What comes without that field may be the one that is meant: nobody can tell."""
         assert kind.search is not None
-        for body in routes.searched(self.client, kind.search.listing, query):
+        for body in routes.read_search(self.client, kind.search.listing, query):
             if not isinstance(body.get(by), str) or not body[by]:
                 raise routes.bad(self.client, routes.request_of(kind.search.listing), f"a search by {by} found something without {by}")
             yield body

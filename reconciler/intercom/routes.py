@@ -37,7 +37,7 @@ def silent(what: str, done: int = 1, more: int = 0) -> None:
     """Tells nobody."""
 
 
-def uncounted(done: int, more: int) -> None:
+def tell_nobody(done: int, more: int) -> None:
     """Tells nobody."""
 
 
@@ -126,14 +126,14 @@ def _read_query(url: str) -> list[tuple[str, str]]:
         return []
 
 
-def listed(client: Client, listing: Listing, values: Mapping[str, str] = NOTHING, first: Sequence[Body] = ()) -> Iterator[Body]:
+def read_list(client: Client, listing: Listing, values: Mapping[str, str] = NOTHING, first: Sequence[Body] = ()) -> Iterator[Body]:
     """Every item that a listing shows, page by page; after the `first` page, where that was read already."""
     for _, page in list_pages(client, listing, values, first=first):
         yield from page
 
 
 def list_pages(
-    client: Client, listing: Listing, values: Mapping[str, str] = NOTHING, count: Count = uncounted, first: Sequence[Body] = ()
+    client: Client, listing: Listing, values: Mapping[str, str] = NOTHING, count: Count = tell_nobody, first: Sequence[Body] = ()
 ) -> Iterator[tuple[Reply, list[Body]]]:
     """Every page of a listing with what it shows; `count` is told before each and after it."""
 
@@ -145,7 +145,7 @@ def list_pages(
     yield from _count_pages(pages(client, listing, make, first), count)
 
 
-def searched(client: Client, listing: Listing, query: Body, count: Count = uncounted) -> Iterator[Body]:
+def read_search(client: Client, listing: Listing, query: Body, count: Count = tell_nobody) -> Iterator[Body]:
     """Every item that a search finds, page by page; `count` is told before each and after it."""
 
     def make(following: Mapping[str, str]) -> Request:
@@ -215,14 +215,14 @@ def _look(client: Client, listing: Listing, make: Make, first: Sequence[Body], a
             break
         following, page = step, page + 1
     if tally.is_short:
-        raise contradicted(client, asked, f"the list says that there are {tally.total} and showed {tally.seen}")
+        raise contradiction(client, asked, f"the list says that there are {tally.total} and showed {tally.seen}")
 
 
 class Contradicted(BadAnswer):
     """A list whose totals are not what it shows, or that has no end."""
 
 
-def contradicted(client: Client, asked: Request, why: str) -> Contradicted:
+def contradiction(client: Client, asked: Request, why: str) -> Contradicted:
     """The error of a list that does not add up."""
     return Contradicted(client.describe(asked), f"{why}; nothing can be said of what is not in it")
 
@@ -230,11 +230,11 @@ def contradicted(client: Client, asked: Request, why: str) -> Contradicted:
 def check_page(client: Client, asked: Request, body: Mapping[str, Any], found: Sequence[Body], tally: Tally, *, last_page: bool) -> None:
     """Hold one page of a list against its own totals and against those before it. Raises Contradicted."""
     if wrong := totals.flaw(body, len(found)):
-        raise contradicted(client, asked, wrong)
+        raise contradiction(client, asked, wrong)
     try:
         tally.take(body, found, last_page)
     except Implausible as error:
-        raise contradicted(client, asked, str(error)) from None
+        raise contradiction(client, asked, str(error)) from None
 
 
 def _step(client: Client, asked: Request, listing: Listing, reply: Reply, page: int) -> dict[str, str] | None:
@@ -242,7 +242,7 @@ def _step(client: Client, asked: Request, listing: Listing, reply: Reply, page: 
     step = next_page(reply, page)
     by_cursor = listing.style in ("search", "cursor")
     if (step is None and goes_on(reply)) or (step is not None and by_cursor and "starting_after" not in step):
-        raise contradicted(client, asked, "the list says that it goes on, and not how")
+        raise contradiction(client, asked, "the list says that it goes on, and not how")
     return step
 
 

@@ -49,7 +49,7 @@ class Survey:
             self.things[kind.name] = self._take(kind, read_all(self.client, kind.listing, partial(self.tick, kind.section)))
             return
         assert kind.search is not None
-        bodies = routes.searched(self.client, kind.search.listing, query, partial(self.tick, kind.section))
+        bodies = routes.read_search(self.client, kind.search.listing, query, partial(self.tick, kind.section))
         self.things[kind.name] = self._take(kind, bodies)
         known = {thing.id for thing in self.things[kind.name]}
         self.beside[kind.name] = [thing for thing in self._namesakes(kind) if thing.id not in known]

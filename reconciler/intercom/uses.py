@@ -170,7 +170,7 @@ class _Holders:
         total = totals.count(self.client.send(request).body)
         if total is None or not leaving or total > len(leaving):
             return None if total is None else total - len(leaving)
-        ids = {str(body.get("id")) for body in routes.searched(self.client, kind.search.listing, query)}
+        ids = {str(body.get("id")) for body in routes.read_search(self.client, kind.search.listing, query)}
         return len(ids - leaving)
 
     def _count_seen(self, kind: Kind, choice: Choice) -> int:
@@ -192,9 +192,9 @@ def read_carriers(client: Client, kinds: Kinds, things: Sequence[Thing]) -> Mapp
 
 def _members(client: Client, members: Members, live_id: str) -> frozenset[str]:
     if members.query is not None:
-        bodies = routes.searched(client, members.listing, fill(members.query, {"id": live_id}))
+        bodies = routes.read_search(client, members.listing, fill(members.query, {"id": live_id}))
     else:
-        bodies = routes.listed(client, members.listing, {"id": live_id})
+        bodies = routes.read_list(client, members.listing, {"id": live_id})
     return routes.ids(client, members.listing, bodies)
 
 
@@ -235,7 +235,7 @@ def _last_uses(client: Client, kind: Kind, live_id: str) -> Iterator[Made]:
 def read_made(client: Client, sources: Sequence[tuple[LinkKind, str]]) -> Mapping[Ends, Made]:
     """When, and by whom, the links of these sources were made, as their lists say; what does not say so is left out."""
     with reading(client) as pool:
-        lists = pool.map(lambda job: list(routes.listed(client, job[0].listing, {"source": job[1]})) if job[0].listing else [], sources)
+        lists = pool.map(lambda job: list(routes.read_list(client, job[0].listing, {"source": job[1]})) if job[0].listing else [], sources)
         return {
             (source, str(row.get("id"))): made
             for (_, source), rows in zip(sources, lists, strict=True)

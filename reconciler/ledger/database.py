@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
-from reconciler.core.model.jsons import parsed
+from reconciler.core.model.jsons import parse_json
 
 T = TypeVar("T")
 
@@ -21,8 +21,8 @@ def engine_for(url: str | URL) -> Engine:
     """An engine whose errors show no parameters."""
     url = make_url(url)
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, hide_parameters=True, json_deserializer=parsed)
-    engine = create_engine(url, hide_parameters=True, json_deserializer=parsed, connect_args={"timeout": _BUSY})
+        return create_engine(url, hide_parameters=True, json_deserializer=parse_json)
+    engine = create_engine(url, hide_parameters=True, json_deserializer=parse_json, connect_args={"timeout": _BUSY})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

@@ -19,7 +19,7 @@ from reconciler.core.model.attempt import Disproved, Place
 from reconciler.core.model.change import Change
 from reconciler.core.model.past import Done, Run
 from reconciler.core.model.record import Record, Thing
-from reconciler.core.model.recorded import Recorded, disowned
+from reconciler.core.model.recorded import Recorded, disown
 from reconciler.ledger import door, past
 from reconciler.ledger import key as keys
 from reconciler.ledger.database import for_reading, in_chunks, keep_log
@@ -139,7 +139,7 @@ class Ledger:
         """What is remembered of a workspace for a manifest's name."""
         with self._looking() as connection:
             recorded = recall(connection, self._digests, app_id, self._digests.plain(name), self.place)
-        return disowned(recorded) if self._older else recorded
+        return disown(recorded) if self._older else recorded
 
     @property
     def remembered(self) -> bool:

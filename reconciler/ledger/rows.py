@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, sel
 
 from reconciler.core.model.attempt import Attempt, Place
 from reconciler.core.model.change import LOSING, Action
-from reconciler.core.model.jsons import parsed
+from reconciler.core.model.jsons import parse_json
 from reconciler.core.model.record import NOTHING, LinkOrigin, Record, Thing
 from reconciler.core.model.recorded import LiveLink, Other, Recorded
 from reconciler.core.model.repository import Repository
@@ -34,7 +34,7 @@ class _Texts(Mapping[str, Any]):
     def _map(self) -> dict[str, Any]:
         if self._read is None:
             try:
-                self._read = self._pick(parsed(self._text)) if self._text != "{}" else {}
+                self._read = self._pick(parse_json(self._text)) if self._text != "{}" else {}
             except (ValueError, TypeError, AttributeError) as error:
                 raise LedgerUnusable(self._place, "it is damaged") from error
         return self._read

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, WithJsonSchema
 
 from reconciler.core.model.kinds import Kinds
-from reconciler.core.model.policies import Model, described, policy_model, with_keys
+from reconciler.core.model.policies import Model, describe, policy_model, with_keys
 from reconciler.core.model.policy import ApprovalEntry, Policy, Written
 from reconciler.core.model.scalars import Name, NotNull, doc
 from reconciler.core.model.written import quote
@@ -65,7 +65,7 @@ def head_model(kinds: Kinds) -> type[Head]:
     sections: Any = Annotated[tuple[section, ...] | None, NotNull, doc("The sections that it has; all where none are named.", shown)], None
     env = with_keys(EnvEntry, {"sections": sections})
     return with_keys(
-        head, {"envs": described(head, "envs", annotation=GenericAlias(dict, (str, env)), examples=[{"test": {"sections": shown}}])}
+        head, {"envs": describe(head, "envs", annotation=GenericAlias(dict, (str, env)), examples=[{"test": {"sections": shown}}])}
     )
 
 
@@ -83,4 +83,4 @@ def policy_file_model(kinds: Kinds) -> type[PolicyFile]:
 
 def _of_kinds(base: type[Model], kinds: Kinds) -> type[Model]:
     policy = policy_model(kinds)
-    return with_keys(base, {"policy": described(base, "policy", annotation=policy, default=policy())})
+    return with_keys(base, {"policy": describe(base, "policy", annotation=policy, default=policy())})

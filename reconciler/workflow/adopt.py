@@ -19,7 +19,7 @@ from reconciler.core.model.policy import Policy
 from reconciler.core.model.privacy import shown
 from reconciler.core.model.record import Record
 from reconciler.core.plan.approvals import refuse
-from reconciler.core.plan.gates import pinned
+from reconciler.core.plan.gates import hold_to_pin
 from reconciler.core.record.adoption import Adoption, Owners, adopt_declared, adopt_named, find_records
 from reconciler.core.record.writer import RecordWriter
 from reconciler.errors import ReconcilerError, Stale, Usage
@@ -63,7 +63,7 @@ def _read_address(text: str, kinds: Kinds) -> Address:
 
 def seek_declared(session: Session, manifest: Manifest) -> Sought:
     """What a manifest declares, observed and compared as a plan does it. Raises Refused (3) for another workspace."""
-    refuse(pinned(manifest.pin, session.here))
+    refuse(hold_to_pin(manifest.pin, session.here))
     return Sought(manifest, look(session, manifest, recall(session, manifest)))
 
 

@@ -20,9 +20,9 @@ from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, check_refusa
 from reconciler.core.plan.calls import Job
 from reconciler.core.plan.document import discreet
 from reconciler.core.plan.explained import leave_rest
-from reconciler.core.plan.gates import Approval, pinned, standing
+from reconciler.core.plan.gates import Approval, hold_to_pin, list_standing
 from reconciler.core.plan.plan import Plan, make_plan
-from reconciler.core.plan.saved import saved_scope, subject_in, touched
+from reconciler.core.plan.saved import list_touched, read_scope, subject_in
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import narrow
 from reconciler.core.plan.touched import Agreed
@@ -42,7 +42,7 @@ def prepare(session: Session, saved: PlanDocument, manifest: Manifest, approvals
 
     Raises Refused (3) for another workspace or a plan that a gate refused, Stale (4) when the manifest or the workspace moved.
     """
-    refuse(pinned(planned_pin(saved), session.here))
+    refuse(hold_to_pin(planned_pin(saved), session.here))
     if manifest.digest != saved["manifest"]["digest"]:
         raise Stale("the manifest is not the one that was planned, or a variable in it has another value; plan again")
     manifest, _, loosened = govern(manifest, approvals)
@@ -55,10 +55,10 @@ def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, appro
     """A fresh plan of what a saved one touches, every thing read by its id."""
     app_id = session.here.app_id
     late = (note["address"] for note in saved["notes"] if note["topic"] == WAITING)
-    names = touched(saved) | {*late, *(unproven["address"] for unproven in saved.get("unproven", ()))}
+    names = list_touched(saved) | {*late, *(unproven["address"] for unproven in saved.get("unproven", ()))}
     part = narrow(session.kinds, manifest, lambda a: shown(a, app_id) in names)
     certain = frozenset(a for a in part.resources if shown(a, app_id) in names)
-    scope = replace(saved_scope(saved), entries=certain if "rest" in saved else None)
+    scope = replace(read_scope(saved), entries=certain if "rest" in saved else None)
     agreed = Agreed(approvals, frozenset(map(subject_in, saved["changes"])))
     recorded = recall(session, manifest, approvals)
     comparison = look(session, part, recorded, certain, whole=not scope.target, agreed=agreed, retry=bool(saved.get("retry")))
@@ -86,7 +86,7 @@ def carry_out(
     how = (stop.wait, session.client.monotonic, recorded.is_stranger)
     performer = Performer(session.client, session.kinds, steps, resources, work.ids, *how)
     carried = imaging.carriers(session, work)
-    more = standing(imaging.unforeseen(work, carried), work.approved)
+    more = list_standing(imaging.unforeseen(work, carried), work.approved)
     refuse(work.approvals.explained(more, work.whole, session.now()))
     recorder = recording(session, work, carried)
     perform_recorded = performer.perform if recorder is None else partial(recorder.around, performer.perform)

@@ -19,7 +19,7 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.reference import name_references
 from reconciler.core.plan.approvals import refuse
-from reconciler.core.plan.gates import pinned
+from reconciler.core.plan.gates import hold_to_pin
 from reconciler.errors import Invalid, Usage
 from reconciler.kinds import KINDS
 from reconciler.manifest import files
@@ -96,7 +96,7 @@ def export(session: Session, wanted: Wanted, manifest: Manifest | None = None) -
     declared: set[str] = set()
     changes: Sequence[Change] = ()
     if manifest:
-        refuse(pinned(manifest.pin, session.here))
+        refuse(hold_to_pin(manifest.pin, session.here))
         changes, declared = _meet(session, manifest, survey, writer)
     entries = {}
     for kind in kinds:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from reconciler.core.model.facts import FILE, FactsFile
-from reconciler.core.model.jsons import parsed
+from reconciler.core.model.jsons import parse_json
 from reconciler.errors import Invalid, Mark, Problem
 
 
@@ -21,7 +21,7 @@ def find_facts(paths: Sequence[str], home: Path) -> Path | None:
 def read_facts(path: Path) -> FactsFile:
     """Raises Invalid for a file that holds no facts."""
     try:
-        return FactsFile.model_validate(parsed(path.read_bytes()))
+        return FactsFile.model_validate(parse_json(path.read_bytes()))
     except OSError as error:
         raise Invalid([Problem(Mark(str(path)), f"cannot be read: {error.strerror}")]) from None
     except ValidationError as error:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from reconciler.core.model.desired import Manifest, Pin
-from reconciler.core.model.jsons import parsed
+from reconciler.core.model.jsons import parse_json
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.plan.document import FORMAT
-from reconciler.core.plan.saved import Enclosed, saved, seal
+from reconciler.core.plan.saved import Enclosed, seal, write_saved
 from reconciler.core.plan.schema import PlanDocument, is_plan
 from reconciler.core.plan.work import Proposal
 from reconciler.errors import Invalid, Mark, Problem
@@ -65,7 +65,7 @@ def save(planned: Proposal, path: Path, kinds: Kinds = KINDS, *, embed: bool = F
     """
     files = manifest_files.read_texts(planned.manifest.files) if embed else None
     enclosed = Enclosed(files, planned.found, planned.doubts)
-    text = json.dumps(saved(kinds, planned.plan, secrets.token_hex(16), enclosed), indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(write_saved(kinds, planned.plan, secrets.token_hex(16), enclosed), indent=1, ensure_ascii=False) + "\n"
     write_whole(path, text, 0o600)
 
 
@@ -85,7 +85,7 @@ def read_plan(path: Path) -> PlanDocument:
     """A saved plan or a JSON plan from a file. Raises Invalid when it is neither, or was edited."""
     mark = Mark(str(path))
     try:
-        found = parsed(path.read_bytes())
+        found = parse_json(path.read_bytes())
     except OSError as error:
         raise Invalid([Problem(mark, f"cannot be read: {error.strerror}")]) from None
     except ValueError:

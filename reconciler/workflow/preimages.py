@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from reconciler.core.model.jsons import parsed
+from reconciler.core.model.jsons import parse_json
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.gates import check
 from reconciler.core.plan.work import Work
@@ -68,7 +68,7 @@ def find(session: Session, run: str) -> Preimage | None:
     if kept is None:
         return None
     try:
-        preimage = join_preimage(parsed(kept.shared), parsed(kept.private or "{}"), session.kinds)
+        preimage = join_preimage(parse_json(kept.shared), parse_json(kept.private or "{}"), session.kinds)
     except ValueError:
         raise ReconcilerError(f"the pre-images of the run {run} are damaged, or a newer reconciler wrote them; undo it by hand") from None
     return None if preimage.expired(session.now()) else preimage

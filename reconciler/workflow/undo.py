@@ -11,7 +11,7 @@ from reconciler.core.compare.hints import Hints
 from reconciler.core.model.past import Run
 from reconciler.core.model.record import Thing
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, check_refusals, govern, hold_to_approvals, refuse
-from reconciler.core.plan.gates import pinned
+from reconciler.core.plan.gates import hold_to_pin
 from reconciler.core.plan.plan import make_plan
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import EVERYTHING, Scope
@@ -64,7 +64,7 @@ def propose_undo(session: Session, run: str, approvals: Approvals = NO_APPROVALS
 
 def prepare_undo(session: Session, found: PlanDocument, approvals: Approvals = NO_APPROVALS) -> Work:
     """A saved plan that takes a run back, held against a fresh look at it. Raises Refused (3), Stale (4)."""
-    refuse(pinned(planned_pin(found), session.here))
+    refuse(hold_to_pin(planned_pin(found), session.here))
     run = found["run"]
     try:
         preimage, facts = _past(session, run)
@@ -101,7 +101,7 @@ def _turned(session: Session, preimage: Preimage, facts: Sequence[Fact], approva
 
     kept_changes = read_done(preimage, facts)
     asked, also = list_questions(session.kinds, preimage, kept_changes)
-    refuse(pinned(asked.pin, session.here))
+    refuse(hold_to_pin(asked.pin, session.here))
     observer = Observer(session.client, session.kinds, session.tick)
     live = observer.observe(asked, session.here, session.window, Hints(also=also), frozenset(asked.resources))
     recorded = recall(session, asked)

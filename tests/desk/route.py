@@ -21,7 +21,7 @@ from reconciler.core.model.outcome import Outcome
 from reconciler.core.model.record import Record
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals
 from reconciler.core.plan.document import document
-from reconciler.core.plan.saved import Enclosed, saved
+from reconciler.core.plan.saved import Enclosed, write_saved
 from reconciler.core.plan.schema import ChangeDocument, PlanDocument, is_plan
 from reconciler.core.plan.scope import EVERYTHING, Scope
 from reconciler.core.plan.work import Proposal
@@ -115,7 +115,7 @@ class Route:
 
     def saved(self, *paths: Path, scope: Scope = EVERYTHING) -> PlanDocument:
         planned = self.planned(*paths, scope=scope)
-        found = saved(self.kinds, planned.plan, "salt", Enclosed(found=planned.found, doubts=planned.doubts))
+        found = write_saved(self.kinds, planned.plan, "salt", Enclosed(found=planned.found, doubts=planned.doubts))
         # As it comes out of a file.
         read: PlanDocument = json.loads(json.dumps(found))
         assert is_plan(read)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.model.outcome import Outcome
 from reconciler.core.plan.document import document
-from reconciler.core.plan.saved import saved
+from reconciler.core.plan.saved import write_saved
 from reconciler.core.plan.schema import PlanDocument
 from tests.desk.route import Route
 from tests.properties.worlds import IDS, LIMITS, World, on_route, worlds
@@ -105,7 +105,7 @@ def _taken_back(told: Route) -> PlanDocument | None:
     if planned.plan.refused:
         event(f"undo refused: {planned.plan.refused[0].gate}")
         return None
-    outcomes = carry_out_plan(told, saved(told.kinds, planned.plan, "salt"))
+    outcomes = carry_out_plan(told, write_saved(told.kinds, planned.plan, "salt"))
     for outcome in outcomes:
         event(f"undo: {outcome.change.action} {outcome.change.address.kind} {outcome.status}")
     if any(o.status != "applied" for o in outcomes):

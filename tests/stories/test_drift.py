@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.plan.saved import Enclosed, saved
+from reconciler.core.plan.saved import Enclosed, write_saved
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Stale
 from reconciler.workflow.lookup import raw_answers, raw_request
@@ -35,7 +35,7 @@ def test_a_fix_puts_right_what_moved_and_leaves_what_was_merged(route: MakeRoute
     told = route(ledger=True)
     path = drifting(told)
     planned = told.planned(path, scope=MOVED)
-    fix = saved(told.kinds, planned.plan, "salt", Enclosed(found=planned.found))
+    fix = write_saved(told.kinds, planned.plan, "salt", Enclosed(found=planned.found))
     assert one(told.apply(fix)).status == "applied"
     assert lines(told.document(path)) == ["update company/6 plan='p2' (config)"]
     told.box.forget_requests()
@@ -46,7 +46,7 @@ def test_a_fix_puts_right_what_moved_and_leaves_what_was_merged(route: MakeRoute
 def test_a_fix_is_stale_when_it_moved_once_more(route: MakeRoute) -> None:
     told = route(ledger=True)
     planned = told.planned(drifting(told), scope=MOVED)
-    fix = saved(told.kinds, planned.plan, "salt")
+    fix = write_saved(told.kinds, planned.plan, "salt")
     told.box.seed({"companies": [{"company_id": "6", "name": "Third"}]})
     with pytest.raises(Stale, match="name is no longer what it was"):
         told.apply(fix)

@@ -8,7 +8,7 @@ from reconciler.core.model.change import Action, Change
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
-from reconciler.core.model.reference import referred
+from reconciler.core.model.reference import find_end
 from reconciler.core.model.refusal import Refusal
 
 
@@ -18,7 +18,7 @@ def refuse_dangling(kinds: Kinds, manifest: Manifest, live: Snapshot, changes: S
     there = {thing.address for things in live.things.values() for thing in things.values()} if any(k.references for k in kinds) else set()
     for change in changes:
         for moved in change.fields:
-            end = referred(kinds[change.address.kind], moved.path, moved.after)
+            end = find_end(kinds[change.address.kind], moved.path, moved.after)
             if end and end not in created and end not in live.pairs and end not in there:
                 text = f"{change.mark}: {moved.path} leads to {end}, which is not live and is not made here; correct it"
                 yield Refusal("missing", text, entries=(change.address,))

@@ -13,7 +13,7 @@ from reconciler.core.model.kind import Identity, Kind
 from reconciler.core.model.live import Live
 from reconciler.core.model.note import Note
 from reconciler.core.model.refusal import Refusal
-from reconciler.core.model.spelling import spelled
+from reconciler.core.model.spelling import spell
 
 Index = Mapping[tuple[str, str], list[Live]]
 
@@ -140,7 +140,7 @@ def _pair(kind: Kind, resource: Resource, known: Index, matches: Match) -> None:
         _refuse_several(kind, resource, resource.by, here, matches)
         here = []
     if resource.gone and kind.identity[resource.by].visible is not None:
-        here = [thing for thing in here if spelled(thing.key) == spelled(resource.key)]
+        here = [thing for thing in here if spell(thing.key) == spell(resource.key)]
     former = _find_former(kind, resource, known, here, matches)
     if here:
         matches.pairs[resource.address] = here[0].id

@@ -13,7 +13,7 @@ from reconciler.core.model.facts import Facts
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
 from reconciler.core.model.refusal import Refusal
-from reconciler.core.model.spelling import spelled
+from reconciler.core.model.spelling import spell
 from reconciler.core.model.texts import has_blank_ends
 
 
@@ -29,7 +29,7 @@ def refuse_misnamed(kind: Kind, resource: Resource, thing: Live, known: Index) -
     """Why the name in an entry that means a thing by its id is not to be believed; None where it is, or is a new name."""
     first = kind.identities[0]
     wanted, here = resource.fields.get(first.field), str(thing.fields.get(first.field) or "")
-    if resource.by != "id" or kind.person or wanted is None or spelled(wanted) == spelled(here):
+    if resource.by != "id" or kind.person or wanted is None or spell(wanted) == spell(here):
         return None
     about = f"{resource.mark}: the {first.field} of the {kind.name} with the id {thing.id} is {here!a}, not {wanted!a}"
     if resource.gone or kind.rename is None or (resource.former and here not in {key for _, key in resource.former}):
@@ -53,9 +53,9 @@ def refuse_same_names(kind: Kind, resources: Sequence[Resource], changes: Sequen
         if not resource.gone and (key := resource.fields.get(first.field)):
             declared[first.fold(str(key))].append(resource)
     naming = {_find_subject(change) for change in changes if change.action in (Action.CREATE, Action.RENAME)}
-    gone = {spelled(resource.key): resource for resource in resources if resource.gone and resource.by == first.field}
+    gone = {spell(resource.key): resource for resource in resources if resource.gone and resource.by == first.field}
     for resource in (resource for several in declared.values() for resource in several if resource.address in naming):
-        if tombstone := gone.get(spelled(str(resource.fields[first.field]))):
+        if tombstone := gone.get(spell(str(resource.fields[first.field]))):
             name = resource.fields[first.field]
             text = f"{resource.mark}: this {kind.name} would have the name {name!a}, which is declared absent at {tombstone.mark}"
             yield Refusal("identity", f"{text}; keep one of them", entries=(resource.address, tombstone.address))

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 
-def parsed(text: str | bytes) -> Any:
+def parse_json(text: str | bytes) -> Any:
     """What a text says. Raises ValueError for whatever is no JSON, and for what is nested too deeply to be read."""
     try:
         return json.loads(text)

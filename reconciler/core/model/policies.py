@@ -32,8 +32,8 @@ def policy_model(kinds: Kinds) -> type[Policy]:
             shown = shown or {"prune": [{section: kind.prune.example}], "scope": [{section: [kind.prune.scope]}]}
     blocks = {"prune": with_keys(Prune, prune), "scope": with_keys(Reach, scope), "limits": with_keys(Limits, _limits(kinds))}
     blocks["lint"] = with_keys(Lint, _patterns(kinds))
-    fields = {name: described(Policy, name, annotation=block, default=block()) for name, block in blocks.items()}
-    fields |= {name: described(Policy, name, annotation=blocks[name], default=blocks[name](), examples=shown[name]) for name in shown}
+    fields = {name: describe(Policy, name, annotation=block, default=block()) for name, block in blocks.items()}
+    fields |= {name: describe(Policy, name, annotation=blocks[name], default=blocks[name](), examples=shown[name]) for name in shown}
     # Keys stand in the order of the bases, the last one first.
     return with_keys(Policy, fields, with_keys(Strictness, _make_undeclared(kinds)))
 
@@ -53,10 +53,10 @@ def _patterns(kinds: Kinds) -> Keys:
 
 def _limits(kinds: Kinds) -> Keys:
     words = {**kinds.words, **{word.capitalize(): text.capitalize() for word, text in kinds.words.items()}}
-    return {name: described(Limits, name, description=str(info.description).format(**words)) for name, info in Limits.model_fields.items()}
+    return {name: describe(Limits, name, description=str(info.description).format(**words)) for name, info in Limits.model_fields.items()}
 
 
-def described(base: type[Written], name: str, **about: Any) -> Any:
+def describe(base: type[Written], name: str, **about: Any) -> Any:
     """A field of a model, for one that inherits it; `about` is what is another there."""
     info = copy(base.model_fields[name])
     for key, value in about.items():

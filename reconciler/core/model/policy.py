@@ -267,7 +267,7 @@ def _say_setting(value: Setting) -> str:
     return ", ".join(value) or "none" if isinstance(value, tuple) else str(value)
 
 
-def tightened(base: Policy, here: Policy) -> tuple[Policy, tuple[str, ...]]:
+def tighten(base: Policy, here: Policy) -> tuple[Policy, tuple[str, ...]]:
     """The base policy with what a manifest makes stricter, and a line for every setting that it would loosen, which is not taken."""
     merged: dict[str, Any] = base.model_dump()
     refused = []
@@ -284,7 +284,7 @@ def tightened(base: Policy, here: Policy) -> tuple[Policy, tuple[str, ...]]:
     return type(base).model_validate(merged), tuple(refused)
 
 
-def moved(base: Policy, here: Policy) -> tuple[str, ...]:
+def list_moved(base: Policy, here: Policy) -> tuple[str, ...]:
     """A line for every setting that is another one than before."""
     before = dict(settings(base))
     return tuple(

@@ -103,17 +103,17 @@ def _began(run: str) -> float:
 def without_link(record: Record, link: str, target_id: str) -> Record:
     """A record that knows nothing of one link any more."""
     link_origins = {end: link_origin for end, link_origin in record.links.get(link, NOTHING).items() if end != target_id}
-    return dated(replace(record, links={**record.links, link: link_origins}))
+    return date_links(replace(record, links={**record.links, link: link_origins}))
 
 
 def with_link(record: Record, link: str, target_id: str, link_origin: LinkOrigin, at: float | None = None) -> Record:
     """A record that knows how one link came about, and when it became ours."""
     link_origins = {**record.links.get(link, NOTHING), target_id: link_origin.value}
     known = replace(record, tied=True, links={**record.links, link: link_origins})
-    return known if at is None else dated(known, [(link, target_id)], at)
+    return known if at is None else date_links(known, [(link, target_id)], at)
 
 
-def dated(record: Record, new: Iterable[tuple[str, str]] = (), at: float = 0.0) -> Record:
+def date_links(record: Record, new: Iterable[tuple[str, str]] = (), at: float = 0.0) -> Record:
     """A record that says of the new links, each its list and the id of the other end, when they became ours, and of no others than are
     still ours."""
     found = {

@@ -238,7 +238,7 @@ def _rank(record: Record) -> tuple[bool, float, str]:
     return not record.deleted, record.written, record.id
 
 
-def disowned(recorded: Recorded) -> Recorded:
+def disown(recorded: Recorded) -> Recorded:
     """What a ledger holds that is older than what was applied last: it knows what was found, and owns nothing."""
     records = {name: _disown(record) for name, record in recorded.records.items()}
     return replace(recorded, records=records, attempts={})

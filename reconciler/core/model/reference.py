@@ -13,14 +13,14 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 
 
-def referred(kind: Kind, path: str, value: Any) -> Address | None:
+def find_end(kind: Kind, path: str, value: Any) -> Address | None:
     """The thing that a value of a field leads to; None where it leads nowhere."""
     return Address(kind.references[path], str(value)) if value is not None and path in kind.references else None
 
 
 def ends_of(kind: Kind, fields: Fields) -> Iterator[Address]:
     """The things that the fields of a thing lead to."""
-    yield from (end for name in kind.references if (end := referred(kind, name, fields.get(name))))
+    yield from (end for name in kind.references if (end := find_end(kind, name, fields.get(name))))
 
 
 def with_keys(kind: Kind, thing: Live, address_of: Callable[[str, str], Address | None]) -> Live:
@@ -29,7 +29,7 @@ def with_keys(kind: Kind, thing: Live, address_of: Callable[[str, str], Address 
     named = {
         name: (address_of(end.kind, end.key) or address_by(end.kind, "id", end.key)).key
         for name in kind.references
-        if (end := referred(kind, name, thing.fields.get(name)))
+        if (end := find_end(kind, name, thing.fields.get(name)))
     }
     return replace(thing, fields={**thing.fields, **named}) if named else thing
 

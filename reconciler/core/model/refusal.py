@@ -40,7 +40,7 @@ class Refusal:
         return bool(self.entries)
 
 
-def gathered(refused: Iterable[Refusal]) -> Iterator[Refusal]:
+def gather_refusals(refused: Iterable[Refusal]) -> Iterator[Refusal]:
     """Refusals in their order, those of one cause as one if they are many: with their number and the first places."""
     refused = tuple(refused)
     # What is about several entries, or can be approved, stands for itself.

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.note import Note
-from reconciler.core.model.policy import ApprovalEntry, Policy, moved, tightened
+from reconciler.core.model.policy import ApprovalEntry, Policy, list_moved, tighten
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.times import format_time
 from reconciler.core.plan.cost import reads_of
-from reconciler.core.plan.gates import Approval, held_entries, standing, stopping
+from reconciler.core.plan.gates import Approval, list_held_entries, list_standing, list_stopping
 from reconciler.core.plan.plan import Context, Plan, without_entries
-from reconciler.core.plan.saved import saved_refusals
+from reconciler.core.plan.saved import read_refusals
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.errors import Refused, Usage
 
@@ -79,8 +79,8 @@ def govern(manifest: Manifest, approvals: Approvals) -> tuple[Manifest, tuple[No
     """The manifest under the base policy, a note for what it changes, and a refusal for what it would loosen."""
     if approvals.base is None:
         return manifest, (), ()
-    policy, refused = tightened(approvals.base, manifest.policy)
-    changed = moved(approvals.base, policy)
+    policy, refused = tighten(approvals.base, manifest.policy)
+    changed = list_moved(approvals.base, policy)
     notes = (Note("policy", f"stricter than the policy file: {'; '.join(changed)}"),) if changed else ()
     text = f"the manifest loosens the policy file: {'; '.join(refused)}; change the policy file first, in a change of its own"
     return replace(manifest, policy=policy), notes, (Refusal("policy", text),) if refused else ()
@@ -96,7 +96,7 @@ def check_refusals(
     saved: PlanDocument, manifest: Manifest, approvals: Approvals, now: float, loosened: Sequence[Refusal] = ()
 ) -> tuple[Refusal, ...]:
     """What refused a saved plan when it was made, and is not approved now. Raises Refused where no approval can lift it."""
-    kept = stopping(standing(saved_refusals(saved), approvals.valid(manifest, now)), manifest.policy)
+    kept = list_stopping(list_standing(read_refusals(saved), approvals.valid(manifest, now)), manifest.policy)
     left = (*loosened, *approvals.explained(kept, manifest, now))
     if not all(refusal.approve for refusal in left):
         refuse(left)
@@ -122,13 +122,13 @@ def refuse(refused: Iterable[Refusal], beside: Sequence[str] = ()) -> None:
 def hold_to_approvals(plan: Plan, comparison: Comparison, approvals: Approvals, context: Context) -> Plan:
     """The plan with its cost, the refusals that no approval lifts, and a note for those that one does; without what the policy holds."""
     unused = approvals.unused((comparison.touched, *(refusal.approve for refusal in plan.refused)))
-    refused = standing(plan.refused, approvals.valid(comparison.manifest, context.now))
+    refused = list_standing(plan.refused, approvals.valid(comparison.manifest, context.now))
     kept = frozenset(refused)
     lifted = [refusal for refusal in plan.refused if refusal not in kept]
     refused = approvals.explained(refused, comparison.manifest, context.now)
     notes = (*(Note("approved", str(refusal)) for refusal in lifted), *(Note("unused", text) for text in unused))
     approved = tuple(dict.fromkeys(refusal.approve for refusal in lifted if refusal.approve))
-    held = held_entries(refused, comparison.manifest.policy)
+    held = list_held_entries(refused, comparison.manifest.policy)
     if held and not plan.scope.moved:
         plan = without_entries(comparison, plan, held.__contains__, context.version)
     plan = replace(plan, reads=reads_of(plan, comparison, context))
@@ -138,6 +138,6 @@ def hold_to_approvals(plan: Plan, comparison: Comparison, approvals: Approvals, 
 
 def note_policy_change(plan: Plan, base: Manifest, manifest: Manifest, approvals: Approvals) -> Plan:
     """The plan, which tells first what the policy was in another revision of the manifest, under the same rules."""
-    before = tightened(approvals.base, base.policy)[0] if approvals.base else base.policy
-    changed = moved(before, manifest.policy)
+    before = tighten(approvals.base, base.policy)[0] if approvals.base else base.policy
+    changed = list_moved(before, manifest.policy)
     return replace(plan, notes=(Note("policy", f"changed since the base: {'; '.join(changed)}"), *plan.notes)) if changed else plan

@@ -13,7 +13,7 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
 from reconciler.core.model.paths import field_at, live_value, merge_paths
-from reconciler.core.model.reference import referred
+from reconciler.core.model.reference import find_end
 from reconciler.core.model.route import Bulk, LinkKind, Write, fill
 from reconciler.core.plan.order import Step
 
@@ -133,7 +133,7 @@ def _writes(kind: Kind, change: ThingChange, writes: Sequence[Write | None], ver
 
 def _on_wire(kind: Kind, name: str, value: Any, version: str) -> tuple[str, Any]:
     """A field as a body holds it: under its name there, and with the id of what it leads to."""
-    field, end = kind.fields[name], referred(kind, name, value)
+    field, end = kind.fields[name], find_end(kind, name, value)
     return field.called or name, Ref(end) if end else field.wire(value, version)
 
 

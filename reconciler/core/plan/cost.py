@@ -139,7 +139,7 @@ def pages(listing: Listing, items: int) -> int:
     return 1 if listing.style == "one" else max(ceil(items / listing.per_page), 1)
 
 
-def looked_at(kinds: Kinds, part: Manifest, live: Snapshot, hints: Hints, certain: frozenset[Address], arrived: int) -> Counter[str]:
+def list_looks(kinds: Kinds, part: Manifest, live: Snapshot, hints: Hints, certain: frozenset[Address], arrived: int) -> Counter[str]:
     """The reads before the first write, by route. `arrived`: so many who left the manifest are held against who is new."""
     calls = _Look(kinds, part, live, hints, certain).make()
     for kind in kinds:
@@ -148,7 +148,7 @@ def looked_at(kinds: Kinds, part: Manifest, live: Snapshot, hints: Hints, certai
     return calls
 
 
-def kept(kinds: Kinds, changes: Sequence[Change], *, anywhere: bool) -> Counter[str]:
+def list_keeping(kinds: Kinds, changes: Sequence[Change], *, anywhere: bool) -> Counter[str]:
     """The reads of who carries what is deleted, where they are kept `anywhere`, and the looks at what goes only later; by route."""
     calls: Counter[str] = Counter()
     for change in changes:
@@ -160,7 +160,7 @@ def kept(kinds: Kinds, changes: Sequence[Change], *, anywhere: bool) -> Counter[
     return +calls
 
 
-def counted(kinds: Kinds, live: Snapshot, changes: Sequence[Change]) -> Counter[str]:
+def list_counts(kinds: Kinds, live: Snapshot, changes: Sequence[Change]) -> Counter[str]:
     """The reads of how many carry what is lost or gets another name, by route."""
     calls: Counter[str] = Counter()
     leaving = find_choice_leavers(kinds, changes, live)
@@ -191,14 +191,14 @@ def reads_of(plan: Plan, comparison: Comparison, context: Context) -> Mapping[st
     """The calls that an apply of a plan makes beside its writes, by route; none where it has nothing to do."""
     if not plan.steps:
         return {}
-    preimages = kept(comparison.kinds, plan.changes, anywhere=context.keeps)
+    preimages = list_keeping(comparison.kinds, plan.changes, anywhere=context.keeps)
     if plan.undoes:
         # What a run did is looked at as a whole, now and then.
         return Counter(context.sent) + preimages
     touched = frozenset(end for c in plan.changes for end in (c.address, c.target) if end)
     part = narrow(comparison.kinds, comparison.manifest, touched.__contains__)
     arrived = len(find_leavers(comparison.kinds, part, comparison.difference.changes, comparison.recorded))
-    looks = looked_at(
+    looks = list_looks(
         comparison.kinds, part, comparison.live, make_hints(comparison.kinds, context.now, part, comparison.recorded), touched, arrived
     )
-    return looks + counted(comparison.kinds, comparison.live, plan.changes) + preimages + Counter({ASK: 1})
+    return looks + list_counts(comparison.kinds, comparison.live, plan.changes) + preimages + Counter({ASK: 1})

@@ -18,9 +18,9 @@ from reconciler.core.model.live import Snapshot, Workspace
 from reconciler.core.model.note import Note
 from reconciler.core.model.policy import FEW_MISSING, MISSING, SHARE_MISSING, Policy
 from reconciler.core.model.recorded import Handover, Recorded
-from reconciler.core.model.refusal import Refusal, gathered
+from reconciler.core.model.refusal import Refusal, gather_refusals
 from reconciler.core.model.written import as_yaml, quote_visibly
-from reconciler.core.plan.order import Step, concerned
+from reconciler.core.plan.order import Step, find_concerned
 
 
 def note_unpinned(manifest: Manifest, live: Snapshot) -> tuple[Note, ...]:
@@ -55,23 +55,23 @@ def check(comparison: Comparison, steps: Sequence[Step], cycles: Sequence[str]) 
     """Every reason why these changes may not be applied, in a fixed order."""
     kinds, manifest, live, difference = comparison.kinds, comparison.manifest, comparison.live, comparison.difference
     changes = tuple(step.change for step in steps)
-    found = [*pinned(manifest.pin, live.workspace)]
-    found += handed_over(comparison.recorded)
+    found = [*hold_to_pin(manifest.pin, live.workspace)]
+    found += check_handover(comparison.recorded)
     found += (*live.refusals, *difference.refusals)
     arriving = dict.fromkeys((*changes, *difference.changes))
     found += refuse_renames(tuple(find_pairs(kinds, manifest, live, comparison.recorded, changes, tuple(arriving))))
     found += _refuse_used(manifest, changes)
-    whole, entries = [*stopping(found, manifest.policy)], held(found, manifest.policy)
+    whole, entries = [*list_stopping(found, manifest.policy)], list_held(found, manifest.policy)
     if entries:
         # What is left out for its own reasons is no reason to refuse the rest, and is approved alone.
-        out = concerned(steps, held_entries(entries, manifest.policy).__contains__)
+        out = find_concerned(steps, list_held_entries(entries, manifest.policy).__contains__)
         changes = tuple(step.change for i, step in enumerate(steps) if i not in out)
     whole += [Refusal("cycle", text) for text in cycles]
     whole += _refuse_protected(manifest, comparison.recorded, changes)
     whole += _refuse_emptied(kinds, manifest, changes)
     whole += _refuse_uncounted(changes)
     whole += _over_limits(kinds, manifest, live, difference, changes)
-    return tuple(gathered(dict.fromkeys((*_with_approval(whole, live, kinds), *_with_approval(entries, live, kinds)))))
+    return tuple(gather_refusals(dict.fromkeys((*_with_approval(whole, live, kinds), *_with_approval(entries, live, kinds)))))
 
 
 def _with_approval(found: Sequence[Refusal], live: Snapshot, kinds: Kinds) -> tuple[Refusal, ...]:
@@ -80,7 +80,7 @@ def _with_approval(found: Sequence[Refusal], live: Snapshot, kinds: Kinds) -> tu
     left_out = tuple(dict.fromkeys(address for refusal in found for address in refusal.left_out))
     if not stopped and not left_out:
         return tuple(found)
-    people = affected(kinds, stopped).number + sum(change.people or 0 for change in stopped if _drops(change)) + len(left_out)
+    people = count_affected(kinds, stopped).number + sum(change.people or 0 for change in stopped if _drops(change)) + len(left_out)
     word = str(Approval(fingerprint(stopped, live, left_out), people))
     return tuple(replace(refusal, approve=word) if refusal.changes or refusal.left_out else refusal for refusal in found)
 
@@ -98,26 +98,26 @@ def fingerprint(changes: Sequence[Change], live: Snapshot, left_out: Sequence[Ad
 BLINDING = frozenset({"workspace", "origin"})
 
 
-def stopping(refused: Iterable[Refusal], policy: Policy) -> tuple[Refusal, ...]:
+def list_stopping(refused: Iterable[Refusal], policy: Policy) -> tuple[Refusal, ...]:
     """The refusals that stop a whole plan: where the policy says `hold`, those about single entries stop only these."""
     return tuple(refusal for refusal in refused if not _is_held(refusal, policy))
 
 
-def held(refused: Iterable[Refusal], policy: Policy) -> tuple[Refusal, ...]:
+def list_held(refused: Iterable[Refusal], policy: Policy) -> tuple[Refusal, ...]:
     """The refusals that stop only the entries that they are about."""
     return tuple(refusal for refusal in refused if _is_held(refusal, policy))
 
 
-def held_entries(refused: Iterable[Refusal], policy: Policy) -> frozenset[Address]:
+def list_held_entries(refused: Iterable[Refusal], policy: Policy) -> frozenset[Address]:
     """The entries that are left out of a plan whose rest is applied."""
-    return frozenset(entry for refusal in held(refused, policy) for entry in refusal.entries)
+    return frozenset(entry for refusal in list_held(refused, policy) for entry in refusal.entries)
 
 
 def _is_held(refusal: Refusal, policy: Policy) -> bool:
     return policy.refused_entries == "hold" and refusal.entry_wide
 
 
-def standing(refused: Sequence[Refusal], approvals: Sequence[Approval]) -> tuple[Refusal, ...]:
+def list_standing(refused: Sequence[Refusal], approvals: Sequence[Approval]) -> tuple[Refusal, ...]:
     """The refusals that the approvals do not lift."""
     return tuple(r for r in refused if not (r.approve and any(_covers(approval, r.approve) for approval in approvals)))
 
@@ -137,7 +137,7 @@ class People:
     exact: bool = True
 
 
-def affected(kinds: Kinds, changes: Sequence[Change]) -> People:
+def count_affected(kinds: Kinds, changes: Sequence[Change]) -> People:
     """Distinct people who lose a tag, a company or themselves. Those of a deletion who were only counted may be any of the others."""
     persons = kinds.persons
     losing = [change for change in changes if change.action in LOSING]
@@ -185,7 +185,7 @@ def _say_use(use: Use) -> str:
     return f"{use.where}: {'at least ' if use.least else ''}{use.number}"
 
 
-def pinned(pin: Pin | None, here: Workspace) -> Iterator[Refusal]:
+def hold_to_pin(pin: Pin | None, here: Workspace) -> Iterator[Refusal]:
     """The gate `workspace`: a token of another workspace than the one that is meant."""
     if pin and ((pin.app_id or here.app_id) != here.app_id or (pin.region or here.region) != here.region):
         wanted = f"{pin.app_id or 'any workspace'} in {pin.region or 'any region'}"
@@ -193,7 +193,7 @@ def pinned(pin: Pin | None, here: Workspace) -> Iterator[Refusal]:
         yield Refusal("workspace", f"{text}; use the token of that workspace")
 
 
-def handed_over(recorded: Recorded) -> Iterator[Refusal]:
+def check_handover(recorded: Recorded) -> Iterator[Refusal]:
     """The gate `origin`: a manifest's name that was last applied from another repository, or perhaps from another one."""
     passing = recorded.handover
     if passing:
@@ -263,7 +263,7 @@ def _over_limits(kinds: Kinds, manifest: Manifest, live: Snapshot, difference: D
             shares = {what: float(limit.rstrip("%")) * base / 100 for what, base in bases.items() if base >= FEW}
             over = [(counted[w], share, f" ({limit} of {bases[w]})") for w, share in shares.items() if counted[w] > share]
         for count, allowed, of in over:
-            most = "" if name != "people" or affected(kinds, changes).exact else "up to "
+            most = "" if name != "people" or count_affected(kinds, changes).exact else "up to "
             places = "; ".join(f"{c.mark}: {_say_use(use)}" for c in changes for use in _read_carried(c)) if name == "options" else ""
             what = _WORDS[name][count != 1].format(**kinds.words)
             text = f"{most}{count} {what}{f' ({places})' if places else ''}, the limit is {allowed:g}{of}"
@@ -320,7 +320,7 @@ def _counts(kinds: Kinds, difference: Difference, changes: Sequence[Change]) -> 
     for name, counts in _COUNTED.items():
         base = "" if name in _OF_LINKS else people
         found[name] = Counter(base if name in (*_OF_LINKS, *_OF_PEOPLE) else c.address.kind for c in changes if counts(c, persons))
-    found["people"] = Counter({people: affected(kinds, changes).number})
+    found["people"] = Counter({people: count_affected(kinds, changes).number})
     found["missing"] = Counter({people: len(_list_left_out(difference))})
     found["options"] = Counter({"": sum(len(_read_carried(change)) for change in changes)})
     return found

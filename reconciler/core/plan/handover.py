@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.recorded import WITHIN, Files, Handover, Recorded, path_of
 from reconciler.core.model.repository import Repository, identity
-from reconciler.core.plan.gates import Approval, handed_over, standing
+from reconciler.core.plan.gates import Approval, check_handover, list_standing
 
 # What stands before the path of a file where the ledger belongs to a folder, or to the repository itself: no identity has a dot.
 HERE = "./"
@@ -36,7 +36,7 @@ def settle_handover(recorded: Recorded, manifest: Manifest, ground: Ground, appr
     passing = _handover(recorded, manifest, ground)
     recorded = replace(recorded, handover=passing)
     # Until somebody approves, what was applied from elsewhere is neither ours nor given up.
-    ours = ground.repository is None or passing is None or not standing(tuple(handed_over(recorded)), approvals)
+    ours = ground.repository is None or passing is None or not list_standing(tuple(check_handover(recorded)), approvals)
     return replace(recorded, files=_files_of(recorded, manifest, ground, _former_names(recorded, ground) if ours else _names_of(ground)))
 
 

@@ -199,7 +199,7 @@ def without(steps: Sequence[Step], excluded: Iterable[int]) -> set[int]:
     return set(range(len(steps))) - gone
 
 
-def concerned(steps: Sequence[Step], entries: Callable[[Address], bool]) -> set[int]:
+def find_concerned(steps: Sequence[Step], entries: Callable[[Address], bool]) -> set[int]:
     """The positions of the changes at some entries or of links to them, with all that need those. What would be deleted to free a value
     for one of them stays too: it could not come back."""
     about = {i for i, s in enumerate(steps) if entries(s.change.address) or (s.change.target is not None and entries(s.change.target))}

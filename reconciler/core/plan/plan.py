@@ -17,7 +17,7 @@ from reconciler.core.model.note import Note
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan import order
 from reconciler.core.plan.calls import Job, compile_steps
-from reconciler.core.plan.gates import BLINDING, People, affected, check
+from reconciler.core.plan.gates import BLINDING, People, check, count_affected
 from reconciler.core.plan.naming import unsure
 from reconciler.core.plan.order import Step
 from reconciler.core.plan.scope import EVERYTHING, Scope, is_named, is_within
@@ -151,7 +151,7 @@ def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = 
         scope=scope,
         window=live.window or DOCUMENTED_WINDOW,
         times=frozenset(find_time_paths(kinds, manifest, live)),
-        losing=affected(kinds, [step.change for step in steps]),
+        losing=count_affected(kinds, [step.change for step in steps]),
     )
 
 
@@ -174,12 +174,12 @@ def _narrow(scope: Scope, comparison: Comparison) -> Comparison:
 
 def without_entries(comparison: Comparison, plan: Plan, entries: Callable[[Address], bool], version: str) -> Plan:
     """The plan without the changes at some entries, links to them, and all that need those."""
-    out = order.concerned(plan.steps, entries)
+    out = order.find_concerned(plan.steps, entries)
     if not out:
         return plan
     steps = order.keep(plan.steps, set(range(len(plan.steps))) - out)
     jobs = compile_steps(comparison.kinds, steps, version, unsure(comparison.kinds, steps, comparison.live))
-    return replace(plan, steps=steps, jobs=jobs, losing=affected(comparison.kinds, [step.change for step in steps]))
+    return replace(plan, steps=steps, jobs=jobs, losing=count_affected(comparison.kinds, [step.change for step in steps]))
 
 
 def count_blind(drift: Drift, refused: Sequence[Refusal]) -> Drift:

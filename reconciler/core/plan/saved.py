@@ -28,7 +28,7 @@ from reconciler.core.plan.touched import Subject, subject_of
 Part = TypeVar("Part", PlanDocument, ChangeDocument, FieldDocument)
 
 
-def saved_refusals(found: PlanDocument) -> tuple[Refusal, ...]:
+def read_refusals(found: PlanDocument) -> tuple[Refusal, ...]:
     """What a saved plan was refused for; its entries stand there as they are shown."""
     return tuple(
         Refusal(r["gate"], r["message"], r["approve"], entries=tuple(Address(*name.split("/", 1)) for name in r.get("entries", ())))
@@ -36,13 +36,13 @@ def saved_refusals(found: PlanDocument) -> tuple[Refusal, ...]:
     )
 
 
-def saved_scope(found: PlanDocument) -> Scope:
+def read_scope(found: PlanDocument) -> Scope:
     """What a saved plan is limited to."""
     scope = found.get("scope")
     return Scope(tuple(scope["target"]), tuple(scope["exclude"])) if scope else EVERYTHING
 
 
-def saved_ids(found: PlanDocument, manifest: Manifest, app_id: str) -> Mapping[Address, str]:
+def read_ids(found: PlanDocument, manifest: Manifest, app_id: str) -> Mapping[Address, str]:
     """The live ids of what was as declared when the plan was made."""
     ids = found.get("as_declared") or {}
     return {address: ids[name] for address in manifest.resources if (name := shown(address, app_id)) in ids} if ids else {}
@@ -63,7 +63,7 @@ class Enclosed:
 NOTHING = Enclosed()
 
 
-def saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHING) -> PlanDocument:
+def write_saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHING) -> PlanDocument:
     """The document of a plan that can be applied: with digests of its before-values, salted, and a seal over all of it."""
     found = document(kinds, plan)
     for written, change in zip(found["changes"], plan.changes, strict=True):
@@ -117,7 +117,7 @@ def _bare(found: Part) -> Part:
     return cast(Part, {key: value for key, value in found.items() if key not in _FOR_APPLY})
 
 
-def doubted(found: PlanDocument) -> Doubts:
+def read_doubts(found: PlanDocument) -> Doubts:
     """What a saved plan says that the ledger is wrong about."""
     if "doubts" not in found:
         return Doubts()
@@ -160,7 +160,7 @@ class Held:
     unmade: tuple[Subject, ...] = ()
 
 
-def touched(found: PlanDocument) -> frozenset[str]:
+def list_touched(found: PlanDocument) -> frozenset[str]:
     """The addresses, as shown, that a saved plan touches."""
     ends = [change["address"] for change in found["changes"]] + [change["target"] for change in found["changes"]]
     return frozenset(end for end in ends if end)

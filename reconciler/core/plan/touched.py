@@ -14,7 +14,7 @@ from reconciler.core.model.note import Note
 from reconciler.core.model.privacy import shown
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.times import format_time
-from reconciler.core.plan.gates import Approval, affected, fingerprint, standing
+from reconciler.core.plan.gates import Approval, count_affected, fingerprint, list_standing
 
 
 class Subject(NamedTuple):
@@ -56,9 +56,9 @@ def spare_touched(
     later = [change for change in asked if is_later(comparison.recorded, change, made, gap)]
     if not later:
         return comparison
-    word = str(Approval(fingerprint(later, comparison.live), affected(comparison.kinds, later).number))
+    word = str(Approval(fingerprint(later, comparison.live), count_affected(comparison.kinds, later).number))
     comparison = replace(comparison, touched=word)
-    if not standing([Refusal("touched since", "", word)], agreed.approvals):
+    if not list_standing([Refusal("touched since", "", word)], agreed.approvals):
         return comparison
     difference, stays = comparison.difference, frozenset(later)
     notes = [Note("touched since", _explain(change, comparison.live, made, by, word), change.address, change.mark) for change in later]

@@ -19,11 +19,11 @@ from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, approvals_of, over_calls, refuse
 from reconciler.core.plan.calls import Job, compile_steps
 from reconciler.core.plan.cost import reads_of
-from reconciler.core.plan.gates import Approval, held, standing, stopping
+from reconciler.core.plan.gates import Approval, list_held, list_standing, list_stopping
 from reconciler.core.plan.naming import unsure
 from reconciler.core.plan.order import keep
 from reconciler.core.plan.plan import Context, Plan, without_entries
-from reconciler.core.plan.saved import Held, doubted, hold, saved_ids, saved_refusals, subject_in
+from reconciler.core.plan.saved import Held, hold, read_doubts, read_ids, read_refusals, subject_in
 from reconciler.core.plan.schema import ChangeDocument, PlanDocument
 from reconciler.core.plan.touched import Subject, subject_of
 from reconciler.errors import Stale
@@ -106,12 +106,12 @@ def hold_work(
     held = hold(saved, plan.steps, comparison.manifest, comparison.live)
     # Of what is in doubt the plan is not stale: nobody can say what became of it.
     doubts = [r for r in plan.refused if not r.approve and not comparison.live.withheld.isdisjoint(r.entries)]
-    refuse(stopping(doubts, whole.policy))
+    refuse(list_stopping(doubts, whole.policy))
     # What an approval would lift is lifted too where nothing is left to do: a plan that was carried out is simply done.
     refuse(refused if held.keep or held.stale or held.unmade or not saved["changes"] else (), unused)
     if held.stale:
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
-    refuse(approvals.explained(stopping(standing(plan.refused, approved), whole.policy), whole, context.now), unused)
+    refuse(approvals.explained(list_stopping(list_standing(plan.refused, approved), whole.policy), whole, context.now), unused)
     work = _compile(saved, (plan, comparison), whole, approvals, held, context)
     left = replace(
         work, approvals=approvals, approved=approved, unused=unused, refused=parted.refused, unmade=(*work.unmade, *parted.unmade)
@@ -125,7 +125,7 @@ def _list_unused(saved: PlanDocument, fresh: tuple[Plan, Comparison], approvals:
     if not plan.undoes and any(find_owned_detaches(comparison.manifest, plan.changes)):
         # It may be the one under which these were planned, which the plan does not keep.
         return ()
-    then = (*saved.get("approved", ()), *(refusal.approve for refusal in saved_refusals(saved)))
+    then = (*saved.get("approved", ()), *(refusal.approve for refusal in read_refusals(saved)))
     return approvals.unused((*then, *(refusal.approve for refusal in plan.refused)))
 
 
@@ -134,10 +134,10 @@ def _part(
 ) -> tuple[PlanDocument, Plan, _Parted]:
     """A saved plan and a fresh one without what is refused for single entries, then or now, where the policy holds only that."""
     (plan, comparison), app_id = fresh, fresh[1].live.workspace.app_id
-    now = held(standing(plan.refused, approved), manifest.policy)
+    now = list_held(list_standing(plan.refused, approved), manifest.policy)
     # What was left out when it was planned is not in the plan, whatever is approved since.
-    known = saved_refusals(saved) if saved.get("held") else standing(saved_refusals(saved), approved)
-    then = held(known, manifest.policy)
+    known = read_refusals(saved) if saved.get("held") else list_standing(read_refusals(saved), approved)
+    then = list_held(known, manifest.policy)
     refused_now = {shown(entry, app_id) for r in now for entry in r.entries}
     names = refused_now | {str(entry) for r in then for entry in r.entries}
     if not names:
@@ -162,7 +162,7 @@ def _compile(
     refuse(over_calls(approvals, sum(context.sent.values()) + sum(len(job.calls) for job in jobs)))
     plan = replace(plan, steps=steps, jobs=jobs)
     plan = replace(plan, reads=reads_of(plan, comparison, context))
-    planned = Proposal(plan, comparison, saved_ids(saved, whole, comparison.live.workspace.app_id), doubted(saved))
+    planned = Proposal(plan, comparison, read_ids(saved, whole, comparison.live.workspace.app_id), read_doubts(saved))
     natural = {thing.address: thing.id for things in comparison.live.things.values() for thing in things.values()}
     return Work(planned, jobs, whole, held.unmade, saved.get("seal", ""), {**natural, **comparison.live.pairs})
 
@@ -181,4 +181,4 @@ def _list_unproven(saved: PlanDocument, plan: Plan, comparison: Comparison, whol
 
 def refuse_whole(planned: Proposal) -> None:
     """Raises Refused where a plan is refused as a whole; what its policy holds of it is left out."""
-    refuse(stopping(planned.plan.refused, planned.manifest.policy))
+    refuse(list_stopping(planned.plan.refused, planned.manifest.policy))

@@ -12,7 +12,7 @@ from reconciler.core.model.address import Address, id_in
 from reconciler.core.model.desired import Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
-from reconciler.core.model.record import Record, Thing, dated
+from reconciler.core.model.record import Record, Thing, date_links
 from reconciler.core.model.recorded import Recorded
 from reconciler.core.record.writer import RecordWriter, Sides, list_new_ties, take_stock
 
@@ -131,7 +131,7 @@ def _judge_named(recorded: Recorded, address: Address, thing: Live, owners: Owne
 def _write_named(writer: RecordWriter, find: Find) -> Record:
     record = writer.recorded.of(find.address.kind, find.id) or writer.make_blank(find.address, find.id, "")
     known = replace(record, owned=True, deleted=False, run=writer.run)
-    return dated(known, list_new_ties(None, record.links), writer.now)
+    return date_links(known, list_new_ties(None, record.links), writer.now)
 
 
 def _judge(recorded: Recorded, address: Address, thing: Live, owners: Owners) -> Find:

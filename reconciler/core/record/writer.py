@@ -15,7 +15,7 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import claimed, field_at, live_value
-from reconciler.core.model.record import LinkOrigin, LinkOrigins, Record, dated, with_link, without_link
+from reconciler.core.model.record import LinkOrigin, LinkOrigins, Record, date_links, with_link, without_link
 from reconciler.core.model.recorded import Recorded
 
 DONE = (Status.APPLIED, Status.INEFFECTIVE)
@@ -114,7 +114,7 @@ class RecordWriter:
             ended="",
         )
         # What we are found to have made was made by now.
-        return dated(known, list_new_ties(before, known.links), self.now)
+        return date_links(known, list_new_ties(before, known.links), self.now)
 
     def record_adoption(self, before: Record | None, resource: Resource, thing: Live, sides: Sides) -> Record:
         """The record of a live thing that is taken in as ours: its base is what is live, its declared links that are live are ours."""
@@ -127,7 +127,7 @@ class RecordWriter:
             for link, held in written.items()
         }
         ours = [(link, end) for link, held in link_origins.items() for end, link_origin in held.items() if link_origin == LinkOrigin.OWNED]
-        return dated(replace(record, owned=True, fields=fields, links={**record.links, **link_origins}), ours, self.now)
+        return date_links(replace(record, owned=True, fields=fields, links={**record.links, **link_origins}), ours, self.now)
 
     def _judge_links(self, kind: Kind, resource: Resource, record: Record, sides: Sides) -> Mapping[str, Mapping[str, str]]:
         judged = {}

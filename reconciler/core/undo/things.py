@@ -11,7 +11,7 @@ from reconciler.core.model.note import Note
 from reconciler.core.model.paths import field_at, live_value, nullable_at, values_of
 from reconciler.core.model.reference import ends_of
 from reconciler.core.model.refusal import Refusal
-from reconciler.core.model.spelling import spelled
+from reconciler.core.model.spelling import spell
 from reconciler.core.undo.draft import CHANGED, ELSEWHERE, Draft, Part
 from reconciler.core.undo.facts import Effect
 from reconciler.core.undo.preimage import HIDDEN, KeptChange, Moved
@@ -113,7 +113,7 @@ def _remake(draft: Draft, kind: Kind, kept: KeptChange) -> None:
     if thing and thing.id == kept.source.id:
         draft.lost(name, "is still there under its old id: if it was deleted, that takes effect later; undo again when it is gone")
         draft.skipped.add((name, ""))
-    elif thing and spelled(thing.key) != spelled(kept.key):
+    elif thing and spell(thing.key) != spell(kept.key):
         draft.refusals.append(_refuse_other(draft, kind, name, thing))
     elif thing:
         again = Part(kind, thing.id, kept.by, str(thing.fields[kept.by]))

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, field_validator
 
-from reconciler.core.model.jsons import parsed
+from reconciler.core.model.jsons import parse_json
 from reconciler.errors import ReconcilerError
 from reconciler.intercom.http.token import BadToken, Token, parse
 
@@ -170,7 +170,7 @@ class TokenStore:
 
     def _read(self) -> dict[str, StoredToken]:
         try:
-            return _File.model_validate(parsed(self.path.read_bytes())).workspaces
+            return _File.model_validate(parse_json(self.path.read_bytes())).workspaces
         except FileNotFoundError:
             return {}
         except ValueError:

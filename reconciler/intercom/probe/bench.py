@@ -194,7 +194,7 @@ class Cleaner:
         """Those whom a search shows, which lags by minutes."""
         starts = [{"field": name, "operator": "^", "value": PREFIX} for name in ("name", "external_id", "email")]
         listing = Listing("POST /contacts/search", style="search", per_page=150)
-        yield from routes.searched(self.client, listing, {"operator": "OR", "value": starts})
+        yield from routes.read_search(self.client, listing, {"operator": "OR", "value": starts})
 
     def companies(self, noted: Sequence[Made]) -> None:
         for key in {made.key for made in noted if OURS.match(made.key)}:

@@ -47,7 +47,7 @@ class Named:
 def read_search(client: Client, kind: Kind, query: Query, tick: Tick = silent) -> Iterator[Live]:
     """All things that a kind's search finds, page by page."""
     assert kind.search is not None
-    return routes.things(client, kind, routes.searched(client, kind.search.listing, query, partial(tick, kind.section)))
+    return routes.things(client, kind, routes.read_search(client, kind.search.listing, query, partial(tick, kind.section)))
 
 
 def find_by_keys(observer: Observer, kind: Kind, keys: Sequence[str], here: Workspace) -> Named:
@@ -125,7 +125,7 @@ def read_answers(client: Client, asked: Request, *, all_pages: bool) -> Iterator
             return
         step = _next_scroll(reply) or _next_step(reply, page)
         if step is None and routes.goes_on(reply):
-            raise routes.contradicted(client, asked, "the list says that it goes on, and not how")
+            raise routes.contradiction(client, asked, "the list says that it goes on, and not how")
         routes.check_page(client, asked, reply.body, _list_items(reply.body), tally, last_page=step is None)
         if step is None:
             return

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, Engine
 
-from reconciler.core.model.jsons import parsed
+from reconciler.core.model.jsons import parse_json
 from reconciler.core.undo.preimage import KEPT
 from reconciler.ledger import door
 from reconciler.ledger.database import engine_for
@@ -165,7 +165,7 @@ def _take(handle: int) -> bool:
 def _read_holder(handle: int) -> tuple[str, float | None]:
     """Who holds it and since when, as the holder wrote; it may be about to."""
     try:
-        holder = parsed(os.pread(handle, 4096, 0))
+        holder = parse_json(os.pread(handle, 4096, 0))
         return str(holder["who"]), float(holder["since"])
     except (ValueError, KeyError, TypeError, OSError):
         return "", None

@@ -20,7 +20,7 @@ from threading import Lock as Mutex
 
 from sqlalchemy import Engine
 
-from reconciler.core.model.jsons import parsed
+from reconciler.core.model.jsons import parse_json
 from reconciler.core.undo.preimage import KEPT
 from reconciler.ledger.errors import LedgerUnusable, format_moment, locked_by, unusable
 from reconciler.ledger.homes.home import LockLost, Waiting
@@ -195,7 +195,7 @@ class GitHome:
         if _LEASE_FILE not in tree.files:
             return None
         try:
-            written = parsed(self._remote.contents([tree.files[_LEASE_FILE]])[0])
+            written = parse_json(self._remote.contents([tree.files[_LEASE_FILE]])[0])
             lease = Lease(str(written["who"]), float(written["since"]), float(written["renewed"]), str(written["nonce"]))
             format_moment(lease.since), format_moment(lease.renewed + LEASE)
         except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
@@ -205,7 +205,7 @@ class GitHome:
     def _times(self, tree: Tree) -> dict[str, float]:
         """When each pre-image was stored."""
         try:
-            times = parsed(self._remote.contents([tree.files[_STORED]])[0]) if _STORED in tree.files else {}
+            times = parse_json(self._remote.contents([tree.files[_STORED]])[0]) if _STORED in tree.files else {}
             return {str(name): float(at) for name, at in times.items()}
         except (ValueError, TypeError, AttributeError):
             return {}
@@ -327,7 +327,7 @@ def _lasts(lease: Lease) -> str:
 
 def _last_run(rows: bytes) -> str:
     """The run that began last, of the lines of a ledger's runs: their ids sort by time."""
-    ids = (str(parsed(line).get("id", "")) for line in rows.decode("utf-8", "replace").split("\n") if line)
+    ids = (str(parse_json(line).get("id", "")) for line in rows.decode("utf-8", "replace").split("\n") if line)
     try:
         return max(ids, default="")
     except (ValueError, AttributeError):

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import JSON, URL, Connection, Engine, Row, Table, event, literal_column, select
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from reconciler.core.model.jsons import parsed
+from reconciler.core.model.jsons import parse_json
 from reconciler.ledger.database import engine_for, keep_log
 from reconciler.ledger.errors import unusable
 from reconciler.ledger.tables import HOLDERS, IMAGES, METADATA, SCHEMA, THINGS, WRITES, check_version, make_tables
@@ -108,7 +108,7 @@ def _insert(connection: Connection, table: Table, files: Mapping[str, bytes]) ->
 
 
 def _read_row(table: Table, line: str) -> dict[str, Any]:
-    row = parsed(line)
+    row = parse_json(line)
     for name, types in _column_types(table).items():
         # SQLite keeps a text where a number belongs: sqlite.org/flextypegood.html.
         if row[name] is not None and type(row[name]) not in types:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from reconciler.core.model.jsons import parsed
+from reconciler.core.model.jsons import parse_json
 from reconciler.ledger.errors import LedgerUnusable, unusable
 from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.homes.home import Waiting
@@ -42,7 +42,7 @@ def examine(connection: Connection, place: str) -> None:
 
 def _check_shapes(texts: Sequence[str], kind: type) -> None:
     """Raises ValueError, TypeError where one is no JSON map to such values."""
-    values = parsed(f"[{','.join(texts)}]")
+    values = parse_json(f"[{','.join(texts)}]")
     maps = len(values) == len(texts) and set(map(type, values)) <= {dict}
     if not maps or not set(map(type, chain.from_iterable(map(dict.values, values)))) <= {kind}:
         raise TypeError("another shape")

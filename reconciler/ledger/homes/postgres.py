@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, delete, func, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from reconciler.core.model.jsons import parsed
+from reconciler.core.model.jsons import parse_json
 from reconciler.core.undo.preimage import KEPT
 from reconciler.errors import Locked, Usage
 from reconciler.ledger import door
@@ -131,7 +131,7 @@ class PostgresHome:
         own = {name: value for name, value in _LINE.items() if name not in self._url.query}
         options = {"schema_translate_map": {None: OURS}}
         with unusable(self.place):
-            engine: dict[str, Any] = {"hide_parameters": True, "json_deserializer": parsed, "execution_options": options}
+            engine: dict[str, Any] = {"hide_parameters": True, "json_deserializer": parse_json, "execution_options": options}
             return create_engine(self._url, connect_args=own, **engine, **how)
 
     def _make(self, connection: Connection) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.plan.saved import saved
+from reconciler.core.plan.saved import write_saved
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Refused, Stale
@@ -111,7 +111,7 @@ def test_an_undo_does_nothing_by_a_name_that_has_a_twin_by_now(route: MakeRoute)
     run = told.ledger.runs()[0].run
     with told.session() as session:
         before = propose_undo(session, run).plan
-        found = saved(KINDS, before, "salt")
+        found = write_saved(KINDS, before, "salt")
         told.box.seed({"tags": [TWIN]})
         after = propose_undo(session, run).plan
         with pytest.raises(Refused, match="id 9"):

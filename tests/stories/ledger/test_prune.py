@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.model.policies import policy_model
-from reconciler.core.model.policy import Policy, tightened
+from reconciler.core.model.policy import Policy, tighten
 from reconciler.core.plan.scope import Scope
 from reconciler.kinds import KINDS
 from reconciler.ledger.ledger import Ledger
@@ -63,12 +63,12 @@ def test_a_company_whose_own_read_fails_is_never_pruned(route: MakeRoute) -> Non
 
 
 def test_a_policy_file_that_never_prunes_cannot_be_loosened(route: MakeRoute) -> None:
-    _, refused = tightened(_policy(), _policy(prune={"tags": "owned"}))
+    _, refused = tighten(_policy(), _policy(prune={"tags": "owned"}))
     assert refused == ("prune.tags: owned (allowed: never)",)
     base = _policy(prune={"tags": "all"}, scope={"tags": ["growth/*", "sales/*"]})
-    merged, refused = tightened(base, _policy(scope={"tags": ["growth/*"]}))
+    merged, refused = tighten(base, _policy(scope={"tags": ["growth/*"]}))
     assert (merged.reach("tags"), refused) == (("growth/*",), ())
-    assert tightened(base, _policy(scope={"tags": ["**"]}))[1]
+    assert tighten(base, _policy(scope={"tags": ["**"]}))[1]
 
 
 def _policy(**written: Any) -> Policy:
@@ -208,5 +208,5 @@ def test_under_a_target_nobody_who_was_not_looked_at_is_called_an_orphan(route: 
 
 def test_an_empty_scope_under_prune_all_is_a_refusal_and_no_crash() -> None:
     base = _policy(prune={"tags": "all"}, scope={"tags": ["growth/*"]})
-    assert tightened(base, _policy(scope={"tags": []}))[1] == ("scope.tags: none (allowed: growth/*)",)
-    assert tightened(base, _policy(scope={"tags": ["growth/x"]}))[1] == ()
+    assert tighten(base, _policy(scope={"tags": []}))[1] == ("scope.tags: none (allowed: growth/*)",)
+    assert tighten(base, _policy(scope={"tags": ["growth/x"]}))[1] == ()

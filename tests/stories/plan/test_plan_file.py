@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.plan.document import document
-from reconciler.core.plan.saved import saved
+from reconciler.core.plan.saved import write_saved
 from reconciler.errors import Invalid
 from reconciler.workflow.planfile import applicable, read_plan, save
 from tests.conftest import MakeRoute
@@ -57,7 +57,7 @@ def test_a_plan_to_look_at_is_not_applied_and_holds_no_digest(route: MakeRoute, 
 def test_a_saved_plan_holds_no_values_and_is_salted_anew(route: MakeRoute, tmp_path: Path) -> None:
     told = route(LIVE)
     planned = told.planned(told.manifest(PLANNED))
-    one, two = (saved(told.kinds, planned.plan, salt) for salt in ("a", "b"))
+    one, two = (write_saved(told.kinds, planned.plan, salt) for salt in ("a", "b"))
     text = json.dumps(one["changes"])
     assert not [value for value in ("Wash", "Hoban", "+15551234567", "pro", "free") if value in text]
     digests = [[f["before_digest"] for c in plan["changes"] for f in c["fields"]] for plan in (one, two)]

@@ -16,7 +16,7 @@ import pytest
 from reconciler.core.model.outcome import Outcome
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals
 from reconciler.core.plan.gates import Approval
-from reconciler.core.plan.saved import saved, seal
+from reconciler.core.plan.saved import seal, write_saved
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.errors import Invalid, Refused
 from reconciler.manifest.read import read_manifest
@@ -73,7 +73,7 @@ def apply(told: Route, found: PlanDocument, rules: Approvals) -> list[Outcome]:
 def plan(told: Route, path: Path, rules: Approvals = NO_APPROVALS) -> PlanDocument:
     with told.session() as session:
         planned = propose(session, read_manifest([str(path)]), approvals=rules)
-    return saved(told.kinds, planned.plan, "salt")
+    return write_saved(told.kinds, planned.plan, "salt")
 
 
 def written(told: Route) -> Counter[str]:

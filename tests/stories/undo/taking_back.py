@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.core.model.outcome import Outcome
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals
 from reconciler.core.plan.document import document
-from reconciler.core.plan.saved import saved
+from reconciler.core.plan.saved import write_saved
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.work import Proposal
 from reconciler.workflow.apply import carry_out
@@ -45,7 +45,7 @@ def told_of(told: Route, run: str = "last") -> PlanDocument:
 
 def undo_plan(told: Route, run: str = "last") -> PlanDocument:
     """That plan as a file holds it."""
-    return saved(told.kinds, undone(told, run).plan, "salt")
+    return write_saved(told.kinds, undone(told, run).plan, "salt")
 
 
 def run(told: Route, **manifest: Any) -> str:
