@@ -98,7 +98,7 @@ class LedgerChoice:
             return f"the digests of this ledger have a new key, {self.folder / 'key'}; who shares it needs the key as {key.KEY_VARIABLE}"
         if path.exists():
             return ""
-        text = "is a new one, which knows nothing of what was applied from another folder"
+        text = "is new, and knows nothing of what was applied from another folder"
         return f"no ledger here yet: {path} {text}" if create else ""
 
     def _absent(self) -> tuple[str, str]:
