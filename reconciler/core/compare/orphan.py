@@ -67,7 +67,7 @@ class _Draft:
         link_origins = (
             (kinds.links.get(LinkName(kind, field)), end, name) for (kind, _, field, end), name in recorded.link_origins.items()
         )
-        self.tied = {(link.target, end): name for link, end, name in link_origins if link}
+        self.linked_elsewhere = {(link.target, end): name for link, end, name in link_origins if link}
         self.changes: list[ThingChange] = []
         self.notes: list[Note] = []
         self.things: set[Thing] = set()
@@ -194,7 +194,7 @@ class _Draft:
     def _who_has_it(self, thing: Live) -> str:
         """Who else has a live thing, or may; empty where nobody does."""
         other = self.recorded.others.get((thing.kind, thing.id))
-        if name := other.name if other else self.tied.get((thing.kind, thing.id)):
+        if name := other.name if other else self.linked_elsewhere.get((thing.kind, thing.id)):
             return f"`name: {name}` has it too, so it is left alone"
         doubted = (thing.kind, thing.id) in self.live.doubted
         return "its name looks like another one, so it is left alone" if doubted else ""

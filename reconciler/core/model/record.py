@@ -56,7 +56,7 @@ class Record:
     # How each link came about, by list and id of the other end.
     links: Mapping[str, LinkOrigins] = field(default_factory=dict)
     # Whether any of the links may be ours; where none is, they need not be read.
-    tied: bool = field(default=True, compare=False)
+    has_own_links: bool = field(default=True, compare=False)
     # When each of the links that are ours was made or taken in, in Unix seconds, by list and id of the other end.
     since: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     # The policy under which a list of links was the authority over them, by list.
@@ -109,7 +109,7 @@ def without_link(record: Record, link: str, target_id: str) -> Record:
 def with_link(record: Record, link: str, target_id: str, link_origin: LinkOrigin, at: float | None = None) -> Record:
     """A record that knows how one link came about, and when it became ours."""
     link_origins = {**record.links.get(link, NOTHING), target_id: link_origin.value}
-    known = replace(record, tied=True, links={**record.links, link: link_origins})
+    known = replace(record, has_own_links=True, links={**record.links, link: link_origins})
     return known if at is None else date_links(known, [(link, target_id)], at)
 
 

@@ -226,7 +226,7 @@ class Recorded:
 
     def owned(self, link: LinkName, record: Record) -> Sequence[str]:
         """The ids of the other ends of the links that we made."""
-        held = record.links.get(link.field, NOTHING) if record.tied else NOTHING
+        held = record.links.get(link.field, NOTHING) if record.has_own_links else NOTHING
         return [target_id for target_id, link_origin in held.items() if link_origin == LinkOrigin.OWNED]
 
 

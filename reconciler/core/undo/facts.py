@@ -114,12 +114,12 @@ def list_made(kinds: Kinds, kept_changes: Sequence[DoneChange], live: Snapshot) 
     return [(kind, live_id) for kind, live_id in things if kinds[kind].archive is None and live_id in live.things.get(kind, {})]
 
 
-_FATES = {"applied": Effect.DONE, "ineffective": Effect.DONE, "unanswered": Effect.LOST}
+_EFFECTS = {"applied": Effect.DONE, "ineffective": Effect.DONE, "unanswered": Effect.LOST}
 # What takes several calls may have failed after the first.
 _IN_PARTS = (Action.UPDATE, Action.UNARCHIVE)
 
 
-def judge_fate(row: Done) -> Effect:
+def judge_effect(row: Done) -> Effect:
     if row.met:
         return Effect.MET
-    return Effect.LOST if row.outcome == "failed" and row.action in _IN_PARTS else _FATES.get(row.outcome, Effect.NOT)
+    return Effect.LOST if row.outcome == "failed" and row.action in _IN_PARTS else _EFFECTS.get(row.outcome, Effect.NOT)

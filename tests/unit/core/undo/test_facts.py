@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.core.model.past import Done
-from reconciler.core.undo.facts import Effect, judge_fate
+from reconciler.core.undo.facts import Effect, judge_effect
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ from reconciler.core.undo.facts import Effect, judge_fate
     ],
 )
 def test_what_became_of_a_change_is_read_from_its_row(action: str, outcome: str, met: bool, effect: Effect) -> None:
-    assert judge_fate(Done(action, "tag/vip", None, outcome, met=met)) is effect
+    assert judge_effect(Done(action, "tag/vip", None, outcome, met=met)) is effect
