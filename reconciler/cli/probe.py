@@ -6,10 +6,10 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from reconciler.cli.connection import check_pin, connected
 from reconciler.cli.help import refuse_writes
+from reconciler.cli.options import Intercom, ProbeOptions, WorkspaceOptions
 from reconciler.cli.running import DECLINED, agreed
 from reconciler.core.model.desired import Pin
 from reconciler.core.model.facts import FILE, FactsFile
@@ -22,10 +22,6 @@ from reconciler.report.terminal import Terminal
 from reconciler.workflow.planfile import write_whole
 from reconciler.workflow.probe import Cleared, Notebook, ask_all, clear, notebook, written
 from reconciler.workflow.session import Session, watched
-
-if TYPE_CHECKING:
-    from reconciler.cli.help import refuse_writes
-from reconciler.cli.options import Intercom, ProbeOptions, WorkspaceOptions
 
 
 def probe(paths: tuple[str, ...], form: str, probing: ProbeOptions, where: WorkspaceOptions, intercom: Intercom) -> int:

@@ -8,11 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.privacy import hidden, shown
+from reconciler.errors import PLACES
 from reconciler.kinds import KINDS
 from reconciler.report.terminal import clean
-
-# Of one cause so many things are named.
-PLACES = 3
 
 
 def list_written(written: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
