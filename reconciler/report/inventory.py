@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciler.core.compare.inventory import Inventory, Row, Standing
 from reconciler.core.model.change import Use
+from reconciler.core.model.written import quote_visibly
 from reconciler.report.json import deep
 from reconciler.report.signs import columns
 from reconciler.report.terminal import clean
@@ -25,7 +26,9 @@ _DEAD = {True: "yes", None: "perhaps", False: ""}
 def text(inventory: Inventory, _: str) -> str:
     """A line a thing, below the names of the columns, and last how many there are of each sort."""
     header = [inventory.kind.name, "id", *_places(inventory), "last applied", "amiss"]
-    rows = ([row.name, row.id, *map(_number, _uses(inventory, row)), _seen(inventory, row), _amiss(row)] for row in inventory.rows)
+    rows = (
+        [_visible(row.name), row.id, *map(_number, _uses(inventory, row)), _seen(inventory, row), _amiss(row)] for row in inventory.rows
+    )
     return "\n".join([*columns([header, *rows]), "", summary(inventory), ""])
 
 
@@ -81,7 +84,7 @@ def page(inventory: Inventory, head: str) -> str:
     """One self-contained page; `head` says when it was made, and of what."""
     from reconciler.report import html
 
-    words: Mapping[str, Any] = {"number": _number, "uses": _uses, "seen": _seen, "amiss": _amiss, "places": _places}
+    words: Mapping[str, Any] = {"visible": _visible, "number": _number, "uses": _uses, "seen": _seen, "amiss": _amiss, "places": _places}
     return html.page("inventory.html", **words).render(inventory=inventory, head=head, summary=summary(inventory))
 
 
@@ -124,7 +127,12 @@ def _told(row: Row) -> Iterator[str]:
     if row.dead is not False:
         yield "dead" if row.dead else "perhaps dead"
     if row.alike:
-        yield f"like {', '.join(row.alike)}"
+        yield f"like {', '.join(map(_visible, row.alike))}"
+
+
+def _visible(name: str) -> str:
+    """A name as people are shown it: two may differ by nothing but a blank at an end."""
+    return name if name == name.strip() else quote_visibly(name)[1:-1]
 
 
 FORMS: Mapping[str, Callable[[Inventory, str], str]] = MappingProxyType({"text": text, "csv": table, "json": as_json, "html": page})

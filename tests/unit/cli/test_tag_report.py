@@ -86,6 +86,16 @@ def test_no_name_is_a_formula(desk: Desk, name: str) -> None:
     assert list(csv.reader(io.StringIO(desk.out)))[1][0] == f"'{name}"
 
 
+def test_blanks_at_the_ends_of_a_name_are_seen(desk: Desk) -> None:
+    desk.seed(tags=["Beta", {"name": "Beta ", "id": "9"}])
+    assert desk("tag", "report") == 0
+    assert [line.split("  ")[0] for line in desk.out.splitlines()[1:3]] == ["Beta", "Beta␠"]
+    assert "like Beta␠\n" in desk.out
+    assert desk("tag", "report", "--format", "html") == 0
+    assert "<code>Beta␠</code>" in desk.out
+    assert [tag["name"] for tag in desk.json("tag", "report")["tags"]] == ["Beta", "Beta "]
+
+
 def test_programs_read_json(used: Desk) -> None:
     found = used.json("tag", "report", "--in", "m.yaml")
     assert {name: found[name] for name in ("format_version", "app_id", "not_counted")} == {
