@@ -40,11 +40,11 @@ def look_at_token(client: Client, source: str, pin: Pin | None) -> Iterator[Find
     yield Finding("token", State.OK, f"accepted; it came from: {source}")
     person = asked.acts_for == "admin"
     whose = f"{'a person' if person else 'an app'}'s: {asked.admin or 'without a name'}"
-    until = "it ends when that person leaves" if person else f"Intercom calls it {asked.acts_for or 'nothing'}"
+    until = "the token ends when that person leaves" if person else f"Intercom calls it {asked.acts_for or 'nothing'}"
     yield Finding("owner", State.OK, f"{whose}; {until}")
     yield _of_pin(pin, asked)
     yield _of_reads(client, KINDS)
-    yield Finding("writes", State.NOTE, "not told: Intercom says what a token may write only when it refuses a write")
+    yield Finding("writes", State.NOTE, "not known: Intercom says what a token may write only when it refuses a write")
     yield _of_clock(client, time.time())
 
 
@@ -88,10 +88,10 @@ def _refused(client: Client, request: Request) -> str:
 
 def _of_clock(client: Client, now: float) -> Finding:
     if client.served is None:
-        return Finding("clock", State.NOTE, "not told: the answers have no date")
+        return Finding("clock", State.NOTE, "not known: the answers have no date")
     off = now - client.served
     if abs(off) < CLOCKS:
-        return Finding("clock", State.OK, "as Intercom's")
+        return Finding("clock", State.OK, "the same as Intercom's")
     text = f"this machine is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} Intercom"
     return Finding("clock", State.MEND, text, "set its clock (NTP): times of the ledger and of drift would be wrong")
 
@@ -172,7 +172,8 @@ def look_at_pipelines(root: Path) -> Iterator[Finding]:
     if found and all(version == __version__ for _, version in found):
         yield Finding("pipeline", State.OK, f"{', '.join(str(path) for path, _ in found)}: {__version__}, as this one")
     if not found:
-        yield Finding("pipeline", State.NOTE, "none of this repository names a version of reconciler", "examples/ci has some to copy")
+        none = "no pipeline of this repository names a version of reconciler"
+        yield Finding("pipeline", State.NOTE, none, "examples/ci has some to copy")
 
 
 def _versions(path: Path) -> set[str]:
