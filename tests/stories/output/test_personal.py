@@ -230,7 +230,7 @@ def test_no_artifact_holds_a_personal_value(people: list[Person]) -> None:
 
 def processes(stop: threading.Event, seen: set[str]) -> None:
     """The command lines of all processes, as anybody on the machine can read them, again and again."""
-    while not stop.is_set():
+    while not stop.wait(0.02):
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 seen.add(path.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
