@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
 
-from reconciler.core.model.ability import Count, Loss, Members, Prune, Trace, Uses
+from reconciler.core.model.ability import Count, Loss, Members, Merge, Prune, Trace, Uses
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.entry import DECIMAL, Entry, LiveName, id_of, id_schema, unwritten
 from reconciler.core.model.kind import Field, Identity, Kind
@@ -35,6 +35,9 @@ class TagEntry(Entry):
         Literal["present", "absent"] | None, NotNull, doc("`absent` is a tombstone: the tag is deleted if it is there.", "absent")
     ] = None
     renamed_from: Annotated[Names, doc("Its former name, or a list of them. The first one that is live is renamed.", "Beta")] = ()
+    merged_from: Annotated[
+        Names, doc("Tags that go into this one: whoever has one of them gets this one, then they are deleted.", ["VIP client", "v.i.p."])
+    ] = ()
     members: Annotated[Literal["free"] | None, NotNull, doc("`free`: only the name is managed, who has the tag is left alone.", "free")] = (
         None
     )
@@ -103,6 +106,7 @@ TAG = Kind(
         unrestored="segments, campaigns and counts stay bound to that one, and conversations, tickets, content, archived contacts and "
         "companies without users do not get it again"
     ),
+    merge=Merge("merged_from"),
     page="/a/apps/{app_id}/settings/data/tags",
     former=lambda entry: (("name", name) for name in entry.renamed_from),
 )

@@ -55,6 +55,8 @@ class Item:
     address: Address
     # The identity that the address is made of.
     by: str
+    # What it goes into, as the entry of that says.
+    into: Address | None = None
 
     def mark(self, *loc: str | int) -> Mark:
         """The place of the entry, or of a key or item inside it."""

@@ -39,6 +39,7 @@ def resource_of(contents: Contents, item: Item) -> Resource:
         missing=getattr(entry, "missing", None),
         recreate=getattr(entry, "recreate", False),
         free=getattr(entry, "members", None) == "free",
+        into=item.into,
         used_by=getattr(entry, "used_by", ()),
         owner=getattr(entry, "owner", ""),
         description=getattr(entry, "description", ""),
@@ -69,6 +70,10 @@ def _present_end(contents: Contents, mark: Mark, target: str, link: LinkItem) ->
     end = _end(contents, mark, target, link)
     if end is None or end.state not in ("absent", "archived"):
         return end
+    if end.into:
+        now = f"write {quote(end.into.key)}"
+        contents.note(mark, f"{target} {_describe(link)} goes into {quote(end.into.key)} (at {end.mark()})", now)
+        return None
     contents.note(mark, f"{target} {_describe(link)} is declared {end.state} at {end.mark()}", "remove one of them")
     return None
 
@@ -131,6 +136,8 @@ def _check_gone(contents: Contents, item: Item, claims: Sequence[str]) -> None:
     extra = [claim for claim in claims if claim not in names]
     if tuple(item.kind.former(item.entry)):
         extra.append("its former name")
+    if item.kind.merge and getattr(item.entry, item.kind.merge.key):
+        extra.append(item.kind.merge.key)
     for claim in extra:
         what = f"{claim} is written on a {item.kind.name} that is {item.state} (at {item.mark('state')})"
         contents.note(item.mark(claim), what, "keep one of them")

@@ -188,7 +188,11 @@ def _validate(contents: Contents, kind: Kind, raw: Raw) -> None:
             contents.note(document.marks.of((*loc, *inner)), what)
         contents.invalid.update(_names_in(kind, written))
     else:
-        _add(contents, kind, entry, document, loc)
+        item = _add(contents, kind, entry, document, loc)
+        for number, name in enumerate(getattr(entry, kind.merge.key) if kind.merge else ()):
+            # What goes into another thing is to be gone: all that is so of a tombstone is so of it.
+            goes = kind.entry.model_construct({kind.identities[0].field, "state"}, **{kind.identities[0].field: name, "state": "absent"})
+            _add(contents, kind, goes, document, (*loc, kind.merge.key, number) if kind.merge else loc, item.address)
 
 
 def _suggest_quotes(contents: Contents, kind: Kind, written: Any) -> str:
@@ -197,26 +201,33 @@ def _suggest_quotes(contents: Contents, kind: Kind, written: Any) -> str:
     return "" if meant and any(contents.guesses.closest(key, fields) for key in written) else meant
 
 
-def _add(contents: Contents, kind: Kind, entry: Entry, document: Document, loc: Loc) -> None:
+def _add(contents: Contents, kind: Kind, entry: Entry, document: Document, loc: Loc, into: Address | None = None) -> Item:
+    """Add an entry, or what it says goes `into` its thing."""
     names = {i.field: getattr(entry, i.field) for i in kind.identities if i.field in entry.model_fields_set}
     by = "id" if "id" in names else next(iter(names))
     name = name_of(kind, by, names[by])
     address = address_by(kind.name, by, name[-1] if kind.identity[by].stable else str(names[by]))
-    item = Item(kind, entry, document, loc, address, by)
+    item = Item(kind, entry, document, loc, address, by, into)
     if first := contents.names.get(name) or contents.items.get(address):
         contents.note(item.mark(), *_clash(item, first))
         contents.doubles.append(item)
-        return
+        return item
     contents.names[name] = contents.items[address] = item
     for former in kind.former(entry):
         contents.former_names.setdefault(name_of(kind, *former), item)
     if by == "id":
         for other in names:
             contents.other_names.setdefault(name_of(kind, other, names[other]), []).append(item)
+    return item
 
 
 def _clash(item: Item, first: Item) -> tuple[str, str]:
     """What is wrong with two entries of one address, and what to do now: they are one thing, or two whose keys read alike."""
+    for merged, other in ((item, first), (first, item)):
+        if merged.into:
+            told = f"into {quote(other.into.key)} too" if other.into else "and is declared too"
+            text = f"{shown(merged.address)} goes into {quote(merged.into.key)} (at {merged.mark()}), {told}, at {other.mark()}"
+            return text, "keep one of them"
     if item.by == first.by:
         return f"{shown(item.address)} is already declared at {first.mark()}", "keep one of them"
     keyed = first if item.by == "id" else item

@@ -54,11 +54,14 @@ TOPICS: Mapping[str, str] = {
     "free": "members are free",
     "changed since": "changed since the run, left alone",
     "cannot come back": "what cannot come back",
+    "merging": "what goes into another one, and stays for now",
     "merged": "merged into another, which is taken for it",
     "pin": "no workspace is named",
 }
 # A note on one of these topics: nobody knows that the workspace is as declared.
-OPEN = frozenset({"missing", "unproven", "lag", "incomplete", "not read", "withheld", "ineffective", "excluded", "moved", "waiting"})
+OPEN = frozenset(
+    {"missing", "unproven", "lag", "incomplete", "not read", "withheld", "ineffective", "excluded", "moved", "waiting", "merging"}
+)
 Item = TypeVar("Item")
 
 # Reports that are pages cut a text that has more characters.

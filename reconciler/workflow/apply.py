@@ -10,6 +10,7 @@ from functools import partial
 
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.drift import keep_moved
+from reconciler.core.compare.merge import Carriers, join_carriers
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Change
 from reconciler.core.model.desired import Manifest
@@ -21,6 +22,7 @@ from reconciler.core.plan.calls import Job
 from reconciler.core.plan.document import discreet
 from reconciler.core.plan.explained import leave_rest
 from reconciler.core.plan.gates import Approval, hold_to_pin, list_standing
+from reconciler.core.plan.order import Step
 from reconciler.core.plan.plan import Plan, make_plan
 from reconciler.core.plan.saved import list_touched, read_scope, subject_in
 from reconciler.core.plan.schema import PlanDocument
@@ -30,10 +32,11 @@ from reconciler.core.plan.work import Work, hold_work
 from reconciler.errors import Stale
 from reconciler.execute import execute
 from reconciler.workflow import preimages as imaging
+from reconciler.workflow.merge import LastLook, with_members
 from reconciler.workflow.observe import counted, look
 from reconciler.workflow.planfile import planned_pin
 from reconciler.workflow.recall import recall
-from reconciler.workflow.record import recording, signal_of
+from reconciler.workflow.record import Recorder, recording, signal_of
 from reconciler.workflow.session import Session
 
 
@@ -63,6 +66,7 @@ def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, appro
     recorded = recall(session, manifest, approvals)
     comparison = look(session, part, recorded, certain, whole=not scope.target, agreed=agreed, retry=bool(saved.get("retry")))
     comparison = leave_rest(keep_moved(comparison) if saved.get("moved") else comparison, saved)
+    comparison = with_members(session, comparison)
     sources = {change["address"] for change in saved["changes"]}
     ours = tuple(change for change in comparison.difference.changes if shown(change.address, app_id) in sources)
     rest = tuple(change for change in comparison.difference.changes if shown(change.address, app_id) not in sources)
@@ -81,21 +85,23 @@ def carry_out(
     """
     from reconciler.intercom.perform import Performer
 
-    steps = work.planned.plan.steps
+    steps = list(work.planned.plan.steps)
     resources, recorded = work.planned.manifest.resources, work.planned.comparison.recorded
     how = (stop.wait, session.client.monotonic, recorded.is_stranger)
     performer = Performer(session.client, session.kinds, steps, resources, work.ids, *how)
     carried = imaging.carriers(session, work)
     more = list_standing(imaging.unforeseen(work, carried), work.approved)
     refuse(work.approvals.explained(more, work.whole, session.now()))
-    recorder = recording(session, work, carried)
+    recorder, run = recording(session, work, carried)
     perform_recorded = performer.perform if recorder is None else partial(recorder.around, performer.perform)
+    keep = partial(_keep_more, session, work, (recorder, run), carried, steps)
+    last = LastLook(session, work.planned.comparison, steps, perform_recorded, keep)
     stopping = nullcontext() if recorder is None else recorder.stopped_by(stop)
 
     def perform(job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
         for i in job.covers:
             started(steps[i].change)
-        return [discreet(session.kinds[o.change.address.kind], o) for o in perform_recorded(job, ids)]
+        return [discreet(session.kinds[o.change.address.kind], o) for o in last.perform_job(job, ids)]
 
     told, settling = list[Outcome](), list[Outcome]()
     with stopping:
@@ -109,3 +115,14 @@ def carry_out(
     yield from (late.get(o.step, o) for o in settling)
     if recorder:
         recorder.end(told, signal_of(stop))
+
+
+def _keep_more(
+    session: Session, work: Work, kept: tuple[Recorder | None, str], carried: Carriers, steps: Sequence[Step], first: int, more: Carriers
+) -> None:
+    """Keep what the steps that came to the plan, from a position on, are about to do, and who carries by now what goes."""
+    recorder, run = kept
+    plan = replace(work.planned.plan, steps=tuple(steps))
+    imaging.keep(session, replace(work, planned=replace(work.planned, plan=plan)), run, join_carriers(carried, more))
+    if recorder:
+        recorder.add(steps[first:])

@@ -7,6 +7,7 @@ from dataclasses import replace
 from reconciler.core.compare.comparison import add_notes, as_declared
 from reconciler.core.compare.doubt import find_doubts
 from reconciler.core.compare.drift import keep_moved, measure_drift
+from reconciler.core.compare.merge import hold_back
 from reconciler.core.model import globs
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
@@ -20,6 +21,7 @@ from reconciler.core.plan.scope import EVERYTHING, Scope, narrow, note_unmatched
 from reconciler.core.plan.touched import Agreed
 from reconciler.core.plan.work import Proposal
 from reconciler.kinds import KINDS
+from reconciler.workflow.merge import with_members
 from reconciler.workflow.observe import counted, look, renames, traced
 from reconciler.workflow.recall import recall
 from reconciler.workflow.session import Session
@@ -42,7 +44,8 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, app
     comparison, scope = part.comparison, replace(scope, entries=part.entries)
     live = comparison.live
     live = replace(live, notes=(*notes, *note_unpinned(manifest, live), *live.notes), refusals=(*loosened, *live.refusals))
-    comparison = replace(comparison, live=live, difference=counted(session, live, comparison.difference))
+    comparison = with_members(session, replace(comparison, live=live))
+    comparison = hold_back(replace(comparison, difference=counted(session, live, comparison.difference)))
     comparison = add_notes(comparison, renames(session, comparison))
     plan = replace(make_plan(comparison, scope, session.client.version), rest=part.rest)
     if scope.moved:

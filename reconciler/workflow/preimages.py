@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from reconciler.core.compare.merge import Carriers
 from reconciler.core.model.jsons import parse_json
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.gates import check
 from reconciler.core.plan.work import Work
-from reconciler.core.undo.preimage import Carriers, Preimage, keep_changes, list_deletions, recount_uses
+from reconciler.core.undo.preimage import Preimage, keep_changes, list_deletions, recount_uses
 from reconciler.core.undo.stored import join_preimage, split_preimage
 from reconciler.errors import ReconcilerError, Refused
 from reconciler.workflow.session import Session

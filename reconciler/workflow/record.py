@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from reconciler.core.compare.comparison import claims_of
+from reconciler.core.compare.merge import Carriers
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.desired import Manifest
@@ -17,11 +18,12 @@ from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.record import Record
 from reconciler.core.model.recorded import path_of
 from reconciler.core.plan.calls import Job
+from reconciler.core.plan.order import Step
 from reconciler.core.plan.work import Work
 from reconciler.core.record.books import Books, bind, count_outcomes, list_proofs, read_instead
 from reconciler.core.record.restorer import Restorer
 from reconciler.core.record.writer import DONE, RecordWriter
-from reconciler.core.undo.preimage import Carriers, destroys
+from reconciler.core.undo.preimage import destroys
 from reconciler.errors import Incomplete, ReconcilerError, Refused, unforeseen
 from reconciler.execute import Perform
 from reconciler.workflow import preimages as imaging
@@ -37,13 +39,15 @@ BATCH = 25
 LOOK_EVERY = 0.2
 
 
-def recording(session: Session, work: Work, carried: Carriers) -> Recorder | None:
-    """What records an apply, if anything does, once it is kept what the apply destroys. Raises Refused (3) where that cannot be kept."""
+def recording(session: Session, work: Work, carried: Carriers) -> tuple[Recorder | None, str]:
+    """What records an apply, if anything does, and the id of its run, once it is kept what the apply destroys. Raises Refused (3) where
+    that cannot be kept."""
     from reconciler.ledger.run import run_id
 
     recorder = Recorder(session, work) if session.ledger else None
+    run = recorder.run if recorder else run_id(session.now())
     try:
-        imaging.keep(session, work, recorder.run if recorder else run_id(session.now()), carried)
+        imaging.keep(session, work, run, carried)
     except ReconcilerError as error:
         if destroys(work.planned.plan.changes):
             if recorder:
@@ -52,7 +56,7 @@ def recording(session: Session, work: Work, carried: Carriers) -> Recorder | Non
             raise Refused([f"{text}; make room, or see to the permissions, and apply again"]) from None
     if recorder:
         recorder.announce()
-    return recorder
+    return recorder, run
 
 
 def signal_of(stop: threading.Event) -> int:
@@ -70,7 +74,7 @@ class Recorder:
         assert session.ledger is not None
         self.session, self.ledger, self.work = session, session.ledger, work
         plan, comparison = work.planned.plan, work.planned.comparison
-        self.steps = plan.steps
+        self.steps = list(plan.steps)
         self.mutex, self.publishing = threading.Lock(), threading.Lock()
         self.run = self.ledger.begin(_head(session, work))
         parts = (session.kinds, comparison.recorded, self.run, session.now(), cache(ground_of(self.ledger).called))
@@ -79,6 +83,16 @@ class Recorder:
         self.numbers = self.ledger.plan(self.run, list(map(PlannedWrite, plan.changes, list_proofs(comparison, plan.changes))))
         self.once = dict.fromkeys(i for job in work.jobs if not all(call.repeatable for call in job.calls) for i in job.covers)
         self.ahead: set[int] = set()
+
+    def add(self, steps: Sequence[Step]) -> None:
+        """Steps that come to those of the plan. Raises LedgerUnusable, LockLost."""
+        from reconciler.ledger.run import PlannedWrite
+
+        self.numbers += self.ledger.plan(self.run, [PlannedWrite(step.change, False) for step in steps])
+        self.steps += steps
+        if not self.ledger.home.at_once:
+            self.ledger.intend(dict(zip(self.numbers[-len(steps) :], (step.change for step in steps), strict=True)))
+            self.ledger.home.publish()
 
     def announce(self) -> None:
         """Where only what was published is kept: the run, and the intents of all that may be sent twice, before the first write. What

@@ -18,7 +18,7 @@ from reconciler.core.plan.scope import EVERYTHING, Scope
 from reconciler.core.plan.work import Proposal, Work, hold_work
 from reconciler.core.undo import turn as core
 from reconciler.core.undo.draft import Carried
-from reconciler.core.undo.facts import UNKNOWN, Fact, judge_effect, list_made, list_questions, read_done
+from reconciler.core.undo.facts import UNKNOWN, Effect, Fact, judge_effect, list_made, list_questions, read_done
 from reconciler.core.undo.preimage import Preimage
 from reconciler.core.undo.turn import Undo, list_moved, name_change
 from reconciler.errors import Stale, Usage
@@ -88,11 +88,13 @@ def _past(session: Session, run: str) -> tuple[Preimage, Sequence[Fact]]:
     rows = session.ledger.done(run) if session.ledger and run in known else []
     if preimage is None and not rows:
         raise Usage(f"the run {run} wrote nothing that is known: there is nothing to undo")
-    if preimage is None or (run in known and len(rows) != len(preimage.kept_changes)):
+    if preimage is None or (run in known and len(rows) > len(preimage.kept_changes)):
         raise Usage(f"nothing is kept (any more) of what the run {run} destroyed: pre-images are kept for thirty days")
     if not rows:
         return preimage, [UNKNOWN] * len(preimage.kept_changes)
-    return preimage, [Fact(judge_effect(row), row.id) for row in rows]
+    # What was kept last, and never planned, was not done.
+    facts = [Fact(judge_effect(row), row.id) for row in rows]
+    return preimage, [*facts, *[Fact(Effect.NOT)] * (len(preimage.kept_changes) - len(rows))]
 
 
 def _turned(session: Session, preimage: Preimage, facts: Sequence[Fact], approvals: Approvals) -> tuple[Undo, Comparison]:

@@ -43,7 +43,7 @@ def _compare_tombstone(kind: Kind, resource: Resource, draft: Draft) -> None:
     """What is declared as not being there, and is found by no name."""
     if thing := _find_rewritten(kind, resource, draft):
         draft.names[kind.name][thing.id] = resource.address
-        change = ThingChange(Action.DELETE, resource.address, resource.mark, thing.id, people=draft.people(kind.name))
+        change = ThingChange(Action.DELETE, resource.address, resource.mark, thing.id, people=draft.people(kind.name), into=resource.into)
         draft.changes.append(replace(change, remark=f"called {thing.key} by Intercom"))
     elif kind.archive and not kind.whole:
         draft.note("unproven", "not found; an archived one cannot be seen from outside", resource)

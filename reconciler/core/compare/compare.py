@@ -66,7 +66,8 @@ def _add_remark(recorded: Recorded, change: Change) -> Change:
     """A change with what to know of it: that what is deleted was never ours, or that another name has it too."""
     if not isinstance(change, ThingChange) or change.remark:
         return change
-    remarks = [f"called {change.key}"] if change.key and change.action is not Action.RENAME else []
+    remarks = [f"goes into {change.into}"] if change.into else []
+    remarks += [f"called {change.key}"] if change.key and change.action is not Action.RENAME else []
     if change.action is Action.DELETE and recorded.there:
         record, other = recorded.of(change.address.kind, change.id), recorded.others.get((change.address.kind, change.id or ""))
         remarks += [] if record and record.owned else ["never ours"]

@@ -56,7 +56,8 @@ def _compare(kind: Kind, resource: Resource, draft: Draft) -> None:
     elif refusal := refuse_misnamed(kind, resource, thing, draft.index(kind)):
         draft.refusals.append(refusal)
     elif resource.state == "absent":
-        draft.changes.append(ThingChange(Action.DELETE, resource.address, resource.mark, thing.id, people=draft.people(kind.name)))
+        change = ThingChange(Action.DELETE, resource.address, resource.mark, thing.id, people=draft.people(kind.name), into=resource.into)
+        draft.changes.append(change)
     elif resource.state == "archived":
         _archive(kind, resource, thing, draft)
     elif kind.dormant(thing):

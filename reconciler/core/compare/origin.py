@@ -28,6 +28,10 @@ def find_origins(base: Manifest, here: Manifest, changes: Sequence[Change]) -> t
 
 
 def _find_origin(base: Manifest, here: Manifest, change: Change) -> Origin:
+    if isinstance(change, LinkChange) and change.merges:
+        # It comes of the line that says what goes into what.
+        old, new = base.resources.get(change.merges), here.resources[change.merges]
+        return Origin.EARLIER if old and old.into == new.into else Origin.EXPLAINED
     before, now = base.resources.get(change.address), here.resources.get(change.address)
     if now is None:
         return _find_orphan_origin(before, change)
@@ -46,7 +50,7 @@ def _find_orphan_origin(before: Resource | None, change: Change) -> Origin:
 
 def _is_anew(before: Resource, now: Resource) -> bool:
     """Whether more than fields and links was written otherwise."""
-    return (before.state, before.former, before.missing) != (now.state, now.former, now.missing)
+    return (before.state, before.former, before.missing, before.into) != (now.state, now.former, now.missing, now.into)
 
 
 def _has_moved(before: Resource, now: Resource, change: ThingChange) -> bool:

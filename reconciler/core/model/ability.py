@@ -144,6 +144,14 @@ class Prune:
 
 
 @dataclass(frozen=True)
+class Merge:
+    """A thing can take in others: whoever carries one of them gets it, then they go."""
+
+    # The key of an entry that names them.
+    key: str
+
+
+@dataclass(frozen=True)
 class Loss:
     """What a thing has that another one in its place has not."""
 

@@ -105,6 +105,8 @@ class ThingChange:
     remark: str = ""
     # What names it in Intercom, where its address is an id.
     key: str = ""
+    # What it goes into, where it is deleted for that.
+    into: Address | None = None
 
     @property
     def target(self) -> None:
@@ -145,6 +147,8 @@ class LinkChange:
     cause: Cause | None = None
     # What names the target in Intercom, where its address is an id.
     target_key: str = ""
+    # What goes into its other end, where it is made for that.
+    merges: Address | None = None
 
     @property
     def called(self) -> str:

@@ -49,6 +49,8 @@ class Resource:
     recreate: bool = False
     # Whether links to it are left as they are.
     free: bool = False
+    # What it goes into.
+    into: Address | None = None
     # Who uses it where nobody can count, in people's words.
     used_by: tuple[str, ...] = ()
     # Who answers for it; empty where that is not written.

@@ -154,8 +154,11 @@ def list_keeping(kinds: Kinds, changes: Sequence[Change], *, anywhere: bool) -> 
     for change in changes:
         if isinstance(change, ThingChange) and change.action is Action.DELETE:
             kind, numbers = kinds[change.address.kind], {use.where: use.number or 0 for use in change.uses}
-            for members in kind.uses.members if anywhere else ():
-                calls[members.listing.route] += pages(members.listing, numbers.get(kinds[members.link.source].section, 0))
+            # What goes into another thing is read with it when it is planned again, and once more before it goes.
+            looks = anywhere + (4 if change.into else 0)
+            for members in kind.uses.members:
+                calls[members.listing.route] += looks * pages(members.listing, numbers.get(kinds[members.link.source].section, 0))
+            calls.update(count.route for count in kind.uses.counts if change.into)
             calls[kind.get or ""] += 1 if kind.loss.settles else 0
     return +calls
 

@@ -11,7 +11,7 @@ from reconciler.core.compare.drift import Drift
 from reconciler.core.compare.origin import Origin
 from reconciler.core.model import globs
 from reconciler.core.model.address import Address
-from reconciler.core.model.change import Change, FieldChange, ThingChange
+from reconciler.core.model.change import Change, FieldChange, LinkChange, ThingChange
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Workspace
@@ -170,6 +170,8 @@ def _change(kind: Kind, change: Change, plan: Plan, view: View) -> schema.Change
         found["uncounted"] = list(change.uncounted)
     if isinstance(change, ThingChange) and change.returns:
         found["or"] = "unarchive"
+    if isinstance(change, LinkChange) and change.merges:
+        found["merges"] = name(change.merges)
     if change.remark:
         found["remark"] = change.remark
     return found

@@ -11,7 +11,7 @@ from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.draft import Difference
 from reconciler.core.compare.likeness import find_pairs, refuse_renames
 from reconciler.core.model.address import Address
-from reconciler.core.model.change import LOSING, Action, Change, ThingChange, Use
+from reconciler.core.model.change import LOSING, Action, Change, LinkChange, ThingChange, Use
 from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot, Workspace
@@ -80,7 +80,8 @@ def _with_approval(found: Sequence[Refusal], live: Snapshot, kinds: Kinds) -> tu
     left_out = tuple(dict.fromkeys(address for refusal in found for address in refusal.left_out))
     if not stopped and not left_out:
         return tuple(found)
-    people = count_affected(kinds, stopped).number + sum(change.people or 0 for change in stopped if _drops(change)) + len(left_out)
+    moved = sum(isinstance(change, LinkChange) and change.merges is not None for change in stopped)
+    people = count_affected(kinds, stopped).number + sum(change.people or 0 for change in stopped if _drops(change)) + len(left_out) + moved
     word = str(Approval(fingerprint(stopped, live, left_out), people))
     return tuple(replace(refusal, approve=word) if refusal.changes or refusal.left_out else refusal for refusal in found)
 
@@ -89,9 +90,16 @@ def fingerprint(changes: Sequence[Change], live: Snapshot, left_out: Sequence[Ad
     """Twelve hex over what changes are: actions, addresses, ids, targets and choices taken away, in any order, not over counts; and over
     who is left out."""
     here = live.workspace
-    asked = [(c.action, c.address, c.id or "", c.target or "", *_choices(c)) for c in changes]
+    asked = dict.fromkeys(_asked(change) for change in changes)
     lines = sorted("\0".join(map(str, one)) for one in (*asked, *(("left out", address, "", "") for address in left_out)))
     return hashlib.sha256("\n".join((here.app_id, here.region, *lines)).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def _asked(change: Change) -> tuple[object, ...]:
+    """What an approval is for. Whoever carries what goes into another thing, that is one and the same approval."""
+    if isinstance(change, LinkChange) and change.merges:
+        return (change.action, change.merges, "", change.target)
+    return (change.action, change.address, change.id or "", change.target or "", *_choices(change))
 
 
 # Gates behind which nobody can say what moved: others stop an apply, which a look is not.
@@ -138,9 +146,10 @@ class People:
 
 
 def count_affected(kinds: Kinds, changes: Sequence[Change]) -> People:
-    """Distinct people who lose a tag, a company or themselves. Those of a deletion who were only counted may be any of the others."""
+    """Distinct people who lose a tag, a company or themselves. Those of a deletion who were only counted may be any of the others. What
+    goes into another thing is lost by nobody."""
     persons = kinds.persons
-    losing = [change for change in changes if change.action in LOSING]
+    losing = [change for change in changes if change.action in LOSING and not (isinstance(change, ThingChange) and change.into)]
     known = {change.id or str(change.address) for change in losing if change.address.kind in persons}
     counted = []
     for change in losing:
@@ -155,6 +164,9 @@ def _refuse_uncounted(changes: Sequence[Change]) -> Iterator[Refusal]:
     """What is taken away and nobody could count is not nothing."""
     for change in changes:
         places = [use.where for use in change.uses if use.number is None] if isinstance(change, ThingChange) else ()
+        if isinstance(change, ThingChange) and change.into:
+            # It is looked at once more before, and stays where that is unknown.
+            continue
         if places and change.action is Action.DELETE:
             text = f"{change.mark}: how many {' and '.join(places)} carry this {change.address.kind} is unknown"
             now = "let the token read them (under API version 2.16), or approve"

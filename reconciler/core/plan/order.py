@@ -74,8 +74,11 @@ def _needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> dict[int,
     renames = {c.address: i for i, c in enumerate(changes) if c.action is Action.RENAME}
     givers = _givers(kinds, changes, live)
     doomed: set[tuple[int, int]] = set()
+    getting: dict[Address, set[int]] = defaultdict(set)
     for i, change in enumerate(changes):
         if isinstance(change, LinkChange):
+            if change.action is Action.ATTACH:
+                getting[change.target].add(i)
             ends = (change.address, change.target)
             needs[i].update(makers[end] for end in ends if end in makers)
             needs[i].update(renames[end] for end in ends if end in renames)
@@ -85,12 +88,22 @@ def _needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> dict[int,
             needs[i].update(given)
             doomed.update((n, i) for n in given if changes[n].action is Action.DELETE)
             needs[i].update(makers[typed] for f in change.fields if (typed := definition_at(kind, f.path)) in makers)
+    for i, change in enumerate(changes):
+        if isinstance(change, ThingChange) and (into := change.into):
+            needs[i].update(n for n in getting[into] if _is_moved(changes[n], change, live))
+            needs[i].update(those[into] for those in (makers, renames) if into in those)
     for later, first in _list_led(kinds, changes, live, makers):
         needs[later].add(first)
     for i, those in choices.find_needs(kinds, changes, live).items():
         needs[i].update(those)
     _spare(needs, sorted(doomed))
     return needs
+
+
+def _is_moved(attach: Change, gone: ThingChange, live: Snapshot) -> bool:
+    """Whether a link is made for somebody who carries what goes."""
+    link = attach if isinstance(attach, LinkChange) else None
+    return link is not None and (link.merges is not None or gone.id in live.links.get(link.link, {}).get(link.id or "", ()))
 
 
 def _list_led(kinds: Kinds, changes: Sequence[Change], live: Snapshot, makers: Mapping[Address, int]) -> Iterator[tuple[int, int]]:

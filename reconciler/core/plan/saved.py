@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from reconciler.core.compare.doubt import Doubts
 from reconciler.core.model.address import Address
 from reconciler.core.model.attempt import Disproved, Place
-from reconciler.core.model.change import Action, Change
+from reconciler.core.model.change import Action, Change, LinkChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
@@ -174,6 +174,7 @@ def hold(found: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: S
     for planned_change in found["changes"]:
         planned.setdefault(subject_in(planned_change), []).append(planned_change)
     sources = {subject.address for subject in planned}
+    deleted = {subject.address for subject in planned if subject.action == Action.DELETE}
     bringing = {c["address"] for c in found["changes"] if c["action"] == Action.UNARCHIVE or c.get("or")}
     keep, stale, fresh = set(), [], set()
     for i, step in enumerate(steps):
@@ -181,6 +182,11 @@ def hold(found: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: S
         subject = subject_of(change, app_id)
         # What somebody brings along from the archive could not be planned: it is left to the next plan.
         along = change.action is Action.DETACH and subject.address in bringing and subject not in planned
+        if isinstance(change, LinkChange) and change.merges:
+            # Who is to be moved may have changed since, and what goes is not deleted before all are.
+            keep |= {i} if subject in planned or shown(change.merges, app_id) in deleted else set()
+            fresh.add(subject)
+            continue
         if subject.address not in sources or along:
             continue
         fresh.add(subject)
@@ -194,7 +200,7 @@ def hold(found: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: S
         keep.add(i)
     stale += _lacking(steps, keep, app_id)
     names = {shown(address, app_id): address for address in manifest.resources}
-    rest = [subject for subject, turns in planned.items() if subject not in fresh for _ in turns]
+    rest = [subject for subject, turns in planned.items() if subject not in fresh and not turns[0].get("merges") for _ in turns]
     unmade = tuple(s for s in rest if s.action in _MAKING and s.address in names and live.of(names[s.address]) is None)
     awaited = {subject.address for subject in unmade}
     stale += [f"{s.action} {s.address}: {reason}" for s in rest if (reason := _lost(s, names, live, awaited))]

@@ -101,6 +101,8 @@ class ChangeDocument(_Either):
     at_least: NotRequired[list[str]]
     # Where it may be used too, and nobody can count.
     uncounted: NotRequired[list[str]]
+    # Of a link: what goes into its other end, where it is made for that.
+    merges: NotRequired[str]
     # What else to know of it.
     remark: NotRequired[str]
     # With `--base`: where it comes from.

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator
 
 from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.merge import Carriers, add_seen
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.change import LOSING, Action, Change, LinkChange, ThingChange, Use
 from reconciler.core.model.desired import Resource
@@ -19,7 +20,7 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.paths import values_of
 from reconciler.core.model.policy import Limits
-from reconciler.core.model.record import LinkOrigin, Thing
+from reconciler.core.model.record import LinkOrigin
 from reconciler.core.model.recorded import Recorded
 from reconciler.core.plan.order import Step
 
@@ -34,9 +35,6 @@ class Hidden(Enum):
 
 
 HIDDEN = Hidden.HIDDEN
-
-Carriers = Mapping[Thing, Mapping[LinkName, Collection[str]]]
-"""Who carries what is about to be deleted, by the kind of link: ids of its sources."""
 
 
 class Moved(NamedTuple):
@@ -186,7 +184,7 @@ def list_deletions(changes: Sequence[Change]) -> list[ThingChange]:
 def keep_changes(comparison: Comparison, steps: Sequence[Step], carriers: Carriers) -> tuple[KeptChange, ...]:
     """The changes of a plan as they are kept, in its order."""
     makers = {s.change.address: i for i, s in enumerate(steps) if s.change.action is Action.CREATE}
-    carriers = _add_seen(
+    carriers = add_seen(
         comparison.kinds, comparison.live, {(c.address.kind, str(c.id)) for c in list_deletions([step.change for step in steps])}, carriers
     )
 
@@ -206,7 +204,7 @@ def keep_changes(comparison: Comparison, steps: Sequence[Step], carriers: Carrie
 def recount_uses(kinds: Kinds, live: Snapshot, changes: Sequence[Change], carriers: Carriers) -> tuple[Change, ...]:
     """The changes, each deletion with no fewer uses and people than were seen to carry the thing: a count may lag, or be wrong."""
     deletions = list_deletions(changes)
-    seen = _add_seen(kinds, live, {(c.address.kind, str(c.id)) for c in deletions}, carriers)
+    seen = add_seen(kinds, live, {(c.address.kind, str(c.id)) for c in deletions}, carriers)
     recounted = {id(c): _raise_counts(kinds, c, seen[c.address.kind, str(c.id)]) for c in deletions}
     return tuple(recounted.get(id(change), change) for change in changes)
 
@@ -225,16 +223,6 @@ def _count_seen(use: Use, ids: Collection[str]) -> Use:
     """A use of no fewer than were seen."""
     every = use.ids | frozenset(ids)
     return replace(use, number=max(use.number or 0, len(every)), ids=every)
-
-
-def _add_seen(kinds: Kinds, live: Snapshot, things: Collection[Thing], carriers: Carriers) -> Carriers:
-    """The carriers of what is deleted, with those that were seen for the plan: a list may hide some, and a search lags."""
-    every = {thing: {name: set(ids) for name, ids in carriers.get(thing, {}).items()} for thing in things}
-    for link in kinds.links.values() if things else ():
-        for source, ends in live.links.get(link.name, {}).items():
-            for thing in every.keys() & {(link.target, end) for end in ends}:
-                every[thing].setdefault(link.name, set()).add(source)
-    return every
 
 
 def _is_ours(recorded: Recorded, change: LinkChange) -> bool:

@@ -1,0 +1,124 @@
+"""Merging: whoever carries what goes into another thing gets that one first; right before the end it is looked at once more."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.merge import (
+    Carriers,
+    describe_holders,
+    find_attaches,
+    list_holders,
+    list_merged,
+    list_merges,
+    move_members,
+    refuse_merges,
+)
+from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.change import LinkChange, ThingChange
+from reconciler.core.model.outcome import Outcome, Status
+from reconciler.core.plan.calls import Job, compile_steps
+from reconciler.core.plan.naming import unsure
+from reconciler.core.plan.order import Step
+from reconciler.errors import ReconcilerError
+from reconciler.execute import Perform
+from reconciler.workflow.session import Session
+
+# So often somebody new may have come, since the last look, before it is left to the next run.
+LOOKS = 5
+
+
+def with_members(session: Session, comparison: Comparison) -> Comparison:
+    """The comparison with those moved who carry what goes into another thing. What nobody can read is refused."""
+    from reconciler.intercom.http.errors import HttpError
+    from reconciler.intercom.uses import UNREADABLE
+
+    merges = list_merges(comparison.difference.changes)
+    if not merges:
+        return comparison
+    session.tick("who is to be moved", 0)
+    try:
+        return move_members(comparison, _read(session, comparison, merges))
+    except HttpError as error:
+        if error.status in UNREADABLE:
+            return refuse_merges(comparison, str(error))
+        raise
+
+
+def _read(session: Session, comparison: Comparison, merges: Sequence[ThingChange]) -> Carriers:
+    from reconciler.intercom.uses import read_carriers
+
+    return read_carriers(session.client, session.kinds, list_merged(comparison, merges))
+
+
+@dataclass
+class LastLook:
+    """What goes into another thing is deleted only when nobody is left behind: who came since is moved, too, and what holds it keeps it."""
+
+    # What the calls are made with.
+    session: Session
+    # What was compared.
+    comparison: Comparison
+    # The steps of the plan, to which those for who came since are added.
+    steps: list[Step]
+    # Makes the calls of a job.
+    perform: Perform
+    # Keeps what the added steps are about to do, from that position on, with who carries what goes.
+    keep: Callable[[int, Carriers], None]
+    # Who was proved to carry what stays, by the kind of link: the id of its source, and that thing.
+    proved: set[tuple[LinkName, str | None, Address]] = field(default_factory=set)
+    # One at a time: they share the steps.
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def perform_job(self, job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
+        """What became of a job. Before it deletes what goes into another thing, who came since is moved."""
+        change = self.steps[job.covers[0]].change
+        if not (isinstance(change, ThingChange) and change.into):
+            return self._note(self.perform(job, ids))
+        moved = list[Outcome]()
+        with self.lock:
+            try:
+                why = self._move_rest(change, ids, moved)
+            except ReconcilerError as error:
+                why = str(error)
+            if why:
+                return [*moved, Outcome(job.covers[0], change, Status.SKIPPED, f"not deleted: {why}")]
+            return [*moved, *self.perform(job, ids)]
+
+    def _move_rest(self, change: ThingChange, ids: Mapping[Address, str], moved: list[Outcome]) -> str:
+        """Move who came since; the answer is why the thing stays, empty where it can go."""
+        for _ in range(LOOKS):
+            carriers = _read(self.session, self.comparison, [change])
+            new = [c for c in find_attaches(self.comparison, change, carriers) if (c.link, c.id, c.target) not in self.proved]
+            if not new:
+                holders = self._read_holders(change)
+                return f"{holders} carry it, which only people can move" if holders else ""
+            moved += self._move(new, carriers, ids)
+            if lost := next((o for o in moved if o.status is not Status.APPLIED), None):
+                return f"somebody who has it could not be moved ({lost.reason})"
+        return "somebody new keeps getting it; run again"
+
+    def _note(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """Remember who carries what stays, as replies show it."""
+        done = (o.change for o in outcomes if o.status is Status.APPLIED and isinstance(o.change, LinkChange))
+        self.proved.update((change.link, change.id, change.target) for change in done if isinstance(change, LinkChange))
+        return outcomes
+
+    def _move(self, new: Sequence[LinkChange], carriers: Carriers, ids: Mapping[Address, str]) -> Sequence[Outcome]:
+        first, added = len(self.steps), [Step(change) for change in new]
+        jobs = compile_steps(
+            self.session.kinds, added, self.session.client.version, unsure(self.session.kinds, added, self.comparison.live)
+        )
+        self.steps.extend(added)
+        self.keep(first, carriers)
+        placed = [replace(job, covers=tuple(first + i for i in job.covers)) for job in jobs]
+        return [outcome for job in placed for outcome in self._note(self.perform(job, ids))]
+
+    def _read_holders(self, change: ThingChange) -> str:
+        from reconciler.intercom.uses import uses_of
+
+        kind = self.session.kinds[change.address.kind]
+        return describe_holders(list_holders(kind, self.session.kinds, uses_of(self.session.client, kind, str(change.id))))
