@@ -40,7 +40,8 @@ def lay_over(kind: Kind, under: Raw, over: Raw) -> Raw:
         one, other = below.get(name), over.written.get(name)
         if field.merged and isinstance(one, dict) and isinstance(other, dict):
             written[name] = {**one, **other}
-    return Raw(Document({}, _Laid(under._replace(written=dict(below)), over)), (), written)
+    overlays = (*under.document.overlays, over.document.file, *over.document.overlays)
+    return Raw(Document({}, _Laid(under._replace(written=dict(below)), over), overlays=overlays), (), written)
 
 
 def lay_head(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -40,6 +40,8 @@ class Document:
     marks: Places
     # Whether a value holds `${`.
     varies: bool = False
+    # The overlays that are laid over it.
+    overlays: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:

@@ -33,6 +33,7 @@ def resource_of(contents: Contents, item: Item) -> Resource:
         key=str(getattr(entry, item.by)),
         fields=_parse_values(contents, item, fields),
         mark=item.mark(),
+        overlays=item.document.overlays,
         state=item.state,
         former=tuple(kind.former(entry)),
         protect=entry.protect,

@@ -59,6 +59,8 @@ class Resource:
     description: str = ""
     # The lists of links that it writes, by field.
     links: Mapping[str, WrittenLinks] = field(default_factory=dict)
+    # The overlays that are laid over it.
+    overlays: tuple[str, ...] = ()
 
     @property
     def gone(self) -> bool:

@@ -103,7 +103,7 @@ class RecordWriter:
             owned=record.owned or lost,
             protected=resource.protect,
             deleted=False,
-            files=self._files(before, resource.mark.file),
+            files=self._files(before, resource.mark.file, *resource.overlays),
             fields=fields,
             links={
                 link: link_origins
@@ -159,11 +159,11 @@ class RecordWriter:
             judged[link.field] = link_origins
         return judged
 
-    def _files(self, before: Record | None, file: str) -> tuple[str, ...]:
-        """The files that declare a thing: the one that was read, and those that did and were not."""
+    def _files(self, before: Record | None, *files: str) -> tuple[str, ...]:
+        """The files that declare a thing: those that were read, and those that did and were not."""
         known, read = before.files if before else (), self.recorded.files
         others = [other for other in known if other not in read.read and other not in read.vanished]
-        return tuple(sorted({*others, self.recorded.digests.plain(self.file(file))} - {""}))
+        return tuple(sorted({*others, *(self.recorded.digests.plain(self.file(file)) for file in files)} - {""}))
 
     def _move(self, record: Record, address: Address) -> Record:
         """The record under the address that its thing has now."""

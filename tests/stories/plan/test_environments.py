@@ -50,6 +50,20 @@ def test_each_workspace_has_its_own_part_of_the_ledger_under_one_name(shop: Desk
     assert created(shop, "m") == []
 
 
+def test_a_run_that_forgets_the_environment_takes_nothing_from_what_its_overlay_linked(desk: Desk) -> None:
+    desk.seed(tags=["vip"], contacts=[{"external_id": "1"}])
+    desk.write("m/m.yaml", "name: shop\ntags: [vip, gold]\ncontacts: [{external_id: '1', tags: [vip]}]\n")
+    desk.write("m/m.prod.yaml", "contacts: [{external_id: '1', tags: [vip, gold]}]\n")
+    assert desk("apply", "m", "--env", "prod", "--auto-approve") == 0, desk.err
+    for path in ("m", "m/m.yaml"):
+        assert created(desk, path) == []
+        assert "tag/gold is ours, and m/m.prod.yaml, which declares it too, was not given: it stays" in desk.out
+        assert desk("apply", path, "--auto-approve") == 0, desk.err
+    desk.write("m/m.prod.yaml", "contacts: [{external_id: '1', tags: [vip]}]\n")
+    assert created(desk, "m", "--env", "prod") == ["contact/1"]
+    assert desk.saved()["changes"][0]["action"] == "detach"
+
+
 @pytest.fixture
 def prod(shop: Desk) -> Desk:
     """A plan for prod, whose overlay names the workspace of the desk, is saved."""
