@@ -128,7 +128,7 @@ def name_in_folder(folder: Path = HERE) -> str | None:
 
 
 def _in_folder(folder: Path) -> list[str]:
-    return sorted(str(path) for suffix in ("*.yaml", "*.yml") for path in folder.glob(suffix))
+    return sorted(str(path) for suffix in ("*.yaml", "*.yml") for path in folder.glob(suffix) if path.is_file())
 
 
 def check_pin(pin: Pin | None, session: Session) -> None:

@@ -263,11 +263,8 @@ _VALUE = r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|\S.*?(?=\s*(?:,\s*["']?\w+["']?\s
 
 
 def _holds_any(path: str) -> bool:
-    """Whether a path means a file that is there."""
-    try:
-        return bool(files.find([path]))
-    except Invalid:
-        return os.path.isfile(path)
+    """Whether a path means something that is there, be it a file that can be read or not."""
+    return files.holds_manifest(path) if os.path.isdir(path) else os.path.lexists(path)
 
 
 def _documents(data: Mapping[str, bytes]) -> Sequence[Document]:

@@ -130,6 +130,9 @@ def _read(file: str) -> tuple[Document | None, Sequence[Problem]]:
 
 def read_bytes(file: str) -> bytes:
     """What a file holds. Raises Invalid."""
+    if os.path.exists(file) and not os.path.isfile(file):
+        # Reading a pipe would wait for ever.
+        raise Invalid([_Unusable(file, "is not a file", "give a file or a folder").problem])
     try:
         return Path(file).read_bytes()
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -496,6 +497,20 @@ def test_two_pins_in_one_folder_must_be_told_apart(desk: Desk) -> None:
     ended = desk.ends("api", "GET", "/me")
     assert (ended.code, desk.box.requests) == (64, [])
     assert "several workspaces" in ended.err
+
+
+@pytest.mark.timeout(20)
+def test_what_is_called_as_a_manifest_and_is_no_file_has_no_pin(desk: Desk) -> None:
+    desk.write("m.yaml", "workspace: {app_id: sandbox1}\ntags: []\n")
+    desk.write("folder.yaml/a.yaml", "workspace: {app_id: other}\n")
+    desk.write("folder.yaml/b.yaml", "tags: []\n")
+    (desk.folder / "empty.yaml").mkdir()
+    os.mkfifo(desk.folder / "pipe.yaml")
+    assert desk("get", "tags") == 0, desk.err
+    assert desk("export") == 0, desk.err
+    assert desk("tag", "report") == 0, desk.err
+    assert desk("tag", "add", "vip", "--in", "pipe.yaml") == 65
+    assert "pipe.yaml: is not a file" in desk.err
 
 
 def test_the_token_is_in_no_output(desk: Desk) -> None:
