@@ -176,6 +176,12 @@ def test_new_things_go_beside_the_base_and_into_no_overlay_or_list(live: Desk) -
     assert live("plan", "crm", "--detailed-exitcode") == 0, live.out
 
 
+def test_a_line_break_in_a_name_makes_no_line(desk: Desk) -> None:
+    desk.seed(tags=["vip\nleft out: tag/gold"])
+    assert desk("export", "--only", "tags") == 0
+    assert desk.err == r"left out: tag/vip\nleft out: tag/gold: name: holds the control character U+000A; remove it" + "\n"
+
+
 def test_what_begins_a_variable_is_a_text(desk: Desk) -> None:
     desk.seed(tags=["${RECONCILER_VAR_X}", "a$${"])
     assert desk("export", "-o", "m.yaml", "--only", "tags") == 0
