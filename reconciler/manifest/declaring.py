@@ -37,7 +37,11 @@ def rename(draft: Draft, kind: Kind, old: str, new: str) -> str:
     if any(map(_is_gone, there)):
         raise Usage(f"{kind.name} {quote(old)} is declared absent at {there[0].mark}; what is to go gets no new name")
     for place in there:
-        draft.put(place, {by: new, **_kept(kind, place, old, new)}, after=by)
+        kept = _kept(kind, place, old, new)
+        if kept or isinstance(place.written, dict):
+            draft.put(place, {by: new, **kept}, after=by)
+        else:
+            draft.replace([place], new)
     references = [place for place in draft.references(kind, [old]) if place.written != new]
     draft.replace(references, new)
     places = len(references) + draft.edit_lists(kind, [old], (), new)

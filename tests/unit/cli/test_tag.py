@@ -117,7 +117,8 @@ def test_a_tag_is_added_where_the_others_are(two: Desk) -> None:
 @pytest.mark.parametrize(
     ("before", "old", "new", "after"),
     [
-        ("Beta", "beta", "BETA", "{name: BETA}"),
+        ("Beta", "beta", "BETA", "BETA"),
+        ('"Beta"', "Beta", "Beta", '"Beta"'),
         ("{name: b, renamed_from: a}", "b", "c", "{name: c, renamed_from: [b, a]}"),
         ("{name: b, renamed_from: a}", "b", "a", "{name: a, renamed_from: b}"),
         ("name: b\n    renamed_from:\n      - a  # once\n    owner: x", "b", "c", "name: c\n    renamed_from: [b, a]\n    owner: x"),
