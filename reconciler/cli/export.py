@@ -13,7 +13,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.connection import check_pin, connected, name_in_folder, pin_of_folder, refuse_other
 from reconciler.cli.help import Verb
-from reconciler.cli.ledger_choice import LedgerChoice, locked
+from reconciler.cli.ledger_choice import VARIABLE, LedgerChoice, locked
 from reconciler.cli.login import ask_hidden, ask_whose, describe_workspace, keep_token, somebody_watches
 from reconciler.cli.options import Intercom, WorkspaceOptions
 from reconciler.cli.output import as_typed, render
@@ -272,5 +272,7 @@ def _begin(session: Session, start: Start, name: str, choice: LedgerChoice) -> N
         with locked(session, choice):
             remember(session, manifest, planned)
     told.say(f"written: {', '.join(map(os.path.relpath, paths))}")
+    if session.ledger and not choice.address and PIPELINES[start.service or "none"]:
+        told.say(f"note: this ledger is a file of this machine, and that of the pipeline is in git; set {VARIABLE}=git before `adopt`")
     mine = f"; `{as_typed('adopt', '--all', str(start.folder))}` makes what is live yours to prune" if session.ledger else ""
     told.say(f"next: commit them{mine}")

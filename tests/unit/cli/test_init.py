@@ -84,6 +84,15 @@ def test_the_pipeline_of_choice_is_the_template(service: str, live: Desk) -> Non
     assert laid == {name for name in live.files() if Path(name).suffix and not name.startswith((".reconciler", "intercom/"))}
 
 
+@pytest.mark.parametrize(
+    ("more", "apart"),
+    [(["--ci", "github"], True), (["--ci", "none"], False), (["--ci", "github", "--ledger", "none"], False)],
+)
+def test_a_ledger_that_the_pipeline_does_not_see_is_said(more: list[str], apart: bool, live: Desk) -> None:
+    assert live("init", "--yes", *more) == 0, live.err
+    assert ("set RECONCILER_LEDGER=git before `adopt`\n" in live.err) is apart
+
+
 @pytest.mark.parametrize("service", ["github", "gitlab", "plain"])
 def test_the_pipeline_of_another_folder_plans_that_folder(service: str, live: Desk) -> None:
     (live.folder / "crm").mkdir()
