@@ -182,11 +182,12 @@ class Remote:
         """Bring a ref here, under the same name, and say what it is; where the repository is shallow, its last commit only."""
         depth = ["--depth=1"] if self._shallow else []
         options = ["--quiet", "--no-tags", "--no-filter", "--no-write-fetch-head", "--no-recurse-submodules", "--refmap=", *depth]
+        before = self._read_here(ref)
         try:
             self._git("fetch", *options, self.name, f"+{ref}:{ref}", within=FETCHING)
         except LedgerUnusable:
-            # Another process of this machine may have fetched it into the same ref meanwhile.
-            if self._read_here(ref) != tip:
+            # Another process of this machine may have fetched it, or what came after it, into the same ref meanwhile.
+            if self._read_here(ref) in (None, before):
                 raise
         return self._read_here(ref)
 
