@@ -25,6 +25,7 @@ BEFORE = {
     "Limits": "policy:\n  limits:\n    ",
     "Prune": "policy:\n  prune:\n    ",
     "Reach": "policy:\n  scope:\n    ",
+    "Lint": "policy:\n  lint:\n    ",
     "ApprovalEntry": "approvals:\n  - ",
     "Was": "contacts:\n  - was:\n      ",
     "ListEntry": "contacts:\n  - ",
