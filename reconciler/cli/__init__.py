@@ -35,7 +35,7 @@ GROUPS = MappingProxyType(
         },
         "Tidying": {
             "lint": ("tidy", "Say what is amiss with names, owners, descriptions and tombstones."),
-            "tag": ("tag", "Tags: see who uses them; add, rename or retire one wherever the manifest names it."),
+            "tag": ("tag", "Tags: see who uses them; add, rename, merge or retire one wherever the manifest names it."),
         },
         "Looking": {
             "history": ("ledger", "List all runs, newest first, or show one of them."),

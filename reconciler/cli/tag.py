@@ -1,4 +1,4 @@
-"""Verbs about tags: report, and add, rename and retire, which change the manifest and never Intercom."""
+"""Verbs about tags: report, and add, rename, merge and retire, which change the manifest and never Intercom."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ IN = click.option(
 
 @click.group(cls=Family)
 def tag() -> None:
-    """Tags: see who uses them; add, rename or retire one wherever the manifest names it. Intercom is only read.
+    """Tags: see who uses them; add, rename, merge or retire one wherever the manifest names it. Intercom is only read.
 
-    add, rename and retire change the files, and keep their comments, order, quotes and line ends. They show the diff, then the plan
+    add, rename, merge and retire change the files, and keep their comments, order, quotes and line ends. They show the diff, then the plan
     that follows. Without a token they change the files and show no plan. What would make the manifest invalid changes nothing.
 
     \b
@@ -144,6 +144,23 @@ def rename(old: str, new: str, wanted: EditOptions, choice: LedgerChoice, interc
       reconciler tag rename Beta beta-2026
     """
     return _edit(wanted, choice, intercom, lambda draft: declaring.rename(draft, TAG, old, new))
+
+
+@tag.command()
+@click.argument("old", nargs=-1, required=True)
+@click.option("--into", required=True, metavar="NEW", help="The tag that stays.")
+@_edits
+def merge(old: tuple[str, ...], into: str, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
+    """Merge tags into one, wherever they stand.
+
+    Its entry gets `merged_from`, in place of theirs, and who names one of them names it. Applying that gives it to whoever has one of them,
+    then deletes them. What conversations or content carry stays, and the plan says so.
+
+    \b
+    Example:
+      reconciler tag merge "VIP client" gold --into vip
+    """
+    return _edit(wanted, choice, intercom, lambda draft: declaring.merge(draft, TAG, list(dict.fromkeys(old)), into))
 
 
 @tag.command()

@@ -1,8 +1,9 @@
-"""What a thing is called in a manifest, changed in its entry and wherever it is named: declared, renamed, retired."""
+"""What a thing is called in a manifest, changed in its entry and wherever it is named: declared, renamed, merged, retired."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.written import quote
@@ -48,6 +49,91 @@ def rename(draft: Draft, kind: Kind, old: str, new: str) -> str:
     return f"{kind.name} {quote(_spelled(kind, there[0]) if there else old)} is {quote(new)} now, also in {_places(places)} that named it"
 
 
+def merge(draft: Draft, kind: Kind, olds: Sequence[str], new: str) -> str:
+    """Things go into another one: its entry says so in place of theirs, and whoever names one of them names that one. Returns what is true
+    then. Raises Usage."""
+    by, fold = _by(kind), kind.identity[_by(kind)].fold
+    there, into = [place for old in olds for place in draft.having(kind, by, old)], draft.having(kind, by, new)
+    for place in (*there, *into):
+        _refuse_kept(kind, place, into)
+    if fold(new) in map(fold, olds):
+        raise Usage(f"{kind.name} {quote(new)} cannot go into itself; leave it out before --into")
+    names = {fold(name): name for place in there for name in (*_listed(place, FORMER), *_listed(place, _merge_key(kind)))}
+    names |= {fold(old): old for old in olds} | {fold(name): name for place in there if (name := _spelled(kind, place))}
+    new = _spelled(kind, into[0]) if into else new
+    _write_merge(draft, kind, there, into, {by: new, _merge_key(kind): list(names.values())})
+    ids = [str(place.written["id"]) for place in there if isinstance(place.written, dict) and "id" in place.written]
+    number = _rename_references(draft, kind, names.values(), new, ids)
+    number += draft.edit_lists(kind, names.values(), ids, new)
+    goes, them = ("goes", "it") if len(olds) == 1 else ("go", "them")
+    return f"{kind.name} {' and '.join(map(quote, olds))} {goes} into {quote(new)}, also in {_places(number)} that named {them}"
+
+
+def _refuse_kept(kind: Kind, place: Place, into: Sequence[Place]) -> None:
+    """Raises Usage where what an entry says forbids that its thing goes, or that others go into it."""
+    name, written = f"{kind.name} {quote(_spelled(kind, place))}", place.written if isinstance(place.written, dict) else {}
+    if place in into:
+        if _is_gone(place):
+            raise Usage(f"{name} is declared absent at {place.mark}; what is to go takes nothing in")
+    elif written.get("used_by"):
+        raise Usage(f"{name} is in use ({', '.join(map(str, written['used_by']))}, {place.mark}); change that first, then empty `used_by`")
+    elif str(written.get("protect")) == "true":
+        raise Usage(f"{name} is protected at {place.mark}; remove `protect: true` first, in a change of its own")
+
+
+def _write_merge(draft: Draft, kind: Kind, there: Sequence[Place], into: Sequence[Place], entry: dict[str, Any]) -> None:
+    """Write what goes into a thing into its entry, and take the entries of that away. A new one takes the place of the first of these."""
+    key, fold = _merge_key(kind), kind.identity[_by(kind)].fold
+    kept = [place for place in into if not _is_omitted(place)]
+    for place in kept[:1]:
+        going = {fold(name) for name in entry[key]}
+        there_already = list(map(fold, _listed(place, key)))
+        if new := [name for name in entry[key] if fold(name) not in there_already]:
+            draft.put(place, {key: [*_listed(place, key), *new]}, after=_by(kind))
+        if left := [name for name in _listed(place, FORMER) if fold(name) in going]:
+            rest = [name for name in _listed(place, FORMER) if name not in left]
+            draft.put(place, {FORMER: rest}) if rest else draft.drop(place, FORMER)
+    first = [] if kept else [place for place in there if not _is_omitted(place)][:1]
+    draft.replace(first, entry)
+    draft.remove(place for place in there if place not in first)
+    if not kept and not first:
+        draft.add(kind, entry)
+
+
+def _rename_references(draft: Draft, kind: Kind, names: Iterable[str], new: str, ids: Sequence[str]) -> int:
+    """Let whoever names one of these name the new one, once; who was not to have it needs no word of it any more. Returns how many did."""
+    having = {(place.document.file, place.loc[: _item_at(place)]) for place in draft.references(kind, [new]) if not _is_absent(place)}
+    renamed, removed = list[Place](), list[Place]()
+    for place in draft.references(kind, names, ids):
+        here = (place.document.file, place.loc[: _item_at(place)])
+        if _item_at(place) > 1 and (here in having or _is_absent(place)):
+            removed.append(place)
+            continue
+        having.add(here)
+        renamed.append(Place(place.document, place.loc[:-1], place.written) if place.loc[-1] == "id" else place)
+    draft.replace(renamed, new)
+    draft.remove(removed)
+    return len(renamed) + len(removed)
+
+
+def _item_at(place: Place) -> int:
+    """Where in the way to a reference the number of its item stands."""
+    return next(n for n in range(len(place.loc) - 1, 0, -1) if isinstance(place.loc[n], int))
+
+
+def _is_absent(place: Place) -> bool:
+    """Whether a reference says that there is to be no link."""
+    item: Any = place.document.value
+    for step in place.loc[: _item_at(place) + 1]:
+        item = item[step]
+    return isinstance(item, dict) and item.get(STATE) == "absent"
+
+
+def _merge_key(kind: Kind) -> str:
+    assert kind.merge is not None
+    return kind.merge.key
+
+
 def retire(draft: Draft, kind: Kind, name: str) -> str:
     """A thing is to go: its entry says so, and nobody names it any more. Returns what is true then. Raises Usage."""
     there = draft.having(kind, _by(kind), name)
@@ -91,8 +177,13 @@ def _is_omitted(place: Place) -> bool:
 
 def _former(place: Place) -> Sequence[str]:
     """The former names that an entry has."""
-    former = place.written.get(FORMER, ()) if isinstance(place.written, dict) else ()
-    return [str(name) for name in (former if isinstance(former, (list, tuple)) else (former,)) if isinstance(name, str)]
+    return _listed(place, FORMER)
+
+
+def _listed(place: Place, key: str) -> Sequence[str]:
+    """The names under a key of an entry: one of them, or a list."""
+    names = place.written.get(key, ()) if isinstance(place.written, dict) else ()
+    return [str(name) for name in (names if isinstance(names, (list, tuple)) else (names,)) if isinstance(name, str)]
 
 
 def _kept(kind: Kind, place: Place, old: str, new: str) -> dict[str, str | list[str]]:

@@ -148,7 +148,8 @@ def _pair(kind: Kind, resource: Resource, known: Index, matches: Match) -> None:
         matches.pairs[resource.address] = former[0].id
     left_over = former if here else former[1:]
     for thing in left_over:
-        text = f"{thing.address} (id {thing.id}) is still live beside it; merge its members by hand, then remove the former name"
+        now = f"write that name under `{kind.merge.key}` instead" if kind.merge else "merge the two by hand, then remove the former name"
+        text = f"{thing.address} (id {thing.id}) is still live beside it; {now}"
         matches.notes.append(Note("former", text, resource.address, resource.mark))
 
 

@@ -103,6 +103,51 @@ def test_a_retired_tag_is_gone_from_all_lists(two: Desk) -> None:
     assert two.writes == []
 
 
+def test_tags_are_merged_by_one_command_and_one_apply(two: Desk) -> None:
+    assert two("tag", "merge", "BETA", "trial", "--into", "VIP", "--in", "m", "-o", "plan.json") == 0, two.err
+    assert edits(two) == [
+        '-  - {company_id: "6", tags: [beta]}',
+        '+  - {company_id: "6", tags: [vip]}',
+        '-    tags: [vip, "Beta"]  # both',
+        "+    tags: [vip]  # both",
+        "-      - {tag: BETA, state: absent}",
+        "-      - trial",
+        "+      - vip",
+        "-  - vip    # the best",
+        "-  - Beta",
+        "-  - {name: trial, renamed_from: [Test, Demo]}",
+        "+  - {name: vip, merged_from: [Test, Demo, Beta, trial]}    # the best",
+    ]
+    assert two.err.splitlines()[0] == (
+        "changed m/people.yaml, m/tags.yaml: tag 'BETA' and 'trial' go into 'vip', also in 4 places that named them"
+    )
+    assert two.writes == []
+    assert two("apply", "plan.json") == 0
+    assert two("plan", "m", "--detailed-exitcode") == 0
+    assert {c["external_id"]: len(c["tags"]) for c in two.box.ws.store.table("contact").docs.values()} == {"1": 1, "2": 1}
+    assert two("tag", "merge", "beta", "trial", "--into", "vip", "--in", "m") == 0
+    assert two.err.startswith("nothing is changed: ")
+
+
+@pytest.mark.parametrize(
+    ("entries", "olds", "after"),
+    [
+        ("  - a\n  - b\n", ["a", "b"], "  - {name: new, merged_from: [a, b]}\n"),
+        ("  - name: a\n    owner: x\n  - c\n", ["a"], "  - {name: new, merged_from: [a]}\n  - c\n"),
+        ("  - {name: new, renamed_from: a}\n", ["a"], "  - {name: new, merged_from: [a]}\n"),
+        ("  - {name: new, renamed_from: [a, b]}\n", ["b"], "  - {name: new, merged_from: [b], renamed_from: [a]}\n"),
+        ("  - {name: new, merged_from: z}\n  - {name: a, merged_from: y}\n", ["a"], "  - {name: new, merged_from: [z, 'y', a]}\n"),
+        ("  - {id: 5, name: a}\n  - new\n", ["A"], "  - {name: new, merged_from: [a]}\n"),
+        ("  - {name: a, state: absent}\n  - new\n", ["a"], "  - {name: new, merged_from: [a]}\n"),
+        ("  - c\n", ["a: x"], "  - c\n  - {name: new, merged_from: ['a: x']}\n"),
+    ],
+)
+def test_what_goes_into_a_tag_leaves_its_own_entry(desk: Desk, entries: str, olds: list[str], after: str) -> None:
+    desk.patch.delenv("INTERCOM_ACCESS_TOKEN")
+    assert desk("tag", "merge", *olds, "--into", "new", m=f"tags:\n{entries}") == 0, desk.err
+    assert (desk.folder / "m.yaml").read_text() == f"tags:\n{after}"
+
+
 def test_a_tag_is_added_where_the_others_are(two: Desk) -> None:
     assert two("tag", "add", "yes", "--in", "m") == 0
     assert edits(two) == ["+  - 'yes'"]
@@ -154,6 +199,10 @@ def test_a_tag_is_retired_by_all_its_names(desk: Desk) -> None:
         (("rename", "Beta", "vip"), 65, "m/tags.yaml:4:5: tag/vip is already declared at m/tags.yaml:3:5; keep one of them"),
         (("rename", "Beta", "test"), 65, "its former name 'Test' is in use"),
         (("rename", "Beta", " x"), 65, "has blanks at its ends"),
+        (("merge", "Beta", "--into", "beta"), 64, "tag 'beta' cannot go into itself"),
+        (("merge", "Beta"), 64, "Missing option '--into'"),
+        (("merge", "--into", "vip"), 64, "Missing argument 'OLD...'"),
+        (("merge", " x", "--into", "vip"), 65, "has blanks at its ends"),
         (("add", ""), 65, "m/tags.yaml:6:5"),
         (("add", "a\udcffb"), 65, "m/tags.yaml:6:9"),
         (("add", "x", "--in", "m/tags.txt"), 65, "m/tags.txt: there is no such file or folder"),
