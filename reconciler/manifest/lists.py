@@ -151,9 +151,11 @@ class _List:
         return f"known are {', '.join(names)}; `columns:` says what another name means, or leaves it out"
 
     def _json(self, path: str, lines: Iterator[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+        empty = True
         for line, text in enumerate(lines, 1):
             if not text.strip():
                 continue
+            empty = False
             try:
                 row = _DECODER.decode(text)
             except (ValueError, RecursionError) as error:
@@ -163,6 +165,8 @@ class _List:
                 yield line, self._row((self._key(name), value) for name, value in row.items())
             else:
                 self._unread(Mark(path, line), "is no JSON object", 'write one a line, as in {"external_id": "25"}')
+        if empty:
+            raise _Broken(0, "the list is empty", 'write a JSON object a line, as in {"external_id": "25"}, or take the list out')
 
     def _row(self, pairs: Iterator[tuple[str | None, Any]]) -> dict[str, Any]:
         """An entry of keys and values, where `custom_attributes.x` is a key inside of another."""

@@ -137,6 +137,8 @@ def test_a_list_is_refused_with_its_line(what: str) -> None:
 
 
 LINES = {
+    "an empty file": ("", "m/l.jsonl: the list is empty"),
+    "empty lines": ("\n \n", "m/l.jsonl: the list is empty"),
     "no JSON": ('{"external_id": 1\n', "m/l.jsonl:1: this is not JSON (Expecting"),
     "no object": ('{"external_id": 1}\n[1]\n', "m/l.jsonl:2: is no JSON object"),
     "a key twice": ('{"external_id": 1, "external_id": 2}\n', "m/l.jsonl:1: this is not JSON (a key stands twice)"),
