@@ -224,10 +224,12 @@ class Draft:
         """Write the files that changed; returns their names. Raises ReconcilerError where somebody else wrote one of them since it was
         read, and OSError; nothing is written then."""
         changed = self.changed()
-        for file in changed:
-            if (Path(file).read_bytes() if Path(file).exists() else b"") != self._was(file):
-                raise ReconcilerError(f"{file}: somebody else changed it just now; nothing was written, run this again")
-        files.write_all({Path(file).resolve(): data for file, data in changed.items()})
+        paths = {file: Path(file).resolve() for file in changed}
+        with files.held({path.parent for path in paths.values()}):
+            for file, path in paths.items():
+                if (path.read_bytes() if path.exists() else b"") != self._was(file):
+                    raise ReconcilerError(f"{file}: somebody else changed it just now; nothing was written, run this again")
+            files.write_all({path: changed[file] for file, path in paths.items()})
         return list(changed)
 
     def _of(self, file: str) -> Splices:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -139,20 +141,37 @@ def read_bytes(file: str) -> bytes:
         raise Invalid([_unreadable(file, error).problem]) from None
 
 
+@contextmanager
+def held(folders: Iterable[Path]) -> Iterator[None]:
+    """The right to write in folders, which one process of ours has at a time, where their file system knows locks."""
+    with ExitStack() as stack:
+        for folder in sorted(folder for folder in folders if folder.is_dir()):
+            handle = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, handle)
+            with suppress(OSError):
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
 def write_all(texts: Mapping[Path, bytes], mode: int | None = None) -> None:
-    """Replace files by others, each in one step and none before all of them are written; they keep their modes where none is given.
-    Raises OSError; what was there stays then."""
+    """Replace files by others, each in one step and none before all of them are on the disk; they keep their modes where none is given.
+    Raises OSError with the file; what was there stays then."""
     staged: dict[str, Path] = {}
+    at = Path()
     try:
-        for path, text in texts.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            staged[name] = path
+        for at, text in texts.items():
+            at.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=at.parent, prefix=f".{at.name}.")
+            staged[name] = at
             with os.fdopen(handle, "wb") as file:
                 file.write(text)
-            os.chmod(name, mode or (path.stat().st_mode if path.exists() else 0o644))
-        for name, path in staged.items():
-            os.replace(name, path)
+                file.flush()
+                os.fsync(handle)
+            os.chmod(name, mode or (at.stat().st_mode if at.exists() else 0o644))
+        for name, at in staged.items():
+            os.replace(name, at)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(at)) from None
     finally:
         for name in staged:
             Path(name).unlink(missing_ok=True)

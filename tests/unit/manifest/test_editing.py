@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import difflib
+import resource
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from reconciler.errors import Invalid, ReconcilerError
 from reconciler.kinds import KINDS
 from reconciler.manifest.editing import Draft
+from reconciler.manifest.files import held
 from reconciler.manifest.reader import read
 from reconciler.manifest.splicing import Splices, inline
 from reconciler.manifest.unified import unified
@@ -299,6 +302,32 @@ def test_what_somebody_else_wrote_meanwhile_is_kept(tmp_path: Path) -> None:
     with pytest.raises(ReconcilerError, match="somebody else changed it just now"):
         found.write()
     assert (tmp_path / "team.yaml").read_text() == "tags: [theirs]\n"
+
+
+def test_of_two_who_write_at_once_one_is_refused(tmp_path: Path) -> None:
+    found = draft(tmp_path)
+    found.add(TAG, "new")
+    with ThreadPoolExecutor() as pool, held([tmp_path]):
+        writing = pool.submit(found.write)
+        wait([writing], 0.2)
+        (tmp_path / "team.yaml").write_text("tags: [theirs]\n")
+        assert not writing.done()
+    with pytest.raises(ReconcilerError, match="somebody else changed it just now"):
+        writing.result(10)
+    assert (tmp_path / "team.yaml").read_text() == "tags: [theirs]\n"
+
+
+def test_a_disk_that_is_full_is_told_with_the_file_and_leaves_all_as_it_was(tmp_path: Path) -> None:
+    found = draft(tmp_path)
+    found.add(TAG, "new")
+    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, most))
+    try:
+        with pytest.raises(OSError, match="team.yaml"):
+            found.write()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"team.yaml": FULL}
 
 
 def test_no_file_is_replaced_where_one_cannot_be(tmp_path: Path) -> None:
