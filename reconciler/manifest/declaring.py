@@ -198,5 +198,7 @@ def _kept(kind: Kind, place: Place, old: str, new: str) -> dict[str, str | list[
 def _not_declared(draft: Draft, kind: Kind, name: str) -> Usage:
     declared = [_spelled(kind, place) for place in draft.entries(kind) if not isinstance(place.written, dict) or _by(kind) in place.written]
     close = closest(name, tuple(declared))
-    now = f"did you mean {quote(close)}?" if close else f"declare it first: reconciler {kind.name} add NAME"
+    lists = [str(place.written["from"]) for place in draft.entries(kind) if isinstance(place.written, dict) and "from" in place.written]
+    other = f"what {', '.join(lists)} declares is edited there" if lists else f"declare it first: reconciler {kind.name} add NAME"
+    now = f"did you mean {quote(close)}?" if close else other
     return Usage(f"{kind.name} {quote(name)} is not declared in {', '.join(draft.paths)}; {now}")

@@ -91,6 +91,13 @@ def test_the_rows_of_lists_are_edited_too(two: Desk) -> None:
     assert (two.folder / "m/more.jsonl").read_text() == '{"external_id": "3", "tags": ["trial"]}'
 
 
+def test_what_a_list_declares_is_edited_there(desk: Desk) -> None:
+    desk.write("m/tags.csv", "name\ngold\n")
+    desk.write("m/tags.yaml", "tags: [{from: tags.csv}]\n")
+    assert desk("tag", "rename", "gold", "first") == 64
+    assert "tag 'gold' is not declared in m; what tags.csv declares is edited there" in desk.err
+
+
 def test_a_retired_tag_is_gone_from_all_lists(two: Desk) -> None:
     assert two("tag", "retire", "TRIAL", "--in", "m/tags.yaml", "--in", "m/people.yaml") == 0
     assert edits(two) == ["-      - trial", "-  - {name: trial, renamed_from: [Test, Demo]}", "+  - {name: trial, state: absent}"]
