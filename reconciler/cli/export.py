@@ -27,7 +27,7 @@ from reconciler.manifest.read import read_manifest
 from reconciler.report import Way
 from reconciler.report.exporting import count_sections, list_kept, list_left_out, list_written
 from reconciler.report.progress import progress
-from reconciler.report.terminal import Terminal, clean
+from reconciler.report.terminal import Terminal
 from reconciler.workflow import export as exporting
 from reconciler.workflow.export import Target, Wanted, aim, by_default, exportable, searchable
 from reconciler.workflow.init import find_ground, remember
@@ -153,7 +153,7 @@ def _name(target: Target | None, name: str | None) -> str:
 def _say(lines: Iterable[str]) -> None:
     told = Terminal(sys.stderr)
     for line in lines:
-        told.say(clean(line))
+        told.say(line)
 
 
 def _say_left_out(session: Session, wanted: Wanted, found: exporting.Export) -> None:
