@@ -156,6 +156,8 @@ def _lines(found: me.Me, source: str) -> Iterator[str]:
     yield clean(f"region      {found.here.region}")
     yield clean(f"admin       {found.admin}")
     yield clean(f"token       {source}")
+    if found.of_person:
+        yield f"warning     {me.PERSONAL}"
     if found.window is None:
         yield "rate limit  not told"
     else:

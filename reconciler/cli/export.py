@@ -247,9 +247,10 @@ def init(start: Start, name: str | None, where: WorkspaceOptions, choice: Ledger
         _ask_for_token(intercom, pin)
     with connected(intercom, pin, writes=True, choice=choice) as session:
         check_pin(pin, session)
-        Terminal(sys.stderr).say(
-            f"workspace {describe_workspace(me.ask(session.client))}, region {session.here.region}, as {session.admin}"
-        )
+        asked, told = me.ask(session.client), Terminal(sys.stderr)
+        told.say(f"workspace {describe_workspace(asked)}, region {session.here.region}, as {session.admin}")
+        if asked.of_person:
+            told.say(f"warning: {me.PERSONAL}")
         _begin(session, start if start.yes else start.asked(), name or name_in_folder() or "default", choice)
     return 0
 

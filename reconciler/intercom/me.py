@@ -29,6 +29,15 @@ class Me:
     # What Intercom calls whoever the token acts for: `admin` for a person.
     acts_for: str = ""
 
+    @property
+    def of_person(self) -> bool:
+        """Whether the token belongs to a person."""
+        return self.acts_for == "admin"
+
+
+# Intercom says who attached a tag, and that is the person then.
+PERSONAL = "the token belongs to a person, so what it writes looks like theirs in Intercom and in `drift`; a pipeline wants an app's own"
+
 
 def ask(client: Client) -> Me:
     """Ask the token who it is. Raises IntercomError if it is not accepted."""

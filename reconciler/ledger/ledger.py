@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, func, select, update
 
+from reconciler.core.compare.trail import Written
 from reconciler.core.model.address import Address
 from reconciler.core.model.attempt import Disproved, Place
 from reconciler.core.model.change import Change
@@ -205,6 +206,11 @@ class Ledger:
         """What a run had in its plan and what became of it, as far as it is kept."""
         with self._looking() as connection:
             return past.read_done(connection, run, self.place)
+
+    def read_written(self, app_id: str, name: str, things: Sequence[str]) -> list[Written]:
+        """The writes of applies that were done to these things, each the digest of its address."""
+        with self._looking() as connection:
+            return past.read_written(connection, (app_id, self._digests.plain(name)), things, self.place)
 
     def workspaces(self) -> Mapping[str, str]:
         """The workspaces that it knows runs of: app id → region."""

@@ -81,7 +81,10 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
     rows = connection.execute(select(*_RECORD).where(here & (THINGS.c.key == key) & (THINGS.c.name == name)))
     # Ids and names are in clear, so what others have is known whatever key they use.
     others = connection.execute(select(*_OTHERS).where(here & (THINGS.c.name != name) & ~THINGS.c.deleted)).all()
-    mine = (RUNS.c.app_id == app_id) & (RUNS.c.name == name) & (RUNS.c.key == key) & RUNS.c.verb.in_(("apply", "undo"))
+    own = (RUNS.c.app_id == app_id) & (RUNS.c.name == name) & (RUNS.c.key == key)
+    mine = own & RUNS.c.verb.in_(("apply", "undo"))
+    # Single things that were adopted say nothing of the rest of a manifest.
+    adopted = select(RUNS.c.id).where(own, RUNS.c.verb == "adopt", RUNS.c.manifest_digest != "", RUNS.c.exit_code == 0).limit(1)
     # One that was refused, or that failed before its first call, is none.
     sent = select(WRITES.c.id).where(WRITES.c.run == RUNS.c.id, WRITES.c.intended > 0).exists()
     count = select(func.count()).where(mine, RUNS.c.exit_code.in_((0, 5, 130, 143)) | sent)
@@ -99,6 +102,7 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
         ineffective=_read_ineffective(connection),
         there=True,
         runs=connection.scalar(count) or 0,
+        adopted=connection.scalar(adopted) is not None,
         origins=_read_origins(connection, mine & (RUNS.c.verb == "apply") & (RUNS.c.exit_code.in_((0, 5)) | sent)),
     )
 

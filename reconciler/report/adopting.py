@@ -10,8 +10,8 @@ from reconciler.report.signs import columns, count
 from reconciler.report.terminal import clean
 
 _SAYS = {
-    Standing.UNKNOWN: "not recorded",
-    Standing.RECORDED: "recorded, becomes ours",
+    Standing.UNKNOWN: "will be taken over",
+    Standing.RECORDED: "will be taken over",
     Standing.OURS: "ours already",
 }
 

@@ -46,6 +46,11 @@ def show_inside(field: FieldDocument) -> str:
     return "; ".join(f"{what} {_listed(parts, plain)}" for what, parts in groups.items() if parts)
 
 
+def show_value(value: Any) -> str:
+    """One value, cut where it is long."""
+    return _cut(_written(value), 0)
+
+
 def _listed(parts: Sequence[Part], plain: bool) -> str:
     named = (f"{clean('.'.join(part.path))}{': ' if part.path else ''}{_cut(_written(part.value, plain), 0)}" for part in parts[:NAMED])
     return ", ".join(named) + (f" and {len(parts) - NAMED:,} more" if len(parts) > NAMED else "")

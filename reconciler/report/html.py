@@ -16,6 +16,7 @@ from reconciler.core.model.change import LOSING, Action
 from reconciler.core.plan.schema import ChangeDocument, PlanDocument
 from reconciler.report import PLAIN, Way, risk, words
 from reconciler.report.fields import HIDDEN, show_inside, sides
+from reconciler.report.moved import describe_moved
 from reconciler.report.outcomes import ENDS
 from reconciler.report.signs import SIGNS, UNKNOWN, count
 from reconciler.report.terminal import clean
@@ -118,6 +119,7 @@ _WORDS: Mapping[str, Any] = {
     "doing": words.describe_action,
     "remarks": words.list_remarks,
     "moves": _moves,
+    "moved": describe_moved,
     "used": words.describe_uses,
     "short": words.is_short,
     "page_of": words.page_of,

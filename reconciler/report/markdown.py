@@ -11,6 +11,7 @@ from html import escape
 
 from reconciler.core.plan.schema import ChangeDocument, NoteDocument, PlanDocument
 from reconciler.report import PLAIN, Way, risk, words
+from reconciler.report.moved import describe_moved
 from reconciler.report.signs import count, signed
 from reconciler.report.terminal import guarded
 
@@ -233,7 +234,7 @@ def _note(note: NoteDocument) -> str:
 def _changes(sections: Mapping[str, Sequence[risk.Row]]) -> Iterator[_Block]:
     """A part that folds for each risk; the first one, what takes away, stands open."""
     for heading, rows in sections.items():
-        unfolded = " open" if heading == next(iter(risk.RISKS)) else ""
+        unfolded = " open" if heading in (risk.TUG, next(iter(risk.RISKS))) else ""
         head = f"\n<details{unfolded}><summary>{heading}: {risk.count_changes(rows)}</summary>\n\n<pre>\n"
         yield _Block(head, partial(map, _row, rows), "</pre>\n</details>\n", "… and {left:,} more lines, which are left out here\n")
 
@@ -256,7 +257,7 @@ def _row(row: risk.Row) -> str:
     subject = raw(words.cut(risk.describe_target(change))) + (_linked(change) if len(row) == 1 else raw(risk.describe_source(row)))
     more = f" ({raw(words.cut(asides))})" if asides else ""
     line = f"{raw(signed(words.describe_action(change)))} {subject}{more}{_place(row)}"
-    return "\n".join([line, *(_cut(guarded(f"      {part}")) for part in words.describe_details(change))]) + "\n"
+    return "\n".join([line, *(_cut(guarded(f"      {part}")) for part in (*describe_moved(row), *words.describe_details(change)))]) + "\n"
 
 
 def _one(change: ChangeDocument) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
 
+from reconciler.core.compare.trail import OFTEN
 from reconciler.core.model.change import Action
 from reconciler.core.plan.schema import ChangeDocument, NoteDocument
 from reconciler.kinds import KINDS
@@ -23,6 +24,8 @@ RISKS: Mapping[str, Sequence[Action]] = MappingProxyType(
 )
 ORDER: Sequence[Action] = tuple(action for actions in RISKS.values() for action in actions)
 _HEADINGS: Mapping[str, str] = {action: heading for heading, actions in RISKS.items() for action in actions}
+# The heading of what is moved again and again; it stands before the others.
+TUG = "tug of war"
 # So many equal links are told one by one, and so many of more of them are named.
 FEW = 3
 
@@ -31,12 +34,24 @@ Row = Sequence[ChangeDocument]
 
 
 def by_risk(changes: Sequence[ChangeDocument]) -> Mapping[str, Sequence[Row]]:
-    """The rows by heading, in the order of ORDER, and within an action in that of the plan. What we do not know takes away."""
+    """The rows by heading: a tug of war first, then in the order of ORDER, within an action in that of the plan.
+
+    What we do not know takes away.
+    """
     ranks: dict[str, int] = {action: rank for rank, action in enumerate(ORDER)}
-    ranked = sorted(changes, key=lambda change: ranks.get(change["action"], -1))
     first = next(iter(RISKS))
-    grouped = groupby(ranked, key=lambda change: _HEADINGS.get(change["action"], first))
+
+    def heading(change: ChangeDocument) -> str:
+        return TUG if is_tug(change) else _HEADINGS.get(change["action"], first)
+
+    ranked = sorted(changes, key=lambda change: (not is_tug(change), ranks.get(change["action"], -1)))
+    grouped = groupby(ranked, key=heading)
     return {heading: [*_rows([*group])] for heading, group in grouped}
+
+
+def is_tug(change: ChangeDocument) -> bool:
+    """Whether it was put right again and again, and moved again."""
+    return "moved" in change and change["moved"]["put_right"] >= OFTEN
 
 
 def _rows(changes: Sequence[ChangeDocument]) -> Iterator[Row]:

@@ -9,6 +9,7 @@ from itertools import chain
 from reconciler.core.plan.schema import NoteDocument, PlanDocument
 from reconciler.kinds import KINDS
 from reconciler.report import PLAIN, Way, risk, words
+from reconciler.report.moved import describe_moved
 from reconciler.report.signs import BOLD, DIM, RED, YELLOW, cells, count, duration, pad, paint, signed
 from reconciler.report.terminal import clean, guarded
 
@@ -83,7 +84,7 @@ def _row(row: risk.Row, look: _Look) -> Iterator[str]:
     yield look.with_place(f"  {signed(action)}{rest}", risk.describe_places(row), f"  {signed(action, look.color)}{rest}")
     if len(row) > 1:
         yield f"      {risk.name_some(row)} (--full lists them)"
-    yield from (f"      {line}" for line in words.describe_details(change))
+    yield from (f"      {line}" for line in (*describe_moved(row), *words.describe_details(change)))
 
 
 def _policy(document: PlanDocument, look: _Look) -> Iterator[str]:

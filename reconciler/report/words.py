@@ -167,7 +167,7 @@ def _summarize_drift(drift: DriftDocument) -> str:
     beyond = f" Nothing can be said of {_count_entries(drift['refused'])}." if drift.get("refused") else ""
     beyond += f" {count(drift['unproven'], 'thing')} unproven." if drift.get("unproven") else ""
     if not drift["recorded"]:
-        unrecorded = "No apply is on record under this name, so nobody can say what drifted."
+        unrecorded = "No apply or adoption is on record under this name, so nobody can say what drifted."
         return f"Unrecorded: {differences or 'no differences'}. {unrecorded}{beyond}"
     pending = f" {count(drift['pending'], 'change')} not applied yet." if drift["pending"] else ""
     return f"{f'Drift: {differences}' if differences else 'No drift seen' if beyond else 'No drift'}.{beyond}{pending}"

@@ -38,7 +38,7 @@ def look_at_token(client: Client, source: str, pin: Pin | None) -> Iterator[Find
         yield Finding("token", State.MEND, f"{error}; it came from: {source}")
         return
     yield Finding("token", State.OK, f"accepted; it came from: {source}")
-    person = asked.acts_for == "admin"
+    person = asked.of_person
     whose = f"{'a person' if person else 'an app'}'s: {asked.admin or 'without a name'}"
     until = "the token ends when that person leaves" if person else f"Intercom calls it {asked.acts_for or 'nothing'}"
     yield Finding("owner", State.OK, f"{whose}; {until}")

@@ -25,6 +25,7 @@ from reconciler.workflow.merge import with_members
 from reconciler.workflow.observe import counted, look, renames, traced
 from reconciler.workflow.recall import recall
 from reconciler.workflow.session import Session
+from reconciler.workflow.trails import follow
 
 
 def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, approvals: Approvals = NO_APPROVALS) -> Proposal:
@@ -49,7 +50,8 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, app
     comparison = add_notes(comparison, renames(session, comparison))
     plan = replace(make_plan(comparison, scope, session.client.version), rest=part.rest)
     if scope.moved:
-        plan = replace(plan, drift=measure_drift(comparison), notes=traced(session, comparison, plan.notes))
+        drift = replace(measure_drift(comparison), trails=follow(session, comparison))
+        plan = replace(plan, drift=drift, notes=traced(session, comparison, plan.notes))
     plan = hold_to_approvals(plan, comparison, approvals, session.context)
     if plan.drift:
         plan = replace(plan, drift=replace(count_blind(plan.drift, plan.refused), unproven=len(plan.unproven)))

@@ -9,6 +9,7 @@ import pytest
 from reconciler.core.plan.saved import Enclosed, write_saved
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Stale
+from reconciler.report import html, markdown, text
 from reconciler.workflow.lookup import raw_answers, raw_request
 from tests.conftest import MakeRoute
 from tests.desk.route import Route, changes, lines
@@ -29,6 +30,61 @@ def test_drift_names_the_field_that_moved_and_not_what_was_merged(route: MakeRou
     found = told.document(drifting(told), scope=MOVED)
     assert lines(found) == ["update company/6 name='Blue Sun' (drift)", "note not applied yet company/6"]
     assert found["drift"] == {"moved": 1, "pending": 1, "undeclared": 0, "recorded": True}
+
+
+def told_by(told: Route, path: Path) -> str:
+    return text.render(told.document(path, scope=MOVED))
+
+
+def test_drift_says_what_was_what_is_since_when_and_what_a_fix_does(route: MakeRoute) -> None:
+    told = route(ledger=True)
+    path = drifting(told)
+    found = told.document(path, scope=MOVED)
+    (change,) = found["changes"]
+    since = "2026-09-21T14:13:20Z"
+    assert change["moved"] == {"was": "as applied", "now": "changed", "since": since, "exact": False, "by": None, "put_right": 0}
+    assert [(field["was"], field["before"]) for field in change["fields"]] == [("Blue Sun", "Firefly")]
+    lines_of_it = [
+        '      name: was "Blue Sun", is "Firefly" now',
+        f"      since: after {since}; by: not known",
+        "      putting it right: update company/6",
+        '      name: "Firefly" → "Blue Sun"',
+    ]
+    assert "\n".join(lines_of_it) in text.render(found)
+    for page in (markdown.render(found), html.render(found)):
+        assert f"since: after {since}; by: not known" in page.replace("&#96;", "")
+    told.manifest("companies: [{company_id: '6', name: Third, plan: p1}]\n")
+    assert 'name: what it was is not known, is "Firefly" now' in told_by(told, path)
+
+
+def test_who_attached_a_tag_and_when_is_said_where_intercom_says_it(route: MakeRoute) -> None:
+    seed = {"tags": ["vip", "theirs"], "contacts": [{"external_id": "25", "tags": ["vip"]}]}
+    told = route(seed, ledger=True)
+    path = told.manifest("policy: {links: exact}\ntags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
+    told.converge(path)
+    by_hand(told, "POST", f"/contacts/{contact_id(told)}/tags", {"id": tag_id(told, "theirs")})
+    moved = told.document(path, scope=MOVED)["changes"][0]["moved"]
+    assert (moved["was"], moved["now"], moved["exact"]) == ("not linked", "linked", True)
+    assert moved["by"]
+    assert f"since: {moved['since']}; by: {moved['by']}" in told_by(told, path)
+
+
+def test_what_was_put_right_three_times_and_moved_again_is_named_first(route: MakeRoute) -> None:
+    told = route({"tags": ["other"]}, ledger=True)
+    path = told.manifest("tags: [vip, {name: other, state: absent}]\n")
+    told.converge(path)
+    for times in range(4):
+        by_hand(told, "DELETE", f"/tags/{tag_id(told, 'vip')}")
+        told.box.seed({"tags": ["other"]})
+        told.clock.now += 86_400
+        found = told.document(path, scope=MOVED)
+        assert {change["address"]: change["moved"]["put_right"] for change in found["changes"]} == {"tag/vip": times, "tag/other": times}
+        assert ("tug of war" in text.render(found)) == (times == 3)
+        if times < 3:
+            told.converge(path)
+    by_hand(told, "POST", "/tags", {"name": "vip"})
+    told.clock.now += 31 * 86_400
+    assert [change["moved"]["put_right"] for change in told.document(path, scope=MOVED)["changes"]] == [0]
 
 
 def test_a_fix_puts_right_what_moved_and_leaves_what_was_merged(route: MakeRoute) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.compare.cause import gravest
 from reconciler.core.compare.comparison import Comparison, claims_of
+from reconciler.core.compare.trail import Subject, Trail
 from reconciler.core.model.change import DRIFTED, Action, Cause, Change, LinkChange, ThingChange
 from reconciler.core.model.note import Note
 
@@ -21,7 +23,7 @@ class Drift:
     pending: int
     # Things that nobody declares, where the policy calls that drift.
     undeclared: int
-    # Whether an apply is known to hold it against.
+    # Whether an apply or an adoption is known to hold it against.
     recorded: bool
     # How many entries were refused, so that nothing can be said of them.
     refused: int = 0
@@ -29,6 +31,8 @@ class Drift:
     unproven: int = 0
     # Whether nothing can be said of any entry.
     blind: bool = False
+    # How each change came to be needed.
+    trails: Mapping[Subject, Trail] = field(default_factory=dict)
 
     @property
     def is_drift(self) -> bool:
@@ -38,9 +42,9 @@ class Drift:
 def keep_moved(comparison: Comparison) -> Comparison:
     """Only what live moved away from: what somebody changed there, of each change the fields that were. What was never applied is noted.
 
-    Where nothing was ever applied there is nothing to hold live against but the manifest: every difference is unrecorded.
+    Where nothing was ever applied or adopted there is nothing to hold live against but the manifest: every difference is unrecorded.
     """
-    if comparison.recorded.runs == 0:
+    if not comparison.recorded.has_base:
         changes = tuple(_mark_unrecorded(change) for change in comparison.difference.changes)
         return replace(comparison, difference=replace(comparison.difference, changes=changes))
     kept, notes, beside = list[Change](), list(comparison.difference.notes), set(comparison.difference.beside)
@@ -86,7 +90,8 @@ def measure_drift(comparison: Comparison) -> Drift:
     undeclared = sum(is_drift(comparison, note) for note in comparison.difference.notes)
     elsewhere = topics["moved"] + sum(note.topic == "moved" for note in comparison.live.notes)
     # Who was applied and is gone for good is no change, and moved all the same.
-    refused = comparison.refused_entries if comparison.recorded.runs == 0 else ()
+    based = comparison.recorded.has_base
+    refused = () if based else comparison.refused_entries
     gone = (address for address in comparison.difference.missing if address not in refused)
-    lost = sum(comparison.recorded.runs == 0 or comparison.recorded.at(address) is not None for address in gone)
-    return Drift(len(comparison.difference.changes) + elsewhere + lost, topics["not applied yet"], undeclared, comparison.recorded.runs > 0)
+    lost = sum(not based or comparison.recorded.at(address) is not None for address in gone)
+    return Drift(len(comparison.difference.changes) + elsewhere + lost, topics["not applied yet"], undeclared, based)

@@ -149,12 +149,19 @@ class Recorded:
     there: bool = False
     # How many applies it holds for this name; 0 is also what a lost ledger holds.
     runs: int = 0
+    # Whether a manifest was adopted as a whole under it.
+    adopted: bool = False
     # The files that were read, and those that no longer exist.
     files: Files = Files()
     # The repositories that the name was applied from, in the order of the runs, None where nobody recorded which; without repetitions.
     origins: Sequence[Repository | None] = ()
     # Where the name passes from one repository to another.
     handover: Handover | None = None
+
+    @property
+    def has_base(self) -> bool:
+        """Whether there is something to hold live against beside the manifest: what was applied, or adopted as it was."""
+        return self.runs > 0 or self.adopted
 
     @cached_property
     def by_thing(self) -> Mapping[str, Record]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 from urllib.parse import quote
 
 from reconciler.core.compare.drift import Drift
 from reconciler.core.compare.origin import Origin
+from reconciler.core.compare.trail import Trail
 from reconciler.core.model import globs
 from reconciler.core.model.address import Address
-from reconciler.core.model.change import Change, FieldChange, LinkChange, ThingChange
+from reconciler.core.model.change import Action, Cause, Change, FieldChange, LinkChange, ThingChange
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Workspace
@@ -120,7 +122,8 @@ def _glob(glob: str, plan: Plan) -> str:
 def _drift(drift: Drift) -> schema.DriftDocument:
     """How far live moved, always; of how much nothing can be said, where that is so."""
     always = {"moved", "pending", "undeclared", "recorded"}
-    return cast(schema.DriftDocument, {name: value for name, value in asdict(drift).items() if value or name in always})
+    names = schema.DriftDocument.__annotations__
+    return cast(schema.DriftDocument, {name: value for name in names if (value := getattr(drift, name)) or name in always})
 
 
 def _refusal(refusal: Refusal, app_id: str) -> schema.RefusalDocument:
@@ -174,7 +177,38 @@ def _change(kind: Kind, change: Change, plan: Plan, view: View) -> schema.Change
         found["merges"] = name(change.merges)
     if change.remark:
         found["remark"] = change.remark
+    if plan.drift and (trail := plan.drift.trails.get(change.subject)):
+        _add_moved(found, change, trail)
     return found
+
+
+# How a thing or a link was as it was applied, and how it is now.
+_SIDES: Mapping[Action, tuple[str, str]] = {
+    Action.CREATE: ("there", "gone"),
+    Action.UNARCHIVE: ("active", "archived"),
+    Action.RENAME: ("as applied", "changed"),
+    Action.UPDATE: ("as applied", "changed"),
+    Action.ATTACH: ("linked", "not linked"),
+    Action.DETACH: ("not linked", "linked"),
+    Action.ARCHIVE: ("archived", "active"),
+    Action.DELETE: ("deleted", "there again"),
+}
+
+
+def _add_moved(found: schema.ChangeDocument, change: Change, trail: Trail) -> None:
+    """Say how the change came to be needed."""
+    was, now = _SIDES[change.action]
+    found["moved"] = {
+        "was": None if change.cause is Cause.UNRECORDED else was,
+        "now": now,
+        "since": None if trail.since is None else format_time(int(trail.since)),
+        "exact": trail.exact,
+        "by": trail.by or None,
+        "put_right": trail.put_right,
+    }
+    for field in found["fields"]:
+        if field["cause"] == Cause.DRIFT:
+            field["was"] = field["after"]
 
 
 def _write_field(kind: Kind, moved: FieldChange, plan: Plan, view: View) -> schema.FieldDocument:

@@ -72,6 +72,7 @@ def write_saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHIN
         written["name_digest"] = digest(salt, change.called) if change.called else None
         for named, moved in zip(written["fields"], change.fields, strict=True):
             del named["before"], named["after"]
+            named.pop("was", None)
             named["before_digest"] = digest(salt, moved.before)
     head: SavedDocument = {"confidential": True} if enclosed.files is not None else {}
     head.update({"applicable": True, "salt": salt, "approved": list(plan.approved)})

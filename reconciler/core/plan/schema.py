@@ -68,8 +68,27 @@ class FieldDocument(TypedDict):
     after: NotRequired[Any]
     # Why it is needed; null where nothing is on record.
     cause: str | None
+    # Of `drift`: what it was as applied, where that is known, masked like the others.
+    was: NotRequired[Any]
     # The salted digest of the value before.
     before_digest: NotRequired[str]
+
+
+class MovedDocument(TypedDict):
+    """How something came to be otherwise than it was applied."""
+
+    # How it was, in a word; null where no apply is on record.
+    was: str | None
+    # How it is now.
+    now: str
+    # When it moved, if that is exact, else when it was last known to be as applied; null where nobody knows.
+    since: str | None
+    # Whether Intercom says when it moved.
+    exact: bool
+    # Who moved it; null where Intercom does not say.
+    by: str | None
+    # How often it was put right within thirty days.
+    put_right: int
 
 
 # A keyword of Python: such a key cannot stand in a class.
@@ -105,6 +124,8 @@ class ChangeDocument(_Either):
     merges: NotRequired[str]
     # What else to know of it.
     remark: NotRequired[str]
+    # Of `drift`: since when it is needed, and by whom.
+    moved: NotRequired[MovedDocument]
     # With `--base`: where it comes from.
     origin: NotRequired[str]
     # The salted digest of the live id.

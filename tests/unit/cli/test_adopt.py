@@ -29,11 +29,11 @@ def test_all_lists_what_is_declared_and_live_and_takes_that_and_nothing_else(des
     company, zoe, hoban = desk.id("company", company_id="6"), desk.id("contact", external_id="25"), desk.id("contact", email=MAIL)
     told = re.sub(r"#[0-9a-f]{8}", "#…", "\n".join(lines(desk))).splitlines()
     assert told == [
-        f"company/6 | {company} | not recorded",
-        f"contact/25 | {zoe} | not recorded; 2 links become ours",
-        f"contact/h***@serenity.example#… | {hoban} | not recorded",
-        f"tag/trial | {ids['trial']} | not recorded",
-        f"tag/vip | {ids['vip']} | not recorded",
+        f"company/6 | {company} | will be taken over",
+        f"contact/25 | {zoe} | will be taken over; 2 links become ours",
+        f"contact/h***@serenity.example#… | {hoban} | will be taken over",
+        f"tag/trial | {ids['trial']} | will be taken over",
+        f"tag/vip | {ids['vip']} | will be taken over",
     ]
     assert desk.err == "not listed: 1 declared as not being there, 2 not live\nadopted: 5, as name: default in sandbox1\n"
     assert desk.ours() == {f"tag/{i}" for i in ids.values()} | {f"company/{company}", f"contact/{zoe}", f"contact/{hoban}"}
@@ -48,6 +48,17 @@ def test_what_was_live_is_the_base_so_a_later_plan_says_that_the_manifest_change
     desk.box.seed({"companies": [{"company_id": "6", "name": "Green Sun"}]})
     found = {change["address"]: change for change in desk.json("plan", "m.yaml")["changes"] if change["fields"]}
     assert found["company/6"]["cause"] == "conflict"
+
+
+def test_what_was_adopted_is_a_base_of_drift_before_the_first_apply(desk: Desk) -> None:
+    desk("adopt", "tag/vip", m="tags: [vip, trial]\n")
+    assert desk.json("drift", "m.yaml")["drift"]["recorded"] is False
+    desk("adopt", "--all", "m.yaml", "--auto-approve", m="tags: [vip]\ncompanies: [{company_id: '6', name: Sun}]\n")
+    told = desk.json("drift", "m.yaml")["drift"]
+    assert (told["recorded"], told["moved"], told["pending"]) == (True, 0, 1)
+    desk.box.seed({"companies": [{"company_id": "6", "name": "Firefly"}]})
+    assert desk("drift", "m.yaml") == 2
+    assert "since: after " in desk.out
 
 
 def test_what_was_adopted_is_pruned_after_its_entry_is_removed_and_not_before_the_first_apply(desk: Desk) -> None:
@@ -68,7 +79,7 @@ def test_what_was_only_found_becomes_ours_with_its_links(desk: Desk) -> None:
     assert desk("apply", "m.yaml", "--auto-approve", m=text) == 0
     assert desk.ours() == set()
     assert desk("adopt", "--all", "m.yaml", "--auto-approve") == 0
-    assert [line.split(" | ")[2] for line in lines(desk)] == ["recorded, becomes ours; 1 link becomes ours", "recorded, becomes ours"]
+    assert [line.split(" | ")[2] for line in lines(desk)] == ["will be taken over; 1 link becomes ours", "will be taken over"]
     assert len(desk.ours()) == 2
     (desk.folder / "m.yaml").write_text(text.replace("tags: [vip]}", "tags: []}"))
     assert [(c["action"], c["target"]) for c in desk.json("plan", "m.yaml")["changes"]] == [("detach", "tag/vip")]
@@ -191,7 +202,7 @@ def test_names_are_harmless_in_every_list(desk: Desk) -> None:
 # ── adopt ADDRESS ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_an_address_takes_the_thing_alone(desk: Desk) -> None:
     assert desk("adopt", "tag/VIP", "company/6", "contact/25", f"contact/{MAIL.upper()}") == 0
-    assert [line.split(" | ")[2] for line in lines(desk)] == ["not recorded"] * 4
+    assert [line.split(" | ")[2] for line in lines(desk)] == ["will be taken over"] * 4
     assert {(r.owned, *r.files, *r.fields, *r.links) for r in desk.records().values()} == {(True,)}
     assert len(desk.records()) == 4
     assert "hoban" not in (desk.out + desk.err).lower()
@@ -206,7 +217,7 @@ def test_a_person_whose_external_id_is_the_id_of_another_has_an_address_of_their
     assert [c["address"] for c in desk.json("plan", "m.yaml", "--target", f"contact/id:{zoe}")["changes"]] == []
     assert [c["address"] for c in desk.json("plan", "m.yaml", "--target", f"contact/{zoe}")["changes"]] == [f"contact/{zoe}"]
     assert desk("adopt", f"contact/{zoe}", f"contact/id:{zoe}") == 0
-    assert lines(desk) == [f"contact/{zoe} | {other} | not recorded", f"contact/id:{zoe} | {zoe} | not recorded"]
+    assert lines(desk) == [f"contact/{zoe} | {other} | will be taken over", f"contact/id:{zoe} | {zoe} | will be taken over"]
     assert {record.address for record in desk.records().values()} == {f"contact/{zoe}", f"contact/id:{zoe}"}
     assert desk("forget", f"contact/id:{zoe}") == 0
     assert desk.ours() == {f"contact/{other}"}
@@ -303,5 +314,5 @@ def test_a_ledger_in_git_is_adopted_into_forgotten_from_and_told_of_in_a_pipelin
     assert [one["counts"] for one in desk.json("history")] == [{"forgotten": 2}, {"adopted": 1}, {"adopted": 5}]
     assert desk("adopt", "--all", "m.yaml", "--auto-approve") == 0
     assert [line.rpartition(" | ")[2] for line in lines(desk)] == [
-        "ours already", "not recorded; 2 links become ours", "ours already", "ours already", "not recorded",
+        "ours already", "will be taken over; 2 links become ours", "ours already", "ours already", "will be taken over",
     ]  # fmt: skip

@@ -38,7 +38,7 @@ def test_a_ledger_that_is_gone_is_missed_by_whoever_looks(desk: Desk) -> None:
     for verb, code in (("plan", 0), ("drift", 2)):
         assert desk(verb, "m.yaml", m="policy: {prune: {tags: owned}}\ntags: [vip, new]\n") == code
         assert "ledger.db is gone, though runs were recorded in it: it counts as lost; " in desk.err
-    assert "No apply is on record under this name" in desk.out
+    assert "No apply or adoption is on record under this name" in desk.out
     assert desk("apply", "m.yaml", "--auto-approve") == 0
     assert "is older than the last run here" in desk.err
     assert "no ledger here yet" not in desk.err

@@ -1,0 +1,101 @@
+"""Trail: since when what moved is otherwise, by whom, and how often it was put right before. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.since import Ends, Made
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import DRIFTED, Cause, Change, LinkChange
+from reconciler.core.model.recorded import Recorded
+
+# What was put right so often within so many seconds, and moved again, is a tug of war.
+OFTEN, LATELY = 3, 30 * 86_400.0
+
+Subject = tuple[str, str, str]
+"""What a plan can hold only one of: the action and the ends of a change."""
+
+
+class Written(NamedTuple):
+    """A write that was done."""
+
+    # Its run.
+    run: str
+    # The action of its change.
+    action: str
+    # The digests of its thing, and of the other end of a link.
+    ends: tuple[str, str]
+    # The list of a link.
+    link: str
+    # The digests of the values that it wrote, by path.
+    fields: Mapping[str, str]
+    # When it was done, in Unix seconds.
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What is known of how one place moved."""
+
+    # When it was last known to be as applied, or, if that is exact, when it moved; in Unix seconds, None where nobody knows.
+    since: float | None = None
+    # Whether Intercom says when it moved.
+    exact: bool = False
+    # Who moved it; empty where Intercom does not say.
+    by: str = ""
+    # How often it was put right lately.
+    put_right: int = 0
+
+
+def find_trails(
+    comparison: Comparison, made: Mapping[Ends, Made], by: Callable[[str, str], str], written: Sequence[Written], now: float
+) -> Mapping[Subject, Trail]:
+    """The trail of every change. `made` is when links were made, as far as Intercom says; `by` says who made a link to a kind."""
+    history: dict[tuple[str, str], list[Written]] = {}
+    for write in written:
+        history.setdefault((write.action, write.ends[0]), []).append(write)
+    recorded, trails = comparison.recorded, {}
+    for change in comparison.difference.changes:
+        thing = recorded.digests.thing(recorded.app_id, change.address)
+        put_right = _count_repairs(recorded, change, history.get((change.action, thing), ()), now)
+        link = made.get((change.id or "", change.target_id or "")) if isinstance(change, LinkChange) else None
+        if link and isinstance(change, LinkChange):
+            trails[change.subject] = Trail(link.at, True, by(change.target.kind, link.who).removeprefix(" by "), put_right)
+        else:
+            trails[change.subject] = Trail(_last_proof(recorded, change), put_right=put_right)
+    return trails
+
+
+def _last_proof(recorded: Recorded, change: Change) -> float | None:
+    if change.cause is Cause.UNRECORDED:
+        return None
+    record = recorded.of(change.address.kind, change.id) or recorded.at(change.address)
+    return record.proved or None if record else None
+
+
+def _count_repairs(recorded: Recorded, change: Change, written: Sequence[Written], now: float) -> int:
+    """How often lately the same was written there. The first time ever put nothing right: the manifest asked for it."""
+    if isinstance(change, LinkChange):
+        ends = (_digest(recorded, change.address), _digest(recorded, change.target))
+        return _repairs([write for write in written if write.link == change.link.field and write.ends == ends], now)
+    wanted = {
+        recorded.digests.plain(field.path): recorded.digests.claim(_digest(recorded, change.address), field.path, field.after)
+        for field in change.fields
+        if field.cause in DRIFTED
+    }
+    if not wanted:
+        return _repairs(written, now)
+    return max(_repairs([write for write in written if write.fields.get(path) == claim], now) for path, claim in wanted.items())
+
+
+def _digest(recorded: Recorded, address: Address) -> str:
+    return recorded.digests.thing(recorded.app_id, address)
+
+
+def _repairs(written: Sequence[Written], now: float) -> int:
+    runs: dict[str, float] = {write.run: write.at for write in written}
+    first = min(runs.values(), default=now)
+    return sum(first < at and now - LATELY <= at for at in runs.values())

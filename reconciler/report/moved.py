@@ -1,0 +1,56 @@
+"""What moved, in words: what was, what is now, since when, by whom."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from reconciler.core.compare.trail import OFTEN
+from reconciler.core.plan.schema import ChangeDocument, FieldDocument
+from reconciler.report import risk
+from reconciler.report.fields import HIDDEN, show_value
+from reconciler.report.terminal import clean
+
+UNKNOWN = "not known"
+
+
+def describe_moved(row: risk.Row) -> Iterator[str]:
+    """How the changes of a row came to be needed, and the head of what putting it right does; nothing but of a drift report."""
+    first = row[0]
+    if "moved" not in first:
+        return
+    if first["moved"]["put_right"] >= OFTEN:
+        yield f"tug of war: put right {first['moved']['put_right']} times within thirty days, and moved again"
+    yield from _sides(first)
+    yield f"since: {_since(row)}; by: {_by(row)}"
+    yield f"putting it right: {clean(first['action'])} {risk.describe_target(first)}{risk.describe_source(row)}"
+
+
+def _sides(change: ChangeDocument) -> Iterator[str]:
+    shown = [field for field in change["fields"] if "after" in field]
+    if shown and change["moved"]["now"] == "changed":
+        yield from (f"{clean(field['path'])}: {_values(field)}" for field in shown)
+    else:
+        yield f"was {clean(change['moved']['was'] or UNKNOWN)}, is {clean(change['moved']['now'])} now"
+
+
+def _values(field: FieldDocument) -> str:
+    now = show_value(field["before"])
+    if "was" not in field:
+        return f"what it was is {UNKNOWN}, is {now} now"
+    was = show_value(field["was"])
+    return HIDDEN if was == now else f"was {was}, is {now} now"
+
+
+def _since(row: risk.Row) -> str:
+    times = sorted({(moved["since"] or "", moved["exact"]) for change in row if (moved := change.get("moved"))})
+    since, exact = times[0]
+    if not since:
+        return UNKNOWN
+    more = f" and later, up to {clean(times[-1][0])}" if len(times) > 1 else ""
+    return f"{'' if exact else 'after '}{clean(since)}{more}"
+
+
+def _by(row: risk.Row) -> str:
+    people = Counter(clean(change["moved"]["by"] or UNKNOWN) for change in row if "moved" in change)
+    return ", ".join(f"{who} ({number:,})" if len(people) > 1 else who for who, number in people.most_common(risk.FEW))
