@@ -16,7 +16,7 @@ UNUSED := unused="$$($(VENV)/bin/vulture)" || [ $$? = 3 ] || exit 1; ! echo "$$u
 $(VENV)/ready: pyproject.toml .ci/constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("$(OLD)" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@echo "== making $(VENV)"
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { echo "no environment was made; where another Python made $(VENV), run make clean first"; exit 1; }
 	@echo "== installing reconciler and its test tools into it, pinned by .ci/constraints.txt (half a minute or so)"
 	@$(PIP) hatchling editables
 	@$(PIP) --no-build-isolation --editable '.[dev]'
