@@ -23,7 +23,7 @@ from reconciler.errors import Usage
 from reconciler.intercom import me
 from reconciler.intercom.http.token import parse
 from reconciler.manifest.layers import Layers
-from reconciler.manifest.read import read_manifest
+from reconciler.manifest.read import merge
 from reconciler.report import Way
 from reconciler.report.exporting import count_sections, list_kept, list_left_out, list_written
 from reconciler.report.progress import progress
@@ -34,6 +34,7 @@ from reconciler.workflow.init import find_ground, remember
 from reconciler.workflow.lookup import blind_spot, read_where
 from reconciler.workflow.pipelines import PIPELINES
 from reconciler.workflow.plan import document_of, propose
+from reconciler.workflow.planfile import enclosed
 from reconciler.workflow.session import Session, watched
 
 
@@ -261,9 +262,10 @@ def _begin(session: Session, start: Start, name: str, choice: LedgerChoice) -> N
     with progress(sys.stderr, label="reading") as bar:
         session = watched(session, bar.reading)
         found = exporting.export(session, wanted)
-        paths = ground.lay(found, name, Pin(session.here.app_id, session.here.region))
-        manifest = read_manifest([str(start.folder)])
+        texts = ground.texts(found, name, Pin(session.here.app_id, session.here.region))
+        manifest = merge(enclosed(texts), [str(start.folder)])
         planned = propose(session, manifest)
+    paths = ground.lay(texts)
     told.say(f"exported {count_sections(found.counts) or 'nothing: nothing is live'}")
     _say_left_out(session, wanted, found)
     render(document_of(planned.plan), "text", Way())

@@ -38,12 +38,15 @@ class Ground:
     # The policy and the pipeline, by their places in the repository.
     around: Mapping[str, str]
 
-    def lay(self, found: Export, name: str, pin: Pin) -> Sequence[Path]:
-        """Write everything or nothing, and return where it is. Raises OSError."""
-        texts = {self.folder / file: BANNER + text for file, text in texts_of(found, name, pin).items()}
+    def texts(self, found: Export, name: str, pin: Pin) -> Mapping[str, str]:
+        """The files of the manifest, by their paths."""
+        return {str(self.folder / file): BANNER + text for file, text in texts_of(found, name, pin).items()}
+
+    def lay(self, texts: Mapping[str, str]) -> Sequence[Path]:
+        """Write the manifest and all that is around it, or nothing, and return where it is. Raises OSError."""
         around = {self.root / place: text for place, text in self.around.items()}
-        texts |= {self.folder / SCHEMA: json.dumps(manifest_schema(), indent=2) + "\n", **around}
-        files.write_all({path: text.encode() for path, text in texts.items()})
+        schema = {self.folder / SCHEMA: json.dumps(manifest_schema(), indent=2) + "\n"}
+        files.write_all({path: text.encode() for path, text in {**{Path(p): t for p, t in texts.items()}, **schema, **around}.items()})
         return [self.folder, *around]
 
 

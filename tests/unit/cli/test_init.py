@@ -45,6 +45,14 @@ class Keyboard:
         return self.answers.pop(0) + "\n"
 
 
+def test_where_the_first_plan_fails_nothing_is_in_the_way_of_the_next_try(live: Desk) -> None:
+    fault = live.box.faults.add("GET", "^/tags$", status=403, after=1)
+    assert live("init", "--yes", "--ci", "github") == 1
+    assert fault.hits == 1
+    assert {name for name in live.files() if not name.startswith(".reconciler")} == set()
+    assert live("init", "--yes", "--ci", "github") == 0, live.err
+
+
 def test_one_command_leads_to_an_empty_plan_that_is_the_base_of_drift(live: Desk) -> None:
     assert live("init", "--yes") == 0, live.err
     assert live.out.endswith("No changes. The workspace is as declared.\n")
