@@ -233,8 +233,12 @@ class Draft:
         return list(changed)
 
     def _of(self, file: str) -> Splices:
+        """The splices of a file. Raises Invalid where its lines end as edits cannot tell them apart."""
         if file not in self._splices:
-            self._splices[file] = Splices(self._data.get(file, b"").removeprefix(BOM).decode("utf-8"))
+            text = self._data.get(file, b"").removeprefix(BOM).decode("utf-8")
+            if re.search(r"\r(?!\n)", text):
+                raise Invalid([Problem(Mark(file), "a carriage return stands alone", "save it with the line ends of Unix or Windows")])
+            self._splices[file] = Splices(text)
         return self._splices[file]
 
 

@@ -304,6 +304,13 @@ def test_what_somebody_else_wrote_meanwhile_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "team.yaml").read_text() == "tags: [theirs]\n"
 
 
+@pytest.mark.parametrize("text", ["tags:\r  - vip\r  - Beta\r", "tags:\n  - vip\n  - Beta # a\rcontacts: []\n"])
+def test_lines_that_end_with_a_carriage_return_alone_are_not_edited(tmp_path: Path, text: str) -> None:
+    (tmp_path / "team.yaml").write_bytes(text.encode())
+    with pytest.raises(Invalid, match="team.yaml: a carriage return stands alone; save it with the line ends"):
+        Draft.read([str(tmp_path / "team.yaml")]).add(TAG, "new")
+
+
 def test_of_two_who_write_at_once_one_is_refused(tmp_path: Path) -> None:
     found = draft(tmp_path)
     found.add(TAG, "new")
