@@ -115,9 +115,13 @@ def pin_of_folder(region: str | None, app_id: str | None, folder: Path = HERE) -
     found = None
     if region is None or app_id is None:
         found = pin_in(_in_folder(folder), Layers.of("", os.environ))
-    if found and app_id not in (None, found.app_id):
-        found = None  # the region of another workspace says nothing
-    return Pin(app_id or (found.app_id if found else None), region or (found.region if found else None))
+    return pin_with(found, region, app_id)
+
+
+def pin_with(written: Pin | None, region: str | None, app_id: str | None) -> Pin:
+    """Which workspace is meant: by the options, else by what is written. The region of another workspace says nothing."""
+    pin = written if written and app_id in (None, written.app_id) else Pin()
+    return Pin(app_id or pin.app_id, region or pin.region)
 
 
 def name_in_folder(folder: Path = HERE) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.completion import files
-from reconciler.cli.connection import opened, pin_of_folder
+from reconciler.cli.connection import opened, pin_of_folder, pin_with
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import (
@@ -115,5 +115,4 @@ def _pin(paths: tuple[str, ...], layers: Layers, where: WorkspaceOptions) -> Pin
     from reconciler.manifest.files import on_disk
     from reconciler.manifest.pins import pin_in
 
-    written = pin_in(on_disk(paths, layers).names, layers) or Pin()
-    return Pin(where.app_id or written.app_id, where.region or written.region)
+    return pin_with(pin_in(on_disk(paths, layers).names, layers), where.region, where.app_id)

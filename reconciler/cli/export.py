@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
-from reconciler.cli.connection import check_pin, connected, name_in_folder, pin_of_folder, refuse_other
+from reconciler.cli.connection import check_pin, connected, name_in_folder, pin_of_folder, pin_with, refuse_other
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import VARIABLE, LedgerChoice, locked
 from reconciler.cli.login import ask_hidden, ask_whose, describe_workspace, keep_token, somebody_watches
@@ -137,8 +137,7 @@ def _folder(target: Target | None) -> Path:
 def _pin(target: Target | None, where: WorkspaceOptions) -> Pin:
     """The workspace that is meant: by the options, the manifest that is there, or the one beside it."""
     if target and target.manifest and target.manifest.pin:
-        pin = target.manifest.pin
-        return Pin(where.app_id or pin.app_id, where.region or pin.region)
+        return pin_with(target.manifest.pin, where.region, where.app_id)
     return pin_of_folder(where.region, where.app_id, _folder(target))
 
 

@@ -14,7 +14,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.completion import files
-from reconciler.cli.connection import connected, pin_of_folder, refuse_other
+from reconciler.cli.connection import connected, pin_of_folder, pin_with, refuse_other
 from reconciler.cli.headline import headline
 from reconciler.cli.help import Family
 from reconciler.cli.ledger_choice import LedgerChoice
@@ -22,7 +22,7 @@ from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions, O
 from reconciler.cli.output import leave, make, say_next
 from reconciler.cli.running import in_ci, say_error
 from reconciler.cli.tokens import NoToken
-from reconciler.core.model.desired import Manifest, Pin
+from reconciler.core.model.desired import Manifest
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Interrupted, Invalid, ReconcilerError, Usage
 from reconciler.kinds import KINDS
@@ -85,9 +85,9 @@ def report(paths: tuple[str, ...], layers: Layers, form: str, where: WorkspaceOp
 
     read = paths or _found_here()
     manifest = ManifestOptions(tuple(read), layers).read() if read else None
-    pin = manifest.pin if manifest and where == WorkspaceOptions(None, None) else pin_of_folder(where.region, where.app_id)
+    pin = pin_with(manifest.pin, where.region, where.app_id) if manifest else pin_of_folder(where.region, where.app_id)
     with progress(sys.stderr, label="reading") as bar, connected(intercom, pin, writes=False, paths=read) as session:
-        refuse_other(pin or Pin(), session.here)
+        refuse_other(pin, session.here)
         inventory = look_at_all(watched(session, bar.reading), TAG, manifest)
     out = Terminal(sys.stdout)
     out.write(FORMS[form](inventory, headline(read) if form == "html" else ""))

@@ -184,3 +184,10 @@ def test_very_many_names_are_compared_in_a_moment() -> None:
     found = find_alike([*(f"campaign {n} of team {n % 7}" for n in range(20_000)), "Campaign-5 of Team 5"])
     assert found == {"campaign 5 of team 5": ["Campaign-5 of Team 5"], "Campaign-5 of Team 5": ["campaign 5 of team 5"]}
     assert time.process_time() - before < 5
+
+
+def test_a_region_of_the_command_line_leaves_the_pin_as_it_is(used: Desk) -> None:
+    used.write("m/m.yaml", f"workspace: {{app_id: other1, region: us}}\n{MANIFEST}")
+    assert used("tag", "report", "--in", "m", "--region", "us") == 3
+    assert "the token is for sandbox1 in us, not for other1 in us" in used.err
+    assert used("tag", "report", "--in", "m", "--app-id", "sandbox1") == 0, used.err
