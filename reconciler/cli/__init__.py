@@ -34,6 +34,7 @@ GROUPS = MappingProxyType(
             "sandbox": ("sandbox", "A local workspace that behaves like Intercom, for trying things out."),
         },
         "Tidying": {
+            "fmt": ("tidy", "Write manifests in their canonical form, overlays too."),
             "lint": ("tidy", "Say what is amiss with names, owners, descriptions and tombstones."),
             "tag": ("tag", "Tags: see who uses them; add, rename, merge or retire one wherever the manifest names it."),
         },

@@ -13,7 +13,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.completion import files
 from reconciler.cli.connection import connected, refuse_other
-from reconciler.cli.help import Verb
+from reconciler.cli.help import LocalVerb, Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions
 from reconciler.cli.running import annotate
@@ -22,12 +22,17 @@ from reconciler.core.model.policy import tighten
 from reconciler.errors import Invalid, Usage
 from reconciler.kinds import KINDS
 from reconciler.ledger.folder import root_of
+from reconciler.manifest.files import find, read_bytes, replace_all
 from reconciler.report.progress import progress
-from reconciler.report.terminal import Terminal
+from reconciler.report.signs import count
+from reconciler.report.terminal import Terminal, clean
 from reconciler.workflow.session import watched
 
 if TYPE_CHECKING:
     from reconciler.core.compare.lint import Seen
+
+# The exit code where something would change.
+DIFFERS = 2
 
 PATHS = click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=files)
 
@@ -82,6 +87,35 @@ def lint(given: ManifestOptions, look: LintOptions, intercom: Intercom) -> int:
     told.say(summary(remarks))
     annotate((f"{r.problem.what}; {r.problem.now}", r.problem.mark, r.level) for r in remarks)
     return Invalid.exit_code if any(remark.level == "error" for remark in remarks) else 0
+
+
+@click.command(cls=LocalVerb)
+@PATHS
+@click.option("--check", is_flag=True, help="Write nothing; exit code 2 where something would change.")
+def fmt(paths: tuple[str, ...], check: bool) -> int:
+    """Write manifests in their canonical form, overlays too.
+
+    PATH is the manifest; default: the one here. Sections and keys get the order of the reference; entries and comments stay where they are.
+    What fits on a line stays in brackets. The files that change are listed, and mean what they meant.
+
+    \b
+    Example:
+      reconciler fmt intercom/
+      reconciler fmt --check intercom/
+    """
+    from reconciler.manifest.canonical import canonical_files
+
+    data = {file: read_bytes(file) for file in find(_paths(paths))}
+    changed, left = canonical_files(data)
+    out, told = Terminal(sys.stdout), Terminal(sys.stderr)
+    if not check:
+        replace_all(data, changed)
+    out.lines(map(clean, changed))
+    out.check()
+    for file in left:
+        told.say(f"{file} stays as it is: its canonical form would not say the same")
+    told.say(f"{count(len(changed), 'file')} {'would change' if check else 'changed'}, of {len(data):,}")
+    return DIFFERS if check and changed else 0
 
 
 def _look_up(manifest: Manifest) -> Seen:

@@ -9,14 +9,13 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.privacy import hidden, mask
-from reconciler.errors import Invalid, Mark, Problem, ReconcilerError
+from reconciler.errors import Invalid, Mark, Problem
 from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.contents import Name, name_of
@@ -56,7 +55,7 @@ class Draft:
         self._indexes: dict[str, dict[Name, list[Place]]] = {}
         # The lists that were edited, as they are and as they will be.
         self._lists: dict[str, tuple[bytes, bytes]] = {}
-        self.documents = _documents(data)
+        self.documents = documents_in(data)
 
     @classmethod
     def read(cls, paths: Sequence[str], kinds: Kinds = KINDS, layers: Layers = BASE, *, new: bool = False) -> Draft:
@@ -224,12 +223,7 @@ class Draft:
         """Write the files that changed; returns their names. Raises ReconcilerError where somebody else wrote one of them since it was
         read, and OSError; nothing is written then."""
         changed = self.changed()
-        paths = {file: Path(file).resolve() for file in changed}
-        with files.held({path.parent for path in paths.values()}):
-            for file, path in paths.items():
-                if (path.read_bytes() if path.exists() else b"") != self._was(file):
-                    raise ReconcilerError(f"{file}: somebody else changed it just now; nothing was written, run this again")
-            files.write_all({path: changed[file] for file, path in paths.items()})
+        files.replace_all({file: self._was(file) for file in changed}, changed)
         return list(changed)
 
     def _of(self, file: str) -> Splices:
@@ -273,7 +267,7 @@ def _holds_any(path: str) -> bool:
     return files.holds_manifest(path) if os.path.isdir(path) else os.path.lexists(path)
 
 
-def _documents(data: Mapping[str, bytes]) -> Sequence[Document]:
+def documents_in(data: Mapping[str, bytes]) -> Sequence[Document]:
     """The documents of all files but those that say nothing yet. Raises one Invalid with the problems of all of them."""
     documents: list[Document] = []
     problems: list[Problem] = []

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from reconciler.errors import Invalid, Mark, Problem
+from reconciler.errors import Invalid, Mark, Problem, ReconcilerError
 from reconciler.manifest.layers import BASE, Layers, env_of, paths_with_overlays
 from reconciler.manifest.reader import Document, read_far
 from reconciler.manifest.source import SUFFIXES, Source, Unopened, path_beside, read_documents
@@ -151,6 +151,17 @@ def held(folders: Iterable[Path]) -> Iterator[None]:
             with suppress(OSError):
                 fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def replace_all(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
+    """Replace files, all or none; `before` is what each held when it was read. Raises ReconcilerError where one holds something else by
+    now, and OSError."""
+    paths = {file: Path(file).resolve() for file in after}
+    with held({path.parent for path in paths.values()}):
+        for file, path in paths.items():
+            if (path.read_bytes() if path.exists() else b"") != before.get(file, b""):
+                raise ReconcilerError(f"{file}: somebody else changed it just now; nothing was written, run this again")
+        write_all({path: after[file] for file, path in paths.items()})
 
 
 def write_all(texts: Mapping[Path, bytes], mode: int | None = None) -> None:

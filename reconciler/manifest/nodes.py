@@ -62,8 +62,9 @@ ENTRIES = 2
 class Tree:
     """The values of a text that the reader took for one document."""
 
-    def __init__(self, text: str) -> None:
-        self.text, self.root = text, _Walk(text, ENTRIES).whole()
+    def __init__(self, text: str, fold: int | None = ENTRIES) -> None:
+        """What stands so deep is not looked into before it is asked for."""
+        self.text, self.root = text, _Walk(text, fold).whole()
 
     def at(self, loc: Sequence[str | int]) -> Node | None:
         """The value at a place; None where there is none, or an alias stands before it."""

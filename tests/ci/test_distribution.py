@@ -90,11 +90,12 @@ def test_the_hooks_run_as_they_are_declared(tmp_path: Path) -> None:
     """As pre-commit runs them: entry, then args, in the root of the repository."""
     (tmp_path / "m.yaml").write_text("policy: {lint: {owner: error}}\ntags: [{name: vip, owner: growth}]\n", encoding="utf-8")
     hooks = {hook["id"]: hook for hook in yaml.safe_load(read(".pre-commit-hooks.yaml"))}
-    assert set(hooks) == {"reconciler-validate", "reconciler-lint"}
-    for amiss, codes in ((False, [0, 0]), (True, [0, 65])):
+    assert set(hooks) == {"reconciler-validate", "reconciler-lint", "reconciler-fmt"}
+    for amiss, codes in ((False, [0, 0, 0]), (True, [0, 65, 0])):
         if amiss:
-            (tmp_path / "m.yaml").write_text("policy: {lint: {owner: error}}\ntags: [vip]\n", encoding="utf-8")
+            (tmp_path / "m.yaml").write_text("policy: {lint: {owner: error}}\ntags:   [vip]\n", encoding="utf-8")
         assert [run_verb(cli, [*hook["entry"].split()[1:], str(tmp_path)]) for hook in hooks.values()] == codes
+    assert (tmp_path / "m.yaml").read_text(encoding="utf-8") == "policy: {lint: {owner: error}}\ntags: [vip]\n"
 
 
 def test_completion_names_the_verbs_and_ends_well() -> None:
