@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.model.kinds import Kinds
+from reconciler.core.model.policy import IGNORED
 from reconciler.core.plan.approvals import Approvals, parse_approval
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.kinds import KINDS
@@ -78,8 +79,8 @@ def _assembled(found: Sorted, source: Source, paths: Sequence[str], kinds: Kinds
 
 
 def _digest(head: Head, contents: Contents) -> str:
-    """A digest of what is declared: comments, line ends, the order of files and entries, and approvals do not count."""
-    sha = hashlib.sha256(head.model_dump_json(exclude_unset=True, exclude={"approvals", "envs"}).encode())
+    """A digest of what is declared: comments, line ends, the order of files and entries, and approvals and known drift do not count."""
+    sha = hashlib.sha256(head.model_dump_json(exclude_unset=True, exclude={"approvals": True, "envs": True, "policy": {IGNORED}}).encode())
     for address, item in sorted(contents.items.items()):
         declared = item.entry.model_dump(exclude_unset=True)
         sha.update(json.dumps([address, declared], sort_keys=True, default=str).encode("utf-8", "surrogatepass"))

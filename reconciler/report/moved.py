@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from reconciler.core.compare.trail import OFTEN
+from reconciler.core.model.written import as_yaml
 from reconciler.core.plan.schema import ChangeDocument, FieldDocument
 from reconciler.report import risk
 from reconciler.report.fields import HIDDEN, show_value
@@ -23,7 +24,18 @@ def describe_moved(row: risk.Row) -> Iterator[str]:
         yield f"tug of war: put right {first['moved']['put_right']} times within thirty days, and moved again"
     yield from _sides(first)
     yield f"since: {_since(row)}; by: {_by(row)}"
+    if len(row) == 1 and (line := ignoring(first)):
+        yield f"to ignore it for a while: {line}"
     yield f"putting it right: {clean(first['action'])} {risk.describe_target(first)}{risk.describe_source(row)}"
+
+
+def ignoring(change: ChangeDocument) -> str:
+    """The line for `policy: ignore_drift` that hides a change; empty where nothing says what is live by a digest."""
+    moved = change["moved"]
+    if not moved["seen"]:
+        return ""
+    fields = f"fields: [{', '.join(map(as_yaml, moved['fields']))}], " if moved["fields"] else ""
+    return clean(f"- {{address: {as_yaml(change['address'])}, {fields}until: YYYY-MM-DD, reason: WHY, seen: '{moved['seen']}'}}")
 
 
 def _sides(change: ChangeDocument) -> Iterator[str]:

@@ -48,6 +48,8 @@ TOPICS: Mapping[str, str] = {
     "undeclared": "live, but not declared",
     "orphaned": "ours, and no longer declared",
     "foreign": "recorded under another name",
+    "ignored": "drift that the policy ignores",
+    "ignored no more": "lines of ignore_drift that hide nothing now",
     "moved": "known by another name in Intercom now",
     "renamed": "what is new looks like what left the manifest",
     "not applied yet": "declared, and not applied yet",
@@ -165,12 +167,13 @@ def _summarize_drift(drift: DriftDocument) -> str:
     if drift.get("blind"):
         return "Nothing can be said of this workspace."
     beyond = f" Nothing can be said of {_count_entries(drift['refused'])}." if drift.get("refused") else ""
+    ignored = f" {count(drift['ignored'], 'place')} ignored by the policy." if drift.get("ignored") else ""
     beyond += f" {count(drift['unproven'], 'thing')} unproven." if drift.get("unproven") else ""
     if not drift["recorded"]:
         unrecorded = "No apply or adoption is on record under this name, so nobody can say what drifted."
-        return f"Unrecorded: {differences or 'no differences'}. {unrecorded}{beyond}"
+        return f"Unrecorded: {differences or 'no differences'}. {unrecorded}{beyond}{ignored}"
     pending = f" {count(drift['pending'], 'change')} not applied yet." if drift["pending"] else ""
-    return f"{f'Drift: {differences}' if differences else 'No drift seen' if beyond else 'No drift'}.{beyond}{pending}"
+    return f"{f'Drift: {differences}' if differences else 'No drift seen' if beyond else 'No drift'}.{beyond}{ignored}{pending}"
 
 
 def describe_report(document: PlanDocument) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from reconciler.core.compare.comparison import Comparison
-from reconciler.core.compare.drift import keep_moved
+from reconciler.core.compare.drift import keep_drift
 from reconciler.core.compare.merge import Carriers, join_carriers
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Change
@@ -65,7 +65,7 @@ def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, appro
     agreed = Agreed(approvals, frozenset(map(subject_in, saved["changes"])))
     recorded = recall(session, manifest, approvals)
     comparison = look(session, part, recorded, certain, whole=not scope.target, agreed=agreed, retry=bool(saved.get("retry")))
-    comparison = leave_rest(keep_moved(comparison) if saved.get("moved") else comparison, saved)
+    comparison = leave_rest(keep_drift(comparison, session.now()) if saved.get("moved") else comparison, saved)
     comparison = with_members(session, comparison)
     sources = {change["address"] for change in saved["changes"]}
     ours = tuple(change for change in comparison.difference.changes if shown(change.address, app_id) in sources)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from reconciler.core.compare.comparison import add_notes, as_declared
 from reconciler.core.compare.doubt import find_doubts
-from reconciler.core.compare.drift import keep_moved, measure_drift
+from reconciler.core.compare.drift import keep_drift, measure_drift
 from reconciler.core.compare.merge import hold_back
 from reconciler.core.model import globs
 from reconciler.core.model.desired import Manifest
@@ -40,7 +40,7 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, app
     recorded = recall(session, manifest, valid)
     comparison = look(session, manifest, recorded, whole=not scope.target, agreed=Agreed(valid), retry=scope.retry)
     found, doubted = as_declared(comparison), find_doubts(session.kinds, comparison.manifest, comparison.live, recorded)
-    comparison = keep_moved(comparison) if scope.moved else comparison
+    comparison = keep_drift(comparison, session.now()) if scope.moved else comparison
     part = keep_explained(comparison, scope.since, declared, scope) if scope.since else Explained(comparison)
     comparison, scope = part.comparison, replace(scope, entries=part.entries)
     live = comparison.live

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from reconciler.core.model.policy import Policy
+from reconciler.core.plan.approvals import Approvals
 from reconciler.core.plan.saved import Enclosed, write_saved
 from reconciler.core.plan.scope import Scope
-from reconciler.errors import Stale
+from reconciler.errors import Invalid, Stale
+from reconciler.manifest.read import read_manifest
 from reconciler.report import html, markdown, text
 from reconciler.workflow.lookup import raw_answers, raw_request
 from tests.conftest import MakeRoute
@@ -42,11 +48,14 @@ def test_drift_says_what_was_what_is_since_when_and_what_a_fix_does(route: MakeR
     found = told.document(path, scope=MOVED)
     (change,) = found["changes"]
     since = "2026-09-21T14:13:20Z"
-    assert change["moved"] == {"was": "as applied", "now": "changed", "since": since, "exact": False, "by": None, "put_right": 0}
+    moved = {"was": "as applied", "now": "changed", "since": since, "exact": False, "by": None, "put_right": 0, "fields": ["name"]}
+    assert {**change["moved"], "seen": ""} == {**moved, "seen": ""}
     assert [(field["was"], field["before"]) for field in change["fields"]] == [("Blue Sun", "Firefly")]
     lines_of_it = [
         '      name: was "Blue Sun", is "Firefly" now',
         f"      since: after {since}; by: not known",
+        "      to ignore it for a while: - {address: company/6, fields: [name], until: YYYY-MM-DD, reason: WHY, "
+        f"seen: '{change['moved']['seen']}'}}",
         "      putting it right: update company/6",
         '      name: "Firefly" → "Blue Sun"',
     ]
@@ -85,6 +94,97 @@ def test_what_was_put_right_three_times_and_moved_again_is_named_first(route: Ma
     by_hand(told, "POST", "/tags", {"name": "vip"})
     told.clock.now += 31 * 86_400
     assert [change["moved"]["put_right"] for change in told.document(path, scope=MOVED)["changes"]] == [0]
+
+
+def ignoring(told: Route, path: Path, until: str = "2026-12-31") -> list[dict[str, Any]]:
+    """The lines that `drift` prints, as people fill them in."""
+    said = told_by(told, path)
+    lines_of_it = [line.partition("to ignore it for a while: - ")[2] for line in said.splitlines() if "to ignore it" in line]
+    return [{**yaml.safe_load(line.replace("YYYY-MM-DD", f"'{until}'")), "reason": "a trial"} for line in lines_of_it]
+
+
+KNOWN = {
+    "tags": ["vip", {"name": "old", "state": "absent"}],
+    "companies": [{"company_id": "6", "name": "Blue Sun", "plan": "p1"}],
+    "contacts": [{"email": "zoe@serenity.example", "tags": ["vip"]}],
+}
+LIVE = {"tags": ["old"], "contacts": [{"external_id": "25", "email": "zoe@serenity.example"}]}
+
+
+def moving(told: Route) -> Path:
+    """A workspace where a field, a link and a whole thing moved."""
+    path = told.manifest(KNOWN)
+    told.converge(path)
+    told.box.seed({"tags": ["old"], "companies": [{"company_id": "6", "name": "Firefly", "plan": "p9"}]})
+    by_hand(told, "DELETE", f"/contacts/{contact_id(told)}/tags/{tag_id(told, 'vip')}")
+    return path
+
+
+def test_known_drift_is_hidden_counted_and_drift_again_with_another_value_or_day(route: MakeRoute) -> None:
+    told = route(LIVE, ledger=True)
+    path = moving(told)
+    before = told.document(path, scope=MOVED)
+    known = ignoring(told, path)
+    assert before["drift"]["moved"] == len(known) == 3
+    assert "zoe@" not in json.dumps(known)
+    told.manifest({**KNOWN, "policy": {"ignore_drift": known}})
+    found = told.document(path, scope=MOVED)
+    assert (found["changes"], found["drift"]["moved"], found["drift"]["ignored"]) == ([], 0, 3)
+    assert text.render(found).endswith("No drift. 3 places ignored by the policy.\n")
+    assert all(note.endswith("until 2026-12-31T00:00:00Z; a trial") for note in topics(found, "ignored"))
+    assert len(changes(told.document(path))) == 3
+    told.box.seed({"companies": [{"company_id": "6", "name": "Third", "plan": "p9"}]})
+    found = told.document(path, scope=MOVED)
+    assert lines(found)[0] == "update company/6 name='Blue Sun' plan='p1' (drift)"
+    assert "it moved again" in topics(found, "ignored no more")[0]
+    told.clock.now += 365 * 86_400
+    found = told.document(path, scope=MOVED)
+    assert (found["drift"]["moved"], len(topics(found, "ignored no more"))) == (3, 3)
+    assert "that day has come" in topics(found, "ignored no more")[0]
+
+
+def test_one_field_is_ignored_and_the_fix_puts_right_the_other(route: MakeRoute) -> None:
+    told = route(LIVE, ledger=True)
+    path = moving(told)
+    told.box.seed({"companies": [{"company_id": "6", "name": "Firefly", "plan": "p1"}]})
+    (known,) = [line for line in ignoring(told, path) if line["address"] == "company/6"]
+    told.box.seed({"companies": [{"company_id": "6", "name": "Firefly", "plan": "p9"}]})
+    told.manifest({**KNOWN, "policy": {"ignore_drift": [known]}})
+    assert "update company/6 plan='p1' (drift)" in lines(told.document(path, scope=MOVED))
+    told.apply(told.saved(path, scope=MOVED))
+    found = told.document(path, scope=MOVED)
+    assert (found["drift"]["moved"], found["drift"]["ignored"]) == (0, 1)
+    assert lines(told.document(path)) == ["update company/6 name='Blue Sun' (drift)"]
+
+
+def test_a_plan_is_not_stale_for_known_drift_and_a_base_policy_allows_no_more_of_it(route: MakeRoute) -> None:
+    told = route(LIVE, ledger=True)
+    path = moving(told)
+    planned, known = told.saved(path), ignoring(told, path)
+    told.manifest({**KNOWN, "policy": {"ignore_drift": known}})
+    told.rules = Approvals(base=read_manifest([str(path)]).policy)
+    assert told.document(path, scope=MOVED)["refused"] == []
+    told.rules = Approvals(base=Policy())
+    found = told.document(path, scope=MOVED)
+    assert [refusal["gate"] for refusal in found["refused"]] == ["policy"]
+    assert ", company/6 (name, plan) until 2026-12-31T00:00:00Z, " in found["refused"][0]["message"]
+    assert found["drift"]["moved"] == 3
+    told.rules = Approvals()
+    assert {outcome.status for outcome in told.apply(planned)} == {"applied"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ("{address: tag/vip}", "`seen` is missing"),
+        ("{address: tag/vip, until: YYYY-MM-DD, reason: x, seen: '0123456789abcdef'}", "until: YYYY-MM-DD is no time"),
+        ("{address: tag/vip, until: 2026-12-31, reason: x, seen: 12}", "copy the sixteen hex digits"),
+        ("7", "ignore_drift"),
+    ],
+)
+def test_a_line_that_says_too_little_is_invalid(wrong: str, why: str, route: MakeRoute) -> None:
+    with pytest.raises(Invalid, match=why):
+        read_manifest([str(route().manifest(f"policy: {{ignore_drift: [{wrong}]}}\n"))])
 
 
 def test_a_fix_puts_right_what_moved_and_leaves_what_was_merged(route: MakeRoute) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.core.compare.cause import gravest
 from reconciler.core.compare.comparison import Comparison, claims_of
+from reconciler.core.compare.ignored import HIDDEN, ignore_known
 from reconciler.core.compare.trail import Subject, Trail
 from reconciler.core.model.change import DRIFTED, Action, Cause, Change, LinkChange, ThingChange
 from reconciler.core.model.note import Note
@@ -31,6 +32,8 @@ class Drift:
     unproven: int = 0
     # Whether nothing can be said of any entry.
     blind: bool = False
+    # How many places are drift that the policy knows.
+    ignored: int = 0
     # How each change came to be needed.
     trails: Mapping[Subject, Trail] = field(default_factory=dict)
 
@@ -39,7 +42,12 @@ class Drift:
         return bool(self.moved or self.undeclared)
 
 
-def keep_moved(comparison: Comparison) -> Comparison:
+def keep_drift(comparison: Comparison, now: float) -> Comparison:
+    """Only what live moved away from, without what the policy knows, `now` being in Unix seconds."""
+    return ignore_known(_keep_moved(comparison), now)
+
+
+def _keep_moved(comparison: Comparison) -> Comparison:
     """Only what live moved away from: what somebody changed there, of each change the fields that were. What was never applied is noted.
 
     Where nothing was ever applied or adopted there is nothing to hold live against but the manifest: every difference is unrecorded.
@@ -94,4 +102,10 @@ def measure_drift(comparison: Comparison) -> Drift:
     refused = () if based else comparison.refused_entries
     gone = (address for address in comparison.difference.missing if address not in refused)
     lost = sum(not based or comparison.recorded.at(address) is not None for address in gone)
-    return Drift(len(comparison.difference.changes) + elsewhere + lost, topics["not applied yet"], undeclared, based)
+    return Drift(
+        moved=len(comparison.difference.changes) + elsewhere + lost,
+        pending=topics["not applied yet"],
+        undeclared=undeclared,
+        recorded=based,
+        ignored=topics[HIDDEN],
+    )

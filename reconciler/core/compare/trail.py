@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.ignored import digest_live, list_paths
 from reconciler.core.compare.since import Ends, Made
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import DRIFTED, Cause, Change, LinkChange
@@ -48,6 +49,8 @@ class Trail:
     by: str = ""
     # How often it was put right lately.
     put_right: int = 0
+    # The keyed digest of what is live there.
+    seen: str = ""
 
 
 def find_trails(
@@ -62,10 +65,11 @@ def find_trails(
         thing = recorded.digests.thing(recorded.app_id, change.address)
         put_right = _count_repairs(recorded, change, history.get((change.action, thing), ()), now)
         link = made.get((change.id or "", change.target_id or "")) if isinstance(change, LinkChange) else None
+        seen = digest_live(recorded, change, list_paths(change, recorded.app_id), recorded.app_id)
         if link and isinstance(change, LinkChange):
-            trails[change.subject] = Trail(link.at, True, by(change.target.kind, link.who).removeprefix(" by "), put_right)
+            trails[change.subject] = Trail(link.at, True, by(change.target.kind, link.who).removeprefix(" by "), put_right, seen)
         else:
-            trails[change.subject] = Trail(_last_proof(recorded, change), put_right=put_right)
+            trails[change.subject] = Trail(_last_proof(recorded, change), put_right=put_right, seen=seen)
     return trails
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 from reconciler.core.model.globs import matches, plain
 from reconciler.core.model.scalars import Name, Text, Time, Whole, doc, not_null
 from reconciler.core.model.texts import parse_text
+from reconciler.core.model.times import format_time
 from reconciler.core.model.written import quote
 
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
@@ -143,6 +144,41 @@ PATTERN = "pattern_"
 Pattern = Annotated[str, PlainValidator(_pattern), WithJsonSchema({"type": "string", "format": "regex"})]
 
 
+def _seen(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{16}", value):
+        raise ValueError("is no digest of a live value; copy the sixteen hex digits that `drift` prints")
+    return str(value)
+
+
+def _as_shown(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("is no address, field or link; copy what `drift` prints")
+    return str(value)
+
+
+# As reports show it: in an address there, an e-mail is masked.
+Shown = Annotated[str, PlainValidator(_as_shown), WithJsonSchema({"type": "string", "minLength": 1})]
+
+
+class IgnoredDrift(Written):
+    """Drift that is known, and hidden for a while. `drift` prints the line; `plan` and `apply` do not read it."""
+
+    address: Annotated[Shown, doc("The thing that moved, as `drift` prints it.", "company/acme")]
+    fields: Annotated[tuple[Shown, ...], doc("The fields that moved, or the link; none: the thing itself.", ["name"])] = ()
+    until: Annotated[Time, doc("From when on it is drift again. Without an offset it is UTC.", "2026-12-31")]
+    reason: Annotated[Text, doc("Why it may stay so long.", "Sales tries another name")]
+    seen: Annotated[
+        str,
+        PlainValidator(_seen),
+        WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{16}$"}),
+        doc("A keyed digest of the live value: any other one is drift again.", "0c6e5d1f9a2b4e37"),
+    ]
+
+    def __str__(self) -> str:
+        fields = f" ({', '.join(self.fields)})" if self.fields else ""
+        return f"{self.address}{fields} until {format_time(self.until)}"
+
+
 class Policy(Strictness):
     """How strict the manifest is, and what one plan may do. The same key in two files is an error."""
 
@@ -159,6 +195,13 @@ class Policy(Strictness):
         doc("References to a thing by a name it had before a rename: refuse, or read as the new name.", "accept"),
     ] = "refuse"
     limits: Annotated[Limits, doc("How much one plan may do. More is refused.", {"deletes": 2, "attaches": "10%"})] = Limits()
+    ignore_drift: Annotated[
+        tuple[IgnoredDrift, ...],
+        doc(
+            "Drift that is known, and hidden until a day.",
+            [{"address": "company/acme", "fields": ["name"], "until": "2026-12-31", "reason": "A trial", "seen": "0c6e5d1f9a2b4e37"}],
+        ),
+    ] = ()
     lint: Annotated[Lint, doc("What `lint` finds amiss, and how grave that is.", {"owner": "error", "description": "off"})] = Lint()
 
     @model_validator(mode="after")
@@ -207,6 +250,8 @@ class ApprovalEntry(Written):
     expires: Annotated[Time, doc("When the approval ends by itself. Without an offset it is UTC.", "2026-12-31")]
 
 
+# The setting that is a list of maps.
+IGNORED = "ignore_drift"
 # From the strictest word to the loosest, by the first word of a setting's name.
 _RANKS: Mapping[str, Sequence[str]] = {
     "links": ("additive", "owned", "declared", "exact"),
@@ -219,7 +264,7 @@ _RANKS: Mapping[str, Sequence[str]] = {
 }
 
 
-Setting = int | str | tuple[str, ...]
+Setting = int | str | tuple[str, ...] | tuple[IgnoredDrift, ...]
 
 
 def settings(policy: Policy, *, written: bool = False) -> Iterator[tuple[str, Setting]]:
@@ -245,8 +290,7 @@ def looser(name: str, base: Setting, here: Setting) -> bool:
     if ranks := _RANKS.get(re.split("[._]", name)[0]):
         return ranks.index(str(here)) > ranks.index(str(base))
     if isinstance(base, tuple) and isinstance(here, tuple):
-        # Without a scope in the base nothing is pruned that is not owned, whatever is written here.
-        return bool(base) and (not here or not all(_within(glob, base) for glob in here))
+        return _wider(name, base, here)
     if isinstance(base, int) and isinstance(here, int):
         return here > base
     if base == MISSING:
@@ -257,6 +301,14 @@ def looser(name: str, base: Setting, here: Setting) -> bool:
     return True
 
 
+def _wider(name: str, base: tuple[Any, ...], here: tuple[Any, ...]) -> bool:
+    """Whether a list allows more than another."""
+    if name == IGNORED:
+        return not set(here) <= set(base)
+    # Without a scope in the base nothing is pruned that is not owned, whatever is written here.
+    return bool(base) and (not here or not all(_within(glob, base) for glob in here))
+
+
 def _within(glob: str, base: Sequence[str]) -> bool:
     """Whether what a glob means is certainly among what others mean: it is one of them, or a plain name that they match."""
     name = plain(glob)
@@ -264,12 +316,12 @@ def _within(glob: str, base: Sequence[str]) -> bool:
 
 
 def _say_setting(value: Setting) -> str:
-    return ", ".join(value) or "none" if isinstance(value, tuple) else str(value)
+    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
 
 
 def tighten(base: Policy, here: Policy) -> tuple[Policy, tuple[str, ...]]:
     """The base policy with what a manifest makes stricter, and a line for every setting that it would loosen, which is not taken."""
-    merged: dict[str, Any] = base.model_dump()
+    merged: dict[str, Any] = {**base.model_dump(), IGNORED: base.ignore_drift}
     refused = []
     known = dict(settings(base))
     for name, value in settings(here, written=True):

@@ -9,6 +9,7 @@ from typing import cast
 from urllib.parse import quote
 
 from reconciler.core.compare.drift import Drift
+from reconciler.core.compare.ignored import list_paths
 from reconciler.core.compare.origin import Origin
 from reconciler.core.compare.trail import Trail
 from reconciler.core.model import globs
@@ -178,7 +179,7 @@ def _change(kind: Kind, change: Change, plan: Plan, view: View) -> schema.Change
     if change.remark:
         found["remark"] = change.remark
     if plan.drift and (trail := plan.drift.trails.get(change.subject)):
-        _add_moved(found, change, trail)
+        _add_moved(found, change, trail, here.app_id)
     return found
 
 
@@ -195,7 +196,7 @@ _SIDES: Mapping[Action, tuple[str, str]] = {
 }
 
 
-def _add_moved(found: schema.ChangeDocument, change: Change, trail: Trail) -> None:
+def _add_moved(found: schema.ChangeDocument, change: Change, trail: Trail, app_id: str) -> None:
     """Say how the change came to be needed."""
     was, now = _SIDES[change.action]
     found["moved"] = {
@@ -205,6 +206,8 @@ def _add_moved(found: schema.ChangeDocument, change: Change, trail: Trail) -> No
         "exact": trail.exact,
         "by": trail.by or None,
         "put_right": trail.put_right,
+        "fields": list(list_paths(change, app_id)),
+        "seen": trail.seen,
     }
     for field in found["fields"]:
         if field["cause"] == Cause.DRIFT:

@@ -46,6 +46,8 @@ class DriftDocument(TypedDict):
     unproven: NotRequired[int]
     # Whether that is so of all of them.
     blind: NotRequired[bool]
+    # Places that the policy ignores.
+    ignored: NotRequired[int]
 
 
 class SourceDocument(TypedDict):
@@ -89,6 +91,10 @@ class MovedDocument(TypedDict):
     by: str | None
     # How often it was put right within thirty days.
     put_right: int
+    # What it is about, as `policy: ignore_drift` calls it.
+    fields: list[str]
+    # The keyed digest of what is live; empty without a ledger.
+    seen: str
 
 
 # A keyword of Python: such a key cannot stand in a class.
