@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -80,7 +81,8 @@ def _assembled(found: Sorted, source: Source, paths: Sequence[str], kinds: Kinds
 
 def _digest(head: Head, contents: Contents) -> str:
     """A digest of what is declared: comments, line ends, the order of files and entries, and approvals and known drift do not count."""
-    sha = hashlib.sha256(head.model_dump_json(exclude_unset=True, exclude={"approvals": True, "envs": True, "policy": {IGNORED}}).encode())
+    policy: Any = {IGNORED} if head.policy.model_fields_set - {IGNORED} else True
+    sha = hashlib.sha256(head.model_dump_json(exclude_unset=True, exclude={"approvals": True, "envs": True, "policy": policy}).encode())
     for address, item in sorted(contents.items.items()):
         declared = item.entry.model_dump(exclude_unset=True)
         sha.update(json.dumps([address, declared], sort_keys=True, default=str).encode("utf-8", "surrogatepass"))

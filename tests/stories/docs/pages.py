@@ -168,6 +168,7 @@ def steady(text: str) -> str:
     text = re.sub(r'"at": "[^"]*"', '"at": "2026-11-25T03:02:13.335Z"', text)
     text = re.sub(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-11-25T03:02:13Z", text)
     text = re.sub(r"\b\d{4}-\d\d-\d\d by ", "2026-11-25 by ", text)
+    text = re.sub(r"seen: '[0-9a-f]{16}'", "seen: '0c6e5d1f9a2b4e37'", text)
     text = re.sub(r"in (less than a second|about \d+ seconds?)\.", "in less than a second.", text)
     # Two calls on either side of a window's edge leave another number than two within one.
     return re.sub(r"\b\d+ (of \d+ calls left in this window of ten seconds), for \d+ s\b", r"1665 \1, for 9 s", text)
