@@ -26,6 +26,7 @@ BEFORE = {
     "Prune": "policy:\n  prune:\n    ",
     "Reach": "policy:\n  scope:\n    ",
     "Lint": "policy:\n  lint:\n    ",
+    "IgnoredDrift": "policy:\n  ignore_drift:\n    - ",
     "ApprovalEntry": "approvals:\n  - ",
     "Was": "contacts:\n  - was:\n      ",
     "ListEntry": "contacts:\n  - ",
