@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.core.compare.comparison import add_notes, as_declared
+from reconciler.core.compare.comparison import Comparison, add_notes, as_declared
 from reconciler.core.compare.doubt import find_doubts
 from reconciler.core.compare.drift import keep_drift, measure_drift
 from reconciler.core.compare.merge import hold_back
@@ -45,8 +45,7 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, app
     comparison, scope = part.comparison, replace(scope, entries=part.entries)
     live = comparison.live
     live = replace(live, notes=(*notes, *note_unpinned(manifest, live), *live.notes), refusals=(*loosened, *live.refusals))
-    comparison = with_members(session, replace(comparison, live=live))
-    comparison = hold_back(replace(comparison, difference=counted(session, live, comparison.difference)))
+    comparison = _count(session, replace(comparison, live=live), merging=not scope.moved)
     comparison = add_notes(comparison, renames(session, comparison))
     plan = replace(make_plan(comparison, scope, session.client.version), rest=part.rest)
     if scope.moved:
@@ -56,6 +55,13 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, app
     if plan.drift:
         plan = replace(plan, drift=replace(count_blind(plan.drift, plan.refused), unproven=len(plan.unproven)))
     return Proposal(plan, comparison, found, doubted)
+
+
+def _count(session: Session, comparison: Comparison, *, merging: bool) -> Comparison:
+    """The comparison with what is in use counted, and with those moved who carry what goes into another thing: to have it is no drift."""
+    comparison = with_members(session, comparison) if merging else comparison
+    comparison = replace(comparison, difference=counted(session, comparison.live, comparison.difference))
+    return hold_back(comparison) if merging else comparison
 
 
 def document_of(plan: Plan, view: View = MASKED, kinds: Kinds = KINDS) -> PlanDocument:

@@ -151,11 +151,12 @@ def list_looks(kinds: Kinds, part: Manifest, live: Snapshot, hints: Hints, certa
 def list_keeping(kinds: Kinds, changes: Sequence[Change], *, anywhere: bool) -> Counter[str]:
     """The reads of who carries what is deleted, where they are kept `anywhere`, and the looks at what goes only later; by route."""
     calls: Counter[str] = Counter()
+    made = {change.address for change in changes if change.action is Action.CREATE}
     for change in changes:
         if isinstance(change, ThingChange) and change.action is Action.DELETE:
             kind, numbers = kinds[change.address.kind], {use.where: use.number or 0 for use in change.uses}
             # What goes into another thing is read with it when it is planned again, and once more before it goes.
-            looks = anywhere + (4 if change.into else 0)
+            looks = anywhere + (0 if change.into is None else 2 if change.into in made else 4)
             for members in kind.uses.members:
                 calls[members.listing.route] += looks * pages(members.listing, numbers.get(kinds[members.link.source].section, 0))
             calls.update(count.route for count in kind.uses.counts if change.into)

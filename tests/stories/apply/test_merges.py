@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.compare.origin import find_origins
+from reconciler.core.plan.scope import Scope
+from reconciler.manifest.read import read_manifest
 from tests.conftest import MakeRoute
 from tests.desk.route import WIDE, Route
 from tests.stories.apply.results import told_of, wrote
@@ -171,12 +174,38 @@ def test_deletions_count_and_an_approval_holds_though_more_come(told: Route) -> 
     assert more == {str(word).replace(":3", ":4")}
 
 
-def test_under_owned_nobody_whose_list_is_written_loses_it_again(told: Route) -> None:
-    manifest = MERGE | {"policy": WIDE | {"links": "owned"}, "contacts": [{"external_id": "1", "tags": []}]}
-    path = told.manifest(manifest)
-    with killed_after(told, 2), pytest.raises(Killed):
-        told.converge(path)
-    for _ in range(2):
+@pytest.mark.parametrize("cut", [False, True])
+def test_under_owned_nobody_whose_list_is_written_loses_it_again(told: Route, cut: bool) -> None:
+    path = told.manifest(MERGE | {"policy": WIDE | {"links": "owned"}, "contacts": [{"external_id": "1", "tags": []}]})
+    if cut:
+        with killed_after(told, 2), pytest.raises(Killed):
+            told.converge(path)
+    for _ in range(3):
         told.clock.now += 3600
         told.converge(path)
         assert all("vip" in tags for tags in tags_of(told).values())
+
+
+def test_an_old_tag_that_is_there_again_is_drift(told: Route) -> None:
+    path = told.manifest(MERGE)
+    told.converge(path)
+    told.box.seed({"tags": ["gold"]})
+    found = told.document(path, scope=Scope(moved=True))
+    assert [(change["action"], change["address"], change["cause"]) for change in found["changes"]] == [("delete", "tag/gold", "drift")]
+
+
+def test_its_changes_come_of_the_line_that_says_so(told: Route) -> None:
+    base = read_manifest([str(told.manifest({"policy": WIDE, "tags": ["gold", "VIP client"]}))])
+    found = told.planned(told.manifest(MERGE), scope=Scope(since=base))
+    assert set(find_origins(base, found.manifest, found.plan.changes)) == {"explained"}
+    assert found.plan.summary["attach"] == 3
+    found = told.planned(told.manifest(MERGE))
+    assert set(find_origins(found.manifest, found.manifest, found.plan.changes)) == {"earlier"}
+
+
+def test_the_cost_is_what_it_takes(told: Route) -> None:
+    told.box.seed({"tags": ["vip"]})
+    plan = told.saved(told.manifest(MERGE))
+    told.box.forget_requests()
+    told.apply(plan)
+    assert plan["cost"]["calls"] - 2 <= len(told.box.requests) <= plan["cost"]["calls"]
