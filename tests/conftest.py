@@ -22,7 +22,8 @@ pytest_plugins = ["tests.desk.postgres", "tests.desk.ends", "tests.desk.desk"]
 MakeRoute = Callable[..., Route]
 
 
-settings.register_profile("the same in every run", derandomize=not SOAKS)
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("the same in every run", derandomize=not SOAKS, deadline=None)
 settings.load_profile("the same in every run")
 
 

@@ -213,7 +213,7 @@ def everything(box: Sandbox, people: list[Person]) -> Iterator[tuple[str, str]]:
 
 
 @given(st.lists(PEOPLE, min_size=4, max_size=4, unique_by=lambda person: person["email"]))
-@settings(max_examples=times(3), deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=times(3), phases=(Phase.explicit, Phase.generate))
 def test_no_artifact_holds_a_personal_value(people: list[Person]) -> None:
     wanted = needles(people)
     with place() as (box, _):

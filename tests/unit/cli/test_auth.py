@@ -538,7 +538,7 @@ def echoed(fault: dict[str, Any], secret: str) -> dict[str, Any]:
     return told | ({"body": fault["body"].format(spoken).encode()} if "body" in fault else {})
 
 
-@settings(max_examples=times(10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=times(10), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=SECRETS, fault=st.sampled_from([None, *ECHOES]), path=st.sampled_from(["/me", "/tags"]), kept=st.booleans())
 def test_no_verb_shows_a_token_whatever_intercom_answers(
     desk: Desk, secret: str, fault: dict[str, Any] | None, path: str, kept: bool

@@ -177,7 +177,7 @@ def test_what_is_let_go_leaves_its_file(remote: Path, opened: Opened, clock: Clo
     assert "things" not in git(remote, "ls-tree", "--name-only", LEDGER).split()
 
 
-@settings(max_examples=times(4), deadline=None)
+@settings(max_examples=times(4))
 @given(
     names=st.lists(
         st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=8), unique=True, max_size=4

@@ -92,7 +92,7 @@ def test_a_damaged_tree_is_one_sentence(remote: Path, clone: Path, opened: Opene
     )
 
 
-@settings(max_examples=times(25), deadline=None)
+@settings(max_examples=times(25))
 @given(path=st.sampled_from([THING, "runs.jsonl", "ledger_keys.jsonl"]), at=st.integers(0, 700), junk=st.binary(max_size=6))
 def test_bytes_that_changed_anywhere_are_a_ledger_or_damage(whole: Mapping[str, bytes], path: str, at: int, junk: bytes) -> None:
     changed = whole[path][:at] + junk + whole[path][at + len(junk) :]

@@ -183,7 +183,7 @@ def said(folder: Path) -> str:
     return ""
 
 
-@settings(max_examples=times(60), deadline=None)
+@settings(max_examples=times(60))
 @given(at=st.integers(0, 120_000), junk=st.binary(max_size=200), cut=st.booleans())
 @example(at=20_000, junk=b"", cut=True)
 @example(at=18, junk=b"\x07\x07", cut=False)

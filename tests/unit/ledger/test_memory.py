@@ -189,7 +189,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield opened
 
 
-@settings(max_examples=times(60), deadline=None)
+@settings(max_examples=times(60))
 @given(records=st.lists(RECORDS, max_size=4, unique_by=lambda record: record.name))
 def test_every_record_comes_back_as_it_was(shared: Ledger, records: list[Record]) -> None:
     app = f"app-{next(_apps)}"
@@ -386,7 +386,7 @@ def made(events: list[Told], name: str, address: Address, links: bool) -> bool:
     return False
 
 
-@settings(max_examples=times(100), deadline=None)
+@settings(max_examples=times(100))
 @given(events=EVENTS)
 @example(events=[_HOBAN_IS_LOST, ("default", HOBAN, Action.UPDATE, "failed", False)])
 @example(events=[_HOBAN_IS_LOST, ("beside", HOBAN, Action.UPDATE, "applied", False)])

@@ -53,7 +53,7 @@ def write_everything(ledger: Ledger, email: str, secret: str) -> Iterator[None]:
         yield
 
 
-@settings(max_examples=times(30), deadline=None)
+@settings(max_examples=times(30))
 @given(email=EMAILS, secret=SECRETS)
 @example(email="hoban@serenity@firefly.example", secret="leaf on the wind")
 def test_neither_while_it_is_open_nor_after(email: str, secret: str) -> None:

@@ -62,7 +62,7 @@ def test_no_body_of_an_answer_gets_through() -> None:
     assert "wash" not in stream.getvalue()
 
 
-@settings(max_examples=times(100), deadline=None)
+@settings(max_examples=times(100))
 @given(st.text(st.characters(codec=None, exclude_categories=())))
 def test_any_text_is_one_line_of_ascii(text: str) -> None:
     stream = io.StringIO()

@@ -203,7 +203,7 @@ def test_foreign_text_stays_text(foreign: str) -> None:
     assert_sound(render(plan), plan)
 
 
-@settings(max_examples=times(100), deadline=None)
+@settings(max_examples=times(100))
 @given(ANY_TEXT | MARKUP)
 def test_no_text_anywhere_breaks_it(foreign: str) -> None:
     plan = a_hostile_plan(foreign)

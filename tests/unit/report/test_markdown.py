@@ -285,7 +285,7 @@ def test_foreign_text_stays_text(text: str) -> None:
     assert_whole(found)
 
 
-@settings(max_examples=times(100), deadline=None)
+@settings(max_examples=times(100))
 @given(ANY_TEXT | MARKUP)
 def test_no_text_anywhere_breaks_it(text: str) -> None:
     found = render(a_hostile_plan(text))

@@ -377,7 +377,7 @@ def search() -> Iterator[Callable[[dict[str, Any]], Any]]:
         yield lambda query: call("POST", "/contacts/search", {"query": query, "pagination": {"per_page": 150}})
 
 
-@settings(max_examples=times(150), deadline=None)
+@settings(max_examples=times(150))
 @given(TREES)
 def test_what_compiles_is_accepted_and_finds_what_a_plain_filter_finds(search: Callable[[dict[str, Any]], Any], asked: Ask | All) -> None:
     answered = search(compiled(asked.text(), "2.15"))
@@ -405,7 +405,7 @@ TOO_WIDE = st.lists(asks(), min_size=16, max_size=20).flatmap(
 )
 
 
-@settings(max_examples=times(100), deadline=None)
+@settings(max_examples=times(100))
 @given(WRONG | _groups("and", asks(), 3).flatmap(lambda g: WRONG.map(lambda w: All("and", (*g.parts, w)))) | TOO_DEEP | TOO_WIDE)
 def test_what_is_refused_would_be_refused_there_too(search: Callable[[dict[str, Any]], Any], asked: Ask | All) -> None:
     with pytest.raises(Usage, match=r"^--where, column [0-9]+: "):
@@ -413,7 +413,7 @@ def test_what_is_refused_would_be_refused_there_too(search: Callable[[dict[str, 
     assert search(asked.query()).status == 400
 
 
-@settings(max_examples=times(300), deadline=None)
+@settings(max_examples=times(300))
 @given(st.text(st.sampled_from("()'\"\\ ,=!<>~^$aorndi5-.é\n") | st.characters(), max_size=30))
 def test_any_text_compiles_or_is_refused_in_one_sentence(text: str) -> None:
     said = refusal(text)
