@@ -7,6 +7,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from reconciler.core.model.written import quote
+from reconciler.errors import Usage
+
 # A cell and what ends it. A carriage return alone ends nothing.
 _CELL = re.compile(r'("(?:[^"]|"")*"|(?:[^,\r\n]|\r(?!\n))*)(,|\r?\n|\Z)')
 # A sign of JSON between keys and values, with the blanks around it.
@@ -52,6 +55,8 @@ def _edit_cell(cell: str, becomes: Becomes) -> tuple[str, int]:
     number = sum(new != bare for new, (_, bare) in zip(told, names, strict=True))
     if not number:
         return cell, 0
+    if parted := next((new for new, (_, bare) in zip(told, names, strict=True) if new not in (None, bare) and ";" in new), None):
+        raise Usage(f"{quote(parted)} cannot stand in a cell of CSV, where ; parts names; choose another name, or make the list JSON Lines")
     text = ";".join(name.replace(bare, new) for new, (name, bare) in zip(told, names, strict=True) if new is not None)
     quotes = cell.startswith('"') or set(text) & set('",')
     return '"' + text.replace('"', '""') + '"' if quotes else text, number
@@ -64,7 +69,8 @@ def _edit_json(text: str, is_names: IsNames, end: str, becomes: Becomes) -> tupl
             items, hits = _edit_items(_DECODER.raw_decode(line, start)[0], end, becomes) if is_names(key) else ([], 0)
             if hits:
                 apart = (", " if ", " in line else ",", ": " if ": " in line else ":")
-                line = f"{line[:start]}{json.dumps(items, ensure_ascii=False, separators=apart)}{line[behind:]}"
+                escapes = "\\u" in line[start:behind]
+                line = f"{line[:start]}{json.dumps(items, ensure_ascii=escapes, separators=apart)}{line[behind:]}"
                 number += hits
         lines[at] = line
     return "\n".join(lines), number
@@ -86,9 +92,9 @@ def _values(line: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _edit_items(items: Any, end: str, becomes: Becomes) -> tuple[Any, int]:
-    """The items of a list where names are other ones, and how many they are."""
+    """The items of a list where names are other ones, and how many they are. A list with a fraction stays: 1.10 would become 1.1."""
     told, number = [], 0
-    for item in items if isinstance(items, list) else ():
+    for item in items if isinstance(items, list) and not any(isinstance(item, float) for item in items) else ():
         field = "" if not isinstance(item, dict) else "id" if "id" in item else end
         bare = item[field] if field and field in item else item
         new = becomes("id" if field == "id" else "", bare) if isinstance(bare, str) else bare

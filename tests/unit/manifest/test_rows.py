@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.errors import Usage
 from reconciler.manifest.rows import edit_rows
 
 NEW = "new, one"
@@ -45,11 +46,20 @@ def test_cells_of_csv(before: str, after: str, number: int) -> None:
         ('{"tags": [{"tag": "Beta", "state": "absent"}]}', '{"tags": [{"tag": "new, one", "state": "absent"}]}'),
         ('{"n": {"tags": ["Beta"]}, "tags": "Beta"}', '{"n": {"tags": ["Beta"]}, "tags": "Beta"}'),
         ('{"tags": ["Beta"]', '{"tags": ["new, one"]'),
+        ('{"tags": ["Beta", "\\ud800", "\\u00e9"]}', '{"tags": ["new, one", "\\ud800", "\\u00e9"]}'),
+        ('{"tags": ["Beta", 1.10]}', '{"tags": ["Beta", 1.10]}'),
         ('{bad "tags": ["Beta"]}\n{"tags": ["Beta"]}', '{bad "tags": ["Beta"]}\n{"tags": ["new, one"]}'),
     ],
 )
 def test_items_of_json_lines(before: str, after: str) -> None:
     assert renamed("a.jsonl", before)[0] == after
+
+
+def test_a_name_that_a_cell_would_part_is_refused_where_it_would_be_written() -> None:
+    with pytest.raises(Usage, match="'a;b' cannot stand in a cell of CSV"):
+        renamed("a.csv", "tags\nBeta\n", "a;b")
+    assert renamed("a.csv", "tags\nvip\n", "a;b") == ("tags\nvip\n", 0)
+    assert renamed("a.jsonl", '{"tags": ["Beta"]}', "a;b") == ('{"tags": ["a;b"]}', 1)
 
 
 def test_what_goes_leaves_its_neighbours() -> None:
