@@ -92,7 +92,8 @@ def _similar(section: _Section) -> Found:
         # Each pair is told once, at the later of the two.
         for other in (other for other in others if section.named[other].mark < resource.mark):
             what = f"{section.kind.name} {quote(name)} is like {quote(other)} at {section.named[other].mark}"
-            yield resource, what, "keep one of them, or name them apart"
+            merge = f"name them apart, or: reconciler {section.kind.name} merge {quote(name)} --into {quote(other)}"
+            yield resource, what, merge if section.kind.merge else "keep one of them, or name them apart"
 
 
 def _owner(section: _Section) -> Found:
@@ -114,9 +115,16 @@ def _dead(section: _Section) -> Found:
 
 
 def _done(section: _Section) -> Found:
+    when = "once that is so in every workspace of this manifest"
     for resource in (resource for resource in section.gone if resource.address in section.seen.done):
-        now = "remove the entry, once that is so in every workspace of this manifest"
-        yield resource, f"the tombstone of {_call(section, resource)} is done: it is gone", now
+        if resource.into:
+            yield (
+                resource,
+                f"{_call(section, resource)} went into {quote(resource.into.key)} and is gone",
+                f"take it out of the list, {when}",
+            )
+        else:
+            yield resource, f"the tombstone of {_call(section, resource)} is done: it is gone", f"remove the entry, {when}"
 
 
 def _call(section: _Section, resource: Resource) -> str:

@@ -26,7 +26,7 @@ EXPECTED = """\
 m.yaml:4:5: warning [description] attribute 'PlanName' has no description; write `description: WHAT IT MEANS`
 m.yaml:4:5: error [naming] attribute 'PlanName' does not match '^[a-z_]+$'; it keeps its name in Intercom: widen the pattern
 m.yaml:7:5: warning [description] tag 'vips' has no description; write `description: WHAT IT MEANS`
-m.yaml:7:5: warning [similar] tag 'vips' is like 'vip' at m.yaml:6:5; keep one of them, or name them apart
+m.yaml:7:5: warning [similar] tag 'vips' is like 'vip' at m.yaml:6:5; name them apart, or: reconciler tag merge 'vips' --into 'vip'
 """
 
 
@@ -99,7 +99,7 @@ def test_live_asks_what_is_dead_and_which_tombstones_are_done(desk: Desk) -> Non
     entries = (
         "[vip, Dead, {name: new, renamed_from: former}, {name: routed, used_by: ['workflow: VIP']}, coming, {name: old, state: absent}"
     )
-    entries += ", {name: gone, state: absent}]"
+    entries += ", {name: gone, state: absent}, {name: all, merged_from: [went, old promo]}]"
     text = bare("owner: off, description: off, done: error", entries)
     assert desk("lint", "m.yaml", m=text) == 0
     assert (desk.out, desk.err, desk.box.requests) == ("", "nothing is amiss\n", [])
@@ -108,6 +108,8 @@ def test_live_asks_what_is_dead_and_which_tombstones_are_done(desk: Desk) -> Non
         "warning [dead] tag 'Dead' is dead: no contacts, companies, conversations or content items have it",
         "warning [dead] tag 'new' is dead: no contacts, companies, conversations or content items have it",
         "error [done] the tombstone of tag 'gone' is done: it is gone",
+        "error [done] tag 'went' went into 'all' and is gone",
+        "error [done] tag 'old promo' went into 'all' and is gone",
     ]
     assert desk.writes == []
 
