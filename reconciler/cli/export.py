@@ -16,18 +16,21 @@ from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import VARIABLE, LedgerChoice, locked
 from reconciler.cli.login import ask_hidden, ask_whose, describe_workspace, keep_token, somebody_watches
 from reconciler.cli.options import Intercom, WorkspaceOptions
-from reconciler.cli.output import as_typed, render
+from reconciler.cli.output import as_typed, make, render
 from reconciler.cli.tokens import NoToken, given, stored
 from reconciler.core.model.desired import Pin
-from reconciler.errors import Usage
+from reconciler.core.plan.approvals import NO_APPROVALS
+from reconciler.core.plan.scope import Scope
+from reconciler.errors import ReconcilerError, Refused, Usage
 from reconciler.intercom import me
 from reconciler.intercom.http.token import parse
+from reconciler.manifest.accepting import Acceptance
 from reconciler.manifest.layers import Layers
 from reconciler.manifest.read import merge
 from reconciler.report import Way
-from reconciler.report.exporting import count_sections, list_kept, list_left_out, list_written
+from reconciler.report.exporting import count_sections, list_accepted, list_kept, list_left_out, list_written
 from reconciler.report.progress import progress
-from reconciler.report.terminal import Terminal
+from reconciler.report.terminal import Terminal, clean
 from reconciler.workflow import export as exporting
 from reconciler.workflow.export import Target, Wanted, aim, by_default, exportable, searchable
 from reconciler.workflow.init import find_ground, remember
@@ -93,22 +96,39 @@ class Selection:
 @ONLY
 @click.option("--where", "condition", metavar="CONDITION", help=f"Only {_SEARCHED} for which this holds, as in `get --where`.")
 @click.option("--with-links", is_flag=True, help="Also the links to what is exported or declared.")
+@click.option("--drifted", is_flag=True, help="Write what live has into the manifest at -o, where it drifted; comments stay.")
 @options.NAME
 @options.pinned
+@options.ledger_options
 @options.intercom_options
 @options.gathered(selection=Selection, where=WorkspaceOptions)
-def export(out: Path | None, selection: Selection, name: str | None, where: WorkspaceOptions, intercom: Intercom) -> int:
+def export(
+    out: Path | None,
+    selection: Selection,
+    drifted: bool,
+    name: str | None,
+    where: WorkspaceOptions,
+    choice: LedgerChoice,
+    intercom: Intercom,
+) -> int:
     """Write what is live as a manifest. Reads only.
 
     -o DIR writes a file for each section, and one with the name and the pin; without -o everything goes to stdout. A manifest that is
     there gets only what it does not declare: nothing that is written changes, and what differs is listed. What no manifest can hold is
     listed too.
 
+    With --drifted nothing is added: what `drift` finds is accepted, so that the manifest says what live has.
+
     \b
     Example:
       reconciler export -o intercom/
+      reconciler export -o intercom/ --drifted
       reconciler export -o vips.yaml --only tags,contacts --where 'email_domain = acme.com' --with-links
     """
+    if drifted:
+        if out is None or selection != Selection(None) or name or where != WorkspaceOptions(None, None):
+            raise Usage("--drifted takes a manifest alone: export -o intercom/ --drifted")
+        return _accept(out, choice, intercom)
     wanted = selection.read(intercom.api_version)
     out = None if out == Path("-") else out
     target = aim(out, Layers.of("", os.environ)) if out else None
@@ -126,6 +146,28 @@ def export(out: Path | None, selection: Selection, name: str | None, where: Work
             shown.check()
         _say(list_kept(found.changes, session.here.app_id))
         _say_left_out(session, wanted, found)
+    return 0
+
+
+def _accept(out: Path, choice: LedgerChoice, intercom: Intercom) -> int:
+    """Write what drifted into a manifest. Raises Refused where nothing can be said of the workspace, Usage where there is no manifest."""
+    target = aim(out, Layers.of("", os.environ))
+    if target.manifest is None or target.draft is None:
+        raise Usage(f"-o {out}: there is no manifest, so nothing drifted from it")
+    planned = make(target.manifest, intercom, replace(choice, must=True), Scope(moved=True), NO_APPROVALS)
+    plan, seen = planned.plan, planned.plan.drift
+    if seen is None or seen.blind:
+        raise Refused(map(str, plan.refused))
+    if not seen.recorded:
+        raise ReconcilerError("no apply or adoption is on record under this name, so nobody can say what drifted; see `reconciler adopt`")
+    accepted = Acceptance(planned.comparison.kinds, planned.manifest, target.draft, plan.times)
+    accepted.accept(plan.changes)
+    target.draft.manifest()
+    files = target.draft.write()
+    app_id = plan.workspace.app_id
+    _say(list_accepted(accepted.done, app_id))
+    _say(list_left_out(((left.address, left.why) for left in accepted.left), app_id))
+    _say([clean(f"changed: {', '.join(files)}" if files else "nothing is changed")])
     return 0
 
 

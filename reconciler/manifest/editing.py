@@ -118,6 +118,13 @@ class Draft:
             short = self.kinds.by_section[str(place.loc[0])].short
             splices.replace(place.loc, {short: str(place.written), **values})
 
+    def append(self, place: Place, key: str, item: Any) -> None:
+        """Add an item to a list of an entry, which is made if it is not there."""
+        if isinstance(place.written, dict) and isinstance(place.written.get(key), list):
+            self._of(place.document.file).append((*place.loc, key), item)
+        else:
+            self.put(place, {key: [item]})
+
     def drop(self, place: Place, key: str) -> None:
         """Take a key out of an entry."""
         self._of(place.document.file).drop(place.loc, [key])

@@ -119,7 +119,7 @@ class EntryWriter:
                 # Those of its own kind have no names yet.
                 written[name] = self.ends.get((about.refers, value), value)
             else:
-                written[name] = _scalar(value, time=about.time)
+                written[name] = write_scalar(value, time=about.time)
         return written
 
     def _typed(
@@ -135,7 +135,7 @@ class EntryWriter:
                 left.append(LeftOut(thing.address, f"{name}.{key}: there is no one live {typed_by} of this name"))
                 continue
             data_type = str(typing.fields.get("data_type"))
-            written = _scalar(value, time=is_time_type(data_type))
+            written = write_scalar(value, time=is_time_type(data_type))
             if _reads_back(key, written, value, data_type) and not choices_without(self.kinds[typed_by], typing.fields, value):
                 yield key, written
             else:
@@ -187,10 +187,10 @@ def _is_default(about: Field, info: FieldInfo, value: Any) -> bool:
     return not info.is_required() and not info.default_factory and about.same(value, info.default)
 
 
-def _scalar(value: Any, *, time: bool) -> Written:
+def write_scalar(value: Any, *, time: bool) -> Written:
     """A live value as it is written."""
     if isinstance(value, (tuple, list)):
-        return [_scalar(item, time=time) for item in value]
+        return [write_scalar(item, time=time) for item in value]
     if isinstance(value, bool):
         return Plain("true" if value else "false")
     if isinstance(value, (int, float)):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler.core.model.address import Address
-from reconciler.core.model.change import Change, LinkChange
+from reconciler.core.model.change import Action, Change, LinkChange
 from reconciler.core.model.privacy import hidden, shown
 from reconciler.errors import PLACES
 from reconciler.kinds import KINDS
@@ -47,3 +47,17 @@ def list_kept(changes: Iterable[Change], app_id: str) -> Iterator[str]:
             told.setdefault((change.address, str(change.mark)), []).extend(names)
     for (address, mark), names in told.items():
         yield clean(f"kept as written, live is otherwise: {shown(address, app_id)}: {', '.join(names)} ({mark})")
+
+
+# What live has where a thing itself moved.
+_NOW: Mapping[str, str] = {Action.CREATE: "gone", Action.DELETE: "there", Action.ARCHIVE: "active"}
+
+
+def list_accepted(changes: Iterable[Change], app_id: str) -> Iterator[str]:
+    """What the manifest says now as live has it, a line for each change that would have put it right."""
+    for change in changes:
+        if isinstance(change, LinkChange):
+            what = f"{change.link.field} {shown(change.target, app_id)}"
+        else:
+            what = ", ".join(moved.path for moved in change.fields) if change.action not in _NOW else _NOW[change.action]
+        yield clean(f"as live has it: {shown(change.address, app_id)}: {what}")

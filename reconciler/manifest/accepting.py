@@ -1,0 +1,129 @@
+"""Accepting: what live has is written into the manifest, where it moved away from what was applied."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.core.model.address import Address
+from reconciler.core.model.change import Action, Change, FieldChange, LinkChange, ThingChange
+from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.kinds import Kinds
+from reconciler.core.model.paths import field_at, nullable_at
+from reconciler.core.model.written import Plain
+from reconciler.manifest import declaring
+from reconciler.manifest.editing import Draft, Place
+from reconciler.manifest.entries import LeftOut, write_scalar
+from reconciler.manifest.variables import without_variables
+
+_ARCHIVED = "is archived: write `state: archived` alone, or remove the entry"
+_LISTED = "stands in a list, or in several places: change it there"
+
+
+@dataclass
+class Acceptance:
+    """The edits of a draft by which a manifest says what live has."""
+
+    # All kinds.
+    kinds: Kinds
+    # The manifest as it was read.
+    manifest: Manifest
+    # Its files.
+    draft: Draft
+    # The fields whose values are times, as (kind, path).
+    times: Container[tuple[str, str]]
+    # The changes that were turned into edits.
+    done: list[Change] = field(default_factory=list)
+    # What a person has to write, and why.
+    left: list[LeftOut] = field(default_factory=list)
+
+    def accept(self, changes: Sequence[Change]) -> None:
+        """Edit the draft so that none of these changes is needed. What cannot be edited is noted in `left`."""
+        lost = {change.address for change in changes if change.action is Action.CREATE}
+        # Of one list all goes at once.
+        going: list[Place] = []
+        for change in changes:
+            if change.action is not Action.CREATE and lost & {change.address, change.target}:
+                # It goes with its entry.
+                continue
+            kind, resource = self.kinds[change.address.kind], self.manifest.resources.get(change.address)
+            places = self.draft.having(kind, resource.by, resource.key) if resource else ()
+            if resource is None or len(places) != 1:
+                why = _LISTED
+            elif isinstance(change, LinkChange):
+                why = self._accept_link(change, places[0], going)
+            else:
+                why = self._accept_thing(kind, resource, change, places[0], going)
+            if why:
+                self.left.append(LeftOut(change.address, why))
+            else:
+                self.done.append(change)
+        self.draft.remove(going)
+
+    def _accept_link(self, change: LinkChange, place: Place, going: list[Place]) -> str:
+        items = place.written.get(change.link.field) if isinstance(place.written, dict) else None
+        target = self.kinds[change.target.kind]
+        here = [n for n, item in enumerate(items if isinstance(items, list) else ()) if self._leads(target, item, change.target)]
+        if here:
+            # Present there and gone in live, or the other way round: neither is said any more.
+            going += [Place(place.document, (*place.loc, change.link.field, number), items) for number in here]
+            return ""
+        if change.action is Action.ATTACH:
+            return f"{change.link.field}: {_LISTED}"
+        wanted = self.manifest.resources.get(change.target)
+        if wanted is None or wanted.gone:
+            return f"{change.link.field}: {change.target} is not declared; declare it first"
+        self.draft.append(place, change.link.field, {"id": wanted.key} if wanted.by == "id" else wanted.key)
+        return ""
+
+    def _leads(self, kind: Kind, item: Any, end: Address) -> bool:
+        """Whether an item of a list of links leads to a thing."""
+        wanted = self.manifest.resources.get(end)
+        by_id = isinstance(item, dict) and "id" in item
+        key = item.get("id" if by_id else kind.name) if isinstance(item, dict) else item
+        by = "id" if by_id else kind.identities[0].field
+        names = {wanted.key} if wanted and wanted.by == by else {end.key}
+        fold = kind.identity[by].fold if by in kind.identity else str
+        return isinstance(key, str) and fold(key) in map(fold, names)
+
+    def _accept_thing(self, kind: Kind, resource: Resource, change: ThingChange, place: Place, going: list[Place]) -> str:
+        if change.action is Action.CREATE:
+            ids = [resource.key] if resource.by == "id" else []
+            going += [place, *self.draft.references(kind, [resource.key], ids)]
+            return ""
+        if change.action in (Action.DELETE, Action.ARCHIVE):
+            self.draft.drop(place, declaring.STATE)
+            return ""
+        if change.action is Action.UNARCHIVE:
+            return _ARCHIVED
+        return "; ".join(filter(None, [self._accept_field(kind, resource, moved, place) for moved in change.fields]))
+
+    def _accept_field(self, kind: Kind, resource: Resource, moved: FieldChange, place: Place) -> str:
+        if moved.path == resource.by:
+            declaring.rename(self.draft, kind, resource.key, str(moved.before))
+            return ""
+        within, name = _inside(kind, place, moved.path)
+        if not isinstance(within.written, dict) or name not in within.written:
+            return f"{moved.path}: {_LISTED}"
+        if "${" in str(within.written[name]):
+            return f"{moved.path}: holds a variable; change it by hand"
+        if moved.before is None and not nullable_at(kind, moved.path):
+            self.draft.drop(within, name)
+            return ""
+        target = field_at(kind, moved.path).refers
+        if target and moved.before is not None and Address(target, str(moved.before)) not in self.manifest.resources:
+            return f"{moved.path}: the {target} that it leads to is not declared; declare it first"
+        time = (kind.name, moved.path) in self.times
+        value = Plain("null") if moved.before is None else without_variables(write_scalar(moved.before, time=time))
+        self.draft.put(within, {name: value})
+        return ""
+
+
+def _inside(kind: Kind, place: Place, path: str) -> tuple[Place, str]:
+    """The map in which a field stands, and its key there."""
+    name, dot, key = path.partition(".")
+    if not dot or path in kind.fields or not isinstance(place.written, dict):
+        return place, path
+    return Place(place.document, (*place.loc, name), place.written.get(name)), key
