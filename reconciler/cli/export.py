@@ -129,8 +129,11 @@ def export(
         if out is None or selection != Selection(None) or name or where != WorkspaceOptions(None, None):
             raise Usage("--drifted takes a manifest alone: export -o intercom/ --drifted")
         return _accept(out, choice, intercom)
-    wanted = selection.read(intercom.api_version)
-    out = None if out == Path("-") else out
+    return _write(None if out == Path("-") else out, selection.read(intercom.api_version), name, where, intercom)
+
+
+def _write(out: Path | None, wanted: Wanted, name: str | None, where: WorkspaceOptions, intercom: Intercom) -> int:
+    """Write what is live, or what of it a manifest does not have."""
     target = aim(out, Layers.of("", os.environ)) if out else None
     pin, name = _pin(target, where), _name(target, name)
     with connected(intercom, pin, writes=False, paths=[str(out)] if out else []) as session:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core.model.address import Address
@@ -18,6 +18,8 @@ from reconciler.manifest.editing import Draft, Place
 from reconciler.manifest.entries import LeftOut, write_scalar
 from reconciler.manifest.variables import without_variables
 
+# What is about a thing itself, and not about its fields.
+_WHOLE = (Action.CREATE, Action.DELETE, Action.ARCHIVE)
 _ARCHIVED = "is archived: write `state: archived` alone, or remove the entry"
 _LISTED = "stands in a list, or in several places: change it there"
 
@@ -58,7 +60,7 @@ class Acceptance:
                 why = self._accept_thing(kind, resource, change, places[0], going)
             if why:
                 self.left.append(LeftOut(change.address, why))
-            else:
+            elif isinstance(change, LinkChange) or change.action in _WHOLE:
                 self.done.append(change)
         self.draft.remove(going)
 
@@ -98,7 +100,10 @@ class Acceptance:
             return ""
         if change.action is Action.UNARCHIVE:
             return _ARCHIVED
-        return "; ".join(filter(None, [self._accept_field(kind, resource, moved, place) for moved in change.fields]))
+        told = [(moved, self._accept_field(kind, resource, moved, place)) for moved in change.fields]
+        if fields := tuple(moved for moved, why in told if not why):
+            self.done.append(replace(change, fields=fields))
+        return "; ".join(why for _, why in told if why)
 
     def _accept_field(self, kind: Kind, resource: Resource, moved: FieldChange, place: Place) -> str:
         if moved.path == resource.by:

@@ -101,9 +101,10 @@ def test_what_was_never_applied_stays_as_it_is_written(moved: Desk) -> None:
 
 def test_what_a_list_or_a_variable_says_is_left_to_people(moved: Desk) -> None:
     text = WRITTEN.replace('"Blue Sun"', '"${RECONCILER_VAR_NAME:-Blue Sun}"')
-    moved("api", "POST", "/companies", "-f", "company_id=6", "-f", "name=Firefly")
+    moved("api", "POST", "/companies", "-f", "company_id=6", "-f", "name=Firefly", "-F", "custom_attributes[paid]=true")
     assert moved("export", "-o", "m.yaml", "--drifted", m=text) == 0
-    assert read(moved) == text
+    assert read(moved) == text.replace("paid: false", "paid: true")
+    assert "as live has it: company/6: custom_attributes.paid\n" in moved.err
     assert "left out: company/6: name: holds a variable; change it by hand\n" in moved.err
 
 
