@@ -48,7 +48,7 @@ _MASKED = re.compile(r"(?:[^\s@]*(?<![\w.%+-]))?[^\s@/]\*\*\*@[^\s@]+")
 
 def shown(address: Address, app_id: str = "") -> str:
     """An address as every artifact writes it: an e-mail in it is masked and followed by eight hex of a digest over app id and address."""
-    return f"{address.kind}/{_mark_mail(address, app_id)}" if MAIL.fullmatch(address.key) else str(address)
+    return f"{address.kind}/{_mark_mail(address, app_id)}" if MAIL.fullmatch(address.key.strip()) else str(address)
 
 
 def _mark_mail(address: Address, app_id: str) -> str:
