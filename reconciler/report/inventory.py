@@ -18,8 +18,8 @@ from reconciler.report.signs import columns
 from reconciler.report.terminal import clean
 
 # What a spreadsheet takes for the beginning of a formula, in whatever width the sign is written
-# (https://owasp.org/www-community/attacks/CSV_Injection).
-_FORMULA = re.compile(r"\s*[=+\-@|%＝＋－＠]|[\t\r\n]")
+# (https://owasp.org/www-community/attacks/CSV_Injection), and what a runner takes for that of a workflow command.
+_FORMULA = re.compile(r"\s*[=+\-@|%＝＋－＠]|[\t\r\n]|\s*::")
 _DEAD = {True: "yes", None: "perhaps", False: ""}
 
 

@@ -79,7 +79,7 @@ def test_the_csv_holds_no_formula(used: Desk) -> None:
     assert cells["new"] == ["", "not live", "m.yaml:6:5", *[""] * 8]
 
 
-@pytest.mark.parametrize("name", ["=1", "+1", "-1", "@SUM(1)", " =1", "|calc", "%0", "\uff0b1", "\u00a0=1"])
+@pytest.mark.parametrize("name", ["=1", "+1", "-1", "@SUM(1)", " =1", "|calc", "%0", "\uff0b1", "\u00a0=1", "::error::x", " ::x"])
 def test_no_name_is_a_formula(desk: Desk, name: str) -> None:
     desk.seed(tags=[name])
     assert desk("tag", "report", "--format", "csv") == 0
