@@ -25,7 +25,7 @@ from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.editing import Draft
 from reconciler.manifest.entries import EntryWriter, LeftOut, Written
-from reconciler.manifest.layers import BASE, Layers
+from reconciler.manifest.layers import BASE, Layers, env_of, without_overlays
 from reconciler.manifest.source import SUFFIXES
 from reconciler.manifest.splicing import Splices, inline
 from reconciler.workflow.lookup import compile_where
@@ -200,10 +200,13 @@ class Target:
 
 def aim(path: Path, layers: Layers = BASE, kinds: Kinds = KINDS) -> Target:
     """What is there where an export is to go: nothing, or a manifest. A file that says only with others of its folder what it means is a
-    part of theirs. Raises Invalid (65) for one that cannot be read, and Usage for what is neither a manifest nor a folder."""
+    part of theirs. Raises Invalid (65) for one that cannot be read, and Usage for an overlay, and what is no manifest and no folder."""
     is_file = path.suffix.lower() in SUFFIXES and not path.is_dir()
     if not is_file and path.exists() and not path.is_dir():
         raise Usage(f"-o {path}: is there, and neither a folder nor a YAML file by its name")
+    if is_file and str(path) not in without_overlays([str(path), *map(str, path.parent.glob("*.y*ml"))]):
+        now = "give the file that it is laid over, or the folder"
+        raise Usage(f"-o {path}: is an overlay of the environment {env_of(str(path))}, and an export is written as the base; {now}")
     if not (path.exists() if is_file else files.holds_manifest(str(path))):
         return Target(path, is_file, kinds)
     draft = Draft.read([str(path)], kinds, layers)

@@ -174,12 +174,24 @@ def test_new_things_go_beside_the_base_and_into_no_overlay_or_list(live: Desk) -
     assert len(yaml.safe_load(read(live, "crm/tags.yaml"))["tags"]) == 5
     assert len(yaml.safe_load(read(live, "crm/people.yaml"))["contacts"]) == 2
     assert live("plan", "crm", "--detailed-exitcode") == 0, live.out
+    before = live.files()
+    for name in ("crm/tags.prod.yaml", "crm/new.prod.yaml"):
+        assert live("export", "-o", name, "--only", "tags") == 64
+        assert f"{name}: is an overlay of the environment prod" in live.err
+    assert (live.files(), read(live, "crm/tags.prod.yaml")) == (before, "tags: [only-there]\n")
 
 
 def test_a_line_break_in_a_name_makes_no_line(desk: Desk) -> None:
     desk.seed(tags=["vip\nleft out: tag/gold"])
     assert desk("export", "--only", "tags") == 0
     assert desk.err == r"left out: tag/vip\nleft out: tag/gold: name: holds the control character U+000A; remove it" + "\n"
+
+
+def test_an_email_with_a_blank_is_masked_all_the_same(desk: Desk) -> None:
+    desk.seed(contacts=[{"external_id": " wash@serenity.example"}])
+    assert desk("export", "--only", "contacts") == 0
+    assert "left out: contact/" in desk.err
+    assert "wash" not in desk.err
 
 
 def test_what_begins_a_variable_is_a_text(desk: Desk) -> None:
