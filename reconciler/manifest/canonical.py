@@ -114,14 +114,15 @@ class _Form:
         end = _END.search(text, self.root.end)
         self.text, self.schema = text, schema
         self.first, self.last = begin.end() if begin and begin.start() <= self.root.start else 0, end.start() if end else len(text)
-        leaves = [(0, self.first), *((leaf.start, leaf.end) for leaf in _leaves(self.root)), (self.last, self.last)]
-        self.comments = [c for (_, start), (end, _) in pairwise(leaves) for c in self._comments(start, end)]
+        leaves = list(_leaves(self.root))
+        spans = [(0, self.first), *((leaf.start, leaf.end) for leaf in leaves), (self.last, self.last)]
+        self.comments = [c for (_, start), (end, _) in pairwise(spans) for c in self._comments(start, end)]
         self._starts = [comment.start for comment in self.comments]
         # Block scalars to which the empty lines below them belong.
-        self._kept = [leaf for leaf in _leaves(self.root) if leaf.style in ("|", ">") and "+" in text[leaf.start : leaf.start + 3]]
+        self._kept = [leaf for leaf in leaves if leaf.style in ("|", ">") and "+" in text[leaf.start : leaf.start + 3]]
         self._next = 0
         # What an alias leads to must stand before it.
-        self._sorts = not any(leaf.value is None for leaf in _leaves(self.root))
+        self._sorts = not any(leaf.value is None for leaf in leaves)
 
     def done(self) -> str:
         """The whole text. A comment at the top that an empty line parts from what follows is about the file."""
@@ -211,7 +212,7 @@ class _Form:
         apart = self._apart(above[0].start if above else key.start)
         lines = self._above(above, column)
         lines += [""] if above and self._apart(key.start) else []
-        head = f"{blanks}{self._scalar(key)[0]}:{self._anchor(key.end, value.start)}"
+        head = f"{blanks}{self._key(key)}:{self._anchor(key.end, value.start)}"
         if self._is_block(value, len(head) + 1, shape):
             note = self._behind(key.end, _leaf(value).start)
             body = self._block(value, column + _INDENT, limit, shape, outside)
@@ -270,8 +271,12 @@ class _Form:
         parts = []
         for key, value in node.units:
             told = self._flow(value, self._inside(shape, str(key.value)))
-            parts.append(_Part(str(key.value), False, [f"{self._flow(key)}:{self._anchor(key.end, value.start)} {told}"]))
+            parts.append(_Part(str(key.value), False, [f"{self._key(key)}:{self._anchor(key.end, value.start)} {told}"]))
         return f"{{{', '.join(part.lines[0] for part in self._in_order(parts, shape))}}}"
+
+    def _key(self, key: Node) -> str:
+        """A key, in quotes only where it needs them: the reader asks no key whether it has some."""
+        return as_yaml(str(key.value)) if key.style else self.text[key.start : key.end]
 
     def _scalar(self, node: Node, column: int = 0, outside: int = 0) -> list[str]:
         """A scalar or alias: what stands on the line of its key, and the lines below it."""

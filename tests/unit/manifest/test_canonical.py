@@ -122,6 +122,8 @@ def test_the_whole_of_it() -> None:
         ("envs:\n    test:  {sections: [ tags ]}\n", "envs:\n  test: {sections: [tags]}\n"),
         ("contacts: [{from: x.csv, tags: [a], key: id}]\n", "contacts: [{from: x.csv, key: id, tags: [a]}]\n"),
         ("tags: [\n# none\n]\n", "# none\ntags: []\n"),
+        ('{"tags":["vip"],"name":"x", "a b": {"<<": 1}}', "name: 'x'\ntags: ['vip']\na b: {'<<': 1}\n"),
+        ("? name\n: x\n", "name: x\n"),
     ],
 )
 def test_the_form(text: str, form: str) -> None:
