@@ -170,7 +170,7 @@ def test_an_invalid_manifest_ends_the_report(used: Desk) -> None:
             ["company", "companies", "box", "boxes"],
             {"company": ["companies"], "companies": ["company"], "box": ["boxes"], "boxes": ["box"]},
         ),
-        (["trial", "trail", "beta", "bate"], {"trial": ["trail"], "trail": ["trial"]}),
+        (["trial", "trail", "form", "from"], {"trial": ["trail"], "trail": ["trial"]}),
         ([f"region {chr(0x4E00 + n)}" for n in range(60)], {}),
         (["!!!", "???", ""], {}),
     ],

@@ -123,6 +123,7 @@ def test_the_whole_of_it() -> None:
         ("contacts: [{from: x.csv, tags: [a], key: id}]\n", "contacts: [{from: x.csv, key: id, tags: [a]}]\n"),
         ("tags: [\n# none\n]\n", "# none\ntags: []\n"),
         ('{"tags":["vip"],"name":"x", "a b": {"<<": 1}}', "name: 'x'\ntags: ['vip']\na b: {'<<': 1}\n"),
+        ("contacts:\n  - [\n    x,\n # in it\n    ]\n  - y\n", "contacts:\n  - - x\n    # in it\n  - y\n"),
         ("? name\n: x\n", "name: x\n"),
     ],
 )
