@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -80,7 +81,7 @@ def _naming(section: _Section) -> Found:
     kind, pattern = section.kind, section.policy.pattern(section.kind.section)
     for name, resource in section.named.items() if pattern else ():
         if not re.search(pattern, name):
-            command = f"rename it: reconciler {kind.name} rename {quote(name)} NEW"
+            command = f"rename it: reconciler {kind.name} rename {shlex.quote(name)} NEW"
             now = command if kind.rename else "it keeps its name in Intercom: widen the pattern"
             yield resource, f"{kind.name} {quote(name)} does not match {quote(pattern)}", now
 
@@ -92,7 +93,7 @@ def _similar(section: _Section) -> Found:
         # Each pair is told once, at the later of the two.
         for other in (other for other in others if section.named[other].mark < resource.mark):
             what = f"{section.kind.name} {quote(name)} is like {quote(other)} at {section.named[other].mark}"
-            merge = f"name them apart, or: reconciler {section.kind.name} merge {quote(name)} --into {quote(other)}"
+            merge = f"name them apart, or: reconciler {section.kind.name} merge {shlex.quote(name)} --into {shlex.quote(other)}"
             yield resource, what, merge if section.kind.merge else "keep one of them, or name them apart"
 
 
@@ -111,7 +112,7 @@ def _dead(section: _Section) -> Found:
     places = join_words([count.where for count in section.kind.uses.counts], "or")
     for resource in (r for r in section.others if r.address in section.seen.dead and not r.used_by):
         what = f"{_call(section, resource)} is dead: no {places} have it"
-        yield resource, what, f"let it go: reconciler {section.kind.name} retire {quote(resource.key)}"
+        yield resource, what, f"let it go: reconciler {section.kind.name} retire {shlex.quote(resource.key)}"
 
 
 def _done(section: _Section) -> Found:

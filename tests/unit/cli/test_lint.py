@@ -26,7 +26,7 @@ EXPECTED = """\
 m.yaml:4:5: warning [description] attribute 'PlanName' has no description; write `description: WHAT IT MEANS`
 m.yaml:4:5: error [naming] attribute 'PlanName' does not match '^[a-z_]+$'; it keeps its name in Intercom: widen the pattern
 m.yaml:7:5: warning [description] tag 'vips' has no description; write `description: WHAT IT MEANS`
-m.yaml:7:5: warning [similar] tag 'vips' is like 'vip' at m.yaml:6:5; name them apart, or: reconciler tag merge 'vips' --into 'vip'
+m.yaml:7:5: warning [similar] tag 'vips' is like 'vip' at m.yaml:6:5; name them apart, or: reconciler tag merge vips --into vip
 """
 
 
@@ -131,6 +131,13 @@ def test_the_ledger_knows_which_tombstones_are_done(desk: Desk) -> None:
     assert desk.out.startswith("m.yaml:2:36: warning [done] the tombstone of tag 'old' is done: it is gone; remove the entry, once")
     assert len(desk.out.splitlines()) == 1
     assert desk.box.requests == []
+
+
+def test_a_command_can_be_pasted_whatever_a_name_holds(desk: Desk) -> None:
+    entries = '["it\'s $(reboot)", "its $(reboot)"]'
+    assert desk("lint", "m.yaml", m=bare("owner: off, description: off, pattern_tags: ^x", entries)) == 65
+    assert r"""reconciler tag rename 'it'"'"'s $(reboot)' NEW""" in desk.out
+    assert r"""reconciler tag merge 'its $(reboot)' --into 'it'"'"'s $(reboot)'""" in desk.out
 
 
 def test_a_pin_is_held_before_anything_is_told(desk: Desk) -> None:
