@@ -62,8 +62,9 @@ def merge(draft: Draft, kind: Kind, olds: Sequence[str], new: str) -> str:
     names |= {fold(old): old for old in olds} | {fold(name): name for place in there if (name := _spelled(kind, place))}
     new = _spelled(kind, into[0]) if into else new
     _write_merge(draft, kind, there, into, {by: new, _merge_key(kind): list(names.values())})
-    ids = [str(place.written["id"]) for place in there if isinstance(place.written, dict) and "id" in place.written]
-    number = _rename_references(draft, kind, names.values(), new, ids)
+    ids = _ids(there)
+    having = draft.references(kind, [new], _ids(into))
+    number = _rename_references(draft, list(draft.references(kind, names.values(), ids)), having, new)
     number += draft.edit_lists(kind, names.values(), ids, new)
     goes, them = ("goes", "it") if len(olds) == 1 else ("go", "them")
     return f"{kind.name} {' and '.join(map(quote, olds))} {goes} into {quote(new)}, also in {_places(number)} that named {them}"
@@ -100,20 +101,20 @@ def _write_merge(draft: Draft, kind: Kind, there: Sequence[Place], into: Sequenc
         draft.add(kind, entry)
 
 
-def _rename_references(draft: Draft, kind: Kind, names: Iterable[str], new: str, ids: Sequence[str]) -> int:
+def _rename_references(draft: Draft, places: Sequence[Place], having: Iterable[Place], new: str) -> int:
     """Let whoever names one of these name the new one, once; who was not to have it needs no word of it any more. Returns how many did."""
-    having = {(place.document.file, place.loc[: _item_at(place)]) for place in draft.references(kind, [new]) if not _is_absent(place)}
+    there = {(place.document.file, place.loc[: _item_at(place)]) for place in having if not _is_absent(place)}
     renamed, removed = list[Place](), list[Place]()
-    for place in draft.references(kind, names, ids):
+    for place in places:
         here = (place.document.file, place.loc[: _item_at(place)])
-        if _item_at(place) > 1 and (here in having or _is_absent(place)):
+        if _item_at(place) > 1 and (here in there or _is_absent(place)):
             removed.append(place)
             continue
-        having.add(here)
+        there.add(here)
         renamed.append(Place(place.document, place.loc[:-1], place.written) if place.loc[-1] == "id" else place)
     draft.replace(renamed, new)
     draft.remove(removed)
-    return len(renamed) + len(removed)
+    return len(places)
 
 
 def _item_at(place: Place) -> int:
@@ -145,12 +146,17 @@ def retire(draft: Draft, kind: Kind, name: str) -> str:
         if _former(place):
             draft.drop(place, FORMER)
     names = [name, *(former for place in there for former in _former(place))]
-    ids = [str(place.written["id"]) for place in there if isinstance(place.written, dict) and "id" in place.written]
+    ids = _ids(there)
     references = list(draft.references(kind, names, ids))
     draft.remove(references)
     places = len(references) + draft.edit_lists(kind, names, ids, None)
     gone = f", and gone from {_places(places)} that named it" if places else ""
     return f"{kind.name} {quote(_spelled(kind, there[0]))} is declared absent{gone}"
+
+
+def _ids(places: Iterable[Place]) -> list[str]:
+    """The ids that entries have."""
+    return [str(place.written["id"]) for place in places if isinstance(place.written, dict) and "id" in place.written]
 
 
 def _places(number: int) -> str:

@@ -14,7 +14,7 @@ from reconciler.core.compare.hints import Hints, make_hints
 from reconciler.core.compare.match import Index, make_index
 from reconciler.core.compare.reads import BATCH, How, Read, Seen, is_needed, plan_reads
 from reconciler.core.model.address import Address
-from reconciler.core.model.change import Action, Change, ThingChange
+from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
@@ -164,6 +164,18 @@ def list_keeping(kinds: Kinds, changes: Sequence[Change], *, anywhere: bool) -> 
     return +calls
 
 
+def list_moving(kinds: Kinds, changes: Sequence[Change]) -> Counter[str]:
+    """The reads of who carries what goes into another thing and stays for now, and of who carries that one; by route."""
+    calls: Counter[str] = Counter()
+    made, gone = ({change.address for change in changes if change.action is action} for action in (Action.CREATE, Action.DELETE))
+    moves = [c for c in changes if isinstance(c, LinkChange) and c.merges and c.merges not in gone]
+    numbers = Counter((c.merges, c.link.source) for c in moves)
+    for old, into in {(c.merges, c.target) for c in moves}:
+        for members in kinds[into.kind].uses.members:
+            calls[members.listing.route] += (1 if into in made else 2) * pages(members.listing, numbers[old, members.link.source])
+    return calls
+
+
 def list_counts(kinds: Kinds, live: Snapshot, changes: Sequence[Change]) -> Counter[str]:
     """The reads of how many carry what is lost or gets another name, by route."""
     calls: Counter[str] = Counter()
@@ -205,4 +217,5 @@ def reads_of(plan: Plan, comparison: Comparison, context: Context) -> Mapping[st
     looks = list_looks(
         comparison.kinds, part, comparison.live, make_hints(comparison.kinds, context.now, part, comparison.recorded), touched, arrived
     )
-    return looks + list_counts(comparison.kinds, comparison.live, plan.changes) + preimages + Counter({ASK: 1})
+    looks += list_counts(comparison.kinds, comparison.live, plan.changes) + list_moving(comparison.kinds, plan.changes)
+    return looks + preimages + Counter({ASK: 1})

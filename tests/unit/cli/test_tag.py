@@ -155,6 +155,15 @@ def test_what_goes_into_a_tag_leaves_its_own_entry(desk: Desk, entries: str, old
     assert (desk.folder / "m.yaml").read_text() == f"tags:\n{after}"
 
 
+def test_an_id_is_a_name_too(desk: Desk) -> None:
+    desk.patch.delenv("INTERCOM_ACCESS_TOKEN")
+    contacts = "contacts:\n  - {{external_id: 1, tags: [{}]}}\n  - {{external_id: 2, tags: [{}]}}\n"
+    before = "tags: [{id: 5, name: old}, {id: 6, name: new}]\n" + contacts.format('{id: "6"}, {id: "5"}', '{id: "5"}')
+    assert desk("tag", "merge", "old", "--into", "new", m=before) == 0, desk.err
+    after = "tags: [{id: 6, name: new, merged_from: [old]}]\n" + contacts.format('{id: "6"}', "new")
+    assert (desk.folder / "m.yaml").read_text() == after
+
+
 def test_a_tag_is_added_where_the_others_are(two: Desk) -> None:
     assert two("tag", "add", "yes", "--in", "m") == 0
     assert edits(two) == ["+  - 'yes'"]
