@@ -143,8 +143,9 @@ def retire(draft: Draft, kind: Kind, name: str) -> str:
     for place in there:
         if not _is_gone(place) and not _is_omitted(place):
             draft.put(place, {STATE: "absent"})
-        if _former(place):
-            draft.drop(place, FORMER)
+        for key in (FORMER, *([kind.merge.key] if kind.merge else ())):
+            if _listed(place, key):
+                draft.drop(place, key)
     names = [name, *(former for place in there for former in _former(place))]
     ids = _ids(there)
     references = list(draft.references(kind, names, ids))

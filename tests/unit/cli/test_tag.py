@@ -134,6 +134,8 @@ def test_tags_are_merged_by_one_command_and_one_apply(two: Desk) -> None:
     assert {c["external_id"]: len(c["tags"]) for c in two.box.ws.store.table("contact").docs.values()} == {"1": 1, "2": 1}
     assert two("tag", "merge", "beta", "trial", "--into", "vip", "--in", "m") == 0
     assert two.err.startswith("nothing is changed: ")
+    assert two("tag", "retire", "vip", "--in", "m") == 0
+    assert edits(two)[-1] == "+  - {name: vip, state: absent}    # the best"
 
 
 @pytest.mark.parametrize(
