@@ -65,7 +65,7 @@ def merge(draft: Draft, kind: Kind, olds: Sequence[str], new: str) -> str:
     ids = _ids(there)
     having = draft.references(kind, [new], _ids(into))
     number = _rename_references(draft, list(draft.references(kind, names.values(), ids)), having, new)
-    number += draft.edit_lists(kind, names.values(), ids, new)
+    number += draft.edit_lists(kind, names.values(), ids, new, merge=True)
     goes, them = ("goes", "it") if len(olds) == 1 else ("go", "them")
     return f"{kind.name} {' and '.join(map(quote, olds))} {goes} into {quote(new)}, also in {_places(number)} that named {them}"
 

@@ -144,13 +144,16 @@ class Draft:
         for (file, loc), numbers in lists.items():
             self._of(file).drop(loc, numbers)
 
-    def edit_lists(self, kind: Kind, names: Iterable[str], ids: Iterable[str], new: str | None) -> int:
-        """Write another name, or none, wherever a row of a list names a thing. Returns in how many places."""
+    def edit_lists(self, kind: Kind, names: Iterable[str], ids: Iterable[str], new: str | None, *, merge: bool = False) -> int:
+        """Write another name, or none, wherever a row of a list names a thing. Returns in how many places. Where things are merged, who
+        was not to have one of them needs no word of it any more."""
         wanted = {("", kind.identities[0].fold(name)) for name in names} | {("id", live_id) for live_id in ids}
         number = 0
 
-        def becomes(field: str, written: str) -> str | None:
-            return new if (field, written if field else kind.identities[0].fold(written)) in wanted else written
+        def becomes(field: str, written: str, absent: bool) -> str | None:
+            if (field, written if field else kind.identities[0].fold(written)) not in wanted:
+                return written
+            return None if merge and absent else new
 
         for source in self.kinds:
             many = {link.field for link in source.links if link.target == kind.name}

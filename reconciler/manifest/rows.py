@@ -18,8 +18,8 @@ _DECODER = json.JSONDecoder()
 
 # Whether a column of this name holds names of things.
 IsNames = Callable[[str], bool]
-# A field, or "" for the one that names a thing, and what is written → what stands there instead; None where it goes.
-Becomes = Callable[[str, str], str | None]
+# `id`, or "" for a name; what is written; whether that is to be absent → what stands there instead, None where it goes.
+Becomes = Callable[[str, str, bool], str | None]
 
 
 def edit_rows(path: str, text: str, is_names: IsNames, end: str, becomes: Becomes) -> tuple[str, int]:
@@ -51,13 +51,23 @@ def _unquoted(cell: str) -> str:
 
 def _edit_cell(cell: str, becomes: Becomes) -> tuple[str, int]:
     names = [(name, name.strip()) for name in _unquoted(cell).split(";")]
-    told = [becomes("", bare) for _, bare in names]
+    told = [becomes("", bare, False) for _, bare in names]
     number = sum(new != bare for new, (_, bare) in zip(told, names, strict=True))
     if not number:
         return cell, 0
-    if parted := next((new for new, (_, bare) in zip(told, names, strict=True) if new not in (None, bare) and ";" in new), None):
-        raise Usage(f"{quote(parted)} cannot stand in a cell of CSV, where ; parts names; choose another name, or make the list JSON Lines")
-    text = ";".join(name.replace(bare, new) for new, (name, bare) in zip(told, names, strict=True) if new is not None)
+    there = {bare.casefold() for new, (_, bare) in zip(told, names, strict=True) if new == bare}
+    kept = []
+    for new, (name, bare) in zip(told, names, strict=True):
+        if new == bare:
+            kept.append(name)
+        elif new is not None and ";" in new:
+            raise Usage(
+                f"{quote(new)} cannot stand in a cell of CSV, where ; parts names; choose another name, or make the list JSON Lines"
+            )
+        elif new is not None and new.casefold() not in there:
+            there.add(new.casefold())
+            kept.append(name.replace(bare, new))
+    text = ";".join(kept)
     quotes = cell.startswith('"') or set(text) & set('",')
     return '"' + text.replace('"', '""') + '"' if quotes else text, number
 
@@ -92,13 +102,28 @@ def _values(line: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _edit_items(items: Any, end: str, becomes: Becomes) -> tuple[Any, int]:
-    """The items of a list where names are other ones, and how many they are. A list with a fraction stays: 1.10 would become 1.1."""
-    told, number = [], 0
-    for item in items if isinstance(items, list) and not any(isinstance(item, float) for item in items) else ():
-        field = "" if not isinstance(item, dict) else "id" if "id" in item else end
-        bare = item[field] if field and field in item else item
-        new = becomes("id" if field == "id" else "", bare) if isinstance(bare, str) else bare
-        number += new != bare
-        if new is not None:
-            told.append({**item, field: new} if field and field in item else new)
-    return told, number
+    """The items of a list where names are other ones, each once, and how many they are. A list with a fraction stays: 1.10 would become
+    1.1."""
+    plain = isinstance(items, list) and not any(isinstance(item, float) for item in items)
+    named = [(item, *_name_of(item, end)) for item in items] if plain else []
+    told = [becomes("id" if by == "id" else "", name, _is_absent(item)) for item, by, name in named]
+    there = {name.casefold() for new, (item, _, name) in zip(told, named, strict=True) if new == name and not _is_absent(item)}
+    kept: list[Any] = []
+    for new, (item, by, name) in zip(told, named, strict=True):
+        if new == name:
+            kept.append(item)
+        elif new is not None and new.casefold() not in there:
+            there.add(new.casefold())
+            kept.append({**item, by: new} if by == end else new)
+    return kept, sum(new != name for new, (_, _, name) in zip(told, named, strict=True))
+
+
+def _name_of(item: Any, end: str) -> tuple[str, str]:
+    """The key that has the name in an item that is a map, and the name; "" for one that has none."""
+    by = next((key for key in ("id", end) if key in item), "") if isinstance(item, dict) else ""
+    name = item[by] if by else item
+    return by, name if isinstance(name, str) else ""
+
+
+def _is_absent(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("state") == "absent"

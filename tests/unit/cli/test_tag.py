@@ -313,3 +313,11 @@ def test_the_manifest_here_is_meant(tmp_path: Path) -> None:
     assert found_from(tmp_path, tmp_path) == ["people.yaml", "rules.yaml", "tags.yaml"]
     (tmp_path / "compose.yaml").unlink()
     assert found_from(tmp_path / "docs", tmp_path) == [".."]
+
+
+def test_rows_of_lists_name_what_tags_go_into(two: Desk) -> None:
+    two.write("m/tags.yaml", 'tags: [vip, {id: "102", name: Beta}, trial]\n')
+    two.write("m/people.yaml", "contacts: [{from: more.jsonl, key: external_id}]\n")
+    two.write("m/more.jsonl", '{"external_id": "2", "tags": ["vip", {"id": "102"}, {"tag": "trial", "state": "absent"}]}\n')
+    assert two("tag", "merge", "Beta", "trial", "--into", "vip", "--in", "m") == 0, two.err
+    assert (two.folder / "m/more.jsonl").read_text() == '{"external_id": "2", "tags": ["vip"]}\n'

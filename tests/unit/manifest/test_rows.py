@@ -16,8 +16,10 @@ from reconciler.manifest.rows import edit_rows
 NEW = "new, one"
 
 
-def renamed(path: str, text: str, new: str | None = NEW) -> tuple[str, int]:
-    def becomes(field: str, written: str) -> str | None:
+def renamed(path: str, text: str, new: str | None = NEW, *, merge: bool = False) -> tuple[str, int]:
+    def becomes(field: str, written: str, absent: bool) -> str | None:
+        if merge and absent:
+            return None
         return new if (field, written.lower()) in {("", "beta"), ("id", "5")} else written
 
     return edit_rows(path, text, lambda name: name in ("tags", "Labels"), "tag", becomes)
@@ -67,6 +69,15 @@ def test_what_goes_leaves_its_neighbours() -> None:
     assert renamed("a.jsonl", '{"tags": ["Beta", {"id": "5"}, "vip"]}', None) == ('{"tags": ["vip"]}', 2)
 
 
+def test_what_goes_into_another_is_named_once() -> None:
+    assert renamed("a.csv", "tags\nBeta;beta\nVIP;Beta;x\n", "vip") == ("tags\nvip\nVIP;x\n", 3)
+    assert renamed("a.jsonl", '{"tags": ["VIP", "Beta", {"id": "5"}]}', "vip") == ('{"tags": ["VIP"]}', 2)
+    assert renamed("a.jsonl", '{"tags": [{"id": "5"}, 7]}', "vip") == ('{"tags": ["vip", 7]}', 1)
+    absent = '{"tags": [{"tag": "Beta", "state": "absent"}, "x"]}'
+    assert renamed("a.jsonl", absent, "vip", merge=True) == ('{"tags": ["x"]}', 1)
+    assert renamed("a.jsonl", absent, "vip") == (absent.replace("Beta", "vip"), 1)
+
+
 ROWS = st.lists(
     st.tuples(st.text(st.sampled_from('aB",;\n '), max_size=5), st.sampled_from(["", "Beta", "vip;BETA", "a;b", 'q"q'])), min_size=1
 )
@@ -82,7 +93,7 @@ def test_a_reader_of_csv_sees_the_names_alone_change(rows: list[tuple[str, str]]
     assert number == sum("beta" in tags.lower() for _, tags in rows)
 
 
-NAMES = st.lists(st.sampled_from(["Beta", "vip", 'é"\\', "\U0001f331", "\u2028"]), max_size=3)
+NAMES = st.lists(st.sampled_from(["Beta", "vip", 'é"\\', "\U0001f331", "\u2028"]), max_size=3, unique=True)
 
 
 @given(rows=st.lists(st.fixed_dictionaries({"name": NAMES}, optional={"tags": NAMES}), min_size=1, max_size=3))
