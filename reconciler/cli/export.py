@@ -21,7 +21,7 @@ from reconciler.cli.tokens import NoToken, given, stored
 from reconciler.core.model.desired import Pin
 from reconciler.core.plan.approvals import NO_APPROVALS
 from reconciler.core.plan.scope import Scope
-from reconciler.errors import ReconcilerError, Refused, Usage
+from reconciler.errors import Invalid, ReconcilerError, Refused, Usage
 from reconciler.intercom import me
 from reconciler.intercom.http.token import parse
 from reconciler.manifest.accepting import Acceptance
@@ -165,7 +165,11 @@ def _accept(out: Path, choice: LedgerChoice, intercom: Intercom) -> int:
         raise ReconcilerError("no apply or adoption is on record under this name, so nobody can say what drifted; see `reconciler adopt`")
     accepted = Acceptance(planned.comparison.kinds, planned.manifest, target.draft, plan.times)
     accepted.accept(plan.changes)
-    target.draft.manifest()
+    try:
+        target.draft.manifest()
+    except Invalid:
+        Terminal(sys.stderr).say("nothing was changed, because the manifest would not be valid:")
+        raise
     files = target.draft.write()
     app_id = plan.workspace.app_id
     _say(list_accepted(accepted.done, app_id))

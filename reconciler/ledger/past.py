@@ -61,7 +61,7 @@ def _read_write(row: Row[Any]) -> Done:
 def read_written(connection: Connection, owner: tuple[str, str], things: Sequence[str], place: str) -> list[Written]:
     """The writes of applies that were done to these things. Raises LedgerUnusable."""
     mine = (RUNS.c.app_id == owner[0]) & (RUNS.c.name == owner[1]) & (RUNS.c.verb == "apply")
-    done = (WRITES.c.outcome == Status.APPLIED) & WRITES.c.settled.is_not(None) & (WRITES.c.run == RUNS.c.id) & mine
+    done = (WRITES.c.outcome == Status.APPLIED.value) & WRITES.c.settled.is_not(None) & (WRITES.c.run == RUNS.c.id) & mine
     try:
         return [
             Written(row.run, row.action, (row.thing, row.target), row.link, dict(row.fields or {}), row.settled)

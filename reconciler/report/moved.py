@@ -43,7 +43,7 @@ def _sides(change: ChangeDocument) -> Iterator[str]:
     if shown and change["moved"]["now"] == "changed":
         yield from (f"{clean(field['path'])}: {_values(field)}" for field in shown)
     else:
-        yield f"was {clean(change['moved']['was'] or UNKNOWN)}, is {clean(change['moved']['now'])} now"
+        yield f"was {clean(change['moved']['was'])}, is {clean(change['moved']['now'])} now"
 
 
 def _values(field: FieldDocument) -> str:

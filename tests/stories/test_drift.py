@@ -214,6 +214,7 @@ def test_with_an_empty_ledger_every_difference_is_unrecorded(route: MakeRoute) -
     found = told.document(path, scope=MOVED)
     assert lines(found) == ["create tag/vip (unrecorded)", "update company/6 name='Blue Sun' (unrecorded)"]
     assert found["drift"] == {"moved": 2, "pending": 0, "undeclared": 0, "recorded": False}
+    assert [change for change in found["changes"] if "moved" in change] == []
 
 
 def test_an_undeclared_tag_is_drift_when_the_policy_says_so_with_who_applied_it(route: MakeRoute) -> None:

@@ -56,12 +56,18 @@ class Trail:
 def find_trails(
     comparison: Comparison, made: Mapping[Ends, Made], by: Callable[[str, str], str], written: Sequence[Written], now: float
 ) -> Mapping[Subject, Trail]:
-    """The trail of every change. `made` is when links were made, as far as Intercom says; `by` says who made a link to a kind."""
+    """The trail of every change of what was applied.
+
+    `made` is when links were made, as far as Intercom says; `by` says who made a link to a kind.
+    """
     history: dict[tuple[str, str], list[Written]] = {}
     for write in written:
         history.setdefault((write.action, write.ends[0]), []).append(write)
     recorded, trails = comparison.recorded, {}
     for change in comparison.difference.changes:
+        if change.cause is Cause.UNRECORDED:
+            # It never was as it is declared, as far as anybody knows.
+            continue
         thing = recorded.digests.thing(recorded.app_id, change.address)
         put_right = _count_repairs(recorded, change, history.get((change.action, thing), ()), now)
         link = made.get((change.id or "", change.target_id or "")) if isinstance(change, LinkChange) else None
@@ -74,8 +80,6 @@ def find_trails(
 
 
 def _last_proof(recorded: Recorded, change: Change) -> float | None:
-    if change.cause is Cause.UNRECORDED:
-        return None
     record = recorded.of(change.address.kind, change.id) or recorded.at(change.address)
     return record.proved or None if record else None
 

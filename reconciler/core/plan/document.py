@@ -200,7 +200,7 @@ def _add_moved(found: schema.ChangeDocument, change: Change, trail: Trail, app_i
     """Say how the change came to be needed."""
     was, now = _SIDES[change.action]
     found["moved"] = {
-        "was": None if change.cause is Cause.UNRECORDED else was,
+        "was": was,
         "now": now,
         "since": None if trail.since is None else format_time(int(trail.since)),
         "exact": trail.exact,

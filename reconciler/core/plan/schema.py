@@ -79,8 +79,8 @@ class FieldDocument(TypedDict):
 class MovedDocument(TypedDict):
     """How something came to be otherwise than it was applied."""
 
-    # How it was, in a word; null where no apply is on record.
-    was: str | None
+    # How it was, in a word.
+    was: str
     # How it is now.
     now: str
     # When it moved, if that is exact, else when it was last known to be as applied; null where nobody knows.

@@ -108,6 +108,17 @@ def test_what_a_list_or_a_variable_says_is_left_to_people(moved: Desk) -> None:
     assert "left out: company/6: name: holds a variable; change it by hand\n" in moved.err
 
 
+def test_where_the_manifest_would_not_be_valid_nothing_is_changed(desk: Desk) -> None:
+    tier = "attributes: [{name: tier, model: company, data_type: options, options: [low, high]}]\n"
+    text = tier + "companies: [{company_id: '6', name: Blue, custom_attributes: {tier: low}}]\n"
+    assert desk("apply", "m.yaml", "--auto-approve", m=text) == 0, desk.err
+    url = f"/data_attributes/{desk.id('attribute', name='tier')}"
+    desk("api", "PUT", url, "-f", "options[][value]=high", "-f", "options[][value]=top")
+    assert desk("export", "-o", "m.yaml", "--drifted") == 65
+    assert "nothing was changed, because the manifest would not be valid:\n" in desk.err
+    assert read(desk) == text
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
