@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from reconciler.core.compare.doubt import Doubts
 from reconciler.core.model.address import Address
 from reconciler.core.model.attempt import Disproved, Place
-from reconciler.core.model.change import Action, Change, LinkChange
+from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
@@ -175,7 +175,8 @@ def hold(found: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: S
     for planned_change in found["changes"]:
         planned.setdefault(subject_in(planned_change), []).append(planned_change)
     sources = {subject.address for subject in planned}
-    deleted = {subject.address for subject in planned if subject.action == Action.DELETE}
+    ends = (step.change for step in steps if isinstance(step.change, ThingChange) and step.change.into)
+    merging = {change.into for change in ends if subject_of(change, app_id) in planned}
     bringing = {c["address"] for c in found["changes"] if c["action"] == Action.UNARCHIVE or c.get("or")}
     keep, stale, fresh = set(), [], set()
     for i, step in enumerate(steps):
@@ -185,7 +186,7 @@ def hold(found: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: S
         along = change.action is Action.DETACH and subject.address in bringing and subject not in planned
         if isinstance(change, LinkChange) and change.merges:
             # Who is to be moved may have changed since, and what goes is not deleted before all are.
-            keep |= {i} if subject in planned or shown(change.merges, app_id) in deleted else set()
+            keep |= {i} if subject in planned or change.target in merging else set()
             fresh.add(subject)
             continue
         if subject.address not in sources or along:

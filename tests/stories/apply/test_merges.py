@@ -102,6 +102,15 @@ def test_who_comes_since_the_plan_and_right_before_the_end_is_moved_too_and_goes
     assert after == before
 
 
+def test_who_comes_with_an_old_tag_that_stays_is_moved_for_the_one_that_goes(told: Route) -> None:
+    told.box.seed({"conversations": [{"tags": ["VIP client"]}], "contacts": [{"external_id": "3"}]})
+    plan = told.saved(told.manifest(MERGE))
+    give(told, "VIP client", "3")
+    give(told, "gold", "3")
+    assert {o.status for o in told.apply(plan)} == {"applied"}
+    assert sorted(tags_of(told).values()) == [["VIP client", "vip"], ["VIP client", "vip"], ["other", "vip"], ["vip"]]
+
+
 def test_what_conversations_or_content_carry_stays_and_says_so(told: Route) -> None:
     told.box.seed({"conversations": [{"tags": ["gold"]}], "content": [{"tags": ["VIP client"]}]})
     path = told.manifest(MERGE)
