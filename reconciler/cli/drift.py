@@ -41,10 +41,9 @@ def drift(
 ) -> int:
     """Show what changed in Intercom since the last apply. Reads only.
 
-    The exit code is 2 if something did, or if nothing can be said of some entries.
-
-    What is declared and was never applied is listed, and is no drift. Before the first apply, the whole manifest is compared with the
-    workspace, and every difference counts.
+    The exit code is 2 if something did, or if nothing can be said of some entries. What is declared and was never
+    applied is listed, and is no drift. Before the first apply, the whole manifest is compared with the workspace, and every difference
+    counts.
 
     \b
     Example:

@@ -153,8 +153,9 @@ def rename(old: str, new: str, wanted: EditOptions, choice: LedgerChoice, interc
 def merge(old: tuple[str, ...], into: str, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
     """Merge tags into one, wherever they stand.
 
-    Its entry gets `merged_from`, in place of theirs, and who names one of them names it. Applying that gives it to whoever has one of them,
-    then deletes them. What conversations or content carry stays, and the plan says so.
+    The entry of NEW gets `merged_from`, in place of the entries of the OLD tags, and every list that names one of these names NEW. `apply`
+    then gives NEW to everybody who has one of them, and deletes them. It does not move tags of conversations and content, and the plan says
+    where there are some.
 
     \b
     Example:

@@ -96,7 +96,7 @@ def fmt(paths: tuple[str, ...], check: bool) -> int:
     """Write manifests in their canonical form, overlays too.
 
     PATH is the manifest; default: the one here. Sections and keys get the order of the reference; entries and comments stay where they are.
-    What fits on a line stays in brackets. The files that change are listed, and mean what they meant.
+    What fits on a line stays in brackets. It lists the files that change; their meaning stays.
 
     \b
     Example:
