@@ -79,21 +79,26 @@ def test_who_attached_a_tag_and_when_is_said_where_intercom_says_it(route: MakeR
 
 
 def test_what_was_put_right_three_times_and_moved_again_is_named_first(route: MakeRoute) -> None:
-    told = route({"tags": ["other"]}, ledger=True)
-    path = told.manifest("tags: [vip, {name: other, state: absent}]\n")
+    told = route({"tags": ["other"], "contacts": [{"external_id": "25"}]}, ledger=True)
+    written = "tags: [vip, beta, {name: other, state: absent}]\ncompanies: [{company_id: '6', name: Blue, plan: PLAN}]\n"
+    written += "contacts: [{external_id: '25', tags: [beta]}]\n"
+    path = told.manifest(written.replace("PLAN", "p0"))
     told.converge(path)
     for times in range(4):
+        # What the manifest asks for anew each time is no repair.
+        told.manifest(written.replace("PLAN", f"p{times}"))
         by_hand(told, "DELETE", f"/tags/{tag_id(told, 'vip')}")
-        told.box.seed({"tags": ["other"]})
+        by_hand(told, "DELETE", f"/contacts/{contact_id(told)}/tags/{tag_id(told, 'beta')}")
+        told.box.seed({"tags": ["other"], "companies": [{"company_id": "6", "name": "Red"}]})
         told.clock.now += 86_400
         found = told.document(path, scope=MOVED)
-        assert {change["address"]: change["moved"]["put_right"] for change in found["changes"]} == {"tag/vip": times, "tag/other": times}
-        assert ("tug of war" in text.render(found)) == (times == 3)
+        moved = {change["address"]: change["moved"]["put_right"] for change in found["changes"]}
+        assert moved == dict.fromkeys(("tag/vip", "tag/other", "company/6", "contact/25"), times)
+        assert text.render(found).splitlines()[2].startswith("tug of war (4 changes)") == (times == 3)
         if times < 3:
             told.converge(path)
-    by_hand(told, "POST", "/tags", {"name": "vip"})
     told.clock.now += 31 * 86_400
-    assert [change["moved"]["put_right"] for change in told.document(path, scope=MOVED)["changes"]] == [0]
+    assert {change["moved"]["put_right"] for change in told.document(path, scope=MOVED)["changes"]} == {0}
 
 
 def ignoring(told: Route, path: Path, until: str = "2026-12-31") -> list[dict[str, Any]]:

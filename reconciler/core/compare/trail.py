@@ -60,16 +60,16 @@ def find_trails(
 
     `made` is when links were made, as far as Intercom says; `by` says who made a link to a kind.
     """
-    history: dict[tuple[str, str], list[Written]] = {}
+    history: dict[str, list[Written]] = {}
     for write in written:
-        history.setdefault((write.action, write.ends[0]), []).append(write)
+        history.setdefault(write.ends[0], []).append(write)
     recorded, trails = comparison.recorded, {}
     for change in comparison.difference.changes:
         if change.cause is Cause.UNRECORDED:
             # It never was as it is declared, as far as anybody knows.
             continue
         thing = recorded.digests.thing(recorded.app_id, change.address)
-        put_right = _count_repairs(recorded, change, history.get((change.action, thing), ()), now)
+        put_right = _count_repairs(recorded, change, history.get(thing, ()), now)
         link = made.get((change.id or "", change.target_id or "")) if isinstance(change, LinkChange) else None
         seen = digest_live(recorded, change, list_paths(change, recorded.app_id), recorded.app_id)
         if link and isinstance(change, LinkChange):
@@ -87,15 +87,15 @@ def _last_proof(recorded: Recorded, change: Change) -> float | None:
 def _count_repairs(recorded: Recorded, change: Change, written: Sequence[Written], now: float) -> int:
     """How often lately the same was written there. The first time ever put nothing right: the manifest asked for it."""
     if isinstance(change, LinkChange):
-        ends = (_digest(recorded, change.address), _digest(recorded, change.target))
-        return _repairs([write for write in written if write.link == change.link.field and write.ends == ends], now)
+        place = (change.action, change.link.field, _digest(recorded, change.target))
+        return _repairs([write for write in written if (write.action, write.link, write.ends[1]) == place], now)
     wanted = {
         recorded.digests.plain(field.path): recorded.digests.claim(_digest(recorded, change.address), field.path, field.after)
         for field in change.fields
         if field.cause in DRIFTED
     }
     if not wanted:
-        return _repairs(written, now)
+        return _repairs([write for write in written if write.action == change.action and not write.link], now)
     return max(_repairs([write for write in written if write.fields.get(path) == claim], now) for path, claim in wanted.items())
 
 
