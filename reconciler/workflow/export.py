@@ -90,7 +90,7 @@ def export(session: Session, wanted: Wanted, manifest: Manifest | None = None) -
 
     Raises Refused (3) for another workspace than that of the manifest.
     """
-    survey, notes = _survey(session, wanted)
+    survey, notes = _survey(session, wanted, manifest)
     seen, kinds = survey.seen, [session.kinds.by_section[section] for section in wanted.sections]
     writer = EntryWriter(session.kinds, seen, survey.links)
     declared: set[str] = set()
@@ -104,19 +104,21 @@ def export(session: Session, wanted: Wanted, manifest: Manifest | None = None) -
     return Export(entries, writer.left, changes, notes)
 
 
-def _survey(session: Session, wanted: Wanted) -> tuple[Survey, Sequence[str]]:
-    """Read what is wanted, and what says of which type its values are."""
+def _survey(session: Session, wanted: Wanted, manifest: Manifest | None) -> tuple[Survey, Sequence[str]]:
+    """Read what is wanted, what says of which type its values are, and what the manifest has that links may lead to."""
     from reconciler.intercom.survey import Survey
 
     survey, notes = Survey(session.client, session.kinds, session.tick, wanted.with_links), list[str]()
     asked = [session.kinds.by_section[section] for section in wanted.sections]
-    typing = {f.typed_by for kind in asked for f in kind.fields.values() if f.typed_by}
+    beside = {f.typed_by for kind in asked for f in kind.fields.values() if f.typed_by}
+    if manifest and wanted.with_links:
+        beside |= {link.target for kind in asked for link in kind.links} & {address.kind for address in manifest.resources}
     for kind in session.kinds:
         query = None
         if wanted.where and kind.search and kind in asked:
             query, told = compile_where(session, kind, wanted.where)
             notes += told
-        if kind in asked or kind.name in typing:
+        if kind in asked or kind.name in beside:
             survey.read(kind, query)
     survey.read_ends()
     return survey, notes

@@ -246,3 +246,13 @@ def test_what_is_left_out_is_one_line_that_nobody_obeys(desk: Desk, verb: tuple[
     assert desk(*verb) == 0, desk.err
     assert "left out: tag/a\\x1b[31m\\n::error::b: name: holds the control character U+001B; remove it\n" in desk.err
     assert "\x1b" not in desk.err + desk.out
+
+
+def test_links_lead_to_what_is_declared_too(live: Desk) -> None:
+    live.write("m/m.yaml", 'tags: [vip]\ncompanies: [{company_id: "6"}]\n')
+    assert live("export", "-o", "m", "--only", "contacts", "--with-links") == 0, live.err
+    person = yaml.safe_load(read(live, "m/m.yaml"))["contacts"][0]
+    assert (person["tags"], person["companies"]) == (["vip"], ["6"])
+    assert "left out: contact/25: tags: some lead to tags that are neither exported nor declared" in live.err
+    assert live("plan", "m") == 0
+    assert "No changes." in live.out
