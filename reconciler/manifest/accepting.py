@@ -16,6 +16,7 @@ from reconciler.core.model.written import Plain
 from reconciler.manifest import declaring
 from reconciler.manifest.editing import Draft, Place
 from reconciler.manifest.entries import LeftOut, write_scalar
+from reconciler.manifest.layers import without_overlays
 from reconciler.manifest.variables import without_variables
 
 # What is about a thing itself, and not about its fields.
@@ -43,6 +44,7 @@ class Acceptance:
 
     def accept(self, changes: Sequence[Change]) -> None:
         """Edit the draft so that none of these changes is needed. What cannot be edited is noted in `left`."""
+        base = without_overlays([document.file for document in self.draft.documents])
         lost = {change.address for change in changes if change.action is Action.CREATE}
         # Of one list all goes at once.
         going: list[Place] = []
@@ -51,7 +53,9 @@ class Acceptance:
                 # It goes with its entry.
                 continue
             kind, resource = self.kinds[change.address.kind], self.manifest.resources.get(change.address)
-            places = self.draft.having(kind, resource.by, resource.key) if resource else ()
+            there = self.draft.having(kind, resource.by, resource.key) if resource else ()
+            # No overlay is laid over what is exported.
+            places = [place for place in there if place.document.file in base]
             if resource is None or len(places) != 1:
                 why = _LISTED
             elif isinstance(change, LinkChange):

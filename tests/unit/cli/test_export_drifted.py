@@ -108,6 +108,16 @@ def test_what_a_list_or_a_variable_says_is_left_to_people(moved: Desk) -> None:
     assert "left out: company/6: name: holds a variable; change it by hand\n" in moved.err
 
 
+def test_an_overlay_that_is_not_laid_over_it_stays(moved: Desk) -> None:
+    text, overlay = f"name: default\n{WRITTEN}", "companies: [{company_id: '6', name: Prod}]\n"
+    moved.write("i/a.prod.yaml", overlay)
+    moved.write("i/a.yaml", text)
+    moved("api", "POST", "/companies", "-f", "company_id=6", "-f", "name=Firefly")
+    assert moved("export", "-o", "i", "--drifted") == 0, moved.err
+    assert (moved.folder / "i/a.yaml").read_text() == text.replace("Blue Sun", "Firefly")
+    assert (moved.folder / "i/a.prod.yaml").read_text() == overlay
+
+
 def test_where_the_manifest_would_not_be_valid_nothing_is_changed(desk: Desk) -> None:
     tier = "attributes: [{name: tier, model: company, data_type: options, options: [low, high]}]\n"
     text = tier + "companies: [{company_id: '6', name: Blue, custom_attributes: {tier: low}}]\n"
