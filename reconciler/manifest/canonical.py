@@ -121,8 +121,8 @@ class _Form:
         # Block scalars to which the empty lines below them belong.
         self._kept = [leaf for leaf in leaves if leaf.style in ("|", ">") and "+" in text[leaf.start : leaf.start + 3]]
         self._next = 0
-        # What an alias leads to must stand before it.
-        self._sorts = not any(leaf.value is None for leaf in leaves)
+        # What an alias leads to must stand before it, and below such a scalar nothing else may come.
+        self._sorts = not self._kept and not any(leaf.value is None for leaf in leaves)
 
     def done(self) -> str:
         """The whole text. A comment at the top that an empty line parts from what follows is about the file."""
@@ -227,7 +227,9 @@ class _Form:
         """`around`: where the item before ends, and the column of the list."""
         before, outside = around
         above, head = self._take(item.start), " " * column + "-" + self._anchor(before, item.start)
-        apart = self._apart(above[0].start if above else item.start)
+        # A dash may stand alone, above what it begins.
+        dash = self.text.rfind("-", before, item.start)
+        apart = self._apart(above[0].start if above else item.start if dash < 0 else dash)
         lines = self._above(above, column)
         # As our own edits count it.
         if not self._is_block(item, column, shape):

@@ -116,7 +116,7 @@ def test_the_whole_of_it() -> None:
             "contacts:\n  - &a {tags: [x], external_id: 1}\n  - *a\nname: x\n",
         ),
         ("tags: &t\n- a\n", "tags: &t\n  - a\n"),
-        ("tags: []\nname: |+\n  x\n\n", "name: |+\n  x\n\ntags: []\n"),
+        ("tags: []\n\nname: |+\n   x\n\n", "tags: []\n\nname: |+\n  x\n\n"),
         ('tags: ["a\\nb", "\\u00e9"]\n', "tags: [\"a\\nb\", 'é']\n"),
         ("tags:\n- vip\n# of the attributes\n\nattributes: []\n", "# of the attributes\n\nattributes: []\ntags:\n  - vip\n"),
         ("envs:\n    test:  {sections: [ tags ]}\n", "envs:\n  test: {sections: [tags]}\n"),
@@ -124,6 +124,7 @@ def test_the_whole_of_it() -> None:
         ("tags: [\n# none\n]\n", "# none\ntags: []\n"),
         ('{"tags":["vip"],"name":"x", "a b": {"<<": 1}}', "name: 'x'\ntags: ['vip']\na b: {'<<': 1}\n"),
         ("contacts:\n  - [\n    x,\n # in it\n    ]\n  - y\n", "contacts:\n  - - x\n    # in it\n  - y\n"),
+        ("tags:\n- |+\n  x\n\n-\n\n  - y\n", "tags:\n  - |+\n    x\n\n  - - y\n"),
         ("? name\n: x\n", "name: x\n"),
     ],
 )
