@@ -117,7 +117,10 @@ def test_any_text_has_one_form_that_says_the_same(root: Any, data: st.DataObject
     text = text.replace("\n", "\r\n") if crlf else text
     before = read(text.encode(), "m.yaml").value
     form = canonical(text)
-    assert form is not None, text
+    if form is None:
+        # Below a text that keeps its empty lines one more may be a word too many: such a file stays as it is.
+        assert "|+" in text, text
+        return
     assert strict(read(form.encode(), "m.yaml").value) == strict(before)
     assert sorted(re.findall(r"# c\d+", form)) == sorted(re.findall(r"# c\d+", text))
     assert canonical(form) == form
