@@ -96,7 +96,7 @@ def apply(given: ManifestOptions, events: Path | None, wanted: Wanted) -> int:
       reconciler apply intercom/ --auto-approve
     """
     approvals = wanted.approvals.read()
-    found = _saved(given.paths, wanted.scope)
+    found = _read_saved(given.paths, wanted.scope)
     if found:
         # The folder is that of the manifest, wherever the plan lies.
         of_manifest = found["manifest"]["paths"] if "manifest" in found else ()
@@ -121,7 +121,7 @@ def _events(path: Path | None) -> Iterator[Events]:
         yield Events(stream)
 
 
-def _saved(paths: tuple[str, ...], scope: Scope) -> PlanDocument | None:
+def _read_saved(paths: tuple[str, ...], scope: Scope) -> PlanDocument | None:
     """The saved plan that a path names; None where the paths are those of a manifest. Raises Usage, Invalid."""
     path = Path(paths[0])
     if len(paths) > 1 or path.is_dir() or paths[0].endswith((".yaml", ".yml")):
@@ -217,20 +217,20 @@ class _Show:
         with progress(sys.stderr, label="applying") as bar:
             bar.advance(0, total=len(work.planned.plan.steps))
             try:
-                for outcome in carry_out(self.session, work, stop, self._started):
+                for outcome in carry_out(self.session, work, stop, self._tell_start):
                     bar.advance()
-                    self._ended(outcome, bar)
+                    self._tell_end(outcome, bar)
             except Incomplete as error:
                 self.unrecorded = error
         for change in work.unmade:
             self.told.append(outcomes.Outcome(change.action, change.address, None, Status.SKIPPED, "held back; plan again to see why"))
             self.events.ended(self.told[-1])
 
-    def _started(self, change: Change) -> None:
+    def _tell_start(self, change: Change) -> None:
         self.events.started(*_ends(change, self.session.here.app_id))
 
-    def _ended(self, outcome: Outcome, bar: Progress) -> None:
-        self.told.append(_told(outcome, self.session.here.app_id))
+    def _tell_end(self, outcome: Outcome, bar: Progress) -> None:
+        self.told.append(_as_shown(outcome, self.session.here.app_id))
         self.events.ended(self.told[-1])
         if outcome.reason or self.out.interactive:
             with bar.aside():
@@ -239,8 +239,8 @@ class _Show:
     def end(self, work: Work, strict: bool) -> None:
         for heading, reasons in (
             ("Refused, and left out", [str(refusal) for refusal in work.refused]),
-            ("Unproven, or not done now", [self._noted(note) for note in work.unproven]),
-            ("Waiting for Intercom", [self._noted(note) for note in work.waiting]),
+            ("Unproven, or not done now", [self._note_line(note) for note in work.unproven]),
+            ("Waiting for Intercom", [self._note_line(note) for note in work.waiting]),
         ):
             self.out.lines(outcomes.list_left_out(heading, [str(hidden(reason, False)) for reason in reasons], color=self.out.color))
         self.out.write(outcomes.summary(self.told, time.monotonic() - self.began, color=self.out.color))
@@ -250,7 +250,7 @@ class _Show:
         self.out.flush()
         annotate(left_open(replace(work.planned.plan, notes=(*work.unproven, *work.waiting)), strict))
 
-    def _noted(self, note: Note) -> str:
+    def _note_line(self, note: Note) -> str:
         return f"{shown(note.address, self.session.here.app_id)}: {note.message}" if note.address else note.message
 
 
@@ -259,7 +259,7 @@ def _ends(change: Change, app_id: str) -> tuple[str, str, str | None]:
     return change.action, shown(change.address, app_id), shown(change.target, app_id) if change.target else None
 
 
-def _told(outcome: Outcome, app_id: str) -> outcomes.Outcome:
+def _as_shown(outcome: Outcome, app_id: str) -> outcomes.Outcome:
     """An outcome as people see it: addresses masked, Intercom's message without e-mails."""
     reason = str(hidden(outcome.reason, False))
     return outcomes.Outcome(*_ends(outcome.change, app_id), outcome.status, reason, outcome.request_id)

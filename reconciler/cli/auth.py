@@ -82,7 +82,7 @@ def _by_oauth(intercom: Intercom, client_id: str, redirect_uri: str | None) -> T
     secret = _secret()
     Terminal(sys.stderr).say(f"Open this address, allow the access, and paste the address that the browser ends at:\n\n{url}\n")
     _open(url)
-    code = oauth.code_of(_pasted(), state)
+    code = oauth.code_of(_read_pasted(), state)
     with opened(intercom, None, None) as client:
         return oauth.exchange(client, client_id, secret, code)
 
@@ -103,7 +103,7 @@ def _open(url: str) -> None:
             webbrowser.open(url)
 
 
-def _pasted() -> str:
+def _read_pasted() -> str:
     """The first line with something on it."""
     if somebody_watches():
         return str(click.prompt("Address", err=True, default="", show_default=False))

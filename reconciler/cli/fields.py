@@ -24,11 +24,11 @@ def read_fields(raw: Iterable[str], typed: Iterable[str]) -> Tree:
             raise Usage(f"{option} {key}: write KEY=VALUE, KEY[SUB]=VALUE or KEY[]=VALUE")
         if not equals and not key.endswith("[]"):
             raise Usage(f"{option} {key}: a value is missing, as in {key}=VALUE")
-        _put(tree, option, key, ([_typed(value) if option == "-F" else value] if equals else []))
+        _put(tree, option, key, ([_parse_value(value) if option == "-F" else value] if equals else []))
     return tree
 
 
-def _typed(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     """true, false, null and whole numbers as such; @FILE is the text in a file, @- standard input; the rest is text."""
     if text in _WORDS:
         return _WORDS[text]
@@ -87,10 +87,10 @@ def _pairs(name: str, value: Any) -> Iterator[tuple[str, str]]:
         for item in value:
             yield from _pairs(f"{name}[]", item)
     else:
-        yield name, _said(value)
+        yield name, _show_value(value)
 
 
-def _said(value: Any) -> str:
+def _show_value(value: Any) -> str:
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -188,7 +188,7 @@ def forget(written: tuple[str, ...], choice: LedgerChoice, name: str | None, app
         raise ReconcilerError("there is no ledger here, so nothing was forgotten")
     with ledger:
         here = _workspace(ledger, app_id)
-        with _locked(ledger, here, choice):
+        with _lock(ledger, here, choice):
             found = records_of(ledger, here.app_id, name, addresses)
             let_go(ledger, here, name, whoever(), [record for records in found.values() for record in records])
         _say_forgotten(found, here)
@@ -205,7 +205,7 @@ def _workspace(ledger: Ledger, app_id: str | None) -> Workspace:
 
 
 @contextmanager
-def _locked(ledger: Ledger, here: Workspace, choice: LedgerChoice) -> Iterator[None]:
+def _lock(ledger: Ledger, here: Workspace, choice: LedgerChoice) -> Iterator[None]:
     from reconciler.ledger.homes.home import Waiting
 
     with ledger.locked(here.app_id, whoever(), Waiting(choice.timeout, time.sleep, time.monotonic, time.time)) as lock:

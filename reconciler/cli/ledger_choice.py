@@ -136,16 +136,16 @@ class LedgerChoice:
         """Raises Invalid (65) for a manifest without a name where several repositories can reach the ledger."""
         from reconciler.workflow.ground import check_name
 
-        if place := self._shared():
+        if place := self._shared_name():
             check_name(manifest, place)
 
     def whose(self, name: str | None) -> str:
         """The name under which a verb without PATH works. Raises Usage where none is written and the ledger is shared."""
-        if name is None and (place := self._shared()):
+        if name is None and (place := self._shared_name()):
             raise Usage(f"several repositories can reach the ledger {place}, and no `name:` is written here: say whose it is with --name")
         return name or "default"
 
-    def _shared(self) -> str:
+    def _shared_name(self) -> str:
         """What the ledger is called where several repositories can reach it, else nothing."""
         from reconciler.ledger.errors import LedgerUnusable
         from reconciler.ledger.homes.choice import home_of
@@ -194,13 +194,13 @@ class LedgerChoice:
         """The ledger, a new one where there is none; a file that is damaged is moved aside first. Raises LedgerUnusable, Locked."""
         from reconciler.ledger.homes.mend import set_aside
 
-        if not self.address and (aside := set_aside(self.folder, who, waiting, self._damaged)):
+        if not self.address and (aside := set_aside(self.folder, who, waiting, self._is_damaged)):
             Terminal(sys.stderr).say(f"warning: what was {self.folder / 'ledger.db'} is {aside} now; a new ledger begins")
         ledger = self.sound(create=True)
         assert ledger is not None
         return ledger
 
-    def _damaged(self) -> bool:
+    def _is_damaged(self) -> bool:
         from reconciler.ledger.errors import LedgerUnusable
 
         try:

@@ -43,11 +43,11 @@ def probe(paths: tuple[str, ...], form: str, probing: ProbeOptions, where: Works
         with notebook(our_folder(paths), app_id) as book:
             _tell(clear(session, book), "left by an earlier probe")
             if probing.probe:
-                _write(_asked(session, book, attributes=probing.may_archive), probing.out or _beside(paths), form)
+                _write(_ask(session, book, attributes=probing.may_archive), probing.out or _beside(paths), form)
     return 0
 
 
-def _asked(session: Session, book: Notebook, *, attributes: bool) -> FactsFile:
+def _ask(session: Session, book: Notebook, *, attributes: bool) -> FactsFile:
     """What was found; what was made is removed whatever happens."""
     try:
         with progress(sys.stderr, label="asking") as bar:

@@ -172,7 +172,7 @@ def _rank(thing: Live) -> int:
 SHOWN = 10
 
 
-def _embedded(field: str, body: Body) -> tuple[Iterable[Any], bool]:
+def _read_embedded(field: str, body: Body) -> tuple[Iterable[Any], bool]:
     """Some of the tags and companies of a contact; `has_more` says that there are others (API 2.16, contact)."""
     part = body.get(field)
     part = {} if part is None else part
@@ -243,7 +243,7 @@ CONTACT = Kind(
             field="tags",
             attach=Write("POST /contacts/{source}/tags", {"id": "{target}"}),
             detach=Write("DELETE /contacts/{source}/tags/{target}"),
-            embedded=partial(_embedded, "tags"),
+            embedded=partial(_read_embedded, "tags"),
             shown=SHOWN,
             listing=Listing("GET /contacts/{source}/tags"),
             dated=True,
@@ -257,7 +257,7 @@ CONTACT = Kind(
             field="companies",
             attach=Write("POST /contacts/{source}/companies", {"id": "{target}"}),
             detach=Write("DELETE /contacts/{source}/companies/{target}"),
-            embedded=partial(_embedded, "companies"),
+            embedded=partial(_read_embedded, "companies"),
             shown=SHOWN,
             listing=Listing("GET /contacts/{source}/companies", items=("companies", "data"), style="pages", per_page=50),
             lost_source="User Not Found",

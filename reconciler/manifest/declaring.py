@@ -25,7 +25,7 @@ def declare(draft: Draft, kind: Kind, name: str) -> str:
     for place in gone:
         draft.drop(place, STATE)
     what = "is to be there again" if gone else "is declared already"
-    return f"{kind.name} {quote(_spelled(kind, there[0]))} {what} ({there[0].mark})"
+    return f"{kind.name} {quote(_spelling(kind, there[0]))} {what} ({there[0].mark})"
 
 
 def rename(draft: Draft, kind: Kind, old: str, new: str) -> str:
@@ -38,7 +38,7 @@ def rename(draft: Draft, kind: Kind, old: str, new: str) -> str:
     if any(map(_is_gone, there)):
         raise Usage(f"{kind.name} {quote(old)} is declared absent at {there[0].mark}; what is to go gets no new name")
     for place in there:
-        kept = _kept(kind, place, old, new)
+        kept = _former_names(kind, place, old, new)
         if kept or isinstance(place.written, dict):
             draft.put(place, {by: new, **kept}, after=by)
         else:
@@ -46,7 +46,7 @@ def rename(draft: Draft, kind: Kind, old: str, new: str) -> str:
     references = [place for place in draft.references(kind, [old]) if place.written != new]
     draft.replace(references, new)
     places = len(references) + draft.edit_lists(kind, [old], (), new)
-    return f"{kind.name} {quote(_spelled(kind, there[0]) if there else old)} is {quote(new)} now, also in {_places(places)} that named it"
+    return f"{kind.name} {quote(_spelling(kind, there[0]) if there else old)} is {quote(new)} now, also in {_places(places)} that named it"
 
 
 def merge(draft: Draft, kind: Kind, olds: Sequence[str], new: str) -> str:
@@ -58,9 +58,9 @@ def merge(draft: Draft, kind: Kind, olds: Sequence[str], new: str) -> str:
         _refuse_kept(kind, place, into)
     if fold(new) in map(fold, olds):
         raise Usage(f"{kind.name} {quote(new)} cannot go into itself; leave it out before --into")
-    names = {fold(name): name for place in there for name in (*_listed(place, FORMER), *_listed(place, _merge_key(kind)))}
-    names |= {fold(old): old for old in olds} | {fold(name): name for place in there if (name := _spelled(kind, place))}
-    new = _spelled(kind, into[0]) if into else new
+    names = {fold(name): name for place in there for name in (*_names_under(place, FORMER), *_names_under(place, _merge_key(kind)))}
+    names |= {fold(old): old for old in olds} | {fold(name): name for place in there if (name := _spelling(kind, place))}
+    new = _spelling(kind, into[0]) if into else new
     _write_merge(draft, kind, there, into, {by: new, _merge_key(kind): list(names.values())})
     ids = _ids(there)
     having = draft.references(kind, [new], _ids(into))
@@ -72,7 +72,7 @@ def merge(draft: Draft, kind: Kind, olds: Sequence[str], new: str) -> str:
 
 def _refuse_kept(kind: Kind, place: Place, into: Sequence[Place]) -> None:
     """Raises Usage where what an entry says forbids that its thing goes, or that others go into it."""
-    name, written = f"{kind.name} {quote(_spelled(kind, place))}", place.written if isinstance(place.written, dict) else {}
+    name, written = f"{kind.name} {quote(_spelling(kind, place))}", place.written if isinstance(place.written, dict) else {}
     if place in into:
         if _is_gone(place):
             raise Usage(f"{name} is declared absent at {place.mark}; what is to go takes nothing in")
@@ -88,11 +88,11 @@ def _write_merge(draft: Draft, kind: Kind, there: Sequence[Place], into: Sequenc
     kept = [place for place in into if not _is_omitted(place)]
     for place in kept[:1]:
         going = {fold(name) for name in entry[key]}
-        there_already = list(map(fold, _listed(place, key)))
+        there_already = list(map(fold, _names_under(place, key)))
         if new := [name for name in entry[key] if fold(name) not in there_already]:
-            draft.put(place, {key: [*_listed(place, key), *new]}, after=_by(kind))
-        if left := [name for name in _listed(place, FORMER) if fold(name) in going]:
-            rest = [name for name in _listed(place, FORMER) if name not in left]
+            draft.put(place, {key: [*_names_under(place, key), *new]}, after=_by(kind))
+        if left := [name for name in _names_under(place, FORMER) if fold(name) in going]:
+            rest = [name for name in _names_under(place, FORMER) if name not in left]
             draft.put(place, {FORMER: rest}) if rest else draft.drop(place, FORMER)
     first = [] if kept else [place for place in there if not _is_omitted(place)][:1]
     draft.replace(first, entry)
@@ -144,7 +144,7 @@ def retire(draft: Draft, kind: Kind, name: str) -> str:
         if not _is_gone(place) and not _is_omitted(place):
             draft.put(place, {STATE: "absent"})
         for key in (FORMER, *([kind.merge.key] if kind.merge else ())):
-            if _listed(place, key):
+            if _names_under(place, key):
                 draft.drop(place, key)
     names = [name, *(former for place in there for former in _former(place))]
     ids = _ids(there)
@@ -152,7 +152,7 @@ def retire(draft: Draft, kind: Kind, name: str) -> str:
     draft.remove(references)
     places = len(references) + draft.edit_lists(kind, names, ids, None)
     gone = f", and gone from {_places(places)} that named it" if places else ""
-    return f"{kind.name} {quote(_spelled(kind, there[0]))} is declared absent{gone}"
+    return f"{kind.name} {quote(_spelling(kind, there[0]))} is declared absent{gone}"
 
 
 def _ids(places: Iterable[Place]) -> list[str]:
@@ -169,7 +169,7 @@ def _by(kind: Kind) -> str:
     return kind.identities[0].field
 
 
-def _spelled(kind: Kind, place: Place) -> str:
+def _spelling(kind: Kind, place: Place) -> str:
     return str(place.written[_by(kind)] if isinstance(place.written, dict) else place.written)
 
 
@@ -184,28 +184,29 @@ def _is_omitted(place: Place) -> bool:
 
 def _former(place: Place) -> Sequence[str]:
     """The former names that an entry has."""
-    return _listed(place, FORMER)
+    return _names_under(place, FORMER)
 
 
-def _listed(place: Place, key: str) -> Sequence[str]:
+def _names_under(place: Place, key: str) -> Sequence[str]:
     """The names under a key of an entry: one of them, or a list."""
     names = place.written.get(key, ()) if isinstance(place.written, dict) else ()
     return [str(name) for name in (names if isinstance(names, (list, tuple)) else (names,)) if isinstance(name, str)]
 
 
-def _kept(kind: Kind, place: Place, old: str, new: str) -> dict[str, str | list[str]]:
+def _former_names(kind: Kind, place: Place, old: str, new: str) -> dict[str, str | list[str]]:
     """The former names of an entry that is renamed. What its id names, and what gets another case only, needs none more."""
     fold = kind.identity[_by(kind)].fold
     if fold(old) == fold(new) or _is_omitted(place) or (isinstance(place.written, dict) and "id" in place.written):
         return {}
-    names = [_spelled(kind, place), *(name for name in _former(place) if fold(name) != fold(new))]
+    names = [_spelling(kind, place), *(name for name in _former(place) if fold(name) != fold(new))]
     return {FORMER: names if len(names) > 1 else names[0]}
 
 
 def _not_declared(draft: Draft, kind: Kind, name: str) -> Usage:
-    declared = [_spelled(kind, place) for place in draft.entries(kind) if not isinstance(place.written, dict) or _by(kind) in place.written]
+    entries, by = draft.entries(kind), _by(kind)
+    declared = [_spelling(kind, place) for place in entries if not isinstance(place.written, dict) or by in place.written]
     close = closest(name, tuple(declared))
-    lists = [str(place.written["from"]) for place in draft.entries(kind) if isinstance(place.written, dict) and "from" in place.written]
+    lists = [str(place.written["from"]) for place in entries if isinstance(place.written, dict) and "from" in place.written]
     other = f"what {', '.join(lists)} declares is edited there" if lists else f"declare it first: reconciler {kind.name} add NAME"
     now = f"did you mean {quote(close)}?" if close else other
     return Usage(f"{kind.name} {quote(name)} is not declared in {', '.join(draft.paths)}; {now}")

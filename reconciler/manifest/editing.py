@@ -89,7 +89,7 @@ class Draft:
             lists = [link.field for link in source.links if link.target == kind.name]
             fields = [field for field, target in source.references.items() if target == kind.name]
             for place in self.entries(source) if lists or fields else ():
-                for loc, key in _referred(place.written, lists, fields, kind.name):
+                for loc, key in _find_references(place.written, lists, fields, kind.name):
                     if name_of(kind, "id" if loc[-1] == "id" else by, key) in wanted:
                         yield Place(place.document, (*place.loc, *loc), key)
 
@@ -301,7 +301,7 @@ def _names(kind: Kind, written: Any) -> Iterator[Name]:
     yield from (name_of(kind, by, fields[by]) for by in kind.identity if isinstance(fields.get(by), str))
 
 
-def _referred(written: Any, lists: Sequence[str], fields: Sequence[str], target: str) -> Iterator[tuple[Loc, str]]:
+def _find_references(written: Any, lists: Sequence[str], fields: Sequence[str], target: str) -> Iterator[tuple[Loc, str]]:
     """The names that an entry refers to by some of its lists and fields, and where each stands in it."""
     if not isinstance(written, dict):
         return

@@ -113,7 +113,7 @@ class EntryWriter:
             if about.fleeting or value in (None, "", (), {}) or _is_default(about, info, value):
                 continue
             if about.typed_by:
-                values = dict(self._typed(kind, thing, name, value, types[name], left))
+                values = dict(self._read_typed(kind, thing, name, value, types[name], left))
                 written.update({name: values} if values else {})
             elif about.refers:
                 # Those of its own kind have no names yet.
@@ -122,7 +122,7 @@ class EntryWriter:
                 written[name] = write_scalar(value, time=about.time)
         return written
 
-    def _typed(
+    def _read_typed(
         self, kind: Kind, thing: Live, name: str, values: Mapping[str, Any], types: Mapping[str, Live], left: list[LeftOut]
     ) -> Iterator[tuple[str, Written]]:
         typed_by = kind.fields[name].typed_by

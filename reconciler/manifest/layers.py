@@ -66,14 +66,14 @@ def sort_out(source: Source, paths: Sequence[str], layers: Layers) -> Sorted:
     known = {env_of(name) for name in source.names} - {env_of(name) for name in without_overlays(source.names)}
     wanted = {env for env in layers.overlays if any(env_of(name) == env for name in source.names)}
     base, problems = read_documents(source, [name for name in source.names if env_of(name) not in known | wanted])
-    known |= {str(env) for document in base for env in _listed(document)}
+    known |= {str(env) for document in base for env in _list_envs(document)}
     base = [document for document in base if env_of(document.file) not in known]
     problems = [problem for problem in problems if env_of(problem.mark.file) not in known]
     names = {env: [name for name in source.names if env_of(name) == env] for env in layers.overlays}
     overlays = [read_documents(source, names[env]) for env in layers.overlays]
     given = [name for name in paths if name in source.names and env_of(name) in known.difference(layers.overlays)]
     problems += chain.from_iterable(wrong for _, wrong in overlays)
-    problems += (_unwanted(name) for name in given)
+    problems += (_refuse_overlay(name) for name in given)
     return Sorted(base, [documents for documents, _ in overlays], problems, frozenset(known | wanted))
 
 
@@ -96,12 +96,12 @@ def _split(name: str) -> tuple[str, str]:
     return posixpath.join(folder, stem), env if stem else ""
 
 
-def _listed(document: Document) -> Sequence[str]:
+def _list_envs(document: Document) -> Sequence[str]:
     envs = document.value.get("envs")
     return list(filter(None, envs)) if isinstance(envs, dict) else []
 
 
-def _unwanted(name: str) -> Problem:
+def _refuse_overlay(name: str) -> Problem:
     env = env_of(name)
     return Problem(Mark(name), f"is an overlay of the environment {env}", f"give --env {env}, or leave the file out")
 

@@ -124,10 +124,10 @@ class _List:
         keys = [self._key(name) for name in header]
         if not any(key and self._is_known(key) for key in keys):
             # It may be a person, who is not to be told of.
-            raise _Broken(line, "the first line names no column that is known", self._known("".join(header)))
+            raise _Broken(line, "the first line names no column that is known", self._name_columns("".join(header)))
         for name, key in zip(header, keys, strict=True):
             if key is not None and not self._is_known(key):
-                raise _Broken(line, f"unknown column {quote(name)}", self._known(name))
+                raise _Broken(line, f"unknown column {quote(name)}", self._name_columns(name))
         for key, times in Counter(keys).items():
             if key is not None and times > 1:
                 raise _Broken(line, f"two columns are {key}", "keep one of them, or leave one out: `columns: {NAME: null}`")
@@ -143,7 +143,7 @@ class _List:
         outer, dot, _ = key.partition(".")
         return outer in self.kind.entry.model_fields and (not dot or self.kind.fields[outer].merged)
 
-    def _known(self, name: str) -> str:
+    def _name_columns(self, name: str) -> str:
         if any(other in name for other in ";\t"):
             return "cells are separated by commas: save it so"
         merged = {key for key, field in self.kind.fields.items() if field.merged}

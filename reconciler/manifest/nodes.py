@@ -70,13 +70,13 @@ class Tree:
         """The value at a place; None where there is none, or an alias stands before it."""
         node = self.root
         for step in loc:
-            number = self._unfolded(node).index(step)
+            number = self._unfold(node).index(step)
             if number is None:
                 return None
             node = node.items[2 * number + 1 if node.mapping else number]
-        return self._unfolded(node)
+        return self._unfold(node)
 
-    def _unfolded(self, node: Node) -> Node:
+    def _unfold(self, node: Node) -> Node:
         if node.folded:
             # The lines of a block go by the column of the first.
             column = 0 if node.flow else node.start - (self.text.rfind("\n", 0, node.start) + 1)

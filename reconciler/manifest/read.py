@@ -34,7 +34,7 @@ def read_manifest(paths: Sequence[str], kinds: Kinds = KINDS, layers: Layers = B
     source = files.on_disk(paths, layers)
     found = sort_out(source, paths, layers)
     check_known(found, layers)
-    return _assembled(found, source, paths, kinds, layers)
+    return _assemble(found, source, paths, kinds, layers)
 
 
 def base_manifest(manifest: Manifest, ref: str, kinds: Kinds = KINDS, layers: Layers = BASE) -> Manifest:
@@ -46,10 +46,10 @@ def base_manifest(manifest: Manifest, ref: str, kinds: Kinds = KINDS, layers: La
 
 def merge(source: Source, paths: Sequence[str], kinds: Kinds = KINDS, layers: Layers = BASE) -> Manifest:
     """The manifest that the files of a source make together. Raises Invalid."""
-    return _assembled(sort_out(source, paths, layers), source, paths, kinds, layers)
+    return _assemble(sort_out(source, paths, layers), source, paths, kinds, layers)
 
 
-def _assembled(found: Sorted, source: Source, paths: Sequence[str], kinds: Kinds, layers: Layers) -> Manifest:
+def _assemble(found: Sorted, source: Source, paths: Sequence[str], kinds: Kinds, layers: Layers) -> Manifest:
     contents = Contents(kinds, found.problems, {problem.mark for problem in found.problems}, source.open_list, layers)
     contents.files += (document.file for document in chain(found.base, *found.overlays))
     head = read_documents(contents, found.base, found.overlays)

@@ -143,7 +143,7 @@ class _Builder:
         while type(event := events.get_event()) is not yaml.StreamEndEvent:
             if taker := takers.get(type(event)):
                 taker(event)
-        return self._finished()
+        return self._finish()
 
     def note(self, at: Spot, what: str, now: str = "") -> None:
         self.problems.append(Problem(Mark(self.file, *at), what, now))
@@ -251,7 +251,7 @@ class _Builder:
         self.note(at, f"there is no anchor &{name} before the alias *{name}", "write the value out, or quote it if the text is meant")
         self._put(None, at)
 
-    def _finished(self) -> Document:
+    def _finish(self) -> Document:
         if not self.top.value or self.top.value == [None]:
             self.stop((0, 0), "the file is empty", "write at least one section, like tags: [vip]")
         root = self.top.value[0]

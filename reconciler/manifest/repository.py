@@ -92,12 +92,12 @@ def _names(base: str, paths: Sequence[str], ref: str) -> list[str]:
             raise ReconcilerError(f"--base {ref}: git cannot list {path} there: {failed}") from None
         for name in filter(None, listed.decode("utf-8", "surrogateescape").split("\0")):
             below = posixpath.relpath(name, inside)
-            if name.lower().endswith(SUFFIXES) and (name == inside or not _hidden(below)):
+            if name.lower().endswith(SUFFIXES) and (name == inside or not _is_hidden(below)):
                 names[name] = None
     return list(names)
 
 
-def _hidden(name: str) -> bool:
+def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") for part in name.split("/"))
 
 

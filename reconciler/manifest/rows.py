@@ -36,7 +36,7 @@ def _edit_csv(text: str, is_names: IsNames, becomes: Becomes) -> tuple[str, int]
     for cell, ending in _CELL.findall(text):
         hits = 0
         if not below:
-            header.append(is_names(_unquoted(cell)))
+            header.append(is_names(_unquote(cell)))
         elif column < len(header) and header[column]:
             cell, hits = _edit_cell(cell, becomes)
         parts += [cell, ending]
@@ -45,12 +45,12 @@ def _edit_csv(text: str, is_names: IsNames, becomes: Becomes) -> tuple[str, int]
     return "".join(parts), number
 
 
-def _unquoted(cell: str) -> str:
+def _unquote(cell: str) -> str:
     return cell[1:-1].replace('""', '"') if cell.startswith('"') else cell
 
 
 def _edit_cell(cell: str, becomes: Becomes) -> tuple[str, int]:
-    names = [(name, name.strip()) for name in _unquoted(cell).split(";")]
+    names = [(name, name.strip()) for name in _unquote(cell).split(";")]
     told = [becomes("", bare, False) for _, bare in names]
     number = sum(new != bare for new, (_, bare) in zip(told, names, strict=True))
     if not number:

@@ -80,7 +80,7 @@ class Splices:
         """Write another value at a place; a text in the quotes that the one before had."""
         node = self._at(loc)
         if node:
-            self._instead(loc, node, _quoted(value, node.style))
+            self._instead(loc, node, _quote(value, node.style))
 
     def append(self, loc: Loc, value: Any) -> None:
         """Add an item to the end of a list; one at the top level is made if it is not there."""
@@ -227,7 +227,7 @@ def says_anything(text: str) -> bool:
     return any(line.strip() not in ("", "---") and not line.lstrip().startswith("#") for line in text.splitlines())
 
 
-def _quoted(value: Any, style: str) -> str:
+def _quote(value: Any, style: str) -> str:
     """A value, a text in quotes of this style if it can stand in them as it is."""
     if not isinstance(value, str) or not value.isprintable() or style not in ("'", '"') or (style == '"' and set(value) & set('"\\')):
         return inline(value)

@@ -41,30 +41,30 @@ def show_inside(field: FieldDocument) -> str:
     """`added "c"; removed "a"`: what changes inside a list or a map; empty for any other value."""
     inside = look_inside(field["before"], field["after"])
     groups = {"added": inside.added, "removed": inside.removed, "moved": inside.moved}
-    texts = [_written(part.value) for parts in groups.values() for part in parts[:NAMED]]
+    texts = [_as_json(part.value) for parts in groups.values() for part in parts[:NAMED]]
     plain = any(differs_invisibly(one, other) for one, other in combinations(texts, 2) if not (one + other).isascii())
-    return "; ".join(f"{what} {_listed(parts, plain)}" for what, parts in groups.items() if parts)
+    return "; ".join(f"{what} {_list_parts(parts, plain)}" for what, parts in groups.items() if parts)
 
 
 def show_value(value: Any) -> str:
     """One value, cut where it is long."""
-    return _cut(_written(value), 0)
+    return _cut(_as_json(value), 0)
 
 
-def _listed(parts: Sequence[Part], plain: bool) -> str:
-    named = (f"{clean('.'.join(part.path))}{': ' if part.path else ''}{_cut(_written(part.value, plain), 0)}" for part in parts[:NAMED])
+def _list_parts(parts: Sequence[Part], plain: bool) -> str:
+    named = (f"{clean('.'.join(part.path))}{': ' if part.path else ''}{_cut(_as_json(part.value, plain), 0)}" for part in parts[:NAMED])
     return ", ".join(named) + (f" and {len(parts) - NAMED:,} more" if len(parts) > NAMED else "")
 
 
 def sides(field: FieldDocument) -> tuple[str, str]:
     """What a field was and is to be; where nobody can see the difference, both without a character that is not plain."""
-    before, after = _written(field["before"]), _written(field["after"])
+    before, after = _as_json(field["before"]), _as_json(field["after"])
     if before.isascii() and after.isascii() or not differs_invisibly(before, after):
         return before, after
-    return _written(field["before"], True), _written(field["after"], True)
+    return _as_json(field["before"], True), _as_json(field["after"], True)
 
 
-def _written(value: Any, plain: bool = False) -> str:
+def _as_json(value: Any, plain: bool = False) -> str:
     """As JSON writes it, so that 7 and "7" differ, in ASCII if asked; a mask stands as it is, being no value."""
     return clean(value if isinstance(value, str) and is_mask(value) and not plain else json.dumps(value, ensure_ascii=plain))
 

@@ -27,7 +27,8 @@ def text(inventory: Inventory, _: str) -> str:
     """A line a thing, below the names of the columns, and last how many there are of each sort."""
     header = [inventory.kind.name, "id", *_places(inventory), "last applied", "amiss"]
     rows = (
-        [_visible(row.name), row.id, *map(_number, _uses(inventory, row)), _seen(inventory, row), _amiss(row)] for row in inventory.rows
+        [_visible(row.name), row.id, *map(_number, _uses(inventory, row)), _last_applied(inventory, row), _amiss(row)]
+        for row in inventory.rows
     )
     return "\n".join([*columns([header, *rows]), "", summary(inventory), ""])
 
@@ -84,7 +85,14 @@ def page(inventory: Inventory, head: str) -> str:
     """One self-contained page; `head` says when it was made, and of what."""
     from reconciler.report import html
 
-    words: Mapping[str, Any] = {"visible": _visible, "number": _number, "uses": _uses, "seen": _seen, "amiss": _amiss, "places": _places}
+    words: Mapping[str, Any] = {
+        "visible": _visible,
+        "number": _number,
+        "uses": _uses,
+        "seen": _last_applied,
+        "amiss": _amiss,
+        "places": _places,
+    }
     return html.page("inventory.html", **words).render(inventory=inventory, head=head, summary=summary(inventory))
 
 
@@ -104,7 +112,7 @@ def _number(use: Use | None) -> str:
     return "?" if use.number is None else f"{use.number:,}{'+' if use.least else ''}"
 
 
-def _seen(inventory: Inventory, row: Row) -> str:
+def _last_applied(inventory: Inventory, row: Row) -> str:
     """The day on which it was seen applied last, and by whom."""
     who = inventory.admins.get(row.last.who, "") if row.last else ""
     return f"{(_moment(row) or '')[:10]}{' by ' if who else ''}{who}"
@@ -118,10 +126,10 @@ def _moment(row: Row) -> str | None:
 
 
 def _amiss(row: Row) -> str:
-    return "; ".join(_told(row))
+    return "; ".join(_remarks(row))
 
 
-def _told(row: Row) -> Iterator[str]:
+def _remarks(row: Row) -> Iterator[str]:
     if row.standing not in (Standing.DECLARED, Standing.UNKNOWN):
         yield row.standing.value
     if row.dead is not False:

@@ -20,7 +20,7 @@ def render(document: PlanDocument, way: Way = PLAIN) -> str:
     """The document as built, two spaces deep, in UTF-8's characters where those are harmless and can be told apart."""
     written = deep(document)
     alike = "".join(sorted({char for text in _invisible(document) for char in text if not char.isascii()}))
-    return re.sub(f"[{re.escape(alike)}]", lambda found: _escaped(found[0]), written) if alike else written
+    return re.sub(f"[{re.escape(alike)}]", lambda found: _escape(found[0]), written) if alike else written
 
 
 def deep(value: Any) -> str:
@@ -42,9 +42,9 @@ def in_ascii(value: Any, indent: int | None = None) -> str:
 
 
 def _harmless(text: str) -> str:
-    return _UNSAFE.sub(lambda found: _escaped(found[0]), text)
+    return _UNSAFE.sub(lambda found: _escape(found[0]), text)
 
 
-def _escaped(char: str) -> str:
+def _escape(char: str) -> str:
     # "#" is plain to json.dumps.
     return "\\u0023" if char == "#" else json.dumps(char)[1:-1]

@@ -66,7 +66,7 @@ class _Block:
 def render(document: PlanDocument, way: Way = PLAIN) -> str:
     """The whole comment. It says what is left out of it."""
     sections = risk.by_risk(document["changes"])
-    first = [*_refused(document), *_notes(document), *_changes(sections)]
+    first = [*_refusals(document), *_notes(document), *_changes(sections)]
     blocks = [*first, *_lists(sections)]
     room = LONGEST - _size(_top(document, way.head, 10**9))
     least = _least(blocks, room)
@@ -202,7 +202,7 @@ def _facts(document: PlanDocument, left: int) -> str:
     return "".join(f"{fact}\n" for fact in facts if fact)
 
 
-def _refused(document: PlanDocument) -> Iterator[_Block]:
+def _refusals(document: PlanDocument) -> Iterator[_Block]:
     gates = words.refusals_by_gate(document)
     if not gates:
         return
@@ -254,14 +254,14 @@ def _row(row: risk.Row) -> str:
     """What happens to one thing, or a line for many equal links."""
     change = row[0]
     asides = "; ".join([*words.list_remarks(change), *words.list_asides(change)])
-    subject = raw(words.cut(risk.describe_target(change))) + (_linked(change) if len(row) == 1 else raw(risk.describe_source(row)))
+    subject = raw(words.cut(risk.describe_target(change))) + (_link(change) if len(row) == 1 else raw(risk.describe_source(row)))
     more = f" ({raw(words.cut(asides))})" if asides else ""
     line = f"{raw(signed(words.describe_action(change)))} {subject}{more}{_place(row)}"
     return "\n".join([line, *(_cut(guarded(f"      {part}")) for part in (*describe_moved(row), *words.describe_details(change)))]) + "\n"
 
 
 def _one(change: ChangeDocument) -> str:
-    return guarded(f"  {_linked(change)}{_place((change,))}\n")
+    return guarded(f"  {_link(change)}{_place((change,))}\n")
 
 
 def _place(row: risk.Row) -> str:
@@ -269,7 +269,7 @@ def _place(row: risk.Row) -> str:
     return f"  {raw(words.cut(place, 120))}" if place else ""
 
 
-def _linked(change: ChangeDocument) -> str:
+def _link(change: ChangeDocument) -> str:
     url, address = words.page_of(change), raw(words.cut(change["address"]))
     return f'<a href="{escape(url)}">{address}</a>' if url else address
 

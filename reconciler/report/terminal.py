@@ -22,10 +22,10 @@ _PLAINER = str.maketrans({"→": "->", "…": "..."})
 
 def clean(text: str) -> str:
     """Foreign text on one line, with everything that a terminal or a CI runner would obey made visible."""
-    return _UNCLEAN.sub(lambda found: _escaped(found[0]), text)
+    return _UNCLEAN.sub(lambda found: _escape(found[0]), text)
 
 
-def _escaped(char: str) -> str:
+def _escape(char: str) -> str:
     code = ord(char)
     if named := _NAMED.get(char):
         return named
@@ -44,11 +44,11 @@ def encodable(text: str, encoding: str | None) -> str:
     try:
         text.encode(encoding or "utf-8")
     except (UnicodeError, LookupError):
-        return _replaced(text.translate(_PLAINER), encoding or "utf-8")
+        return _replace(text.translate(_PLAINER), encoding or "utf-8")
     return text
 
 
-def _replaced(text: str, encoding: str) -> str:
+def _replace(text: str, encoding: str) -> str:
     try:
         return text.encode(encoding, "backslashreplace").decode(encoding)
     except (UnicodeError, LookupError):

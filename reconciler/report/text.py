@@ -49,7 +49,7 @@ def render(document: PlanDocument, way: Way = PLAIN, *, color: bool = False, wid
 def lines(document: PlanDocument, way: Way = PLAIN, color: bool = False, width: int | None = None) -> Iterator[str]:
     """The report line by line: a large plan is not held as text."""
     look = _Look(color, width, way.full)
-    for part in (_header, _policy, _changes, _notes, _calls, _cost, _refused):
+    for part in (_header, _policy, _changes, _notes, _calls, _cost, _refusals):
         yield from map(guarded, part(document, look))
     yield guarded(look.paint(words.summarize(document), BOLD))
 
@@ -118,7 +118,7 @@ def _note(note: NoteDocument, look: _Look) -> str:
     return look.with_place(f"    {about}{clean(note['message'])}", words.describe_place(note["source"]))
 
 
-def _refused(document: PlanDocument, look: _Look) -> Iterator[str]:
+def _refusals(document: PlanDocument, look: _Look) -> Iterator[str]:
     refused = document["refused"]
     if not refused:
         return

@@ -39,11 +39,14 @@ class Shape:
 def table(things: Iterable[Live], shape: Shape) -> Iterator[str]:
     """The key, the id, how often it is used, and what is set; as wide as the first rows need. Without things there is no head."""
     head = [title.upper() for title in (shape.name, "id", *shape.places, *(["fields"] if shape.more else []))]
-    rows = ([thing.key, thing.id, *map(_used, shape.uses.get(thing.id, ())), ", ".join(_told(thing))][: len(head)] for thing in things)
-    return columns(_headed(head, rows), SAMPLE)
+    rows = (
+        [thing.key, thing.id, *map(_use_cell, shape.uses.get(thing.id, ())), ", ".join(_field_cells(thing))][: len(head)]
+        for thing in things
+    )
+    return columns(_with_head(head, rows), SAMPLE)
 
 
-def _headed(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
+def _with_head(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
     """Rows below their head, which comes once the first is known, so that a read that fails leaves nothing."""
     for number, row in enumerate(rows):
         if not number:
@@ -51,11 +54,11 @@ def _headed(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[Sequ
         yield row
 
 
-def _used(use: Use) -> str:
+def _use_cell(use: Use) -> str:
     return "?" if use.number is None else f"{use.number:,}{'+' if use.least else ''}"
 
 
-def _told(thing: Live) -> Iterator[str]:
+def _field_cells(thing: Live) -> Iterator[str]:
     return (f"{name}: {_cell(value)}" for name, value in thing.fields.items() if value not in (None, "", {}, (), thing.key))
 
 
@@ -68,11 +71,11 @@ def as_json(things: Iterable[Live], shape: Shape) -> Iterator[str]:
     before = ""
     for thing in things:
         yield f"  {before}," if before else "["
-        before = in_ascii({"id": thing.id, **thing.fields, **_counted(shape.uses.get(thing.id))})
+        before = in_ascii({"id": thing.id, **thing.fields, **_counts(shape.uses.get(thing.id))})
     yield from (f"  {before}", "]") if before else ("[", "]")
 
 
-def _counted(uses: Sequence[Use] | None) -> dict[str, Any]:
+def _counts(uses: Sequence[Use] | None) -> dict[str, Any]:
     if uses is None:
         return {}
     return {"uses": {use.where: use.number for use in uses}, "at_least": [use.where for use in uses if use.least]}
@@ -80,12 +83,12 @@ def _counted(uses: Sequence[Use] | None) -> dict[str, Any]:
 
 def as_csv(things: Iterable[Live], shape: Shape) -> Iterator[str]:
     """A column for the id, each field and each count, as a list of the manifest has them; a thing a line."""
-    head = [_joined(["id", *shape.paths, *shape.places])]
+    head = [_join(["id", *shape.paths, *shape.places])]
     for thing in things:
         yield from head
         head = []
         counts = ["" if use.number is None else str(use.number) for use in shape.uses.get(thing.id, ())]
-        yield _joined([thing.id, *(_plain(live_value(thing, path)) for path in shape.paths), *counts])
+        yield _join([thing.id, *(_plain(live_value(thing, path)) for path in shape.paths), *counts])
     yield from head
 
 
@@ -93,7 +96,7 @@ def _plain(value: Any) -> str:
     return "" if value in (None, (), {}) else _cell(value)
 
 
-def _joined(cells: Iterable[str]) -> str:
+def _join(cells: Iterable[str]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(map(clean, cells))
     return guarded(line.getvalue())

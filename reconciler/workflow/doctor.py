@@ -64,7 +64,7 @@ def _of_reads(client: Client, kinds: Kinds) -> Finding:
     lists = [routes.request(k.listing.route, {}, query=(("per_page", "1"),)) for k in kinds if k.listing]
     counts = [count for kind in kinds for count in kind.uses.counts if client.version >= count.since]
     asked = [routes.request(c.route, {"id": _NOBODY}, fill(c.body, {"id": _NOBODY})) for c in counts]
-    missing, uncounted = ([text for request in group if (text := _refused(client, request))] for group in (lists, asked))
+    missing, uncounted = ([text for request in group if (text := _refusal(client, request))] for group in (lists, asked))
     if missing:
         now = "give the token's app these permissions in Intercom's Developer Hub"
         return Finding("reads", State.MEND, f"refused: {', '.join(dict.fromkeys(missing))}", now)
@@ -74,7 +74,7 @@ def _of_reads(client: Client, kinds: Kinds) -> Finding:
     return Finding("reads", State.OK, "all that a plan reads")
 
 
-def _refused(client: Client, request: Request) -> str:
+def _refusal(client: Client, request: Request) -> str:
     """What Intercom says where it does not let a token read something; empty where it does."""
     try:
         client.send(request)

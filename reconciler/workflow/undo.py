@@ -57,7 +57,7 @@ def _wrote(run: Run) -> bool:
 
 def propose_undo(session: Session, run: str, approvals: Approvals = NO_APPROVALS) -> Proposal:
     """A plan that takes a run back. Reads only. Raises Usage where nothing is known of the run, Refused for another workspace."""
-    _, comparison = _turned(session, *_past(session, run), approvals)
+    _, comparison = _turn_around(session, *_past(session, run), approvals)
     plan = replace(make_plan(comparison, EVERYTHING, session.client.version), undoes=run)
     return Proposal(hold_to_approvals(plan, comparison, approvals, session.context), comparison)
 
@@ -70,7 +70,7 @@ def prepare_undo(session: Session, found: PlanDocument, approvals: Approvals = N
         preimage, facts = _past(session, run)
     except Usage as gone:
         raise Stale(f"{gone}") from None
-    turned, comparison = _turned(session, preimage, facts, approvals)
+    turned, comparison = _turn_around(session, preimage, facts, approvals)
     refused = check_refusals(found, turned.manifest, approvals, session.now())
     if moved := list_moved(found, turned.skipped, session.here.app_id):
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(moved[:20]))
@@ -97,7 +97,7 @@ def _past(session: Session, run: str) -> tuple[Preimage, Sequence[Fact]]:
     return preimage, [*facts, *[Fact(Effect.NOT)] * (len(preimage.kept_changes) - len(rows))]
 
 
-def _turned(session: Session, preimage: Preimage, facts: Sequence[Fact], approvals: Approvals) -> tuple[Undo, Comparison]:
+def _turn_around(session: Session, preimage: Preimage, facts: Sequence[Fact], approvals: Approvals) -> tuple[Undo, Comparison]:
     """What a run did, turned around and compared with what is live now, every thing of it read by its id."""
     from reconciler.intercom.observe import Observer
 
@@ -108,7 +108,7 @@ def _turned(session: Session, preimage: Preimage, facts: Sequence[Fact], approva
     live = observer.observe(asked, session.here, session.window, Hints(also=also), frozenset(asked.resources))
     recorded = recall(session, asked)
     turned = core.plan_undo(
-        session.kinds, preimage, kept_changes, live, recorded, _carried(session, list_made(session.kinds, kept_changes, live))
+        session.kinds, preimage, kept_changes, live, recorded, _read_carriers(session, list_made(session.kinds, kept_changes, live))
     )
     # Of what the run was held to and what rules now the stricter counts; nobody could correct the former.
     manifest, _, _ = govern(turned.manifest, approvals)
@@ -118,7 +118,7 @@ def _turned(session: Session, preimage: Preimage, facts: Sequence[Fact], approva
     return turned, Comparison(session.kinds, manifest, turned.live, replace(difference, changes=changes), recorded)
 
 
-def _carried(session: Session, things: Sequence[Thing]) -> Mapping[Thing, Carried]:
+def _read_carriers(session: Session, things: Sequence[Thing]) -> Mapping[Thing, Carried]:
     """Who carries what would be deleted; None for all of it where that cannot be read with this token."""
     from reconciler.intercom.http.errors import HttpError
     from reconciler.intercom.uses import UNREADABLE, read_carriers

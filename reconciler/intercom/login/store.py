@@ -128,7 +128,7 @@ class TokenStore:
         """The token itself. Raises KeepError if the keyring does not give it."""
         if kept.token:
             return kept.token
-        found = self._asked(lambda vault: vault.get_password(SERVICE, kept.app_id))
+        found = self._ask(lambda vault: vault.get_password(SERVICE, kept.app_id))
         if not found:
             raise KeepError(f"the keyring does not give the token of {kept.app_id}: unlock it, or run `reconciler auth login` again")
         return parse(found, "the keyring")
@@ -136,25 +136,25 @@ class TokenStore:
     def put(self, kept: StoredToken, token: Token) -> StoredToken:
         """Keep a token, in the keyring if that can give it back. Raises OSError if neither place takes it."""
         before = self._read()
-        locked = self._asked(lambda vault: _lock_away(vault, kept.app_id, token)) is True
+        locked = self._ask(lambda vault: _lock_away(vault, kept.app_id, token)) is True
         now = StoredToken(kept.app_id, kept.region, kept.base_url, None if locked else token)
         try:
             self._write({**before, kept.app_id: now})
         except OSError:
             if locked and kept.app_id not in before:
-                self._asked(lambda vault: vault.delete_password(SERVICE, kept.app_id))
+                self._ask(lambda vault: vault.delete_password(SERVICE, kept.app_id))
             raise
         if not locked and kept.app_id in before and before[kept.app_id].token is None:
-            self._asked(lambda vault: vault.delete_password(SERVICE, kept.app_id))
+            self._ask(lambda vault: vault.delete_password(SERVICE, kept.app_id))
         return now
 
     def drop(self, kept: StoredToken) -> None:
         """Let a token go. Raises KeepError if the keyring holds on to it."""
-        if kept.token is None and self._asked(lambda vault: _gone(vault, kept.app_id)) is not True:
+        if kept.token is None and self._ask(lambda vault: _gone(vault, kept.app_id)) is not True:
             raise KeepError(f"the keyring does not let go of the token of {kept.app_id}: unlock it and try again")
         self._write({app_id: other for app_id, other in self._read().items() if app_id != kept.app_id})
 
-    def _asked(self, question: Callable[[Vault], T]) -> T | None:
+    def _ask(self, question: Callable[[Vault], T]) -> T | None:
         """The keyring's answer; None where there is no keyring, where it fails in any way, or keeps silent."""
         answers: list[T] = []
 

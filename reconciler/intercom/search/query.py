@@ -148,7 +148,7 @@ class _Compiler:
     zone: tzinfo
 
     def query(self, asked: Condition) -> Query:
-        known = self._known(asked)
+        known = self._field_of(asked)
         if asked.operator not in OPERATORS.get(known.type, KNOWN):
             raise wrong(asked.operator_column, _explain_operator(asked, known.type))
         values = list(dict.fromkeys(self._value(asked, known, word) for word in asked.values))
@@ -157,7 +157,7 @@ class _Compiler:
         operator = LISTS.get(asked.operator, asked.operator)
         return {"field": asked.field, "operator": operator, "value": values if asked.operator in LISTS else values[0]}
 
-    def _known(self, asked: Condition) -> Searched:
+    def _field_of(self, asked: Condition) -> Searched:
         known = self.fields.get(asked.field)
         if known is None:
             raise wrong(asked.column, f"there is no field {quote_visibly(asked.field)} to search by{_suggest(asked.field, self.fields)}")
