@@ -14,7 +14,7 @@ from reconciler.cli.help import reads_here
 from reconciler.cli.options import Intercom
 from reconciler.cli.running import Stop, whoever
 from reconciler.core.model.desired import Pin
-from reconciler.core.model.facts import UNKNOWN, Facts
+from reconciler.core.model.facts import UNKNOWN, Facts, FactsFile
 from reconciler.core.model.live import Workspace
 from reconciler.core.plan.gates import hold_to_pin
 from reconciler.errors import Refused
@@ -49,27 +49,30 @@ def connected(
     found = credential(intercom, pin)
     region = (pin.region if pin else None) or found.region
     paths = (choice.paths if choice else ()) or paths
-    facts = _facts(paths, intercom.api_version) if follows else UNKNOWN
+    asked = _read_facts(paths, intercom.api_version) if follows else None
+    facts = asked.facts if asked else UNKNOWN
     with named(found.source), opened(intercom, found.token, region, paths, writes=writes, facts=facts) as client:
         ledger = choice.open(create=writes) if choice else None
         try:
-            yield replace(connect(client, ledger), who=whoever(), images=choice.images() if choice else None, facts=facts)
+            session = connect(client, ledger)
+            facts = asked.count_for(session.here.app_id) if asked else UNKNOWN
+            yield replace(session, who=whoever(), images=choice.images() if choice else None, facts=facts)
         finally:
             if ledger:
                 ledger.close()
 
 
-def _facts(paths: Sequence[str], version: str) -> Facts:
+def _read_facts(paths: Sequence[str], version: str) -> FactsFile | None:
     """What is known of Intercom, under the API version that is asked. Raises Invalid for a file that cannot be read."""
     from reconciler.workflow.facts import find_facts, read_facts
 
     if (path := find_facts(paths, our_folder(paths))) is None:
-        return UNKNOWN
+        return None
     found = read_facts(path)
     if found.api_version == version:
-        return found.facts
+        return found
     Terminal(sys.stderr).say(f"{path} is of API version {found.api_version} and does not count under {version}")
-    return UNKNOWN
+    return None
 
 
 @contextmanager

@@ -21,6 +21,16 @@ def know(desk: Desk, **facts: Any) -> None:
     desk.write("intercom-facts.json", json.dumps({**head, "facts": facts}))
 
 
+def test_what_the_sandbox_answers_says_nothing_of_another_workspace(desk: Desk) -> None:
+    desk.box.settings.change({"app_id": "ecahpwf5"})
+    desk.seed(tags=["café"])
+    know(desk, name_folding="accents")
+    facts = json.loads((desk.folder / "intercom-facts.json").read_text())
+    assert (desk.plan(m={"tags": ["cafe"]}), told(desk)) == (2, ["rename tag/cafe"])
+    desk.write("intercom-facts.json", json.dumps({**facts, "app_id": "sandbox1"}))
+    assert (desk.plan(), told(desk)) == (2, ["create tag/cafe"])
+
+
 def told(desk: Desk) -> list[str]:
     """Actions, addresses and gates of the plan."""
     saved = desk.saved()
