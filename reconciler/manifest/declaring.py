@@ -203,7 +203,7 @@ def _former_names(kind: Kind, place: Place, old: str, new: str) -> dict[str, str
 
 
 def _not_declared(draft: Draft, kind: Kind, name: str) -> Usage:
-    entries, by = draft.entries(kind), _by(kind)
+    entries, by = tuple(draft.entries(kind)), _by(kind)
     declared = [_spelling(kind, place) for place in entries if not isinstance(place.written, dict) or by in place.written]
     close = closest(name, tuple(declared))
     lists = [str(place.written["from"]) for place in entries if isinstance(place.written, dict) and "from" in place.written]
