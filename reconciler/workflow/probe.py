@@ -57,7 +57,6 @@ class Notebook:
         """All of it is gone from the workspace."""
         os.ftruncate(self.handle, 0)
         self.noted.clear()
-        self.path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.errors import Locked
+from reconciler.intercom.probe.bench import Made
 from reconciler.sandbox.workspace import Settings
+from reconciler.workflow.probe import NOTES, notebook
 from tests.desk.driving import Box, Shell, ended, served
 from tests.desk.planted import EIGHT, PLAIN
 from tests.desk.soak import SOAKS
@@ -48,6 +51,8 @@ def test_killed_it_leaves_nothing_that_the_next_one_does_not_remove(shell: Shell
     probe.kill()
     assert ended(probe).code == -signal.SIGKILL
     shell.box.calm()
+    # What no list shows is found by the notes alone.
+    assert (shell.folder / ".reconciler" / NOTES).read_bytes() or number > 37
     clean = shell.run(*CLEAN)
     assert left(shell.box) == THEIR_NAMES
     # Of a create that was never answered nobody can say at once that it will not come.
@@ -59,6 +64,19 @@ def test_a_served_sandbox_does_as_the_facts_say(tmp_path: Path) -> None:
     (tmp_path / "intercom-facts.json").write_text(json.dumps({**head, "facts": {"name_blanks": "trimmed"}}), encoding="utf-8")
     with served(tmp_path / "sandbox.db") as box:
         assert box.call("POST", "/tags", {"name": " vip "})["name"] == "vip"
+
+
+def test_notes_are_kept_and_belong_to_one_probe_until_it_ends(tmp_path: Path) -> None:
+    with notebook(tmp_path, "test1") as book:
+        book.forget()
+        book.note(Made("contact", "zz-reconciler-1a2b3c4d"), 1.0)
+        assert b"zz-reconciler-1a2b3c4d" in (tmp_path / NOTES).read_bytes()
+        with pytest.raises(Locked, match="another probe runs in this folder"), notebook(tmp_path, "test1"):
+            pass
+    with notebook(tmp_path, "test1") as again:
+        assert [made.key for made in again.noted] == ["zz-reconciler-1a2b3c4d"]
+        again.forget()
+    assert not (tmp_path / NOTES).exists()
 
 
 def test_stopped_it_cleans_up_itself(shell: Shell) -> None:
