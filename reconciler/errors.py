@@ -33,7 +33,8 @@ PLACES = 3
 ALIKE = 10
 # So many lines are read by nobody.
 LINES = 100
-_OWN = re.compile(r"""'[^']*'|"[^"]*"|\S*[\d/@*]\S*""")
+# What is quoted, an address, whose key may have blanks, and what holds a number or is a place.
+_OWN = re.compile(r"""'[^']*'|"[^"]*"|\w+/\S.*?(?= is )|\S*[\d/@*]\S*""")
 
 
 def likeness(text: str) -> str:

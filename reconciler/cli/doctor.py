@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -61,7 +62,7 @@ def doctor(
 ) -> int:
     """Check all that a run needs: token, pin, clock, ledger, key, pipelines. Reads only; exit code 1 when something must be mended.
 
-    PATH is the manifest whose pin is meant; default: that of the manifest in this folder.
+    PATH is the manifest whose pin is meant; default: that of the manifest in this folder, or of the one that is found from here.
 
     --probe makes things named zz-reconciler-… in a test workspace, asks, removes them, and writes intercom-facts.json, which plans
     follow. It never runs on the workspace that a manifest is pinned to.
@@ -110,9 +111,15 @@ def _pin(paths: tuple[str, ...], layers: Layers, where: WorkspaceOptions) -> Pin
     """The pin of a manifest, and what the command line says instead. Raises Usage, Invalid."""
     if layers.env and not paths:
         raise Usage("--env needs the PATH of the manifest")
-    if not paths:
-        return pin_of_folder(where.region, where.app_id)
     from reconciler.manifest.files import on_disk
+    from reconciler.manifest.here import found_from
     from reconciler.manifest.pins import pin_in
+
+    if not paths and (pin := pin_of_folder(where.region, where.app_id)).app_id:
+        return pin
+    with suppress(Usage):
+        paths = paths or tuple(found_from(Path.cwd(), root_of(Path.cwd()) or Path.cwd()))
+    if not paths:
+        return pin
 
     return pin_with(pin_in(on_disk(paths, layers).names, layers), where.region, where.app_id)

@@ -130,3 +130,11 @@ def test_facts_that_do_not_count(desk: Desk) -> None:
         "mend",
         "intercom-facts.json: app_id: Field required; make it anew with `reconciler doctor --probe`, or remove it; ",
     )
+
+
+def test_the_pin_is_that_of_the_manifest_that_is_found_from_here(desk: Desk) -> None:
+    (desk.folder / "intercom").mkdir()
+    desk.write("intercom/workspace.yaml", "workspace: {app_id: zzzother, region: us}\n")
+    desk.write("intercom/tags.yaml", "tags: [vip]\n")
+    state, text = states(desk)["pin"]
+    assert (state, "zzzother" in text) == ("mend", True)

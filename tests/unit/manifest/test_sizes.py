@@ -153,6 +153,13 @@ def test_mistakes_that_are_alike_are_one_sentence(head: str, entry: str, what: s
     assert all_of_them.startswith("40 problems in all; ")
 
 
+def test_names_with_blanks_that_are_declared_twice_are_one_sentence(tmp_path: Path) -> None:
+    names = [f"in {one}{two} beta" for one in "abcdef" for two in "ghijkl"]
+    one, all_of_them = told(tmp_path, "tags:\n" + "".join(f"- {name}\n" for name in names * 2))
+    assert "tag/in ag beta is already declared at a.yaml:2:3 (and 35 more like it, also at a.yaml:" in one
+    assert all_of_them.startswith("36 problems in all; ")
+
+
 def test_what_stands_in_the_most_places_is_told_beside_what_is_alike(tmp_path: Path) -> None:
     contacts = [f"- {{external_id: u{n}, tags: [{'' if n % 4 else 'vip, '}t{n}]}}\n" for n in range(40)]
     first, second, _ = told(tmp_path, "tags: []\ncontacts:\n" + "".join(contacts))
