@@ -19,7 +19,7 @@ from reconciler.cli.headline import headline
 from reconciler.cli.help import Family
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions, OutputOptions, WorkspaceOptions
-from reconciler.cli.output import leave, make, say_next
+from reconciler.cli.output import as_typed, leave, make, say_next
 from reconciler.cli.running import in_ci, say_error
 from reconciler.cli.tokens import NoToken
 from reconciler.core.model.desired import Manifest
@@ -206,7 +206,7 @@ def _edit(wanted: EditOptions, choice: LedgerChoice, intercom: Intercom, edit: C
         return 0
     _show_diff(draft, wanted.full)
     told.say(f"changed {', '.join(changed)}: {said}")
-    return _show_plan(manifest, wanted, choice, intercom)
+    return _show_plan(manifest, wanted, choice, intercom, draft.environments(changed))
 
 
 def _show_diff(draft: Draft, full: bool) -> None:
@@ -225,7 +225,8 @@ def _show_diff(draft: Draft, full: bool) -> None:
     out.line("")
 
 
-def _show_plan(manifest: Manifest, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
+def _show_plan(manifest: Manifest, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom, envs: Sequence[str]) -> int:
+    """Show the plan of the base; what an edit of overlays leads to is a plan of their environments, which are named."""
     told = Terminal(sys.stderr)
     try:
         planned = make(manifest, intercom, choice, Scope(), ApprovalOptions(None).read())
@@ -241,5 +242,8 @@ def _show_plan(manifest: Manifest, wanted: EditOptions, choice: LedgerChoice, in
         return ReconcilerError.exit_code
     output = OutputOptions("text", (), wanted.out, full=wanted.full)
     leave(planned, output)
-    say_next(planned, output, manifest.paths)
+    if not envs:
+        say_next(planned, output, manifest.paths)
+    for env in envs:
+        told.say(f"this is the plan of the base; next: {as_typed('plan', *manifest.paths, '--env', env)}")
     return 0

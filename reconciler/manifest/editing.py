@@ -19,7 +19,7 @@ from reconciler.errors import Invalid, Mark, Problem
 from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.contents import Name, name_of
-from reconciler.manifest.layers import BASE, Layers, without_overlays
+from reconciler.manifest.layers import BASE, Layers, env_of, without_overlays
 from reconciler.manifest.read import merge
 from reconciler.manifest.reader import BOM, Document, read, read_far
 from reconciler.manifest.rows import Becomes, edit_rows
@@ -107,6 +107,11 @@ class Draft:
             return having[-1] if having else next(iter(self._data))
         path = next((path for path in self.paths if not path.lower().endswith(SUFFIXES)), "")
         return os.path.join(path, f"{kind.section}.yaml") if path else self.paths[-1]
+
+    def environments(self, names: Iterable[str]) -> Sequence[str]:
+        """The environments whose overlays are among these files."""
+        base = without_overlays([document.file for document in self.documents])
+        return sorted({env_of(name) for name in names if name not in base} - {""})
 
     def put(self, place: Place, values: Mapping[str, Any], after: str = "") -> None:
         """Set keys of an entry: a value is replaced, or its key added behind the key `after` or as the last one."""

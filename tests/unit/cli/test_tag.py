@@ -321,3 +321,14 @@ def test_rows_of_lists_name_what_tags_go_into(two: Desk) -> None:
     two.write("m/more.jsonl", '{"external_id": "2", "tags": ["vip", {"id": "102"}, {"tag": "trial", "state": "absent"}]}\n')
     assert two("tag", "merge", "Beta", "trial", "--into", "vip", "--in", "m") == 0, two.err
     assert (two.folder / "m/more.jsonl").read_text() == '{"external_id": "2", "tags": ["vip"]}\n'
+
+
+def test_of_an_overlay_the_plan_to_look_at_is_that_of_its_environment(desk: Desk) -> None:
+    (desk.folder / "m").mkdir()
+    desk.write("m/tags.yaml", "tags:\n  - vip\n")
+    desk.write("m/tags.prod.yaml", "tags:\n  - campaign\n")
+    assert desk("tag", "rename", "campaign", "autumn", "--in", "m") == 0, desk.err
+    assert (desk.folder / "m" / "tags.prod.yaml").read_text() == "tags:\n  - {name: autumn, renamed_from: campaign}\n"
+    assert desk.err.splitlines()[-1] == "this is the plan of the base; next: reconciler plan m --env prod"
+    assert desk("tag", "rename", "vip", "gold", "--in", "m") == 0, desk.err
+    assert desk.err.splitlines()[-1] == "next: reconciler apply m"
