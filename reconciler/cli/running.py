@@ -87,7 +87,9 @@ def _account(error: BaseException) -> tuple[str, int]:
         case click.Abort() | KeyboardInterrupt():
             return "interrupted", 130
         case click.ClickException():
-            return f"{error.format_message().rstrip('.')}{_way_on(error)}", USAGE
+            # click lists what may be chosen in lines of their own.
+            text = error.format_message().replace(",\n\t", ", ").replace("\n\t", " ")
+            return f"{text.rstrip('.')}{_way_on(error)}", USAGE
         case ReconcilerError():
             return str(error), error.exit_code
         case OSError():

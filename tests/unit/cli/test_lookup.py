@@ -573,3 +573,9 @@ def test_no_host_is_taken_for_a_part_of_an_email(path: str, told: str, desk: Des
     err = desk.ends("api", "GET", path).err
     assert "error: GET 127.0.0.1:" in err
     assert told in err
+
+
+def test_what_may_be_looked_up_is_said_in_one_line(desk: Desk) -> None:
+    assert desk("get") == 64
+    (line,) = desk.err.splitlines()
+    assert line.endswith("Choose from: attributes, tags, companies, contacts; see reconciler get --help")
