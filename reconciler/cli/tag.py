@@ -81,7 +81,7 @@ def report(paths: tuple[str, ...], layers: Layers, form: str, where: WorkspaceOp
     Example:
       reconciler tag report --format csv > tags.csv
     """
-    from reconciler.report.inventory import FORMS
+    from reconciler.report.inventory import render
 
     read = paths or _found_here()
     manifest = ManifestOptions(tuple(read), layers).read() if read else None
@@ -90,7 +90,7 @@ def report(paths: tuple[str, ...], layers: Layers, form: str, where: WorkspaceOp
         refuse_other(pin, session.here)
         inventory = look_at_all(watched(session, bar.reading), TAG, manifest)
     out = Terminal(sys.stdout)
-    out.write(FORMS[form](inventory, headline(read) if form == "html" else ""))
+    out.write(render(inventory, form, headline(read) if form == "html" else ""))
     out.check()
     if not manifest:
         Terminal(sys.stderr).say("there is no manifest here: nothing is said of what is declared; --in PATH names one")

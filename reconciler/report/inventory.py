@@ -6,12 +6,15 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 from reconciler.core.compare.inventory import Inventory, Row, Standing
+from reconciler.core.model.address import Address
 from reconciler.core.model.change import Use
+from reconciler.core.model.privacy import hidden, shown
 from reconciler.core.model.written import quote_visibly
 from reconciler.report.json import deep
 from reconciler.report.signs import columns
@@ -21,6 +24,22 @@ from reconciler.report.terminal import clean
 # (https://owasp.org/www-community/attacks/CSV_Injection), and what a runner takes for that of a workflow command.
 _FORMULA = re.compile(r"\s*[=+\-@|%＝＋－＠]|[\t\r\n]|\s*::")
 _DEAD = {True: "yes", None: "perhaps", False: ""}
+
+
+def render(inventory: Inventory, form: str, head: str = "") -> str:
+    """An inventory in one of the `FORMS`, without e-mails."""
+    return FORMS[form](_masked(inventory), head)
+
+
+def _masked(inventory: Inventory) -> Inventory:
+    """The same; what is called by an e-mail has the digest that tells it from others, as in addresses."""
+
+    def name(written: str) -> str:
+        told = shown(Address(inventory.kind.name, written), inventory.app_id).partition("/")[2]
+        return str(hidden(told, False))
+
+    rows = [replace(row, name=name(row.name), alike=[*map(name, row.alike)]) for row in inventory.rows]
+    return replace(inventory, rows=rows, admins=hidden(dict(inventory.admins), False))
 
 
 def text(inventory: Inventory, _: str) -> str:

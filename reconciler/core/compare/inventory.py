@@ -17,7 +17,7 @@ from reconciler.core.model.change import Use
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
-from reconciler.core.model.spelling import blur
+from reconciler.core.model.spelling import blur, spell
 from reconciler.errors import Mark
 
 # From so much likeness on two names may be one that somebody wrote twice; closer than for a rename, of which there are other signs.
@@ -38,7 +38,7 @@ class Standing(StrEnum):
     GOING = "to be deleted"
     # It is declared, and not live.
     COMING = "not live"
-    # It is live, and declared under another name.
+    # It is live, and declared under another name, be it by case alone.
     RENAMED = "to be renamed"
     # No manifest was read.
     UNKNOWN = ""
@@ -109,7 +109,12 @@ def take_inventory(
         # The former name of what is there by its new one means nothing any more.
         if (resource := found[thing.id]) and id(resource) in there and not _is_named(kind, thing, resource):
             found[thing.id] = None
-    rows = [(thing.key, thing.id, _standing(kind, thing, found[thing.id], manifest), found[thing.id]) for thing in live]
+    twins = Counter(id(resource) for resource in found.values())
+    rows = [
+        (thing.key, thing.id, _standing(kind, thing, resource, manifest, twin=twins[id(resource)] > 1), resource)
+        for thing in live
+        for resource in (found[thing.id],)
+    ]
     seen = {id(resource) for resource in found.values()}
     rows += [(resource.key, "", Standing.COMING, resource) for resource in declared if id(resource) not in seen and not resource.gone]
     near = find_alike([name for name, *_ in rows])
@@ -133,12 +138,18 @@ def _names(kind: Kind, declared: Iterable[Resource]) -> Mapping[str, Resource]:
     return found | {f"{ID}{r.key}" if r.by == "id" else _fold(kind, r.key): r for r in declared}
 
 
-def _standing(kind: Kind, thing: Live, resource: Resource | None, manifest: Manifest | None) -> Standing:
+def _standing(kind: Kind, thing: Live, resource: Resource | None, manifest: Manifest | None, *, twin: bool) -> Standing:
+    """`twin`: the entry may mean another live thing too, which no plan renames."""
     if resource is None:
         return Standing.UNDECLARED if manifest else Standing.UNKNOWN
+    named = _is_named(kind, thing, resource)
     if resource.gone:
-        return Standing.GOING
-    return Standing.DECLARED if _is_named(kind, thing, resource) else Standing.RENAMED
+        # A tombstone takes what is spelled exactly so.
+        exact = not named or resource.by == "id" or spell(resource.key) == spell(thing.key)
+        return Standing.GOING if exact else Standing.UNDECLARED
+    name = resource.fields.get(kind.named_by)
+    other = name and spell(str(name)) != spell(thing.key) and not twin
+    return Standing.RENAMED if other or not named else Standing.DECLARED
 
 
 def _is_named(kind: Kind, thing: Live, resource: Resource) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import time
 from collections.abc import Mapping
 from html.parser import HTMLParser
@@ -33,13 +34,13 @@ tag                 id   contacts  companies  conversations  content items  last
 =cmd|' /C calc'!A0  105  0         0+         0              0                                         undeclared; dead
 unused              107  0         0+         0              0                                         dead
 V.I.P.              102  0         0+         0              0                                         undeclared; dead; like vip
-vip                 101  1         1+         0              0              2026-11-24 by Ciaran1 Lee  like V.I.P.
+vip                 101  1         1+         0              0              2026-11-24 by Ciaran1 Lee  to be renamed; like V.I.P.
 ＝1+1               106  0         0+         0              0                                         undeclared; dead
 Beta                103  2         0+         0              0              2026-11-24 by Ciaran1 Lee  to be renamed
 new                      -         -          -              -                                         not live
 trial               104  1         0+         0              0              2026-11-24 by Ciaran1 Lee  to be deleted
 
-8 tags: 4 dead, 2 like another, 2 declared, 3 undeclared, 1 to be deleted, 1 not live, 1 to be renamed
+8 tags: 4 dead, 2 like another, 1 declared, 3 undeclared, 1 to be deleted, 1 not live, 2 to be renamed
 """
 
 
@@ -75,7 +76,7 @@ def test_the_csv_holds_no_formula(used: Desk) -> None:
                       "last applied", "by", "dead", "like"]  # fmt: skip
     cells = {row[0]: row[1:] for row in rows}
     assert [name for name in cells if "1+1" in name or "cmd" in name] == ["'=cmd|' /C calc'!A0", "'\uff1d1+1"]
-    assert cells["vip"] == ["101", "declared", "m.yaml:2:5", "1", "1", "0", "0", "2026-11-24T00:00:00Z", "Ciaran1 Lee", "", "V.I.P."]
+    assert cells["vip"] == ["101", "to be renamed", "m.yaml:2:5", "1", "1", "0", "0", "2026-11-24T00:00:00Z", "Ciaran1 Lee", "", "V.I.P."]
     assert cells["new"] == ["", "not live", "m.yaml:6:5", *[""] * 8]
 
 
@@ -94,6 +95,39 @@ def test_blanks_at_the_ends_of_a_name_are_seen(desk: Desk) -> None:
     assert desk("tag", "report", "--format", "html") == 0
     assert "<code>Beta␠</code>" in desk.out
     assert [tag["name"] for tag in desk.json("tag", "report")["tags"]] == ["Beta", "Beta "]
+
+
+@pytest.mark.parametrize(
+    ("live", "declared", "standing"),
+    [
+        (["VIP"], "[vip]", {"VIP": "to be renamed"}),
+        (["vip"], "[vip]", {"vip": "declared"}),
+        # The plan refuses twins, and renames none of them.
+        (["VIP", {"name": "vip", "id": "9"}], "[vip]", {"VIP": "declared", "vip": "declared"}),
+        ([{"name": "vip", "id": "9"}], '[{id: "9"}]', {"vip": "declared"}),
+        ([{"name": "vip", "id": "9"}], '[{id: "9", name: gold}]', {"vip": "to be renamed"}),
+        (["VIP"], "[{name: vip, state: absent}]", {"VIP": "undeclared"}),
+        (["vip"], "[{name: vip, state: absent}]", {"vip": "to be deleted"}),
+        # One letter, written in two forms of Unicode.
+        (["caf\u00e9"], "[cafe\u0301]", {"caf\u00e9": "declared"}),
+    ],
+)
+def test_what_the_plan_renames_is_to_be_renamed(live: list[Any], declared: str, standing: dict[str, str], desk: Desk) -> None:
+    desk.seed(tags=live)
+    desk.write("m.yaml", f"tags: {declared}\n")
+    assert {tag["name"]: tag["manifest"] for tag in desk.json("tag", "report")["tags"]} == standing
+
+
+@pytest.mark.parametrize("form", ["text", "csv", "json", "html"])
+def test_a_name_that_is_an_email_is_masked(form: str, desk: Desk) -> None:
+    desk.seed(tags=["zoe@serenity.example", "zane@serenity.example", "from mal@serenity.example"])
+    desk.write("m.yaml", "tags: ['ZOE@serenity.example']\n")
+    assert desk("tag", "report", "--format", form) == 0
+    for name in ("zoe", "zane", "mal"):
+        assert f"{name}@" not in desk.out.lower()
+    # Two that read alike are told apart.
+    assert len(set(re.findall(r"z\*\*\*@serenity\.example#[0-9a-f]{8}", desk.out))) == 2
+    assert "from m***@serenity.example" in desk.out
 
 
 def test_programs_read_json(used: Desk) -> None:
