@@ -64,8 +64,8 @@ def _nobodys_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def route(tmp_path: Path) -> Iterator[MakeRoute]:
-    """Makes routes: `route(seed, ledger=True, search_delay=600)`."""
+def make_route(tmp_path: Path) -> Iterator[MakeRoute]:
+    """Makes routes: `make_route(seed, ledger=True, search_delay=600)`."""
     with ExitStack() as stack:
         made: list[Path] = []
 

@@ -74,7 +74,7 @@ def declared(size: int) -> dict[str, Any]:
 
 
 @contextmanager
-def route(size: int, live: int, off: int) -> Iterator[tuple[Route, Path]]:
+def live_route(size: int, live: int, off: int) -> Iterator[tuple[Route, Path]]:
     """A workspace with `live` of the contacts, every `off`-th of them different."""
     with tempfile.TemporaryDirectory() as folder:
         clock = Clock()
@@ -82,31 +82,31 @@ def route(size: int, live: int, off: int) -> Iterator[tuple[Route, Path]]:
             people = [contact(n, **({"name": "Old", "tags": []} if off and n % off == 0 else {})) for n in range(live)]
             wanted = declared(size)
             box.seed({"tags": wanted["tags"], "companies": wanted["companies"], "contacts": people})
-            told = Route(box, Path(folder), clock)
-            yield told, told.manifest(wanted)
+            route = Route(box, Path(folder), clock)
+            yield route, route.manifest(wanted)
 
 
 def planned(size: int, live: int, off: int) -> Measured:
-    with route(size, live, off) as (told, path):
-        found = timed(lambda: told.document(path))
-        return Measured(found.seconds, found.peak, len(told.box.requests))
+    with live_route(size, live, off) as (route, path):
+        found = timed(lambda: route.document(path))
+        return Measured(found.seconds, found.peak, len(route.box.requests))
 
 
 def applied(size: int) -> Measured:
-    with route(size, size // 2, 10) as (told, path):
-        kept = told.saved(path)
-        told.box.forget_requests()
-        found = timed(lambda: told.apply(kept))
-        return Measured(found.seconds, found.peak, len(told.box.requests))
+    with live_route(size, size // 2, 10) as (route, path):
+        kept = route.saved(path)
+        route.box.forget_requests()
+        found = timed(lambda: route.apply(kept))
+        return Measured(found.seconds, found.peak, len(route.box.requests))
 
 
 def applied_among(size: int) -> Measured:
     """A few changes among many that are as declared."""
-    with route(size, size, size // 100) as (told, path):
-        kept = told.saved(path)
-        told.box.forget_requests()
-        found = timed(lambda: told.apply(kept))
-        return Measured(found.seconds, found.peak, len(told.box.requests))
+    with live_route(size, size, size // 100) as (route, path):
+        kept = route.saved(path)
+        route.box.forget_requests()
+        found = timed(lambda: route.apply(kept))
+        return Measured(found.seconds, found.peak, len(route.box.requests))
 
 
 def loaded(size: int) -> Measured:

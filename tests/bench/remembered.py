@@ -9,27 +9,27 @@ from pathlib import Path
 
 from reconciler.cli import GARBAGE
 from reconciler.ledger.ledger import Ledger
-from tests.bench.cases import Case, Measured, peak, route
+from tests.bench.cases import Case, Measured, live_route, peak
 
 
 def with_ledger(size: int) -> Measured:
     """The plan with a ledger; printed beside it how much longer it took than without, and what lies on the disk."""
     # As `reconciler` itself has it.
     gc.set_threshold(*GARBAGE)
-    with route(size, size, 0) as (told, path):
-        ledger = told.ledger = Ledger.open(told.folder / ".reconciler", create=True, now=told.clock)
+    with live_route(size, size, 0) as (route, path):
+        ledger = route.ledger = Ledger.open(route.folder / ".reconciler", create=True, now=route.clock)
         assert ledger
-        recording = _processor(lambda: told.converge(path))
-        told.box.forget_requests()
+        recording = _processor(lambda: route.converge(path))
+        route.box.forget_requests()
         alone, beside = [], []
         for _ in range(2):
-            told.ledger = None
-            alone.append(_processor(lambda: told.document(path)))
-            told.ledger = ledger
-            beside.append(_processor(ledger.examine) + _processor(lambda: told.document(path)))
-        calls = len(told.box.requests) // 4
+            route.ledger = None
+            alone.append(_processor(lambda: route.document(path)))
+            route.ledger = ledger
+            beside.append(_processor(ledger.examine) + _processor(lambda: route.document(path)))
+        calls = len(route.box.requests) // 4
         ledger.close()
-        disk = sum(file.stat().st_size for file in Path(told.folder / ".reconciler").rglob("*") if file.is_file()) / 1e6
+        disk = sum(file.stat().st_size for file in Path(route.folder / ".reconciler").rglob("*") if file.is_file()) / 1e6
         more = (min(beside) / min(alone) - 1) * 100
         note = f"processor time; {min(alone):.2f} s without, +{more:.1f} %; recording {recording:.2f} s; {disk:.0f} MB on disk"
         return Measured(min(beside), peak(), calls, note)

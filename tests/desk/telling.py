@@ -44,19 +44,19 @@ def one(outcomes: Iterable[Outcome], action: str) -> Outcome:
     return found
 
 
-def settles(told: Route, written: str | dict[str, Any]) -> list[Outcome]:
+def settles(route: Route, written: str | dict[str, Any]) -> list[Outcome]:
     """Plan, apply, and see that everything was applied and that a second plan is empty."""
-    path = told.manifest(written)
-    outcomes = told.converge(path)
+    path = route.manifest(written)
+    outcomes = route.converge(path)
     assert {outcome.status for outcome in outcomes} <= {Status.APPLIED}, [(o.status, o.reason) for o in outcomes]
-    assert changes(told.document(path)) == []
+    assert changes(route.document(path)) == []
     return outcomes
 
 
-def invalid(told: Route, written: str | dict[str, Any]) -> str:
+def invalid(route: Route, written: str | dict[str, Any]) -> str:
     """Every problem that the reader finds, as people see them."""
     with pytest.raises(Invalid) as caught:
-        read_manifest([str(told.manifest(written))])
+        read_manifest([str(route.manifest(written))])
     assert caught.value.exit_code == 65
     return str(caught.value)
 

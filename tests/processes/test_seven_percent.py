@@ -27,8 +27,8 @@ FAULTS: dict[str, dict[str, Any]] = {
 class Inside(Box):
     """The sandbox of this process, asked past our client."""
 
-    def __init__(self, told: Route) -> None:
-        self.caller = Caller(told.box, version="2.16")
+    def __init__(self, route: Route) -> None:
+        self.caller = Caller(route.box, version="2.16")
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         reply = self.caller(method, path, body)
@@ -37,29 +37,29 @@ class Inside(Box):
 
 @pytest.mark.parametrize("dice", range(times(2)))
 @pytest.mark.parametrize("fault", sorted(FAULTS))
-def test_the_same_end(route: MakeRoute, fault: str, dice: int) -> None:
-    told = route(seed(), ledger=True, search_delay=600)
-    path = told.manifest(manifest())
-    told.box.faults._chance = random.Random(dice)
-    told.box.faults.add(times=None, rate=0.07, **FAULTS[fault])
-    assert {o.status for o in told.converge(path)} == {"applied"}
-    told.box.faults.clear()
-    assert_as_declared(Inside(told))
-    assert changes(told.document(path)) == []
-    told.box.forget_requests()
-    told.converge(path)
-    assert told.box.writes == []
+def test_the_same_end(make_route: MakeRoute, fault: str, dice: int) -> None:
+    route = make_route(seed(), ledger=True, search_delay=600)
+    path = route.manifest(manifest())
+    route.box.faults._chance = random.Random(dice)
+    route.box.faults.add(times=None, rate=0.07, **FAULTS[fault])
+    assert {o.status for o in route.converge(path)} == {"applied"}
+    route.box.faults.clear()
+    assert_as_declared(Inside(route))
+    assert changes(route.document(path)) == []
+    route.box.forget_requests()
+    route.converge(path)
+    assert route.box.writes == []
 
 
-def test_all_faults_together(route: MakeRoute) -> None:
-    told = route(seed(), ledger=True, search_delay=600)
-    path = told.manifest(manifest())
+def test_all_faults_together(make_route: MakeRoute) -> None:
+    route = make_route(seed(), ledger=True, search_delay=600)
+    path = route.manifest(manifest())
     for fault in FAULTS.values():
-        told.box.faults.add(times=None, rate=0.04, **fault)
+        route.box.faults.add(times=None, rate=0.04, **fault)
     for _ in range(3):
-        if {o.status for o in told.converge(path)} <= {"applied"}:
+        if {o.status for o in route.converge(path)} <= {"applied"}:
             break
-    told.box.faults.clear()
-    told.converge(path)
-    assert_as_declared(Inside(told))
-    assert changes(told.document(path)) == []
+    route.box.faults.clear()
+    route.converge(path)
+    assert_as_declared(Inside(route))
+    assert changes(route.document(path)) == []

@@ -105,11 +105,11 @@ def prepare(folder: Path, *, ledger: bool) -> World:
     """The world that is lied about: after one apply, with another one to come."""
     start, live = folder / "start", folder / "live"
     live.mkdir(parents=True)
-    with opened(live, ledger=ledger) as told:
-        told.box.seed(SEED)
-        told.converge(told.manifest(BEFORE))
-        told.manifest(AFTER)
-        before = state(told.box)
+    with opened(live, ledger=ledger) as route:
+        route.box.seed(SEED)
+        route.converge(route.manifest(BEFORE))
+        route.manifest(AFTER)
+        before = state(route.box)
     live.rename(start)
     asked: list[str] = []
 
@@ -117,10 +117,10 @@ def prepare(folder: Path, *, ledger: bool) -> World:
         asked.append(what)
         return body
 
-    with a_copy(start, ledger=ledger) as told:
-        told.between = lambda app: Liar(app, note)
-        assert end_of(told) == 0
-        return World(start, ledger, before, state(told.box), asked)
+    with a_copy(start, ledger=ledger) as route:
+        route.between = lambda app: Liar(app, note)
+        assert end_of(route) == 0
+        return World(start, ledger, before, state(route.box), asked)
 
 
 @contextmanager
@@ -129,16 +129,16 @@ def a_copy(start: Path, *, ledger: bool) -> Iterator[Route]:
     folder = start.with_name("live")
     shutil.copytree(start, folder)
     try:
-        with opened(folder, ledger=ledger) as told:
-            yield told
+        with opened(folder, ledger=ledger) as route:
+            yield route
     finally:
         shutil.rmtree(folder)
 
 
-def end_of(told: Route) -> int:
+def end_of(route: Route) -> int:
     """Plan and apply, and the exit code that the command line makes of how that ends. What nobody foresaw is no ReconcilerError."""
     try:
-        outcomes = told.apply(told.saved(told.folder / "intercom.yaml"))
+        outcomes = route.apply(route.saved(route.folder / "intercom.yaml"))
     except ReconcilerError as error:
         return error.exit_code
     strange = [o.reason for o in outcomes if "unforeseen" in o.reason]
@@ -350,11 +350,11 @@ def a_lie(world: World, seed: int) -> Lie:
 def lied_to(world: World, seed: int) -> str:
     """What is wrong with an apply that was lied to; "" where nothing is."""
     lie = a_lie(world, seed)
-    with a_copy(world.folder, ledger=world.ledger) as told:
-        told.between = lambda app: Liar(app, lie.edit)
+    with a_copy(world.folder, ledger=world.ledger) as route:
+        route.between = lambda app: Liar(app, lie.edit)
         try:
-            ended = end_of(told)
-            wrong = "; ".join([*strange(world.before, world.after, state(told.box)), *([] if ended in ENDS else [f"ended with {ended}"])])
+            ended = end_of(route)
+            wrong = "; ".join([*strange(world.before, world.after, state(route.box)), *([] if ended in ENDS else [f"ended with {ended}"])])
         except Exception as error:
             wrong = f"{type(error).__name__}: {error} in {traceback.extract_tb(error.__traceback__)[-1]}"
         which = f"{lie.how} in {'every answer' if lie.always else f'answer {lie.nth}'} to {lie.where}"

@@ -25,37 +25,37 @@ def returned(outcomes: list[Outcome]) -> set[str]:
     return {str(o.change.address) for o in outcomes if o.change.action == "unarchive" or "brought back" in o.reason}
 
 
-def carried_along(told: Route, path: Path, outcomes: list[Outcome], found: PlanDocument) -> bool:
+def carried_along(route: Route, path: Path, outcomes: list[Outcome], found: PlanDocument) -> bool:
     """Whether only links are left that contacts brought back from the archive; those are undone."""
     back = returned(outcomes)
     shown = {c["action"] for c in found["changes"]}
     if not back or shown != {"detach"}:
         return False
-    live = told.planned(path)
+    live = route.planned(path)
     assert {str(step.change.address) for step in live.plan.steps} <= back
-    return all(o.status == "applied" for o in told.converge(path))
+    return all(o.status == "applied" for o in route.converge(path))
 
 
 @pytest.mark.parametrize("links", LINKS)
 def test_apply_then_plan_is_empty(links: str) -> None:
     @given(worlds(links))
     def holds(world: World) -> None:
-        with on_route(world) as (told, path):
-            found = told.saved(path)
-            assert not told.box.writes
+        with on_route(world) as (route, path):
+            found = route.saved(path)
+            assert not route.box.writes
             if found["refused"]:
                 event("refused")
                 return
-            outcomes = told.apply(found)
+            outcomes = route.apply(found)
             left = [o for o in outcomes if o.status != "applied"]
-            again = told.document(path)
+            again = route.document(path)
             event("in part" if left else "applied" if outcomes else "nothing to do")
             for outcome in left:
                 event(f"{outcome.status} {outcome.change.action} {outcome.change.address.kind}: {outcome.reason}"[:100])
             if left:
                 return
-            if carried_along(told, path, outcomes, again):
-                again = told.document(path)
+            if carried_along(route, path, outcomes, again):
+                again = route.document(path)
             if again["refused"] and returned(outcomes):
                 event("who came back is somebody else's entry too")
                 return
@@ -67,12 +67,12 @@ def test_apply_then_plan_is_empty(links: str) -> None:
 @given(worlds())
 def test_what_was_applied_is_never_planned_again(world: World) -> None:
     """Also where part of a plan failed."""
-    with on_route(world) as (told, path):
-        found = told.saved(path)
+    with on_route(world) as (route, path):
+        found = route.saved(path)
         if found["refused"]:
             return
-        outcomes = told.apply(found)
-        again = told.document(path)
+        outcomes = route.apply(found)
+        again = route.document(path)
         failed = [o for o in outcomes if o.status != "applied"]
         if not again["refused"] and not returned(outcomes):
             places = sorted(subjects(again) & subjects(found), key=str)
@@ -81,13 +81,13 @@ def test_what_was_applied_is_never_planned_again(world: World) -> None:
 
 @given(worlds())
 def test_a_saved_plan_applied_twice_writes_once(world: World) -> None:
-    with on_route(world) as (told, path):
-        found = told.saved(path)
+    with on_route(world) as (route, path):
+        found = route.saved(path)
         if found["refused"]:
             return
-        outcomes = told.apply(found)
-        if any(o.status != "applied" for o in outcomes) or (returned(outcomes) and told.document(path)["refused"]):
+        outcomes = route.apply(found)
+        if any(o.status != "applied" for o in outcomes) or (returned(outcomes) and route.document(path)["refused"]):
             return
-        told.box.forget_requests()
-        assert told.apply(found) == []
-        assert [(w.method, w.path) for w in told.box.writes] == []
+        route.box.forget_requests()
+        assert route.apply(found) == []
+        assert [(w.method, w.path) for w in route.box.writes] == []

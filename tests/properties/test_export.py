@@ -126,12 +126,12 @@ def odd_worlds(draw: Any) -> World:
     return World(seed, {}, {"fold_email": draw(st.booleans())})
 
 
-def exported(told: Route, wanted: Wanted) -> str:
+def exported(route: Route, wanted: Wanted) -> str:
     """What an export into nothing writes; it writes nothing to Intercom."""
-    with told.session() as session:
+    with route.session() as session:
         found = export(session, wanted)
         text = text_of(found, "default", Pin(session.here.app_id, session.here.region))
-    assert not told.box.writes
+    assert not route.box.writes
     event(f"{len(found.left)} left out")
     return text
 
@@ -157,7 +157,7 @@ def hold_to_old_readers(text: str) -> None:
 @settings(max_examples=times(12))
 @given(odd_worlds(), st.booleans())
 def test_what_was_exported_is_as_it_is_live(world: World, with_links: bool) -> None:
-    with on_route(world) as (told, _):
-        text = exported(told, Wanted(exportable(), with_links=with_links))
+    with on_route(world) as (route, _):
+        text = exported(route, Wanted(exportable(), with_links=with_links))
         hold_to_old_readers(text)
-        assert [line for line in lines(told.document(told.manifest(text, "out.yaml"))) if not line.startswith("note")] == []
+        assert [line for line in lines(route.document(route.manifest(text, "out.yaml"))) if not line.startswith("note")] == []

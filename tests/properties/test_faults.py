@@ -47,31 +47,31 @@ def test_a_read_fault_ends_the_plan(kind: str) -> None:
     @settings(max_examples=times(4))
     @given(worlds(), st.data())
     def holds(world: World, data: st.DataObject) -> None:
-        with on_route(world) as (told, path):
-            plain = changes(told.document(path))
-            reads = [(r.method, r.path) for r in told.box.requests]
+        with on_route(world) as (route, path):
+            plain = changes(route.document(path))
+            reads = [(r.method, r.path) for r in route.box.requests]
             number = data.draw(st.integers(0, len(reads) - 1))
             method, asked = reads[number]
             only = data.draw(st.booleans())
             where = {"method": method, "path": f"^{re.escape(asked)}$"} if only else {"after": number}
-            told.box.faults.add(times=None, **where, **FAULTS[kind])
-            seen = len(told.box.requests)
+            route.box.faults.add(times=None, **where, **FAULTS[kind])
+            seen = len(route.box.requests)
             with suppress(IntercomError):
-                found = told.document(path)
+                found = route.document(path)
                 # Only what is counted to be shown beside a change may be left out. Reads at the same time come in any order.
-                met = told.box.requests[seen:] if only else told.box.requests[seen + number :]
+                met = route.box.requests[seen:] if only else route.box.requests[seen + number :]
                 struck = [r for r in met if not only or (r.method, r.path) == (method, asked)]
                 assert (changes(found), [r.path for r in struck if not is_counted(r)]) == (plain, [])
-            assert not told.box.writes
+            assert not route.box.writes
 
     holds()
 
 
 @given(worlds(), st.data())
 def test_a_read_that_fails_once_changes_nothing_in_the_plan(world: World, data: st.DataObject) -> None:
-    with on_route(world) as (told, path):
-        plain = changes(told.document(path))
-        number = data.draw(st.integers(0, len(told.box.requests) - 1))
+    with on_route(world) as (route, path):
+        plain = changes(route.document(path))
+        number = data.draw(st.integers(0, len(route.box.requests) - 1))
         passing = sorted(set(FAULTS) - {"redirect", "403", "404 of a proxy", "no list"})
-        told.box.faults.add(times=1, after=number, **FAULTS[data.draw(st.sampled_from(passing))])
-        assert changes(told.document(path)) == plain
+        route.box.faults.add(times=1, after=number, **FAULTS[data.draw(st.sampled_from(passing))])
+        assert changes(route.document(path)) == plain

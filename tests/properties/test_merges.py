@@ -30,36 +30,36 @@ def world(chance: random.Random) -> dict[str, Any]:
     return {"tags": [*OLD, "vip", "other"], "companies": companies, "contacts": people, "conversations": held}
 
 
-def having(told: Route, *names: str) -> set[str]:
+def having(route: Route, *names: str) -> set[str]:
     """The contacts and companies that have one of these tags."""
-    return {who for who, tags in tags_of(told).items() if not {*names}.isdisjoint(tags)}
+    return {who for who, tags in tags_of(route).items() if not {*names}.isdisjoint(tags)}
 
 
 @pytest.mark.parametrize("seed", range(times(6)))
-def test_nobody_is_lost(seed: int, route: MakeRoute) -> None:
+def test_nobody_is_lost(seed: int, make_route: MakeRoute) -> None:
     chance = random.Random(seed)
     live = world(chance)
-    told = route(live, ledger=chance.random() < 0.8)
+    route = make_route(live, ledger=chance.random() < 0.8)
     links = chance.choice(["owned", "additive"])
     listed = [{"external_id": str(n), "tags": chance.choice([["vip"], [], ["other"]])} for n in range(2)]
     entries = {"contacts": listed} if chance.random() < 0.6 else {}
-    path = told.manifest({"policy": WIDE | {"links": links}, "tags": [{"name": "vip", "merged_from": list(OLD)}, "other"], **entries})
-    had, late = having(told, *OLD), chance.randrange(len(live["contacts"]))
+    path = route.manifest({"policy": WIDE | {"links": links}, "tags": [{"name": "vip", "merged_from": list(OLD)}, "other"], **entries})
+    had, late = having(route, *OLD), chance.randrange(len(live["contacts"]))
 
     def come() -> None:
-        if "gold" in {tag["name"] for tag in told.box.ws.store.table("tag").docs.values()}:
-            give(told, "gold", str(late))
-            had.update(c["id"] for c in told.box.ws.store.table("contact").docs.values() if c["external_id"] == str(late))
+        if "gold" in {tag["name"] for tag in route.box.ws.store.table("tag").docs.values()}:
+            give(route, "gold", str(late))
+            had.update(c["id"] for c in route.box.ws.store.table("contact").docs.values() if c["external_id"] == str(late))
 
-    told.box.faults.add("POST", "^/tags$", run=come, after=chance.randint(0, 2))
-    with suppress(Killed), chance.choice([killed_before, killed_after])(told, chance.randint(0, 16)):
-        told.converge(path)
-    told.box.faults.clear()
-    assert had <= having(told, *OLD, "vip")
+    route.box.faults.add("POST", "^/tags$", run=come, after=chance.randint(0, 2))
+    with suppress(Killed), chance.choice([killed_before, killed_after])(route, chance.randint(0, 16)):
+        route.converge(path)
+    route.box.faults.clear()
+    assert had <= having(route, *OLD, "vip")
     for _ in range(2):
-        told.clock.now += 3600
-        told.converge(path)
-        assert had <= having(told, "vip")
+        route.clock.now += 3600
+        route.converge(path)
+        assert had <= having(route, "vip")
     held = {tag for conversation in live["conversations"] for tag in conversation["tags"]}
-    assert {tag["name"] for tag in told.box.ws.store.table("tag").docs.values()} == {"vip", "other", *held}
-    assert told.document(path)["changes"] == []
+    assert {tag["name"] for tag in route.box.ws.store.table("tag").docs.values()} == {"vip", "other", *held}
+    assert route.document(path)["changes"] == []

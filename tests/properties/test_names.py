@@ -69,25 +69,25 @@ def manifests(draw: Any) -> Doc:
     }
 
 
-def _pairs(told: Route) -> set[Pair]:
-    store = told.box.ws.store
+def _pairs(route: Route) -> set[Pair]:
+    store = route.box.ws.store
     kinds = ("contact", "company")
     return {(LinkName(kind, "tags"), id, end) for kind in kinds for id, doc in store.table(kind).docs.items() for end in doc["tags"]}
 
 
-def _names(told: Route) -> dict[str, str]:
-    return {id: str(doc["name"]) for id, doc in told.box.ws.store.table("tag").docs.items()}
+def _names(route: Route) -> dict[str, str]:
+    return {id: str(doc["name"]) for id, doc in route.box.ws.store.table("tag").docs.items()}
 
 
-def _carried_out(told: Route, manifest: Doc) -> tuple[Step, ...]:
+def _carried_out(route: Route, manifest: Doc) -> tuple[Step, ...]:
     """Plan and apply; what the plan showed. What is refused is not applied."""
-    found = told.saved(told.manifest(manifest))
+    found = route.saved(route.manifest(manifest))
     if found["refused"]:
         event(f"refused {found['refused'][0]['gate']}")
         return ()
-    with told.session() as session:
+    with route.session() as session:
         work = prepare(session, found, planned_manifest(found))
-        for outcome in carry_out(session, work, told.clock.stopped):
+        for outcome in carry_out(session, work, route.clock.stopped):
             event(f"{outcome.status} {outcome.change.action}: {outcome.reason[:30]}")
         return work.planned.plan.steps
 
@@ -96,25 +96,25 @@ def _shown(steps: tuple[Step, ...], *actions: Action) -> set[str | None]:
     return {step.change.id for step in steps if step.change.action in actions and step.change.target is None}
 
 
-def _check(told: Route, manifest: Doc) -> None:
-    names, pairs = _names(told), _pairs(told)
-    steps = _carried_out(told, manifest)
-    now = _names(told)
+def _check(route: Route, manifest: Doc) -> None:
+    names, pairs = _names(route), _pairs(route)
+    steps = _carried_out(route, manifest)
+    now = _names(route)
     gone, renamed = names.keys() - now.keys(), {id for id in names.keys() & now.keys() if names[id] != now[id]}
     assert gone <= _shown(steps, Action.DELETE)
     assert renamed <= _shown(steps, Action.RENAME)
     links = {(c.link, c.id, c.target_id, c.action) for step in steps if isinstance(c := step.change, LinkChange)}
-    for link, source, end in _pairs(told) - pairs:
+    for link, source, end in _pairs(route) - pairs:
         assert end not in names or (link, source, end, Action.ATTACH) in links, (names, now, end)
-    for link, source, end in pairs - _pairs(told):
+    for link, source, end in pairs - _pairs(route):
         assert end in gone or (link, source, end, Action.DETACH) in links, (names, now, end)
 
 
 @settings(max_examples=times(15))
 @given(seeds(), st.lists(manifests(), min_size=1, max_size=3), st.sampled_from(SERVERS))
 def test_whatever_a_server_makes_of_names_only_what_the_plan_shows_by_its_id_is_touched(seed: Doc, written: list[Doc], server: str) -> None:
-    with on_route(World(seed, {}, {}, ledger=True)) as (told, _):
-        told.box.settings.rewrites = server
+    with on_route(World(seed, {}, {}, ledger=True)) as (route, _):
+        route.box.settings.rewrites = server
         for manifest in (*written, written[-1]):
-            _check(told, manifest)
-            told.clock.now += 3600
+            _check(route, manifest)
+            route.clock.now += 3600

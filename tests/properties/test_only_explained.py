@@ -45,21 +45,21 @@ def steps(draw: Any) -> tuple[World, Doc]:
 @given(steps())
 def test_the_explained_and_the_rest_are_the_whole_and_only_the_explained_is_applied(step: tuple[World, Doc]) -> None:
     world, base = step
-    with on_route(world) as (told, path):
-        before = read_manifest([str(told.manifest(base, "base.yaml"))])
-        told.folder.joinpath("base.yaml").unlink()
+    with on_route(world) as (route, path):
+        before = read_manifest([str(route.manifest(base, "base.yaml"))])
+        route.folder.joinpath("base.yaml").unlink()
         scope = Scope(since=before)
-        whole, part = told.planned(path), told.planned(path, scope=scope)
+        whole, part = route.planned(path), route.planned(path, scope=scope)
         kept, rest = part.comparison.difference.changes, part.plan.rest
         assert places((*kept, *rest)) == places(whole.comparison.difference.changes)
         assert set(part.plan.refused) <= set(whole.plan.refused) or not kept
-        saved = told.saved(path, scope=scope)
+        saved = route.saved(path, scope=scope)
         if saved["refused"]:
             event("refused")
             return
-        outcomes = told.apply(saved)
+        outcomes = route.apply(saved)
         event(f"{bool(kept)}, {bool(rest)}, {all(o.status == 'applied' for o in outcomes)}")
         if returned(outcomes) or any(o.status != "applied" for o in outcomes):
             return
-        assert changes(told.document(path, scope=scope)) == []
-        assert places(told.planned(path).comparison.difference.changes) == places(rest)
+        assert changes(route.document(path, scope=scope)) == []
+        assert places(route.planned(path).comparison.difference.changes) == places(rest)

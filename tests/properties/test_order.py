@@ -16,11 +16,11 @@ from tests.properties.worlds import Doc, World, on_route, worlds
 SECTIONS = ("attributes", "tags", "companies", "contacts")
 
 
-def without_places(told: Route, found: PlanDocument) -> str:
+def without_places(route: Route, found: PlanDocument) -> str:
     """The bytes of a document but for where things are written, which is the one thing that differs."""
     bare = {**found, "manifest": {"digest": found["manifest"]["digest"]}}
     text = json.dumps(_no_source(bare), indent=1)
-    return re.sub(re.escape(str(told.folder)) + r"/\w+\.yaml(:\d+){0,2}", "PLACE", text)
+    return re.sub(re.escape(str(route.folder)) + r"/\w+\.yaml(:\d+){0,2}", "PLACE", text)
 
 
 def _no_source(value: Any) -> Any:
@@ -45,12 +45,12 @@ def spreads(draw: Any) -> tuple[World, list[Doc]]:
 @given(spreads())
 def test_a_plan_does_not_depend_on_the_order_of_files_and_entries(spread: tuple[World, list[Doc]]) -> None:
     world, files = spread
-    with on_route(world) as (told, path):
-        paths = [told.manifest(file, f"part{n}.yaml") for n, file in enumerate(files)]
-        assert without_places(told, told.document(*paths)) == without_places(told, told.document(path))
+    with on_route(world) as (route, path):
+        paths = [route.manifest(file, f"part{n}.yaml") for n, file in enumerate(files)]
+        assert without_places(route, route.document(*paths)) == without_places(route, route.document(path))
 
 
 @given(worlds())
 def test_the_same_inputs_give_the_same_bytes(world: World) -> None:
-    with on_route(world) as (told, path):
-        assert json.dumps(told.document(path)) == json.dumps(told.document(path))
+    with on_route(world) as (route, path):
+        assert json.dumps(route.document(path)) == json.dumps(route.document(path))

@@ -31,18 +31,18 @@ def remembered(draw: Any, links: str = "owned") -> World:
     return World(draw(seeds()), draw(manifests(links)), {}, ledger=True)
 
 
-def live(told: Route) -> tuple[Ids, LinkOrigins]:
+def live(route: Route) -> tuple[Ids, LinkOrigins]:
     """All that is live, by id, as the sandbox keeps it."""
-    store = told.box.ws.store
+    store = route.box.ws.store
     ids = {(kind, id) for kind in ("tag", "company", "contact") for id in store.table(kind).docs}
     contacts, companies = store.table("contact").docs, store.table("company").docs
     ties = {(LinkName("contact", field), id, end) for field in ("tags", "companies") for id, doc in contacts.items() for end in doc[field]}
     return ids, ties | {(LinkName("company", "tags"), id, end) for id, doc in companies.items() for end in doc["tags"]}
 
 
-def memory(told: Route) -> Recorded:
-    assert told.ledger
-    return told.ledger.read_recorded(told.app_id())
+def memory(route: Route) -> Recorded:
+    assert route.ledger
+    return route.ledger.read_recorded(route.app_id())
 
 
 def owned(found: Recorded) -> tuple[Ids, LinkOrigins]:
@@ -85,43 +85,43 @@ def _end(link: Any, key: str) -> str:
     return str(link[key] if isinstance(link, dict) else link)
 
 
-def applied(told: Route, path: Path) -> bool:
+def applied(route: Route, path: Path) -> bool:
     """Whether the manifest could be applied, in full or in part."""
-    found = told.saved(path)
+    found = route.saved(path)
     if not found["refused"]:
-        told.apply(found)
+        route.apply(found)
     return not found["refused"]
 
 
 @given(remembered())
 def test_nothing_that_was_there_before_is_ever_called_ours(world: World) -> None:
-    with on_route(world) as (told, path):
-        before_ids, before_ties = live(told)
-        assume(applied(told, path))
-        ids, ties = owned(memory(told))
+    with on_route(world) as (route, path):
+        before_ids, before_ties = live(route)
+        assume(applied(route, path))
+        ids, ties = owned(memory(route))
         event(f"{bool(ids)} {bool(ties)}")
         assert ids & before_ids == set()
         assert ties & before_ties == set()
-        assert ids <= live(told)[0]
+        assert ids <= live(route)[0]
 
 
 @given(st.data())
 def test_dropping_a_file_an_entry_or_a_key_never_deletes_without_both_keys(data: st.DataObject) -> None:
     world = data.draw(remembered())
-    with on_route(world) as (told, path):
-        before_ids, before_ties = live(told)
-        assume(applied(told, path))
+    with on_route(world) as (route, path):
+        before_ids, before_ties = live(route)
+        assume(applied(route, path))
         later = fewer(data.draw, world.manifest)
         prune = data.draw(PRUNES)
         later["policy"] = {"links": "owned", "prune": prune, "scope": {"tags": ["vip", "a/*"]}, "limits": LIMITS}
-        mine, ties = owned(memory(told))
-        _check_losses(told, told.manifest(later), later, mine, ties)
+        mine, ties = owned(memory(route))
+        _check_losses(route, route.manifest(later), later, mine, ties)
 
 
-def _check_losses(told: Route, path: Path, later: Doc, mine: Ids, ties: LinkOrigins) -> None:
+def _check_losses(route: Route, path: Path, later: Doc, mine: Ids, ties: LinkOrigins) -> None:
     written = {f"tag/{entry['name']}" for entry in later.get("tags", ()) if entry.get("state") == "absent"}
     written |= {f"company/{entry['company_id']}" for entry in later.get("companies", ()) if entry.get("state") == "absent"}
-    for step in told.planned(path).plan.steps:
+    for step in route.planned(path).plan.steps:
         change = step.change
         if change.action is Action.DELETE and change.address.kind in ("tag", "company") and str(change.address) not in written:
             section = {"tag": "tags", "company": "companies"}[change.address.kind]
@@ -149,65 +149,65 @@ def _written_absent(later: Doc, change: Any) -> bool:
 @given(st.data())
 def test_to_declare_one_more_tag_detaches_nobody(data: st.DataObject) -> None:
     world = data.draw(remembered())
-    with on_route(world) as (told, path):
-        assume(applied(told, path))
-        again = told.document(path)
+    with on_route(world) as (route, path):
+        assume(applied(route, path))
+        again = route.document(path)
         assume(not again["refused"])
         declared = {entry["name"].lower() for entry in world.manifest["tags"]}
         former = {str(entry.get("renamed_from", "")).lower() for entry in world.manifest["tags"]}
         more = [name for name in ("vip", "trial", "Beta", "fresh") if name.lower() not in declared | former]
         assume(more)
         later = {**world.manifest, "tags": [*world.manifest["tags"], data.draw(st.sampled_from(more))]}
-        found = told.document(told.manifest(later))
+        found = route.document(route.manifest(later))
         assert {line for line in changes(found) if line.startswith("detach")} <= set(changes(again))
 
 
 @given(st.data())
 def test_without_a_ledger_nothing_is_pruned_and_nothing_that_is_not_written_detached(data: st.DataObject) -> None:
     world = data.draw(remembered())
-    with on_route(World(world.seed, world.manifest, {})) as (told, _):
+    with on_route(World(world.seed, world.manifest, {})) as (route, _):
         later = {**fewer(data.draw, world.manifest)}
         later["policy"] = {"links": "owned", "prune": data.draw(PRUNES), "scope": {"tags": ["*", "**"]}, "limits": LIMITS}
-        _check_losses(told, told.manifest(later), {**later, "policy": {"prune": {"tags": "never", "companies": "never"}}}, set(), set())
+        _check_losses(route, route.manifest(later), {**later, "policy": {"prune": {"tags": "never", "companies": "never"}}}, set(), set())
 
 
-def reopened(told: Route) -> None:
+def reopened(route: Route) -> None:
     """The next process, with what is on the disk."""
-    assert told.ledger
-    told.ledger.close()
-    told.ledger = Ledger.open(told.folder / ".reconciler", create=True, now=told.clock)
+    assert route.ledger
+    route.ledger.close()
+    route.ledger = Ledger.open(route.folder / ".reconciler", create=True, now=route.clock)
 
 
 @given(st.data())
 def test_after_a_crash_between_any_two_calls_an_apply_ends_as_declared_with_a_ledger_equal_to_live(data: st.DataObject) -> None:
     world = data.draw(remembered())
-    with on_route(world) as (told, path):
-        before_ids, before_ties = live(told)
-        found = told.saved(path)
+    with on_route(world) as (route, path):
+        before_ids, before_ties = live(route)
+        found = route.saved(path)
         assume(found["changes"] and not found["refused"])
         number = data.draw(st.integers(0, len(found["changes"])))
         killed = data.draw(st.sampled_from((killed_before, killed_after)))
-        with killed(told, number):
+        with killed(route, number):
             try:
-                told.apply(found)
+                route.apply(found)
             except Killed:
                 event(killed.__name__)
-        reopened(told)
-        told.clock.now += 3600
-        if told.saved(path)["refused"]:
+        reopened(route)
+        route.clock.now += 3600
+        if route.saved(path)["refused"]:
             return
-        outcomes = told.converge(path)
+        outcomes = route.converge(path)
         if any(o.status != "applied" for o in outcomes):
             return
-        if not carried_along(told, path, outcomes, told.document(path)):
-            assert changes(told.document(path)) == []
-        _check_ledger(told, memory(told), before_ids, before_ties)
-        assert told.ledger
-        told.ledger.close()
+        if not carried_along(route, path, outcomes, route.document(path)):
+            assert changes(route.document(path)) == []
+        _check_ledger(route, memory(route), before_ids, before_ties)
+        assert route.ledger
+        route.ledger.close()
 
 
-def _check_ledger(told: Route, found: Recorded, before_ids: Ids, before_ties: LinkOrigins) -> None:
-    ids, ties = live(told)
+def _check_ledger(route: Route, found: Recorded, before_ids: Ids, before_ties: LinkOrigins) -> None:
+    ids, ties = live(route)
     mine, made = owned(found)
     assert mine & before_ids == set()
     assert made & before_ties == set()

@@ -43,22 +43,22 @@ def assert_silent(text: str) -> None:
 @given(worlds(), st.sampled_from(sorted(FAULTS)), st.integers(0, 12))
 def test_a_personal_value_is_in_no_artifact(world: World, fault: str, number: int) -> None:
     hidden = World(_doc(planted(world.seed)), _doc(planted(world.manifest)), world.how, world.ledger)
-    with on_route(hidden) as (told, path):
-        found, kept = told.document(path), told.saved(path)
+    with on_route(hidden) as (route, path):
+        found, kept = route.document(path), route.saved(path)
         for artifact in (found, kept):
             assert_silent(json.dumps(artifact, ensure_ascii=False))
         for render in RENDERERS.values():
             assert_silent(render(found))
             assert_silent(render(kept))
-        told.box.faults.add(times=None, after=number, **FAULTS[fault])
-        for text in told_of(told, kept):
+        route.box.faults.add(times=None, after=number, **FAULTS[fault])
+        for text in told_of(route, kept):
             assert_silent(text)
 
 
-def told_of(told: Route, kept: PlanDocument) -> list[str]:
+def told_of(route: Route, kept: PlanDocument) -> list[str]:
     """What an apply says: its outcomes as people see them, or why it ended."""
     try:
-        shown = [_as_shown(outcome, "sandbox1") for outcome in told.apply(kept)]
+        shown = [_as_shown(outcome, "sandbox1") for outcome in route.apply(kept)]
     except ReconcilerError as error:
         return [str(error)]
     return [f"{s.address} {s.target} {s.reason}" for s in shown]

@@ -16,8 +16,8 @@ NAMING = {"id", "company_id"}
 LISTS = ("tags", "companies")
 
 
-def state(told: Route, kind: str) -> dict[str, Doc]:
-    return copy.deepcopy(told.box.ws.store.table(kind).docs)
+def state(route: Route, kind: str) -> dict[str, Doc]:
+    return copy.deepcopy(route.box.ws.store.table(kind).docs)
 
 
 def entries(world: World, planned: Proposal, section: str, kind: str) -> dict[str, Doc]:
@@ -45,18 +45,18 @@ def flat(body: Doc) -> set[str]:
 
 @given(worlds())
 def test_bodies_hold_only_what_is_claimed(world: World) -> None:
-    with on_route(world) as (told, path):
-        planned = told.planned(path)
-        found = told.saved(path)
+    with on_route(world) as (route, path):
+        planned = route.planned(path)
+        found = route.saved(path)
         if found["refused"]:
             return
-        told.apply(found)
+        route.apply(found)
         known = {**entries(world, planned, "contacts", "contact"), **entries(world, planned, "companies", "company")}
-        for write in told.box.writes:
+        for write in route.box.writes:
             body = write.body or {}
             if write.method == "PUT" and write.path.startswith(("/contacts/", "/companies/")):
                 live_id = write.path.rpartition("/")[2]
-                may = [known[live_id]] if live_id in known else entries_of(world, told.box.ws.store.table("contact").docs[live_id])
+                may = [known[live_id]] if live_id in known else entries_of(world, route.box.ws.store.table("contact").docs[live_id])
                 assert any(flat(body) <= claimed(entry) for entry in may), (write.path, body, may)
             elif write.method == "POST" and write.path in ("/contacts", "/companies"):
                 section = write.path[1:]
@@ -79,20 +79,20 @@ def same_name(entry: Doc, body: Doc) -> bool:
 def test_what_nobody_claimed_stays(links: str) -> None:
     @given(worlds(links))
     def holds(world: World) -> None:
-        with on_route(world) as (told, path):
-            planned = told.planned(path)
-            found = told.saved(path)
+        with on_route(world) as (route, path):
+            planned = route.planned(path)
+            found = route.saved(path)
             if found["refused"]:
                 return
-            before, tags = state(told, "contact"), state(told, "tag")
-            outcomes = told.apply(found)
+            before, tags = state(route, "contact"), state(route, "tag")
+            outcomes = route.apply(found)
             if any("existed" in o.reason or "brought back" in o.reason for o in outcomes):
                 return
             known = entries(world, planned, "contacts", "contact")
             # A tombstone takes what is spelled exactly so.
             doomed = {t["name"] for t in world.manifest["tags"] if t.get("state") == "absent"}
             kept_tags = {live_id for live_id, tag in tags.items() if tag["name"] not in doomed}
-            after = state(told, "contact")
+            after = state(route, "contact")
             for live_id, old in before.items():
                 # Of who was archived nobody can see that two entries mean them.
                 entry = known.get(live_id) or {name: value for one in entries_of(world, old) for name, value in one.items()}

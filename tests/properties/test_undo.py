@@ -84,34 +84,34 @@ def _less(thing: Any, paths: list[str] | None) -> Any:
 
 @given(st.sampled_from(("owned", "additive", "declared", "exact")).flatmap(worlds).map(remembered))
 def test_what_was_applied_and_taken_back_is_as_it_was(world: World) -> None:
-    with on_route(world) as (told, path):
-        found = told.saved(path)
+    with on_route(world) as (route, path):
+        found = route.saved(path)
         if found["refused"]:
             event("refused")
             return
-        before = workspace(told)
-        outcomes = told.apply(found)
+        before = workspace(route)
+        outcomes = route.apply(found)
         if not outcomes:
             event("nothing to do")
             return
-        back = _taken_back(told)
+        back = _taken_back(route)
         if back is not None:
-            assert_restored(before, workspace(told), back, outcomes)
+            assert_restored(before, workspace(route), back, outcomes)
 
 
-def _taken_back(told: Route) -> PlanDocument | None:
+def _taken_back(route: Route) -> PlanDocument | None:
     """The undo of the last run, once it is carried out; None where it is refused, or somebody else is in the way."""
-    planned = undone(told)
+    planned = undone(route)
     if planned.plan.refused:
         event(f"undo refused: {planned.plan.refused[0].gate}")
         return None
-    outcomes = carry_out_plan(told, write_saved(told.kinds, planned.plan, "salt"))
+    outcomes = carry_out_plan(route, write_saved(route.kinds, planned.plan, "salt"))
     for outcome in outcomes:
         event(f"undo: {outcome.change.action} {outcome.change.address.kind} {outcome.status}")
     if any(o.status != "applied" for o in outcomes):
         event(f"undo in part: {[o.reason for o in outcomes if o.status != 'applied'][0][:80]}")
         return None
-    return document(told.kinds, planned.plan)
+    return document(route.kinds, planned.plan)
 
 
 TAGS, COMPANIES, PEOPLE = ("vip", "trial", "beta"), ("6", "7", "8"), IDS[:4]
@@ -164,13 +164,13 @@ def _fated_contact(draw: Any, live_id: str, tags: list[str], companies: list[str
 @given(crowded())
 @settings(max_examples=max(1, settings().max_examples // 3))
 def test_in_a_crowd_all_of_it_comes_back_and_goes_again(world: World) -> None:
-    with on_route(world) as (told, path):
-        before = workspace(told)
-        outcomes = told.apply(told.saved(path))
+    with on_route(world) as (route, path):
+        before = workspace(route)
+        outcomes = route.apply(route.saved(path))
         assert {outcome.status for outcome in outcomes} == {"applied"}
-        after = workspace(told)
+        after = workspace(route)
         event(f"{sum(o.change.action == 'delete' for o in outcomes)} deleted")
-        assert {outcome.status for outcome in take_back(told)} == {"applied"}
-        assert workspace(told) == before
-        assert {outcome.status for outcome in take_back(told)} == {"applied"}
-        assert workspace(told) == after
+        assert {outcome.status for outcome in take_back(route)} == {"applied"}
+        assert workspace(route) == before
+        assert {outcome.status for outcome in take_back(route)} == {"applied"}
+        assert workspace(route) == after

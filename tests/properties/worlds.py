@@ -242,5 +242,5 @@ def on_route(world: World) -> Iterator[tuple[Route, Path]]:
         ledger = Ledger.open(folder / ".reconciler", create=True, now=clock) if world.ledger else None
         if ledger:
             stack.enter_context(ledger)
-        told = Route(box, folder, clock, ledger)
-        yield told, told.manifest(world.manifest)
+        route = Route(box, folder, clock, ledger)
+        yield route, route.manifest(world.manifest)

@@ -36,25 +36,25 @@ def _placed(folder: Path, there: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("story", sorted(path.name for path in CASES.iterdir() if path.is_dir()))
-def test_the_plan_is_as_told_and_a_second_one_is_empty(story: str, route: MakeRoute) -> None:
+def test_the_plan_is_as_told_and_a_second_one_is_empty(story: str, make_route: MakeRoute) -> None:
     """desired/ or desired.yaml, live.yaml (a seed), ledger.yaml (see `remember`), how.yaml (of the sandbox), plan.txt; text.txt: the plan
     as people read it; after.txt: the plan after an apply, if any."""
     folder = CASES / story
     how, ledger = _read(folder / "how.yaml"), folder / "ledger.yaml"
-    told: Route = route(_read(folder / "live.yaml"), ledger=ledger.exists(), **how)
-    desired = _placed(folder, told.folder)
+    route: Route = make_route(_read(folder / "live.yaml"), ledger=ledger.exists(), **how)
+    desired = _placed(folder, route.folder)
     if ledger.exists():
-        remember(told, _read(ledger))
-    found = told.document(*desired)
+        remember(route, _read(ledger))
+    found = route.document(*desired)
     now = "".join(f"{line}\n" for line in lines(found))
     assert now == _as_told(folder / "plan.txt", now)
     if (folder / "text.txt").exists():
         found["manifest"]["paths"] = []
-        now = text.render(found).replace(f"{told.folder}/", "")
+        now = text.render(found).replace(f"{route.folder}/", "")
         assert now == _as_told(folder / "text.txt", now)
-    assert not told.box.writes
+    assert not route.box.writes
     if found["refused"]:
         return
-    told.converge(*desired)
+    route.converge(*desired)
     after = folder / "after.txt"
-    assert changes(told.document(*desired)) == (after.read_text(encoding="utf-8").splitlines() if after.exists() else [])
+    assert changes(route.document(*desired)) == (after.read_text(encoding="utf-8").splitlines() if after.exists() else [])

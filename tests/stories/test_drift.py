@@ -24,28 +24,28 @@ from tests.stories.ledger.records import by_hand, contact_id, one, record, tag_i
 MOVED = Scope(moved=True)
 
 
-def drifting(told: Route) -> Path:
-    path = told.manifest("companies: [{company_id: '6', name: Blue Sun, plan: p1}]\n")
-    told.converge(path)
-    told.box.seed({"companies": [{"company_id": "6", "name": "Firefly"}]})
-    return told.manifest("companies: [{company_id: '6', name: Blue Sun, plan: p2}]\n")
+def drifting(route: Route) -> Path:
+    path = route.manifest("companies: [{company_id: '6', name: Blue Sun, plan: p1}]\n")
+    route.converge(path)
+    route.box.seed({"companies": [{"company_id": "6", "name": "Firefly"}]})
+    return route.manifest("companies: [{company_id: '6', name: Blue Sun, plan: p2}]\n")
 
 
-def test_drift_names_the_field_that_moved_and_not_what_was_merged(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    found = told.document(drifting(told), scope=MOVED)
+def test_drift_names_the_field_that_moved_and_not_what_was_merged(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    found = route.document(drifting(route), scope=MOVED)
     assert lines(found) == ["update company/6 name='Blue Sun' (drift)", "note not applied yet company/6"]
     assert found["drift"] == {"moved": 1, "pending": 1, "undeclared": 0, "recorded": True}
 
 
-def told_by(told: Route, path: Path) -> str:
-    return text.render(told.document(path, scope=MOVED))
+def told_by(route: Route, path: Path) -> str:
+    return text.render(route.document(path, scope=MOVED))
 
 
-def test_drift_says_what_was_what_is_since_when_and_what_a_fix_does(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    path = drifting(told)
-    found = told.document(path, scope=MOVED)
+def test_drift_says_what_was_what_is_since_when_and_what_a_fix_does(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    path = drifting(route)
+    found = route.document(path, scope=MOVED)
     (change,) = found["changes"]
     since = "2026-09-21T14:13:20Z"
     moved = {"was": "as applied", "now": "changed", "since": since, "exact": False, "by": None, "put_right": 0, "fields": ["name"]}
@@ -62,48 +62,48 @@ def test_drift_says_what_was_what_is_since_when_and_what_a_fix_does(route: MakeR
     assert "\n".join(lines_of_it) in text.render(found)
     for page in (markdown.render(found), html.render(found)):
         assert f"since: after {since}; by: not known" in page.replace("&#96;", "")
-    told.manifest("companies: [{company_id: '6', name: Third, plan: p1}]\n")
-    assert 'name: what it was is not known, is "Firefly" now' in told_by(told, path)
+    route.manifest("companies: [{company_id: '6', name: Third, plan: p1}]\n")
+    assert 'name: what it was is not known, is "Firefly" now' in told_by(route, path)
 
 
-def test_who_attached_a_tag_and_when_is_said_where_intercom_says_it(route: MakeRoute) -> None:
+def test_who_attached_a_tag_and_when_is_said_where_intercom_says_it(make_route: MakeRoute) -> None:
     seed = {"tags": ["vip", "theirs"], "contacts": [{"external_id": "25", "tags": ["vip"]}]}
-    told = route(seed, ledger=True)
-    path = told.manifest("policy: {links: exact}\ntags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
-    told.converge(path)
-    by_hand(told, "POST", f"/contacts/{contact_id(told)}/tags", {"id": tag_id(told, "theirs")})
-    moved = told.document(path, scope=MOVED)["changes"][0]["moved"]
+    route = make_route(seed, ledger=True)
+    path = route.manifest("policy: {links: exact}\ntags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
+    route.converge(path)
+    by_hand(route, "POST", f"/contacts/{contact_id(route)}/tags", {"id": tag_id(route, "theirs")})
+    moved = route.document(path, scope=MOVED)["changes"][0]["moved"]
     assert (moved["was"], moved["now"], moved["exact"]) == ("not linked", "linked", True)
     assert moved["by"]
-    assert f"since: {moved['since']}; by: {moved['by']}" in told_by(told, path)
+    assert f"since: {moved['since']}; by: {moved['by']}" in told_by(route, path)
 
 
-def test_what_was_put_right_three_times_and_moved_again_is_named_first(route: MakeRoute) -> None:
-    told = route({"tags": ["other"], "contacts": [{"external_id": "25"}]}, ledger=True)
+def test_what_was_put_right_three_times_and_moved_again_is_named_first(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["other"], "contacts": [{"external_id": "25"}]}, ledger=True)
     written = "tags: [vip, beta, {name: other, state: absent}]\ncompanies: [{company_id: '6', name: Blue, plan: PLAN}]\n"
     written += "contacts: [{external_id: '25', tags: [beta]}]\n"
-    path = told.manifest(written.replace("PLAN", "p0"))
-    told.converge(path)
+    path = route.manifest(written.replace("PLAN", "p0"))
+    route.converge(path)
     for times in range(4):
         # What the manifest asks for anew each time is no repair.
-        told.manifest(written.replace("PLAN", f"p{times}"))
-        by_hand(told, "DELETE", f"/tags/{tag_id(told, 'vip')}")
-        by_hand(told, "DELETE", f"/contacts/{contact_id(told)}/tags/{tag_id(told, 'beta')}")
-        told.box.seed({"tags": ["other"], "companies": [{"company_id": "6", "name": "Red"}]})
-        told.clock.now += 86_400
-        found = told.document(path, scope=MOVED)
+        route.manifest(written.replace("PLAN", f"p{times}"))
+        by_hand(route, "DELETE", f"/tags/{tag_id(route, 'vip')}")
+        by_hand(route, "DELETE", f"/contacts/{contact_id(route)}/tags/{tag_id(route, 'beta')}")
+        route.box.seed({"tags": ["other"], "companies": [{"company_id": "6", "name": "Red"}]})
+        route.clock.now += 86_400
+        found = route.document(path, scope=MOVED)
         moved = {change["address"]: change["moved"]["put_right"] for change in found["changes"]}
         assert moved == dict.fromkeys(("tag/vip", "tag/other", "company/6", "contact/25"), times)
         assert text.render(found).splitlines()[2].startswith("tug of war (4 changes)") == (times == 3)
         if times < 3:
-            told.converge(path)
-    told.clock.now += 31 * 86_400
-    assert {change["moved"]["put_right"] for change in told.document(path, scope=MOVED)["changes"]} == {0}
+            route.converge(path)
+    route.clock.now += 31 * 86_400
+    assert {change["moved"]["put_right"] for change in route.document(path, scope=MOVED)["changes"]} == {0}
 
 
-def ignoring(told: Route, path: Path, until: str = "2026-12-31") -> list[dict[str, Any]]:
+def ignoring(route: Route, path: Path, until: str = "2026-12-31") -> list[dict[str, Any]]:
     """The lines that `drift` prints, as people fill them in."""
-    said = told_by(told, path)
+    said = told_by(route, path)
     lines_of_it = [line.partition("to ignore it for a while: - ")[2] for line in said.splitlines() if "to ignore it" in line]
     return [{**yaml.safe_load(line.replace("YYYY-MM-DD", f"'{until}'")), "reason": "a trial"} for line in lines_of_it]
 
@@ -116,66 +116,66 @@ KNOWN = {
 LIVE = {"tags": ["old"], "contacts": [{"external_id": "25", "email": "zoe@serenity.example"}]}
 
 
-def moving(told: Route) -> Path:
+def moving(route: Route) -> Path:
     """A workspace where a field, a link and a whole thing moved."""
-    path = told.manifest(KNOWN)
-    told.converge(path)
-    told.box.seed({"tags": ["old"], "companies": [{"company_id": "6", "name": "Firefly", "plan": "p9"}]})
-    by_hand(told, "DELETE", f"/contacts/{contact_id(told)}/tags/{tag_id(told, 'vip')}")
+    path = route.manifest(KNOWN)
+    route.converge(path)
+    route.box.seed({"tags": ["old"], "companies": [{"company_id": "6", "name": "Firefly", "plan": "p9"}]})
+    by_hand(route, "DELETE", f"/contacts/{contact_id(route)}/tags/{tag_id(route, 'vip')}")
     return path
 
 
-def test_known_drift_is_hidden_counted_and_drift_again_with_another_value_or_day(route: MakeRoute) -> None:
-    told = route(LIVE, ledger=True)
-    path = moving(told)
-    before = told.document(path, scope=MOVED)
-    known = ignoring(told, path)
+def test_known_drift_is_hidden_counted_and_drift_again_with_another_value_or_day(make_route: MakeRoute) -> None:
+    route = make_route(LIVE, ledger=True)
+    path = moving(route)
+    before = route.document(path, scope=MOVED)
+    known = ignoring(route, path)
     assert before["drift"]["moved"] == len(known) == 3
     assert "zoe@" not in json.dumps(known)
-    told.manifest({**KNOWN, "policy": {"ignore_drift": known}})
-    found = told.document(path, scope=MOVED)
+    route.manifest({**KNOWN, "policy": {"ignore_drift": known}})
+    found = route.document(path, scope=MOVED)
     assert (found["changes"], found["drift"]["moved"], found["drift"]["ignored"]) == ([], 0, 3)
     assert text.render(found).endswith("No drift. 3 places ignored by the policy.\n")
     assert all(note.endswith("until 2026-12-31T00:00:00Z; a trial") for note in topics(found, "ignored"))
-    assert len(changes(told.document(path))) == 3
-    told.box.seed({"companies": [{"company_id": "6", "name": "Third", "plan": "p9"}]})
-    found = told.document(path, scope=MOVED)
+    assert len(changes(route.document(path))) == 3
+    route.box.seed({"companies": [{"company_id": "6", "name": "Third", "plan": "p9"}]})
+    found = route.document(path, scope=MOVED)
     assert lines(found)[0] == "update company/6 name='Blue Sun' plan='p1' (drift)"
     assert "it moved again" in topics(found, "ignored no more")[0]
-    told.clock.now += 365 * 86_400
-    found = told.document(path, scope=MOVED)
+    route.clock.now += 365 * 86_400
+    found = route.document(path, scope=MOVED)
     assert (found["drift"]["moved"], len(topics(found, "ignored no more"))) == (3, 3)
     assert "that day has come" in topics(found, "ignored no more")[0]
 
 
-def test_one_field_is_ignored_and_the_fix_puts_right_the_other(route: MakeRoute) -> None:
-    told = route(LIVE, ledger=True)
-    path = moving(told)
-    told.box.seed({"companies": [{"company_id": "6", "name": "Firefly", "plan": "p1"}]})
-    (known,) = [line for line in ignoring(told, path) if line["address"] == "company/6"]
-    told.box.seed({"companies": [{"company_id": "6", "name": "Firefly", "plan": "p9"}]})
-    told.manifest({**KNOWN, "policy": {"ignore_drift": [known]}})
-    assert "update company/6 plan='p1' (drift)" in lines(told.document(path, scope=MOVED))
-    told.apply(told.saved(path, scope=MOVED))
-    found = told.document(path, scope=MOVED)
+def test_one_field_is_ignored_and_the_fix_puts_right_the_other(make_route: MakeRoute) -> None:
+    route = make_route(LIVE, ledger=True)
+    path = moving(route)
+    route.box.seed({"companies": [{"company_id": "6", "name": "Firefly", "plan": "p1"}]})
+    (known,) = [line for line in ignoring(route, path) if line["address"] == "company/6"]
+    route.box.seed({"companies": [{"company_id": "6", "name": "Firefly", "plan": "p9"}]})
+    route.manifest({**KNOWN, "policy": {"ignore_drift": [known]}})
+    assert "update company/6 plan='p1' (drift)" in lines(route.document(path, scope=MOVED))
+    route.apply(route.saved(path, scope=MOVED))
+    found = route.document(path, scope=MOVED)
     assert (found["drift"]["moved"], found["drift"]["ignored"]) == (0, 1)
-    assert lines(told.document(path)) == ["update company/6 name='Blue Sun' (drift)"]
+    assert lines(route.document(path)) == ["update company/6 name='Blue Sun' (drift)"]
 
 
-def test_a_plan_is_not_stale_for_known_drift_and_a_base_policy_allows_no_more_of_it(route: MakeRoute) -> None:
-    told = route(LIVE, ledger=True)
-    path = moving(told)
-    planned, known = told.saved(path), ignoring(told, path)
-    told.manifest({**KNOWN, "policy": {"ignore_drift": known}})
-    told.rules = Approvals(base=read_manifest([str(path)]).policy)
-    assert told.document(path, scope=MOVED)["refused"] == []
-    told.rules = Approvals(base=Policy())
-    found = told.document(path, scope=MOVED)
+def test_a_plan_is_not_stale_for_known_drift_and_a_base_policy_allows_no_more_of_it(make_route: MakeRoute) -> None:
+    route = make_route(LIVE, ledger=True)
+    path = moving(route)
+    planned, known = route.saved(path), ignoring(route, path)
+    route.manifest({**KNOWN, "policy": {"ignore_drift": known}})
+    route.rules = Approvals(base=read_manifest([str(path)]).policy)
+    assert route.document(path, scope=MOVED)["refused"] == []
+    route.rules = Approvals(base=Policy())
+    found = route.document(path, scope=MOVED)
     assert [refusal["gate"] for refusal in found["refused"]] == ["policy"]
     assert ", company/6 (name, plan) until 2026-12-31T00:00:00Z, " in found["refused"][0]["message"]
     assert found["drift"]["moved"] == 3
-    told.rules = Approvals()
-    assert {outcome.status for outcome in told.apply(planned)} == {"applied"}
+    route.rules = Approvals()
+    assert {outcome.status for outcome in route.apply(planned)} == {"applied"}
 
 
 @pytest.mark.parametrize(
@@ -187,146 +187,146 @@ def test_a_plan_is_not_stale_for_known_drift_and_a_base_policy_allows_no_more_of
         ("7", "ignore_drift"),
     ],
 )
-def test_a_line_that_says_too_little_is_invalid(wrong: str, why: str, route: MakeRoute) -> None:
+def test_a_line_that_says_too_little_is_invalid(wrong: str, why: str, make_route: MakeRoute) -> None:
     with pytest.raises(Invalid, match=why):
-        read_manifest([str(route().manifest(f"policy: {{ignore_drift: [{wrong}]}}\n"))])
+        read_manifest([str(make_route().manifest(f"policy: {{ignore_drift: [{wrong}]}}\n"))])
 
 
-def test_a_fix_puts_right_what_moved_and_leaves_what_was_merged(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    path = drifting(told)
-    planned = told.planned(path, scope=MOVED)
-    fix = write_saved(told.kinds, planned.plan, "salt", Enclosed(found=planned.found))
-    assert one(told.apply(fix)).status == "applied"
-    assert lines(told.document(path)) == ["update company/6 plan='p2' (config)"]
-    told.box.forget_requests()
-    assert told.apply(fix) == []
-    assert not told.box.writes
+def test_a_fix_puts_right_what_moved_and_leaves_what_was_merged(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    path = drifting(route)
+    planned = route.planned(path, scope=MOVED)
+    fix = write_saved(route.kinds, planned.plan, "salt", Enclosed(found=planned.found))
+    assert one(route.apply(fix)).status == "applied"
+    assert lines(route.document(path)) == ["update company/6 plan='p2' (config)"]
+    route.box.forget_requests()
+    assert route.apply(fix) == []
+    assert not route.box.writes
 
 
-def test_a_fix_is_stale_when_it_moved_once_more(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    planned = told.planned(drifting(told), scope=MOVED)
-    fix = write_saved(told.kinds, planned.plan, "salt")
-    told.box.seed({"companies": [{"company_id": "6", "name": "Third"}]})
+def test_a_fix_is_stale_when_it_moved_once_more(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    planned = route.planned(drifting(route), scope=MOVED)
+    fix = write_saved(route.kinds, planned.plan, "salt")
+    route.box.seed({"companies": [{"company_id": "6", "name": "Third"}]})
     with pytest.raises(Stale, match="name is no longer what it was"):
-        told.apply(fix)
+        route.apply(fix)
 
 
-def test_with_an_empty_ledger_every_difference_is_unrecorded(route: MakeRoute) -> None:
-    told = route({"companies": [{"company_id": "6", "name": "Firefly"}]}, ledger=True)
-    path = told.manifest("tags: [vip]\ncompanies: [{company_id: '6', name: Blue Sun}]\n")
-    found = told.document(path, scope=MOVED)
+def test_with_an_empty_ledger_every_difference_is_unrecorded(make_route: MakeRoute) -> None:
+    route = make_route({"companies": [{"company_id": "6", "name": "Firefly"}]}, ledger=True)
+    path = route.manifest("tags: [vip]\ncompanies: [{company_id: '6', name: Blue Sun}]\n")
+    found = route.document(path, scope=MOVED)
     assert lines(found) == ["create tag/vip (unrecorded)", "update company/6 name='Blue Sun' (unrecorded)"]
     assert found["drift"] == {"moved": 2, "pending": 0, "undeclared": 0, "recorded": False}
     assert [change for change in found["changes"] if "moved" in change] == []
 
 
-def test_an_undeclared_tag_is_drift_when_the_policy_says_so_with_who_applied_it(route: MakeRoute) -> None:
+def test_an_undeclared_tag_is_drift_when_the_policy_says_so_with_who_applied_it(make_route: MakeRoute) -> None:
     seed = {"admins": [{"id": "456", "name": "Zoe", "email": "zoe@serenity.example"}], "contacts": [{"external_id": "25"}]}
-    told = route(seed, ledger=True)
-    path = told.manifest("policy: {undeclared_tags: drift}\ntags: [vip]\n")
-    told.converge(path)
-    with told.session() as session:
+    route = make_route(seed, ledger=True)
+    path = route.manifest("policy: {undeclared_tags: drift}\ntags: [vip]\n")
+    route.converge(path)
+    with route.session() as session:
         for method, where, body in (("POST", "/tags", {"name": "by hand"}), ("POST", "/contacts/%s/tags", None)):
-            contact = told.box.ws.store.table("contact").in_order()[0]["id"]
-            tag = told.box.ws.store.table("tag").in_order()[-1]["id"]
+            contact = route.box.ws.store.table("contact").in_order()[0]["id"]
+            tag = route.box.ws.store.table("tag").in_order()[-1]["id"]
             asked = raw_request(method, where % contact if "%" in where else where, [], body or {"id": tag})
             list(raw_answers(session, asked, all_pages=False))
-    found = told.document(path, scope=MOVED)
+    found = route.document(path, scope=MOVED)
     assert found["drift"] == {"moved": 0, "pending": 0, "undeclared": 1, "recorded": True}
     assert "seen applied last on 2026-09-21 by " in topics(found, "undeclared")[0]
 
 
-def test_a_tag_deleted_by_hand_is_drift_with_all_its_links(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "25"}]}, ledger=True)
-    path = told.manifest("tags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
-    told.converge(path)
-    with told.session() as session:
-        tag = told.box.ws.store.table("tag").in_order()[0]["id"]
+def test_a_tag_deleted_by_hand_is_drift_with_all_its_links(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "25"}]}, ledger=True)
+    path = route.manifest("tags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
+    route.converge(path)
+    with route.session() as session:
+        tag = route.box.ws.store.table("tag").in_order()[0]["id"]
         list(raw_answers(session, raw_request("DELETE", f"/tags/{tag}", [], None), all_pages=False))
-    found = told.document(path, scope=MOVED)
+    found = route.document(path, scope=MOVED)
     assert lines(found) == ["create tag/vip (drift)", "attach contact/25 tag/vip (drift)"]
 
 
-def test_under_exact_a_tag_that_somebody_attached_is_drift(route: MakeRoute) -> None:
-    told = route({"tags": ["vip", "theirs"], "contacts": [{"external_id": "25", "tags": ["vip"]}]}, ledger=True)
-    path = told.manifest("policy: {links: exact}\ntags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
-    told.converge(path)
-    told.box.seed({"contacts": [{"external_id": "25", "tags": ["vip", "theirs"]}]})
-    assert lines(told.document(path, scope=MOVED)) == ["detach contact/25 tag/theirs (drift)", "note undeclared tag/theirs"]
+def test_under_exact_a_tag_that_somebody_attached_is_drift(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["vip", "theirs"], "contacts": [{"external_id": "25", "tags": ["vip"]}]}, ledger=True)
+    path = route.manifest("policy: {links: exact}\ntags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
+    route.converge(path)
+    route.box.seed({"contacts": [{"external_id": "25", "tags": ["vip", "theirs"]}]})
+    assert lines(route.document(path, scope=MOVED)) == ["detach contact/25 tag/theirs (drift)", "note undeclared tag/theirs"]
 
 
-def test_a_tag_deleted_by_hand_stays_drift_after_a_part_was_applied(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    path = told.manifest("tags: [vip, beta]\n")
-    told.converge(path)
-    by_hand(told, "DELETE", f"/tags/{tag_id(told, 'vip')}")
-    told.apply(told.saved(path, scope=Scope(exclude=("tag/vip",))))
-    assert lines(told.document(path, scope=MOVED)) == ["create tag/vip (drift)"]
+def test_a_tag_deleted_by_hand_stays_drift_after_a_part_was_applied(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    path = route.manifest("tags: [vip, beta]\n")
+    route.converge(path)
+    by_hand(route, "DELETE", f"/tags/{tag_id(route, 'vip')}")
+    route.apply(route.saved(path, scope=Scope(exclude=("tag/vip",))))
+    assert lines(route.document(path, scope=MOVED)) == ["create tag/vip (drift)"]
 
 
-def test_what_was_deleted_and_made_again_by_somebody_else_is_drift_and_not_ours(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    path = told.manifest("companies: [{company_id: '6', name: Blue}]\n")
-    told.converge(path)
-    company = told.box.ws.store.table("company").in_order()[0]["id"]
-    told.box.ws.store.drop("company", company)
-    told.box.seed({"companies": [{"company_id": "6", "name": "Red"}]})
-    assert lines(told.document(path, scope=MOVED)) == ["update company/6 name='Blue' (drift)"]
-    told.converge(path)
-    found = record(told, "company/6")
+def test_what_was_deleted_and_made_again_by_somebody_else_is_drift_and_not_ours(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    path = route.manifest("companies: [{company_id: '6', name: Blue}]\n")
+    route.converge(path)
+    company = route.box.ws.store.table("company").in_order()[0]["id"]
+    route.box.ws.store.drop("company", company)
+    route.box.seed({"companies": [{"company_id": "6", "name": "Red"}]})
+    assert lines(route.document(path, scope=MOVED)) == ["update company/6 name='Blue' (drift)"]
+    route.converge(path)
+    found = record(route, "company/6")
     assert found
     assert not found.owned
 
 
-def test_an_archived_contact_that_somebody_brought_back_is_drift(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "31"}]}, ledger=True)
-    path = told.manifest("contacts: [{external_id: '31', state: archived}]\n")
-    live_id = contact_id(told, "31")
-    told.converge(path)
-    by_hand(told, "POST", f"/contacts/{live_id}/unarchive")
-    assert lines(told.document(path, scope=MOVED)) == ["archive contact/31 (drift)"]
+def test_an_archived_contact_that_somebody_brought_back_is_drift(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "31"}]}, ledger=True)
+    path = route.manifest("contacts: [{external_id: '31', state: archived}]\n")
+    live_id = contact_id(route, "31")
+    route.converge(path)
+    by_hand(route, "POST", f"/contacts/{live_id}/unarchive")
+    assert lines(route.document(path, scope=MOVED)) == ["archive contact/31 (drift)"]
 
 
-def test_a_tombstone_whose_tag_is_there_again_is_drift(route: MakeRoute) -> None:
-    told = route({"tags": ["old"]}, ledger=True)
-    path = told.manifest("tags: [{name: old, state: absent}]\n")
-    told.converge(path)
-    told.box.seed({"tags": ["old"]})
-    found = told.document(path, scope=MOVED)
+def test_a_tombstone_whose_tag_is_there_again_is_drift(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["old"]}, ledger=True)
+    path = route.manifest("tags: [{name: old, state: absent}]\n")
+    route.converge(path)
+    route.box.seed({"tags": ["old"]})
+    found = route.document(path, scope=MOVED)
     assert lines(found) == ["delete tag/old (drift)"]
     assert found["changes"][0]["remark"] == "never ours"
-    told.manifest("tags: [old]\n")
-    assert changes(told.document(path)) == []
+    route.manifest("tags: [old]\n")
+    assert changes(route.document(path)) == []
 
 
-def test_a_renamed_tag_whose_name_somebody_else_took_is_told_and_kept(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    path = told.manifest("tags: [vip]\n")
-    told.converge(path)
-    by_hand(told, "POST", "/tags", {"id": tag_id(told, "vip"), "name": "renamed"})
-    told.box.seed({"tags": ["vip"]})
-    found = told.document(path, scope=MOVED)
+def test_a_renamed_tag_whose_name_somebody_else_took_is_told_and_kept(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    path = route.manifest("tags: [vip]\n")
+    route.converge(path)
+    by_hand(route, "POST", "/tags", {"id": tag_id(route, "vip"), "name": "renamed"})
+    route.box.seed({"tags": ["vip"]})
+    found = route.document(path, scope=MOVED)
     assert found["drift"]["moved"] == 1
     assert "another one has that name now" in topics(found, "moved")[0]
-    told.converge(path)
-    assert told.ledger
-    kept = {r.id: r.owned for r in told.ledger.read_recorded(told.app_id()).records.values()}
-    assert kept == {tag_id(told, "renamed"): True, tag_id(told, "vip"): False}
+    route.converge(path)
+    assert route.ledger
+    kept = {r.id: r.owned for r in route.ledger.read_recorded(route.app_id()).records.values()}
+    assert kept == {tag_id(route, "renamed"): True, tag_id(route, "vip"): False}
 
 
-def test_who_was_deleted_for_good_stays_drift(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "25"}]}, ledger=True)
-    path = told.manifest("contacts: [{external_id: '25'}]\n")
-    told.converge(path)
-    told.box.ws.store.drop("contact", contact_id(told))
-    told.converge(path)
-    assert told.document(path, scope=MOVED)["drift"]["moved"] == 1
-    told.manifest("contacts: [{external_id: '25', recreate: true}]\n")
-    assert changes(told.document(path)) == ["create contact/25"]
+def test_who_was_deleted_for_good_stays_drift(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "25"}]}, ledger=True)
+    path = route.manifest("contacts: [{external_id: '25'}]\n")
+    route.converge(path)
+    route.box.ws.store.drop("contact", contact_id(route))
+    route.converge(path)
+    assert route.document(path, scope=MOVED)["drift"]["moved"] == 1
+    route.manifest("contacts: [{external_id: '25', recreate: true}]\n")
+    assert changes(route.document(path)) == ["create contact/25"]
 
 
-def test_with_an_empty_ledger_somebody_missing_is_a_difference(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    assert told.document(told.manifest("contacts: [{external_id: '25'}]\n"), scope=MOVED)["drift"]["moved"] == 1
+def test_with_an_empty_ledger_somebody_missing_is_a_difference(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    assert route.document(route.manifest("contacts: [{external_id: '25'}]\n"), scope=MOVED)["drift"]["moved"] == 1

@@ -57,12 +57,12 @@ def test_bytes_that_are_no_manifest_are_refused(rule: str, data: bytes, told: st
     assert _problems("a.yaml")[0].startswith(f"a.yaml:{told}")
 
 
-def test_a_plan_with_former_names_is_the_one_with_the_new_names(route: MakeRoute) -> None:
-    told = route({"tags": ["Beta"], "contacts": [{"external_id": str(n)} for n in range(5)]})
+def test_a_plan_with_former_names_is_the_one_with_the_new_names(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["Beta"], "contacts": [{"external_id": str(n)} for n in range(5)]})
     text = "policy: {former_names: accept}\ntags: [{name: b, renamed_from: Beta}]\ncontacts:\n"
     plans = []
     for name in ("beta", "b"):
-        found = told.document(told.manifest(text + "".join(f"- {{external_id: '{n}', tags: [{name}]}}\n" for n in range(5))))
+        found = route.document(route.manifest(text + "".join(f"- {{external_id: '{n}', tags: [{name}]}}\n" for n in range(5))))
         del found["manifest"]
         plans.append(found)
     assert plans[0] == plans[1]

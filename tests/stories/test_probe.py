@@ -45,9 +45,9 @@ def probed(route: Route, **how: Any) -> tuple[Facts, dict[str, str]]:
 
 
 @pytest.mark.parametrize("planted", EIGHT, ids=lambda planted: "-".join(planted) or "plain")
-def test_each_of_eight_workspaces_is_found_out(route: MakeRoute, planted: dict[str, Any]) -> None:
+def test_each_of_eight_workspaces_is_found_out(make_route: MakeRoute, planted: dict[str, Any]) -> None:
     answers = PLAIN | planted
-    asked = route(THEIRS)
+    asked = make_route(THEIRS)
     asked.box.settings.follow(answers)
     before = everything(asked.box)
     facts, unsettled = probed(asked, attributes=True)
@@ -58,24 +58,24 @@ def test_each_of_eight_workspaces_is_found_out(route: MakeRoute, planted: dict[s
 
 
 @pytest.mark.parametrize(("planted", "number"), [("exact", 31), ("capped", 31), (None, 30)])
-def test_a_count_that_is_cut(route: MakeRoute, planted: str | None, number: int) -> None:
+def test_a_count_that_is_cut(make_route: MakeRoute, planted: str | None, number: int) -> None:
     # A probe makes five contacts of its own and is not misled by them: they are there while it counts.
-    asked = route({"contacts": [{"external_id": str(n)} for n in range(number - 5)]})
+    asked = make_route({"contacts": [{"external_id": str(n)} for n in range(number - 5)]})
     asked.box.settings.change({"total_count": planted or "capped", "count_cap": 30})
     facts, unsettled = probed(asked, cap=30)
     assert (facts.total_count, "total_count" in unsettled) == (planted, planted is None)
 
 
-def test_an_attribute_is_made_only_where_somebody_said_so(route: MakeRoute) -> None:
-    asked = route()
+def test_an_attribute_is_made_only_where_somebody_said_so(make_route: MakeRoute) -> None:
+    asked = make_route()
     asked.box.settings.change({"attribute_dots": "taken"})
     _, unsettled = probed(asked)
     assert "asked with --may-archive alone" in unsettled["attribute_dots"]
     assert asked.box.ws.store.table("attribute").docs == {}
 
 
-def test_a_token_that_may_not_ask_settles_nothing_and_leaves_nothing(route: MakeRoute) -> None:
-    asked = route()
+def test_a_token_that_may_not_ask_settles_nothing_and_leaves_nothing(make_route: MakeRoute) -> None:
+    asked = make_route()
     asked.box.tokens["sandbox"] = frozenset({"write_tags"})
     facts, unsettled = probed(asked)
     assert facts.name_folding is None
@@ -83,8 +83,8 @@ def test_a_token_that_may_not_ask_settles_nothing_and_leaves_nothing(route: Make
     assert facts.shared_email == "other_external_ids"
 
 
-def test_answers_that_are_lost_leave_nothing(route: MakeRoute) -> None:
-    asked = route(THEIRS)
+def test_answers_that_are_lost_leave_nothing(make_route: MakeRoute) -> None:
+    asked = make_route(THEIRS)
     before = everything(asked.box)
     asked.box.faults.add("POST", "^/contacts$", drop="after", times=None)
     asked.box.faults.add("POST", "^/tags$", drop="after", rate=0.5, times=None)
@@ -104,16 +104,16 @@ def test_answers_that_are_lost_leave_nothing(route: MakeRoute) -> None:
         ("name_beyond", "^/tags$", {"status": 403, "after": 7}),
     ],
 )
-def test_a_refusal_for_another_reason_settles_nothing(route: MakeRoute, fact: str, path: str, how: dict[str, Any]) -> None:
-    asked = route()
+def test_a_refusal_for_another_reason_settles_nothing(make_route: MakeRoute, fact: str, path: str, how: dict[str, Any]) -> None:
+    asked = make_route()
     asked.box.faults.add("POST", path, **how)
     facts, unsettled = probed(asked, attributes=True)
     assert getattr(facts, fact) is None
     assert f" {how['status']} " in unsettled[fact]
 
 
-def test_what_does_not_answer_is_not_asked_for_ever(route: MakeRoute) -> None:
-    asked = route()
+def test_what_does_not_answer_is_not_asked_for_ever(make_route: MakeRoute) -> None:
+    asked = make_route()
     asked.box.faults.add("POST", "^/tags$", status=500, times=None)
     before = asked.clock.now
     facts, unsettled = probed(asked)
@@ -122,8 +122,8 @@ def test_what_does_not_answer_is_not_asked_for_ever(route: MakeRoute) -> None:
     assert asked.clock.now - before < 200
 
 
-def test_what_search_does_not_show_yet_is_not_taken_for_gone(route: MakeRoute) -> None:
-    asked = route(search_delay=300.0)
+def test_what_search_does_not_show_yet_is_not_taken_for_gone(make_route: MakeRoute) -> None:
+    asked = make_route(search_delay=300.0)
     # The third contact is one that has an e-mail and nothing else.
     asked.box.faults.add("POST", "^/contacts$", drop="after", after=2)
     with asked.session() as session, notebook(asked.folder / ".reconciler", "sandbox1") as book:
@@ -138,8 +138,8 @@ def test_what_search_does_not_show_yet_is_not_taken_for_gone(route: MakeRoute) -
 
 
 @pytest.mark.parametrize("key", ["vip", "zz-reconciler-notes", "zz-reconciler-co", "boss@serenity.example"])
-def test_notes_of_somebody_else_remove_nothing(route: MakeRoute, key: str) -> None:
-    asked = route(THEIRS)
+def test_notes_of_somebody_else_remove_nothing(make_route: MakeRoute, key: str) -> None:
+    asked = make_route(THEIRS)
     before = everything(asked.box)
     ids = [doc["id"] for docs in before.values() for doc in docs]
     with asked.session() as session, notebook(asked.folder / ".reconciler", "sandbox1") as book:

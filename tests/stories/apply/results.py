@@ -15,9 +15,9 @@ def told_of(outcomes: list[Outcome]) -> dict[str, tuple[str, str]]:
     return {f"{o.change.action} {o.change.address} {o.change.target or ''}".strip(): (str(o.status), o.reason) for o in outcomes}
 
 
-def wrote(told: Route) -> list[str]:
-    return [f"{record.method} {record.path}" for record in told.box.writes]
+def wrote(route: Route) -> list[str]:
+    return [f"{record.method} {record.path}" for record in route.box.writes]
 
 
-def people(told: Route) -> list[Doc]:
-    return list(told.box.ws.store.table("contact").in_order())
+def people(route: Route) -> list[Doc]:
+    return list(route.box.ws.store.table("contact").in_order())

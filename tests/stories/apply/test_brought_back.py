@@ -10,27 +10,27 @@ from tests.desk.route import changes, lines
 ARCHIVED: dict[str, Any] = {"id": "a1" * 12, "external_id": "25", "archived": True, "name": "Old", "tags": ["vip"]}
 
 
-def test_a_null_clears_the_field_of_somebody_who_is_brought_back(route: MakeRoute) -> None:
-    told = route({"tags": ["vip"], "contacts": [ARCHIVED]})
-    path = told.manifest("contacts: [{external_id: '25', state: present, name: null}]")
-    assert [o.reason for o in told.converge(path)] == ["brought back from the archive"]
-    assert told.box.ws.store.table("contact").docs[ARCHIVED["id"]]["name"] is None
-    assert changes(told.document(path)) == []
+def test_a_null_clears_the_field_of_somebody_who_is_brought_back(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["vip"], "contacts": [ARCHIVED]})
+    path = route.manifest("contacts: [{external_id: '25', state: present, name: null}]")
+    assert [o.reason for o in route.converge(path)] == ["brought back from the archive"]
+    assert route.box.ws.store.table("contact").docs[ARCHIVED["id"]]["name"] is None
+    assert changes(route.document(path)) == []
 
 
-def test_a_null_is_not_sent_when_somebody_is_created(route: MakeRoute) -> None:
-    told = route()
-    told.converge(told.manifest("contacts: [{external_id: '25', missing: create, name: null}]"))
-    assert [write.body for write in told.box.writes] == [{"external_id": "25"}]
+def test_a_null_is_not_sent_when_somebody_is_created(make_route: MakeRoute) -> None:
+    route = make_route()
+    route.converge(route.manifest("contacts: [{external_id: '25', missing: create, name: null}]"))
+    assert [write.body for write in route.box.writes] == [{"external_id": "25"}]
 
 
-def test_links_that_somebody_brings_along_are_named_and_undone_by_the_next_plan(route: MakeRoute) -> None:
-    told = route({"tags": ["vip"], "contacts": [ARCHIVED]})
-    path = told.manifest("{policy: {links: exact}, tags: [vip], contacts: [{external_id: '25', state: present, tags: []}]}")
-    assert "note incomplete contact/25" in lines(told.document(path))
-    kept = told.saved(path)
-    told.apply(kept)
-    assert told.apply(kept) == [], "the same plan again is done, not stale"
-    assert changes(told.document(path)) == ["detach contact/25 tag/vip"]
-    told.converge(path)
-    assert changes(told.document(path)) == []
+def test_links_that_somebody_brings_along_are_named_and_undone_by_the_next_plan(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["vip"], "contacts": [ARCHIVED]})
+    path = route.manifest("{policy: {links: exact}, tags: [vip], contacts: [{external_id: '25', state: present, tags: []}]}")
+    assert "note incomplete contact/25" in lines(route.document(path))
+    kept = route.saved(path)
+    route.apply(kept)
+    assert route.apply(kept) == [], "the same plan again is done, not stale"
+    assert changes(route.document(path)) == ["detach contact/25 tag/vip"]
+    route.converge(path)
+    assert changes(route.document(path)) == []

@@ -104,23 +104,23 @@ def _seed(section: str, start: str, named: list[dict[str, Any]]) -> dict[str, An
 
 @pytest.mark.parametrize("start", ["created", "unset", "set"])
 @pytest.mark.parametrize("section", FIELDS)
-def test_after_one_apply_the_second_plan_is_empty_or_names_it(route: MakeRoute, section: str, start: str) -> None:
+def test_after_one_apply_the_second_plan_is_empty_or_names_it(make_route: MakeRoute, section: str, start: str) -> None:
     claims = {f"{field}-{n}": (_named(section, n, field), claim) for field, n, claim in _claims(section, start)}
-    told = route(_seed(section, start, [name for name, _ in claims.values()]), ledger=True)
+    route = make_route(_seed(section, start, [name for name, _ in claims.values()]), ledger=True)
     more = {"missing": "create"} if section == "contacts" else {}
     every = {"creates": len(claims)}
-    path = told.manifest({"policy": {"limits": every}, section: [{**name, **more, **claim} for name, claim in claims.values()]})
-    outcomes = told.converge(path)
+    path = route.manifest({"policy": {"limits": every}, section: [{**name, **more, **claim} for name, claim in claims.values()]})
+    outcomes = route.converge(path)
     refused = {key for key, (_, claim) in claims.items() if claim in REFUSED}
     assert {o.change.address.key: o.reason[:4] for o in outcomes if o.status is Status.FAILED} == dict.fromkeys(refused, "400 ")
     unshown = {o.change.address.key for o in outcomes if o.status is Status.INEFFECTIVE}
     for _ in range(2):
-        after = told.document(path)
+        after = route.document(path)
         assert {change["address"].partition("/")[2] for change in after["changes"]} == refused
         assert {str(n["address"]).partition("/")[2] for n in after["notes"] if n["topic"] == "ineffective"} == unshown
-    told.box.forget_requests()
-    told.converge(path)
-    assert len(told.box.writes) == len(refused)
+    route.box.forget_requests()
+    route.converge(path)
+    assert len(route.box.writes) == len(refused)
 
 
 def test_the_matrix_holds_every_field_that_can_be_written() -> None:
@@ -131,230 +131,230 @@ def test_the_matrix_holds_every_field_that_can_be_written() -> None:
 
 
 # ---- what Intercom answers 200 for and does not take
-def reply_match(told: Route, method: str, path: str, answering: Callable[[Request], Answer], *fields: str) -> Callable[[], None]:
+def reply_match(route: Route, method: str, path: str, answering: Callable[[Request], Answer], *fields: str) -> Callable[[], None]:
     """An endpoint that does not hear some fields any more; what comes back makes it hear again."""
 
     def handler(request: Request) -> Answer:
         return answering(replace(request, body={key: value for key, value in request.body.items() if key not in fields}))
 
-    routes = told.box.routes
+    routes = route.box.routes
     one_more = SandboxRoute(method, path, handler)
     routes.insert(0, one_more)
     return lambda: routes.remove(one_more)
 
 
-def _deaf_phone(route: MakeRoute) -> tuple[Route, Callable[[], None]]:
-    told = route({"contacts": [{"external_id": "25", "phone": "1", "name": "Old"}]}, ledger=True)
-    return told, reply_match(told, "PUT", "/contacts/{id}", sandbox_contacts.update, "phone")
+def _deaf_phone(make_route: MakeRoute) -> tuple[Route, Callable[[], None]]:
+    route = make_route({"contacts": [{"external_id": "25", "phone": "1", "name": "Old"}]}, ledger=True)
+    return route, reply_match(route, "PUT", "/contacts/{id}", sandbox_contacts.update, "phone")
 
 
 PHONE = {"contacts": [{"external_id": "25", "phone": "2", "name": "New"}]}
 
 
-def test_what_the_reply_does_not_show_is_ineffective_and_named_with_its_field(route: MakeRoute) -> None:
-    told, _ = _deaf_phone(route)
-    outcome = one(told.converge(told.manifest(PHONE)), "update")
+def test_what_the_reply_does_not_show_is_ineffective_and_named_with_its_field(make_route: MakeRoute) -> None:
+    route, _ = _deaf_phone(make_route)
+    outcome = one(route.converge(route.manifest(PHONE)), "update")
     assert (outcome.status, outcome.fields) == (Status.INEFFECTIVE, ("phone",))
     assert "phone" in outcome.reason
-    assert contact(told.box, external_id="25")["name"] == "New"
+    assert contact(route.box, external_id="25")["name"] == "New"
 
 
-def test_every_later_plan_names_it_again_and_sends_nothing(route: MakeRoute) -> None:
-    told, _ = _deaf_phone(route)
-    path = told.manifest(PHONE)
-    told.converge(path)
-    told.box.forget_requests()
+def test_every_later_plan_names_it_again_and_sends_nothing(make_route: MakeRoute) -> None:
+    route, _ = _deaf_phone(make_route)
+    path = route.manifest(PHONE)
+    route.converge(path)
+    route.box.forget_requests()
     for _ in range(3):
-        told.clock.sleep(3600)
-        found = told.document(path)
+        route.clock.sleep(3600)
+        found = route.document(path)
         assert lines(found) == ["note ineffective contact/25"]
         assert notes(found, "ineffective")[0].startswith("phone: ")
-        assert told.converge(path) == []
-    assert not told.box.writes
+        assert route.converge(path) == []
+    assert not route.box.writes
 
 
-def test_another_declared_value_is_sent(route: MakeRoute) -> None:
-    told, _ = _deaf_phone(route)
-    told.converge(told.manifest(PHONE))
-    path = told.manifest({"contacts": [{"external_id": "25", "phone": "3", "name": "New"}]})
-    assert changes(told.document(path)) == ["update contact/25 phone='***'"]
-    assert one(told.converge(path), "update").status is Status.INEFFECTIVE
-    assert lines(told.document(path)) == ["note ineffective contact/25"]
+def test_another_declared_value_is_sent(make_route: MakeRoute) -> None:
+    route, _ = _deaf_phone(make_route)
+    route.converge(route.manifest(PHONE))
+    path = route.manifest({"contacts": [{"external_id": "25", "phone": "3", "name": "New"}]})
+    assert changes(route.document(path)) == ["update contact/25 phone='***'"]
+    assert one(route.converge(path), "update").status is Status.INEFFECTIVE
+    assert lines(route.document(path)) == ["note ineffective contact/25"]
 
 
-def test_a_write_that_the_thing_gets_anyway_tries_the_ineffective_field_again(route: MakeRoute) -> None:
-    told, hears = _deaf_phone(route)
-    told.converge(told.manifest(PHONE))
-    path = told.manifest({"contacts": [{"external_id": "25", "phone": "2", "name": "Newer"}]})
-    assert changes(told.document(path)) == ["update contact/25 name='***' phone='***'"]
-    outcome = one(told.converge(path), "update")
+def test_a_write_that_the_thing_gets_anyway_tries_the_ineffective_field_again(make_route: MakeRoute) -> None:
+    route, hears = _deaf_phone(make_route)
+    route.converge(route.manifest(PHONE))
+    path = route.manifest({"contacts": [{"external_id": "25", "phone": "2", "name": "Newer"}]})
+    assert changes(route.document(path)) == ["update contact/25 name='***' phone='***'"]
+    outcome = one(route.converge(path), "update")
     assert (outcome.status, outcome.fields) == (Status.INEFFECTIVE, ("phone",))
-    assert lines(told.document(path)) == ["note ineffective contact/25"]
+    assert lines(route.document(path)) == ["note ineffective contact/25"]
     hears()
-    path = told.manifest({"contacts": [{"external_id": "25", "phone": "2", "name": "Newest"}]})
-    assert one(told.converge(path), "update").status is Status.APPLIED
-    assert lines(told.document(path)) == []
+    path = route.manifest({"contacts": [{"external_id": "25", "phone": "2", "name": "Newest"}]})
+    assert one(route.converge(path), "update").status is Status.APPLIED
+    assert lines(route.document(path)) == []
 
 
-def test_live_showing_another_value_than_it_showed_then_is_drift_and_is_tried_again(route: MakeRoute) -> None:
-    told, hears = _deaf_phone(route)
-    path = told.manifest(PHONE)
-    told.converge(path)
-    assert told.document(path, scope=Scope(moved=True))["drift"]["moved"] == 0
-    told.box.seed({"contacts": [{"external_id": "25", "phone": "a colleague's"}]})
-    assert lines(told.document(path)) == ["update contact/25 phone='***' (drift)"]
-    assert told.document(path, scope=Scope(moved=True))["drift"]["moved"] == 1
+def test_live_showing_another_value_than_it_showed_then_is_drift_and_is_tried_again(make_route: MakeRoute) -> None:
+    route, hears = _deaf_phone(make_route)
+    path = route.manifest(PHONE)
+    route.converge(path)
+    assert route.document(path, scope=Scope(moved=True))["drift"]["moved"] == 0
+    route.box.seed({"contacts": [{"external_id": "25", "phone": "a colleague's"}]})
+    assert lines(route.document(path)) == ["update contact/25 phone='***' (drift)"]
+    assert route.document(path, scope=Scope(moved=True))["drift"]["moved"] == 1
     hears()
-    assert one(told.converge(path), "update").status is Status.APPLIED
-    assert contact(told.box, external_id="25")["phone"] == "2"
+    assert one(route.converge(path), "update").status is Status.APPLIED
+    assert contact(route.box, external_id="25")["phone"] == "2"
 
 
-def test_the_order_of_a_list_that_live_shows_otherwise_is_held_to_what_it_showed(route: MakeRoute) -> None:
+def test_the_order_of_a_list_that_live_shows_otherwise_is_held_to_what_it_showed(make_route: MakeRoute) -> None:
     from reconciler.sandbox.api import attributes
 
     options = [{"value": "a"}, {"value": "b"}]
-    told = route({"attributes": [{"name": "meal", "options": options}]}, ledger=True)
-    reply_match(told, "PUT", "/data_attributes/{id}", attributes.update, "options")
-    path = told.manifest({"attributes": [{"name": "meal", "model": "contact", "data_type": "options", "options": ["b", "a"]}]})
-    assert one(told.converge(path), "update").status is Status.INEFFECTIVE
-    assert lines(told.document(path)) == ["note ineffective attribute/meal"]
-    (live,) = (doc for doc in told.box.ws.store.table("attribute").in_order() if doc["name"] == "meal")
-    told.box.ws.store.put("attribute", {**live, "options": [*live["options"], "c"]})
-    assert changes(told.document(path)) == ["update attribute/meal options=['b', 'a']"]
+    route = make_route({"attributes": [{"name": "meal", "options": options}]}, ledger=True)
+    reply_match(route, "PUT", "/data_attributes/{id}", attributes.update, "options")
+    path = route.manifest({"attributes": [{"name": "meal", "model": "contact", "data_type": "options", "options": ["b", "a"]}]})
+    assert one(route.converge(path), "update").status is Status.INEFFECTIVE
+    assert lines(route.document(path)) == ["note ineffective attribute/meal"]
+    (live,) = (doc for doc in route.box.ws.store.table("attribute").in_order() if doc["name"] == "meal")
+    route.box.ws.store.put("attribute", {**live, "options": [*live["options"], "c"]})
+    assert changes(route.document(path)) == ["update attribute/meal options=['b', 'a']"]
 
 
-def test_what_is_asked_to_be_tried_again_is_and_by_a_saved_plan_too(route: MakeRoute) -> None:
-    told, hears = _deaf_phone(route)
-    path = told.manifest(PHONE)
-    told.converge(path)
+def test_what_is_asked_to_be_tried_again_is_and_by_a_saved_plan_too(make_route: MakeRoute) -> None:
+    route, hears = _deaf_phone(make_route)
+    path = route.manifest(PHONE)
+    route.converge(path)
     hears()
-    kept = told.saved(path, scope=Scope(retry=True))
+    kept = route.saved(path, scope=Scope(retry=True))
     assert [change["action"] for change in kept["changes"]] == ["update"]
-    assert one(told.apply(kept), "update").status is Status.APPLIED
-    assert lines(told.document(path)) == []
+    assert one(route.apply(kept), "update").status is Status.APPLIED
+    assert lines(route.document(path)) == []
 
 
-def test_it_is_named_no_longer_once_live_takes_it(route: MakeRoute) -> None:
-    told, hears = _deaf_phone(route)
-    path = told.manifest(PHONE)
-    told.converge(path)
-    told.box.seed({"contacts": [{"external_id": "25", "phone": "2"}]})
-    assert lines(told.document(path)) == []
+def test_it_is_named_no_longer_once_live_takes_it(make_route: MakeRoute) -> None:
+    route, hears = _deaf_phone(make_route)
+    path = route.manifest(PHONE)
+    route.converge(path)
+    route.box.seed({"contacts": [{"external_id": "25", "phone": "2"}]})
+    assert lines(route.document(path)) == []
     hears()
-    told.converge(told.manifest({"contacts": [{"external_id": "25", "phone": "4"}]}))
+    route.converge(route.manifest({"contacts": [{"external_id": "25", "phone": "4"}]}))
     # A value that a later write showed is no longer remembered as ineffective.
-    told.converge(told.manifest({"contacts": [{"external_id": "25", "phone": "2"}]}))
+    route.converge(route.manifest({"contacts": [{"external_id": "25", "phone": "2"}]}))
 
 
-def test_a_write_that_shows_the_field_forgets(route: MakeRoute) -> None:
-    told, hears = _deaf_phone(route)
-    told.converge(told.manifest(PHONE))
+def test_a_write_that_shows_the_field_forgets(make_route: MakeRoute) -> None:
+    route, hears = _deaf_phone(make_route)
+    route.converge(route.manifest(PHONE))
     hears()
-    told.converge(told.manifest({"contacts": [{"external_id": "25", "phone": "4"}]}))
-    path = told.manifest(PHONE)
-    assert changes(told.document(path)) == ["update contact/25 phone='***'"]
-    assert one(told.converge(path), "update").status is Status.APPLIED
+    route.converge(route.manifest({"contacts": [{"external_id": "25", "phone": "4"}]}))
+    path = route.manifest(PHONE)
+    assert changes(route.document(path)) == ["update contact/25 phone='***'"]
+    assert one(route.converge(path), "update").status is Status.APPLIED
 
 
-def test_what_was_taken_without_a_ledger_is_only_told_by_the_outcome(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "25", "phone": "1"}]})
-    reply_match(told, "PUT", "/contacts/{id}", sandbox_contacts.update, "phone")
-    path = told.manifest({"contacts": [{"external_id": "25", "phone": "2"}]})
-    assert one(told.converge(path), "update").status is Status.INEFFECTIVE
-    assert changes(told.document(path)) == ["update contact/25 phone='***'"]
+def test_what_was_taken_without_a_ledger_is_only_told_by_the_outcome(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "25", "phone": "1"}]})
+    reply_match(route, "PUT", "/contacts/{id}", sandbox_contacts.update, "phone")
+    path = route.manifest({"contacts": [{"external_id": "25", "phone": "2"}]})
+    assert one(route.converge(path), "update").status is Status.INEFFECTIVE
+    assert changes(route.document(path)) == ["update contact/25 phone='***'"]
 
 
-def test_a_create_that_does_not_show_a_field_is_remembered_too(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    reply_match(told, "POST", "/contacts", sandbox_contacts.create, "phone")
-    path = told.manifest({"contacts": [{"external_id": "25", "missing": "create", "phone": "2"}]})
-    assert one(told.converge(path), "create").status is Status.INEFFECTIVE
-    assert lines(told.document(path)) == ["note ineffective contact/25"]
+def test_a_create_that_does_not_show_a_field_is_remembered_too(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    reply_match(route, "POST", "/contacts", sandbox_contacts.create, "phone")
+    path = route.manifest({"contacts": [{"external_id": "25", "missing": "create", "phone": "2"}]})
+    assert one(route.converge(path), "create").status is Status.INEFFECTIVE
+    assert lines(route.document(path)) == ["note ineffective contact/25"]
 
 
-def test_a_thing_that_must_be_made_again_is_made_with_all_that_is_declared(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    hears = reply_match(told, "POST", "/contacts", sandbox_contacts.create, "phone", "name")
-    path = told.manifest({"contacts": [{"external_id": "25", "missing": "create", "phone": "2", "name": "X", "recreate": True}]})
-    told.converge(path)
+def test_a_thing_that_must_be_made_again_is_made_with_all_that_is_declared(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    hears = reply_match(route, "POST", "/contacts", sandbox_contacts.create, "phone", "name")
+    path = route.manifest({"contacts": [{"external_id": "25", "missing": "create", "phone": "2", "name": "X", "recreate": True}]})
+    route.converge(path)
     hears()
-    told.box.ws.store.drop("contact", contact(told.box, external_id="25")["id"])
-    told.clock.sleep(3600)
-    assert changes(told.document(path)) == ["unarchive contact/25"]
-    assert one(told.converge(path), "unarchive").status is Status.APPLIED
-    assert contact(told.box, external_id="25")["phone"] == "2"
+    route.box.ws.store.drop("contact", contact(route.box, external_id="25")["id"])
+    route.clock.sleep(3600)
+    assert changes(route.document(path)) == ["unarchive contact/25"]
+    assert one(route.converge(path), "unarchive").status is Status.APPLIED
+    assert contact(route.box, external_id="25")["phone"] == "2"
 
 
-def test_a_thing_whose_field_is_ineffective_is_still_brought_back(route: MakeRoute) -> None:
+def test_a_thing_whose_field_is_ineffective_is_still_brought_back(make_route: MakeRoute) -> None:
     from reconciler.sandbox.api import attributes
 
-    told = route({"attributes": [{"name": "tier", "description": "Old"}]}, ledger=True)
-    reply_match(told, "PUT", "/data_attributes/{id}", attributes.update, "description")
+    route = make_route({"attributes": [{"name": "tier", "description": "Old"}]}, ledger=True)
+    reply_match(route, "PUT", "/data_attributes/{id}", attributes.update, "description")
     entry = {"name": "tier", "model": "contact", "data_type": "string", "description": "New"}
-    path = told.manifest({"attributes": [entry]})
-    assert one(told.converge(path), "update").status is Status.INEFFECTIVE
-    told.box.seed({"attributes": [{"name": "tier", "archived": True}]})
-    assert changes(told.document(path)) == ["unarchive attribute/tier"]
-    assert one(told.converge(path), "unarchive").status is Status.INEFFECTIVE
-    assert lines(told.document(path)) == ["note ineffective attribute/tier"]
+    path = route.manifest({"attributes": [entry]})
+    assert one(route.converge(path), "update").status is Status.INEFFECTIVE
+    route.box.seed({"attributes": [{"name": "tier", "archived": True}]})
+    assert changes(route.document(path)) == ["unarchive attribute/tier"]
+    assert one(route.converge(path), "unarchive").status is Status.INEFFECTIVE
+    assert lines(route.document(path)) == ["note ineffective attribute/tier"]
 
 
-def test_one_key_of_the_custom_attributes_is_named_alone(route: MakeRoute) -> None:
-    told = route({"companies": [{"company_id": "6", "custom_attributes": {"tier": "a", "seats": 1}}]}, ledger=True)
+def test_one_key_of_the_custom_attributes_is_named_alone(make_route: MakeRoute) -> None:
+    route = make_route({"companies": [{"company_id": "6", "custom_attributes": {"tier": "a", "seats": 1}}]}, ledger=True)
     from reconciler.sandbox.api import companies
 
     def update(request: Request) -> Answer:
         custom = {key: value for key, value in request.body["custom_attributes"].items() if key != "tier"}
         return companies.update(replace(request, body={"custom_attributes": custom}))
 
-    told.box.routes.insert(0, SandboxRoute("PUT", "/companies/{id}", update))
-    path = told.manifest({"companies": [{"company_id": "6", "custom_attributes": {"tier": "b", "seats": 2}}]})
-    outcome = one(told.converge(path), "update")
+    route.box.routes.insert(0, SandboxRoute("PUT", "/companies/{id}", update))
+    path = route.manifest({"companies": [{"company_id": "6", "custom_attributes": {"tier": "b", "seats": 2}}]})
+    outcome = one(route.converge(path), "update")
     assert (outcome.status, outcome.fields) == (Status.INEFFECTIVE, ("custom_attributes.tier",))
-    assert company(told.box, "6")["custom_attributes"] == {"tier": "a", "seats": 2}
-    assert notes(told.document(path), "ineffective")[0].startswith("custom_attributes.tier: ")
+    assert company(route.box, "6")["custom_attributes"] == {"tier": "a", "seats": 2}
+    assert notes(route.document(path), "ineffective")[0].startswith("custom_attributes.tier: ")
 
 
-def test_a_link_that_the_reply_does_not_show_is_tried_once_more_and_then_named(route: MakeRoute) -> None:
-    told = route({"tags": [{"name": "vip", "id": "5"}], "companies": [{"company_id": "6"}]}, ledger=True)
-    live_id = company(told.box, "6")["id"]
+def test_a_link_that_the_reply_does_not_show_is_tried_once_more_and_then_named(make_route: MakeRoute) -> None:
+    route = make_route({"tags": [{"name": "vip", "id": "5"}], "companies": [{"company_id": "6"}]}, ledger=True)
+    live_id = company(route.box, "6")["id"]
     body = f'{{"type":"tag","id":"5","name":"vip","companies":[{{"id":"{live_id}","tagged":false}}]}}'
-    told.box.faults.add("POST", "/tags$", body=body.encode(), times=None)
-    path = told.manifest({"tags": ["vip"], "companies": [{"company_id": "6", "tags": ["vip"]}]})
-    outcome = one(told.converge(path), "attach")
+    route.box.faults.add("POST", "/tags$", body=body.encode(), times=None)
+    path = route.manifest({"tags": ["vip"], "companies": [{"company_id": "6", "tags": ["vip"]}]})
+    outcome = one(route.converge(path), "attach")
     assert (outcome.status, outcome.fields) == (Status.INEFFECTIVE, ("tags",))
-    assert changes(told.document(path)) == ["attach company/6 tag/vip"]
-    assert one(told.converge(path), "attach").status is Status.INEFFECTIVE
-    told.box.forget_requests()
-    assert lines(told.document(path)) == ["note ineffective company/6"]
-    assert "tag/vip" in notes(told.document(path), "ineffective")[0]
-    assert told.converge(path) == []
-    assert not told.box.writes
+    assert changes(route.document(path)) == ["attach company/6 tag/vip"]
+    assert one(route.converge(path), "attach").status is Status.INEFFECTIVE
+    route.box.forget_requests()
+    assert lines(route.document(path)) == ["note ineffective company/6"]
+    assert "tag/vip" in notes(route.document(path), "ineffective")[0]
+    assert route.converge(path) == []
+    assert not route.box.writes
     # Somebody made the link and took it away again: that is drift, and tried.
-    told.box.faults.clear()
-    told.box.seed({"companies": [{"company_id": "6", "tags": ["vip"]}]})
-    told.converge(path)
-    told.box.ws.store.put("company", {**company(told.box, "6"), "tags": {}})
-    assert lines(told.document(path)) == ["attach company/6 tag/vip (drift)"]
-    assert one(told.converge(path), "attach").status is Status.APPLIED
+    route.box.faults.clear()
+    route.box.seed({"companies": [{"company_id": "6", "tags": ["vip"]}]})
+    route.converge(path)
+    route.box.ws.store.put("company", {**company(route.box, "6"), "tags": {}})
+    assert lines(route.document(path)) == ["attach company/6 tag/vip (drift)"]
+    assert one(route.converge(path), "attach").status is Status.APPLIED
 
 
-def test_a_tagging_that_lists_the_contact_as_untagged_is_ineffective(route: MakeRoute) -> None:
-    told = route({"tags": [{"name": "vip", "id": "5"}], "contacts": [{"external_id": "25"}, {"external_id": "26"}]}, ledger=True)
-    ids = {key: contact(told.box, external_id=key)["id"] for key in ("25", "26")}
+def test_a_tagging_that_lists_the_contact_as_untagged_is_ineffective(make_route: MakeRoute) -> None:
+    route = make_route({"tags": [{"name": "vip", "id": "5"}], "contacts": [{"external_id": "25"}, {"external_id": "26"}]}, ledger=True)
+    ids = {key: contact(route.box, external_id=key)["id"] for key in ("25", "26")}
     body = f'{{"type":"tag","id":"5","name":"vip","users":[{{"id":"{ids["25"]}","tagged":true}},{{"id":"{ids["26"]}","tagged":false}}]}}'
-    told.box.faults.add("POST", "^/tags$", body=body.encode())
-    path = told.manifest({"tags": ["vip"], "contacts": [{"external_id": key, "tags": ["vip"]} for key in ("25", "26")]})
-    told_of = {o.change.address.key: o.status.value for o in told.converge(path)}
+    route.box.faults.add("POST", "^/tags$", body=body.encode())
+    path = route.manifest({"tags": ["vip"], "contacts": [{"external_id": key, "tags": ["vip"]} for key in ("25", "26")]})
+    told_of = {o.change.address.key: o.status.value for o in route.converge(path)}
     assert told_of == {"25": "applied", "26": "ineffective"}
 
 
-def test_an_answer_about_somebody_else_is_a_failure(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "25"}, {"external_id": "26"}]}, ledger=True)
-    other = contact(told.box, external_id="26")["id"]
+def test_an_answer_about_somebody_else_is_a_failure(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "25"}, {"external_id": "26"}]}, ledger=True)
+    other = contact(route.box, external_id="26")["id"]
     body = f'{{"type":"contact","id":"{other}","external_id":"26","name":"X"}}'.encode()
-    told.box.faults.add("PUT", "^/contacts/", body=body)
-    outcome = one(told.converge(told.manifest({"contacts": [{"external_id": "25", "name": "X"}]})), "update")
+    route.box.faults.add("PUT", "^/contacts/", body=body)
+    outcome = one(route.converge(route.manifest({"contacts": [{"external_id": "25", "name": "X"}]})), "update")
     assert outcome.status is Status.FAILED
     assert "is about another contact" in outcome.reason
 
@@ -362,9 +362,9 @@ def test_an_answer_about_somebody_else_is_a_failure(route: MakeRoute) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"[]", b"<html>", b'{"type":"error.list","errors":[{"code":"x"}]}', b'{"id":"6762f0dd1bb69f9f00000001"']
 )
-def test_a_200_that_proves_nothing_is_no_success(route: MakeRoute, body: bytes) -> None:
-    told = route({"contacts": [{"external_id": "25"}]}, ledger=True)
-    told.box.faults.add("PUT", "^/contacts/", body=body, times=None)
-    outcome = one(told.converge(told.manifest({"contacts": [{"external_id": "25", "name": "X"}]})), "update")
+def test_a_200_that_proves_nothing_is_no_success(make_route: MakeRoute, body: bytes) -> None:
+    route = make_route({"contacts": [{"external_id": "25"}]}, ledger=True)
+    route.box.faults.add("PUT", "^/contacts/", body=body, times=None)
+    outcome = one(route.converge(route.manifest({"contacts": [{"external_id": "25", "name": "X"}]})), "update")
     assert outcome.status is Status.FAILED
     assert len(outcome.reason) < 200

@@ -15,13 +15,13 @@ from tests.stories.docs.pages import EXAMPLES, surroundings
 
 
 @pytest.mark.parametrize("name", ["quickstart/intercom", "agency", "environments/intercom"])
-def test_an_example_is_planned_on_an_empty_workspace_and_converges(name: str, route: MakeRoute) -> None:
-    told = route()
-    found = told.document(EXAMPLES / name)
+def test_an_example_is_planned_on_an_empty_workspace_and_converges(name: str, make_route: MakeRoute) -> None:
+    route = make_route()
+    found = route.document(EXAMPLES / name)
     assert found["changes"]
     assert found["refused"] == []
-    assert {outcome.status for outcome in told.converge(EXAMPLES / name)} == {"applied"}
-    assert told.document(EXAMPLES / name)["changes"] == []
+    assert {outcome.status for outcome in route.converge(EXAMPLES / name)} == {"applied"}
+    assert route.document(EXAMPLES / name)["changes"] == []
 
 
 def test_an_example_has_people_and_what_they_are_linked_to() -> None:

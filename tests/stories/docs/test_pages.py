@@ -114,9 +114,9 @@ def test_every_exit_code_of_an_error_stands_in_the_table() -> None:
     assert {error.exit_code for error in below(ReconcilerError)} <= listed
 
 
-def test_every_key_of_a_plan_stands_in_its_table(route: MakeRoute) -> None:
-    told = route(load_seed(EXAMPLES / "quickstart/live.yaml"))
-    plan = told.document(EXAMPLES / "quickstart/intercom")
+def test_every_key_of_a_plan_stands_in_its_table(make_route: MakeRoute) -> None:
+    route = make_route(load_seed(EXAMPLES / "quickstart/live.yaml"))
+    plan = route.document(EXAMPLES / "quickstart/intercom")
     rows = re.findall(r"^\| (`.*?) \|", page("programs").text, re.MULTILINE)
     listed = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
     assert {*plan, *(key for change in plan["changes"] for key in change)} - {"format_version"} <= listed

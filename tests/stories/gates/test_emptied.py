@@ -25,11 +25,11 @@ from tests.conftest import MakeRoute
     ],
 )
 def test_a_section_written_empty_is_refused_where_prune_could_take_all_of_it(
-    prune: str, text: str, gates: list[str], route: MakeRoute
+    prune: str, text: str, gates: list[str], make_route: MakeRoute
 ) -> None:
-    told = route({"tags": ["vip"], "companies": [{"company_id": "6"}]})
+    route = make_route({"tags": ["vip"], "companies": [{"company_id": "6"}]})
     allowing = policy_model(KINDS).model_validate({"prune": {"tags": prune}, "scope": {"tags": ["*"]}})
-    manifest = replace(read_manifest([str(told.manifest(text))]), policy=allowing)
-    with told.session() as session:
+    manifest = replace(read_manifest([str(route.manifest(text))]), policy=allowing)
+    with route.session() as session:
         planned = propose(session, manifest)
     assert [refusal.gate for refusal in planned.plan.refused] == gates

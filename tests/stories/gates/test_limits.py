@@ -19,12 +19,12 @@ def gates(found: PlanDocument) -> list[str]:
     return [refusal["gate"] for refusal in found["refused"]]
 
 
-def refused_to_apply(told: Route, manifest: Path) -> None:
+def refused_to_apply(route: Route, manifest: Path) -> None:
     """An apply of a refused plan ends with 3 and writes nothing."""
     with pytest.raises(Refused) as refused:
-        told.converge(manifest)
+        route.converge(manifest)
     assert refused.value.exit_code == 3
-    assert told.box.writes == []
+    assert route.box.writes == []
 
 
 NO_TRIAL = "tags: [{tag: trial, state: absent}]"
@@ -49,51 +49,51 @@ PEOPLE: Doc = {
 
 
 @pytest.mark.parametrize(("limit", "desired"), OVER, ids=[f"{limit}-{n}" for n, (limit, _) in enumerate(OVER)])
-def test_one_more_than_the_limit_is_refused_and_the_limit_itself_is_not(limit: str, desired: str, route: MakeRoute) -> None:
-    told = route(PEOPLE)
+def test_one_more_than_the_limit_is_refused_and_the_limit_itself_is_not(limit: str, desired: str, make_route: MakeRoute) -> None:
+    route = make_route(PEOPLE)
     other = "" if limit == "contact_deletes" else "contact_deletes: 9, "
-    over = told.manifest(f"policy: {{limits: {{{other}{limit}: 1}}}}\n{desired}")
-    assert gates(told.document(over)) == [f"limits.{limit}"]
-    refused_to_apply(told, over)
-    within = told.manifest(f"policy: {{limits: {{{other}{limit}: 2}}}}\n{desired}")
-    assert gates(told.document(within)) == []
+    over = route.manifest(f"policy: {{limits: {{{other}{limit}: 1}}}}\n{desired}")
+    assert gates(route.document(over)) == [f"limits.{limit}"]
+    refused_to_apply(route, over)
+    within = route.manifest(f"policy: {{limits: {{{other}{limit}: 2}}}}\n{desired}")
+    assert gates(route.document(within)) == []
 
 
-def test_no_contact_is_deleted_unless_the_limit_is_raised(route: MakeRoute) -> None:
-    told = route(PEOPLE)
-    manifest = told.manifest("contacts: [{external_id: '25', state: absent}]\n")
-    assert gates(told.document(manifest)) == ["limits.contact_deletes"]
-    refused_to_apply(told, manifest)
+def test_no_contact_is_deleted_unless_the_limit_is_raised(make_route: MakeRoute) -> None:
+    route = make_route(PEOPLE)
+    manifest = route.manifest("contacts: [{external_id: '25', state: absent}]\n")
+    assert gates(route.document(manifest)) == ["limits.contact_deletes"]
+    refused_to_apply(route, manifest)
 
 
-def test_updates_and_renames_and_what_a_deletion_implies_never_count(route: MakeRoute) -> None:
-    told = route(PEOPLE)
-    manifest = told.manifest(
+def test_updates_and_renames_and_what_a_deletion_implies_never_count(make_route: MakeRoute) -> None:
+    route = make_route(PEOPLE)
+    manifest = route.manifest(
         "policy: {limits: {creates: 0, attaches: 0, detaches: 0, archives: 0, missing: 0, deletes: 1, people: 2}}\n"
         "tags: [{name: best, renamed_from: vip}, {name: trial, state: absent}]\ncompanies: [{company_id: '6', name: New}]\n"
         "contacts: [{external_id: '25', name: A}, {external_id: '26', name: B}, {external_id: '7', state: archived}]\n"
     )
-    assert gates(told.document(manifest)) == []
-    assert {outcome.status for outcome in told.converge(manifest)} == {"applied"}
+    assert gates(route.document(manifest)) == []
+    assert {outcome.status for outcome in route.converge(manifest)} == {"applied"}
 
 
-def test_people_are_counted_once_however_much_they_lose(route: MakeRoute) -> None:
-    told = route({"companies": [{"company_id": "6"}], "contacts": [{"external_id": "25", "tags": ["a", "b"], "companies": ["6"]}]})
-    manifest = told.manifest(
+def test_people_are_counted_once_however_much_they_lose(make_route: MakeRoute) -> None:
+    route = make_route({"companies": [{"company_id": "6"}], "contacts": [{"external_id": "25", "tags": ["a", "b"], "companies": ["6"]}]})
+    manifest = route.manifest(
         "policy: {links: exact, limits: {people: 1, detaches: 3}}\ntags: [a, b]\ncompanies: [{company_id: '6'}]\n"
         "contacts: [{external_id: '25', tags: [], companies: []}]\n"
     )
-    found = told.document(manifest)
+    found = route.document(manifest)
     assert (gates(found), len(changes(found))) == ([], 3)
 
 
-def test_created_and_unproven_contacts_are_not_missing(route: MakeRoute) -> None:
-    told = route(PEOPLE)
-    manifest = told.manifest(
+def test_created_and_unproven_contacts_are_not_missing(make_route: MakeRoute) -> None:
+    route = make_route(PEOPLE)
+    manifest = route.manifest(
         "policy: {limits: {missing: 0}}\n"
         "contacts: [{external_id: '1', missing: create}, {external_id: '2', state: archived}, {external_id: '3', state: absent}]\n"
     )
-    assert gates(told.document(manifest)) == []
+    assert gates(route.document(manifest)) == []
 
 
 NO_X = "tags: [{tag: x, state: absent}]"
@@ -122,19 +122,19 @@ PERCENT: tuple[tuple[str, int, str, list[str]], ...] = (
 
 @pytest.mark.parametrize(("limit", "live", "desired", "wanted"), PERCENT, ids=[f"{p[0]} of {p[1]} {n}" for n, p in enumerate(PERCENT)])
 def test_a_percentage_is_of_what_is_live_and_not_applied_below_ten(
-    limit: str, live: int, desired: str, wanted: list[str], route: MakeRoute
+    limit: str, live: int, desired: str, wanted: list[str], make_route: MakeRoute
 ) -> None:
     people = [{"external_id": f"c{n:02}", "tags": ["x"] if n < 2 else []} for n in range(live)]
-    told = route({"tags": [f"t{n:02}" for n in range(live - 1)], "contacts": people})
-    assert gates(told.document(told.manifest(f"policy: {{limits: {{{limit}}}}}\n{desired}\n"))) == wanted
+    route = make_route({"tags": [f"t{n:02}" for n in range(live - 1)], "contacts": people})
+    assert gates(route.document(route.manifest(f"policy: {{limits: {{{limit}}}}}\n{desired}\n"))) == wanted
 
 
 @pytest.mark.parametrize("others", [0, 3])
-def test_who_loses_several_things_is_one_person(route: MakeRoute, others: int) -> None:
+def test_who_loses_several_things_is_one_person(make_route: MakeRoute, others: int) -> None:
     """Of a deletion the count's own answer says who they are, as far as one page shows them."""
     names = [f"t{n}" for n in range(15)]
     people = [{"external_id": "25", "tags": names, "companies": ["6"]}, *({"external_id": f"o{n}", "tags": ["t0"]} for n in range(others))]
-    told = route({"tags": names, "companies": [{"company_id": "6"}], "contacts": people})
+    route = make_route({"tags": names, "companies": [{"company_id": "6"}], "contacts": people})
     entries = [{"name": name, "state": "absent"} for name in names[:14]] + ["t14"]
     limits = {"deletes": 20, "people": 1 + others}
     written = {
@@ -143,6 +143,6 @@ def test_who_loses_several_things_is_one_person(route: MakeRoute, others: int) -
         "companies": [{"company_id": "6", "state": "absent"}],
         "contacts": [{"external_id": "25", "tags": [{"tag": "t14", "state": "absent"}]}],
     }
-    found = told.document(told.manifest(written))
+    found = route.document(route.manifest(written))
     assert found["people"] == {"losing": 1 + others, "exact": True}
     assert found["refused"] == []

@@ -75,14 +75,14 @@ def test_a_saved_plan_holds_what_it_was_made_without(desk: Desk) -> None:
     assert desk.writes == ["POST /tags"]
 
 
-def test_nothing_of_a_refused_entry_goes_on_record_as_found(route: MakeRoute) -> None:
+def test_nothing_of_a_refused_entry_goes_on_record_as_found(make_route: MakeRoute) -> None:
     people = [{"external_id": "1", "email": "wash@s.example", "name": "Wash"}, {"external_id": "2", "name": "Zoe"}]
-    told = route({"contacts": people}, ledger=True)
-    path = told.manifest((ONE_BAD % "hold").replace(", tags: [vip]", "") + "- {external_id: '2', name: Zoe}\n")
+    route = make_route({"contacts": people}, ledger=True)
+    path = route.manifest((ONE_BAD % "hold").replace(", tags: [vip]", "") + "- {external_id: '2', name: Zoe}\n")
     for _ in range(2):
-        told.converge(path)
-        assert told.ledger
-        memory = told.ledger.read_recorded(told.app_id(), "default")
+        route.converge(path)
+        assert route.ledger
+        memory = route.ledger.read_recorded(route.app_id(), "default")
         assert [memory.at(Address("contact", key)) is not None for key in ("1", "wash@s.example", "2")] == [False, False, True]
 
 

@@ -59,16 +59,16 @@ def test_what_is_unproven_is_annotated_at_its_entry(desk: Desk, monkeypatch: pyt
         assert "::warning file=m.yaml,line=2::withheld: contact/l***@mail.example#" in desk.err
 
 
-def test_what_is_proved_since_the_plan_was_made_is_not_unproven_any_more(route: MakeRoute) -> None:
-    told = route(ledger=True, search_delay=120)
-    path = told.manifest(LEAD.replace("tags: [vip]", "name: Zoe").removeprefix("name: Zoe\n"))
-    told.box.faults.add("POST", "^/contacts$", drop="after")
-    told.converge(path)
-    kept = told.saved(path)
+def test_what_is_proved_since_the_plan_was_made_is_not_unproven_any_more(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True, search_delay=120)
+    path = route.manifest(LEAD.replace("tags: [vip]", "name: Zoe").removeprefix("name: Zoe\n"))
+    route.box.faults.add("POST", "^/contacts$", drop="after")
+    route.converge(path)
+    kept = route.saved(path)
     assert len(kept["unproven"]) == 1
     for wait, number in ((0, 1), (130, 0)):
-        told.clock.now += wait
-        with told.session() as session:
+        route.clock.now += wait
+        with route.session() as session:
             assert len(prepare(session, kept, planned_manifest(kept)).unproven) == number
 
 
@@ -82,19 +82,19 @@ def test_who_is_to_be_gone_and_cannot_be_seen_is_settled(desk: Desk) -> None:
     assert document(desk)["unproven"] == []
 
 
-def test_who_is_to_be_gone_is_unproven_for_a_while_where_our_last_write_was_not_answered(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "1"}, {"email": "wash@s.example"}]}, ledger=True)
-    path = told.manifest(ARCHIVED)
-    told.box.faults.add("POST", "^/contacts/.*/archive$", drop="after", times=None)
-    assert {outcome.status for outcome in told.converge(path)} == {"failed"}
+def test_who_is_to_be_gone_is_unproven_for_a_while_where_our_last_write_was_not_answered(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "1"}, {"email": "wash@s.example"}]}, ledger=True)
+    path = route.manifest(ARCHIVED)
+    route.box.faults.add("POST", "^/contacts/.*/archive$", drop="after", times=None)
+    assert {outcome.status for outcome in route.converge(path)} == {"failed"}
     # Whom a strong read does not show is gone, whatever became of the answer.
-    [unproven] = told.document(path)["unproven"]
+    [unproven] = route.document(path)["unproven"]
     assert str(unproven["address"]).startswith("contact/w***@s.example#")
-    with told.session() as session:
-        ready = prepare(session, told.saved(path), read_manifest([str(path)]))
-        assert [note.until for note in ready.unproven] == [pytest.approx(told.clock.now + 15 * 60, abs=600)]
-    told.clock.now += 15 * 60 + 1
-    assert told.document(path)["unproven"] == []
+    with route.session() as session:
+        ready = prepare(session, route.saved(path), read_manifest([str(path)]))
+        assert [note.until for note in ready.unproven] == [pytest.approx(route.clock.now + 15 * 60, abs=600)]
+    route.clock.now += 15 * 60 + 1
+    assert route.document(path)["unproven"] == []
 
 
 HELD = {

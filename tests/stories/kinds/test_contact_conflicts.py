@@ -13,53 +13,53 @@ from tests.desk.telling import contact, one, people, refusals, settles, statuses
 from tests.stories.kinds.test_contacts import _blind
 
 
-def test_409_with_the_one_who_is_meant_is_taken_and_made_as_declared(route: MakeRoute) -> None:
-    told = _blind(route, {"contacts": [{"email": "zoe@x.example", "name": "Old"}]}, ledger=True)
-    path = told.manifest({"contacts": [{"email": "zoe@x.example", "missing": "create", "name": "New"}]})
-    outcome = one(told.converge(path), "create")
+def test_409_with_the_one_who_is_meant_is_taken_and_made_as_declared(make_route: MakeRoute) -> None:
+    route = _blind(make_route, {"contacts": [{"email": "zoe@x.example", "name": "Old"}]}, ledger=True)
+    path = route.manifest({"contacts": [{"email": "zoe@x.example", "missing": "create", "name": "New"}]})
+    outcome = one(route.converge(path), "create")
     assert (outcome.status, outcome.reason) == (Status.APPLIED, "existed already")
-    assert contact(told.box, email="zoe@x.example")["name"] == "New"
-    assert people(told.box) == 1
-    assert changes(told.document(path)) == []
+    assert contact(route.box, email="zoe@x.example")["name"] == "New"
+    assert people(route.box) == 1
+    assert changes(route.document(path)) == []
 
 
-def test_409_with_an_archived_one_stops_where_nobody_wrote_state_present(route: MakeRoute) -> None:
-    told = route({"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "email": "zoe@x.example", "archived": True}]})
-    outcome = one(told.converge(told.manifest({"contacts": [{"email": "zoe@x.example", "missing": "create"}]})), "create")
+def test_409_with_an_archived_one_stops_where_nobody_wrote_state_present(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "email": "zoe@x.example", "archived": True}]})
+    outcome = one(route.converge(route.manifest({"contacts": [{"email": "zoe@x.example", "missing": "create"}]})), "create")
     assert outcome.status is Status.FAILED
     assert "6762f0dd1bb69f9f000000aa" in outcome.reason
     assert "state: present" in outcome.reason
-    assert contact(told.box, email="zoe@x.example")["archived"] is True
+    assert contact(route.box, email="zoe@x.example")["archived"] is True
 
 
-def test_409_that_matched_by_e_mail_is_not_the_external_id_that_is_meant(route: MakeRoute) -> None:
-    told = _blind(route, {"contacts": [{"email": "zoe@x.example", "name": "Zoe"}]})
+def test_409_that_matched_by_e_mail_is_not_the_external_id_that_is_meant(make_route: MakeRoute) -> None:
+    route = _blind(make_route, {"contacts": [{"email": "zoe@x.example", "name": "Zoe"}]})
     outcome = one(
-        told.converge(told.manifest({"contacts": [{"external_id": "25", "email": "zoe@x.example", "missing": "create"}]})), "create"
+        route.converge(route.manifest({"contacts": [{"external_id": "25", "email": "zoe@x.example", "missing": "create"}]})), "create"
     )
     assert outcome.status is Status.FAILED
     assert "is not the one meant" in outcome.reason
-    live = contact(told.box, email="zoe@x.example")
+    live = contact(route.box, email="zoe@x.example")
     assert live["id"] in outcome.reason
     assert live.get("external_id") is None
 
 
-def test_an_e_mail_that_somebody_holds_is_refused_in_the_plan_with_the_id(route: MakeRoute) -> None:
-    told = route({"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "email": "zoe@x.example"}]})
-    found = told.document(told.manifest({"contacts": [{"external_id": "25", "email": "zoe@x.example", "missing": "create"}]}))
+def test_an_e_mail_that_somebody_holds_is_refused_in_the_plan_with_the_id(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "email": "zoe@x.example"}]})
+    found = route.document(route.manifest({"contacts": [{"external_id": "25", "email": "zoe@x.example", "missing": "create"}]}))
     ((gate, message),) = refusals(found)
     assert gate == "identity"
     assert "6762f0dd1bb69f9f000000aa" in message
 
 
-def test_an_archived_one_who_is_somebody_else_is_put_back(route: MakeRoute) -> None:
-    told = route({"contacts": [{"email": "zoe@x.example", "archived": True}]})
+def test_an_archived_one_who_is_somebody_else_is_put_back(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"email": "zoe@x.example", "archived": True}]})
     outcome = one(
-        told.converge(told.manifest({"contacts": [{"external_id": "25", "email": "zoe@x.example", "state": "present"}]})), "create"
+        route.converge(route.manifest({"contacts": [{"external_id": "25", "email": "zoe@x.example", "state": "present"}]})), "create"
     )
     assert outcome.status is Status.FAILED
     assert "is not the one meant" in outcome.reason
-    assert contact(told.box, email="zoe@x.example")["archived"] is True
+    assert contact(route.box, email="zoe@x.example")["archived"] is True
 
 
 STRANGER = {"contacts": [{"email": "zoe@x.example", "archived": True}]}
@@ -68,70 +68,70 @@ TAKES = {"contacts": [{"external_id": "25", "email": "zoe@x.example", "state": "
 
 
 @pytest.mark.parametrize("trouble", ["", "/archive$"], ids=["put back", "left awake"])
-def test_who_was_seen_to_be_somebody_else_is_never_brought_back_again(route: MakeRoute, trouble: str) -> None:
-    told = route(STRANGER, ledger=True)
+def test_who_was_seen_to_be_somebody_else_is_never_brought_back_again(make_route: MakeRoute, trouble: str) -> None:
+    route = make_route(STRANGER, ledger=True)
     if trouble:
-        told.box.faults.add("POST", trouble, status=403, code="forbidden", message="no")
-    path = told.manifest(TAKES)
-    first = one(told.converge(path), "create")
-    live = contact(told.box, email="zoe@x.example")["id"]
+        route.box.faults.add("POST", trouble, status=403, code="forbidden", message="no")
+    path = route.manifest(TAKES)
+    first = one(route.converge(path), "create")
+    live = contact(route.box, email="zoe@x.example")["id"]
     assert f"another contact (id {live})" in first.reason
     assert "was brought back from the archive" in first.reason
-    told.box.seed({"contacts": [{"id": live, "archived": True}]})
+    route.box.seed({"contacts": [{"id": live, "archived": True}]})
     for _ in range(3):
-        told.clock.sleep(86400)
-        told.box.forget_requests()
-        outcome = one(told.converge(path), "create")
+        route.clock.sleep(86400)
+        route.box.forget_requests()
+        outcome = one(route.converge(path), "create")
         assert outcome.status is Status.FAILED
         assert f"another contact (id {live})" in outcome.reason
         assert "was brought back from the archive once to see that, and is left alone now" in outcome.reason
-        assert [r.path for r in told.box.writes] == ["/contacts"]
-    assert contact(told.box, email="zoe@x.example")["archived"] is True
+        assert [r.path for r in route.box.writes] == ["/contacts"]
+    assert contact(route.box, email="zoe@x.example")["archived"] is True
 
 
-def test_who_is_somebody_else_to_one_entry_may_be_the_one_that_another_means(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "26", "email": "zoe@x.example", "archived": True}]}, ledger=True)
-    one(told.converge(told.manifest(TAKES)), "create")
-    back = one(told.converge(told.manifest({"contacts": [{"external_id": "26", "state": "present"}]})), "create")
+def test_who_is_somebody_else_to_one_entry_may_be_the_one_that_another_means(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "26", "email": "zoe@x.example", "archived": True}]}, ledger=True)
+    one(route.converge(route.manifest(TAKES)), "create")
+    back = one(route.converge(route.manifest({"contacts": [{"external_id": "26", "state": "present"}]})), "create")
     assert (back.status, back.reason) == (Status.APPLIED, "brought back from the archive")
 
 
-def test_a_stranger_is_no_thing_of_a_run_in_its_history(route: MakeRoute) -> None:
-    told = route(STRANGER, ledger=True)
-    told.converge(told.manifest(TAKES))
-    assert told.ledger
-    (run,) = told.ledger.runs()
-    assert [(done.outcome, done.id) for done in told.ledger.done(run.run)] == [("failed", None)]
+def test_a_stranger_is_no_thing_of_a_run_in_its_history(make_route: MakeRoute) -> None:
+    route = make_route(STRANGER, ledger=True)
+    route.converge(route.manifest(TAKES))
+    assert route.ledger
+    (run,) = route.ledger.runs()
+    assert [(done.outcome, done.id) for done in route.ledger.done(run.run)] == [("failed", None)]
 
 
-def test_an_archived_one_who_cannot_be_put_back_is_named_as_brought_back(route: MakeRoute) -> None:
-    told = route({"contacts": [{"email": "zoe@x.example", "archived": True}]})
-    told.box.faults.add("POST", "/archive$", status=403, code="forbidden", message="no")
+def test_an_archived_one_who_cannot_be_put_back_is_named_as_brought_back(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"email": "zoe@x.example", "archived": True}]})
+    route.box.faults.add("POST", "/archive$", status=403, code="forbidden", message="no")
     outcome = one(
-        told.converge(told.manifest({"contacts": [{"external_id": "25", "email": "zoe@x.example", "state": "present"}]})), "create"
+        route.converge(route.manifest({"contacts": [{"external_id": "25", "email": "zoe@x.example", "state": "present"}]})), "create"
     )
-    live = contact(told.box, email="zoe@x.example")
+    live = contact(route.box, email="zoe@x.example")
     assert outcome.status is Status.FAILED
     assert f"id {live['id']}" in outcome.reason
     assert "could not be archived again" in outcome.reason
 
 
-def test_archived_and_merged_fails_with_both_messages_and_the_next_apply_makes_the_two_calls_again(route: MakeRoute) -> None:
+def test_archived_and_merged_fails_with_both_messages_and_the_next_apply_makes_the_two_calls_again(make_route: MakeRoute) -> None:
     """forum.intercom.com, "How to unarchive a contact?"."""
     seed = {
         "tags": ["vip"],
         "contacts": [{"external_id": "1"}, {"external_id": "2"}, {"external_id": "9", "archived": True, "merged_into": "1"}],
     }
-    told = route(seed, version="2.16", ledger=True)
+    route = make_route(seed, version="2.16", ledger=True)
     # What is merged answers 410; here it is as reported: archived first, and nothing says where it went.
-    told.box.faults.add("GET", "find_by_external_id/9$", status=404, code="not_found", times=None)
+    route.box.faults.add("GET", "find_by_external_id/9$", status=404, code="not_found", times=None)
     written: dict[str, Any] = {
         "tags": ["vip"],
         "contacts": [{"external_id": "9", "state": "present", "missing": "create", "tags": ["vip"]}],
     }
     written["contacts"] += [{"external_id": key, "tags": ["vip"]} for key in ("1", "2")]
-    path = told.manifest(written)
-    outcomes = told.converge(path)
+    path = route.manifest(written)
+    outcomes = route.converge(path)
     failed = one(outcomes, "create")
     assert failed.status is Status.FAILED
     assert "An archived contact matching those details already exists" in failed.reason
@@ -139,9 +139,9 @@ def test_archived_and_merged_fails_with_both_messages_and_the_next_apply_makes_t
     by_link = {o.change.address.key: o for o in outcomes if o.change.action == "attach"}
     assert (by_link["1"].status, by_link["2"].status, by_link["9"].status) == ("applied", "applied", "skipped")
     assert "create of the contact" in by_link["9"].reason
-    told.box.forget_requests()
-    told.converge(path)
-    assert [w.path.partition("/contacts")[2] for w in told.box.writes] == ["", f"/{contact(told.box, external_id='9')['id']}/unarchive"]
+    route.box.forget_requests()
+    route.converge(path)
+    assert [w.path.partition("/contacts")[2] for w in route.box.writes] == ["", f"/{contact(route.box, external_id='9')['id']}/unarchive"]
 
 
 @pytest.mark.parametrize(
@@ -157,75 +157,75 @@ def test_archived_and_merged_fails_with_both_messages_and_the_next_apply_makes_t
         ("A contact matching those details already exists with id=000000000000000000000000", "failed"),
     ],
 )
-def test_the_id_stands_only_in_the_message_of_the_409(route: MakeRoute, message: str, status: str) -> None:
-    told = route({"contacts": [{"email": "zoe@x.example", "hidden_from_search": 600}, {"external_id": "other"}]})
-    ids = {"id": contact(told.box, email="zoe@x.example")["id"], "other": contact(told.box, external_id="other")["id"]}
-    told.box.faults.add("POST", "^/contacts$", status=409, code="conflict", message=message.format(**ids))
-    outcome = one(told.converge(told.manifest({"contacts": [{"email": "zoe@x.example", "missing": "create", "name": "New"}]})), "create")
+def test_the_id_stands_only_in_the_message_of_the_409(make_route: MakeRoute, message: str, status: str) -> None:
+    route = make_route({"contacts": [{"email": "zoe@x.example", "hidden_from_search": 600}, {"external_id": "other"}]})
+    ids = {"id": contact(route.box, email="zoe@x.example")["id"], "other": contact(route.box, external_id="other")["id"]}
+    route.box.faults.add("POST", "^/contacts$", status=409, code="conflict", message=message.format(**ids))
+    outcome = one(route.converge(route.manifest({"contacts": [{"email": "zoe@x.example", "missing": "create", "name": "New"}]})), "create")
     assert outcome.status == status
-    assert contact(told.box, external_id="other").get("name") is None
-    assert people(told.box) == 2
+    assert contact(route.box, external_id="other").get("name") is None
+    assert people(route.box) == 2
 
 
 @pytest.mark.parametrize(
     "message", ["An archived contact matching those details already exists with id={id}", "Archived contact already exists with id={id}"]
 )
-def test_the_word_archived_in_the_409_is_enough_to_bring_back(route: MakeRoute, message: str) -> None:
-    told = route({"contacts": [{"external_id": "25", "archived": True}]})
-    live = contact(told.box, external_id="25")
-    told.box.faults.add("POST", "^/contacts$", status=409, code="conflict", message=message.format(id=live["id"]))
-    settles(told, {"contacts": [{"external_id": "25", "state": "present", "name": "Back"}]})
-    assert contact(told.box, external_id="25")["name"] == "Back"
+def test_the_word_archived_in_the_409_is_enough_to_bring_back(make_route: MakeRoute, message: str) -> None:
+    route = make_route({"contacts": [{"external_id": "25", "archived": True}]})
+    live = contact(route.box, external_id="25")
+    route.box.faults.add("POST", "^/contacts$", status=409, code="conflict", message=message.format(id=live["id"]))
+    settles(route, {"contacts": [{"external_id": "25", "state": "present", "name": "Back"}]})
+    assert contact(route.box, external_id="25")["name"] == "Back"
 
 
-def test_a_409_that_does_not_say_archived_of_one_who_is_is_no_success(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "25", "archived": True}]})
-    text = f"A contact matching those details already exists with id={contact(told.box, external_id='25')['id']}"
-    told.box.faults.add("POST", "^/contacts$", status=409, code="conflict", message=text)
-    outcome = one(told.converge(told.manifest({"contacts": [{"external_id": "25", "missing": "create"}]})), "create")
+def test_a_409_that_does_not_say_archived_of_one_who_is_is_no_success(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "25", "archived": True}]})
+    text = f"A contact matching those details already exists with id={contact(route.box, external_id='25')['id']}"
+    route.box.faults.add("POST", "^/contacts$", status=409, code="conflict", message=text)
+    outcome = one(route.converge(route.manifest({"contacts": [{"external_id": "25", "missing": "create"}]})), "create")
     assert outcome.status is Status.FAILED
     assert "cannot be read" in outcome.reason
 
 
-def test_a_409_on_an_update_fails_with_what_intercom_says(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "25"}, {"email": "zoe@x.example", "hidden_from_search": 600}]})
-    outcome = one(told.converge(told.manifest({"contacts": [{"external_id": "25", "email": "zoe@x.example"}]})), "update")
+def test_a_409_on_an_update_fails_with_what_intercom_says(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "25"}, {"email": "zoe@x.example", "hidden_from_search": 600}]})
+    outcome = one(route.converge(route.manifest({"contacts": [{"external_id": "25", "email": "zoe@x.example"}]})), "update")
     assert outcome.status is Status.FAILED
-    other = contact(told.box, email="zoe@x.example")
+    other = contact(route.box, email="zoe@x.example")
     assert f"409 A contact matching those details already exists with id={other['id']}" in outcome.reason
 
 
-def test_nobody_is_deleted_for_a_value_that_cannot_be_taken_then(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "1", "email": "free@x.example"}, {"external_id": "2"}]})
-    told.box.faults.add("POST", "^/data_attributes$", status=400, message="You have reached the limit of 250 custom attributes")
+def test_nobody_is_deleted_for_a_value_that_cannot_be_taken_then(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "1", "email": "free@x.example"}, {"external_id": "2"}]})
+    route.box.faults.add("POST", "^/data_attributes$", status=400, message="You have reached the limit of 250 custom attributes")
     attributes = [{"name": "tier", "model": "contact", "data_type": "string"}]
     people = [
         {"external_id": "1", "state": "absent"},
         {"external_id": "2", "email": "free@x.example", "custom_attributes": {"tier": "gold"}},
     ]
     written = {"policy": {"limits": {"contact_deletes": 1}}, "attributes": attributes, "contacts": people}
-    outcomes = told.converge(told.manifest(written))
+    outcomes = route.converge(route.manifest(written))
     assert statuses(outcomes) == {"create attribute/tier": "failed", "delete contact/1": "skipped", "update contact/2": "skipped"}
-    assert contact(told.box, email="free@x.example")["external_id"] == "1"
+    assert contact(route.box, email="free@x.example")["external_id"] == "1"
 
 
-def test_nobody_is_deleted_for_somebody_who_is_refused(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "1", "email": "free@x.example"}, {"external_id": "2"}, {"external_id": "3"}]})
+def test_nobody_is_deleted_for_somebody_who_is_refused(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "1", "email": "free@x.example"}, {"external_id": "2"}, {"external_id": "3"}]})
     people = [
         {"external_id": "1", "state": "absent"},
         {"external_id": "2", "email": "free@x.example", "custom_attributes": {"nobody": "knows"}},
         {"external_id": "3", "name": "Three"},
     ]
     policy = {"refused_entries": "hold", "limits": {"contact_deletes": 1}}
-    outcomes = told.converge(told.manifest({"policy": policy, "contacts": people}))
+    outcomes = route.converge(route.manifest({"policy": policy, "contacts": people}))
     assert statuses(outcomes) == {"update contact/3": "applied"}
-    assert contact(told.box, email="free@x.example")["external_id"] == "1"
+    assert contact(route.box, email="free@x.example")["external_id"] == "1"
 
 
-def test_who_is_told_to_free_a_value_is_named_with_both_places_and_no_e_mail(route: MakeRoute) -> None:
-    told = route({"contacts": [{"email": "ops@x.example"}, {"external_id": "2"}]})
+def test_who_is_told_to_free_a_value_is_named_with_both_places_and_no_e_mail(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"email": "ops@x.example"}, {"external_id": "2"}]})
     people = "contacts:\n  - {email: ops@x.example, state: archived}\n  - {external_id: '2', email: ops@x.example}\n"
-    found = told.document(told.manifest(people))
+    found = route.document(route.manifest(people))
     ((gate, message),) = refusals(found)
     assert gate == "taken"
     assert "intercom.yaml:2" in message

@@ -25,39 +25,41 @@ from tests.desk.telling import contact, invalid, people, refusals, settles
     ],
     ids=["external_id", "email", "email-to-external_id", "id-to-email"],
 )
-def test_was_moves_an_identity_in_one_update_and_keeps_the_links(route: MakeRoute, live: Any, entry: Any, written: Any) -> None:
-    told = route({"tags": ["vip"], "contacts": [{**live, "tags": ["vip"]}]})
-    settles(told, {"tags": ["vip"], "contacts": [{**entry, "missing": "create", "tags": ["vip"]}]})
-    assert [(w.method, w.body) for w in told.box.writes] == [("PUT", written)]
-    assert people(told.box) == 1
+def test_was_moves_an_identity_in_one_update_and_keeps_the_links(make_route: MakeRoute, live: Any, entry: Any, written: Any) -> None:
+    route = make_route({"tags": ["vip"], "contacts": [{**live, "tags": ["vip"]}]})
+    settles(route, {"tags": ["vip"], "contacts": [{**entry, "missing": "create", "tags": ["vip"]}]})
+    assert [(w.method, w.body) for w in route.box.writes] == [("PUT", written)]
+    assert people(route.box) == 1
 
 
-def test_was_moves_nothing_once_the_new_identity_is_live(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "25"}, {"external_id": "26"}]})
-    assert changes(told.document(told.manifest({"contacts": [{"external_id": "26", "was": {"external_id": "25"}}]}))) == []
+def test_was_moves_nothing_once_the_new_identity_is_live(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "25"}, {"external_id": "26"}]})
+    assert changes(route.document(route.manifest({"contacts": [{"external_id": "26", "was": {"external_id": "25"}}]}))) == []
 
 
-def test_was_names_exactly_one_former_identity(route: MakeRoute) -> None:
-    assert "one former identity" in invalid(route(), {"contacts": [{"external_id": "26", "was": {"external_id": "1", "email": "a@b.c"}}]})
+def test_was_names_exactly_one_former_identity(make_route: MakeRoute) -> None:
+    assert "one former identity" in invalid(
+        make_route(), {"contacts": [{"external_id": "26", "was": {"external_id": "1", "email": "a@b.c"}}]}
+    )
 
 
-def test_an_id_names_a_lead_without_anything_else(route: MakeRoute) -> None:
-    told = route({"tags": ["vip"], "contacts": [{"id": "6762f0dd1bb69f9f000000aa", "role": "lead"}]})
-    settles(told, {"tags": ["vip"], "contacts": [{"id": "6762f0dd1bb69f9f000000aa", "name": "Nobody", "tags": ["vip"]}]})
-    assert contact(told.box, name="Nobody")["tags"]
+def test_an_id_names_a_lead_without_anything_else(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["vip"], "contacts": [{"id": "6762f0dd1bb69f9f000000aa", "role": "lead"}]})
+    settles(route, {"tags": ["vip"], "contacts": [{"id": "6762f0dd1bb69f9f000000aa", "name": "Nobody", "tags": ["vip"]}]})
+    assert contact(route.box, name="Nobody")["tags"]
 
 
-def test_an_id_is_never_created_and_must_look_like_one(route: MakeRoute) -> None:
-    told = route()
-    assert "cannot be created" in invalid(told, {"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "missing": "create"}]})
-    assert "is not the id of a contact" in invalid(told, {"contacts": [{"id": "../companies"}]})
-    assert "beside another name" in invalid(told, {"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "email": "a@b.c"}]})
-    found = told.document(told.manifest({"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "name": "X"}]}))
+def test_an_id_is_never_created_and_must_look_like_one(make_route: MakeRoute) -> None:
+    route = make_route()
+    assert "cannot be created" in invalid(route, {"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "missing": "create"}]})
+    assert "is not the id of a contact" in invalid(route, {"contacts": [{"id": "../companies"}]})
+    assert "beside another name" in invalid(route, {"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "email": "a@b.c"}]})
+    found = route.document(route.manifest({"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "name": "X"}]}))
     assert lines(found) == ["note missing contact/id:6762f0dd1bb69f9f000000aa"]
 
 
-def test_a_lead_is_found_by_e_mail_and_a_user_comes_first(route: MakeRoute) -> None:
-    told = route(
+def test_a_lead_is_found_by_e_mail_and_a_user_comes_first(make_route: MakeRoute) -> None:
+    route = make_route(
         {
             "contacts": [
                 {"email": "a@x.example", "role": "lead"},
@@ -66,18 +68,18 @@ def test_a_lead_is_found_by_e_mail_and_a_user_comes_first(route: MakeRoute) -> N
             ]
         }
     )
-    settles(told, {"contacts": [{"email": "A@x.example", "name": "User"}, {"email": "b@x.example", "name": "Lead"}]})
-    assert contact(told.box, name="User")["external_id"] == "u"
-    assert contact(told.box, name="Lead")["role"] == "lead"
+    settles(route, {"contacts": [{"email": "A@x.example", "name": "User"}, {"email": "b@x.example", "name": "Lead"}]})
+    assert contact(route.box, name="User")["external_id"] == "u"
+    assert contact(route.box, name="Lead")["role"] == "lead"
 
 
-def test_several_leads_with_one_e_mail_are_refused_with_their_ids(route: MakeRoute) -> None:
+def test_several_leads_with_one_e_mail_are_refused_with_their_ids(make_route: MakeRoute) -> None:
     twins = [{"id": f"6762f0dd1bb69f9f0000000{n}", "email": "twin@x.example", "role": "lead"} for n in (1, 2, 3)]
-    told = route({"contacts": twins})
-    found = told.document(told.manifest({"contacts": [{"email": "twin@x.example", "missing": "create", "name": "X"}]}))
+    route = make_route({"contacts": twins})
+    found = route.document(route.manifest({"contacts": [{"email": "twin@x.example", "missing": "create", "name": "X"}]}))
     ((gate, message),) = refusals(found)
     assert gate == "identity"
     assert all(str(twin["id"]) in message for twin in twins)
     assert "intercom.yaml:2" in message
     assert changes(found) == []
-    settles(told, {"contacts": [{"id": str(twins[1]["id"]), "name": "X"}]})
+    settles(route, {"contacts": [{"id": str(twins[1]["id"]), "name": "X"}]})

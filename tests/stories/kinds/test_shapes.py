@@ -39,12 +39,12 @@ MANIFEST: dict[str, Any] = {
         ("^/contacts/search", {"type": "list", "data": [{"type": "contact", "id": "1", "external_id": "25", "name": 7}]}),
     ],
 )
-def test_a_read_that_holds_something_else_is_a_failed_read(route: MakeRoute, path: str, body: dict[str, Any]) -> None:
-    told = route(SEED)
-    written = told.manifest(MANIFEST)
-    told.box.faults.add(None, path, body=json.dumps(body).encode(), times=None)
+def test_a_read_that_holds_something_else_is_a_failed_read(make_route: MakeRoute, path: str, body: dict[str, Any]) -> None:
+    route = make_route(SEED)
+    written = route.manifest(MANIFEST)
+    route.box.faults.add(None, path, body=json.dumps(body).encode(), times=None)
     with pytest.raises(IntercomError) as caught:
-        told.planned(written)
+        route.planned(written)
     assert caught.value.exit_code == 1
     assert "that can be read: it has" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -53,95 +53,95 @@ def test_a_read_that_holds_something_else_is_a_failed_read(route: MakeRoute, pat
 # ---- on writes: `failed`, and the run is closed
 @pytest.mark.parametrize("section", ["companies", "contacts"])
 @pytest.mark.parametrize("part", [{"custom_attributes": [1]}, {"name": {"a": 1}}, {"id": None}, {"id": [5]}])
-def test_a_reply_that_holds_something_else_proves_nothing(route: MakeRoute, section: str, part: dict[str, Any]) -> None:
-    told = route(SEED, ledger=True)
-    path = told.manifest(MANIFEST)
+def test_a_reply_that_holds_something_else_proves_nothing(make_route: MakeRoute, section: str, part: dict[str, Any]) -> None:
+    route = make_route(SEED, ledger=True)
+    path = route.manifest(MANIFEST)
     kind = {"companies": "company", "contacts": "contact"}[section]
-    (doc,) = told.box.ws.store.table(kind).docs.values()
+    (doc,) = route.box.ws.store.table(kind).docs.values()
     body = {"type": kind, "id": doc["id"], "company_id": "6", "external_id": "25", **part}
-    told.box.faults.add("PUT", f"^/{section}/", body=json.dumps(body).encode(), times=None)
-    outcomes = told.converge(path)
+    route.box.faults.add("PUT", f"^/{section}/", body=json.dumps(body).encode(), times=None)
+    outcomes = route.converge(path)
     failed = [o for o in outcomes if o.status is not Status.APPLIED]
     assert [(str(o.change.address), o.status) for o in failed] == [({"company": "company/6", "contact": "contact/25"}[kind], Status.FAILED)]
     assert "that can be read: it has" in failed[0].reason
-    _closed(told)
+    _closed(route)
 
 
-def _closed(told: Route) -> None:
-    assert told.ledger
-    assert [run.exit_code for run in told.ledger.runs()] == [5]
+def _closed(route: Route) -> None:
+    assert route.ledger
+    assert [run.exit_code for run in route.ledger.runs()] == [5]
 
 
-def _unforeseen(told: Route, path: str) -> None:
+def _unforeseen(route: Route, path: str) -> None:
     def run() -> None:
         raise KeyError("ann@mail.example")
 
-    told.box.faults.add(None, path, run=run)
+    route.box.faults.add(None, path, run=run)
 
 
 @pytest.mark.parametrize("where", ["^/companies/", "^/contacts/"])
-def test_what_nobody_foresaw_is_an_outcome_and_the_rest_is_done(route: MakeRoute, where: str) -> None:
-    told = route(SEED, ledger=True)
-    path = told.manifest(MANIFEST)
-    found = told.saved(path)
-    with told.session() as session:
+def test_what_nobody_foresaw_is_an_outcome_and_the_rest_is_done(make_route: MakeRoute, where: str) -> None:
+    route = make_route(SEED, ledger=True)
+    path = route.manifest(MANIFEST)
+    found = route.saved(path)
+    with route.session() as session:
         work = prepare(session, found, planned_manifest(found))
-        _unforeseen(told, where)
-        outcomes = list(carry_out(session, work, told.clock.stopped))
+        _unforeseen(route, where)
+        outcomes = list(carry_out(session, work, route.clock.stopped))
     assert sorted(o.status for o in outcomes) == [Status.APPLIED, Status.FAILED]
     (failed,) = [o for o in outcomes if o.status is Status.FAILED]
     assert "unforeseen (KeyError in " in failed.reason
     assert "ann@" not in failed.reason
     assert failed.lost
-    _closed(told)
-    assert {o.status for o in told.converge(path)} == {Status.APPLIED}
+    _closed(route)
+    assert {o.status for o in route.converge(path)} == {Status.APPLIED}
 
 
-def test_what_nobody_foresaw_beside_the_calls_is_the_last_outcome(route: MakeRoute) -> None:
+def test_what_nobody_foresaw_beside_the_calls_is_the_last_outcome(make_route: MakeRoute) -> None:
     """The one that tells of progress fails: what comes after would fail so too."""
-    told = route(SEED, ledger=True)
-    path = told.manifest(MANIFEST)
-    found = told.saved(path)
+    route = make_route(SEED, ledger=True)
+    path = route.manifest(MANIFEST)
+    found = route.saved(path)
 
     def started(change: object) -> None:
         raise ZeroDivisionError
 
-    outcomes = _carried_out(told, found, started)
+    outcomes = _carried_out(route, found, started)
     assert {o.status for o in outcomes} <= {Status.FAILED, Status.SKIPPED}
     assert Status.FAILED in {o.status for o in outcomes}
-    assert not told.box.writes
-    _closed(told)
+    assert not route.box.writes
+    _closed(route)
 
 
-def _carried_out(told: Route, found: Any, started: Callable[[Any], None]) -> list[Any]:
-    with told.session() as session:
+def _carried_out(route: Route, found: Any, started: Callable[[Any], None]) -> list[Any]:
+    with route.session() as session:
         work = prepare(session, found, planned_manifest(found))
-        told.box.forget_requests()
-        return list(carry_out(session, work, told.clock.stopped, started))
+        route.box.forget_requests()
+        return list(carry_out(session, work, route.clock.stopped, started))
 
 
-def test_a_run_whose_outcomes_nobody_takes_any_more_is_closed(route: MakeRoute) -> None:
+def test_a_run_whose_outcomes_nobody_takes_any_more_is_closed(make_route: MakeRoute) -> None:
     """The screen or the events fail in the middle of an apply."""
-    told = route(SEED, ledger=True)
-    found = told.saved(told.manifest(MANIFEST))
-    with told.session() as session:
-        outcomes = carry_out(session, prepare(session, found, planned_manifest(found)), told.clock.stopped)
+    route = make_route(SEED, ledger=True)
+    found = route.saved(route.manifest(MANIFEST))
+    with route.session() as session:
+        outcomes = carry_out(session, prepare(session, found, planned_manifest(found)), route.clock.stopped)
         next(outcomes)
         outcomes.close()  # type: ignore[attr-defined]  # a generator
-    assert told.ledger
-    assert [run.exit_code for run in told.ledger.runs()] == [1]
+    assert route.ledger
+    assert [run.exit_code for run in route.ledger.runs()] == [1]
 
 
-def test_a_look_back_that_nobody_foresaw_leaves_the_deletion_done(route: MakeRoute) -> None:
+def test_a_look_back_that_nobody_foresaw_leaves_the_deletion_done(make_route: MakeRoute) -> None:
     from reconciler.intercom.perform import Performer
 
-    told = route({"companies": [{"company_id": "6"}]}, ledger=True, archive_delay=120.0)
-    found = told.saved(told.manifest("companies: [{company_id: '6', state: absent}]\n"))
-    with told.session() as session:
+    route = make_route({"companies": [{"company_id": "6"}]}, ledger=True, archive_delay=120.0)
+    found = route.saved(route.manifest("companies: [{company_id: '6', state: absent}]\n"))
+    with route.session() as session:
         work = prepare(session, found, planned_manifest(found))
         resources, steps = work.planned.manifest.resources, work.planned.plan.steps
-        performer = Performer(session.client, told.kinds, steps, resources, work.ids, told.clock.sleep, told.clock)
+        performer = Performer(session.client, route.kinds, steps, resources, work.ids, route.clock.sleep, route.clock)
         [outcome] = performer.perform(work.jobs[0], work.ids)
-        _unforeseen(told, "^/companies/")
+        _unforeseen(route, "^/companies/")
         [late] = performer.settle([outcome])
     assert (late.status, late.reason) == (Status.APPLIED, "being archived: Intercom still shows it")

@@ -24,8 +24,8 @@ VIP, TWIN = {"name": "vip", "id": "5"}, {"name": "VIP", "id": "9"}
 PEOPLE = [{"external_id": "25", "tags": ["vip"]}, {"external_id": "26"}]
 
 
-def tags(told: Route) -> set[tuple[str, str]]:
-    return {(doc["id"], doc["name"]) for doc in told.box.ws.store.table("tag").in_order()}
+def tags(route: Route) -> set[tuple[str, str]]:
+    return {(doc["id"], doc["name"]) for doc in route.box.ws.store.table("tag").in_order()}
 
 
 def messages(found: PlanDocument) -> str:
@@ -57,9 +57,9 @@ def test_a_tombstone_takes_neither_of_two_however_often_it_is_applied(desk: Desk
         {"policy": {"links": "declared"}, "tags": ["vip"], "contacts": [{"external_id": "25", "tags": []}]},
     ],
 )
-def test_nothing_about_either_is_planned_and_no_message_calls_one_gone(route: MakeRoute, written: dict[str, Any]) -> None:
-    told = route({"tags": [VIP, TWIN], "contacts": PEOPLE, "companies": [{"company_id": "6"}]}, ledger=True)
-    found = told.document(told.manifest(written))
+def test_nothing_about_either_is_planned_and_no_message_calls_one_gone(make_route: MakeRoute, written: dict[str, Any]) -> None:
+    route = make_route({"tags": [VIP, TWIN], "contacts": PEOPLE, "companies": [{"company_id": "6"}]}, ledger=True)
+    found = route.document(route.manifest(written))
     assert (gates(found), changes(found)) == (["twins"], [])
     assert all(refused["approve"] is None for refused in found["refused"])
     assert "id 5, 1 person" in messages(found)
@@ -68,10 +68,10 @@ def test_nothing_about_either_is_planned_and_no_message_calls_one_gone(route: Ma
     assert "not declared" not in messages(found)
 
 
-def test_members_that_cannot_be_read_are_unknown(route: MakeRoute) -> None:
-    told = route({"tags": [VIP, TWIN]})
-    told.box.faults.add("POST", "/contacts/search", status=403, times=None)
-    ((_, message),) = refusals(told.document(told.manifest({"tags": ["vip"]})))
+def test_members_that_cannot_be_read_are_unknown(make_route: MakeRoute) -> None:
+    route = make_route({"tags": [VIP, TWIN]})
+    route.box.faults.add("POST", "/contacts/search", status=403, times=None)
+    ((_, message),) = refusals(route.document(route.manifest({"tags": ["vip"]})))
     assert "'vip' (id 5, an unknown number of people)" in message
 
 
@@ -84,35 +84,35 @@ def test_members_that_cannot_be_read_are_unknown(route: MakeRoute) -> None:
         {"tags": ["vip"], "contacts": [{"external_id": "25", "tags": [{"tag": "vip", "state": "absent"}]}]},
     ],
 )
-def test_a_twin_that_came_after_the_plan_refuses_its_apply(route: MakeRoute, written: dict[str, Any]) -> None:
-    told = route({"tags": [VIP], "contacts": PEOPLE}, ledger=True)
-    found = told.saved(told.manifest(written))
-    told.box.seed({"tags": [TWIN]})
+def test_a_twin_that_came_after_the_plan_refuses_its_apply(make_route: MakeRoute, written: dict[str, Any]) -> None:
+    route = make_route({"tags": [VIP], "contacts": PEOPLE}, ledger=True)
+    found = route.saved(route.manifest(written))
+    route.box.seed({"tags": [TWIN]})
     with pytest.raises(Refused, match="id 9"):
-        told.apply(found)
-    assert told.box.writes == []
+        route.apply(found)
+    assert route.box.writes == []
 
 
-def test_a_part_of_a_plan_and_a_drift_are_refused_like_the_whole(route: MakeRoute) -> None:
-    told = route({"tags": [VIP], "contacts": PEOPLE}, ledger=True)
-    path = told.manifest({"tags": ["vip"], "contacts": [{"external_id": "26", "tags": ["vip"]}]})
-    told.converge(path)
-    told.box.seed({"tags": [TWIN]})
+def test_a_part_of_a_plan_and_a_drift_are_refused_like_the_whole(make_route: MakeRoute) -> None:
+    route = make_route({"tags": [VIP], "contacts": PEOPLE}, ledger=True)
+    path = route.manifest({"tags": ["vip"], "contacts": [{"external_id": "26", "tags": ["vip"]}]})
+    route.converge(path)
+    route.box.seed({"tags": [TWIN]})
     for scope in (Scope(target=("contact/26",)), Scope(target=("tag/vip",)), Scope(moved=True)):
-        found = told.document(path, scope=scope)
+        found = route.document(path, scope=scope)
         assert (gates(found), changes(found)) == (["twins"], [])
 
 
-def test_an_undo_does_nothing_by_a_name_that_has_a_twin_by_now(route: MakeRoute) -> None:
-    told = route({"tags": [VIP], "contacts": PEOPLE}, ledger=True)
+def test_an_undo_does_nothing_by_a_name_that_has_a_twin_by_now(make_route: MakeRoute) -> None:
+    route = make_route({"tags": [VIP], "contacts": PEOPLE}, ledger=True)
     entries = [{"external_id": "26", "tags": ["vip"]}, {"external_id": "25", "tags": [{"tag": "vip", "state": "absent"}]}]
-    told.converge(told.manifest({"tags": ["vip"], "contacts": entries}))
-    assert told.ledger
-    run = told.ledger.runs()[0].run
-    with told.session() as session:
+    route.converge(route.manifest({"tags": ["vip"], "contacts": entries}))
+    assert route.ledger
+    run = route.ledger.runs()[0].run
+    with route.session() as session:
         before = propose_undo(session, run).plan
         found = write_saved(KINDS, before, "salt")
-        told.box.seed({"tags": [TWIN]})
+        route.box.seed({"tags": [TWIN]})
         after = propose_undo(session, run).plan
         with pytest.raises(Refused, match="id 9"):
             prepare_undo(session, found)
@@ -122,66 +122,66 @@ def test_an_undo_does_nothing_by_a_name_that_has_a_twin_by_now(route: MakeRoute)
 
 
 # ── the way on ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def test_each_of_two_is_renamed_tagged_and_retired_by_its_id_alone(route: MakeRoute) -> None:
-    told = route({"tags": [VIP, TWIN], "contacts": PEOPLE}, ledger=True)
+def test_each_of_two_is_renamed_tagged_and_retired_by_its_id_alone(make_route: MakeRoute) -> None:
+    route = make_route({"tags": [VIP, TWIN], "contacts": PEOPLE}, ledger=True)
     entries = [{"external_id": "25", "tags": [{"id": "9"}]}, {"external_id": "26", "tags": [{"id": "9"}]}]
-    settles(told, {"tags": [{"id": "5"}, {"id": "9", "name": "VIP"}], "contacts": entries})
-    assert [write.path.rpartition("/")[2] for write in told.box.writes if write.body == {"id": "9"}] == ["tags", "tags"]
-    assert len(told.box.writes) == 2
-    told.box.forget_requests()
-    settles(told, {"tags": [{"id": "5", "state": "absent"}, {"id": "9", "name": "VIP"}], "contacts": entries})
-    assert [(write.method, write.path) for write in told.box.writes] == [("DELETE", "/tags/5")]
-    settles(told, {"tags": ["VIP"], "contacts": [{"external_id": "26", "tags": ["VIP"]}]})
-    assert tags(told) == {("9", "VIP")}
+    settles(route, {"tags": [{"id": "5"}, {"id": "9", "name": "VIP"}], "contacts": entries})
+    assert [write.path.rpartition("/")[2] for write in route.box.writes if write.body == {"id": "9"}] == ["tags", "tags"]
+    assert len(route.box.writes) == 2
+    route.box.forget_requests()
+    settles(route, {"tags": [{"id": "5", "state": "absent"}, {"id": "9", "name": "VIP"}], "contacts": entries})
+    assert [(write.method, write.path) for write in route.box.writes] == [("DELETE", "/tags/5")]
+    settles(route, {"tags": ["VIP"], "contacts": [{"external_id": "26", "tags": ["VIP"]}]})
+    assert tags(route) == {("9", "VIP")}
 
 
-def test_an_entry_that_gets_an_id_and_loses_it_again_disowns_nothing(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "26"}]}, ledger=True)
+def test_an_entry_that_gets_an_id_and_loses_it_again_disowns_nothing(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "26"}]}, ledger=True)
     policy = {"links": "owned", "prune": {"tags": "owned"}}
-    settles(told, {"policy": policy, "tags": ["vip", "keep"], "contacts": [{"external_id": "26", "tags": ["vip"]}]})
-    (live_id,) = (live_id for live_id, name in tags(told) if name == "vip")
+    settles(route, {"policy": policy, "tags": ["vip", "keep"], "contacts": [{"external_id": "26", "tags": ["vip"]}]})
+    (live_id,) = (live_id for live_id, name in tags(route) if name == "vip")
     by_id = {"policy": policy, "tags": [{"id": live_id}, "keep"], "contacts": [{"external_id": "26", "tags": [{"id": live_id}]}]}
     for written in (by_id, {"policy": policy, "tags": ["vip", "keep"], "contacts": [{"external_id": "26", "tags": ["vip"]}]}, by_id):
-        assert changes(told.document(told.manifest(written))) == []
-        told.converge(told.manifest(written))
+        assert changes(route.document(route.manifest(written))) == []
+        route.converge(route.manifest(written))
     gone = {"policy": policy, "tags": ["keep"], "contacts": [{"external_id": "26", "tags": []}]}
-    assert changes(told.document(told.manifest(gone))) == ["detach contact/26 tag/vip", "delete tag/vip"]
+    assert changes(route.document(route.manifest(gone))) == ["detach contact/26 tag/vip", "delete tag/vip"]
 
 
-def test_what_an_id_declared_and_somebody_renamed_since_is_not_pruned(route: MakeRoute) -> None:
-    told = route({"tags": ["keep"]}, ledger=True)
+def test_what_an_id_declared_and_somebody_renamed_since_is_not_pruned(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["keep"]}, ledger=True)
     policy = {"prune": {"tags": "owned"}}
-    settles(told, {"policy": policy, "tags": ["vip", "keep"]})
-    (live_id,) = (live_id for live_id, name in tags(told) if name == "vip")
-    settles(told, {"policy": policy, "tags": [{"id": live_id, "name": "gold"}, "keep"]})
-    told.box.ws.store.put("tag", {**(told.box.ws.store.get("tag", live_id) or {}), "name": "theirs"})
-    found = told.document(told.manifest({"policy": policy, "tags": ["keep"]}))
+    settles(route, {"policy": policy, "tags": ["vip", "keep"]})
+    (live_id,) = (live_id for live_id, name in tags(route) if name == "vip")
+    settles(route, {"policy": policy, "tags": [{"id": live_id, "name": "gold"}, "keep"]})
+    route.box.ws.store.put("tag", {**(route.box.ws.store.get("tag", live_id) or {}), "name": "theirs"})
+    found = route.document(route.manifest({"policy": policy, "tags": ["keep"]}))
     assert changes(found) == []
     assert "somebody renamed it" in notes(found, "orphaned")[0]
 
 
-def test_a_deletion_by_id_is_undone_under_the_name_that_it_had(route: MakeRoute) -> None:
-    told = route({"tags": [{"name": "gold ", "id": "5"}], "contacts": [{"external_id": "25", "tags": ["gold "]}]}, ledger=True)
-    settles(told, {"tags": [{"id": "5", "name": "gold ", "state": "absent"}]})
-    assert told.ledger
-    with told.session() as session:
-        found = propose_undo(session, told.ledger.runs()[0].run).plan
+def test_a_deletion_by_id_is_undone_under_the_name_that_it_had(make_route: MakeRoute) -> None:
+    route = make_route({"tags": [{"name": "gold ", "id": "5"}], "contacts": [{"external_id": "25", "tags": ["gold "]}]}, ledger=True)
+    settles(route, {"tags": [{"id": "5", "name": "gold ", "state": "absent"}]})
+    assert route.ledger
+    with route.session() as session:
+        found = propose_undo(session, route.ledger.runs()[0].run).plan
     assert [f"{change.action} {change.address.kind}" for change in found.changes] == ["create tag", "attach contact"]
 
 
-def test_no_twin_is_made_by_two_new_names(route: MakeRoute) -> None:
-    told = route({"tags": [VIP, {"name": "gold", "id": "7"}]})
-    found = told.document(told.manifest({"tags": [{"id": "5", "name": "silver"}, {"id": "7", "name": "Silver"}]}))
+def test_no_twin_is_made_by_two_new_names(make_route: MakeRoute) -> None:
+    route = make_route({"tags": [VIP, {"name": "gold", "id": "7"}]})
+    found = route.document(route.manifest({"tags": [{"id": "5", "name": "silver"}, {"id": "7", "name": "Silver"}]}))
     assert gates(found) == ["twins"]
-    found = told.document(told.manifest({"tags": [{"id": "5", "name": "silver"}, "Silver"]}))
+    found = route.document(route.manifest({"tags": [{"id": "5", "name": "silver"}, "Silver"]}))
     assert gates(found) == ["twins"]
 
 
-def test_a_tombstone_by_id_that_is_done_is_done(route: MakeRoute) -> None:
-    told = route({"tags": [VIP]}, ledger=True)
-    path = told.manifest({"tags": [{"id": "5", "state": "absent"}]})
-    assert statuses(told.converge(path)) == {"delete tag/id:5": "applied"}
-    found = told.document(path)
+def test_a_tombstone_by_id_that_is_done_is_done(make_route: MakeRoute) -> None:
+    route = make_route({"tags": [VIP]}, ledger=True)
+    path = route.manifest({"tags": [{"id": "5", "state": "absent"}]})
+    assert statuses(route.converge(path)) == {"delete tag/id:5": "applied"}
+    found = route.document(path)
     assert (changes(found), gates(found), notes(found, "unproven")) == ([], [], [])
 
 
@@ -193,20 +193,20 @@ def test_a_tombstone_by_id_that_is_done_is_done(route: MakeRoute) -> None:
         {"tags": [{"id": "5"}], "contacts": [{"external_id": "25", "tags": [{"id": "5", "state": "absent"}]}]},
     ],
 )
-def test_what_an_id_was_called_when_it_was_reviewed_is_what_its_apply_is_held_to(route: MakeRoute, written: dict[str, Any]) -> None:
-    told = route({"tags": [VIP], "contacts": PEOPLE}, ledger=True)
-    found = told.saved(told.manifest(written))
-    told.box.ws.store.put("tag", {**(told.box.ws.store.get("tag", "5") or {}), "name": "gold"})
+def test_what_an_id_was_called_when_it_was_reviewed_is_what_its_apply_is_held_to(make_route: MakeRoute, written: dict[str, Any]) -> None:
+    route = make_route({"tags": [VIP], "contacts": PEOPLE}, ledger=True)
+    found = route.saved(route.manifest(written))
+    route.box.ws.store.put("tag", {**(route.box.ws.store.get("tag", "5") or {}), "name": "gold"})
     with pytest.raises(Stale, match="it is called 'gold' now"):
-        told.apply(found)
-    assert told.box.writes == []
+        route.apply(found)
+    assert route.box.writes == []
 
 
 @pytest.mark.parametrize("state", ["present", "absent"])
-def test_an_id_and_a_name_of_one_thing_contradict_each_other(state: str, route: MakeRoute) -> None:
-    told = route({"tags": [{"name": "keep", "id": "5"}, "other"]})
+def test_an_id_and_a_name_of_one_thing_contradict_each_other(state: str, make_route: MakeRoute) -> None:
+    route = make_route({"tags": [{"name": "keep", "id": "5"}, "other"]})
     ours, other = {"id": "5", "name": "keep", "state": state}, {"name": "keep", "state": "absent" if state == "present" else "present"}
-    found = told.document(told.manifest({"tags": [ours, other, "new"]}))
+    found = route.document(route.manifest({"tags": [ours, other, "new"]}))
     [(gate, message)] = refusals(found)
     assert gate == "identity"
     assert "intercom.yaml:2:3 and " in message
@@ -214,9 +214,9 @@ def test_an_id_and_a_name_of_one_thing_contradict_each_other(state: str, route: 
     assert changes(found) == ["create tag/new"]
 
 
-def test_a_name_that_is_to_be_gone_is_given_to_nothing(route: MakeRoute) -> None:
-    told = route({"tags": [{"name": "beta", "id": "5"}]})
-    found = told.document(told.manifest({"tags": [{"id": "5", "name": "keep"}, {"name": "keep", "state": "absent"}, "new"]}))
+def test_a_name_that_is_to_be_gone_is_given_to_nothing(make_route: MakeRoute) -> None:
+    route = make_route({"tags": [{"name": "beta", "id": "5"}]})
+    found = route.document(route.manifest({"tags": [{"id": "5", "name": "keep"}, {"name": "keep", "state": "absent"}, "new"]}))
     [(gate, message)] = refusals(found)
     assert gate == "identity"
     assert "intercom.yaml:2:3: this tag would have the name 'keep', which is declared absent at " in message
@@ -245,8 +245,8 @@ HEX = "5f0000000000000000000001"
         ({"tags": [{"id": "5", "name": "vip"}, {"id": "9", "name": "VIP"}], "contacts": [{"external_id": "1", "tags": ["vip"]}]}, "which"),
     ],
 )
-def test_what_can_be_seen_to_be_wrong_with_an_id_is_said_offline(route: MakeRoute, written: dict[str, Any], problem: str) -> None:
-    assert problem in invalid(route(), written)
+def test_what_can_be_seen_to_be_wrong_with_an_id_is_said_offline(make_route: MakeRoute, written: dict[str, Any], problem: str) -> None:
+    assert problem in invalid(make_route(), written)
 
 
 def test_the_schema_takes_an_id_where_the_reader_does() -> None:

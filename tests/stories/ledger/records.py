@@ -14,10 +14,10 @@ from tests.desk.route import Route
 PRUNING = "policy: {prune: {tags: owned, companies: owned}}\n"
 
 
-def record(told: Route, address: str, name: str = "default") -> Record | None:
-    assert told.ledger
+def record(route: Route, address: str, name: str = "default") -> Record | None:
+    assert route.ledger
     kind, _, key = address.partition("/")
-    return told.ledger.read_recorded(told.app_id(), name).at(Address(kind, key))
+    return route.ledger.read_recorded(route.app_id(), name).at(Address(kind, key))
 
 
 def topics(found: PlanDocument, topic: str) -> list[str]:
@@ -29,20 +29,20 @@ def one(outcomes: list[Outcome]) -> Outcome:
     return outcome
 
 
-def meanwhile(told: Route, path: str, seed: dict[str, Any]) -> None:
+def meanwhile(route: Route, path: str, seed: dict[str, Any]) -> None:
     """Somebody makes something just before our call arrives."""
-    told.box.faults.add("POST", path, run=lambda: told.box.seed(seed), times=1)
+    route.box.faults.add("POST", path, run=lambda: route.box.seed(seed), times=1)
 
 
-def by_hand(told: Route, method: str, path: str, body: Any = None) -> None:
+def by_hand(route: Route, method: str, path: str, body: Any = None) -> None:
     """Somebody edits the workspace."""
-    with told.session() as session:
+    with route.session() as session:
         list(raw_answers(session, raw_request(method, path, [], body), all_pages=False))
 
 
-def tag_id(told: Route, name: str) -> str:
-    return str(next(t["id"] for t in told.box.ws.store.table("tag").in_order() if t["name"] == name))
+def tag_id(route: Route, name: str) -> str:
+    return str(next(t["id"] for t in route.box.ws.store.table("tag").in_order() if t["name"] == name))
 
 
-def contact_id(told: Route, key: str = "25") -> str:
-    return str(next(c["id"] for c in told.box.ws.store.table("contact").in_order() if c.get("external_id") == key))
+def contact_id(route: Route, key: str = "25") -> str:
+    return str(next(c["id"] for c in route.box.ws.store.table("contact").in_order() if c.get("external_id") == key))

@@ -16,42 +16,42 @@ ONE = "contacts: [{external_id: '25', tags: [vip]}]\n"
 NAMED = "contacts: [{external_id: '25', name: Kay, tags: [vip]}]\n"
 
 
-def left_by_another_file(told: Route, written: str) -> None:
-    other = told.manifest(OURS + written, "b.yaml")
-    told.converge(other)
+def left_by_another_file(route: Route, written: str) -> None:
+    other = route.manifest(OURS + written, "b.yaml")
+    route.converge(other)
     other.unlink()
 
 
-def left_as_free(told: Route, written: str) -> None:
-    told.converge(told.manifest(f"policy: {{links: owned}}\ntags: [vip, {{name: promo, members: free}}]\n{written}"))
+def left_as_free(route: Route, written: str) -> None:
+    route.converge(route.manifest(f"policy: {{links: owned}}\ntags: [vip, {{name: promo, members: free}}]\n{written}"))
 
 
-def left_by_the_policy(told: Route, written: str) -> None:
-    told.converge(told.manifest(f"policy: {{links: additive}}\n{TAGS}{written}"))
+def left_by_the_policy(route: Route, written: str) -> None:
+    route.converge(route.manifest(f"policy: {{links: additive}}\n{TAGS}{written}"))
 
 
-def left_for_another_name(told: Route, written: str) -> None:
-    other = told.manifest(f"name: other\n{TAGS}{BOTH}", "other.yaml")
-    told.converge(other)
-    told.converge(told.manifest(OURS + written))
-    told.converge(told.manifest(f"name: other\npolicy: {{links: owned}}\n{TAGS}{ONE}", "other.yaml"))
-    assert told.ledger
-    app_id = told.app_id()
-    gone = list(told.ledger.read_recorded(app_id, "other").records.values())
-    told.ledger.forget(app_id, "other", gone)
+def left_for_another_name(route: Route, written: str) -> None:
+    other = route.manifest(f"name: other\n{TAGS}{BOTH}", "other.yaml")
+    route.converge(other)
+    route.converge(route.manifest(OURS + written))
+    route.converge(route.manifest(f"name: other\npolicy: {{links: owned}}\n{TAGS}{ONE}", "other.yaml"))
+    assert route.ledger
+    app_id = route.app_id()
+    gone = list(route.ledger.read_recorded(app_id, "other").records.values())
+    route.ledger.forget(app_id, "other", gone)
 
 
-def left_with_its_list(told: Route, written: str) -> None:
-    told.converge(told.manifest(OURS + written.replace(", tags: [vip]", ", missing: skip")))
+def left_with_its_list(route: Route, written: str) -> None:
+    route.converge(route.manifest(OURS + written.replace(", tags: [vip]", ", missing: skip")))
 
 
-def left_with_its_entry(told: Route, written: str) -> None:
-    told.converge(told.manifest(OURS))
+def left_with_its_entry(route: Route, written: str) -> None:
+    route.converge(route.manifest(OURS))
 
 
-def left_undecided(told: Route, written: str) -> None:
+def left_undecided(route: Route, written: str) -> None:
     """A plan of a part, which is not of this person."""
-    told.converge(told.manifest(OURS + written.replace("'25'", "'26'")))
+    route.converge(route.manifest(OURS + written.replace("'25'", "'26'")))
 
 
 LEAVE = (
@@ -67,42 +67,42 @@ LEAVE = (
 
 @pytest.mark.parametrize("written", [ONE, NAMED], ids=["untouched", "touched"])
 @pytest.mark.parametrize("leave", LEAVE)
-def test_a_link_that_a_run_leaves_alone_stays_ours(route: MakeRoute, leave: Callable[[Route, str], None], written: str) -> None:
-    told = route({"contacts": [{"external_id": "25"}]}, ledger=True)
-    told.converge(told.manifest(OURS + BOTH))
-    leave(told, written)
-    assert changes(told.document(told.manifest(OURS + written.replace(", name: Kay", "")))) == ["detach contact/25 tag/promo"]
+def test_a_link_that_a_run_leaves_alone_stays_ours(make_route: MakeRoute, leave: Callable[[Route, str], None], written: str) -> None:
+    route = make_route({"contacts": [{"external_id": "25"}]}, ledger=True)
+    route.converge(route.manifest(OURS + BOTH))
+    leave(route, written)
+    assert changes(route.document(route.manifest(OURS + written.replace(", name: Kay", "")))) == ["detach contact/25 tag/promo"]
 
 
-def kept_by_another_file(told: Route) -> None:
-    other = told.manifest("tags: [vip, promo]\n", "b.yaml")
-    told.converge(other)
-    told.converge(told.manifest(OURS.replace(", promo", "")))
+def kept_by_another_file(route: Route) -> None:
+    other = route.manifest("tags: [vip, promo]\n", "b.yaml")
+    route.converge(other)
+    route.converge(route.manifest(OURS.replace(", promo", "")))
     other.unlink()
 
 
-def kept_by_the_policy(told: Route) -> None:
-    told.converge(told.manifest("tags: [vip]\n"))
+def kept_by_the_policy(route: Route) -> None:
+    route.converge(route.manifest("tags: [vip]\n"))
 
 
-def kept_with_its_section(told: Route) -> None:
-    told.converge(told.manifest("policy: {prune: {tags: owned}}\ncompanies: [{company_id: '6'}]\n"))
+def kept_with_its_section(route: Route) -> None:
+    route.converge(route.manifest("policy: {prune: {tags: owned}}\ncompanies: [{company_id: '6'}]\n"))
 
 
-def kept_under_another_name(told: Route) -> None:
+def kept_under_another_name(route: Route) -> None:
     """Somebody renames it by hand, and gives it its name back later."""
-    (promo,) = [tag for tag in told.box.ws.store.table("tag").in_order() if tag["name"] == "promo"]
-    told.box.ws.store.put("tag", promo | {"name": "renamed"})
-    told.converge(told.manifest(OURS.replace(", promo", "")))
-    told.box.ws.store.put("tag", promo)
+    (promo,) = [tag for tag in route.box.ws.store.table("tag").in_order() if tag["name"] == "promo"]
+    route.box.ws.store.put("tag", promo | {"name": "renamed"})
+    route.converge(route.manifest(OURS.replace(", promo", "")))
+    route.box.ws.store.put("tag", promo)
 
 
 KEEP = (kept_by_another_file, kept_by_the_policy, kept_with_its_section, kept_under_another_name)
 
 
 @pytest.mark.parametrize("keep", KEEP)
-def test_a_thing_that_a_run_leaves_alone_stays_ours(route: MakeRoute, keep: Callable[[Route], None]) -> None:
-    told = route(ledger=True)
-    told.converge(told.manifest(OURS))
-    keep(told)
-    assert changes(told.document(told.manifest(OURS.replace(", promo", "")))) == ["delete tag/promo"]
+def test_a_thing_that_a_run_leaves_alone_stays_ours(make_route: MakeRoute, keep: Callable[[Route], None]) -> None:
+    route = make_route(ledger=True)
+    route.converge(route.manifest(OURS))
+    keep(route)
+    assert changes(route.document(route.manifest(OURS.replace(", promo", "")))) == ["delete tag/promo"]

@@ -16,53 +16,53 @@ from tests.desk.route import changes, lines
 from tests.stories.ledger.records import PRUNING, by_hand, contact_id, record, tag_id, topics
 
 
-def test_a_target_prunes_nothing(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    path = told.manifest(PRUNING + "tags: [vip, old]\n")
-    told.converge(path)
-    told.manifest(PRUNING + "tags: [vip]\n")
-    assert changes(told.document(path, scope=Scope(target=("tag/*",)))) == []
-    assert changes(told.document(path, scope=Scope(exclude=("contact/**",)))) == ["delete tag/old"]
+def test_a_target_prunes_nothing(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    path = route.manifest(PRUNING + "tags: [vip, old]\n")
+    route.converge(path)
+    route.manifest(PRUNING + "tags: [vip]\n")
+    assert changes(route.document(path, scope=Scope(target=("tag/*",)))) == []
+    assert changes(route.document(path, scope=Scope(exclude=("contact/**",)))) == ["delete tag/old"]
 
 
-def test_a_saved_plan_prunes_and_a_second_time_writes_nothing(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    path = told.manifest(PRUNING + "tags: [vip, old]\ncompanies: [{company_id: '6'}, {company_id: '7'}]\n")
-    told.converge(path)
-    told.manifest(PRUNING + "tags: [vip]\ncompanies: [{company_id: '7'}]\n")
-    found = told.saved(path)
-    assert [o.status for o in told.apply(found)] == ["applied", "applied"]
-    told.box.forget_requests()
-    assert told.apply(found) == []
-    assert not told.box.writes
-    assert record(told, "tag/old") is None
+def test_a_saved_plan_prunes_and_a_second_time_writes_nothing(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    path = route.manifest(PRUNING + "tags: [vip, old]\ncompanies: [{company_id: '6'}, {company_id: '7'}]\n")
+    route.converge(path)
+    route.manifest(PRUNING + "tags: [vip]\ncompanies: [{company_id: '7'}]\n")
+    found = route.saved(path)
+    assert [o.status for o in route.apply(found)] == ["applied", "applied"]
+    route.box.forget_requests()
+    assert route.apply(found) == []
+    assert not route.box.writes
+    assert record(route, "tag/old") is None
 
 
-def test_a_tag_made_anew_between_plan_and_apply_makes_the_prune_stale(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    path = told.manifest(PRUNING + "tags: [vip, old]\n")
-    told.converge(path)
-    told.manifest(PRUNING + "tags: [vip]\n")
-    found = told.saved(path)
-    old = next(t for t in told.box.ws.store.table("tag").in_order() if t["name"] == "old")
-    told.box.ws.store.drop("tag", old["id"])
-    told.box.seed({"tags": ["old"]})
+def test_a_tag_made_anew_between_plan_and_apply_makes_the_prune_stale(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    path = route.manifest(PRUNING + "tags: [vip, old]\n")
+    route.converge(path)
+    route.manifest(PRUNING + "tags: [vip]\n")
+    found = route.saved(path)
+    old = next(t for t in route.box.ws.store.table("tag").in_order() if t["name"] == "old")
+    route.box.ws.store.drop("tag", old["id"])
+    route.box.seed({"tags": ["old"]})
     # The one that was ours is gone, which is what the plan wanted; the new one is somebody's own.
-    assert told.apply(found) == []
-    assert changes(told.document(path)) == []
+    assert route.apply(found) == []
+    assert changes(route.document(path)) == []
 
 
-def test_a_company_whose_own_read_fails_is_never_pruned(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    path = told.manifest(PRUNING + "companies: [{company_id: '6'}, {company_id: '7'}]\n")
-    told.converge(path)
-    told.manifest(PRUNING + "companies: [{company_id: '7'}]\n")
-    told.box.faults.add("GET", "^/companies/", status=500, times=None)
+def test_a_company_whose_own_read_fails_is_never_pruned(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    path = route.manifest(PRUNING + "companies: [{company_id: '6'}, {company_id: '7'}]\n")
+    route.converge(path)
+    route.manifest(PRUNING + "companies: [{company_id: '7'}]\n")
+    route.box.faults.add("GET", "^/companies/", status=500, times=None)
     with pytest.raises(Exception, match="500"):
-        told.document(path)
+        route.document(path)
 
 
-def test_a_policy_file_that_never_prunes_cannot_be_loosened(route: MakeRoute) -> None:
+def test_a_policy_file_that_never_prunes_cannot_be_loosened(make_route: MakeRoute) -> None:
     _, refused = tighten(_policy(), _policy(prune={"tags": "owned"}))
     assert refused == ("prune.tags: owned (allowed: never)",)
     base = _policy(prune={"tags": "all"}, scope={"tags": ["growth/*", "sales/*"]})
@@ -75,135 +75,135 @@ def _policy(**written: Any) -> Policy:
     return policy_model(KINDS).model_validate(written)
 
 
-def test_a_protection_ends_only_by_an_apply_of_its_own(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    path = told.manifest("tags: [{name: gold, protect: true}]\n")
-    told.converge(path)
-    told.manifest("tags: [{name: gold, state: absent}]\n")
-    assert lines(told.document(path)) == ["delete tag/gold (config)", "refused protect"]
-    told.manifest("tags: [gold]\n")
-    told.converge(path)
-    told.manifest("tags: [{name: gold, state: absent}]\n")
-    assert lines(told.document(path)) == ["delete tag/gold (config)"]
+def test_a_protection_ends_only_by_an_apply_of_its_own(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    path = route.manifest("tags: [{name: gold, protect: true}]\n")
+    route.converge(path)
+    route.manifest("tags: [{name: gold, state: absent}]\n")
+    assert lines(route.document(path)) == ["delete tag/gold (config)", "refused protect"]
+    route.manifest("tags: [gold]\n")
+    route.converge(path)
+    route.manifest("tags: [{name: gold, state: absent}]\n")
+    assert lines(route.document(path)) == ["delete tag/gold (config)"]
 
 
-def test_to_leave_the_new_name_out_does_not_lift_the_gate_for_a_rename(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "25"}]}, ledger=True)
-    path = told.manifest(PRUNING + "tags: [Beta]\ncontacts: [{external_id: '25', tags: [Beta]}]\n")
-    told.converge(path)
-    told.manifest(PRUNING + "tags: [beta-2026]\ncontacts: [{external_id: '25', tags: [beta-2026]}]\n")
-    assert "refused rename" in lines(told.document(path, scope=Scope(exclude=("tag/beta-2026",))))
+def test_to_leave_the_new_name_out_does_not_lift_the_gate_for_a_rename(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "25"}]}, ledger=True)
+    path = route.manifest(PRUNING + "tags: [Beta]\ncontacts: [{external_id: '25', tags: [Beta]}]\n")
+    route.converge(path)
+    route.manifest(PRUNING + "tags: [beta-2026]\ncontacts: [{external_id: '25', tags: [beta-2026]}]\n")
+    assert "refused rename" in lines(route.document(path, scope=Scope(exclude=("tag/beta-2026",))))
 
 
-def test_prune_all_of_companies_looks_at_all_that_are_listed(route: MakeRoute) -> None:
+def test_prune_all_of_companies_looks_at_all_that_are_listed(make_route: MakeRoute) -> None:
     mine = [{"company_id": f"growth/{n}", "name": "x"} for n in range(65)]
-    told = route({"companies": mine, "contacts": [{"external_id": "25", "companies": [c["company_id"] for c in mine]}]}, ledger=True)
+    route = make_route({"companies": mine, "contacts": [{"external_id": "25", "companies": [c["company_id"] for c in mine]}]}, ledger=True)
     text = 'policy: {prune: {companies: all}, scope: {companies: ["growth/*"]}, limits: {deletes: 100}}\ncompanies: [{company_id: a}]\n'
-    path = told.manifest(text)
-    told.converge(path)
-    assert told.document(path)["summary"]["delete"] == 65
+    path = route.manifest(text)
+    route.converge(path)
+    assert route.document(path)["summary"]["delete"] == 65
 
 
-def test_what_another_key_recorded_under_another_name_is_spared_too(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    told.converge(told.manifest("name: a\n" + PRUNING + "tags: [shared, mine]\n", "a.yaml"))
-    assert told.ledger
-    told.ledger.close()
-    key = (told.folder / ".reconciler" / "key").read_text()
+def test_what_another_key_recorded_under_another_name_is_spared_too(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    route.converge(route.manifest("name: a\n" + PRUNING + "tags: [shared, mine]\n", "a.yaml"))
+    assert route.ledger
+    route.ledger.close()
+    key = (route.folder / ".reconciler" / "key").read_text()
     for name, text in (("b", "0f" * 32), ("a", key)):
-        told.ledger = Ledger.open(told.folder / ".reconciler", create=True, now=told.clock, environ={"RECONCILER_LEDGER_KEY": text})
+        route.ledger = Ledger.open(route.folder / ".reconciler", create=True, now=route.clock, environ={"RECONCILER_LEDGER_KEY": text})
         if name == "b":
-            told.converge(told.manifest("name: b\ntags: [shared]\n", "b.yaml"))
-    assert told.ledger
-    with told.ledger:
-        assert "with another key" in told.ledger.warning
-        found = told.document(told.manifest("name: a\n" + PRUNING + "tags: [mine]\n", "a.yaml"))
+            route.converge(route.manifest("name: b\ntags: [shared]\n", "b.yaml"))
+    assert route.ledger
+    with route.ledger:
+        assert "with another key" in route.ledger.warning
+        found = route.document(route.manifest("name: a\n" + PRUNING + "tags: [mine]\n", "a.yaml"))
         assert changes(found) == []
         assert "`name: b` has it too" in topics(found, "orphaned")[0]
 
 
-def test_what_somebody_gave_another_name_is_not_pruned_under_it(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    path = told.manifest(PRUNING + "tags: [vip, x]\n")
-    told.converge(path)
-    by_hand(told, "POST", "/tags", {"id": tag_id(told, "vip"), "name": "Churn risk Q4"})
-    told.manifest(PRUNING + "tags: [x]\n")
-    found = told.document(path)
+def test_what_somebody_gave_another_name_is_not_pruned_under_it(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    path = route.manifest(PRUNING + "tags: [vip, x]\n")
+    route.converge(path)
+    by_hand(route, "POST", "/tags", {"id": tag_id(route, "vip"), "name": "Churn risk Q4"})
+    route.manifest(PRUNING + "tags: [x]\n")
+    found = route.document(path)
     assert changes(found) == []
     assert "it was tag/vip when it was applied, and somebody renamed it: left alone" in topics(found, "orphaned")[0]
 
 
-def test_what_another_name_linked_is_not_pruned_though_its_run_was_killed(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "1"}]}, ledger=True)
-    growth = told.manifest("name: growth\n" + PRUNING + "tags: [vip, x]\n", "growth.yaml")
-    told.converge(growth)
-    told.converge(told.manifest("name: support\ntags: [vip]\ncontacts: [{external_id: '1', tags: [vip]}]\n", "support.yaml"))
-    assert told.ledger
-    told.ledger.record(told.app_id(), "support", [], [("tag", tag_id(told, "vip"))])
-    told.manifest("name: growth\n" + PRUNING + "tags: [x]\n", "growth.yaml")
-    found = told.document(growth)
+def test_what_another_name_linked_is_not_pruned_though_its_run_was_killed(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "1"}]}, ledger=True)
+    growth = route.manifest("name: growth\n" + PRUNING + "tags: [vip, x]\n", "growth.yaml")
+    route.converge(growth)
+    route.converge(route.manifest("name: support\ntags: [vip]\ncontacts: [{external_id: '1', tags: [vip]}]\n", "support.yaml"))
+    assert route.ledger
+    route.ledger.record(route.app_id(), "support", [], [("tag", tag_id(route, "vip"))])
+    route.manifest("name: growth\n" + PRUNING + "tags: [x]\n", "growth.yaml")
+    found = route.document(growth)
     assert changes(found) == []
     assert "`name: support` has it too" in topics(found, "orphaned")[0]
 
 
-def test_a_list_that_is_no_longer_written_does_not_keep_what_somebody_undid(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "25"}]}, ledger=True)
-    path = told.manifest("tags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
-    told.converge(path)
-    told.manifest("tags: [vip]\ncontacts: [{external_id: '25'}]\n")
-    told.converge(path)
-    link = f"/contacts/{contact_id(told)}/tags"
-    by_hand(told, "DELETE", f"{link}/{tag_id(told, 'vip')}")
-    told.converge(path)
-    by_hand(told, "POST", link, {"id": tag_id(told, "vip")})
-    told.manifest("tags: [vip]\ncontacts: [{external_id: '25', tags: []}]\n")
-    assert changes(told.document(path)) == []
+def test_a_list_that_is_no_longer_written_does_not_keep_what_somebody_undid(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "25"}]}, ledger=True)
+    path = route.manifest("tags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n")
+    route.converge(path)
+    route.manifest("tags: [vip]\ncontacts: [{external_id: '25'}]\n")
+    route.converge(path)
+    link = f"/contacts/{contact_id(route)}/tags"
+    by_hand(route, "DELETE", f"{link}/{tag_id(route, 'vip')}")
+    route.converge(path)
+    by_hand(route, "POST", link, {"id": tag_id(route, "vip")})
+    route.manifest("tags: [vip]\ncontacts: [{external_id: '25', tags: []}]\n")
+    assert changes(route.document(path)) == []
 
 
 @pytest.mark.parametrize("prune", [{"prune": {"tags": "owned"}}, {"prune": {"tags": "all"}, "scope": {"tags": ["**"]}}])
-def test_nobody_loses_a_tag_because_somebody_renamed_it_and_made_another_of_its_name(route: MakeRoute, prune: dict[str, Any]) -> None:
-    told = route({"contacts": [{"external_id": "26"}, {"external_id": "27"}]}, ledger=True)
+def test_nobody_loses_a_tag_because_somebody_renamed_it_and_made_another_of_its_name(make_route: MakeRoute, prune: dict[str, Any]) -> None:
+    route = make_route({"contacts": [{"external_id": "26"}, {"external_id": "27"}]}, ledger=True)
     people = [{"external_id": "26", "tags": ["vip"]}, {"external_id": "27", "tags": ["vip"]}]
     written = {"policy": {"links": "owned", **prune}, "tags": ["vip"], "contacts": people}
-    told.converge(told.manifest(written))
-    was = tag_id(told, "vip")
-    by_hand(told, "POST", "/tags", {"id": was, "name": "gold"})
-    told.box.seed({"tags": ["vip"]})
+    route.converge(route.manifest(written))
+    was = tag_id(route, "vip")
+    by_hand(route, "POST", "/tags", {"id": was, "name": "gold"})
+    route.box.seed({"tags": ["vip"]})
     for left in (["attach contact/26 tag/vip", "attach contact/27 tag/vip"], []):
-        found = told.document(told.manifest(written))
+        found = route.document(route.manifest(written))
         assert changes(found) == left
         (text,) = topics(found, "moved")
         assert f"is ours (id {was}) and was tag/vip when it was applied; another one has that name now" in text
         assert sum("the link to tag/gold" in text for text in topics(found, "orphaned")) == 2
-        told.converge(told.manifest(written))
+        route.converge(route.manifest(written))
     people[0]["tags"] = []
-    assert sorted(changes(told.document(told.manifest(written)))) == ["detach contact/26 tag/gold", "detach contact/26 tag/vip"]
+    assert sorted(changes(route.document(route.manifest(written)))) == ["detach contact/26 tag/gold", "detach contact/26 tag/vip"]
 
 
-def test_a_link_that_another_name_has_too_stays(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "25"}]}, ledger=True)
+def test_a_link_that_another_name_has_too_stays(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "25"}]}, ledger=True)
     text = "tags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n"
-    told.converge(told.manifest("name: a\n" + text, "a.yaml"))
-    told.converge(told.manifest("name: b\n" + text, "b.yaml"))
-    found = told.document(told.manifest("name: a\ntags: [vip]\ncontacts: [{external_id: '25', tags: []}]\n", "a.yaml"))
+    route.converge(route.manifest("name: a\n" + text, "a.yaml"))
+    route.converge(route.manifest("name: b\n" + text, "b.yaml"))
+    found = route.document(route.manifest("name: a\ntags: [vip]\ncontacts: [{external_id: '25', tags: []}]\n", "a.yaml"))
     assert changes(found) == []
     assert "`name: b` has it too" in topics(found, "foreign")[0]
 
 
-def test_a_tombstone_does_not_take_what_another_name_protects(route: MakeRoute) -> None:
-    told = route({"tags": ["gold"]}, ledger=True)
-    told.converge(told.manifest("name: b\ntags: [{name: gold, protect: true}]\n", "b.yaml"))
-    found = told.document(told.manifest("name: a\ntags: [{name: gold, state: absent}]\n", "a.yaml"))
+def test_a_tombstone_does_not_take_what_another_name_protects(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["gold"]}, ledger=True)
+    route.converge(route.manifest("name: b\ntags: [{name: gold, protect: true}]\n", "b.yaml"))
+    found = route.document(route.manifest("name: a\ntags: [{name: gold, state: absent}]\n", "a.yaml"))
     assert lines(found)[:2] == ["delete tag/gold (foreign)", "refused protect"]
     assert "`name: b` has it too" in found["changes"][0]["remark"]
 
 
-def test_under_a_target_nobody_who_was_not_looked_at_is_called_an_orphan(route: MakeRoute) -> None:
-    told = route(ledger=True)
-    path = told.manifest("tags: [a]\ncontacts: [{email: wash@serenity.example, missing: create}]\n")
-    told.converge(path)
-    told.manifest("tags: [a]\ncontacts: [{external_id: '25', was: {email: wash@serenity.example}}]\n")
-    assert topics(told.document(path, scope=Scope(target=("tag/a",))), "orphaned") == []
+def test_under_a_target_nobody_who_was_not_looked_at_is_called_an_orphan(make_route: MakeRoute) -> None:
+    route = make_route(ledger=True)
+    path = route.manifest("tags: [a]\ncontacts: [{email: wash@serenity.example, missing: create}]\n")
+    route.converge(path)
+    route.manifest("tags: [a]\ncontacts: [{external_id: '25', was: {email: wash@serenity.example}}]\n")
+    assert topics(route.document(path, scope=Scope(target=("tag/a",))), "orphaned") == []
 
 
 def test_an_empty_scope_under_prune_all_is_a_refusal_and_no_crash() -> None:

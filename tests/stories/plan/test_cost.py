@@ -65,19 +65,19 @@ STORIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("ledger", [False, True], ids=["no memory", "with a ledger"])
 @pytest.mark.parametrize("story", STORIES)
-def test_the_calls_that_were_planned_are_those_that_are_made(route: MakeRoute, story: str, ledger: bool) -> None:
+def test_the_calls_that_were_planned_are_those_that_are_made(make_route: MakeRoute, story: str, ledger: bool) -> None:
     live, declared = STORIES[story]
-    told = route(live, ledger=ledger)
-    found = told.saved(told.manifest({**declared, "policy": WIDE | declared.get("policy", {})}))
-    told.box.forget_requests()
-    assert {str(outcome.status) for outcome in told.apply(found)} == {"applied"}
-    assert len(told.box.requests) == found["cost"]["calls"] == sum(found["cost"]["routes"].values())
-    assert len(told.box.writes) == found["cost"]["calls"] - found["cost"]["reads"]
+    route = make_route(live, ledger=ledger)
+    found = route.saved(route.manifest({**declared, "policy": WIDE | declared.get("policy", {})}))
+    route.box.forget_requests()
+    assert {str(outcome.status) for outcome in route.apply(found)} == {"applied"}
+    assert len(route.box.requests) == found["cost"]["calls"] == sum(found["cost"]["routes"].values())
+    assert len(route.box.writes) == found["cost"]["calls"] - found["cost"]["reads"]
 
 
-def test_a_plan_without_a_change_costs_nothing(route: MakeRoute) -> None:
-    told = route({"tags": ["vip"]})
-    assert told.document(told.manifest("tags: [vip]\n"))["cost"]["calls"] == 0
+def test_a_plan_without_a_change_costs_nothing(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["vip"]})
+    assert route.document(route.manifest("tags: [vip]\n"))["cost"]["calls"] == 0
 
 
 def test_the_seconds_of_a_plan_are_those_of_our_share_of_the_limit(desk: Desk) -> None:
@@ -89,10 +89,10 @@ def test_the_seconds_of_a_plan_are_those_of_our_share_of_the_limit(desk: Desk) -
     assert seconds == [2.4, 24.2]
 
 
-def test_a_large_plan_names_its_slowest_stage(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": str(n)} for n in range(150)]})
+def test_a_large_plan_names_its_slowest_stage(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": str(n)} for n in range(150)]})
     people = [{"external_id": str(n), "unsubscribed_from_emails": True, "tags": ["vip"]} for n in range(150)]
-    found = told.document(told.manifest({"tags": ["vip"], "contacts": people}))
+    found = route.document(route.manifest({"tags": ["vip"], "contacts": people}))
     assert (found["cost"]["calls"], found["cost"]["slowest"]) == (307, "update")
     assert "Cost: 307 calls, about 2 seconds, most of it to update." in RENDERERS["text"](found)
     assert "most of it to update" in RENDERERS["markdown"](found)

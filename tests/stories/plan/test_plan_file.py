@@ -31,10 +31,10 @@ EDITS: tuple[tuple[str, Callable[[Doc], object]], ...] = (
 
 
 @pytest.mark.parametrize(("what", "edit"), EDITS, ids=[what for what, _ in EDITS])
-def test_an_edited_plan_is_refused(what: str, edit: Callable[[Doc], object], route: MakeRoute, tmp_path: Path) -> None:
-    told = route(LIVE)
+def test_an_edited_plan_is_refused(what: str, edit: Callable[[Doc], object], make_route: MakeRoute, tmp_path: Path) -> None:
+    route = make_route(LIVE)
     path = tmp_path / "plan.json"
-    save(told.planned(told.manifest("policy: {limits: {creates: 0}}\n" + PLANNED)), path)
+    save(route.planned(route.manifest("policy: {limits: {creates: 0}}\n" + PLANNED)), path)
     assert path.stat().st_mode & 0o777 == 0o600
     found = json.loads(path.read_bytes())
     edit(found)
@@ -43,10 +43,10 @@ def test_an_edited_plan_is_refused(what: str, edit: Callable[[Doc], object], rou
         read_plan(path)
 
 
-def test_a_plan_to_look_at_is_not_applied_and_holds_no_digest(route: MakeRoute, tmp_path: Path) -> None:
-    told = route(LIVE)
-    planned = told.planned(told.manifest(PLANNED))
-    found = document(told.kinds, planned.plan)
+def test_a_plan_to_look_at_is_not_applied_and_holds_no_digest(make_route: MakeRoute, tmp_path: Path) -> None:
+    route = make_route(LIVE)
+    planned = route.planned(route.manifest(PLANNED))
+    found = document(route.kinds, planned.plan)
     assert "digest" not in json.dumps({**found, "manifest": {}})
     path = tmp_path / "look.json"
     path.write_text(json.dumps(found), encoding="utf-8")
@@ -54,10 +54,10 @@ def test_a_plan_to_look_at_is_not_applied_and_holds_no_digest(route: MakeRoute, 
         applicable(read_plan(path), path)
 
 
-def test_a_saved_plan_holds_no_values_and_is_salted_anew(route: MakeRoute, tmp_path: Path) -> None:
-    told = route(LIVE)
-    planned = told.planned(told.manifest(PLANNED))
-    one, two = (write_saved(told.kinds, planned.plan, salt) for salt in ("a", "b"))
+def test_a_saved_plan_holds_no_values_and_is_salted_anew(make_route: MakeRoute, tmp_path: Path) -> None:
+    route = make_route(LIVE)
+    planned = route.planned(route.manifest(PLANNED))
+    one, two = (write_saved(route.kinds, planned.plan, salt) for salt in ("a", "b"))
     text = json.dumps(one["changes"])
     assert not [value for value in ("Wash", "Hoban", "+15551234567", "pro", "free") if value in text]
     digests = [[f["before_digest"] for c in plan["changes"] for f in c["fields"]] for plan in (one, two)]
@@ -72,7 +72,7 @@ def test_what_is_no_plan_is_refused(text: str, tmp_path: Path) -> None:
         applicable(read_plan(path), path)
 
 
-def test_a_refused_plan_is_refused_again_when_applied(route: MakeRoute) -> None:
-    told = route(LIVE)
-    refused_to_apply(told, told.manifest("policy: {limits: {creates: 0}}\n" + PLANNED))
-    assert told.box.writes == []
+def test_a_refused_plan_is_refused_again_when_applied(make_route: MakeRoute) -> None:
+    route = make_route(LIVE)
+    refused_to_apply(route, route.manifest("policy: {limits: {creates: 0}}\n" + PLANNED))
+    assert route.box.writes == []

@@ -64,25 +64,25 @@ def approving(found: PlanDocument) -> Approvals:
     return Approvals(given=tuple(Approval(word.partition(":")[0], int(word.partition(":")[2])) for word in words))
 
 
-def apply(told: Route, found: PlanDocument, rules: Approvals) -> list[Outcome]:
+def apply(route: Route, found: PlanDocument, rules: Approvals) -> list[Outcome]:
     manifest = planned_manifest(found)
-    with told.session() as session:
+    with route.session() as session:
         return list(carry_out(session, prepare(session, found, manifest, rules), threading.Event()))
 
 
-def plan(told: Route, path: Path, rules: Approvals = NO_APPROVALS) -> PlanDocument:
-    with told.session() as session:
+def plan(route: Route, path: Path, rules: Approvals = NO_APPROVALS) -> PlanDocument:
+    with route.session() as session:
         planned = propose(session, read_manifest([str(path)]), approvals=rules)
-    return write_saved(told.kinds, planned.plan, "salt")
+    return write_saved(route.kinds, planned.plan, "salt")
 
 
-def written(told: Route) -> Counter[str]:
+def written(route: Route) -> Counter[str]:
     """The writes that were carried out, ids left away."""
-    return Counter(f"{w.method} {IDS.sub('*', w.path)}" for w in told.box.writes if w.status < 400)
+    return Counter(f"{w.method} {IDS.sub('*', w.path)}" for w in route.box.writes if w.status < 400)
 
 
 @contextmanager
-def killed_before(told: Route, number: int) -> Iterator[None]:
+def killed_before(route: Route, number: int) -> Iterator[None]:
     """The connection and we die before so many writes and one have arrived."""
 
     left, lock = [number], threading.Lock()
@@ -94,23 +94,23 @@ def killed_before(told: Route, number: int) -> Iterator[None]:
                 raise Killed
 
     for method in ("POST", "PUT", "DELETE"):
-        told.box.faults.add(method, READS_NOT, run=kill, times=None)
+        route.box.faults.add(method, READS_NOT, run=kill, times=None)
     yield
-    told.box.faults.clear()
+    route.box.faults.clear()
 
 
 READS_NOT = "(?<!/search)(?<!/list)$"
 
 
 @contextmanager
-def killed_after(told: Route, number: int) -> Iterator[None]:
+def killed_after(route: Route, number: int) -> Iterator[None]:
     """We die after so many writes and one were carried out, and never see the answer."""
     seen: list[str] = []
     lock = threading.Lock()
 
     def watch(box: Sandbox, call: Call, reply: Reply | None) -> None:
         found = box.routes.find(call.method, call.path)
-        if box is told.box and call.method != "GET" and not (found and found[0].reads):
+        if box is route.box and call.method != "GET" and not (found and found[0].reads):
             with lock:
                 seen.append(call.path)
                 if len(seen) > number:
@@ -126,22 +126,22 @@ def killed_after(told: Route, number: int) -> Iterator[None]:
 Kill = Callable[[Route, int], Any]
 
 
-def touch(told: Route) -> None:
+def touch(route: Route) -> None:
     """Somebody writes what nobody claims: on every contact, company, and beside them."""
-    store = told.box.ws.store
+    store = route.box.ws.store
     for number, person in enumerate(list(store.table("contact").in_order())):
         store.put("contact", {**person, "phone": f"+1555000{number:04}", "custom_attributes": {"seen": number}, "updated_at": 1})
     for company in list(store.table("company").in_order()):
         store.put("company", {**company, "website": "https://elsewhere.example", "size": 99})
-    told.box.seed({"tags": ["theirs"], "contacts": [{"external_id": "somebody"}]})
+    route.box.seed({"tags": ["theirs"], "contacts": [{"external_id": "somebody"}]})
 
 
 @pytest.fixture
-def undisturbed(route: MakeRoute) -> Counter[str]:
-    told = route(SEED, ledger=True)
-    found = plan(told, told.manifest(MANIFEST))
-    assert {o.status for o in apply(told, found, approving(found))} == {"applied"}
-    return written(told)
+def undisturbed(make_route: MakeRoute) -> Counter[str]:
+    route = make_route(SEED, ledger=True)
+    found = plan(route, route.manifest(MANIFEST))
+    assert {o.status for o in apply(route, found, approving(found))} == {"applied"}
+    return written(route)
 
 
 @pytest.mark.parametrize(
@@ -149,40 +149,40 @@ def undisturbed(route: MakeRoute) -> Counter[str]:
 )
 @pytest.mark.parametrize("kill", [killed_before, killed_after])
 def test_killed_after_any_call_it_finishes_with_the_writes_of_the_plan(
-    kill: Kill, approved: bool, ledger: bool, undisturbed: Counter[str], route: MakeRoute
+    kill: Kill, approved: bool, ledger: bool, undisturbed: Counter[str], make_route: MakeRoute
 ) -> None:
     # Each of the four ways takes another quarter of the calls, which all have a turn in a soak.
     turn = 2 * approved + (kill is killed_after)
     for number in range(0 if SOAKS else turn, undisturbed.total(), 1 if SOAKS else 4):
-        told = route(SEED, ledger=ledger)
-        path = told.manifest(MANIFEST)
-        found = plan(told, path)
+        route = make_route(SEED, ledger=ledger)
+        path = route.manifest(MANIFEST)
+        found = plan(route, path)
         rules = approving(found)
         if approved:
-            found = plan(told, path, rules)
+            found = plan(route, path, rules)
             assert found["refused"] == []
-        with kill(told, number), pytest.raises(Killed):
-            apply(told, found, rules)
-        touch(told)
-        assert {o.status for o in apply(told, found, rules)} <= {"applied"}, number
-        assert written(told) == undisturbed, number
-        told.box.forget_requests()
-        assert apply(told, found, rules) == []
-        assert written(told) == Counter()
-        assert changes(told.document(path)) == []
-        if told.ledger:
-            told.ledger.close()
+        with kill(route, number), pytest.raises(Killed):
+            apply(route, found, rules)
+        touch(route)
+        assert {o.status for o in apply(route, found, rules)} <= {"applied"}, number
+        assert written(route) == undisturbed, number
+        route.box.forget_requests()
+        assert apply(route, found, rules) == []
+        assert written(route) == Counter()
+        assert changes(route.document(path)) == []
+        if route.ledger:
+            route.ledger.close()
 
 
-def test_what_is_left_of_it_is_not_applied_without_the_approval(route: MakeRoute) -> None:
-    told = route(SEED)
-    found = plan(told, told.manifest(MANIFEST))
-    with killed_after(told, 3), pytest.raises(Killed):
-        apply(told, found, approving(found))
-    told.box.forget_requests()
+def test_what_is_left_of_it_is_not_applied_without_the_approval(make_route: MakeRoute) -> None:
+    route = make_route(SEED)
+    found = plan(route, route.manifest(MANIFEST))
+    with killed_after(route, 3), pytest.raises(Killed):
+        apply(route, found, approving(found))
+    route.box.forget_requests()
     with pytest.raises(Refused):
-        apply(told, found, NO_APPROVALS)
-    assert written(told) == Counter()
+        apply(route, found, NO_APPROVALS)
+    assert written(route) == Counter()
 
 
 @pytest.mark.parametrize("number", [5, 26])
@@ -295,12 +295,12 @@ def test_another_layout_of_the_same_plan_is_the_same_plan(desk: Desk) -> None:
 DELETING = "tags: [{name: promo, state: absent}]\npolicy: {limits: {deletes: 0}}\n"
 
 
-def test_a_plan_that_was_approved_and_carried_out_is_done_without_its_approval_too(route: MakeRoute) -> None:
-    told = route({"tags": ["promo"]})
-    found = plan(told, told.manifest(DELETING))
+def test_a_plan_that_was_approved_and_carried_out_is_done_without_its_approval_too(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["promo"]})
+    found = plan(route, route.manifest(DELETING))
     with pytest.raises(Refused):
-        apply(told, found, NO_APPROVALS)
-    assert {outcome.status for outcome in apply(told, found, approving(found))} == {"applied"}
-    told.box.forget_requests()
-    assert apply(told, found, NO_APPROVALS) == []
-    assert told.box.writes == []
+        apply(route, found, NO_APPROVALS)
+    assert {outcome.status for outcome in apply(route, found, approving(found))} == {"applied"}
+    route.box.forget_requests()
+    assert apply(route, found, NO_APPROVALS) == []
+    assert route.box.writes == []

@@ -56,16 +56,16 @@ TARGETS: tuple[tuple[tuple[str, ...], tuple[str, ...], list[str]], ...] = (
 
 @pytest.mark.parametrize(("target", "exclude", "wanted"), TARGETS, ids=[f"{t} not {e}" for t, e, _ in TARGETS])
 def test_a_target_brings_what_it_needs_and_an_exclusion_what_needs_it(
-    target: tuple[str, ...], exclude: tuple[str, ...], wanted: list[str], route: MakeRoute
+    target: tuple[str, ...], exclude: tuple[str, ...], wanted: list[str], make_route: MakeRoute
 ) -> None:
-    told = route(SCOPED_LIVE)
-    manifest = told.manifest(SCOPED)
+    route = make_route(SCOPED_LIVE)
+    manifest = route.manifest(SCOPED)
     scope = Scope(target, exclude)
-    found = told.document(manifest, scope=scope)
+    found = route.document(manifest, scope=scope)
     assert sorted(changes(found)) == sorted(wanted)
     assert found["partial"] is True
-    told.apply(told.saved(manifest, scope=scope))
-    assert changes(told.document(manifest, scope=scope)) == []
+    route.apply(route.saved(manifest, scope=scope))
+    assert changes(route.document(manifest, scope=scope)) == []
 
 
 ODD = ("a*", "ab", "[x]", "x", "q?", "qq", "b\\*", "b*", "**")
@@ -86,45 +86,45 @@ ODD = ("a*", "ab", "[x]", "x", "q?", "qq", "b\\*", "b*", "**")
         ("b**", ["b*", "b\\*"]),
     ],
 )
-def test_a_name_full_of_glob_signs_can_be_targeted_and_left_out_alone(glob: str, wanted: list[str], route: MakeRoute) -> None:
+def test_a_name_full_of_glob_signs_can_be_targeted_and_left_out_alone(glob: str, wanted: list[str], make_route: MakeRoute) -> None:
     """An address written exactly means itself and nothing else; a backslash takes a sign as it stands."""
-    told = route()
-    manifest = told.manifest({"tags": list(ODD)})
+    route = make_route()
+    manifest = route.manifest({"tags": list(ODD)})
     scope = Scope((f"tag/{glob}",))
-    assert sorted(changes(told.document(manifest, scope=scope))) == sorted(f"create tag/{name}" for name in wanted)
+    assert sorted(changes(route.document(manifest, scope=scope))) == sorted(f"create tag/{name}" for name in wanted)
     left = Scope(("tag/*",), (f"tag/{glob}",))
-    assert sorted(changes(told.document(manifest, scope=left))) == sorted(f"create tag/{name}" for name in ODD if name not in wanted)
-    told.apply(told.saved(manifest, scope=scope))
-    assert changes(told.document(manifest, scope=scope)) == []
+    assert sorted(changes(route.document(manifest, scope=left))) == sorted(f"create tag/{name}" for name in ODD if name not in wanted)
+    route.apply(route.saved(manifest, scope=scope))
+    assert changes(route.document(manifest, scope=scope)) == []
 
 
-def test_a_live_name_written_exactly_means_itself_though_nobody_declares_it(route: MakeRoute) -> None:
-    told = route({"tags": [{"name": "old*"}, {"name": "older"}]}, ledger=True)
-    told.converge(told.manifest("tags: [vip]\n"))
-    manifest = told.manifest("policy: {prune: {tags: all}, scope: {tags: ['**']}}\ntags: [vip]\n")
-    assert changes(told.document(manifest, scope=Scope((), ("tag/old*",)))) == ["delete tag/older"]
+def test_a_live_name_written_exactly_means_itself_though_nobody_declares_it(make_route: MakeRoute) -> None:
+    route = make_route({"tags": [{"name": "old*"}, {"name": "older"}]}, ledger=True)
+    route.converge(route.manifest("tags: [vip]\n"))
+    manifest = route.manifest("policy: {prune: {tags: all}, scope: {tags: ['**']}}\ntags: [vip]\n")
+    assert changes(route.document(manifest, scope=Scope((), ("tag/old*",)))) == ["delete tag/older"]
 
 
-def test_an_email_with_a_star_is_targeted_alone_and_never_shown(route: MakeRoute) -> None:
-    told = route()
-    manifest = told.manifest("contacts:\n- {email: a*b@s.example, missing: create}\n- {email: axb@s.example, missing: create}\n")
-    found = told.saved(manifest, scope=Scope(("contact/a*b@s.example",)))
+def test_an_email_with_a_star_is_targeted_alone_and_never_shown(make_route: MakeRoute) -> None:
+    route = make_route()
+    manifest = route.manifest("contacts:\n- {email: a*b@s.example, missing: create}\n- {email: axb@s.example, missing: create}\n")
+    found = route.saved(manifest, scope=Scope(("contact/a*b@s.example",)))
     assert len(found["changes"]) == 1
     assert found["scope"]["target"] == [found["changes"][0]["address"]]
-    assert len(told.apply(found)) == 1
+    assert len(route.apply(found)) == 1
 
 
 @pytest.mark.parametrize("policy", ["additive", "declared", "exact"])
-def test_a_target_is_compared_as_in_the_whole_plan(policy: str, route: MakeRoute) -> None:
-    told = route(
+def test_a_target_is_compared_as_in_the_whole_plan(policy: str, make_route: MakeRoute) -> None:
+    route = make_route(
         {
             "companies": [{"company_id": "6"}, {"company_id": "7"}, {"company_id": "8"}],
             "contacts": [{"external_id": "25", "tags": ["vip", "theirs"], "companies": ["6", "7", "8"]}, {"external_id": "26"}],
         }
     )
-    manifest = told.manifest(
+    manifest = route.manifest(
         f"policy: {{links: {policy}}}\ntags: [vip, trial]\ncompanies: [{{company_id: '6'}}, {{company_id: '7', name: X}}]\n"
         "contacts: [{external_id: '25', tags: [trial], companies: ['6']}, {external_id: '26', tags: [vip]}]\n"
     )
-    whole = [line for line in changes(told.document(manifest)) if "contact/25" in line or "tag/trial" in line]
-    assert changes(told.document(manifest, scope=Scope(("contact/25",)))) == whole
+    whole = [line for line in changes(route.document(manifest)) if "contact/25" in line or "tag/trial" in line]
+    assert changes(route.document(manifest, scope=Scope(("contact/25",)))) == whole

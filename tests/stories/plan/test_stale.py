@@ -45,15 +45,15 @@ MOVES: tuple[tuple[str, Callable[[Route], None], str], ...] = (
 
 
 @pytest.mark.parametrize(("what", "move", "told_of"), MOVES, ids=[what for what, _, _ in MOVES])
-def test_a_plan_is_stale_when_what_it_touches_moved(what: str, move: Callable[[Route], None], told_of: str, route: MakeRoute) -> None:
-    told = route(LIVE)
-    found = told.saved(told.manifest(PLANNED))
-    told.box.forget_requests()
-    move(told)
+def test_a_plan_is_stale_when_what_it_touches_moved(what: str, move: Callable[[Route], None], told_of: str, make_route: MakeRoute) -> None:
+    route = make_route(LIVE)
+    found = route.saved(route.manifest(PLANNED))
+    route.box.forget_requests()
+    move(route)
     with pytest.raises(Stale, match=told_of) as stale:
-        told.apply(found)
+        route.apply(found)
     assert stale.value.exit_code == 4
-    assert told.box.writes == []
+    assert route.box.writes == []
 
 
 DONE: tuple[tuple[str, Callable[[Route], None]], ...] = (
@@ -73,73 +73,75 @@ DONE: tuple[tuple[str, Callable[[Route], None]], ...] = (
 
 
 @pytest.mark.parametrize(("what", "move"), DONE, ids=[what for what, _ in DONE])
-def test_a_plan_fits_when_its_work_is_done_or_what_moved_is_not_ours(what: str, move: Callable[[Route], None], route: MakeRoute) -> None:
-    told = route(LIVE)
-    manifest = told.manifest(PLANNED)
-    found = told.saved(manifest)
-    move(told)
-    assert {outcome.status for outcome in told.apply(found)} == {"applied"}
-    assert changes(told.document(manifest)) == []
+def test_a_plan_fits_when_its_work_is_done_or_what_moved_is_not_ours(
+    what: str, move: Callable[[Route], None], make_route: MakeRoute
+) -> None:
+    route = make_route(LIVE)
+    manifest = route.manifest(PLANNED)
+    found = route.saved(manifest)
+    move(route)
+    assert {outcome.status for outcome in route.apply(found)} == {"applied"}
+    assert changes(route.document(manifest)) == []
 
 
-def test_a_plan_applied_again_writes_nothing(route: MakeRoute) -> None:
-    told = route(LIVE)
-    found = told.saved(told.manifest(PLANNED))
-    assert {outcome.status for outcome in told.apply(found)} == {"applied"}
-    told.box.forget_requests()
-    assert told.apply(found) == []
-    assert told.box.writes == []
+def test_a_plan_applied_again_writes_nothing(make_route: MakeRoute) -> None:
+    route = make_route(LIVE)
+    found = route.saved(route.manifest(PLANNED))
+    assert {outcome.status for outcome in route.apply(found)} == {"applied"}
+    route.box.forget_requests()
+    assert route.apply(found) == []
+    assert route.box.writes == []
 
 
 @pytest.mark.parametrize("broken", ["^/contacts$", "^/tags$", "^/companies/.*", "^/contacts/[^/]*/(tags|companies)", "/archive$"])
-def test_a_plan_applied_in_part_is_finished_by_applying_it_again(broken: str, route: MakeRoute) -> None:
-    told = route(LIVE)
-    manifest = told.manifest(PLANNED)
-    found = told.saved(manifest)
-    fault = [told.box.faults.add(method, broken, status=400, times=None) for method in ("POST", "PUT", "DELETE")]
+def test_a_plan_applied_in_part_is_finished_by_applying_it_again(broken: str, make_route: MakeRoute) -> None:
+    route = make_route(LIVE)
+    manifest = route.manifest(PLANNED)
+    found = route.saved(manifest)
+    fault = [route.box.faults.add(method, broken, status=400, times=None) for method in ("POST", "PUT", "DELETE")]
     assert fault
-    assert "failed" in {outcome.status for outcome in told.apply(found)}
-    told.box.faults.clear()
-    assert {outcome.status for outcome in told.apply(found)} == {"applied"}
-    assert told.apply(found) == []
-    assert changes(told.document(manifest)) == []
+    assert "failed" in {outcome.status for outcome in route.apply(found)}
+    route.box.faults.clear()
+    assert {outcome.status for outcome in route.apply(found)} == {"applied"}
+    assert route.apply(found) == []
+    assert changes(route.document(manifest)) == []
 
 
-def test_an_apply_is_held_to_its_plan_alone_not_to_what_else_went_astray(route: MakeRoute) -> None:
-    told = route({"tags": ["b", "c"], "contacts": [{"external_id": "25"}]})
-    manifest = told.manifest("policy: {limits: {creates: 1}}\ntags: [a, b, c]\ncontacts: [{external_id: '25', name: X}]\n")
-    found = told.saved(manifest)
+def test_an_apply_is_held_to_its_plan_alone_not_to_what_else_went_astray(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["b", "c"], "contacts": [{"external_id": "25"}]})
+    manifest = route.manifest("policy: {limits: {creates: 1}}\ntags: [a, b, c]\ncontacts: [{external_id: '25', name: X}]\n")
+    found = route.saved(manifest)
     for name in ("b", "c"):
-        by_hand(told, "DELETE", f"/tags/{tag(told, name)}")
-    assert [f"{o.change.action} {o.change.address} {o.status}" for o in told.apply(found)] == [
+        by_hand(route, "DELETE", f"/tags/{tag(route, name)}")
+    assert [f"{o.change.action} {o.change.address} {o.status}" for o in route.apply(found)] == [
         "create tag/a applied",
         "update contact/25 applied",
     ]
-    assert changes(told.document(manifest)) == ["create tag/b", "create tag/c"]
+    assert changes(route.document(manifest)) == ["create tag/b", "create tag/c"]
 
 
-def test_a_before_value_that_only_looks_otherwise_is_the_same(route: MakeRoute) -> None:
-    told = route(
+def test_a_before_value_that_only_looks_otherwise_is_the_same(make_route: MakeRoute) -> None:
+    route = make_route(
         {"attributes": [{"name": "rate", "data_type": "float"}], "contacts": [{"external_id": "25", "custom_attributes": {"rate": 2}}]}
     )
-    found = told.saved(told.manifest("contacts: [{external_id: '25', custom_attributes: {rate: 3}}]\n"))
-    by_hand(told, "PUT", contact(told, "25"), {"custom_attributes": {"rate": 2.0}})
-    assert {outcome.status for outcome in told.apply(found)} == {"applied"}
+    found = route.saved(route.manifest("contacts: [{external_id: '25', custom_attributes: {rate: 3}}]\n"))
+    by_hand(route, "PUT", contact(route, "25"), {"custom_attributes": {"rate": 2.0}})
+    assert {outcome.status for outcome in route.apply(found)} == {"applied"}
 
 
-def test_another_manifest_is_stale(route: MakeRoute) -> None:
-    told = route(LIVE)
-    found = told.saved(told.manifest(PLANNED))
-    told.manifest(PLANNED.replace("Hoban", "Zoe"))
+def test_another_manifest_is_stale(make_route: MakeRoute) -> None:
+    route = make_route(LIVE)
+    found = route.saved(route.manifest(PLANNED))
+    route.manifest(PLANNED.replace("Hoban", "Zoe"))
     with pytest.raises(Stale, match="the manifest is not the one that was planned"):
-        told.apply(found)
-    assert told.box.writes == []
+        route.apply(found)
+    assert route.box.writes == []
 
 
 @pytest.mark.parametrize("other", [{"app_id": "other"}, {"region": "EU"}])
 @pytest.mark.parametrize("desired", ["tags: [brand-new]\n", "workspace: {app_id: sandbox1, region: us}\ntags: [brand-new]\n"])
-def test_another_workspace_is_refused_pin_or_no_pin(other: Doc, desired: str, route: MakeRoute) -> None:
-    here, there = route(), route(**other)
+def test_another_workspace_is_refused_pin_or_no_pin(other: Doc, desired: str, make_route: MakeRoute) -> None:
+    here, there = make_route(), make_route(**other)
     found = here.saved(here.manifest(desired))
     with pytest.raises(Refused, match="workspace"):
         there.apply(found)

@@ -27,6 +27,6 @@ SEED: dict[str, Any] = {
 
 
 @pytest.fixture
-def told(route: MakeRoute) -> Route:
+def route(make_route: MakeRoute) -> Route:
     """The workspace, with a ledger."""
-    return route(SEED, ledger=True, hide_userless="list")
+    return make_route(SEED, ledger=True, hide_userless="list")

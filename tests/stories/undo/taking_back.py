@@ -32,43 +32,43 @@ class Patient(threading.Event):
         return self.clock.sleep(timeout or 0.0)
 
 
-def undone(told: Route, run: str = "last", rules: Approvals = NO_APPROVALS) -> Proposal:
+def undone(route: Route, run: str = "last", rules: Approvals = NO_APPROVALS) -> Proposal:
     """The plan that takes a run back."""
-    with told.session() as session:
+    with route.session() as session:
         return propose_undo(session, run_meant(session, run, None), rules)
 
 
-def told_of(told: Route, run: str = "last") -> PlanDocument:
+def told_of(route: Route, run: str = "last") -> PlanDocument:
     """That plan as its document."""
-    return document(told.kinds, undone(told, run).plan)
+    return document(route.kinds, undone(route, run).plan)
 
 
-def undo_plan(told: Route, run: str = "last") -> PlanDocument:
+def undo_plan(route: Route, run: str = "last") -> PlanDocument:
     """That plan as a file holds it."""
-    return write_saved(told.kinds, undone(told, run).plan, "salt")
+    return write_saved(route.kinds, undone(route, run).plan, "salt")
 
 
-def run(told: Route, **manifest: Any) -> str:
+def run(route: Route, **manifest: Any) -> str:
     """Apply this, and say under which name the ledger has it. No two runs begin in the same millisecond."""
-    told.clock.now += 60
-    told.apply(told.saved(told.manifest({"policy": WIDE, **manifest})), Patient(told.clock))
-    return runs(told)[0]
+    route.clock.now += 60
+    route.apply(route.saved(route.manifest({"policy": WIDE, **manifest})), Patient(route.clock))
+    return runs(route)[0]
 
 
-def carry_out_plan(told: Route, found: PlanDocument, rules: Approvals = NO_APPROVALS) -> list[Outcome]:
-    told.clock.now += 60
-    with told.session() as session:
+def carry_out_plan(route: Route, found: PlanDocument, rules: Approvals = NO_APPROVALS) -> list[Outcome]:
+    route.clock.now += 60
+    with route.session() as session:
         return list(carry_out(session, prepare_undo(session, found, rules), threading.Event()))
 
 
-def take_back(told: Route, run: str = "last") -> list[Outcome]:
-    return carry_out_plan(told, undo_plan(told, run))
+def take_back(route: Route, run: str = "last") -> list[Outcome]:
+    return carry_out_plan(route, undo_plan(route, run))
 
 
-def runs(told: Route) -> list[str]:
+def runs(route: Route) -> list[str]:
     """The runs of the ledger, newest first."""
-    assert told.ledger
-    return [run.run for run in told.ledger.runs()]
+    assert route.ledger
+    return [run.run for run in route.ledger.runs()]
 
 
 def notes(found: PlanDocument, topic: str) -> dict[str, list[str]]:
@@ -80,9 +80,9 @@ def notes(found: PlanDocument, topic: str) -> dict[str, list[str]]:
     return by_address
 
 
-def workspace(told: Route) -> dict[str, dict[str, Doc]]:
+def workspace(route: Route) -> dict[str, dict[str, Doc]]:
     """All that people see of a workspace, by kind and by what names a thing; the ends of links by their names."""
-    store = told.box.ws.store
+    store = route.box.ws.store
     docs = {kind: store.table(kind).docs for kind in ("tag", "company", "contact", "attribute")}
     tags = {i: tag["name"] for i, tag in docs["tag"].items()}
     companies = {i: company["company_id"] for i, company in docs["company"].items()}

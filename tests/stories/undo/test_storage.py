@@ -42,13 +42,13 @@ PERSONAL = re.compile("wash|zoe|mal@|pilot|hoban|river|@|555010", re.IGNORECASE)
 PLAN = {"policy": WIDE, **EVERYTHING}
 
 
-def kept(told: Route, suffix: str = "") -> Path:
-    return told.folder / ".reconciler" / "images" / f"{runs(told)[0]}{suffix}.json"
+def kept(route: Route, suffix: str = "") -> Path:
+    return route.folder / ".reconciler" / "images" / f"{runs(route)[0]}{suffix}.json"
 
 
-def test_nothing_personal_is_in_what_may_be_shared(told: Route) -> None:
-    run(told, **EVERYTHING)
-    shared, private = kept(told).read_text(), kept(told, ".private").read_text()
+def test_nothing_personal_is_in_what_may_be_shared(route: Route) -> None:
+    run(route, **EVERYTHING)
+    shared, private = kept(route).read_text(), kept(route, ".private").read_text()
     assert PERSONAL.search(shared) is None
     assert not [c for c in json.loads(shared)["changes"] if c["source"]["kind"] == "contact" and "key" in c], "contacts go by their ids"
     assert {WASH, ZOE, MAL} <= set(re.findall("[0-9a-f]{24}", shared)), "ids for links and members"
@@ -56,56 +56,58 @@ def test_nothing_personal_is_in_what_may_be_shared(told: Route) -> None:
     assert {"wash@serenity.example", "Wash", "Hoban", "+15550107", "river@serenity.example"} <= set(re.findall('"([^"]+)"', private))
 
 
-def test_no_value_of_a_person_is_in_what_may_be_shared(told: Route) -> None:
-    run(told, contacts=[{"external_id": "27", "custom_attributes": {"score": 8}}])
-    (shared,) = (change for change in json.loads(kept(told).read_text())["changes"] if change["action"] == "update")
+def test_no_value_of_a_person_is_in_what_may_be_shared(route: Route) -> None:
+    run(route, contacts=[{"external_id": "27", "custom_attributes": {"score": 8}}])
+    (shared,) = (change for change in json.loads(kept(route).read_text())["changes"] if change["action"] == "update")
     assert shared["fields"] == {"custom_attributes.score": None}
-    assert "8" in kept(told, ".private").read_text()
+    assert "8" in kept(route, ".private").read_text()
 
 
-def test_only_the_owner_may_read_any_of_it(told: Route) -> None:
-    run(told, **EVERYTHING)
-    assert {stat.S_IMODE(kept(told, suffix).stat().st_mode) for suffix in ("", ".private")} == {0o600}
-    assert stat.S_IMODE(kept(told).parent.stat().st_mode) == 0o700
+def test_only_the_owner_may_read_any_of_it(route: Route) -> None:
+    run(route, **EVERYTHING)
+    assert {stat.S_IMODE(kept(route, suffix).stat().st_mode) for suffix in ("", ".private")} == {0o600}
+    assert stat.S_IMODE(kept(route).parent.stat().st_mode) == 0o700
 
 
-def test_what_looks_like_an_e_mail_stays_here_whatever_field_it_is_in(route: MakeRoute) -> None:
-    told = route({"tags": ["of ann@mail.example"], "companies": [{"company_id": "b@mail.example", "name": "c@mail.example"}]}, ledger=True)
-    before = workspace(told)
+def test_what_looks_like_an_e_mail_stays_here_whatever_field_it_is_in(make_route: MakeRoute) -> None:
+    route = make_route(
+        {"tags": ["of ann@mail.example"], "companies": [{"company_id": "b@mail.example", "name": "c@mail.example"}]}, ledger=True
+    )
+    before = workspace(route)
     companies = [{"company_id": "b@mail.example", "state": "absent"}]
-    run(told, tags=[{"name": "of ann@mail.example", "state": "absent"}], companies=companies)
-    assert "@" not in kept(told).read_text()
-    assert [change["action"] for change in told_of(told)["changes"]] == ["create", "create"]
-    kept(told, ".private").unlink()
-    found = told_of(told)
+    run(route, tags=[{"name": "of ann@mail.example", "state": "absent"}], companies=companies)
+    assert "@" not in kept(route).read_text()
+    assert [change["action"] for change in told_of(route)["changes"]] == ["create", "create"]
+    kept(route, ".private").unlink()
+    found = told_of(route)
     assert changes(found) == []
-    assert set(notes(found, "cannot come back")) == {"tag/id:101", f"company/id:{_old_company(told)}"}
-    assert before != workspace(told)
+    assert set(notes(found, "cannot come back")) == {"tag/id:101", f"company/id:{_old_company(route)}"}
+    assert before != workspace(route)
 
 
-def _old_company(told: Route) -> str:
-    image = json.loads(kept(told).read_text())
+def _old_company(route: Route) -> str:
+    image = json.loads(kept(route).read_text())
     return str(next(change["source"]["id"] for change in image["changes"] if change["source"]["kind"] == "company"))
 
 
-def test_without_the_private_part_the_rest_comes_back(told: Route) -> None:
+def test_without_the_private_part_the_rest_comes_back(route: Route) -> None:
     """As on another machine: a pipeline that shares the ledger."""
-    run(told, **EVERYTHING)
-    kept(told, ".private").unlink()
-    found = told_of(told)
+    run(route, **EVERYTHING)
+    kept(route, ".private").unlink()
+    found = told_of(route)
     text = "was kept only on the machine of that run"
     assert notes(found, "cannot come back")[f"contact/id:{WASH}"] == [f"{path}: {text}" for path in ("email", "name", "phone")]
     assert {change["action"] for change in found["changes"]} == {"create", "rename", "update", "unarchive", "attach", "delete", "archive"}
     assert not [c for c in found["changes"] if c["address"] == f"contact/id:{WASH}" and c["action"] == "update"]
 
 
-def test_an_image_reads_back_as_it_was(told: Route) -> None:
-    planned = told.planned(told.manifest(PLAN))
+def test_an_image_reads_back_as_it_was(route: Route) -> None:
+    planned = route.planned(route.manifest(PLAN))
     whole = keep_changes(planned.comparison, planned.plan.steps, {})
-    with told.session() as session:
-        work = prepare(session, told.saved(told.manifest(PLAN)), planned.manifest)
-        list(carry_out(session, work, Patient(told.clock)))
-    shared, private = (json.loads(kept(told, suffix).read_text()) for suffix in ("", ".private"))
+    with route.session() as session:
+        work = prepare(session, route.saved(route.manifest(PLAN)), planned.manifest)
+        list(carry_out(session, work, Patient(route.clock)))
+    shared, private = (json.loads(kept(route, suffix).read_text()) for suffix in ("", ".private"))
     image = join_preimage(shared, private, KINDS)
     assert join_preimage(*split_preimage(KINDS, image), KINDS) == image
     assert [deed.action for deed in image.kept_changes] == [deed.action for deed in whole]
@@ -115,17 +117,17 @@ BAD = ["", "[]", "{}", '{"format": 2, "changes": []}', '{"format": 1, "run": "x"
 
 
 @pytest.mark.parametrize("text", BAD, ids=lambda text: text[:20])
-def test_a_damaged_image_is_one_sentence(told: Route, text: str) -> None:
-    run(told, tags=["new"])
-    kept(told).write_text(text)
+def test_a_damaged_image_is_one_sentence(route: Route, text: str) -> None:
+    run(route, tags=["new"])
+    kept(route).write_text(text)
     with pytest.raises(ReconcilerError, match="damaged"):
-        undone(told)
+        undone(route)
 
 
 # ---- when it cannot be kept
-def blocked(told: Route) -> None:
+def blocked(route: Route) -> None:
     """A file where the folder of the images belongs."""
-    folder = told.folder / ".reconciler" / "images"
+    folder = route.folder / ".reconciler" / "images"
     folder.write_text("")
 
 
@@ -140,86 +142,86 @@ DESTRUCTIVE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("what", DESTRUCTIVE.values(), ids=DESTRUCTIVE)
-def test_nothing_is_destroyed_that_cannot_be_kept(told: Route, what: dict[str, Any]) -> None:
-    blocked(told)
-    before = workspace(told)
+def test_nothing_is_destroyed_that_cannot_be_kept(route: Route, what: dict[str, Any]) -> None:
+    blocked(route)
+    before = workspace(route)
     with pytest.raises(Refused, match="pre-images: .* nothing was written; make room, or see to the permissions") as refused:
-        run(told, **what)
+        run(route, **what)
     assert refused.value.exit_code == 3
-    assert not told.box.writes
-    assert workspace(told) == before
-    assert told.ledger
-    (past,) = told.ledger.runs()
+    assert not route.box.writes
+    assert workspace(route) == before
+    assert route.ledger
+    (past,) = route.ledger.runs()
     assert (past.exit_code, past.ended is None) == (3, False)
-    assert {row.outcome for row in told.ledger.done(past.run)} == {"not started"}
+    assert {row.outcome for row in route.ledger.done(past.run)} == {"not started"}
 
 
-def test_what_destroys_nothing_goes_on_without(told: Route) -> None:
-    blocked(told)
+def test_what_destroys_nothing_goes_on_without(route: Route) -> None:
+    blocked(route)
     contacts = [{"external_id": "25", "tags": ["new"]}, {"external_id": "26", "custom_attributes": {"score": 1}}]
-    name = run(told, tags=["new"], contacts=contacts)
-    assert workspace(told)["contact"][WASH]["tags"] == ["new", "vip"]
-    (told.folder / ".reconciler" / "images").unlink()
+    name = run(route, tags=["new"], contacts=contacts)
+    assert workspace(route)["contact"][WASH]["tags"] == ["new", "vip"]
+    (route.folder / ".reconciler" / "images").unlink()
     with pytest.raises(Usage, match="nothing is kept"):
-        undone(told, name)
+        undone(route, name)
 
 
-def test_once_there_is_room_it_goes_through(told: Route) -> None:
-    blocked(told)
+def test_once_there_is_room_it_goes_through(route: Route) -> None:
+    blocked(route)
     with pytest.raises(Refused):
-        run(told, **DESTRUCTIVE["a tag"])
-    (told.folder / ".reconciler" / "images").unlink()
-    run(told, **DESTRUCTIVE["a tag"])
-    assert changes(told_of(told))[0] == "create tag/vip"
+        run(route, **DESTRUCTIVE["a tag"])
+    (route.folder / ".reconciler" / "images").unlink()
+    run(route, **DESTRUCTIVE["a tag"])
+    assert changes(told_of(route))[0] == "create tag/vip"
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-def test_who_carries_it_must_be_readable(told: Route, status: int) -> None:
-    plan = told.saved(told.manifest({"policy": WIDE, **DESTRUCTIVE["a company"]}))
-    told.box.faults.add("GET", "/companies/[^/]+/contacts", status=status, after=1, times=None)
+def test_who_carries_it_must_be_readable(route: Route, status: int) -> None:
+    plan = route.saved(route.manifest({"policy": WIDE, **DESTRUCTIVE["a company"]}))
+    route.box.faults.add("GET", "/companies/[^/]+/contacts", status=status, after=1, times=None)
     with pytest.raises(Refused, match="who carries what would be deleted cannot be read"):
-        told.apply(plan)
-    assert not told.box.writes
-    assert runs(told) == []
+        route.apply(plan)
+    assert not route.box.writes
+    assert runs(route) == []
 
 
-def test_without_any_ledger_nothing_is_kept_and_nobody_is_asked(route: MakeRoute) -> None:
-    told = route(SEED)
-    plan = told.saved(told.manifest({"policy": WIDE, **DESTRUCTIVE["a company"]}))
-    told.box.forget_requests()
-    told.apply(plan)
-    assert [record.path for record in told.box.requests if "per_page=50" in record.path] == []
-    assert not (told.folder / ".reconciler").exists()
+def test_without_any_ledger_nothing_is_kept_and_nobody_is_asked(make_route: MakeRoute) -> None:
+    route = make_route(SEED)
+    plan = route.saved(route.manifest({"policy": WIDE, **DESTRUCTIVE["a company"]}))
+    route.box.forget_requests()
+    route.apply(plan)
+    assert [record.path for record in route.box.requests if "per_page=50" in record.path] == []
+    assert not (route.folder / ".reconciler").exists()
 
 
-def test_members_are_read_whole_before_the_first_write(route: MakeRoute) -> None:
+def test_members_are_read_whole_before_the_first_write(make_route: MakeRoute) -> None:
     contacts = [{"external_id": f"c{n}", "companies": ["6"], "tags": ["vip"]} for n in range(160)]
-    told = route({"tags": ["vip"], "companies": [{"company_id": "6"}], "contacts": contacts}, ledger=True)
-    before = workspace(told)
-    run(told, tags=[{"name": "vip", "state": "absent"}], companies=[{"company_id": "6", "state": "absent"}])
-    image = json.loads(kept(told).read_text())
+    route = make_route({"tags": ["vip"], "companies": [{"company_id": "6"}], "contacts": contacts}, ledger=True)
+    before = workspace(route)
+    run(route, tags=[{"name": "vip", "state": "absent"}], companies=[{"company_id": "6", "state": "absent"}])
+    image = json.loads(kept(route).read_text())
     held = {tuple(h["link"]): len(h["ids"]) for change in image["changes"] for h in change.get("held", ())}
     assert held == {("contact", "tags"): 160, ("contact", "companies"): 160}
-    first = next(i for i, record in enumerate(told.box.requests) if record.method == "DELETE")
-    assert not [r for r in told.box.requests[first:] if r.path.startswith(("/contacts/search", "/companies?tag_id"))]
-    with told.session() as session:
-        plan = propose_undo(session, runs(told)[0])
+    first = next(i for i, record in enumerate(route.box.requests) if record.method == "DELETE")
+    assert not [r for r in route.box.requests[first:] if r.path.startswith(("/contacts/search", "/companies?tag_id"))]
+    with route.session() as session:
+        plan = propose_undo(session, runs(route)[0])
         assert len(plan.plan.changes) == 322
     assert before.keys()
 
 
 # ---- homes
-def test_in_the_git_home_lies_the_shared_part_alone(told: Route, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_the_git_home_lies_the_shared_part_alone(route: Route, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clone = a_copy(tmp_path / "repositories")
     monkeypatch.chdir(clone)
     for name, value in around(clone).items():
         monkeypatch.setenv(name, value)
-    assert told.ledger
-    told.ledger.close()
+    assert route.ledger
+    route.ledger.close()
     environ = {**os.environ, "RECONCILER_LEDGER_KEY": KEY}
-    told.ledger = Ledger.open(clone / ".reconciler", create=True, address="git", now=told.clock, environ=environ)
-    assert told.ledger
-    name = run(told, **EVERYTHING)
+    route.ledger = Ledger.open(clone / ".reconciler", create=True, address="git", now=route.clock, environ=environ)
+    assert route.ledger
+    name = run(route, **EVERYTHING)
     remote = clone.parent / "remote.git"
     shared = git(remote, "show", f"refs/reconciler/images:{name}.json")
     assert PERSONAL.search(shared) is None
@@ -227,50 +229,50 @@ def test_in_the_git_home_lies_the_shared_part_alone(told: Route, tmp_path: Path,
     private = clone / ".reconciler" / "images" / f"{name}.private.json"
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert [path.name for path in private.parent.iterdir()] == [private.name]
-    before = undone(told, name).plan.summary
+    before = undone(route, name).plan.summary
     assert before["create"] == 2
-    told.ledger.close()
+    route.ledger.close()
 
 
-def test_in_postgresql_lies_the_shared_part_alone(told: Route, tmp_path: Path, postgres: Cluster) -> None:
-    assert told.ledger
-    told.ledger.close()
+def test_in_postgresql_lies_the_shared_part_alone(route: Route, tmp_path: Path, postgres: Cluster) -> None:
+    assert route.ledger
+    route.ledger.close()
     address, environ = postgres.database(), {"RECONCILER_LEDGER_KEY": KEY}
-    told.ledger = Ledger.open(tmp_path / "shared", create=True, address=address, now=told.clock, environ=environ)
-    assert told.ledger
-    name = run(told, name="growth", **EVERYTHING)
+    route.ledger = Ledger.open(tmp_path / "shared", create=True, address=address, now=route.clock, environ=environ)
+    assert route.ledger
+    name = run(route, name="growth", **EVERYTHING)
     ((shared,),) = postgres.run("SELECT preimage FROM reconciler.images", address.rpartition("/")[2])
     assert PERSONAL.search(shared) is None
     assert [path.name for path in (tmp_path / "shared" / "images").iterdir()] == [f"{name}.private.json"]
-    assert undone(told, name).plan.summary["create"] == 2
-    told.ledger.close()
+    assert undone(route, name).plan.summary["create"] == 2
+    route.ledger.close()
 
 
-def test_where_the_ledger_cannot_be_used_they_go_to_the_folder(told: Route, tmp_path: Path) -> None:
+def test_where_the_ledger_cannot_be_used_they_go_to_the_folder(route: Route, tmp_path: Path) -> None:
     images = Images.here(tmp_path / "spare")
-    plan = told.saved(told.manifest({"policy": WIDE, **DESTRUCTIVE["a company"]}))
-    ledger, told.ledger = told.ledger, None
-    before = workspace(told)
-    with told.session() as session:
+    plan = route.saved(route.manifest({"policy": WIDE, **DESTRUCTIVE["a company"]}))
+    ledger, route.ledger = route.ledger, None
+    before = workspace(route)
+    with route.session() as session:
         alone = _with(session, images)
-        list(carry_out(alone, prepare(alone, plan, planned_manifest(plan)), Patient(told.clock)))
+        list(carry_out(alone, prepare(alone, plan, planned_manifest(plan)), Patient(route.clock)))
         (name,) = {path.name.partition(".")[0] for path in (tmp_path / "spare" / "images").iterdir()}
         found = propose_undo(alone, name)
         assert [str(c.address) for c in found.plan.changes][0] == "company/6"
-    assert workspace(told) != before
+    assert workspace(route) != before
     assert ledger
 
 
-def test_where_neither_can_be_used_nothing_is_destroyed(told: Route, tmp_path: Path) -> None:
+def test_where_neither_can_be_used_nothing_is_destroyed(route: Route, tmp_path: Path) -> None:
     (tmp_path / "spare").write_text("")
-    plan = told.saved(told.manifest({"policy": WIDE, **DESTRUCTIVE["a company"]}))
-    told.ledger = None
-    with told.session() as session:
+    plan = route.saved(route.manifest({"policy": WIDE, **DESTRUCTIVE["a company"]}))
+    route.ledger = None
+    with route.session() as session:
         alone = _with(session, Images.here(tmp_path / "spare"))
         work = prepare(alone, plan, planned_manifest(plan))
         with pytest.raises(Refused, match="pre-images"):
-            list(carry_out(alone, work, Patient(told.clock)))
-    assert not told.box.writes
+            list(carry_out(alone, work, Patient(route.clock)))
+    assert not route.box.writes
 
 
 def _with(session: Session, images: Images) -> Session:

@@ -261,8 +261,8 @@ def test_uses_are_counted_where_that_is_asked_and_told_what_it_costs(desk: Desk)
     assert json.loads(desk.ends("get", "tags", "vip", "--counts", "-o", "json").out)[0]["uses"]["content items"] is None
 
 
-def test_rows_come_before_the_last_page_is_read(route: MakeRoute) -> None:
-    here = route({"contacts": [{"external_id": f"u{n}"} for n in range(400)]})
+def test_rows_come_before_the_last_page_is_read(make_route: MakeRoute) -> None:
+    here = make_route({"contacts": [{"external_id": f"u{n}"} for n in range(400)]})
     with here.session() as session:
         here.box.forget_requests()
         for section, wanted in (("contacts", None), ("contacts", read_where("contacts", "role = user", "2.16"))):
@@ -287,9 +287,9 @@ def test_what_was_read_is_flushed_before_the_next_page(desk: Desk, monkeypatch: 
     assert {0, 150, 300, 303} <= set(flushed)
 
 
-def test_more_companies_than_the_listing_reaches_are_scrolled(route: MakeRoute) -> None:
+def test_more_companies_than_the_listing_reaches_are_scrolled(make_route: MakeRoute) -> None:
     companies = [{"company_id": f"c{n}"} for n in range(250)]
-    here = route({"companies": companies, "contacts": [{"external_id": "u", "companies": [c["company_id"] for c in companies]}]})
+    here = make_route({"companies": companies, "contacts": [{"external_id": "u", "companies": [c["company_id"] for c in companies]}]})
     kind = here.kinds["company"]
     assert kind.listing
     here.kinds = Kinds(replace(k, listing=replace(kind.listing, most=200)) if k is kind else k for k in here.kinds)

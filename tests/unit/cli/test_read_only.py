@@ -128,8 +128,8 @@ def test_a_saved_plan_of_changes_is_refused_before_anything_is_sent(desk: Desk) 
     assert "--read-only: the plan has 4 changes, and nothing was sent" in desk.err
 
 
-def test_the_client_itself_refuses_what_an_apply_would_write(route: MakeRoute) -> None:
-    here = route(SEED)
+def test_the_client_itself_refuses_what_an_apply_would_write(make_route: MakeRoute) -> None:
+    here = make_route(SEED)
     saved = here.saved(here.manifest(MANIFEST))
     with here.session() as session:
         work = prepare(session, saved, planned_manifest(saved))

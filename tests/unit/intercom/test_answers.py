@@ -45,65 +45,65 @@ CONVERGED: Doc = {
 
 @pytest.mark.parametrize("path", READS)
 @pytest.mark.parametrize(("what", "flaw"), FLAWS, ids=[what for what, _ in FLAWS])
-def test_an_answer_that_is_not_what_was_asked_for_is_an_error_never_absence(what: str, flaw: Doc, path: str, route: MakeRoute) -> None:
-    told = route(MANY)
-    manifest = told.manifest(CONVERGED)
-    assert changes(told.document(manifest)) == []
-    told.box.faults.add(path=path, times=None, **flaw)
+def test_an_answer_that_is_not_what_was_asked_for_is_an_error_never_absence(what: str, flaw: Doc, path: str, make_route: MakeRoute) -> None:
+    route = make_route(MANY)
+    manifest = route.manifest(CONVERGED)
+    assert changes(route.document(manifest)) == []
+    route.box.faults.add(path=path, times=None, **flaw)
     with pytest.raises(ReconcilerError) as failed:
-        told.document(manifest)
+        route.document(manifest)
     assert failed.value.exit_code == 1
     assert "<html" not in str(failed.value)
     assert len(str(failed.value)) < 500
-    assert told.box.writes == []
+    assert route.box.writes == []
 
 
-def test_a_second_page_that_nobody_documented_is_followed(route: MakeRoute) -> None:
-    told = route({"contacts": [{"external_id": "25", "tags": ["a", "b", "c"]}]})
-    manifest = told.manifest("policy: {links: exact}\ntags: [a, b, c]\ncontacts: [{external_id: '25', tags: [a, b, c]}]\n")
-    tags = [{"type": "tag", "id": doc["id"], "name": doc["name"]} for doc in told.box.ws.store.table("tag").in_order()]
+def test_a_second_page_that_nobody_documented_is_followed(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"external_id": "25", "tags": ["a", "b", "c"]}]})
+    manifest = route.manifest("policy: {links: exact}\ntags: [a, b, c]\ncontacts: [{external_id: '25', tags: [a, b, c]}]\n")
+    tags = [{"type": "tag", "id": doc["id"], "name": doc["name"]} for doc in route.box.ws.store.table("tag").in_order()]
     for part, following in ((tags[:1], {"page": 2}), (tags[1:], None)):
         body = {"type": "list", "data": part, "pages": {"type": "pages", "next": following}}
-        told.box.faults.add("GET", "^/tags$", body=json.dumps(body).encode())
-    assert changes(told.document(manifest)) == []
+        route.box.faults.add("GET", "^/tags$", body=json.dumps(body).encode())
+    assert changes(route.document(manifest)) == []
 
 
 @pytest.mark.parametrize("pages", [{"has_more": True}, {"pages": {"next": {"page": 2}}}])
-def test_a_list_that_never_ends_or_does_not_say_how_is_an_error(pages: Doc, route: MakeRoute) -> None:
-    told = route()
-    told.box.faults.add("GET", "^/tags$", body=json.dumps({"type": "list", "data": [], **pages}).encode(), times=None)
+def test_a_list_that_never_ends_or_does_not_say_how_is_an_error(pages: Doc, make_route: MakeRoute) -> None:
+    route = make_route()
+    route.box.faults.add("GET", "^/tags$", body=json.dumps({"type": "list", "data": [], **pages}).encode(), times=None)
     with pytest.raises(ReconcilerError):
-        told.document(told.manifest("tags: [vip]\n"))
+        route.document(route.manifest("tags: [vip]\n"))
 
 
-def test_more_than_one_page_of_everything_is_converged(route: MakeRoute) -> None:
+def test_more_than_one_page_of_everything_is_converged(make_route: MakeRoute) -> None:
     names = [f"n{n:03}" for n in range(161)]
     people = [{"external_id": name, "companies": ["n000"]} for name in names]
     people[0] = {"external_id": "n000", "tags": names[:31], "companies": names[:61]}
     seed = {"tags": names, "companies": [{"company_id": name} for name in names], "contacts": people}
-    told = route(seed)
-    assert lines(told.document(told.manifest({"policy": {"links": "exact", "missing_contacts": "error"}, **seed}))) == []
+    route = make_route(seed)
+    assert lines(route.document(route.manifest({"policy": {"links": "exact", "missing_contacts": "error"}, **seed}))) == []
 
 
-def test_rows_that_move_between_two_pages_are_not_missing(route: MakeRoute) -> None:
+def test_rows_that_move_between_two_pages_are_not_missing(make_route: MakeRoute) -> None:
     people = [{"external_id": f"u{n:03}", "companies": [f"c{n:03}"]} for n in range(300)]
     companies = [{"company_id": f"c{n:03}"} for n in range(300)]
-    told = route({"companies": companies, "contacts": people})
+    route = make_route({"companies": companies, "contacts": people})
 
     def touch() -> None:
         for n in range(0, 300, 15):
-            doc = told.box.ws.store.table("company").find("company_id", f"c{n:03}")[0]
-            told.box.ws.store.put("company", {**doc, "last_request_at": 1_790_000_000 + n})
+            doc = route.box.ws.store.table("company").find("company_id", f"c{n:03}")[0]
+            route.box.ws.store.put("company", {**doc, "last_request_at": 1_790_000_000 + n})
 
-    told.box.faults.add("POST", "^/companies/list$", run=touch, after=1)
-    manifest = told.manifest({"policy": {"missing_contacts": "error"}, "companies": companies, "contacts": people})
-    assert lines(told.document(manifest)) == []
+    route.box.faults.add("POST", "^/companies/list$", run=touch, after=1)
+    manifest = route.manifest({"policy": {"missing_contacts": "error"}, "companies": companies, "contacts": people})
+    assert lines(route.document(manifest)) == []
 
 
 @pytest.mark.parametrize("what", ["companies: [{company_id: '6', name: Sun}]", "contacts: [{external_id: '25', missing: create}]"])
-def test_a_404_that_is_not_intercoms_proves_nothing(route: MakeRoute, what: str) -> None:
-    told = route({"companies": [{"company_id": "6"}], "contacts": [{"external_id": "25", "hidden_from_search": 600}]})
-    path = told.manifest(what)
-    told.box.faults.add("GET", "^/(companies|contacts)", status=404, body=b"<html>no such page</html>", times=None)
+def test_a_404_that_is_not_intercoms_proves_nothing(make_route: MakeRoute, what: str) -> None:
+    route = make_route({"companies": [{"company_id": "6"}], "contacts": [{"external_id": "25", "hidden_from_search": 600}]})
+    path = route.manifest(what)
+    route.box.faults.add("GET", "^/(companies|contacts)", status=404, body=b"<html>no such page</html>", times=None)
     with pytest.raises(IntercomError):
-        told.planned(path)
+        route.planned(path)

@@ -33,15 +33,15 @@ GONE: dict[str, dict[str, Any]] = {
 FEW = {"limits": {"people": 3}}
 
 
-def gone(told: Route, kind: str, **rest: Any) -> Proposal:
+def gone(route: Route, kind: str, **rest: Any) -> Proposal:
     """The plan that deletes the tag or the company, where at most three people may lose something."""
-    return told.planned(told.manifest({"policy": FEW, **GONE[kind], **rest}))
+    return route.planned(route.manifest({"policy": FEW, **GONE[kind], **rest}))
 
 
-def apply(told: Route, kind: str, approve: Sequence[str] = ()) -> list[Status]:
+def apply(route: Route, kind: str, approve: Sequence[str] = ()) -> list[Status]:
     rules = read_approvals(None, tuple(approve), None)
-    found = told.saved(told.manifest({"policy": FEW, **GONE[kind]}))
-    with told.session() as session:
+    found = route.saved(route.manifest({"policy": FEW, **GONE[kind]}))
+    with route.session() as session:
         work = prepare(session, found, planned_manifest(found), rules if approve else NO_APPROVALS)
         return [outcome.status for outcome in carry_out(session, work, threading.Event())]
 
@@ -61,44 +61,44 @@ PLAUSIBLE: dict[str, Any] = {"rows": 1, "total_count": 1, "pages": {"type": "pag
 
 @pytest.mark.parametrize("total", [0, -1000, True, False, None, "3", 2.5, [], {}], ids=repr)
 @pytest.mark.parametrize("kind", GONE)
-def test_a_count_that_is_no_number_of_at_least_what_is_shown_is_unknown(route: MakeRoute, kind: str, total: Any) -> None:
-    told = route(CROWD, ledger=True)
-    told.between = counting(total_count=total)
-    assert {refusal.gate for refusal in gone(told, kind).plan.refused} == {"unknown"}
+def test_a_count_that_is_no_number_of_at_least_what_is_shown_is_unknown(make_route: MakeRoute, kind: str, total: Any) -> None:
+    route = make_route(CROWD, ledger=True)
+    route.between = counting(total_count=total)
+    assert {refusal.gate for refusal in gone(route, kind).plan.refused} == {"unknown"}
     with pytest.raises(Refused, match="is unknown"):
-        apply(told, kind)
-    assert not told.box.writes
+        apply(route, kind)
+    assert not route.box.writes
 
 
 @pytest.mark.parametrize("kind", GONE)
-def test_a_count_that_its_own_pages_deny_is_unknown(route: MakeRoute, kind: str) -> None:
-    told = route(CROWD)
-    told.between = counting(total_count=1)
-    assert {refusal.gate for refusal in gone(told, kind).plan.refused} == {"unknown"}
+def test_a_count_that_its_own_pages_deny_is_unknown(make_route: MakeRoute, kind: str) -> None:
+    route = make_route(CROWD)
+    route.between = counting(total_count=1)
+    assert {refusal.gate for refusal in gone(route, kind).plan.refused} == {"unknown"}
 
 
 @pytest.mark.parametrize("kind", GONE)
-def test_what_was_read_to_be_kept_is_held_against_the_gates_before_the_first_write(route: MakeRoute, kind: str) -> None:
-    told = route(CROWD, ledger=True)
-    told.between = counting(**PLAUSIBLE)
-    assert gone(told, kind).plan.refused == ()
+def test_what_was_read_to_be_kept_is_held_against_the_gates_before_the_first_write(make_route: MakeRoute, kind: str) -> None:
+    route = make_route(CROWD, ledger=True)
+    route.between = counting(**PLAUSIBLE)
+    assert gone(route, kind).plan.refused == ()
     with pytest.raises(Refused, match="14 people lose a tag, a company or themselves, the limit is 3") as refused:
-        apply(told, kind)
-    assert not told.box.writes
-    assert told.ledger
-    assert not told.ledger.runs()
+        apply(route, kind)
+    assert not route.box.writes
+    assert route.ledger
+    assert not route.ledger.runs()
     word = str(refused.value).rpartition("--approve ")[2].rstrip(")")
     fewer = word.replace(":14", ":3")
     with pytest.raises(Refused, match=f"--approve {fewer} covers fewer people than the 14 that this touches"):
-        apply(told, kind, [fewer])
-    assert apply(told, kind, [word]) == [Status.APPLIED]
+        apply(route, kind, [fewer])
+    assert apply(route, kind, [word]) == [Status.APPLIED]
 
 
 @pytest.mark.parametrize("kind", GONE)
-def test_a_count_is_no_less_than_the_links_that_the_plan_saw(route: MakeRoute, kind: str) -> None:
-    told = route(CROWD)
-    told.between = counting(**{**PLAUSIBLE, "rows": 0})
+def test_a_count_is_no_less_than_the_links_that_the_plan_saw(make_route: MakeRoute, kind: str) -> None:
+    route = make_route(CROWD)
+    route.between = counting(**{**PLAUSIBLE, "rows": 0})
     links = {"tag": "tags", "company": "companies"}[kind]
     seen = [{"external_id": str(n), links: []} for n in range(5)]
-    (refusal,) = gone(told, kind, contacts=seen).plan.refused
+    (refusal,) = gone(route, kind, contacts=seen).plan.refused
     assert (refusal.gate, refusal.message.partition(",")[0]) == ("limits.people", "5 people lose a tag")

@@ -32,27 +32,27 @@ CONTRADICTIONS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("lie", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
-def test_a_search_that_contradicts_itself_is_no_proof_of_absence(route: MakeRoute, lie: dict[str, Any]) -> None:
-    told = route({"contacts": [{"role": "lead", "email": "zoe@serenity.example"}]})
-    told.between = says("/contacts/search", **lie)
+def test_a_search_that_contradicts_itself_is_no_proof_of_absence(make_route: MakeRoute, lie: dict[str, Any]) -> None:
+    route = make_route({"contacts": [{"role": "lead", "email": "zoe@serenity.example"}]})
+    route.between = says("/contacts/search", **lie)
     with pytest.raises(IntercomError, match="POST .*/contacts/search: .* nothing can be said of what is not in it"):
-        told.document(told.manifest(LEAD))
-    assert not told.box.writes
+        route.document(route.manifest(LEAD))
+    assert not route.box.writes
 
 
-def test_a_search_that_contradicts_itself_once_is_read_again(route: MakeRoute) -> None:
-    told = route({"contacts": [{"role": "lead", "email": "zoe@serenity.example"}]})
+def test_a_search_that_contradicts_itself_once_is_read_again(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": [{"role": "lead", "email": "zoe@serenity.example"}]})
     first = iter([True])
-    told.between = lambda app: Liar(app, lambda asked, body: {**body, "data": []} if "search" in asked and next(first, False) else body)
-    assert changes(told.document(told.manifest(LEAD))) == []
+    route.between = lambda app: Liar(app, lambda asked, body: {**body, "data": []} if "search" in asked and next(first, False) else body)
+    assert changes(route.document(route.manifest(LEAD))) == []
 
 
 @pytest.mark.parametrize("email", [None, "", 5, [], {}, "None", "mal@serenity.example"], ids=repr)
-def test_whom_a_search_shows_without_what_it_was_asked_for_may_be_the_one_who_is_meant(route: MakeRoute, email: Any) -> None:
-    told = route({"contacts": [{"role": "lead", "email": "zoe@serenity.example"}]})
-    told.between = says("/contacts/search", data=lambda rows: [{**row, "email": email} for row in rows])
+def test_whom_a_search_shows_without_what_it_was_asked_for_may_be_the_one_who_is_meant(make_route: MakeRoute, email: Any) -> None:
+    route = make_route({"contacts": [{"role": "lead", "email": "zoe@serenity.example"}]})
+    route.between = says("/contacts/search", data=lambda rows: [{**row, "email": email} for row in rows])
     with pytest.raises(IntercomError):
-        told.document(told.manifest(LEAD))
+        route.document(route.manifest(LEAD))
 
 
 def crowd(number: int) -> dict[str, Any]:
@@ -69,48 +69,48 @@ EXACT = {"policy": {"links": "exact", **WIDE}, "tags": ["t0"], "companies": [{"c
 
 @pytest.mark.parametrize("wrong", [None, "None", True, "", 1.5, {}, "t0", "../../tags/1"], ids=repr)
 @pytest.mark.parametrize("links", ONE_LIST)
-def test_a_link_to_an_id_that_cannot_be_one_is_a_failed_read(route: MakeRoute, links: str, wrong: Any) -> None:
-    told = route(crowd(11))
-    told.between = says(ONE_LIST[links], data=lambda rows: [{**rows[0], "id": wrong}, *rows[1:]])
+def test_a_link_to_an_id_that_cannot_be_one_is_a_failed_read(make_route: MakeRoute, links: str, wrong: Any) -> None:
+    route = make_route(crowd(11))
+    route.between = says(ONE_LIST[links], data=lambda rows: [{**rows[0], "id": wrong}, *rows[1:]])
     entry = {"external_id": "25", links: ["t0" if links == "tags" else "c0"]}
     with pytest.raises(IntercomError, match="an id that is none of Intercom's"):
-        told.document(told.manifest({**EXACT, "contacts": [entry]}))
+        route.document(route.manifest({**EXACT, "contacts": [entry]}))
 
 
 @pytest.mark.parametrize("links", ONE_LIST)
-def test_a_list_of_links_that_is_cut_is_a_failed_read(route: MakeRoute, links: str) -> None:
-    told = route(crowd(11))
-    told.between = says(ONE_LIST[links], data=lambda rows: rows[:5], total_count=11)
+def test_a_list_of_links_that_is_cut_is_a_failed_read(make_route: MakeRoute, links: str) -> None:
+    route = make_route(crowd(11))
+    route.between = says(ONE_LIST[links], data=lambda rows: rows[:5], total_count=11)
     with pytest.raises(IntercomError, match="the list says that there are 11 and showed 5"):
-        told.document(told.manifest({**EXACT, "contacts": [{"external_id": "25", links: []}]}))
+        route.document(route.manifest({**EXACT, "contacts": [{"external_id": "25", links: []}]}))
 
 
-def test_what_would_be_kept_is_read_whole_or_nothing_is_written(route: MakeRoute) -> None:
-    told = route(crowd(2), ledger=True)
-    plan = told.saved(told.manifest({"policy": WIDE, "companies": [{"company_id": "c0", "state": "absent"}]}))
-    told.between = says("/companies/[^/]+/contacts.*per_page=50", data=[], total_count=1)
+def test_what_would_be_kept_is_read_whole_or_nothing_is_written(make_route: MakeRoute) -> None:
+    route = make_route(crowd(2), ledger=True)
+    plan = route.saved(route.manifest({"policy": WIDE, "companies": [{"company_id": "c0", "state": "absent"}]}))
+    route.between = says("/companies/[^/]+/contacts.*per_page=50", data=[], total_count=1)
     with pytest.raises(IntercomError, match="says that there are 1 and showed 0"):
-        told.apply(plan)
-    assert not told.box.writes
+        route.apply(plan)
+    assert not route.box.writes
 
 
 # ---- companies past the cap of their list
-def test_a_count_at_the_cap_is_no_count(route: MakeRoute) -> None:
+def test_a_count_at_the_cap_is_no_count(make_route: MakeRoute) -> None:
     """API 2.16, POST /companies/list: at most 10,000 companies are reached."""
     total = 130
     people = [{"external_id": "25", "companies": [f"c{n}" for n in range(total)]}]
-    told = route({"companies": [{"company_id": f"c{n}"} for n in range(total)], "contacts": people})
-    told.between = says("/companies/list", total_count=10_000)
-    with told.session() as session:
+    route = make_route({"companies": [{"company_id": f"c{n}"} for n in range(total)], "contacts": people})
+    route.between = says("/companies/list", total_count=10_000)
+    with route.session() as session:
         assert len({thing.id for thing in list_all(session, "companies")}) == total
-    told.clock.now += 61
-    told.box.forget_requests()
+    route.clock.now += 61
+    route.box.forget_requests()
     keys = [f"c{n}" for n in range(total)]
     # More are declared than pages of a full list would be read.
     companies = [{"company_id": key} for key in (*keys, *(f"d{n}" for n in range(100)))]
-    assert len(changes(told.document(told.manifest({"policy": WIDE, "companies": companies})))) == 100
-    assert [r.path for r in told.box.requests if r.method == "POST"] == ["/companies/list"]
-    assert "/companies/scroll" in {r.path for r in told.box.requests}
+    assert len(changes(route.document(route.manifest({"policy": WIDE, "companies": companies})))) == 100
+    assert [r.path for r in route.box.requests if r.method == "POST"] == ["/companies/list"]
+    assert "/companies/scroll" in {r.path for r in route.box.requests}
 
 
 # ---- lists without an end
@@ -140,17 +140,17 @@ ROWS: dict[str, Rows] = {
 }
 
 
-def read_everything(told: Route) -> None:
-    told.document(told.manifest({"contacts": [{"email": "zoe@serenity.example"}]}))
+def read_everything(route: Route) -> None:
+    route.document(route.manifest({"contacts": [{"email": "zoe@serenity.example"}]}))
 
 
-def scroll(told: Route) -> None:
+def scroll(route: Route) -> None:
     companies = [{"company_id": f"c{n}"} for n in range(400)]
-    told.document(told.manifest({"companies": companies}))
+    route.document(route.manifest({"companies": companies}))
 
 
-def list_contacts(told: Route) -> None:
-    with told.session() as session:
+def list_contacts(route: Route) -> None:
+    with route.session() as session:
         list(list_all(session, "contacts"))
 
 
@@ -164,32 +164,32 @@ LISTS: dict[str, tuple[str, Callable[[Route], None]]] = {
 @pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
 @pytest.mark.parametrize(("pattern", "read"), LISTS.values(), ids=LISTS)
 def test_a_list_that_never_ends_is_ended(
-    route: MakeRoute, pattern: str, read: Callable[[Route], None], rows: Rows, total: int | None
+    make_route: MakeRoute, pattern: str, read: Callable[[Route], None], rows: Rows, total: int | None
 ) -> None:
-    told = route()
-    told.between = endless(pattern, rows, total)
+    route = make_route()
+    route.between = endless(pattern, rows, total)
     with pytest.raises(IntercomError, match="the list goes on|the answer says that there are|says that there are"):
-        read(told)
-    assert len(told.box.requests) < 2 * 1100
+        read(route)
+    assert len(route.box.requests) < 2 * 1100
 
 
 @pytest.mark.parametrize("rows", [ROWS["the same items"]], ids=["a page again"])
-def test_a_scroll_that_never_ends_is_ended(route: MakeRoute, rows: Rows) -> None:
-    told = route({"companies": [{"company_id": "a"}]})
+def test_a_scroll_that_never_ends_is_ended(make_route: MakeRoute, rows: Rows) -> None:
+    route = make_route({"companies": [{"company_id": "a"}]})
     scrolling = endless("/companies/scroll", rows, None, "company")
-    told.between = lambda app: says("/companies/list", total_count=10_000)(scrolling(app))
+    route.between = lambda app: says("/companies/list", total_count=10_000)(scrolling(app))
     with pytest.raises(IntercomError, match="the list goes on and shows nothing new"):
-        scroll(told)
-    assert len(told.box.requests) < 20
+        scroll(route)
+    assert len(route.box.requests) < 20
 
 
-def test_a_raw_list_that_never_ends_is_ended(route: MakeRoute) -> None:
+def test_a_raw_list_that_never_ends_is_ended(make_route: MakeRoute) -> None:
     from reconciler.intercom.http.request import Request
     from reconciler.intercom.search.lookup import read_answers
 
-    told = route()
-    told.between = endless("/contacts", ROWS["new items"], 3)
-    with told.session() as session, pytest.raises(IntercomError, match="and promised fewer"):
+    route = make_route()
+    route.between = endless("/contacts", ROWS["new items"], 3)
+    with route.session() as session, pytest.raises(IntercomError, match="and promised fewer"):
         list(read_answers(session.client, Request("GET", "/contacts"), all_pages=True))
 
 
@@ -198,11 +198,11 @@ TRACES: list[tuple[Any, Any]] = [(7, 1), (None, 1), ("x", 1), ({}, 1), ([7], 1),
 
 
 @pytest.mark.parametrize(("rows", "when"), TRACES)
-def test_who_applied_a_tag_may_be_told_in_any_way(route: MakeRoute, rows: Any, when: Any) -> None:
-    told = route({"tags": ["vip", "stray"], "contacts": [{"external_id": "25", "tags": ["stray"]}]}, ledger=True)
+def test_who_applied_a_tag_may_be_told_in_any_way(make_route: MakeRoute, rows: Any, when: Any) -> None:
+    route = make_route({"tags": ["vip", "stray"], "contacts": [{"external_id": "25", "tags": ["stray"]}]}, ledger=True)
     policy = {"undeclared_tags": "drift"}
-    told.converge(told.manifest({"policy": policy, "tags": ["vip"]}))
-    stray = {"type": "tag", "id": told.id_of(Address("tag", "stray")), "applied_at": when}
-    told.between = says("/contacts/[^/]+/tags$", data=[stray] if rows == [{}] else rows)
-    found = told.document(told.folder / "intercom.yaml", scope=Scope(moved=True))
+    route.converge(route.manifest({"policy": policy, "tags": ["vip"]}))
+    stray = {"type": "tag", "id": route.id_of(Address("tag", "stray")), "applied_at": when}
+    route.between = says("/contacts/[^/]+/tags$", data=[stray] if rows == [{}] else rows)
+    found = route.document(route.folder / "intercom.yaml", scope=Scope(moved=True))
     assert [note["address"] for note in found["notes"] if note["topic"] == "undeclared"] == ["tag/stray"]

@@ -35,8 +35,8 @@ class Told:
         self.ahead.append(self.more.total() - self.done.total())
 
 
-def test_a_plan_reads_as_many_as_it_announces(route: MakeRoute) -> None:
-    told, at = Told(), route(LIVE)
+def test_a_plan_reads_as_many_as_it_announces(make_route: MakeRoute) -> None:
+    told, at = Told(), make_route(LIVE)
     companies = [{"company_id": str(n), "name": f"C{n}"} for n in range(130)]
     contacts = [{"external_id": str(n), "tags": TAGS[:12] if n < 7 else []} for n in range(390)]
     tags = [*TAGS, *({"name": f"old{n}", "state": "absent"} for n in range(5))]
@@ -50,8 +50,8 @@ def test_a_plan_reads_as_many_as_it_announces(route: MakeRoute) -> None:
     assert min(told.ahead) == 0
 
 
-def test_a_listing_says_how_many_there_are_once_a_page_did(route: MakeRoute) -> None:
-    told, at = Told(), route(LIVE)
+def test_a_listing_says_how_many_there_are_once_a_page_did(make_route: MakeRoute) -> None:
+    told, at = Told(), make_route(LIVE)
     with at.session() as session:
         assert len(list(list_all(watched(session, told), "companies"))) == 130
     assert (told.done, told.more) == (Counter(companies=130), Counter(companies=130))

@@ -51,45 +51,45 @@ BADGE = Kind(
 
 
 # ---- and its name in the list
-def test_a_kind_declared_here_is_planned_applied_and_converges(route: MakeRoute) -> None:
-    told = route({"tags": ["vip"]})
-    told.kinds = Kinds((*KINDS, BADGE))
-    add_collection(told.box, "/badges")
-    first = told.manifest("badges: [billing, {name: refunds, colour: red, weight: 3}]\ntags: [vip]\n")
-    assert changes(told.document(first)) == ["create badge/billing", "create badge/refunds"]
-    assert {outcome.status for outcome in told.converge(first)} == {"applied"}
-    assert changes(told.document(first)) == []
-    second = told.manifest("badges: [{name: billing, state: absent}, {name: Refunds, weight: 0}]\n")
-    assert changes(told.document(second)) == ["update badge/Refunds name='Refunds' weight=0", "delete badge/billing"]
-    told.converge(second)
-    assert changes(told.document(second)) == []
+def test_a_kind_declared_here_is_planned_applied_and_converges(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["vip"]})
+    route.kinds = Kinds((*KINDS, BADGE))
+    add_collection(route.box, "/badges")
+    first = route.manifest("badges: [billing, {name: refunds, colour: red, weight: 3}]\ntags: [vip]\n")
+    assert changes(route.document(first)) == ["create badge/billing", "create badge/refunds"]
+    assert {outcome.status for outcome in route.converge(first)} == {"applied"}
+    assert changes(route.document(first)) == []
+    second = route.manifest("badges: [{name: billing, state: absent}, {name: Refunds, weight: 0}]\n")
+    assert changes(route.document(second)) == ["update badge/Refunds name='Refunds' weight=0", "delete badge/billing"]
+    route.converge(second)
+    assert changes(route.document(second)) == []
 
 
-def exported(told: Route) -> str:
+def exported(route: Route) -> str:
     """All that is live, as one manifest."""
-    with told.session() as session:
-        return text_of(export(session, Wanted(exportable(told.kinds))), "default", Pin("sandbox1", "us"))
+    with route.session() as session:
+        return text_of(export(session, Wanted(exportable(route.kinds))), "default", Pin("sandbox1", "us"))
 
 
-def test_its_things_are_exported(route: MakeRoute) -> None:
-    told = route({"segments": [{"name": "Active"}]})
-    told.kinds = Kinds((*KINDS, BADGE, SEGMENT))
-    add_collection(told.box, "/badges")
-    told.converge(told.manifest("badges: [no, {name: refunds, colour: red, weight: 3}]\n"))
-    text = exported(told)
+def test_its_things_are_exported(make_route: MakeRoute) -> None:
+    route = make_route({"segments": [{"name": "Active"}]})
+    route.kinds = Kinds((*KINDS, BADGE, SEGMENT))
+    add_collection(route.box, "/badges")
+    route.converge(route.manifest("badges: [no, {name: refunds, colour: red, weight: 3}]\n"))
+    text = exported(route)
     assert "badges:\n  - 'no'\n  - {name: refunds, colour: red, weight: 3}\n" in text
     assert "segments:\n  - Active\n" in text
-    assert lines(told.document(told.manifest(text))) == []
+    assert lines(route.document(route.manifest(text))) == []
 
 
-def test_its_entries_are_held_to_the_same_rules(route: MakeRoute) -> None:
-    told = route()
-    told.kinds = Kinds((*KINDS, BADGE))
-    add_collection(told.box, "/badges")
-    told.box.faults.add(method="POST", path="^/badges$", status=400, times=1)
-    manifest = told.manifest("badges: [billing]\npolicy: {limits: {creates: 0}}\n")
-    assert [r["gate"] for r in told.document(manifest)["refused"]] == ["limits.creates"]
-    outcomes = told.converge(told.manifest("badges: [billing]\n"))
+def test_its_entries_are_held_to_the_same_rules(make_route: MakeRoute) -> None:
+    route = make_route()
+    route.kinds = Kinds((*KINDS, BADGE))
+    add_collection(route.box, "/badges")
+    route.box.faults.add(method="POST", path="^/badges$", status=400, times=1)
+    manifest = route.manifest("badges: [billing]\npolicy: {limits: {creates: 0}}\n")
+    assert [r["gate"] for r in route.document(manifest)["refused"]] == ["limits.creates"]
+    outcomes = route.converge(route.manifest("badges: [billing]\n"))
     assert [outcome.status for outcome in outcomes] == ["failed"]
 
 
@@ -114,10 +114,10 @@ SEGMENT = Kind(
 
 
 @pytest.fixture
-def reading(route: MakeRoute) -> Route:
-    told = route({"segments": [{"name": "Active"}]}, ledger=True)
-    told.kinds = Kinds((*KINDS, SEGMENT))
-    return told
+def reading(make_route: MakeRoute) -> Route:
+    route = make_route({"segments": [{"name": "Active"}]}, ledger=True)
+    route.kinds = Kinds((*KINDS, SEGMENT))
+    return route
 
 
 def test_a_thing_that_can_only_be_read_is_as_declared(reading: Route) -> None:
@@ -229,17 +229,17 @@ NESTED = "collections: [{name: Accounts, parent: Zoo}, {name: Closing, parent: A
 
 
 @pytest.fixture
-def center(route: MakeRoute) -> Route:
-    told = route({"tags": ["vip"]}, ledger=True)
-    told.kinds = Kinds((*KINDS, SECTION, COLLECTION))
-    told.box.routes.extend(HelpCenter("/help_center/collections", "name").routes())
-    add_collection(told.box, "/sections")
-    return told
+def center(make_route: MakeRoute) -> Route:
+    route = make_route({"tags": ["vip"]}, ledger=True)
+    route.kinds = Kinds((*KINDS, SECTION, COLLECTION))
+    route.box.routes.extend(HelpCenter("/help_center/collections", "name").routes())
+    add_collection(route.box, "/sections")
+    return route
 
 
-def parents(told: Route) -> dict[str, str | None]:
+def parents(route: Route) -> dict[str, str | None]:
     """The live collections, each with the name of its parent."""
-    docs = told.box.ws.store.table("collection:/help_center/collections").docs
+    docs = route.box.ws.store.table("collection:/help_center/collections").docs
     return {doc["name"]: docs[doc["parent_id"]]["name"] if doc.get("parent_id") else None for doc in docs.values()}
 
 

@@ -28,8 +28,8 @@ SEED = {"contacts": [{"external_id": "25"}]}
 class Team:
     """Repositories that share one ledger, and the workspace they write to."""
 
-    def __init__(self, told: Route, folder: Path, patch: pytest.MonkeyPatch, address: str) -> None:
-        self.told, self.folder, self.patch, self.address = told, folder, patch, address
+    def __init__(self, route: Route, folder: Path, patch: pytest.MonkeyPatch, address: str) -> None:
+        self.route, self.folder, self.patch, self.address = route, folder, patch, address
 
     def repository(self, name: str, url: str = "", commit: str = "") -> Path:
         """A repository with this remote and a first commit of its own, as far as they are given."""
@@ -46,33 +46,33 @@ class Team:
     def at(self, folder: Path) -> Iterator[Route]:
         """The route as somebody takes it who works in a folder."""
         self.patch.chdir(folder)
-        ledger = Ledger.open(self.folder / "nobody", create=True, address=self.address, now=self.told.clock, environ=ENVIRON)
+        ledger = Ledger.open(self.folder / "nobody", create=True, address=self.address, now=self.route.clock, environ=ENVIRON)
         assert ledger
         with ledger:
-            self.told.ledger, self.told.folder = ledger, folder
-            self.told.clock.now += 60
-            yield self.told
+            self.route.ledger, self.route.folder = ledger, folder
+            self.route.clock.now += 60
+            yield self.route
 
     def apply(self, folder: Path, text: str, *approve: str) -> PlanDocument:
         """Plan and apply what a folder declares. Raises Refused."""
-        with self.at(folder) as told:
-            path, told.rules = told.manifest(text), Approvals(given=tuple(map(parse_approval, approve)))
-            found = told.saved(path)
-            told.apply(found)
-            told.rules = NO_APPROVALS
+        with self.at(folder) as route:
+            path, route.rules = route.manifest(text), Approvals(given=tuple(map(parse_approval, approve)))
+            found = route.saved(path)
+            route.apply(found)
+            route.rules = NO_APPROVALS
         return found
 
     def plan(self, folder: Path, text: str) -> PlanDocument:
-        with self.at(folder) as told:
-            return told.document(told.manifest(text))
+        with self.at(folder) as route:
+            return route.document(route.manifest(text))
 
 
 @pytest.fixture
-def team(route: MakeRoute, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Cluster) -> Team:
+def team(make_route: MakeRoute, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Cluster) -> Team:
     for name, value in around(tmp_path).items():
         if name != "GIT_DIR":
             monkeypatch.setenv(name, value)
-    return Team(route(SEED), tmp_path, monkeypatch, postgres.database())
+    return Team(make_route(SEED), tmp_path, monkeypatch, postgres.database())
 
 
 def gates(found: PlanDocument) -> list[str]:
@@ -184,12 +184,12 @@ def test_a_ledger_in_another_repository_is_shared_and_one_in_our_own_is_not(team
         team.plan(clone, nameless)
 
 
-def test_the_ledger_of_a_folder_needs_neither_name_nor_git_and_knows_its_files_again(route: MakeRoute, team: Team) -> None:
-    told = route(SEED, ledger=True)
+def test_the_ledger_of_a_folder_needs_neither_name_nor_git_and_knows_its_files_again(make_route: MakeRoute, team: Team) -> None:
+    route = make_route(SEED, ledger=True)
     here = team.repository("here", "https://git.example/acme/old", "one")
     nameless = (text.replace("name: growth\n", "") for text in (BOTH, ONE))
     team.patch.chdir(here)
-    told.converge(told.manifest(next(nameless)))
+    route.converge(route.manifest(next(nameless)))
     git(here, "remote", "set-url", "origin", "https://git.example/acme/new")
-    found = told.document(told.manifest(next(nameless)))
+    found = route.document(route.manifest(next(nameless)))
     assert lines(found) == [f"{change} (config)" for change in GOING]

@@ -31,9 +31,9 @@ SEED = {"contacts": [{"external_id": "25"}], "admins": [{"id": "456", "name": "Z
 
 
 @pytest.fixture
-def told(route: MakeRoute, tmp_path: Path, postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Route]:
+def route(make_route: MakeRoute, tmp_path: Path, postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Route]:
     """A workspace in which BOTH was applied an hour ago, by a machine that is gone."""
-    found = route(SEED)
+    found = make_route(SEED)
     monkeypatch.chdir(tmp_path)
     ledger = Ledger.open(
         tmp_path / "gone", create=True, address=postgres.database(), now=found.clock, environ={"RECONCILER_LEDGER_KEY": KEY}
@@ -46,140 +46,142 @@ def told(route: MakeRoute, tmp_path: Path, postgres: Cluster, monkeypatch: pytes
         yield found
 
 
-def by_hand(told: Route, method: str, path: str, body: object = None) -> None:
-    with told.session() as session:
+def by_hand(route: Route, method: str, path: str, body: object = None) -> None:
+    with route.session() as session:
         list(raw_answers(session, raw_request(method, path, [], body), all_pages=False))
 
 
-def touch(told: Route) -> None:
+def touch(route: Route) -> None:
     """Somebody takes the tag away and gives it again: it is theirs now."""
-    contact, tag = told.id_of(Address("contact", "25")), told.id_of(Address("tag", "promo"))
-    by_hand(told, "DELETE", f"/contacts/{contact}/tags/{tag}")
-    by_hand(told, "POST", f"/contacts/{contact}/tags", {"id": tag})
+    contact, tag = route.id_of(Address("contact", "25")), route.id_of(Address("tag", "promo"))
+    by_hand(route, "DELETE", f"/contacts/{contact}/tags/{tag}")
+    by_hand(route, "POST", f"/contacts/{contact}/tags", {"id": tag})
 
 
 def touched(found: PlanDocument) -> list[str]:
     return [note["message"] for note in found["notes"] if note["topic"] == "touched since"]
 
 
-def test_what_nobody_touched_goes_and_is_asked_about_only_then(told: Route) -> None:
-    told.box.forget_requests()
-    assert changes(told.document(told.manifest(BOTH))) == []
-    assert not [request for request in told.box.requests if request.path.endswith("/tags") and request.path != "/tags"]
-    found = told.document(told.manifest(ONE))
+def test_what_nobody_touched_goes_and_is_asked_about_only_then(route: Route) -> None:
+    route.box.forget_requests()
+    assert changes(route.document(route.manifest(BOTH))) == []
+    assert not [request for request in route.box.requests if request.path.endswith("/tags") and request.path != "/tags"]
+    found = route.document(route.manifest(ONE))
     assert (changes(found), touched(found)) == (GOING, [])
-    assert [o.status for o in told.converge(told.manifest(ONE))] == ["applied"]
+    assert [o.status for o in route.converge(route.manifest(ONE))] == ["applied"]
 
 
-def test_what_somebody_touched_since_stays_and_is_told_until_it_is_approved(told: Route) -> None:
-    touch(told)
-    path = told.manifest(ONE)
+def test_what_somebody_touched_since_stays_and_is_told_until_it_is_approved(route: Route) -> None:
+    touch(route)
+    path = route.manifest(ONE)
     for _ in range(2):
-        found = told.document(path)
+        found = route.document(path)
         assert changes(found) == []
         (text,) = touched(found)
         assert text.startswith("the link to tag/promo is ours, and was made by ")
         assert ", after it became ours: it stays; `--approve " in text
-        assert told.converge(path) == []
+        assert route.converge(path) == []
     word = text.partition("--approve ")[2].partition("`")[0]
-    told.rules = Approvals(given=(parse_approval(word),))
-    plan = told.saved(path)
+    route.rules = Approvals(given=(parse_approval(word),))
+    plan = route.saved(path)
     assert changes(plan) == GOING
     assert [note for note in plan["notes"] if note["topic"] == "unused"] == []
-    with told.session() as session:
-        assert prepare(session, plan, planned_manifest(plan), told.rules).unused == ()
-    told.rules = NO_APPROVALS
-    assert [o.status for o in told.apply(plan)] == ["applied"]
-    assert (changes(told.document(path)), touched(told.document(path))) == ([], [])
+    with route.session() as session:
+        assert prepare(session, plan, planned_manifest(plan), route.rules).unused == ()
+    route.rules = NO_APPROVALS
+    assert [o.status for o in route.apply(plan)] == ["applied"]
+    assert (changes(route.document(path)), touched(route.document(path))) == ([], [])
 
 
-def test_what_was_perhaps_only_attached_again_is_told_so(told: Route) -> None:
-    told.box.settings.change({"attached_again": "moves"})
-    contact, tag = told.id_of(Address("contact", "25")), told.id_of(Address("tag", "promo"))
-    by_hand(told, "POST", f"/contacts/{contact}/tags", {"id": tag})
-    assert touched(told.document(told.manifest(ONE)))[0].startswith("the link to tag/promo is ours, and was made by ")
-    told.facts = Facts(attached_again="moves")
-    (text,) = touched(told.document(told.manifest(ONE)))
+def test_what_was_perhaps_only_attached_again_is_told_so(route: Route) -> None:
+    route.box.settings.change({"attached_again": "moves"})
+    contact, tag = route.id_of(Address("contact", "25")), route.id_of(Address("tag", "promo"))
+    by_hand(route, "POST", f"/contacts/{contact}/tags", {"id": tag})
+    assert touched(route.document(route.manifest(ONE)))[0].startswith("the link to tag/promo is ours, and was made by ")
+    route.facts = Facts(attached_again="moves")
+    (text,) = touched(route.document(route.manifest(ONE)))
     assert text.startswith("the link to tag/promo is ours, and was made, or only attached again, by ")
 
 
 @pytest.mark.parametrize("at", [1_790_000_000_000, 1e300, 10**400], ids=("milliseconds", "float", "whole"))
-def test_a_time_that_is_none_of_this_world_is_told_as_a_number(told: Route, at: float) -> None:
-    tag = told.id_of(Address("tag", "promo"))
+def test_a_time_that_is_none_of_this_world_is_told_as_a_number(route: Route, at: float) -> None:
+    tag = route.id_of(Address("tag", "promo"))
     rows = [{"type": "tag", "id": tag, "name": "promo", "applied_at": at}]
-    told.box.faults.add("GET", "^/contacts/[^/]+/tags$", status=200, body=json.dumps({"type": "list", "data": rows}).encode())
-    found = told.document(told.manifest(ONE))
+    route.box.faults.add("GET", "^/contacts/[^/]+/tags$", status=200, body=json.dumps({"type": "list", "data": rows}).encode())
+    found = route.document(route.manifest(ONE))
     assert changes(found) == []
     assert touched(found)[0].startswith(f"the link to tag/promo is ours, and was made at {float(min(at, 2**53))}, after it became ours")
 
 
-def test_who_touched_many_is_asked_for_once(told: Route) -> None:
+def test_who_touched_many_is_asked_for_once(route: Route) -> None:
     more = BOTH.replace("tags: [vip, promo]\n", "tags: [vip, promo, late]\n").replace("tags: [vip, promo],", "tags: [vip, promo, late],")
-    told.converge(told.manifest(more))
-    told.clock.now += 3600
-    contact = told.id_of(Address("contact", "25"))
+    route.converge(route.manifest(more))
+    route.clock.now += 3600
+    contact = route.id_of(Address("contact", "25"))
     for key in ("promo", "late"):
-        tag = told.id_of(Address("tag", key))
-        by_hand(told, "DELETE", f"/contacts/{contact}/tags/{tag}")
-        by_hand(told, "POST", f"/contacts/{contact}/tags", {"id": tag})
-    told.box.forget_requests()
-    found = told.document(told.manifest(more.replace("tags: [vip, promo, late],", "tags: [vip],")))
+        tag = route.id_of(Address("tag", key))
+        by_hand(route, "DELETE", f"/contacts/{contact}/tags/{tag}")
+        by_hand(route, "POST", f"/contacts/{contact}/tags", {"id": tag})
+    route.box.forget_requests()
+    found = route.document(route.manifest(more.replace("tags: [vip, promo, late],", "tags: [vip],")))
     assert len(touched(found)) == 2
-    assert len([request for request in told.box.requests if request.path.startswith("/admins/")]) == 1
+    assert len([request for request in route.box.requests if request.path.startswith("/admins/")]) == 1
 
 
-def test_adopting_says_that_it_is_ours_all_the_same(told: Route) -> None:
-    touch(told)
-    with told.session() as session:
+def test_adopting_says_that_it_is_ours_all_the_same(route: Route) -> None:
+    touch(route)
+    with route.session() as session:
         sought = seek_named(session, [Address("contact", "25")], "growth")
         take_in(session, sought, judge(session, sought))
-    assert changes(told.document(told.manifest(ONE))) == GOING
+    assert changes(route.document(route.manifest(ONE))) == GOING
 
 
-def test_a_touch_between_plan_and_apply_of_something_else_does_not_make_it_stale(told: Route) -> None:
-    touch(told)
+def test_a_touch_between_plan_and_apply_of_something_else_does_not_make_it_stale(route: Route) -> None:
+    touch(route)
     text = ONE.replace("external_id: '25'", "external_id: '25', name: Kay")
-    assert [o.change.action for o in told.converge(told.manifest(text))] == ["update"]
+    assert [o.change.action for o in route.converge(route.manifest(text))] == ["update"]
     # What else was written there since makes it no more ours.
-    assert changes(told.document(told.manifest(text))) == []
+    assert changes(route.document(route.manifest(text))) == []
 
 
-def test_what_an_older_release_recorded_is_ours_since_it_was_recorded(told: Route) -> None:
-    assert told.ledger
-    records = told.ledger.read_recorded(told.app_id(), "growth").records.values()
-    told.ledger.record(told.app_id(), "growth", [replace(record, since={}, written=0.0) for record in records])
-    assert changes(told.document(told.manifest(ONE))) == GOING
-    touch(told)
-    assert changes(told.document(told.manifest(ONE))) == []
+def test_what_an_older_release_recorded_is_ours_since_it_was_recorded(route: Route) -> None:
+    assert route.ledger
+    records = route.ledger.read_recorded(route.app_id(), "growth").records.values()
+    route.ledger.record(route.app_id(), "growth", [replace(record, since={}, written=0.0) for record in records])
+    assert changes(route.document(route.manifest(ONE))) == GOING
+    touch(route)
+    assert changes(route.document(route.manifest(ONE))) == []
 
 
 @pytest.mark.parametrize(("late", "taken"), [(599.0, True), (602.0, False)])
-def test_ten_minutes_lie_between_what_is_ours_and_what_is_not(told: Route, late: float, taken: bool) -> None:
-    told.clock.now += late - 3600
-    touch(told)
-    assert changes(told.document(told.manifest(ONE))) == (GOING if taken else [])
+def test_ten_minutes_lie_between_what_is_ours_and_what_is_not(route: Route, late: float, taken: bool) -> None:
+    route.clock.now += late - 3600
+    touch(route)
+    assert changes(route.document(route.manifest(ONE))) == (GOING if taken else [])
 
 
-def test_a_long_run_records_each_write_when_it_was_made(told: Route) -> None:
+def test_a_long_run_records_each_write_when_it_was_made(route: Route) -> None:
     """What comes last in a run of an hour is as much ours as what came first."""
-    told.box.faults.add("POST", "^/contacts/[^/]+/tags$", status=429, headers={"X-RateLimit-Reset": str(int(told.clock.now) + 9)}, times=80)
+    route.box.faults.add(
+        "POST", "^/contacts/[^/]+/tags$", status=429, headers={"X-RateLimit-Reset": str(int(route.clock.now) + 9)}, times=80
+    )
     more = BOTH.replace("vip, promo]\n", "vip, promo, late]\n").replace("[vip, promo]", "[vip, promo, late]")
-    told.converge(told.manifest(more))
-    assert changes(told.document(told.manifest(BOTH.replace("[vip, promo]\n", "[vip, promo, late]\n")))) == ["detach contact/25 tag/late"]
+    route.converge(route.manifest(more))
+    assert changes(route.document(route.manifest(BOTH.replace("[vip, promo]\n", "[vip, promo, late]\n")))) == ["detach contact/25 tag/late"]
 
 
-def test_a_company_link_goes_unless_the_ledger_lacks_runs(told: Route, postgres: Cluster) -> None:
-    without = told.manifest(BOTH.replace("['6']", "[]"))
-    assert changes(told.document(without)) == ["detach contact/25 company/6"]
+def test_a_company_link_goes_unless_the_ledger_lacks_runs(route: Route, postgres: Cluster) -> None:
+    without = route.manifest(BOTH.replace("['6']", "[]"))
+    assert changes(route.document(without)) == ["detach contact/25 company/6"]
     postgres.run("ALTER TABLE reconciler.writes DROP CONSTRAINT writes_run_fkey; DELETE FROM reconciler.runs", "ledger")
-    found = told.document(without)
+    found = route.document(without)
     assert changes(found) == []
     assert touched(found)[0].startswith("the link to company/6 is ours, and the ledger lacks runs")
 
 
-def test_the_ledger_of_a_machine_that_remembers_asks_nobody(route: MakeRoute, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = route(SEED, ledger=True)
-    told.converge(told.manifest(BOTH))
-    told.box.forget_requests()
-    assert changes(told.document(told.manifest(ONE))) == GOING
-    assert not [request for request in told.box.requests if request.path.endswith("/tags") and request.path != "/tags"]
+def test_the_ledger_of_a_machine_that_remembers_asks_nobody(make_route: MakeRoute, monkeypatch: pytest.MonkeyPatch) -> None:
+    route = make_route(SEED, ledger=True)
+    route.converge(route.manifest(BOTH))
+    route.box.forget_requests()
+    assert changes(route.document(route.manifest(ONE))) == GOING
+    assert not [request for request in route.box.requests if request.path.endswith("/tags") and request.path != "/tags"]

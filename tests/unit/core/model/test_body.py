@@ -27,8 +27,8 @@ def _bodies() -> dict[str, dict[str, Any]]:
     """What the sandbox shows of one thing of each kind."""
     with Sandbox() as box:
         box.seed(SEED)
-        told = Route(box, None)  # type: ignore[arg-type]  # nothing is written
-        with told.session() as session:
+        route = Route(box, None)  # type: ignore[arg-type]  # nothing is written
+        with route.session() as session:
             asked = {"tag": "/tags", "attribute": "/data_attributes", "company": "/companies?company_id=6"}
             from reconciler.intercom import routes
 
