@@ -132,13 +132,15 @@ def _put_segment(ws: Workspace, entry: Doc) -> None:
     ws.store.put("segment", segment | entry | members)
 
 
-def _ensure_tags(ws: Workspace, entry: Doc, what: str) -> list[str]:
-    """The ids of the tags that the entry names; they leave the entry."""
-    names = _list(entry.pop("tags", []), f"tags of {what}")
-    for name in names:
-        if not isinstance(name, str) or not name:
-            raise ValueError(f"tags of {what} must be a list of names, not {name!r}")
-    return [(tags.find(ws, name) or tags.create(ws, name))["id"] for name in names]
+def _ensure_tags(ws: Workspace, entry: Doc, what: str) -> dict[str, int]:
+    """The ids of the tags that the entry names, with when it got each: now, or as `{tag: NAME, applied_at: TIME}` says; they leave the
+    entry."""
+    given = [item if isinstance(item, dict) else {"tag": item} for item in _list(entry.pop("tags", []), f"tags of {what}")]
+    for item in given:
+        if not isinstance(item.get("tag"), str) or not item["tag"] or item.keys() - {"tag", "applied_at"}:
+            raise ValueError(f"tags of {what} must be a list of names, not {item.get('tag', item)!r}")
+    found = (((tags.find(ws, item["tag"]) or tags.create(ws, item["tag"]))["id"], item) for item in given)
+    return {id: item.get("applied_at", ws.clock()) for id, item in found}
 
 
 def _ensure_attributes(ws: Workspace, entry: Doc, model: str) -> Doc:
@@ -158,7 +160,7 @@ def _put_company(ws: Workspace, entry: Doc) -> None:
     company = _ensure_company(ws, entry["company_id"], entry.get("id"))
     custom, tagged = _ensure_attributes(ws, entry, "company"), _ensure_tags(ws, entry, "a company")
     companies.learn_plan(ws, entry.get("plan"))
-    parts = {"custom_attributes": company["custom_attributes"] | custom, "tags": company["tags"] | dict.fromkeys(tagged, ws.clock())}
+    parts = {"custom_attributes": company["custom_attributes"] | custom, "tags": company["tags"] | tagged}
     ws.store.put("company", company | entry | {"id": company["id"]} | parts)
 
 
@@ -183,7 +185,7 @@ def _put_contact(ws: Workspace, entry: Doc) -> None:
     hidden, into = entry.pop("hidden_from_search", None), entry.pop("merged_into", None)
     contact |= entry
     contact["custom_attributes"] = contact["custom_attributes"] | custom
-    contact["tags"] = contact["tags"] | dict.fromkeys(tagged, [ws.clock(), ws.admin()["id"]])
+    contact["tags"] = contact["tags"] | {id: [at, ws.admin()["id"]] for id, at in tagged.items()}
     contact["companies"] = contact["companies"] | dict.fromkeys(linked, ws.clock())
     if hidden is not None:
         contact["visible_at"] = ws.now() + hidden
@@ -208,10 +210,11 @@ def _find_or_blank(ws: Workspace, entry: Doc) -> Doc:
 
 
 def _put_tagged(kind: str, ws: Workspace, entry: Doc) -> None:
-    ids = _ensure_tags(ws, entry, kind)
+    ids = list(_ensure_tags(ws, entry, kind))
     for _ in range(int(entry.get("count", 1))):
         number = ws.store.number(kind)
-        doc = {"id": str(number), "seq": ws.number(), "tags": ids, "type": entry.get("type", "article")}
+        born = {"created_at": entry.get("created_at", ws.clock())}
+        doc = {"id": str(number), "seq": ws.number(), "tags": ids, "type": entry.get("type", "article"), **born}
         ws.store.put(kind, doc | {"title": entry.get("title", f"{kind} {number}")})
 
 
@@ -219,7 +222,7 @@ _ATTRIBUTE = ("id", "name", "model", "data_type", "description", "options", "mes
 _COMPANY = {*companies.CREATABLE, "id", "tags", "created_at", "updated_at", "last_request_at", "session_count"}
 _STATES = ("archived", "blocked", "merged_into", "hidden_from_search")
 _CONTACT = {*people.FIELDS, *_STATES, "tags", "companies", "custom_attributes", "location"}
-_TAGGED = ("tags", "count", "type", "title")
+_TAGGED = ("tags", "count", "type", "title", "created_at")
 
 # The keys of an entry, and what stores it.
 SECTIONS: dict[str, tuple[Iterable[str], Callable[[Workspace, Doc], object]]] = {

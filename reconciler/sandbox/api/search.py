@@ -39,7 +39,8 @@ OPERATORS = {
     "float": _NUMBER,
     "date": ("=", "<", ">"),
 }
-EXACT_DATES = (*OPERATORS["date"], ">=", "<=", "!=")  # Preview: the exact second, UTC
+DATES = OPERATORS["date"]
+EXACT_DATES = (*DATES, ">=", "<=", "!=")  # Preview: the exact second, UTC
 COMPARE: dict[str, Callable[[float, float], bool]] = {"=": eq, "!=": ne, "<": lt, ">": gt, "<=": le, ">=": ge}
 PARTS: dict[str, Callable[[str, str], bool]] = {"~": contains, "^": str.startswith, "$": str.endswith}
 INDEXED = {"external_id": "external_id", "email": "email", "tag_id": "tag"}
@@ -131,7 +132,7 @@ def _single(request: Request, query: Doc) -> Filter:
     if operator in ("IN", "NIN") and not isinstance(value, list):
         raise invalid(f"value must be an array for operator {operator}")
     if kind == "date":
-        return Filter(_test_date(getter, operator, value, None if exact else zone(ws)))
+        return Filter(test_date(getter, operator, value, None if exact else zone(ws)))
     if kind in ("string", "tag_id"):
         if field == "email" and ws.settings.fold_email:
             return Filter(_test_text(getter, operator, value, str.lower))
@@ -212,7 +213,7 @@ def zone(ws: Workspace) -> tzinfo:
     return UTC if name == "UTC" else ZoneInfo(name)
 
 
-def _test_date(getter: Getter, operator: str, value: object, by_day_in: tzinfo | None) -> Predicate:
+def test_date(getter: Getter, operator: str, value: object, by_day_in: tzinfo | None) -> Predicate:
     """By calendar day in the workspace's time zone: `>` begins with the next day (POST /contacts/search). Without a zone by second."""
     at, compare = int(_number(value)), COMPARE[operator]
     start, end = (at, at + 1) if by_day_in is None else _day(at, by_day_in)

@@ -57,6 +57,18 @@ def test_conversations_and_content_that_carry_a_tag_can_be_counted(call: Caller,
     assert call_2_15("GET", f"/content/search?any_tag_ids={tag}").code == "intercom_version_invalid"
 
 
+def test_conversations_are_found_by_their_tag_and_the_day_on_which_they_began(call: Caller, box: Sandbox) -> None:
+    day = 86_400
+    box.seed({"conversations": [{"tags": ["vip"], "created_at": n * day + 5} for n in range(1, 4)] + [{"tags": ["x"]}]})
+    tagged = {"field": "tag_ids", "operator": "=", "value": "101"}
+    since = {"field": "created_at", "operator": ">", "value": day + 3600}
+    found = call.ok("POST", "/conversations/search", {"query": {"operator": "AND", "value": [tagged, since]}})
+    # `>` begins with the day after.
+    assert [conversation["created_at"] for conversation in found["conversations"]] == [2 * day + 5, 3 * day + 5]
+    for query in ({"operator": "AND", "value": 1}, since | {"operator": "~"}, since | {"field": "state"}):
+        assert call("POST", "/conversations/search", {"query": query}).status == 400
+
+
 def test_a_plan_without_conversations_is_403(call: Caller, box: Sandbox) -> None:
     box.settings.plan_restricted = True
     assert call("POST", "/conversations/search", {"query": {}}).code == "api_plan_restricted"

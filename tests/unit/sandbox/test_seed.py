@@ -46,6 +46,12 @@ def test_seeding_again_merges_by_name_company_id_external_id_and_id(call: Caller
     assert call.ok("GET", "/contacts/find_by_external_id/25")["tags"]["total_count"] == 1
 
 
+def test_a_tag_may_say_when_it_was_applied(call: Caller, box: Sandbox) -> None:
+    box.seed({"contacts": [{"id": "x1", "role": "lead", "tags": ["vip", {"tag": "old", "applied_at": 1394531169}]}]})
+    tags = {tag["name"]: tag["applied_at"] for tag in call.ok("GET", "/contacts/x1/tags")["data"]}
+    assert (tags["old"], tags["vip"] > 1394531169) == (1394531169, True)
+
+
 @pytest.mark.parametrize(
     ("seed", "sentence"),
     [
@@ -57,6 +63,7 @@ def test_seeding_again_merges_by_name_company_id_external_id_and_id(call: Caller
         ({"companies": [{"company_id": "6", "colour": "blue"}]}, "unknown key 'colour' in companies"),
         ({"contacts": [{"name": "A"}]}, "a contact needs an id, external_id, email or role"),
         ({"contacts": [{"external_id": "1", "tags": "vip"}]}, "tags of a contact must be a list"),
+        ({"contacts": [{"external_id": "1", "tags": [{"tag": "vip", "by": "me"}]}]}, "tags of a contact must be a list of names"),
         ({"contacts": [{"external_id": "1", "merged_into": "2"}]}, "there is no contact '2'"),
         ({"attributes": [{"name": "a", "data_type": "text"}]}, "data_type 'text' is not one of"),
         ({"oauth_apps": [{"client_id": "a"}]}, "an oauth app needs"),
