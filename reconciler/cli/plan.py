@@ -16,11 +16,15 @@ from reconciler.cli.running import annotate, in_ci, say_error
 from reconciler.core.compare.origin import Origin, find_origins
 from reconciler.core.model.live import WAITING
 from reconciler.core.plan.approvals import note_policy_change
+from reconciler.core.plan.plan import Plan
 from reconciler.core.plan.saved import to_look_at
+from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
-from reconciler.errors import Usage
+from reconciler.core.plan.within import list_unreviewed, note_unreviewed
+from reconciler.errors import Refused, Stale, Usage
 from reconciler.manifest.read import base_manifest
-from reconciler.workflow.planfile import read_plan
+from reconciler.report.signs import count
+from reconciler.workflow.planfile import applicable, read_plan
 
 
 def _here_or_ci(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -40,8 +44,28 @@ class Endings:
     fail_on: tuple[str, ...]
     # Of which origin changes are planned at all; None for any.
     chosen: str | None
+    # The plan that people reviewed, where only what stands in it goes without another look; None where nothing was reviewed.
+    within: Path | None
     # Whether changes end with 2, and refusals with 3.
     detailed_exitcode: bool
+
+    def read_reviewed(self) -> PlanDocument | None:
+        """The plan that people reviewed. Raises Invalid where it is none that can be applied, Usage where it is one of undo."""
+        if self.within is None:
+            return None
+        found = applicable(read_plan(self.within), self.within)
+        if "run" in found:
+            raise Usage(f"--within {self.within}: it takes a run back, so no plan of a manifest is within it; `undo` makes it anew")
+        return found
+
+    def code(self, plan: Plan) -> int:
+        """The exit code of a plan that was made."""
+        if self.detailed_exitcode and plan.refused:
+            return Refused.exit_code
+        if new := list_unreviewed(plan):
+            say_error(f"--within {self.within}: {count(len(new), 'change')} of this plan {'is' if len(new) == 1 else 'are'} not in it")
+            return Stale.exit_code
+        return 2 if self.detailed_exitcode and (plan.steps or plan.unproven) else 0
 
 
 @click.command(cls=Verb)
@@ -71,6 +95,7 @@ class Endings:
     type=click.Choice([Origin.UNEXPLAINED.value, WAITING]),
     help="Exit code 3 if a change is unexplained (with --base), or if something only waits for Intercom.",
 )
+@options.rule("--within", type=options.FILE, metavar="PLAN.json", help="Exit code 4 if a change does not stand in that reviewed plan.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit code 2 if there are changes or something is unproven, 3 if refused.")
 @options.ledger_options
 @options.intercom_options
@@ -94,12 +119,14 @@ def plan(
     base, fail_on = ends.base, ends.fail_on
     if base == "" or (base is None and (ends.chosen or Origin.UNEXPLAINED in fail_on)):
         raise Usage("--base, --only explained and --fail-on unexplained need a revision: --base REF")
-    held_to = approvals.read()
+    held_to, reviewed = approvals.read(), ends.read_reviewed()
     manifest = given.read()
     before = base_manifest(manifest, base, layers=given.layers) if base else None
     planned = make(manifest, intercom, choice, replace(scope, since=before) if ends.chosen else scope, held_to)
     if before:
         planned = replace(planned, plan=note_policy_change(planned.plan, before, planned.manifest, held_to))
+    if reviewed:
+        planned = replace(planned, plan=note_unreviewed(planned.plan, reviewed))
     found = find_origins(before, manifest, planned.plan.changes) if before else ()
     leave(planned, output, found)
     choice.say_which()
@@ -112,9 +139,7 @@ def plan(
         say_error(f"--fail-on unexplained: {number} from nothing that was written; `reconciler drift` says what moved")
     if fails_on_waiting(WAITING in fail_on, planned.plan.waiting) or failing:
         return 3
-    if not ends.detailed_exitcode:
-        return 0
-    return 3 if planned.plan.refused else 2 if planned.plan.steps or planned.plan.unproven else 0
+    return ends.code(planned.plan)
 
 
 def _check_personal(output: OutputOptions) -> None:

@@ -193,7 +193,7 @@ def hold(found: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: S
             continue
         fresh.add(subject)
         if subject in planned:
-            reasons = [_say_moved(turn, change, salt) for turn in planned[subject]]
+            reasons = [say_moved(turn, change, salt) for turn in planned[subject]]
             reason = reasons[0] if all(reasons) else ""
         else:
             reason = "" if change.action is Action.UPDATE and subject.address in bringing else "was not in the plan"
@@ -209,7 +209,7 @@ def hold(found: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: S
     return Held(frozenset(keep), tuple(sorted(stale)), unmade)
 
 
-def _say_moved(planned: ChangeDocument, change: Change, salt: str) -> str:
+def say_moved(planned: ChangeDocument, change: Change, salt: str) -> str:
     """Why a change is not the planned one: another field, or another value before it."""
     fields = {field["path"]: field["before_digest"] for field in planned["fields"]}
     if (known := planned.get("id_digest")) and change.id and known != digest(salt, change.id):
