@@ -12,9 +12,9 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.connection import connected
+from reconciler.cli.connection import open_session
 from reconciler.cli.help import Verb, refuse_writes
-from reconciler.cli.ledger_choice import LedgerChoice, locked
+from reconciler.cli.ledger_choice import LedgerChoice, lock_workspace
 from reconciler.cli.options import (
     ENV,
     FILE,
@@ -23,15 +23,15 @@ from reconciler.cli.options import (
     ApprovalOptions,
     Intercom,
     ManifestOptions,
-    gathered,
+    approval_options,
+    gather,
     in_folder,
     intercom_options,
     lock_options,
-    ruled,
-    scoped,
+    scope_options,
 )
 from reconciler.cli.output import fails_on_waiting, left_open, make, render
-from reconciler.cli.running import DECLINED, Stop, agreed, annotate, stoppable
+from reconciler.cli.running import DECLINED, Stop, annotate, confirm, stoppable
 from reconciler.core.model.change import Change
 from reconciler.core.model.live import WAITING
 from reconciler.core.model.note import Note
@@ -51,7 +51,7 @@ from reconciler.report.terminal import Terminal
 from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.plan import document_of
 from reconciler.workflow.planfile import applicable, planned_env, planned_manifest, planned_pin, read_plan
-from reconciler.workflow.session import Session, watched
+from reconciler.workflow.session import Session, watch
 from reconciler.workflow.undo import prepare_undo
 
 
@@ -82,11 +82,11 @@ class Wanted:
 @FULL
 @click.option("--events", type=FILE, callback=in_folder, metavar="FILE", help="Write what happens, one JSON object a line.")
 @click.option("--fail-on", multiple=True, type=click.Choice([WAITING]), help="Exit code 5 also if something only waits for Intercom.")
-@scoped
-@ruled
+@scope_options
+@approval_options
 @lock_options
 @intercom_options
-@gathered(given=ManifestOptions, approvals=ApprovalOptions, scope=Scope, wanted=Wanted)
+@gather(given=ManifestOptions, approvals=ApprovalOptions, scope=Scope, wanted=Wanted)
 def apply(given: ManifestOptions, events: Path | None, wanted: Wanted) -> int:
     """Carry out a saved plan exactly, or plan, show, ask and carry out.
 
@@ -139,9 +139,12 @@ def _apply_saved(found: PlanDocument, given: ManifestOptions, wanted: Wanted, ap
         wanted.choice.check_name(manifest)
         held = partial(prepare, saved=found, manifest=manifest, approvals=approvals)
     pin, paths = planned_pin(found), found["manifest"]["paths"] if "manifest" in found else ()
-    with connected(wanted.intercom, pin, writes=True, choice=wanted.choice, paths=paths) as session, locked(session, wanted.choice):
+    with (
+        open_session(wanted.intercom, pin, writes=True, choice=wanted.choice, paths=paths) as session,
+        lock_workspace(session, wanted.choice),
+    ):
         with progress(sys.stderr, label="reading") as bar:
-            work = held(watched(session, bar.reading))
+            work = held(watch(session, bar.reading))
         Terminal(sys.stderr).lines(f"note: {text}" for text in work.unused)
         return _carry_out(session, work, events, bool(wanted.fail_on))
 
@@ -165,12 +168,12 @@ def _apply_manifest(given: ManifestOptions, wanted: Wanted, approvals: Approvals
     render(document_of(planned.plan), "text", Way(wanted.full))
     refuse_whole(planned)
     _check_writes(len(planned.plan.steps), "nothing was written")
-    if planned.plan.steps and not wanted.auto_approve and not agreed("Apply this plan?"):
+    if planned.plan.steps and not wanted.auto_approve and not confirm("Apply this plan?"):
         Terminal(sys.stderr).say("Not applied; nothing was written.")
         return DECLINED
     with (
-        connected(wanted.intercom, manifest.pin, writes=True, choice=wanted.choice, paths=manifest.paths) as session,
-        locked(session, wanted.choice),
+        open_session(wanted.intercom, manifest.pin, writes=True, choice=wanted.choice, paths=manifest.paths) as session,
+        lock_workspace(session, wanted.choice),
     ):
         # Without a change there is still something to remember: what was found as declared.
         if planned.plan.steps or session.ledger:
@@ -224,14 +227,14 @@ class _Show:
                 self.unrecorded = error
         for change in work.unmade:
             self.told.append(outcomes.Outcome(change.action, change.address, None, Status.SKIPPED, "held back; plan again to see why"))
-            self.events.ended(self.told[-1])
+            self.events.end(self.told[-1])
 
     def _tell_start(self, change: Change) -> None:
-        self.events.started(*_ends(change, self.session.here.app_id))
+        self.events.start(*_ends(change, self.session.here.app_id))
 
     def _tell_end(self, outcome: Outcome, bar: Progress) -> None:
         self.told.append(_as_shown(outcome, self.session.here.app_id))
-        self.events.ended(self.told[-1])
+        self.events.end(self.told[-1])
         if outcome.reason or self.out.interactive:
             with bar.aside():
                 self.out.lines([outcomes.outcome_line(self.told[-1], color=self.out.color)])

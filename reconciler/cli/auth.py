@@ -10,11 +10,11 @@ from contextlib import suppress
 
 import click
 
-from reconciler.cli.connection import opened, pin_of_folder, refuse_other
+from reconciler.cli.connection import open_client, pin_of_folder, refuse_other
 from reconciler.cli.help import Family, refuse_writes
 from reconciler.cli.login import LONGEST, ask_hidden, ask_whose, describe_workspace, keep_token, read_token, somebody_watches, stdin_bytes
 from reconciler.cli.options import APP_ID, REGION, Intercom, intercom_options
-from reconciler.cli.tokens import VARIABLE, Credential, bound_to, given, keep, named, stored, taken
+from reconciler.cli.tokens import VARIABLE, Credential, bound_to, keep, load_stored, name_source, stored_tokens, storeless_credential
 from reconciler.core.model.desired import Pin
 from reconciler.errors import IntercomError, ReconcilerError, Usage
 from reconciler.intercom import me
@@ -83,7 +83,7 @@ def _by_oauth(intercom: Intercom, client_id: str, redirect_uri: str | None) -> T
     Terminal(sys.stderr).say(f"Open this address, allow the access, and paste the address that the browser ends at:\n\n{url}\n")
     _open(url)
     code = oauth.code_of(_read_pasted(), state)
-    with opened(intercom, None, None) as client:
+    with open_client(intercom, None, None) as client:
         return oauth.exchange(client, client_id, secret, code)
 
 
@@ -130,7 +130,7 @@ def status(region: str | None, app_id: str | None, intercom: Intercom) -> None:
     pin, out, troubles = pin_of_folder(region, app_id), Terminal(sys.stdout), []
     for found in _credentials(intercom, pin):
         try:
-            with named(found.source), opened(intercom, found.token, pin.region or found.region) as client:
+            with name_source(found.source), open_client(intercom, found.token, pin.region or found.region) as client:
                 asked = me.ask(client)
         except IntercomError as error:
             troubles.append(str(error))
@@ -144,10 +144,10 @@ def status(region: str | None, app_id: str | None, intercom: Intercom) -> None:
 
 def _credentials(intercom: Intercom, pin: Pin) -> Iterator[Credential]:
     """The token that verbs use, or every stored one where nothing says which is meant."""
-    if found := given(intercom):
+    if found := storeless_credential(intercom):
         yield found
     else:
-        yield from map(taken, stored(intercom, pin))
+        yield from map(load_stored, stored_tokens(intercom, pin))
 
 
 def _lines(found: me.Me, source: str) -> Iterator[str]:

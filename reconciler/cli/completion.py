@@ -23,13 +23,13 @@ def silent(complete: Complete) -> Complete:
     """Offers nothing where the work fails: whoever presses TAB asked for no error, and the line is not finished."""
 
     @functools.wraps(complete)
-    def wrapped(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def wrapper(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
         try:
             return complete(context, parameter, incomplete)
         except Exception:
             return []
 
-    return wrapped
+    return wrapper
 
 
 def files(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

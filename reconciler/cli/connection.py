@@ -31,7 +31,7 @@ HERE = Path()
 
 
 @contextmanager
-def connected(
+def open_session(
     intercom: Intercom,
     pin: Pin | None,
     *,
@@ -43,7 +43,7 @@ def connected(
     """A session with the workspace that is meant; closed afterwards. `choice` is the ledger to use, if any; `writes` makes one where
     there is none yet. `paths` are those of the manifest, where there is no choice that knows them; facts are those beside it, unless
     nothing `follows` them."""
-    from reconciler.cli.tokens import credential, named
+    from reconciler.cli.tokens import credential, name_source
     from reconciler.workflow.session import connect
 
     found = credential(intercom, pin)
@@ -51,7 +51,7 @@ def connected(
     paths = (choice.paths if choice else ()) or paths
     asked = _read_facts(paths, intercom.api_version) if follows else None
     facts = asked.facts if asked else UNKNOWN
-    with named(found.source), opened(intercom, found.token, region, paths, writes=writes, facts=facts) as client:
+    with name_source(found.source), open_client(intercom, found.token, region, paths, writes=writes, facts=facts) as client:
         ledger = choice.open(create=writes) if choice else None
         try:
             session = connect(client, ledger)
@@ -76,7 +76,7 @@ def _read_facts(paths: Sequence[str], version: str) -> FactsFile | None:
 
 
 @contextmanager
-def opened(
+def open_client(
     intercom: Intercom, token: Token | None, region: str | None, paths: Sequence[str] = (), *, writes: bool = False, facts: Facts = UNKNOWN
 ) -> Iterator[Client]:
     """A client of the Intercom that is meant, with this token or none. The sandbox does as the facts say."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.completion import files
-from reconciler.cli.connection import opened, pin_of_folder, pin_with
+from reconciler.cli.connection import open_client, pin_of_folder, pin_with
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import (
@@ -20,11 +20,11 @@ from reconciler.cli.options import (
     Intercom,
     ProbeOptions,
     WorkspaceOptions,
-    gathered,
+    gather,
     in_folder,
     intercom_options,
     ledger_options,
-    pinned,
+    pin_options,
 )
 from reconciler.cli.running import in_ci
 from reconciler.cli.tokens import credential
@@ -48,9 +48,9 @@ from reconciler.workflow.facts import find_facts
 @click.option("--yes", is_flag=True, help="Do not ask before a probe begins.")
 @click.option("-o", "out", type=FILE, callback=in_folder, metavar="FILE", help="Where the facts go. Default: beside the manifest.")
 @ledger_options
-@pinned
+@pin_options
 @intercom_options
-@gathered(where=WorkspaceOptions, probing=ProbeOptions)
+@gather(where=WorkspaceOptions, probing=ProbeOptions)
 def doctor(
     paths: tuple[str, ...],
     layers: Layers,
@@ -103,7 +103,7 @@ def _of_token(pin: Pin, intercom: Intercom, paths: Sequence[str]) -> Iterator[Fi
     except ReconcilerError as error:
         yield Finding("token", State.MEND, str(error))
         return
-    with opened(intercom, token.token, pin.region or token.region, paths) as client:
+    with open_client(intercom, token.token, pin.region or token.region, paths) as client:
         yield from look_at_token(client, token.source, pin)
 
 

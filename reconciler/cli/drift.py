@@ -29,7 +29,7 @@ from reconciler.errors import Usage
 @options.POLICY
 @options.ledger_options
 @options.intercom_options
-@options.gathered(given=ManifestOptions, output=OutputOptions, approvals=ApprovalOptions)
+@options.gather(given=ManifestOptions, output=OutputOptions, approvals=ApprovalOptions)
 def drift(
     given: ManifestOptions,
     output: OutputOptions,

@@ -11,13 +11,13 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
-from reconciler.cli.connection import check_pin, connected, name_in_folder, pin_of_folder, pin_with, refuse_other
+from reconciler.cli.connection import check_pin, name_in_folder, open_session, pin_of_folder, pin_with, refuse_other
 from reconciler.cli.help import Verb
-from reconciler.cli.ledger_choice import VARIABLE, LedgerChoice, locked
+from reconciler.cli.ledger_choice import VARIABLE, LedgerChoice, lock_workspace
 from reconciler.cli.login import ask_hidden, ask_whose, describe_workspace, keep_token, somebody_watches
 from reconciler.cli.options import Intercom, WorkspaceOptions
 from reconciler.cli.output import as_typed, make, render
-from reconciler.cli.tokens import NoToken, given, stored
+from reconciler.cli.tokens import NoToken, stored_tokens, storeless_credential
 from reconciler.core.model.desired import Pin
 from reconciler.core.plan.approvals import NO_APPROVALS
 from reconciler.core.plan.scope import Scope
@@ -37,8 +37,8 @@ from reconciler.workflow.init import find_ground, remember
 from reconciler.workflow.lookup import blind_spot, read_where
 from reconciler.workflow.pipelines import PIPELINES
 from reconciler.workflow.plan import document_of, propose
-from reconciler.workflow.planfile import enclosed
-from reconciler.workflow.session import Session, watched
+from reconciler.workflow.planfile import read_enclosed
+from reconciler.workflow.session import Session, watch
 
 
 def _only(context: click.Context, parameter: click.Parameter, written: str | None) -> tuple[str, ...] | None:
@@ -98,10 +98,10 @@ class Selection:
 @click.option("--with-links", is_flag=True, help="Also the links to what is exported or declared.")
 @click.option("--drifted", is_flag=True, help="Write what live has into the manifest at -o, where it drifted; comments stay.")
 @options.NAME
-@options.pinned
+@options.pin_options
 @options.ledger_options
 @options.intercom_options
-@options.gathered(selection=Selection, where=WorkspaceOptions)
+@options.gather(selection=Selection, where=WorkspaceOptions)
 def export(
     out: Path | None,
     selection: Selection,
@@ -136,10 +136,10 @@ def _write(out: Path | None, wanted: Wanted, name: str | None, where: WorkspaceO
     """Write what is live, or what of it a manifest does not have."""
     target = aim(out, Layers.of("", os.environ)) if out else None
     pin, name = _pin(target, where), _name(target, name)
-    with connected(intercom, pin, writes=False, paths=[str(out)] if out else []) as session:
+    with open_session(intercom, pin, writes=False, paths=[str(out)] if out else []) as session:
         check_pin(pin, session)
         with progress(sys.stderr, label="reading") as bar:
-            found = exporting.export(watched(session, bar.reading), wanted, target.manifest if target else None)
+            found = exporting.export(watch(session, bar.reading), wanted, target.manifest if target else None)
         here = Pin(session.here.app_id, session.here.region)
         if target:
             _say(list_written(target.write(found, name, here)))
@@ -225,7 +225,7 @@ class Start:
     # Whether nobody is asked.
     yes: bool
 
-    def asked(self) -> Start:
+    def ask(self) -> Start:
         """The same, with answers to what it does not say."""
         only, service = self.only, self.service
         if only is None:
@@ -246,8 +246,8 @@ def _answer(written: str) -> tuple[str, ...]:
 def _ask_for_token(intercom: Intercom, pin: Pin) -> None:
     """Take in a token where there is none."""
     try:
-        if not given(intercom):
-            stored(intercom, pin)
+        if not storeless_credential(intercom):
+            stored_tokens(intercom, pin)
     except NoToken as missing:
         told = Terminal(sys.stderr)
         told.say(str(missing))
@@ -271,10 +271,10 @@ def _ask_for_token(intercom: Intercom, pin: Pin) -> None:
 @click.option("--ci", "service", type=click.Choice(list(PIPELINES)), help="The pipeline to lay down; default: none.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @options.NAME
-@options.pinned
+@options.pin_options
 @options.lock_options
 @options.intercom_options
-@options.gathered(where=WorkspaceOptions, start=Start)
+@options.gather(where=WorkspaceOptions, start=Start)
 def init(start: Start, name: str | None, where: WorkspaceOptions, choice: LedgerChoice, intercom: Intercom) -> int:
     """Begin: write what is live as a manifest, with a policy and a pipeline, and show that its plan is empty. Writes nothing to Intercom.
 
@@ -294,13 +294,13 @@ def init(start: Start, name: str | None, where: WorkspaceOptions, choice: Ledger
     pin = pin_of_folder(where.region, where.app_id)
     if not start.yes:
         _ask_for_token(intercom, pin)
-    with connected(intercom, pin, writes=True, choice=choice) as session:
+    with open_session(intercom, pin, writes=True, choice=choice) as session:
         check_pin(pin, session)
         asked, told = me.ask(session.client), Terminal(sys.stderr)
         told.say(f"workspace {describe_workspace(asked)}, region {session.here.region}, as {session.admin}")
         if asked.of_person:
             told.say(f"warning: {me.PERSONAL}")
-        _begin(session, start if start.yes else start.asked(), name or name_in_folder() or "default", choice)
+        _begin(session, start if start.yes else start.ask(), name or name_in_folder() or "default", choice)
     return 0
 
 
@@ -308,10 +308,10 @@ def _begin(session: Session, start: Start, name: str, choice: LedgerChoice) -> N
     """Lay everything down, show the first plan, and remember what it found."""
     ground, wanted, told = find_ground(start.folder, start.service or "none"), Wanted(start.only or by_default()), Terminal(sys.stderr)
     with progress(sys.stderr, label="reading") as bar:
-        session = watched(session, bar.reading)
+        session = watch(session, bar.reading)
         found = exporting.export(session, wanted)
         texts = ground.texts(found, name, Pin(session.here.app_id, session.here.region))
-        manifest = merge(enclosed(texts), [str(start.folder)])
+        manifest = merge(read_enclosed(texts), [str(start.folder)])
         planned = propose(session, manifest)
     paths = ground.lay(texts)
     told.say(f"exported {count_sections(found.counts) or 'nothing: nothing is live'}")
@@ -320,7 +320,7 @@ def _begin(session: Session, start: Start, name: str, choice: LedgerChoice) -> N
     if planned.plan.steps:
         told.say("note: Intercom moved while it was read; nothing is remembered as the base of drift before the first apply")
     elif session.ledger:
-        with locked(session, choice):
+        with lock_workspace(session, choice):
             remember(session, manifest, planned)
     told.say(f"written: {', '.join(map(os.path.relpath, paths))}")
     if session.ledger and not choice.address and PIPELINES[start.service or "none"]:

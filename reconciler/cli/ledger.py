@@ -13,11 +13,11 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.completion import runs
-from reconciler.cli.connection import connected, name_in_folder, pin_of_folder, refuse_other
+from reconciler.cli.connection import name_in_folder, open_session, pin_of_folder, refuse_other
 from reconciler.cli.help import Verb
-from reconciler.cli.ledger_choice import LedgerChoice, locked, say_taken_over
+from reconciler.cli.ledger_choice import LedgerChoice, lock_workspace, say_taken_over
 from reconciler.cli.options import Intercom, ManifestOptions, WorkspaceOptions
-from reconciler.cli.running import DECLINED, agreed, whoever
+from reconciler.cli.running import DECLINED, confirm, whoever
 from reconciler.core.model.address import Address
 from reconciler.core.model.live import Workspace
 from reconciler.core.model.privacy import shown
@@ -29,7 +29,7 @@ from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
 from reconciler.workflow.adopt import Sought, judge, let_go, other_names, read_addresses, records_of, seek_declared, seek_named, take_in
 from reconciler.workflow.recall import waiting
-from reconciler.workflow.session import Session, watched
+from reconciler.workflow.session import Session, watch
 
 if TYPE_CHECKING:
     from reconciler.core.model.desired import Manifest
@@ -52,10 +52,10 @@ class OwnerOptions(WorkspaceOptions):
 @click.option("--all", "everything", is_flag=True, help="All that these files and folders declare and that is live.")
 @click.option("--auto-approve", is_flag=True, help="Do not ask before --all.")
 @options.NAME
-@options.pinned
+@options.pin_options
 @options.lock_options
 @options.intercom_options
-@options.gathered(whose=OwnerOptions)
+@options.gather(whose=OwnerOptions)
 def adopt(
     what: tuple[str, ...],
     layers: Layers,
@@ -76,7 +76,7 @@ def adopt(
       reconciler adopt tag/vip company/6
       reconciler adopt --all intercom/
     """
-    choice.needed("adopt")
+    choice.require("adopt")
     if everything and any(astuple(whose)):
         raise Usage("adopt --all takes name and workspace from the manifest; leave --name, --region and --app-id out")
     if everything and not auto_approve and not (sys.stdin and sys.stdin.isatty()):
@@ -92,15 +92,15 @@ def adopt(
 
 def _adopt_declared(manifest: Manifest, intercom: Intercom, choice: LedgerChoice, auto_approve: bool) -> int:
     choice.check_name(manifest)
-    with connected(intercom, manifest.pin, writes=False, paths=manifest.paths) as session, _remembering(session, choice) as books:
+    with open_session(intercom, manifest.pin, writes=False, paths=manifest.paths) as session, _remembering(session, choice) as books:
         with progress(sys.stderr, label="reading") as bar:
-            sought = seek_declared(watched(books.session, bar.reading), manifest)
+            sought = seek_declared(watch(books.session, bar.reading), manifest)
         found = judge(books.session, sought)
         _list(found, books)
         if found.left:
             Terminal(sys.stderr).say(f"not listed: {adopting.left_out(found)}")
         question = f"Take {found.taken} of these into the ledger, as name: {manifest.name}?"
-        if found.taken and not auto_approve and not agreed(question):
+        if found.taken and not auto_approve and not confirm(question):
             Terminal(sys.stderr).say("Not adopted; nothing was written.")
             return DECLINED
         _take(books, sought, found)
@@ -110,7 +110,7 @@ def _adopt_declared(manifest: Manifest, intercom: Intercom, choice: LedgerChoice
 def _adopt_named(written: tuple[str, ...], intercom: Intercom, choice: LedgerChoice, whose: OwnerOptions) -> int:
     addresses = read_addresses(written)
     pin, name = pin_of_folder(whose.region, whose.app_id), choice.whose(whose.name or name_in_folder())
-    with connected(intercom, pin, writes=False) as session, _remembering(session, choice) as books:
+    with open_session(intercom, pin, writes=False) as session, _remembering(session, choice) as books:
         refuse_other(pin, session.here)
         sought = seek_named(books.session, addresses, name)
         found = judge(books.session, sought)
@@ -139,7 +139,7 @@ class _Books:
     def begin(self) -> None:
         """Have a ledger in any case."""
         if self.session.ledger is None:
-            ledger = self.choice.begun("reconciler adopt", waiting(self.session, self.choice.timeout))
+            ledger = self.choice.begin("reconciler adopt", waiting(self.session, self.choice.timeout))
             self.session = replace(self.session, ledger=self.stack.enter_context(ledger))
 
 
@@ -160,7 +160,7 @@ def _take(books: _Books, sought: Sought, found: Adoption) -> None:
     whose = f"name: {sought.manifest.name} in {books.session.here.app_id}"
     if found.taken:
         books.begin()
-        with locked(books.session, books.choice):
+        with lock_workspace(books.session, books.choice):
             take_in(books.session, sought, found)
     Terminal(sys.stderr).say(f"adopted: {found.taken}, as {whose}" if found.taken else f"nothing to adopt, as {whose}")
 
@@ -179,11 +179,11 @@ def forget(written: tuple[str, ...], choice: LedgerChoice, name: str | None, app
     Example:
       reconciler forget tag/vip contact/25
     """
-    choice.needed("forget")
+    choice.require("forget")
     addresses = read_addresses(written)
     choice.check_pipeline(without=False)
     name = choice.whose(name or name_in_folder())
-    ledger = choice.opened(create=False)
+    ledger = choice.open_plainly(create=False)
     if ledger is None:
         raise ReconcilerError("there is no ledger here, so nothing was forgotten")
     with ledger:
@@ -234,7 +234,7 @@ def history(run: str | None, form: str, choice: LedgerChoice) -> None:
       reconciler history
       reconciler history last --format json
     """
-    ledger = None if choice.none else choice.opened(create=False)
+    ledger = None if choice.none else choice.open_plainly(create=False)
     if ledger is None:
         Terminal(sys.stderr).say("no ledger here")
     with ledger or ExitStack():

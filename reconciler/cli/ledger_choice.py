@@ -123,7 +123,7 @@ class LedgerChoice:
             self.told.add(text)
             Terminal(sys.stderr).say(f"warning: {text}")
 
-    def opened(self, *, create: bool) -> Ledger | None:
+    def open_plainly(self, *, create: bool) -> Ledger | None:
         """The ledger; None where there is none. Raises LedgerUnusable, Usage."""
         from reconciler.ledger.ledger import Ledger
 
@@ -161,14 +161,14 @@ class LedgerChoice:
         finally:
             home.close()
 
-    def needed(self, verb: str) -> None:
+    def require(self, verb: str) -> None:
         """Raises Usage where a verb that is about the ledger alone is told to use none."""
         if self.none:
             raise Usage(f"{verb} needs a ledger; run it without --ledger none, which {VARIABLE} may say too")
 
     def sound(self, *, create: bool) -> Ledger | None:
         """The ledger, all of which can be read where it is a file; None where there is none. Raises LedgerUnusable, Usage."""
-        ledger = self.opened(create=create)
+        ledger = self.open_plainly(create=create)
         try:
             if ledger and not self.address:
                 ledger.examine()
@@ -190,7 +190,7 @@ class LedgerChoice:
             Terminal(sys.stderr).say(f"warning: the ledger {error.place} counts as lost, and will be moved aside: {error.what}")
             return None
 
-    def begun(self, who: str, waiting: Waiting) -> Ledger:
+    def begin(self, who: str, waiting: Waiting) -> Ledger:
         """The ledger, a new one where there is none; a file that is damaged is moved aside first. Raises LedgerUnusable, Locked."""
         from reconciler.ledger.homes.mend import set_aside
 
@@ -237,11 +237,11 @@ LOST = "nothing is owned or pruned, there is no drift, no undo and no history, a
 
 
 @contextmanager
-def locked(session: Session, choice: LedgerChoice) -> Iterator[None]:
+def lock_workspace(session: Session, choice: LedgerChoice) -> Iterator[None]:
     """The right to write to the workspace of a session; says so where it was taken over from a holder whose time ran out."""
-    from reconciler.workflow.recall import locked
+    from reconciler.workflow.recall import hold_lock
 
-    with locked(session, choice.timeout) as lock:
+    with hold_lock(session, choice.timeout) as lock:
         say_taken_over(lock)
         yield
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import click
 
-from reconciler.cli.connection import opened
+from reconciler.cli.connection import open_client
 from reconciler.cli.options import Intercom
 from reconciler.cli.tokens import VARIABLE, bound_to, keep
 from reconciler.core.model.desired import Pin
@@ -54,7 +54,7 @@ def ask_hidden(prompt: str) -> str:
 
 def ask_whose(intercom: Intercom, token: Token, pin: Pin) -> me.Me:
     """Whose token it is, before it is kept."""
-    with opened(intercom, token, pin.region) as client:
+    with open_client(intercom, token, pin.region) as client:
         try:
             return me.ask(client)
         except HttpError as error:

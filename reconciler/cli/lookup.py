@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from reconciler.cli.connection import check_pin, connected, pin_of_folder
+from reconciler.cli.connection import check_pin, open_session, pin_of_folder
 from reconciler.cli.fields import as_query, read_fields
 from reconciler.cli.help import Verb, refuse_writes
-from reconciler.cli.options import Intercom, WorkspaceOptions, gathered, intercom_options, pinned
+from reconciler.cli.options import Intercom, WorkspaceOptions, gather, intercom_options, pin_options
 from reconciler.cli.running import in_ci
 from reconciler.core.model.jsons import parse_json
 from reconciler.core.model.kinds import join_words
@@ -35,7 +35,7 @@ from reconciler.workflow.lookup import (
     read_where,
     search,
 )
-from reconciler.workflow.session import Session, watched
+from reconciler.workflow.session import Session, watch
 
 if TYPE_CHECKING:
     from reconciler.intercom.http.request import Reply, Request
@@ -91,9 +91,9 @@ _COUNTED = [kind.section for kind in KINDS if kind.uses.counts]
 @click.option("--where", "condition", metavar="CONDITION", help=f"Only {_SEARCHED} for which this holds; see above.")
 @click.option("-o", "--format", "form", type=click.Choice(["table", "json", "yaml", "csv", "ids"]), default="table", show_default=True)
 @click.option("--counts", is_flag=True, help="Also how often each is used, and where; this costs a read for each place.")
-@pinned
+@pin_options
 @intercom_options
-@gathered(look=LookOptions, where=WorkspaceOptions)
+@gather(look=LookOptions, where=WorkspaceOptions)
 def get(section: str, keys: tuple[str, ...], look: LookOptions, where: WorkspaceOptions, intercom: Intercom) -> int:
     """Look up what is live: all that Intercom lists, or these keys.
 
@@ -119,10 +119,10 @@ def get(section: str, keys: tuple[str, ...], look: LookOptions, where: Workspace
     look.check(section, keys)
     wanted = read_where(section, look.condition, intercom.api_version) if look.condition is not None else None
     pin, out = pin_of_folder(where.region, where.app_id), Terminal(sys.stdout)
-    with connected(intercom, pin, writes=False) as session:
+    with open_session(intercom, pin, writes=False) as session:
         check_pin(pin, session)
         # What is there is shown before more is asked for.
-        session = watched(session, lambda what, done=1, more=0: out.flush())
+        session = watch(session, lambda what, done=1, more=0: out.flush())
         if keys:
             _get_named(session, section, keys, look, out)
         else:
@@ -201,9 +201,9 @@ def _show_entries(session: Session, section: str, found: Export, out: Terminal) 
 @click.option("--paginate", is_flag=True, help="All pages of a list: their JSON documents, one after the other.")
 @click.option("-i", "include", is_flag=True, help="Print the status line and the headers before each body.")
 @click.option("--allow-write", is_flag=True, help="Let it change things where CI is set.")
-@pinned
+@pin_options
 @intercom_options
-@gathered(options=CallOptions, where=WorkspaceOptions)
+@gather(options=CallOptions, where=WorkspaceOptions)
 def api(method: str, path: str, options: CallOptions, where: WorkspaceOptions, intercom: Intercom) -> int:
     """Make a raw call to Intercom, with the same token, version and rate limit.
 
@@ -219,7 +219,7 @@ def api(method: str, path: str, options: CallOptions, where: WorkspaceOptions, i
     asked = _request(method.upper(), path, read_fields(options.raw, options.typed), options.source)
     _check_allowed(asked, options.paginate, options.allow_write, os.environ)
     pin, out = pin_of_folder(where.region, where.app_id), Terminal(sys.stdout)
-    with connected(intercom, pin, writes=not asked.reads_only) as session:
+    with open_session(intercom, pin, writes=not asked.reads_only) as session:
         check_pin(pin, session)
         for reply, error in raw_answers(session, asked, all_pages=options.paginate):
             out.write(_answer(session, reply, options.include))

@@ -7,7 +7,7 @@ import json
 import click
 
 from reconciler.cli.help import Verb
-from reconciler.cli.options import ENV, PATHS, ManifestOptions, gathered
+from reconciler.cli.options import ENV, PATHS, ManifestOptions, gather
 from reconciler.core.model.facts import FactsFile
 from reconciler.errors import Invalid
 from reconciler.manifest.read import count_declared
@@ -18,7 +18,7 @@ from reconciler.manifest.schema import DIALECT, for_editors, manifest_schema
 @PATHS
 @ENV
 @click.option("--full", is_flag=True, help="List every place of a mistake, however many they are.")
-@gathered(given=ManifestOptions)
+@gather(given=ManifestOptions)
 def validate(given: ManifestOptions, full: bool) -> None:
     """Check a manifest offline: everything that can be seen without Intercom.
 

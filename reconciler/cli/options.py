@@ -134,25 +134,25 @@ class OutputOptions:
     full: bool = False
 
 
-def gathered(**groups: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def gather(**groups: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The verb gets its options as values: each group is made of the options that are called as its fields."""
 
     def decorate(verb: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(verb)
-        def wrapped(*args: Any, **options: Any) -> Any:
+        def wrapper(*args: Any, **options: Any) -> Any:
             for name, group in groups.items():
                 names = [field.name for field in fields(group) if field.name in options]
                 options[name] = group(**{option: options.pop(option) for option in names})
             return verb(*args, **options)
 
-        return wrapped
+        return wrapper
 
     return decorate
 
 
 def intercom_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--base-url`, `--sandbox`, `--api-version` and `--rate-share`; the verb gets them as one `intercom`."""
-    verb, share, versions = gathered(intercom=Intercom)(verb), click.FloatRange(0.01, 1), click.Choice(["2.14", "2.15", "2.16"])
+    verb, share, versions = gather(intercom=Intercom)(verb), click.FloatRange(0.01, 1), click.Choice(["2.14", "2.15", "2.16"])
     verb = connection("--rate-share", "share", default=1.0, show_default=True, type=share, help="The share of the rate limit to use.")(verb)
     verb = connection("--api-version", default="2.16", show_default=True, type=versions, help="The version of Intercom's API.")(verb)
     verb = connection("--sandbox", is_flag=True, help="Use the local workspace in .reconciler/sandbox.db instead of Intercom.")(verb)
@@ -212,10 +212,10 @@ def ledger_options(verb: Callable[..., Any]) -> Callable[..., Any]:
 
     @LEDGER
     @functools.wraps(verb)
-    def wrapped(*args: Any, ledger: str, **kwargs: Any) -> Any:
+    def wrapper(*args: Any, ledger: str, **kwargs: Any) -> Any:
         return verb(*args, choice=_memory(ledger, LOCK_TIMEOUT, kwargs), **kwargs)
 
-    return wrapped
+    return wrapper
 
 
 def lock_options(verb: Callable[..., Any]) -> Callable[..., Any]:
@@ -224,10 +224,10 @@ def lock_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     @LEDGER
     @LOCK
     @functools.wraps(verb)
-    def wrapped(*args: Any, ledger: str, lock_timeout: float, **kwargs: Any) -> Any:
+    def wrapper(*args: Any, ledger: str, lock_timeout: float, **kwargs: Any) -> Any:
         return verb(*args, choice=replace(_memory(ledger, lock_timeout, kwargs), must=True), **kwargs)
 
-    return wrapped
+    return wrapper
 
 
 def _memory(address: str, timeout: float, options: Mapping[str, Any]) -> LedgerChoice:
@@ -248,12 +248,12 @@ REPORTS = click.option("--report", "reports", multiple=True, callback=_reports, 
 POLICY = rule("--policy", metavar="FILE", shell_complete=files, help="Rules that the manifest may tighten, never loosen.")
 
 
-def pinned(verb: Callable[..., Any]) -> Callable[..., Any]:
+def pin_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--region` and `--app-id`."""
     return REGION(APP_ID(verb))
 
 
-def scoped(verb: Callable[..., Any]) -> Callable[..., Any]:
+def scope_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--target`, `--exclude` and `--retry-ineffective`."""
     only, but = "Only these addresses, and what they need, as in --target 'tag/*'.", "Not these addresses, nor what needs them."
     verb = part("--retry-ineffective", "retry", is_flag=True, help="Also try again what Intercom did not take before.")(verb)
@@ -261,7 +261,7 @@ def scoped(verb: Callable[..., Any]) -> Callable[..., Any]:
     return part("--target", multiple=True, metavar="GLOB", shell_complete=addresses, help=only)(verb)
 
 
-def ruled(verb: Callable[..., Any]) -> Callable[..., Any]:
+def approval_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     """Adds `--policy`, `--approve` and `--max-calls`."""
     verb = rule("--max-calls", type=click.IntRange(0), metavar="N", help="Refuse a plan of more calls.")(verb)
     verb = rule("--approve", multiple=True, metavar="HASH:PEOPLE", help="Allow exactly what a refused plan printed this for.")(verb)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import click
 from click.core import ParameterSource
 
-from reconciler.cli.connection import connected
+from reconciler.cli.connection import open_session
 from reconciler.cli.headline import headline
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import Intercom, OutputOptions
@@ -32,7 +32,7 @@ from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
 from reconciler.workflow.plan import document_of, propose
 from reconciler.workflow.planfile import save, write_whole
-from reconciler.workflow.session import watched
+from reconciler.workflow.session import watch
 
 # How a message begins that is about one entry: file, line and column.
 _PLACE = re.compile(r"(.+?:\d+:\d+): ")
@@ -47,9 +47,9 @@ def make(manifest: Manifest, intercom: Intercom, choice: LedgerChoice, scope: Sc
     choice.check_name(manifest)
     with (
         progress(sys.stderr, label="reading") as bar,
-        connected(intercom, manifest.pin, writes=False, choice=choice, paths=manifest.paths) as session,
+        open_session(intercom, manifest.pin, writes=False, choice=choice, paths=manifest.paths) as session,
     ):
-        return propose(watched(session, bar.reading), manifest, scope, approvals)
+        return propose(watch(session, bar.reading), manifest, scope, approvals)
 
 
 def leave(planned: Proposal, output: OutputOptions, origins: Sequence[Origin] = ()) -> None:

@@ -85,8 +85,8 @@ class Endings:
     help="Show personal values; in CI only as --show-personal=ci.",
 )
 @click.option("--calls", is_flag=True, help="Also list the HTTP calls.")
-@options.scoped
-@options.ruled
+@options.scope_options
+@options.approval_options
 @options.part("--only", "chosen", type=click.Choice([Origin.EXPLAINED.value]), help="Only what --base explains, and what it needs.")
 @click.option("--base", metavar="REF", help="Say which changes come from what the manifest changed since this revision of git.")
 @click.option(
@@ -99,7 +99,7 @@ class Endings:
 @click.option("--detailed-exitcode", is_flag=True, help="Exit code 2 if there are changes or something is unproven, 3 if refused.")
 @options.ledger_options
 @options.intercom_options
-@options.gathered(given=ManifestOptions, output=OutputOptions, scope=Scope, approvals=ApprovalOptions, ends=Endings)
+@options.gather(given=ManifestOptions, output=OutputOptions, scope=Scope, approvals=ApprovalOptions, ends=Endings)
 def plan(
     given: ManifestOptions,
     output: OutputOptions,

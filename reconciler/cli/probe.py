@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from reconciler.cli.connection import check_pin, connected
+from reconciler.cli.connection import check_pin, open_session
 from reconciler.cli.help import refuse_writes
 from reconciler.cli.options import Intercom, ProbeOptions, WorkspaceOptions
-from reconciler.cli.running import DECLINED, agreed
+from reconciler.cli.running import DECLINED, confirm
 from reconciler.core.model.desired import Pin
 from reconciler.core.model.facts import FILE, FactsFile
 from reconciler.errors import ReconcilerError, Refused, Usage
@@ -20,8 +20,8 @@ from reconciler.report.progress import progress
 from reconciler.report.signs import columns
 from reconciler.report.terminal import Terminal
 from reconciler.workflow.planfile import write_whole
-from reconciler.workflow.probe import Cleared, Notebook, ask_all, clear, notebook, written
-from reconciler.workflow.session import Session, watched
+from reconciler.workflow.probe import Cleared, Notebook, ask_all, clear, facts_text, notebook
+from reconciler.workflow.session import Session, watch
 
 
 def probe(paths: tuple[str, ...], form: str, probing: ProbeOptions, where: WorkspaceOptions, intercom: Intercom) -> int:
@@ -34,10 +34,10 @@ def probe(paths: tuple[str, ...], form: str, probing: ProbeOptions, where: Works
     refuse_writes("a probe makes things and removes them; nothing was sent")
     _refuse_pinned(paths, app_id)
     pin = Pin(app_id, where.region)
-    with connected(intercom, pin, writes=True, paths=paths, follows=False) as session:
+    with open_session(intercom, pin, writes=True, paths=paths, follows=False) as session:
         check_pin(pin, session)
         question = f"Make, look at and remove some thirty things named {PREFIX}… in the workspace {app_id}?"
-        if probing.probe and not probing.yes and not agreed(question):
+        if probing.probe and not probing.yes and not confirm(question):
             Terminal(sys.stderr).say("Not asked; nothing was made.")
             return DECLINED
         with notebook(our_folder(paths), app_id) as book:
@@ -51,7 +51,7 @@ def _ask(session: Session, book: Notebook, *, attributes: bool) -> FactsFile:
     """What was found; what was made is removed whatever happens."""
     try:
         with progress(sys.stderr, label="asking") as bar:
-            return ask_all(watched(session, lambda what, done=1, more=0: bar.advance(label=what)), book, attributes=attributes)
+            return ask_all(watch(session, lambda what, done=1, more=0: bar.advance(label=what)), book, attributes=attributes)
     finally:
         cleared = clear(session, book)
         _tell(cleared, "made by this probe")
@@ -68,10 +68,10 @@ def _tell(cleared: Cleared, whence: str) -> None:
 
 
 def _write(found: FactsFile, path: Path, form: str) -> None:
-    write_whole(path, written(found), 0o644)
+    write_whole(path, facts_text(found), 0o644)
     out = Terminal(sys.stdout)
     if form == "json":
-        out.write(written(found))
+        out.write(facts_text(found))
     else:
         out.lines(columns(_rows(found)))
     out.check()

@@ -39,7 +39,7 @@ def whoever() -> str:
     return f"{account} on {socket.gethostname()} (process {os.getpid()})"
 
 
-def agreed(question: str) -> bool:
+def confirm(question: str) -> bool:
     """Whether a person says yes; an input that ends is a no. Raises click.Abort at an interrupt."""
     try:
         return click.confirm(question, err=True)

@@ -14,7 +14,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.completion import files
-from reconciler.cli.connection import connected, pin_of_folder, pin_with, refuse_other
+from reconciler.cli.connection import open_session, pin_of_folder, pin_with, refuse_other
 from reconciler.cli.headline import headline
 from reconciler.cli.help import Family
 from reconciler.cli.ledger_choice import LedgerChoice
@@ -37,7 +37,7 @@ from reconciler.report.progress import progress
 from reconciler.report.signs import DIM, GREEN, RED, count, paint
 from reconciler.report.terminal import Terminal, clean
 from reconciler.workflow.inventory import look_at_all
-from reconciler.workflow.session import watched
+from reconciler.workflow.session import watch
 
 TAG = KINDS["tag"]
 # So many lines of a diff are a screen or two.
@@ -68,9 +68,9 @@ def tag() -> None:
 @IN
 @options.ENV
 @click.option("--format", "form", type=click.Choice(["text", "csv", "json", "html"]), default="text", show_default=True)
-@options.pinned
+@options.pin_options
 @options.intercom_options
-@options.gathered(where=WorkspaceOptions)
+@options.gather(where=WorkspaceOptions)
 def report(paths: tuple[str, ...], layers: Layers, form: str, where: WorkspaceOptions, intercom: Intercom) -> int:
     """Show who uses each tag, and what is amiss with it.
 
@@ -86,9 +86,9 @@ def report(paths: tuple[str, ...], layers: Layers, form: str, where: WorkspaceOp
     read = paths or _found_here()
     manifest = ManifestOptions(tuple(read), layers).read() if read else None
     pin = pin_with(manifest.pin, where.region, where.app_id) if manifest else pin_of_folder(where.region, where.app_id)
-    with progress(sys.stderr, label="reading") as bar, connected(intercom, pin, writes=False, paths=read) as session:
+    with progress(sys.stderr, label="reading") as bar, open_session(intercom, pin, writes=False, paths=read) as session:
         refuse_other(pin, session.here)
-        inventory = look_at_all(watched(session, bar.reading), TAG, manifest)
+        inventory = look_at_all(watch(session, bar.reading), TAG, manifest)
     out = Terminal(sys.stdout)
     out.write(render(inventory, form, headline(read) if form == "html" else ""))
     out.check()
@@ -111,7 +111,7 @@ class EditOptions:
 
 def _edits(verb: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a verb that edits; it gets them as `wanted`, `choice` and `intercom`."""
-    verb = options.gathered(wanted=EditOptions)(verb)
+    verb = options.gather(wanted=EditOptions)(verb)
     return IN(options.OUT(options.FULL(options.ledger_options(options.intercom_options(verb)))))
 
 

@@ -12,7 +12,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.completion import files
-from reconciler.cli.connection import connected, refuse_other
+from reconciler.cli.connection import open_session, refuse_other
 from reconciler.cli.help import LocalVerb, Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions
@@ -26,7 +26,7 @@ from reconciler.manifest.files import find, read_bytes, replace_all
 from reconciler.report.progress import progress
 from reconciler.report.signs import count
 from reconciler.report.terminal import Terminal, clean
-from reconciler.workflow.session import watched
+from reconciler.workflow.session import watch
 
 if TYPE_CHECKING:
     from reconciler.core.compare.lint import Seen
@@ -57,7 +57,7 @@ class LintOptions(ApprovalOptions):
 @options.FULL
 @options.POLICY
 @options.intercom_options
-@options.gathered(given=ManifestOptions, look=LintOptions)
+@options.gather(given=ManifestOptions, look=LintOptions)
 def lint(given: ManifestOptions, look: LintOptions, intercom: Intercom) -> int:
     """Say what is amiss with names, owners, descriptions and tombstones.
 
@@ -135,9 +135,9 @@ def _look_up(manifest: Manifest) -> Seen:
 def _look_live(manifest: Manifest, intercom: Intercom) -> Seen:
     from reconciler.workflow.lint import look_live
 
-    with progress(sys.stderr, label="reading") as bar, connected(intercom, manifest.pin, writes=False, paths=manifest.paths) as session:
+    with progress(sys.stderr, label="reading") as bar, open_session(intercom, manifest.pin, writes=False, paths=manifest.paths) as session:
         refuse_other(manifest.pin or Pin(), session.here)
-        return look_live(watched(session, bar.reading), manifest)
+        return look_live(watch(session, bar.reading), manifest)
 
 
 def _paths(given: Sequence[str]) -> tuple[str, ...]:

@@ -45,16 +45,16 @@ def keep() -> TokenStore:
 
 def credential(intercom: Intercom, pin: Pin | None) -> Credential:
     """The token to use. Raises NoToken; never falls back to another workspace's token than the one that is meant."""
-    if found := given(intercom):
+    if found := storeless_credential(intercom):
         return found
-    fits = stored(intercom, pin)
+    fits = stored_tokens(intercom, pin)
     if len(fits) > 1:
         text = f"tokens of several workspaces are stored ({_names(fits)})"
         raise NoToken(f"{text}: say which is meant with `workspace:` in the manifest, or --app-id where a verb has it")
-    return taken(fits[0])
+    return load_stored(fits[0])
 
 
-def given(intercom: Intercom) -> Credential | None:
+def storeless_credential(intercom: Intercom) -> Credential | None:
     """The token that no store is asked for."""
     if intercom.sandbox:
         return Credential(Token("sandbox"), "sandbox")
@@ -63,7 +63,7 @@ def given(intercom: Intercom) -> Credential | None:
     return None
 
 
-def stored(intercom: Intercom, pin: Pin | None) -> list[StoredToken]:
+def stored_tokens(intercom: Intercom, pin: Pin | None) -> list[StoredToken]:
     """What is stored for the workspace that is meant, or for any if none is; at least one. Raises NoToken."""
     every, pin = keep().all(), pin or Pin()
     fits = [kept for kept in every if kept.base_url == bound_to(intercom) and _is_meant(kept, pin)]
@@ -87,7 +87,7 @@ def bound_to(intercom: Intercom) -> str | None:
     return None if base_url in REGIONS.values() else base_url
 
 
-def taken(kept: StoredToken) -> Credential:
+def load_stored(kept: StoredToken) -> Credential:
     """A stored token as one to use."""
     store = keep()
     return Credential(store.token(kept), store.place(kept), kept.region)
@@ -98,7 +98,7 @@ def _names(kept: Sequence[StoredToken]) -> str:
 
 
 @contextmanager
-def named(source: str) -> Iterator[None]:
+def name_source(source: str) -> Iterator[None]:
     """An answer that refuses the token says where the token came from."""
     try:
         yield

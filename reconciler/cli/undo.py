@@ -8,7 +8,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.completion import runs
-from reconciler.cli.connection import check_pin, connected, name_in_folder, pin_of_folder
+from reconciler.cli.connection import check_pin, name_in_folder, open_session, pin_of_folder
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import ApprovalOptions, Intercom, OutputOptions, WorkspaceOptions
@@ -16,7 +16,7 @@ from reconciler.cli.output import leave, refusals, say_next
 from reconciler.cli.running import annotate
 from reconciler.report.progress import progress
 from reconciler.report.terminal import Terminal
-from reconciler.workflow.session import watched
+from reconciler.workflow.session import watch
 from reconciler.workflow.undo import LAST, propose_undo, run_meant
 
 
@@ -26,11 +26,11 @@ from reconciler.workflow.undo import LAST, propose_undo, run_meant
 @options.FORMAT
 @options.FULL
 @options.REPORTS
-@options.ruled
-@options.pinned
+@options.approval_options
+@options.pin_options
 @options.ledger_options
 @options.intercom_options
-@options.gathered(output=OutputOptions, approvals=ApprovalOptions, where=WorkspaceOptions)
+@options.gather(output=OutputOptions, approvals=ApprovalOptions, where=WorkspaceOptions)
 def undo(
     run: str, output: OutputOptions, approvals: ApprovalOptions, where: WorkspaceOptions, choice: LedgerChoice, intercom: Intercom
 ) -> int:
@@ -44,13 +44,13 @@ def undo(
       reconciler undo last -o undo.json
       reconciler apply undo.json
     """
-    choice.needed("undo")
+    choice.require("undo")
     held_to = approvals.read()
     pin = pin_of_folder(where.region, where.app_id)
-    with progress(sys.stderr, label="reading") as bar, connected(intercom, pin, writes=False, choice=choice) as session:
+    with progress(sys.stderr, label="reading") as bar, open_session(intercom, pin, writes=False, choice=choice) as session:
         check_pin(pin, session)
         meant = run_meant(session, run, name_in_folder() if run == LAST else None)
-        planned = propose_undo(watched(session, bar.reading), meant, held_to)
+        planned = propose_undo(watch(session, bar.reading), meant, held_to)
     if output.out:
         Terminal(sys.stderr).say(f"{output.out} takes back the run {meant}")
     leave(planned, output)

@@ -55,7 +55,7 @@ def canonical(text: str, kinds: Kinds = KINDS) -> str | None:
     plain = text.replace("\r\n", "\n")
     plain += "" if plain.endswith("\n") else "\n"
     form = _Form(plain, manifest_schema(kinds))
-    done = form.done()
+    done = form.result()
     # What is held against the whole file needs no trust in how it was made.
     if not _says_the_same(plain, done) or Counter(c.text for c in form.comments) != Counter(c.text for c in _Form(done, {}).comments):
         return None
@@ -124,7 +124,7 @@ class _Form:
         # What an alias leads to must stand before it, and below such a scalar nothing else may come.
         self._sorts = not self._kept and not any(leaf.value is None for leaf in leaves)
 
-    def done(self) -> str:
+    def result(self) -> str:
         """The whole text. A comment at the top that an empty line parts from what follows is about the file."""
         head = [line.rstrip() for line in self.text[: self.first].splitlines()]
         about = self._about_file()
@@ -198,14 +198,14 @@ class _Form:
             self._pair(key, value, column, end, self._inside(shape, str(key.value)), inside)
             for (key, value), end in zip(node.units, ends, strict=True)
         ]
-        return [*_joined(self._in_order(parts, shape)), *self._below(node, column, limit, outside)]
+        return [*_join(self._in_order(parts, shape)), *self._below(node, column, limit, outside)]
 
     def _sequence(self, node: Node, column: int, limit: int, shape: Shape, outside: int) -> list[str]:
         ends = [*(item.start for item in node.items[1:]), limit]
         shape, inside = self._resolve(shape, set()).get("items", {}), node.start - self._line(node.start)
         before = [node.start, *(item.end for item in node.items)]
         parts = [self._item(item, column, end, shape, (at, inside)) for item, end, at in zip(node.items, ends, before, strict=False)]
-        return [*_joined(parts), *self._below(node, column, limit, outside)]
+        return [*_join(parts), *self._below(node, column, limit, outside)]
 
     def _pair(self, key: Node, value: Node, column: int, limit: int, shape: Shape, outside: int) -> _Part:
         above, blanks = self._take(key.start), " " * column
@@ -284,14 +284,14 @@ class _Form:
         """A scalar or alias: what stands on the line of its key, and the lines below it."""
         text = self.text[node.start : node.end]
         if "\n" not in text:
-            return [_quoted(str(node.value)) if node.style in ("'", '"') else text]
+            return [_quote(str(node.value)) if node.style in ("'", '"') else text]
         first, *more = text.split("\n")
         if node.style in ("|", ">"):
-            return [first.rstrip(), *self._shifted(first, more, column, outside)]
+            return [first.rstrip(), *self._shift(first, more, column, outside)]
         return [first.rstrip(), *(f"{' ' * (column + _INDENT)}{line.strip()}" if line.strip() else "" for line in more[:-1]),
                 f"{' ' * (column + _INDENT)}{more[-1].lstrip()}"]  # fmt: skip
 
-    def _shifted(self, header: str, lines: Sequence[str], column: int, outside: int) -> Iterator[str]:
+    def _shift(self, header: str, lines: Sequence[str], column: int, outside: int) -> Iterator[str]:
         """The lines of a block scalar. Where its header says how deep they stand, that is counted from what the scalar is part of."""
         depths = [len(line) - len(line.lstrip(" ")) for line in lines if line.strip()]
         says = re.search(r"[1-9]", header.partition("#")[0])
@@ -336,7 +336,7 @@ class _Form:
         return found if isinstance(found, dict) else {}
 
 
-def _joined(parts: Sequence[_Part]) -> Iterator[str]:
+def _join(parts: Sequence[_Part]) -> Iterator[str]:
     for number, part in enumerate(parts):
         if part.apart and number:
             yield ""
@@ -356,7 +356,7 @@ def _leaf(node: Node) -> Node:
     return next(_leaves(node), node)
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     """A text in the quotes that our own edits write."""
     text = as_yaml(value)
     return text if text[:1] in ("'", '"') else f"'{text}'"

@@ -26,7 +26,7 @@ from reconciler.manifest.rows import Becomes, edit_rows
 from reconciler.manifest.sentences import Loc
 from reconciler.manifest.source import SUFFIXES, Source, Unopened
 from reconciler.manifest.splicing import Splices, says_anything
-from reconciler.manifest.unified import unified
+from reconciler.manifest.unified import diff_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +182,9 @@ class Draft:
         return number
 
     # ── what becomes of it ─────────────────────────────────────────────────────────────────────────────────────────────────────
-    def changed(self) -> Mapping[str, bytes]:
+    def changed_files(self) -> Mapping[str, bytes]:
         """The files that the edits change, as they will be."""
-        done = {file: _bom(self._data.get(file, b"")) + splices.done().encode() for file, splices in sorted(self._splices.items())}
+        done = {file: _bom(self._data.get(file, b"")) + splices.result().encode() for file, splices in sorted(self._splices.items())}
         lists = {file: data for file, (_, data) in sorted(self._lists.items())}
         return {file: data for file, data in {**done, **lists}.items() if data != self._was(file)}
 
@@ -194,7 +194,7 @@ class Draft:
 
     def manifest(self) -> Manifest:
         """The manifest that the edited files make. Raises Invalid with every problem that can be seen offline."""
-        changed = self.changed()
+        changed = self.changed_files()
         known = {document.file: document for document in self.documents}
 
         def reader(file: str) -> tuple[Document | None, Sequence[Problem]]:
@@ -213,7 +213,7 @@ class Draft:
     def diff(self) -> Iterator[str]:
         """A unified diff of all files, a line at a time and without line breaks; personal values in it are masked. Of a list, whose rows
         may hold nothing else, it says how many lines changed."""
-        for file in self.changed():
+        for file in self.changed_files():
             if file in self._lists:
                 number = self._count_rows(file)
                 yield f"{file}: {number:,} {'line' if number == 1 else 'lines'} changed"
@@ -221,23 +221,23 @@ class Draft:
             splices = self._splices[file]
             yield from (f"--- {file if file in self._data else '/dev/null'}", f"+++ {file}")
             document = next((document for document in self.documents if document.file == file), None)
-            yield from unified(splices.text, splices.splices(), _Masks(document, self.kinds).show)
+            yield from diff_lines(splices.text, splices.splices(), _Masks(document, self.kinds).show)
 
     def count_lines(self) -> Mapping[str, int]:
         """How many lines of each file are other ones or new."""
-        return {file: self._count_rows(file) if file in self._lists else self._count_edits(file) for file in self.changed()}
+        return {file: self._count_rows(file) if file in self._lists else self._count_edits(file) for file in self.changed_files()}
 
     def _count_rows(self, file: str) -> int:
         return sum(was != now for was, now in zip(*(data.split(b"\n") for data in self._lists[file]), strict=True))
 
     def _count_edits(self, file: str) -> int:
         splices = self._splices[file]
-        return sum(line[0] == "+" for line in unified(splices.text, splices.splices()))
+        return sum(line[0] == "+" for line in diff_lines(splices.text, splices.splices()))
 
     def write(self) -> Sequence[str]:
         """Write the files that changed; returns their names. Raises ReconcilerError where somebody else wrote one of them since it was
         read, and OSError; nothing is written then."""
-        changed = self.changed()
+        changed = self.changed_files()
         files.replace_all({file: self._was(file) for file in changed}, changed)
         return list(changed)
 

@@ -142,7 +142,7 @@ def read_bytes(file: str) -> bytes:
 
 
 @contextmanager
-def held(folders: Iterable[Path]) -> Iterator[None]:
+def lock_folders(folders: Iterable[Path]) -> Iterator[None]:
     """The right to write in folders, which one process of ours has at a time, where their file system knows locks."""
     with ExitStack() as stack:
         for folder in sorted(folder for folder in folders if folder.is_dir()):
@@ -157,7 +157,7 @@ def replace_all(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None
     """Replace files, all or none; `before` is what each held when it was read. Raises ReconcilerError where one holds something else by
     now, and OSError."""
     paths = {file: Path(file).resolve() for file in after}
-    with held({path.parent for path in paths.values()}):
+    with lock_folders({path.parent for path in paths.values()}):
         for file, path in paths.items():
             if (path.read_bytes() if path.exists() else b"") != before.get(file, b""):
                 raise ReconcilerError(f"{file}: somebody else changed it just now; nothing was written, run this again")

@@ -17,7 +17,7 @@ from reconciler.manifest import files
 from reconciler.manifest.head import Head, PinEntry
 from reconciler.manifest.layers import Layers, env_of, without_overlays
 from reconciler.manifest.reader import Document
-from reconciler.manifest.variables import Unfilled, replaced
+from reconciler.manifest.variables import Unfilled, substitute
 
 
 def pin_in(paths: Sequence[str], layers: Layers) -> Pin | None:
@@ -53,7 +53,7 @@ def _pin(path: str, variables: Mapping[str, str]) -> Pin | None:
 
 
 def _value(written: Any, variables: Mapping[str, str]) -> Any:
-    return replaced(written, variables) if isinstance(written, str) else written
+    return substitute(written, variables) if isinstance(written, str) else written
 
 
 def name_in(paths: Sequence[str], variables: Mapping[str, str], kinds: Kinds = KINDS) -> str | None:

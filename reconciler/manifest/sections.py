@@ -19,7 +19,7 @@ from reconciler.manifest.lists import read_list
 from reconciler.manifest.overlays import OMIT, lay_head, lay_over
 from reconciler.manifest.reader import Document
 from reconciler.manifest.sentences import Loc, explain, not_a_list
-from reconciler.manifest.variables import filled
+from reconciler.manifest.variables import fill_in
 
 
 def read_documents(contents: Contents, base: Sequence[Document], overlays: Sequence[Sequence[Document]]) -> Head:
@@ -51,7 +51,7 @@ def _read_head(contents: Contents, document: Document) -> None:
     by_section = contents.kinds.by_section
     for key, value in document.value.items():
         if key in Head.model_fields:
-            whole = filled(contents, Raw(document, (key,), value)) if document.varies else value
+            whole = fill_in(contents, Raw(document, (key,), value)) if document.varies else value
             if whole is not None or value is None:
                 _merge_head(contents, document, (key,), whole, contents.head)
         elif key not in by_section:
@@ -123,7 +123,7 @@ def _entries(contents: Contents, documents: Sequence[Document]) -> Iterator[tupl
 def _in_item(contents: Contents, kind: Kind, raw: Raw) -> Iterator[Raw]:
     """The entries in an item of a section: itself as a map, or those of the list that it names."""
     if raw.document.varies:
-        written = filled(contents, raw, {name for name, field in kind.fields.items() if field.personal})
+        written = fill_in(contents, raw, {name for name, field in kind.fields.items() if field.personal})
         if written is None and raw.written is not None:
             contents.invalid.update(_names_in(kind, raw.written))
             return

@@ -67,7 +67,7 @@ class Splices:
         inserts = [splice for _, splice in sorted((*self._inserts, *self._sections()), key=lambda insert: -insert[0])]
         return sorted((*inserts, *self._cuts), key=lambda splice: splice[:2])
 
-    def done(self) -> str:
+    def result(self) -> str:
         """The text with all that was asked for."""
         parts, at = [], 0
         for start, end, new in self.splices():

@@ -28,7 +28,7 @@ class _Edit(NamedTuple):
 Show = Callable[[int, str], str]
 
 
-def unified(text: str, splices: Sequence[Splice], show: Show = lambda number, line: line) -> Iterator[str]:
+def diff_lines(text: str, splices: Sequence[Splice], show: Show = lambda number, line: line) -> Iterator[str]:
     """The hunks of a unified diff, a line at a time and without line breaks; `splices` stand in the order of the text."""
     lines = text.removesuffix("\n").split("\n") if text else []
     shift = 0

@@ -18,7 +18,7 @@ class Unfilled(Exception):
     """Why a variable has no value: what is wrong, and what to do now. Never what it holds."""
 
 
-def filled(contents: Contents, raw: Raw, personal: Collection[str] = ()) -> Any | None:
+def fill_in(contents: Contents, raw: Raw, personal: Collection[str] = ()) -> Any | None:
     """What is written, with the values of its variables; None where one of them has none, or is in a personal field, which is noted."""
     wrong = False
 
@@ -31,7 +31,7 @@ def filled(contents: Contents, raw: Raw, personal: Collection[str] = ()) -> Any 
         if not isinstance(written, str) or "${" not in written:
             return written
         try:
-            return replaced(written, contents.layers.variables, next((step for step in loc if step in personal), None))
+            return substitute(written, contents.layers.variables, next((step for step in loc if step in personal), None))
         except Unfilled as unfilled:
             wrong = True
             contents.note(raw.mark(*loc), *unfilled.args)
@@ -50,7 +50,7 @@ def without_variables(value: Any) -> Any:
     return value.replace("${", "$${") if type(value) is str else value
 
 
-def replaced(written: str, variables: Mapping[str, str], personal: str | int | None = None) -> str:
+def substitute(written: str, variables: Mapping[str, str], personal: str | int | None = None) -> str:
     """A value with those of its variables. Raises Unfilled."""
 
     def value(found: re.Match[str]) -> str:

@@ -33,11 +33,11 @@ class Events:
         self._lock = threading.Lock()
         self._write("start")
 
-    def started(self, action: str, address: str, target: str | None = None) -> None:
+    def start(self, action: str, address: str, target: str | None = None) -> None:
         """The calls of one change begin. Its ends are given masked."""
         self._write("started", action=action, address=address, target=target)
 
-    def ended(self, outcome: Outcome) -> None:
+    def end(self, outcome: Outcome) -> None:
         """One change ended."""
         ends = {"action": outcome.action, "address": outcome.address, "target": outcome.target, "status": str(outcome.status)}
         kind = str(outcome.status) if outcome.status in ENDS else "done"

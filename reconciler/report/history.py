@@ -11,7 +11,7 @@ from reconciler.core.model.times import format_time
 from reconciler.report.json import deep
 from reconciler.report.outcomes import Outcome, outcome_line
 from reconciler.report.signs import DIM, columns, paint
-from reconciler.report.terminal import clean, guarded
+from reconciler.report.terminal import clean, guard
 
 
 def document(run: Run) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def run_as_text(run: Run, changes: Sequence[Done], *, color: bool = False) -> It
     for name, value in told.items():
         text = ", ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
         if text:
-            yield guarded(f"{name.replace('_', ' ')}: {clean(text)}")
+            yield guard(f"{name.replace('_', ' ')}: {clean(text)}")
     for done in changes:
         fields = paint(f" ({clean(', '.join(done.fields))})", DIM, color) if done.fields else ""
         yield outcome_line(Outcome(done.action, done.address, done.target, done.outcome), color=color) + fields

@@ -28,10 +28,10 @@ _DEAD = {True: "yes", None: "perhaps", False: ""}
 
 def render(inventory: Inventory, form: str, head: str = "") -> str:
     """An inventory in one of the `FORMS`, without e-mails."""
-    return FORMS[form](_masked(inventory), head)
+    return FORMS[form](_mask(inventory), head)
 
 
-def _masked(inventory: Inventory) -> Inventory:
+def _mask(inventory: Inventory) -> Inventory:
     """The same; what is called by an e-mail has the digest that tells it from others, as in addresses."""
 
     def name(written: str) -> str:

@@ -12,8 +12,8 @@ from html import escape
 from reconciler.core.plan.schema import ChangeDocument, NoteDocument, PlanDocument
 from reconciler.report import PLAIN, Way, risk, words
 from reconciler.report.moved import describe_moved
-from reconciler.report.signs import count, signed
-from reconciler.report.terminal import guarded
+from reconciler.report.signs import count, sign
+from reconciler.report.terminal import guard
 
 # A pipeline finds the comment that it wrote before by this marker.
 MARKER = "<!-- reconciler:plan -->"
@@ -58,7 +58,7 @@ class _Block:
         return self.head + "".join(lines) + (self.more.format(left=left) if left else "") + self.tail, left
 
     @property
-    def fixed(self) -> int:
+    def fixed_size(self) -> int:
         """How many bytes the block takes without its lines."""
         return _size(self.head + self.tail + self.more.format(left=10**9))
 
@@ -70,7 +70,7 @@ def render(document: PlanDocument, way: Way = PLAIN) -> str:
     blocks = [*first, *_lists(sections)]
     room = LONGEST - _size(_top(document, way.head, 10**9))
     least = _least(blocks, room)
-    room -= sum(block.fixed for block in least)
+    room -= sum(block.fixed_size for block in least)
     shares = _shares([_needs(block) for block in least[: len(first)]], room)
     shares += _shares([_needs(block) for block in least[len(first) :]], room - sum(shares))
     parts = [block.render(share) for block, share in zip(least, shares, strict=True)]
@@ -82,7 +82,7 @@ def _least(blocks: Sequence[_Block], room: int) -> Sequence[_Block]:
     """The blocks whose heads fit: all, unless somebody made the plan to break this."""
     blocks_that_fit = []
     for block in blocks:
-        room -= block.fixed
+        room -= block.fixed_size
         if room < 0:
             break
         blocks_that_fit.append(block)
@@ -243,7 +243,7 @@ def _lists(sections: Mapping[str, Sequence[risk.Row]]) -> Iterator[_Block]:
     """The links themselves, of rows that only count them."""
     many = [row for rows in sections.values() for row in rows if len(row) > 1]
     for row in many[:LISTS]:
-        what = f"{signed(row[0]['action'])} {words.cut(risk.describe_target(row[0]))}{risk.describe_source(row)}"
+        what = f"{sign(row[0]['action'])} {words.cut(risk.describe_target(row[0]))}{risk.describe_source(row)}"
         head = f"\n<details><summary><code>{raw(what)}</code></summary>\n\n<pre>\n"
         yield _Block(head, partial(map, _one, row), "</pre>\n</details>\n", "… and {left:,} more, which are left out here\n")
     if len(many) > LISTS:
@@ -256,12 +256,12 @@ def _row(row: risk.Row) -> str:
     asides = "; ".join([*words.list_remarks(change), *words.list_asides(change)])
     subject = raw(words.cut(risk.describe_target(change))) + (_link(change) if len(row) == 1 else raw(risk.describe_source(row)))
     more = f" ({raw(words.cut(asides))})" if asides else ""
-    line = f"{raw(signed(words.describe_action(change)))} {subject}{more}{_place(row)}"
-    return "\n".join([line, *(_cut(guarded(f"      {part}")) for part in (*describe_moved(row), *words.describe_details(change)))]) + "\n"
+    line = f"{raw(sign(words.describe_action(change)))} {subject}{more}{_place(row)}"
+    return "\n".join([line, *(_cut(guard(f"      {part}")) for part in (*describe_moved(row), *words.describe_details(change)))]) + "\n"
 
 
 def _one(change: ChangeDocument) -> str:
-    return guarded(f"  {_link(change)}{_place((change,))}\n")
+    return guard(f"  {_link(change)}{_place((change,))}\n")
 
 
 def _place(row: risk.Row) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from reconciler.errors import PLACES, gather
-from reconciler.report.signs import BOLD, DIM, GREEN, RED, YELLOW, duration, paint, signed
+from reconciler.report.signs import BOLD, DIM, GREEN, RED, YELLOW, duration, paint, sign
 from reconciler.report.terminal import clean
 
 # Of one status no more changes are listed.
@@ -104,4 +104,4 @@ def _describe(outcome: Outcome, color: bool) -> str:
         ends = f"{clean(outcome.target)} {ENDS.get(outcome.action, 'and')} {ends}"
     reason = f": {clean(outcome.reason)}" if outcome.reason else ""
     request = paint(f" (request id {clean(outcome.request_id)})", DIM, color) if outcome.request_id else ""
-    return f"{signed(clean(outcome.action), color)} {ends}{reason}{request}"
+    return f"{sign(clean(outcome.action), color)} {ends}{reason}{request}"

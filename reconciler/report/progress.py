@@ -109,7 +109,7 @@ class Bar(Progress):
         pace = f"{rate:.0f}/s" if rate >= 10 else f"{rate:.1f}/s"
         if self._total is None or not self._done:
             return f"{self._done:,} done, {pace}"
-        return f"{self._done:,} of {max(self._done, self._total):,}, {pace}, {_left((self._total - self._done) / rate)} left"
+        return f"{self._done:,} of {max(self._done, self._total):,}, {pace}, {_time_left((self._total - self._done) / rate)} left"
 
     def _harmlessly(self, step: Callable[[], None]) -> None:
         """A terminal that has gone takes no more progress; the work goes on."""
@@ -137,7 +137,7 @@ def _screen(stream: TextIO) -> rich.progress.Progress:
     return screen
 
 
-def _left(seconds: float) -> str:
+def _time_left(seconds: float) -> str:
     minutes, rest = divmod(max(0, round(seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from rich.cells import cell_len
 
 from reconciler.core.model.change import Action
-from reconciler.report.terminal import clean, guarded
+from reconciler.report.terminal import clean, guard
 
 # Parameters of Select Graphic Rendition (SGR), ECMA-48 8.3.117.
 GREEN, YELLOW, RED, BOLD, DIM = "32", "33", "31", "1", "2"
@@ -46,7 +46,7 @@ def paint(text: str, style: str, color: bool) -> str:
     return f"\x1b[{style}m{text}\x1b[0m" if color and text else text
 
 
-def signed(action: str, color: bool = False) -> str:
+def sign(action: str, color: bool = False) -> str:
     """`+ create   `: symbol and word, as wide for every action; the first word says which it is."""
     sign = SIGNS.get(action.partition(" ")[0], UNKNOWN)
     return paint(f"{sign.symbol} {action:<9}", sign.color, color)
@@ -68,7 +68,7 @@ def columns(rows: Iterable[Sequence[str]], sample: int | None = None) -> Iterato
     first = [[*map(clean, row)] for row in islice(rows, sample)]
     wide = [max(map(cells, column)) for column in zip(*first, strict=True)]
     for row in chain(first, ([*map(clean, row)] for row in rows)):
-        yield guarded("  ".join(map(pad, row, wide)).rstrip())
+        yield guard("  ".join(map(pad, row, wide)).rstrip())
 
 
 def count(number: int, word: str) -> str:

@@ -34,7 +34,7 @@ def _escape(char: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def guarded(line: str) -> str:
+def guard(line: str) -> str:
     """A line that starts no workflow command: GitHub's runner skips blanks before `::` (ActionCommand.TryParseV2)."""
     return "\\" + line if line.lstrip().startswith("::") else line
 
@@ -97,7 +97,7 @@ class Terminal:
 
     def say(self, message: str) -> None:
         """Show a message that may hold foreign text; its own line breaks stay."""
-        self.lines(guarded(clean(line)) for line in message.split("\n"))
+        self.lines(guard(clean(line)) for line in message.split("\n"))
 
     def flush(self) -> None:
         if self._stream is None or self.gone:

@@ -10,8 +10,8 @@ from reconciler.core.plan.schema import NoteDocument, PlanDocument
 from reconciler.kinds import KINDS
 from reconciler.report import PLAIN, Way, risk, words
 from reconciler.report.moved import describe_moved
-from reconciler.report.signs import BOLD, DIM, RED, YELLOW, cells, count, duration, pad, paint, signed
-from reconciler.report.terminal import clean, guarded
+from reconciler.report.signs import BOLD, DIM, RED, YELLOW, cells, count, duration, pad, paint, sign
+from reconciler.report.terminal import clean, guard
 
 # Where the place of a change begins, without a terminal.
 SOURCE_COLUMN = 60
@@ -50,8 +50,8 @@ def lines(document: PlanDocument, way: Way = PLAIN, color: bool = False, width: 
     """The report line by line: a large plan is not held as text."""
     look = _Look(color, width, way.full)
     for part in (_header, _policy, _changes, _notes, _calls, _cost, _refusals):
-        yield from map(guarded, part(document, look))
-    yield guarded(look.paint(words.summarize(document), BOLD))
+        yield from map(guard, part(document, look))
+    yield guard(look.paint(words.summarize(document), BOLD))
 
 
 def _header(document: PlanDocument, look: _Look) -> Iterator[str]:
@@ -81,7 +81,7 @@ def _row(row: risk.Row, look: _Look) -> Iterator[str]:
     change = row[0]
     asides, action = [*words.list_remarks(change), *words.list_asides(change)], words.describe_action(change)
     rest = f" {risk.describe_target(change)}{risk.describe_source(row)}" + (f" ({'; '.join(asides)})" if asides else "")
-    yield look.with_place(f"  {signed(action)}{rest}", risk.describe_places(row), f"  {signed(action, look.color)}{rest}")
+    yield look.with_place(f"  {sign(action)}{rest}", risk.describe_places(row), f"  {sign(action, look.color)}{rest}")
     if len(row) > 1:
         yield f"      {risk.name_some(row)} (--full lists them)"
     yield from (f"      {line}" for line in (*describe_moved(row), *words.describe_details(change)))

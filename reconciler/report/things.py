@@ -14,7 +14,7 @@ from reconciler.core.model.live import Live
 from reconciler.core.model.paths import live_value
 from reconciler.report.json import in_ascii
 from reconciler.report.signs import columns
-from reconciler.report.terminal import clean, guarded
+from reconciler.report.terminal import clean, guard
 
 # How many rows decide on the width of the columns.
 SAMPLE = 100
@@ -99,7 +99,7 @@ def _plain(value: Any) -> str:
 def _join(cells: Iterable[str]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(map(clean, cells))
-    return guarded(line.getvalue())
+    return guard(line.getvalue())
 
 
 def ids(things: Iterable[Live], shape: Shape) -> Iterator[str]:

@@ -73,7 +73,7 @@ def seek_named(session: Session, addresses: Sequence[Address], name: str) -> Sou
     wrong: list[str] = []
     for kind in session.kinds:
         keys = [address.key for address in addresses if address.kind == kind.name]
-        for key, address, things in _meant(session, kind, keys) if keys else ():
+        for key, address, things in _find_meant(session, kind, keys) if keys else ():
             if len(things) == 1:
                 found[address] = things[0]
             else:
@@ -86,7 +86,7 @@ def seek_named(session: Session, addresses: Sequence[Address], name: str) -> Sou
     return Sought(Manifest({}, Policy(), name=name), things={address: found[address] for address in once.values()})
 
 
-def _meant(session: Session, kind: Kind, keys: Sequence[str]) -> list[tuple[str, Address, list[Live]]]:
+def _find_meant(session: Session, kind: Kind, keys: Sequence[str]) -> list[tuple[str, Address, list[Live]]]:
     """For each key the address as a manifest writes it, and the live things that it can mean."""
     merged: Mapping[str, str] = {}
     if kind.whole:

@@ -33,7 +33,7 @@ from reconciler.errors import Stale
 from reconciler.execute import execute
 from reconciler.workflow import preimages as imaging
 from reconciler.workflow.merge import LastLook, with_members
-from reconciler.workflow.observe import counted, look
+from reconciler.workflow.observe import add_uses, look
 from reconciler.workflow.planfile import planned_pin
 from reconciler.workflow.recall import recall
 from reconciler.workflow.record import Recorder, recording, signal_of
@@ -70,7 +70,7 @@ def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, appro
     sources = {change["address"] for change in saved["changes"]}
     ours = tuple(change for change in comparison.difference.changes if shown(change.address, app_id) in sources)
     rest = tuple(change for change in comparison.difference.changes if shown(change.address, app_id) not in sources)
-    changes = (*counted(session, comparison.live, replace(comparison.difference, changes=ours)).changes, *rest)
+    changes = (*add_uses(session, comparison.live, replace(comparison.difference, changes=ours)).changes, *rest)
     comparison = replace(comparison, difference=replace(comparison.difference, changes=changes))
     return make_plan(comparison, replace(scope, only=frozenset(sources)), session.client.version), comparison
 

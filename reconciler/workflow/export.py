@@ -249,7 +249,7 @@ def section_text(section: str, entries: Sequence[Written]) -> str:
     text = Splices("")
     for entry in entries:
         text.append((section,), entry)
-    return text.done()
+    return text.result()
 
 
 def entries_of(session: Session, section: str, things: Sequence[Live]) -> Export:

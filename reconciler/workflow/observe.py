@@ -64,7 +64,7 @@ def _read(observer: Observer, kinds: Kinds, things: Sequence[Thing]) -> Sequence
     return found
 
 
-def counted(session: Session, live: Snapshot, found: Difference) -> Difference:
+def add_uses(session: Session, live: Snapshot, found: Difference) -> Difference:
     """The difference with what is in use counted, where something goes, gets another name or offers a choice no more; no less than what
     was seen."""
     from reconciler.intercom.uses import count_uses
@@ -83,7 +83,7 @@ def renames(session: Session, comparison: Comparison) -> tuple[Note, ...]:
     return tuple(note_renames(found, uses_of_each(session.client, left)))
 
 
-def traced(session: Session, comparison: Comparison, notes: Sequence[Note]) -> tuple[Note, ...]:
+def trace(session: Session, comparison: Comparison, notes: Sequence[Note]) -> tuple[Note, ...]:
     """The notes, with who put what is undeclared on somebody last, where the policy calls it drift and Intercom says."""
     from reconciler.intercom.uses import describe_last_use
 

@@ -22,7 +22,7 @@ from reconciler.core.plan.touched import Agreed
 from reconciler.core.plan.work import Proposal
 from reconciler.kinds import KINDS
 from reconciler.workflow.merge import with_members
-from reconciler.workflow.observe import counted, look, renames, traced
+from reconciler.workflow.observe import add_uses, look, renames, trace
 from reconciler.workflow.recall import recall
 from reconciler.workflow.session import Session
 from reconciler.workflow.trails import follow
@@ -50,7 +50,7 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, app
     plan = replace(make_plan(comparison, scope, session.client.version), rest=part.rest)
     if scope.moved:
         drift = replace(measure_drift(comparison), trails=follow(session, comparison))
-        plan = replace(plan, drift=drift, notes=traced(session, comparison, plan.notes))
+        plan = replace(plan, drift=drift, notes=trace(session, comparison, plan.notes))
     plan = hold_to_approvals(plan, comparison, approvals, session.context)
     if plan.drift:
         plan = replace(plan, drift=replace(count_blind(plan.drift, plan.refused), unproven=len(plan.unproven)))
@@ -60,7 +60,7 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, app
 def _count(session: Session, comparison: Comparison, *, merging: bool) -> Comparison:
     """The comparison with what is in use counted, and with those moved who carry what goes into another thing: to have it is no drift."""
     comparison = with_members(session, comparison) if merging else comparison
-    comparison = replace(comparison, difference=counted(session, comparison.live, comparison.difference))
+    comparison = replace(comparison, difference=add_uses(session, comparison.live, comparison.difference))
     return hold_back(comparison) if merging else comparison
 
 

@@ -28,7 +28,7 @@ from reconciler.manifest.source import SUFFIXES, Source, Unopened, path_beside
 def planned_manifest(found: PlanDocument, kinds: Kinds = KINDS, layers: Layers = BASE) -> Manifest:
     """The manifest that a saved plan names. Raises Invalid if it cannot be read."""
     if "files" in found:
-        return merge(enclosed(found["files"]), found["manifest"]["paths"], kinds, layers)
+        return merge(read_enclosed(found["files"]), found["manifest"]["paths"], kinds, layers)
     return read_manifest(found["manifest"]["paths"], kinds, layers)
 
 
@@ -37,7 +37,7 @@ def planned_env(found: PlanDocument) -> str:
     return found["manifest"].get("env", "") if "manifest" in found else ""
 
 
-def enclosed(texts: Mapping[str, str]) -> Source:
+def read_enclosed(texts: Mapping[str, str]) -> Source:
     """Files that are not, or not yet, where their names say."""
 
     def data(name: str) -> bytes:

@@ -152,6 +152,6 @@ def ask_all(session: Session, book: Notebook, *, attributes: bool = False, cap: 
     return FactsFile(**told, facts=Facts(**facts), unsettled=unsettled)
 
 
-def written(found: FactsFile) -> str:
+def facts_text(found: FactsFile) -> str:
     """The file of facts, without what is not known."""
     return json.dumps(found.model_dump(mode="json", exclude_none=True), indent=2) + "\n"

@@ -34,7 +34,7 @@ def recall(session: Session, manifest: Manifest, approvals: Sequence[Approval] =
 
 
 @contextmanager
-def locked(session: Session, timeout: float) -> Iterator[object]:
+def hold_lock(session: Session, timeout: float) -> Iterator[object]:
     """The right to write, from whatever keeps the ledger; no try of a call goes out without it. Raises Locked (6) after so many seconds."""
     if session.ledger is None:
         yield None

@@ -51,7 +51,7 @@ def recording(session: Session, work: Work, carried: Carriers) -> tuple[Recorder
     except ReconcilerError as error:
         if destroys(work.planned.plan.changes):
             if recorder:
-                recorder.refused()
+                recorder.refuse()
             text = f"pre-images: what this plan destroys cannot be kept ({error}), so it could not come back; nothing was written"
             raise Refused([f"{text}; make room, or see to the permissions, and apply again"]) from None
     if recorder:
@@ -219,7 +219,7 @@ class Recorder:
         self.ledger.disprove(app_id, name, self.work.planned.doubts.disproved)
         self.ledger.end(self.run, 128 + signum if signum else 0 if done else 5, counts)
 
-    def refused(self) -> None:
+    def refuse(self) -> None:
         """Record that the run ended before its first write."""
         with suppress(ReconcilerError):
             self.ledger.end(self.run, Refused.exit_code, {})

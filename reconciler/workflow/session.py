@@ -75,6 +75,6 @@ def by_their_clock(session: Session) -> float:
     return session.now() if session.client.served is None else session.client.served
 
 
-def watched(session: Session, tick: Tick) -> Session:
+def watch(session: Session, tick: Tick) -> Session:
     """The same session, telling of every read."""
     return replace(session, tick=tick)

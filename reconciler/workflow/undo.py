@@ -23,7 +23,7 @@ from reconciler.core.undo.preimage import Preimage
 from reconciler.core.undo.turn import Undo, list_moved, name_change
 from reconciler.errors import Stale, Usage
 from reconciler.workflow import preimages as imaging
-from reconciler.workflow.observe import counted
+from reconciler.workflow.observe import add_uses
 from reconciler.workflow.planfile import planned_pin
 from reconciler.workflow.recall import recall
 from reconciler.workflow.session import Session
@@ -113,7 +113,7 @@ def _turn_around(session: Session, preimage: Preimage, facts: Sequence[Fact], ap
     # Of what the run was held to and what rules now the stricter counts; nobody could correct the former.
     manifest, _, _ = govern(turned.manifest, approvals)
     turned = replace(turned, manifest=manifest)
-    difference = counted(session, turned.live, diff(session.kinds, manifest, turned.live))
+    difference = add_uses(session, turned.live, diff(session.kinds, manifest, turned.live))
     changes = tuple(name_change(change, turned.live) for change in difference.changes)
     return turned, Comparison(session.kinds, manifest, turned.live, replace(difference, changes=changes), recorded)
 

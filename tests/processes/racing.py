@@ -25,7 +25,7 @@ from reconciler.manifest.read import read_manifest
 from reconciler.sandbox.app import Sandbox
 from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.plan import propose
-from reconciler.workflow.recall import locked
+from reconciler.workflow.recall import hold_lock
 from reconciler.workflow.session import Session, connect
 
 # How long one waits for the other before it counts as hung, in seconds.
@@ -77,7 +77,7 @@ class Side:
             refuse(planned.plan.refused)
             ready()
             session = self.session(writes=True)
-            with locked(session, self.timeout):
+            with hold_lock(session, self.timeout):
                 found = write_saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found))
                 work = prepare(session, found, manifest)
                 for outcome in carry_out(session, work, threading.Event()):

@@ -9,7 +9,7 @@ import pytest
 from reconciler.ledger.homes.home import LockLost
 from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.planfile import planned_manifest
-from reconciler.workflow.recall import locked
+from reconciler.workflow.recall import hold_lock
 from tests.conftest import MakeRoute
 from tests.desk.route import lines
 from tests.stories.ledger.records import one
@@ -57,6 +57,6 @@ def test_no_try_of_a_call_goes_out_without_the_lock(make_route: MakeRoute) -> No
 
     route.ledger.check = check  # type: ignore[method-assign]  # the lock is lost once the first try was answered
     route.box.forget_requests()
-    with route.session() as session, locked(session, 1.0), pytest.raises(LockLost):
+    with route.session() as session, hold_lock(session, 1.0), pytest.raises(LockLost):
         list(carry_out(session, prepare(session, found, planned_manifest(found)), threading.Event()))
     assert len(route.box.writes) == 1

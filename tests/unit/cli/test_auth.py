@@ -23,7 +23,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.cli.connection import opened
+from reconciler.cli.connection import open_client
 from reconciler.cli.options import Intercom
 from reconciler.sandbox.app import Sandbox
 from reconciler.sandbox.server import serve
@@ -176,7 +176,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(desk: Desk) -> None:
 
 def test_each_region_has_its_host() -> None:
     for region, host in ((None, "api.intercom.io"), ("us", "api.intercom.io"), ("eu", "api.eu.intercom.io"), ("au", "api.au.intercom.io")):
-        with opened(Intercom(None, False, "2.16"), None, region) as client:
+        with open_client(Intercom(None, False, "2.16"), None, region) as client:
             assert client.host == host
 
 

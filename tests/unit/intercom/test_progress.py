@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.manifest.read import read_manifest
 from reconciler.workflow.lookup import list_all
 from reconciler.workflow.plan import propose
-from reconciler.workflow.session import watched
+from reconciler.workflow.session import watch
 from tests.conftest import MakeRoute
 
 TAGS = [f"t{n}" for n in range(30)]
@@ -42,7 +42,7 @@ def test_a_plan_reads_as_many_as_it_announces(make_route: MakeRoute) -> None:
     tags = [*TAGS, *({"name": f"old{n}", "state": "absent"} for n in range(5))]
     manifest = read_manifest([str(at.manifest({"tags": tags, "companies": companies, "contacts": contacts}))])
     with at.session() as session:
-        assert len(propose(watched(session, told), manifest).plan.changes) == 5
+        assert len(propose(watch(session, told), manifest).plan.changes) == 5
     assert told.done == told.more
     # Contacts are looked for in batches, a page of companies shows 60, and of seven the payload shows ten of twelve tags.
     assert told.done.items() >= {"tags": 35, "companies": 130, "contacts": 390, "each contact's tags": 7, "what is in use": 5}.items()
@@ -53,7 +53,7 @@ def test_a_plan_reads_as_many_as_it_announces(make_route: MakeRoute) -> None:
 def test_a_listing_says_how_many_there_are_once_a_page_did(make_route: MakeRoute) -> None:
     told, at = Told(), make_route(LIVE)
     with at.session() as session:
-        assert len(list(list_all(watched(session, told), "companies"))) == 130
+        assert len(list(list_all(watch(session, told), "companies"))) == 130
     assert (told.done, told.more) == (Counter(companies=130), Counter(companies=130))
     # Before the first page nothing is known; with it all is.
     assert told.ahead[:2] == [0, 70]

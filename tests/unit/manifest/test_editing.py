@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from reconciler.errors import Invalid, ReconcilerError
 from reconciler.kinds import KINDS
 from reconciler.manifest.editing import Draft
-from reconciler.manifest.files import held
+from reconciler.manifest.files import lock_folders
 from reconciler.manifest.reader import read
 from reconciler.manifest.splicing import Splices, inline
-from reconciler.manifest.unified import unified
+from reconciler.manifest.unified import diff_lines
 
 TAG, CONTACT, COMPANY = KINDS["tag"], KINDS["contact"], KINDS["company"]
 
@@ -84,7 +84,7 @@ Edit = Callable[[Splices], None]
 def test_an_edit_changes_its_lines_alone(edit: Edit, expected: list[str], newline: str) -> None:
     splices = Splices(TEAM.replace("\n", newline))
     edit(splices)
-    done = splices.done()
+    done = splices.result()
     assert done.count("\n") == done.count(newline)
     assert lines_of_diff(TEAM, done.replace("\r\n", "\n")) == expected
     read(done.encode(), "team.yaml")
@@ -98,7 +98,7 @@ def test_edits_at_one_place_stand_in_the_order_of_their_depth() -> None:
     splices.append(("contacts",), {"external_id": "2"})
     splices.put(("contacts", 0), "name", "Inara")
     splices.append(("contacts", 0, "tags"), "new")
-    assert splices.done() == (
+    assert splices.result() == (
         "tags: [vip]\ncontacts:\n- external_id: '1'\n  tags:\n  - vip\n  - new\n  name: Inara\n- external_id: '2'\n"
         "attributes:\n  - {name: a}\ncompanies:\n  - {company_id: '6'}\n  - {company_id: '7'}"
     )
@@ -121,7 +121,7 @@ def test_edits_at_one_place_stand_in_the_order_of_their_depth() -> None:
 def test_an_item_for_a_section(text: str, expected: str) -> None:
     splices = Splices(text)
     splices.append(("tags",), "vip")
-    assert splices.done() == expected
+    assert splices.result() == expected
 
 
 SCALAR = st.sampled_from(["vip", "a b", "no", "007", "it's", 'say "x"', "x: y", "# no", "&a", "é ☃ 😀", "line\nbreak", "", "-", "~"])
@@ -172,9 +172,9 @@ def test_whatever_is_edited_reads_as_what_was_meant(value: Any, way: str, data: 
     text, expected = written(value, way), copy.deepcopy(value)
     splices, loc = Splices(text), data.draw(st.sampled_from(ways(value)))
     changed(expected, loc, data.draw(st.sampled_from(["drop", "add", "replace"])), data.draw(SCALAR | ENTRY), splices)
-    done = splices.done()
+    done = splices.result()
     assert yaml.load(done, yaml.BaseLoader) == yaml.load(yaml.safe_dump(expected), yaml.BaseLoader)
-    assert patched(text, list(unified(splices.text, splices.splices()))) == done
+    assert patched(text, list(diff_lines(splices.text, splices.splices()))) == done
 
 
 def patched(text: str, hunks: Sequence[str]) -> str:
@@ -239,7 +239,7 @@ def test_every_reference_is_replaced_in_its_quotes_or_taken_out(tmp_path: Path) 
     ]
     found = draft(tmp_path, text)
     found.remove(found.references(TAG, ["beta"]))
-    (done,) = found.changed().values()
+    (done,) = found.changed_files().values()
     assert read(done, "x").value["contacts"] == [
         {"external_id": "25", "tags": []}, {"email": "hoban@serenity.example", "tags": []}, {"external_id": "26", "tags": []},
     ]  # fmt: skip
@@ -250,7 +250,7 @@ def test_a_short_entry_becomes_a_long_one(tmp_path: Path) -> None:
     found = draft(tmp_path, "tags: [vip, 'on']\n")
     for key in ("vip", "on"):
         found.put(found.having(TAG, "name", key)[0], {"state": "absent", "owner": "a"})
-    (done,) = found.changed().values()
+    (done,) = found.changed_files().values()
     assert done == b"tags: [{name: vip, state: absent, owner: a}, {name: 'on', state: absent, owner: a}]\n"
 
 
@@ -314,7 +314,7 @@ def test_lines_that_end_with_a_carriage_return_alone_are_not_edited(tmp_path: Pa
 def test_of_two_who_write_at_once_one_is_refused(tmp_path: Path) -> None:
     found = draft(tmp_path)
     found.add(TAG, "new")
-    with ThreadPoolExecutor() as pool, held([tmp_path]):
+    with ThreadPoolExecutor() as pool, lock_folders([tmp_path]):
         writing = pool.submit(found.write)
         wait([writing], 0.2)
         (tmp_path / "team.yaml").write_text("tags: [theirs]\n")

@@ -36,9 +36,9 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 def test_a_run_is_told_from_start_to_summary() -> None:
     stream = io.StringIO()
     events = Events(stream, noon)
-    events.started("attach", "contact/25", "tag/vip")
+    events.start("attach", "contact/25", "tag/vip")
     for outcome in (APPLIED, FAILED, SKIPPED, INEFFECTIVE):
-        events.ended(outcome)
+        events.end(outcome)
     events.summary([APPLIED, FAILED, SKIPPED, INEFFECTIVE])
     events.check()
     found = lines(stream)
@@ -56,8 +56,8 @@ def test_a_run_is_told_from_start_to_summary() -> None:
 def test_no_body_of_an_answer_gets_through() -> None:
     stream = io.StringIO()
     events = Events(stream)
-    events.ended(Outcome("create", "tag/a", None, "failed", "<html>" * 9_000))
-    events.ended(Outcome("create", "tag/a", None, "failed", "x" * (2 * LONGEST - 5) + " wash@serenity.example"))
+    events.end(Outcome("create", "tag/a", None, "failed", "<html>" * 9_000))
+    events.end(Outcome("create", "tag/a", None, "failed", "x" * (2 * LONGEST - 5) + " wash@serenity.example"))
     assert [len(event["reason"]) for event in lines(stream)[1:]] == [LONGEST + 1] * 2
     assert "wash" not in stream.getvalue()
 
@@ -66,7 +66,7 @@ def test_no_body_of_an_answer_gets_through() -> None:
 @given(st.text(st.characters(codec=None, exclude_categories=())))
 def test_any_text_is_one_line_of_ascii(text: str) -> None:
     stream = io.StringIO()
-    Events(stream).ended(Outcome("create", f"tag/{text}", text, "failed", "", text))
+    Events(stream).end(Outcome("create", f"tag/{text}", text, "failed", "", text))
     assert stream.getvalue().isascii()
     assert "##[" not in stream.getvalue()
     assert lines(stream)[-1]["address"] == f"tag/{text}"
@@ -76,7 +76,7 @@ def test_a_line_is_there_before_the_next_call(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
     with path.open("w", encoding="utf-8") as stream:
         events = Events(stream)
-        events.started("create", "tag/a")
+        events.start("create", "tag/a")
         assert len(path.read_text(encoding="utf-8").splitlines()) == 2
 
 
@@ -84,7 +84,7 @@ def test_a_line_is_there_before_the_next_call(tmp_path: Path) -> None:
 def test_a_full_disk_ends_nothing_and_is_told_at_the_end() -> None:
     with open("/dev/full", "w", encoding="utf-8") as stream:
         events = Events(stream)
-        events.ended(APPLIED)
+        events.end(APPLIED)
         events.summary([APPLIED])
         with pytest.raises(ReconcilerError, match="the events could not be written: No space left on device"):
             events.check()
@@ -94,14 +94,14 @@ def test_a_closed_stream_ends_nothing() -> None:
     stream = io.StringIO()
     events = Events(stream)
     stream.close()
-    events.ended(APPLIED)
+    events.end(APPLIED)
     with pytest.raises(ReconcilerError, match="the events could not be written"):
         events.check()
 
 
 def test_nowhere_is_a_place_to_write_to() -> None:
     events = Events(None)
-    events.ended(APPLIED)
+    events.end(APPLIED)
     events.check()
 
 
@@ -111,7 +111,7 @@ def test_lines_of_several_threads_do_not_mix() -> None:
 
     def work() -> None:
         for _ in range(200):
-            events.started("create", "tag/a")
+            events.start("create", "tag/a")
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:

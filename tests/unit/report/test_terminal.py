@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import ReconcilerError
 from reconciler.report import text
-from reconciler.report.terminal import Terminal, clean, encodable, guarded
+from reconciler.report.terminal import Terminal, clean, encodable, guard
 from tests.unit.report.plans import a_change, a_field, a_plan
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()))
@@ -82,8 +82,8 @@ def test_orders_become_visible_and_names_stay(foreign: str, harmless: str) -> No
 
 
 def test_a_line_is_no_workflow_command_even_after_blanks() -> None:
-    assert guarded("  ::error::x") == "\\  ::error::x"
-    assert guarded("a ::error::x") == "a ::error::x"
+    assert guard("  ::error::x") == "\\  ::error::x"
+    assert guard("a ::error::x") == "a ::error::x"
 
 
 def test_a_message_keeps_its_lines_and_nothing_else() -> None:
