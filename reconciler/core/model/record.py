@@ -14,6 +14,8 @@ Thing = tuple[str, str]
 
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+# Where `since` says of the thing itself what it says of its links; no list and no other end is called so.
+ITSELF = ""
 
 
 class LinkOrigin(StrEnum):
@@ -57,7 +59,8 @@ class Record:
     links: Mapping[str, LinkOrigins] = field(default_factory=dict)
     # Whether any of the links may be ours; where none is, they need not be read.
     has_own_links: bool = field(default=True, compare=False)
-    # When each of the links that are ours was made or taken in, in Unix seconds, by list and id of the other end.
+    # When each of the links that are ours was made or taken in, in Unix seconds, by list and id of the other end; and when the thing was
+    # first recorded, at `ITSELF`.
     since: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     # The policy under which a list of links was the authority over them, by list.
     governed: Mapping[str, str] = field(default_factory=dict)
@@ -86,6 +89,11 @@ class Record:
     def buried(self) -> bool:
         """Whether it was declared absent and is: what comes back under its address came by itself."""
         return self.deleted and bool(self.ended)
+
+    @property
+    def first(self) -> float | None:
+        """When it was first recorded, in Unix seconds; None where nothing says."""
+        return self.since.get(ITSELF, NOTHING).get(ITSELF)
 
     def ours_since(self, link: str, target_id: str) -> float:
         """When a link of it became ours; where nothing says, when we wrote to the thing, or recorded it, last."""
@@ -122,7 +130,7 @@ def date_links(record: Record, new: Iterable[tuple[str, str]] = (), at: float = 
     """A record that says of the new links, each its list and the id of the other end, when they became ours, and of no others than are
     still ours."""
     found = {
-        link: {end: when for end, when in told.items() if record.link_origin(link, end) == LinkOrigin.OWNED}
+        link: {end: when for end, when in told.items() if link == ITSELF or record.link_origin(link, end) == LinkOrigin.OWNED}
         for link, told in record.since.items()
     }
     for link, end in new:

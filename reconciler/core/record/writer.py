@@ -15,7 +15,7 @@ from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.outcome import Outcome, Status
 from reconciler.core.model.paths import claimed, field_at, live_value
-from reconciler.core.model.record import LinkOrigin, LinkOrigins, Record, date_links, with_link, without_link
+from reconciler.core.model.record import ITSELF, LinkOrigin, LinkOrigins, Record, date_links, with_link, without_link
 from reconciler.core.model.recorded import Recorded
 
 DONE = (Status.APPLIED, Status.INEFFECTIVE)
@@ -41,7 +41,9 @@ class RecordWriter:
         """A record of a thing of which nothing was known."""
         digests = self.recorded.digests
         thing = digests.thing(self.recorded.app_id, address)
-        return Record(address.kind, live_id, thing, digests.address(address), files=self._files(None, file), run=self.run)
+        # Nobody asks it of the many: people, and what they belong to.
+        since = {ITSELF: {ITSELF: int(self.now)}} if self.kinds[address.kind].called else {}
+        return Record(address.kind, live_id, thing, digests.address(address), files=self._files(None, file), run=self.run, since=since)
 
     def _begin(self, change: Change, live_id: str) -> Record:
         """A record of a thing of which nothing was known; it is ours where a create of an earlier run, never answered, made it."""

@@ -12,7 +12,7 @@ from reconciler.workflow.planfile import planned_manifest
 from reconciler.workflow.recall import hold_lock
 from tests.conftest import MakeRoute
 from tests.desk.route import lines
-from tests.stories.ledger.records import one
+from tests.stories.ledger.records import one, record
 
 
 def test_an_apply_with_nothing_to_do_is_a_run_and_records_what_it_found(make_route: MakeRoute) -> None:
@@ -60,3 +60,19 @@ def test_no_try_of_a_call_goes_out_without_the_lock(make_route: MakeRoute) -> No
     with route.session() as session, hold_lock(session, 1.0), pytest.raises(LockLost):
         list(carry_out(session, prepare(session, found, planned_manifest(found)), threading.Event()))
     assert len(route.box.writes) == 1
+
+
+def test_when_a_tag_was_first_recorded_stays_on_record(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["vip", "Beta"], "contacts": [{"external_id": "25"}]}, ledger=True)
+    path = route.manifest("tags: [vip, Beta, new]\ncontacts: [{external_id: '25', tags: [new]}]\n")
+    began = route.clock.now
+    route.converge(path)
+    route.clock.now += 86400
+    route.manifest("tags: [vip, {name: beta-2026, renamed_from: Beta}, new, later]\ncontacts: [{external_id: '25', tags: [new]}]\n")
+    route.converge(path)
+    first = {name: known.first for name in ("vip", "beta-2026", "new", "later") if (known := record(route, f"tag/{name}"))}
+    assert first == {"vip": began, "beta-2026": began, "new": began, "later": began + 86400}
+    # Of the many nobody asks it.
+    person = record(route, "contact/25")
+    assert person is not None
+    assert person.first is None
