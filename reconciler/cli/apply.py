@@ -36,7 +36,7 @@ from reconciler.core.model.change import Change
 from reconciler.core.model.live import WAITING
 from reconciler.core.model.note import Note
 from reconciler.core.model.outcome import Outcome, Status
-from reconciler.core.model.privacy import hidden, shown
+from reconciler.core.model.privacy import hide, show_address
 from reconciler.core.plan.approvals import Approvals
 from reconciler.core.plan.saved import Enclosed, write_saved
 from reconciler.core.plan.schema import PlanDocument
@@ -245,7 +245,7 @@ class _Show:
             ("Unproven, or not done now", [self._note_line(note) for note in work.unproven]),
             ("Waiting for Intercom", [self._note_line(note) for note in work.waiting]),
         ):
-            self.out.lines(outcomes.list_left_out(heading, [str(hidden(reason, False)) for reason in reasons], color=self.out.color))
+            self.out.lines(outcomes.list_left_out(heading, [str(hide(reason, False)) for reason in reasons], color=self.out.color))
         self.out.write(outcomes.summary(self.told, time.monotonic() - self.began, color=self.out.color))
         if self.told:
             self.out.write(f"Calls: {work.planned.plan.calls} planned, {self.session.client.sent.total()} made.\n")
@@ -254,15 +254,15 @@ class _Show:
         annotate(left_open(replace(work.planned.plan, notes=(*work.unproven, *work.waiting)), strict))
 
     def _note_line(self, note: Note) -> str:
-        return f"{shown(note.address, self.session.here.app_id)}: {note.message}" if note.address else note.message
+        return f"{show_address(note.address, self.session.here.app_id)}: {note.message}" if note.address else note.message
 
 
 def _ends(change: Change, app_id: str) -> tuple[str, str, str | None]:
     """A change as people see it: addresses masked."""
-    return change.action, shown(change.address, app_id), shown(change.target, app_id) if change.target else None
+    return change.action, show_address(change.address, app_id), show_address(change.target, app_id) if change.target else None
 
 
 def _as_shown(outcome: Outcome, app_id: str) -> outcomes.Outcome:
     """An outcome as people see it: addresses masked, Intercom's message without e-mails."""
-    reason = str(hidden(outcome.reason, False))
+    reason = str(hide(outcome.reason, False))
     return outcomes.Outcome(*_ends(outcome.change, app_id), outcome.status, reason, outcome.request_id)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from reconciler import __version__
-from reconciler.core.model.privacy import hidden
+from reconciler.core.model.privacy import hide
 from reconciler.core.model.times import format_time
 from reconciler.errors import Usage
 
@@ -26,6 +26,6 @@ def headline(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> s
     if written and not (written.isascii() and written.isdigit() and len(written) < 12):
         raise Usage(f"{EPOCH} is not a time; write whole Unix seconds, or leave it out")
     commit, author, more = commit_of(paths)
-    made = f"commit {commit}{f' by {hidden(author, False)}' if author else ''}{', and what is not committed' if more else ''}"
+    made = f"commit {commit}{f' by {hide(author, False)}' if author else ''}{', and what is not committed' if more else ''}"
     parts = (format_time(int(written) if written else time.time()), made if commit else "", f"reconciler {__version__}")
     return " · ".join(filter(None, parts))

@@ -20,7 +20,7 @@ from reconciler.cli.options import Intercom, ManifestOptions, WorkspaceOptions
 from reconciler.cli.running import DECLINED, confirm, whoever
 from reconciler.core.model.address import Address
 from reconciler.core.model.live import Workspace
-from reconciler.core.model.privacy import shown
+from reconciler.core.model.privacy import show_address
 from reconciler.core.record.adoption import Adoption, Standing
 from reconciler.errors import ReconcilerError, Refused, Usage
 from reconciler.report import adopting
@@ -99,8 +99,8 @@ def _adopt_declared(manifest: Manifest, intercom: Intercom, choice: LedgerChoice
         _list(found, books)
         if found.left:
             Terminal(sys.stderr).say(f"not listed: {adopting.left_out(found)}")
-        question = f"Take {found.taken} of these into the ledger, as name: {manifest.name}?"
-        if found.taken and not auto_approve and not confirm(question):
+        question = f"Take {found.takes} of these into the ledger, as name: {manifest.name}?"
+        if found.takes and not auto_approve and not confirm(question):
             Terminal(sys.stderr).say("Not adopted; nothing was written.")
             return DECLINED
         _take(books, sought, found)
@@ -115,7 +115,7 @@ def _adopt_named(written: tuple[str, ...], intercom: Intercom, choice: LedgerCho
         sought = seek_named(books.session, addresses, name)
         found = judge(books.session, sought)
         if foreign := [find for find in found.finds if find.standing is Standing.FOREIGN]:
-            raise Refused(f"owner: {shown(find.address, session.here.app_id)} {adopting.says(find)}" for find in foreign)
+            raise Refused(f"owner: {show_address(find.address, session.here.app_id)} {adopting.says(find)}" for find in foreign)
         others = other_names(books.session.ledger, session.here.app_id, name)
         _take(books, sought, found)
         _list(found, books)
@@ -158,11 +158,11 @@ def _list(found: Adoption, books: _Books) -> None:
 
 def _take(books: _Books, sought: Sought, found: Adoption) -> None:
     whose = f"name: {sought.manifest.name} in {books.session.here.app_id}"
-    if found.taken:
+    if found.takes:
         books.begin()
         with lock_workspace(books.session, books.choice):
             take_in(books.session, sought, found)
-    Terminal(sys.stderr).say(f"adopted: {found.taken}, as {whose}" if found.taken else f"nothing to adopt, as {whose}")
+    Terminal(sys.stderr).say(f"adopted: {found.takes}, as {whose}" if found.takes else f"nothing to adopt, as {whose}")
 
 
 @click.command(cls=Verb)
@@ -208,7 +208,7 @@ def _workspace(ledger: Ledger, app_id: str | None) -> Workspace:
 def _lock(ledger: Ledger, here: Workspace, choice: LedgerChoice) -> Iterator[None]:
     from reconciler.ledger.homes.home import Waiting
 
-    with ledger.locked(here.app_id, whoever(), Waiting(choice.timeout, time.sleep, time.monotonic, time.time)) as lock:
+    with ledger.lock(here.app_id, whoever(), Waiting(choice.timeout, time.sleep, time.monotonic, time.time)) as lock:
         say_taken_over(lock)
         yield
 
@@ -216,7 +216,7 @@ def _lock(ledger: Ledger, here: Workspace, choice: LedgerChoice) -> Iterator[Non
 def _say_forgotten(addresses: Iterable[Address], here: Workspace) -> None:
     out = Terminal(sys.stdout)
     for address in addresses:
-        out.say(f"{shown(address, here.app_id)}: no longer ours; nothing was changed in Intercom")
+        out.say(f"{show_address(address, here.app_id)}: no longer ours; nothing was changed in Intercom")
     out.check()
 
 
@@ -240,7 +240,7 @@ def history(run: str | None, form: str, choice: LedgerChoice) -> None:
     with ledger or ExitStack():
         runs = ledger.runs() if ledger else []
         one = _one(runs, run) if run else None
-        changes = ledger.done(one.run) if ledger and one else []
+        changes = ledger.read_done(one.run) if ledger and one else []
     _show(runs, one, changes, form)
 
 

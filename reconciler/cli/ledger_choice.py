@@ -154,7 +154,7 @@ class LedgerChoice:
             return ""
         home = home_of(self.address, self.folder, os.environ)
         try:
-            return home.place if home.shared else ""
+            return home.place if home.is_shared else ""
         except LedgerUnusable:
             # Whoever opens it says so.
             return ""
@@ -185,7 +185,7 @@ class LedgerChoice:
         try:
             return self.sound(create=False)
         except LedgerUnusable as error:
-            if self.address or not error.damaged:
+            if self.address or not error.is_damaged:
                 raise
             Terminal(sys.stderr).say(f"warning: the ledger {error.place} counts as lost, and will be moved aside: {error.what}")
             return None
@@ -207,7 +207,7 @@ class LedgerChoice:
             if ledger := self.sound(create=False):
                 ledger.close()
         except LedgerUnusable as error:
-            return error.damaged
+            return error.is_damaged
         return False
 
     def images(self) -> Images | None:

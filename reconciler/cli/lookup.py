@@ -18,7 +18,7 @@ from reconciler.cli.running import in_ci
 from reconciler.core.model.jsons import parse_json
 from reconciler.core.model.kinds import join_words
 from reconciler.core.model.live import Live
-from reconciler.core.model.privacy import hidden
+from reconciler.core.model.privacy import hide
 from reconciler.core.plan.plan import DOCUMENTED_WINDOW
 from reconciler.errors import ReconcilerError, Usage
 from reconciler.kinds import KINDS
@@ -152,12 +152,12 @@ def _get_named(session: Session, section: str, keys: Sequence[str], look: LookOp
     else:
         _show(session, section, found.things, look, out)
     for key, live_id in found.merged.items():
-        Terminal(sys.stderr).say(f"{hidden(key, False)} was merged into {live_id}, which is shown")
+        Terminal(sys.stderr).say(f"{hide(key, False)} was merged into {live_id}, which is shown")
     if found.missing:
         out.check()
         kind = session.kinds.by_section[section]
         unseen = f"; archived {section} cannot be seen" if kind.archive and not kind.whole else ""
-        raise ReconcilerError(f"not found: {', '.join(hidden(key, False) for key in found.missing)}{unseen}")
+        raise ReconcilerError(f"not found: {', '.join(hide(key, False) for key in found.missing)}{unseen}")
 
 
 def _show(session: Session, section: str, found: Iterable[Live], look: LookOptions, out: Terminal) -> None:

@@ -18,7 +18,7 @@ from reconciler.cli.running import Annotation, say_error
 from reconciler.core.compare.origin import Origin
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.note import Note
-from reconciler.core.model.privacy import shown
+from reconciler.core.model.privacy import show_address
 from reconciler.core.model.times import format_time
 from reconciler.core.plan.approvals import Approvals
 from reconciler.core.plan.document import View, list_calls
@@ -123,6 +123,6 @@ def left_open(plan: Plan, strict: bool = False) -> Iterator[Annotation]:
     """What is unproven, and what only waits, at the places of their entries; `strict`: what waits is an error too."""
     for notes, level in ((plan.unproven, "warning"), (plan.waiting, "error" if strict else "notice")):
         for note, *others in gather(notes, lambda note: f"{note.topic}: {note.message}"):
-            about = f"{shown(note.address, plan.workspace.app_id)}: " if note.address else ""
+            about = f"{show_address(note.address, plan.workspace.app_id)}: " if note.address else ""
             more = f" (and {len(others):,} more like it)" if others else ""
             yield f"{note.topic}: {about}{note.message}{more}", note.mark, level

@@ -116,10 +116,10 @@ def _say(text: str, code: int) -> int:
 
 def say_error(text: str) -> None:
     """One message on stderr that says what is wrong, without personal values."""
-    from reconciler.core.model.privacy import hidden
+    from reconciler.core.model.privacy import hide
     from reconciler.report.terminal import Terminal
 
-    Terminal(sys.stderr).say(f"error: {hidden(text, False)}")
+    Terminal(sys.stderr).say(f"error: {hide(text, False)}")
 
 
 # A message, its place, and its level: error, warning or notice.

@@ -63,7 +63,7 @@ class Observer:
             merged=frozenset(matches.merged),
             cut=frozenset(look.partial),
             listed=frozenset(k.name for k in self.kinds if k.whole and (How.LIST, "", "") in look.seen[k.name].asked),
-            vanished=look.vanished(matches.pairs),
+            vanished=look.find_vanished(matches.pairs),
             totals=totals,
             notes=tuple(matches.notes),
             refusals=tuple(matches.refusals),
@@ -210,6 +210,6 @@ class _Look:
             ends = {i for name, live_id in lists for i in self.links[name][live_id] if every or i in hints.ends(name, live_id)}
             self._get(kind, ends - self.seen[kind.name].things.keys())
 
-    def vanished(self, pairs: Mapping[Address, str]) -> Mapping[Address, str]:
+    def find_vanished(self, pairs: Mapping[Address, str]) -> Mapping[Address, str]:
         """The remembered ids that Intercom does not know any more, of those who were not found by any name either."""
         return {a: i for seen in self.seen.values() for a, i in seen.last.items() if i in seen.gone and a not in pairs}

@@ -162,9 +162,9 @@ class Performer:
 
     def _settle_refusal(self, kind: Kind, job: Job, change: ThingChange, ids: Ids, error: HttpError) -> Outcome:
         """What became of a refused call: perhaps the thing is there already, or gone already."""
-        if error.gone and change.action in (Action.DELETE, Action.ARCHIVE):
+        if error.is_gone and change.action in (Action.DELETE, Action.ARCHIVE):
             return _outcome(job, change, _Proof(change.id), "was gone already")
-        if error.gone and change.action is Action.UNARCHIVE:
+        if error.is_gone and change.action is Action.UNARCHIVE:
             return self._settle_deleted(job, change, ids, error)
         if error.status == 409 and change.action is Action.CREATE and kind.conflict and (other := kind.conflict.holder(error.said)):
             return self._exists(kind, job, change, ids, *other, error)
@@ -231,7 +231,7 @@ class Performer:
         try:
             here = routes.thing(self.client, request, kind, self.client.send(request).body)
         except HttpError as error:
-            if error.gone:
+            if error.is_gone:
                 return None
             raise
         self.client.known.take(of_one(kind, here))
@@ -267,10 +267,10 @@ class Performer:
                     reply = self.client.send(request)
                     self._check_target(link, change, call, request, reply, ids)
             except HttpError as error:
-                if error.gone and link.lost_source and error.said == link.lost_source:
+                if error.is_gone and link.lost_source and error.said == link.lost_source:
                     text = f"the {link.source} is archived, merged or deleted: {error.message}"
                     raise _End(Status.SKIPPED, text, error.request_id) from None
-                if error.gone and change.action is Action.DETACH:
+                if error.is_gone and change.action is Action.DETACH:
                     raise _End(Status.APPLIED, "was gone already", error.request_id) from None
                 raise
         return self._link_outcomes(link, job, ids, request, reply)

@@ -178,7 +178,7 @@ class Reader:
         try:
             return self.client.send(request)
         except HttpError as error:
-            if not error.gone:
+            if not error.is_gone:
                 raise
             gone = error
         if gone.status == 404 and kind.person and self.client.version < kind.person.merges:
@@ -187,7 +187,7 @@ class Reader:
                 return self.client.send(replace(request, version=kind.person.merges))
             except HttpError as error:
                 gone = error
-                if not error.gone:
+                if not error.is_gone:
                     seen.unproven.add(name)
         return self._follow(kind, gone, name, seen)
 
@@ -201,7 +201,7 @@ class Reader:
             try:
                 reply = self.client.send(replace(routes.request(kind.get, {"id": target[1]}), version=merges))
             except HttpError as error:
-                if not error.gone:
+                if not error.is_gone:
                     raise
                 hop = error
                 continue

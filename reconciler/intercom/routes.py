@@ -215,7 +215,7 @@ def _look(client: Client, listing: Listing, make: Make, first: Sequence[Body], a
             break
         following, page = step, page + 1
     if tally.is_short:
-        raise contradiction(client, asked, f"the list says that there are {tally.total} and showed {tally.seen}")
+        raise contradiction(client, asked, f"the list says that there are {tally.total} and showed {tally.count}")
 
 
 class Contradicted(BadAnswer):

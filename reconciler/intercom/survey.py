@@ -55,7 +55,7 @@ class Survey:
         self.beside[kind.name] = [thing for thing in self._namesakes(kind) if thing.id not in known]
 
     @property
-    def seen(self) -> Mapping[str, list[Live]]:
+    def all_things(self) -> Mapping[str, list[Live]]:
         """All that was seen, by kind."""
         return {name: [*things, *self.beside.get(name, ())] for name, things in self.things.items()}
 

@@ -82,14 +82,14 @@ class Tally:
     largest: int = 0
 
     @property
-    def seen(self) -> int:
+    def count(self) -> int:
         """How many things it showed."""
         return len(self.ids) + self.nameless
 
     @property
     def is_short(self) -> bool:
         """Whether it showed fewer things than it says that there are."""
-        return self.total is not None and self.seen < self.total
+        return self.total is not None and self.count < self.total
 
     def add(self, items: Sequence[Body]) -> None:
         """Things that were shown."""
@@ -99,12 +99,12 @@ class Tally:
 
     def take(self, body: Body, items: Sequence[Body], last_page: bool) -> None:
         """One more page. Raises Implausible where the list should have ended before."""
-        before = self.seen
+        before = self.count
         self.add(items)
         self._check_total(whole(body.get("total_count")), least(body, len(items)))
         self.pages += 1
         self.largest = max(self.largest, len(items))
-        self.fruitless = 0 if self.seen > before else self.fruitless + 1
+        self.fruitless = 0 if self.count > before else self.fruitless + 1
         if not last_page:
             self._check_end()
 
@@ -123,5 +123,5 @@ class Tally:
         if self.fruitless >= FRUITLESS:
             raise Implausible("the list goes on and shows nothing new again and again")
         size = max(self.largest, 1 if self.promised else PAGE)
-        if self.seen > self.most or self.pages > ceil(self.most / size) + PAGES:
-            raise Implausible(f"the list goes on after {self.seen} items on {self.pages} pages, and promised fewer")
+        if self.count > self.most or self.pages > ceil(self.most / size) + PAGES:
+            raise Implausible(f"the list goes on after {self.count} items on {self.pages} pages, and promised fewer")

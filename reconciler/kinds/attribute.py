@@ -63,7 +63,7 @@ class AttributeEntry(Entry):
         return written
 
     @model_validator(mode="after")
-    def _listed(self) -> "AttributeEntry":
+    def _check_options(self) -> "AttributeEntry":
         listed = self.data_type == "options"
         if listed and "options" in self.model_fields_set and len(self.options) < 2:
             raise ValueError("has fewer than two options; a list needs two or more")

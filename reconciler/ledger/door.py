@@ -53,7 +53,7 @@ def check_file(path: Path) -> None:
         raise _refusal(path, mode)
 
 
-def opened(path: Path, flags: int) -> int:
+def open_file(path: Path, flags: int) -> int:
     """A descriptor of a regular file. Raises NotAFile for anything else, OSError as `os.open` does."""
     check_folder(path.parent)
     check_file(path)
@@ -67,12 +67,12 @@ def opened(path: Path, flags: int) -> int:
 
 def reader(path: Path) -> IO[bytes]:
     """To read a file. Raises as `opened` does."""
-    return os.fdopen(opened(path, os.O_RDONLY), "rb")
+    return os.fdopen(open_file(path, os.O_RDONLY), "rb")
 
 
 def writer(path: Path, *, new: bool = False) -> IO[bytes]:
     """To write a file anew, that only its owner can read; `new`: where none is. Raises as `opened` does."""
-    return os.fdopen(opened(path, os.O_CREAT | os.O_WRONLY | (os.O_EXCL if new else os.O_TRUNC)), "wb")
+    return os.fdopen(open_file(path, os.O_CREAT | os.O_WRONLY | (os.O_EXCL if new else os.O_TRUNC)), "wb")
 
 
 def make_folder(folder: Path) -> None:

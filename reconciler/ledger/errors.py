@@ -60,7 +60,7 @@ class LedgerUnusable(ReconcilerError):
         super().__init__(place, what, self.now)
 
     @property
-    def damaged(self) -> bool:
+    def is_damaged(self) -> bool:
         """Whether it was a ledger, as far as can be seen, and is none any more."""
         return self.now == _ADOPT
 

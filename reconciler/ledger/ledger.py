@@ -107,7 +107,7 @@ class Ledger:
     def _use(self, engine: Engine) -> None:
         self._engine, self._reading = engine, for_reading(engine)
         try:
-            self.warning = self._opened()
+            self.warning = self._prepare()
         except BaseException:
             engine.dispose()
             raise
@@ -115,7 +115,7 @@ class Ledger:
     # ── who may write ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @contextmanager
-    def locked(self, app_id: str, who: str, waiting: Waiting) -> Iterator[Lock]:
+    def lock(self, app_id: str, who: str, waiting: Waiting) -> Iterator[Lock]:
         """The right to write to a workspace. Raises Locked. What was recalled before may be old: recall again."""
         lock = self.home.lock(app_id, self._digests.plain(who), waiting)
         self._held = lock
@@ -143,7 +143,7 @@ class Ledger:
         return disown(recorded) if self._older else recorded
 
     @property
-    def remembered(self) -> bool:
+    def is_as_left(self) -> bool:
         """Whether nobody but this machine writes to it, and it is what this machine left."""
         with unusable(self.place):
             return self.home.ground is not None and bool(self.home.read_mark()) and not self._older
@@ -202,7 +202,7 @@ class Ledger:
         with self._looking() as connection:
             return past.read_runs(connection, self.place)
 
-    def done(self, run: str) -> list[Done]:
+    def read_done(self, run: str) -> list[Done]:
         """What a run had in its plan and what became of it, as far as it is kept."""
         with self._looking() as connection:
             return past.read_done(connection, run, self.place)
@@ -300,7 +300,7 @@ class Ledger:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _opened(self) -> str:
+    def _prepare(self) -> str:
         """Make the tables where there are none, and see whether this is what was written last; the answer is the warning."""
         with self._looking() as connection:
             current = is_current(connection, self.place)

@@ -236,7 +236,7 @@ def _read_attempt(row: Row[Any]) -> Attempt:
 def _may_stand(earlier: Attempt, last: Attempt) -> bool:
     """Whether a write whose answer was lost may have made what is there: since, nobody proved that nothing is, nor may have undone it."""
     undone = last.action in LOSING and last.intended > 0 and not last.answered
-    return earlier.lost and not last.proof and not undone
+    return earlier.is_lost and not last.proof and not undone
 
 
 def replace_records(

@@ -79,7 +79,7 @@ class Acceptance:
         if change.action is Action.ATTACH:
             return f"{change.link.field}: {_LISTED}"
         wanted = self.manifest.resources.get(change.target)
-        if wanted is None or wanted.gone:
+        if wanted is None or wanted.is_gone:
             return f"{change.link.field}: {change.target} is not declared; declare it first"
         self.draft.append(place, change.link.field, {"id": wanted.key} if wanted.by == "id" else wanted.key)
         return ""

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
-from reconciler.core.model.privacy import hidden, mask
+from reconciler.core.model.privacy import hide, mask
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.kinds import KINDS
 from reconciler.manifest import files
@@ -270,7 +270,7 @@ class _Masks:
         field = self._fields[section] if section >= 0 else None
         if field:
             line = field.sub(lambda found: found[1] + mask(found[2].strip("\"'")), line)
-        return str(hidden(line, False))
+        return str(hide(line, False))
 
 
 # A scalar on one line: in quotes, or without them up to the next key, a brace or a comment.

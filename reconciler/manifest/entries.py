@@ -158,7 +158,7 @@ class EntryWriter:
             if by == "id" and wrong.keys() == {""} and others:
                 # Beside an id some kinds take no other name.
                 wrong = dict.fromkeys(others, "")
-            if wrong.keys() & {"", by, *kind.required}:
+            if wrong.keys() & {"", by, *kind.required_keys}:
                 return next(iter(wrong.values()))
             left += (LeftOut(thing.address, why) for why in wrong.values() if why)
             for name in wrong:

@@ -34,7 +34,7 @@ def lay_over(kind: Kind, under: Raw, over: Raw) -> Raw:
         return over
     below: Mapping[str, Any] = under.written
     if over.written.get("state") in ("absent", "archived"):
-        below = {key: value for key, value in below.items() if key in kind.required or key == "protect"}
+        below = {key: value for key, value in below.items() if key in kind.required_keys or key == "protect"}
     written = {**below, **over.written}
     for name, field in kind.fields.items():
         one, other = below.get(name), over.written.get(name)

@@ -133,7 +133,7 @@ def _check_gone(contents: Contents, item: Item, claims: Sequence[str]) -> None:
     """What is declared not to be there has no fields and no links, but for those that name it."""
     if item.state not in ("absent", "archived"):
         return
-    names = {item.by} | item.kind.required | ({item.kind.identities[0].field} if item.by == "id" else set())
+    names = {item.by} | item.kind.required_keys | ({item.kind.identities[0].field} if item.by == "id" else set())
     extra = [claim for claim in claims if claim not in names]
     if tuple(item.kind.former(item.entry)):
         extra.append("its former name")

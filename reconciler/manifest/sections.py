@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from reconciler.core.model.address import Address, address_by
 from reconciler.core.model.entry import Entry
 from reconciler.core.model.kind import Kind
-from reconciler.core.model.privacy import shown
+from reconciler.core.model.privacy import show_address
 from reconciler.core.model.written import Plain, is_null, quote, suggest_quotes
 from reconciler.errors import Mark
 from reconciler.manifest.contents import Contents, Item, Name, Raw, name_of
@@ -149,7 +149,7 @@ def _gather(contents: Contents, layer: Sequence[Document]) -> None:
             _validate(contents, kind, raw)
         elif name in here:
             first = here[name].mark()
-            contents.note(mark, f"{shown(Address(kind.name, name[-1]))} is already declared at {first}", "keep one of them")
+            contents.note(mark, f"{show_address(Address(kind.name, name[-1]))} is already declared at {first}", "keep one of them")
         elif OMIT in raw.written and not _is_omitted(kind, raw.written):
             contents.note(mark, f"`{OMIT}` is neither true nor alone", "write true, beside the name and nothing else")
         else:
@@ -162,7 +162,7 @@ def _gather(contents: Contents, layer: Sequence[Document]) -> None:
 
 
 def _is_omitted(kind: Kind, written: Mapping[str, Any]) -> bool:
-    return written[OMIT] == "true" and isinstance(written[OMIT], Plain) and written.keys() <= {OMIT, *kind.identity, *kind.required}
+    return written[OMIT] == "true" and isinstance(written[OMIT], Plain) and written.keys() <= {OMIT, *kind.identity, *kind.required_keys}
 
 
 def _read_entry(contents: Contents, kind: Kind, raw: Raw) -> None:
@@ -226,12 +226,12 @@ def _clash(item: Item, first: Item) -> tuple[str, str]:
     for merged, other in ((item, first), (first, item)):
         if merged.into:
             told = f"into {quote(other.into.key)} too" if other.into else "and is declared too"
-            text = f"{shown(merged.address)} goes into {quote(merged.into.key)} (at {merged.mark()}), {told}, at {other.mark()}"
+            text = f"{show_address(merged.address)} goes into {quote(merged.into.key)} (at {merged.mark()}), {told}, at {other.mark()}"
             return text, "keep one of them"
     if item.by == first.by:
-        return f"{shown(item.address)} is already declared at {first.mark()}", "keep one of them"
+        return f"{show_address(item.address)} is already declared at {first.mark()}", "keep one of them"
     keyed = first if item.by == "id" else item
-    text = f"{shown(item.address)} is also the address of what is named by its {first.by} at {first.mark()}"
+    text = f"{show_address(item.address)} is also the address of what is named by its {first.by} at {first.mark()}"
     return text, f"name the one with this {keyed.by} by its own id"
 
 

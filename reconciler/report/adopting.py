@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.core.model.privacy import shown
+from reconciler.core.model.privacy import show_address
 from reconciler.core.record.adoption import Adoption, Find, Standing
 from reconciler.report.signs import columns, count
 from reconciler.report.terminal import clean
@@ -18,7 +18,7 @@ _SAYS = {
 
 def lines(found: Adoption, app_id: str) -> Iterator[str]:
     """Address, id, and what changes: as wide as the widest needs."""
-    return columns((shown(find.address, app_id), find.id, says(find)) for find in found.finds)
+    return columns((show_address(find.address, app_id), find.id, says(find)) for find in found.finds)
 
 
 def says(find: Find) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from reconciler.core.model.privacy import hidden
+from reconciler.core.model.privacy import hide
 from reconciler.core.plan.document import FORMAT
 from reconciler.report.json import in_ascii
 from reconciler.report.outcomes import Outcome
@@ -65,5 +65,5 @@ def _reason(text: str) -> str:
     """Intercom's own message, in which no e-mail is readable, not even one that the cut goes through."""
     if len(text) > 2 * LONGEST:
         text = text[: 2 * LONGEST].rsplit(None, 1)[0]
-    masked = str(hidden(text, False))
+    masked = str(hide(text, False))
     return masked if len(masked) <= LONGEST else masked[:LONGEST] + "…"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, LinkChange
-from reconciler.core.model.privacy import hidden, shown
+from reconciler.core.model.privacy import hide, show_address
 from reconciler.errors import PLACES
 from reconciler.kinds import KINDS
 from reconciler.report.terminal import clean
@@ -31,9 +31,9 @@ def list_left_out(left: Iterable[tuple[Address, str]], app_id: str) -> Iterator[
     for address, why in left:
         causes.setdefault((address.kind, re.sub(r'"[^"]*" ', "", why)), []).append(address)
     for (_, why), addresses in causes.items():
-        named = ", ".join(shown(address, app_id) for address in addresses[:PLACES])
+        named = ", ".join(show_address(address, app_id) for address in addresses[:PLACES])
         more = f" and {len(addresses) - PLACES:,} more" if len(addresses) > PLACES else ""
-        yield clean(f"left out: {named}{more}: {hidden(why, False)}")
+        yield clean(f"left out: {named}{more}: {hide(why, False)}")
 
 
 def list_kept(changes: Iterable[Change], app_id: str) -> Iterator[str]:
@@ -41,12 +41,12 @@ def list_kept(changes: Iterable[Change], app_id: str) -> Iterator[str]:
     told: dict[tuple[Address, str], list[str]] = {}
     for change in changes:
         if isinstance(change, LinkChange):
-            told.setdefault((change.address, str(change.mark)), []).append(f"{change.link.field} ({shown(change.target, app_id)})")
+            told.setdefault((change.address, str(change.mark)), []).append(f"{change.link.field} ({show_address(change.target, app_id)})")
         else:
             names = [moved.path for moved in change.fields] or [str(change.action)]
             told.setdefault((change.address, str(change.mark)), []).extend(names)
     for (address, mark), names in told.items():
-        yield clean(f"kept as written, live is otherwise: {shown(address, app_id)}: {', '.join(names)} ({mark})")
+        yield clean(f"kept as written, live is otherwise: {show_address(address, app_id)}: {', '.join(names)} ({mark})")
 
 
 # What live has where a thing itself moved.
@@ -57,7 +57,7 @@ def list_accepted(changes: Iterable[Change], app_id: str) -> Iterator[str]:
     """What the manifest says now as live has it, a line for each change that would have put it right."""
     for change in changes:
         if isinstance(change, LinkChange):
-            what = f"{change.link.field} {shown(change.target, app_id)}"
+            what = f"{change.link.field} {show_address(change.target, app_id)}"
         else:
             what = ", ".join(moved.path for moved in change.fields) if change.action not in _NOW else _NOW[change.action]
-        yield clean(f"as live has it: {shown(change.address, app_id)}: {what}")
+        yield clean(f"as live has it: {show_address(change.address, app_id)}: {what}")

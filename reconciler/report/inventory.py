@@ -14,7 +14,7 @@ from typing import Any
 from reconciler.core.compare.inventory import Inventory, Row, Standing
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Use
-from reconciler.core.model.privacy import hidden, shown
+from reconciler.core.model.privacy import hide, show_address
 from reconciler.core.model.written import quote_visibly
 from reconciler.report.json import deep
 from reconciler.report.signs import columns
@@ -35,11 +35,11 @@ def _mask(inventory: Inventory) -> Inventory:
     """The same; what is called by an e-mail has the digest that tells it from others, as in addresses."""
 
     def name(written: str) -> str:
-        told = shown(Address(inventory.kind.name, written), inventory.app_id).partition("/")[2]
-        return str(hidden(told, False))
+        told = show_address(Address(inventory.kind.name, written), inventory.app_id).partition("/")[2]
+        return str(hide(told, False))
 
     rows = [replace(row, name=name(row.name), alike=[*map(name, row.alike)]) for row in inventory.rows]
-    return replace(inventory, rows=rows, admins=hidden(dict(inventory.admins), False))
+    return replace(inventory, rows=rows, admins=hide(dict(inventory.admins), False))
 
 
 def text(inventory: Inventory, _: str) -> str:

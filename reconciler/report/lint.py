@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from reconciler import __version__
 from reconciler.core.compare.lint import RULES, Remark
-from reconciler.core.model.privacy import hidden, shown
+from reconciler.core.model.privacy import hide, show_address
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.report.json import deep
 from reconciler.report.signs import count
@@ -27,7 +27,7 @@ def summary(remarks: Sequence[Remark]) -> str:
 
 def text(remarks: Sequence[Remark], _: Path, full: bool) -> str:
     """One line for each remark; unless `full`, the same in many places is told once."""
-    return "".join(f"{guard(clean(str(hidden(line, False))))}\n" for line in _lines(remarks, full))
+    return "".join(f"{guard(clean(str(hide(line, False))))}\n" for line in _lines(remarks, full))
 
 
 def _lines(remarks: Sequence[Remark], full: bool) -> Iterator[str]:
@@ -42,12 +42,12 @@ def _lines(remarks: Sequence[Remark], full: bool) -> Iterator[str]:
 def as_json(remarks: Sequence[Remark], _: Path, full: bool) -> str:
     """One object, with every remark."""
     told = [
-        {"rule": r.rule, "level": r.level, "address": shown(r.address), "message": r.problem.what, "now": r.problem.now}
+        {"rule": r.rule, "level": r.level, "address": show_address(r.address), "message": r.problem.what, "now": r.problem.now}
         | {"source": {"file": r.problem.mark.file, "line": r.problem.mark.line, "column": r.problem.mark.column}}
         for r in remarks
     ]
     numbers = {f"{level}s": number for level, number in _count(remarks).items()}
-    return deep({"format_version": "1.0", "summary": numbers, "remarks": hidden(told, False)})
+    return deep({"format_version": "1.0", "summary": numbers, "remarks": hide(told, False)})
 
 
 def sarif(remarks: Sequence[Remark], root: Path, full: bool) -> str:
@@ -59,7 +59,7 @@ def sarif(remarks: Sequence[Remark], root: Path, full: bool) -> str:
             "ruleId": r.rule,
             "ruleIndex": rules.index(r.rule),
             "level": r.level,
-            "message": {"text": str(hidden(f"{r.problem.what}; {r.problem.now}", False))},
+            "message": {"text": str(hide(f"{r.problem.what}; {r.problem.now}", False))},
             "locations": [{"physicalLocation": _location(r.problem.mark, root)}],
         }
         for r in remarks

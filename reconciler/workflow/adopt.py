@@ -16,7 +16,7 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Workspace
 from reconciler.core.model.policy import Policy
-from reconciler.core.model.privacy import shown
+from reconciler.core.model.privacy import show_address
 from reconciler.core.model.record import Record
 from reconciler.core.plan.approvals import refuse
 from reconciler.core.plan.gates import hold_to_pin
@@ -78,7 +78,7 @@ def seek_named(session: Session, addresses: Sequence[Address], name: str) -> Sou
                 found[address] = things[0]
             else:
                 text = f"several live things (ids {', '.join(thing.id for thing in things)})" if things else "not live"
-                wrong.append(f"{shown(Address(kind.name, key), session.here.app_id)}: {text}")
+                wrong.append(f"{show_address(Address(kind.name, key), session.here.app_id)}: {text}")
     if wrong:
         raise ReconcilerError("nothing was recorded:\n  " + "\n  ".join(wrong))
     # Who was named twice, by two names, is one thing.
@@ -137,7 +137,7 @@ def take_in(session: Session, sought: Sought, told: Adoption) -> None:
     session.ledger.check()
     run = session.ledger.begin(head_of(session, sought.manifest, "adopt"))
     session.ledger.record(session.here.app_id, sought.manifest.name, [replace(record, run=run) for record in now.records])
-    session.ledger.end(run, 0, {"adopted": now.taken})
+    session.ledger.end(run, 0, {"adopted": now.takes})
 
 
 def other_names(ledger: Ledger | None, app_id: str, name: str) -> Sequence[str]:
@@ -156,9 +156,12 @@ def records_of(
     found = {address: find_records(recorded, by_thing, kinds[address.kind], address) for address in addresses}
     others = other_names(ledger, app_id, name)
     hint = f"; things were applied here as name: {', '.join(others)}: say which with --name" if others else ""
-    wrong = [f"{shown(a, app_id)}: nothing is recorded of it under `name: {name}`{hint}" for a, records in found.items() if not records]
+    wrong = [
+        f"{show_address(a, app_id)}: nothing is recorded of it under `name: {name}`{hint}" for a, records in found.items() if not records
+    ]
     wrong += [
-        f"{shown(a, app_id)}: several things (ids {', '.join(sorted(r.id for r in records))}); name one by its id, as in {a.kind}/id:ID"
+        f"{show_address(a, app_id)}: several things (ids {', '.join(sorted(r.id for r in records))}); "
+        f"name one by its id, as in {a.kind}/id:ID"
         for a, records in found.items()
         if len({record.thing for record in records}) > 1
     ]

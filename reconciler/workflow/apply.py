@@ -16,7 +16,7 @@ from reconciler.core.model.change import Change
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.live import WAITING
 from reconciler.core.model.outcome import Outcome
-from reconciler.core.model.privacy import shown
+from reconciler.core.model.privacy import show_address
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, check_refusals, govern, refuse
 from reconciler.core.plan.calls import Job
 from reconciler.core.plan.document import discreet
@@ -59,8 +59,8 @@ def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, appro
     app_id = session.here.app_id
     late = (note["address"] for note in saved["notes"] if note["topic"] == WAITING)
     names = list_touched(saved) | {*late, *(unproven["address"] for unproven in saved.get("unproven", ()))}
-    part = narrow(session.kinds, manifest, lambda a: shown(a, app_id) in names)
-    certain = frozenset(a for a in part.resources if shown(a, app_id) in names)
+    part = narrow(session.kinds, manifest, lambda a: show_address(a, app_id) in names)
+    certain = frozenset(a for a in part.resources if show_address(a, app_id) in names)
     scope = replace(read_scope(saved), entries=certain if "rest" in saved else None)
     agreed = Agreed(approvals, frozenset(map(subject_in, saved["changes"])))
     recorded = recall(session, manifest, approvals)
@@ -68,8 +68,8 @@ def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, appro
     comparison = leave_rest(keep_drift(comparison, session.now()) if saved.get("moved") else comparison, saved)
     comparison = with_members(session, comparison)
     sources = {change["address"] for change in saved["changes"]}
-    ours = tuple(change for change in comparison.difference.changes if shown(change.address, app_id) in sources)
-    rest = tuple(change for change in comparison.difference.changes if shown(change.address, app_id) not in sources)
+    ours = tuple(change for change in comparison.difference.changes if show_address(change.address, app_id) in sources)
+    rest = tuple(change for change in comparison.difference.changes if show_address(change.address, app_id) not in sources)
     changes = (*add_uses(session, comparison.live, replace(comparison.difference, changes=ours)).changes, *rest)
     comparison = replace(comparison, difference=replace(comparison.difference, changes=changes))
     return make_plan(comparison, replace(scope, only=frozenset(sources)), session.client.version), comparison
@@ -91,7 +91,7 @@ def carry_out(
     performer = Performer(session.client, session.kinds, steps, resources, work.ids, *how)
     carried = imaging.carriers(session, work)
     more = list_standing(imaging.unforeseen(work, carried), work.approved)
-    refuse(work.approvals.explained(more, work.whole, session.now()))
+    refuse(work.approvals.explain(more, work.whole, session.now()))
     recorder, run = recording(session, work, carried)
     perform_recorded = performer.perform if recorder is None else partial(recorder.around, performer.perform)
     keep = partial(_keep_more, session, work, (recorder, run), carried, steps)

@@ -91,7 +91,7 @@ def export(session: Session, wanted: Wanted, manifest: Manifest | None = None) -
     Raises Refused (3) for another workspace than that of the manifest.
     """
     survey, notes = _survey(session, wanted, manifest)
-    seen, kinds = survey.seen, [session.kinds.by_section[section] for section in wanted.sections]
+    seen, kinds = survey.all_things, [session.kinds.by_section[section] for section in wanted.sections]
     writer = EntryWriter(session.kinds, seen, survey.links)
     declared: set[str] = set()
     changes: Sequence[Change] = ()
@@ -126,7 +126,7 @@ def _survey(session: Session, wanted: Wanted, manifest: Manifest | None) -> tupl
 
 def _meet(session: Session, manifest: Manifest, survey: Survey, writer: EntryWriter) -> tuple[Sequence[Change], set[str]]:
     """What the manifest says otherwise than live, and the ids of what it declares; whoever writes entries is told of its own."""
-    kinds, seen = session.kinds, survey.seen
+    kinds, seen = session.kinds, survey.all_things
     if not survey.with_links:
         manifest = replace(manifest, resources={a: replace(r, links={}) for a, r in manifest.resources.items()})
     found = Match()
@@ -140,7 +140,7 @@ def _meet(session: Session, manifest: Manifest, survey: Survey, writer: EntryWri
     formers = ((kinds[a.kind], by, key) for a, r in manifest.resources.items() for by, key in r.former)
     writer.former.update((kind.name, by, kind.identity[by].fold(key)) for kind, by, key in formers)
     for address, live_id in found.pairs.items():
-        if not manifest.resources[address].gone:
+        if not manifest.resources[address].is_gone:
             writer.ends[address.kind, live_id] = {"id": live_id} if id_in(address) else manifest.resources[address].key
     changes = diff(kinds, typed, live).changes
     return tuple(change for change in changes if _differs(change, seen)), set(found.pairs.values())

@@ -31,7 +31,7 @@ def ground_of(ledger: Ledger) -> Ground:
         # Of a file whose name held an e-mail nobody can say whether it is there, so it is.
         return re.search(r"#[0-9a-f]{8}", path) is not None or (root / path).exists()
 
-    if not ledger.home.shared:
+    if not ledger.home.is_shared:
         inside = os.path.relpath(root, ledger.home.ground) if ledger.home.ground else "."
         identity = f"{HERE}{inside.replace(os.sep, '/')}"
         return Ground(str(root), identity, called, exists)

@@ -24,7 +24,7 @@ def look_up(ledger: Ledger, manifest: Manifest) -> Seen:
         return Seen()
     recorded = ledger.read_recorded(known[0], manifest.name)
     gone = (address for address, resource in manifest.resources.items() if resource.state == "absent")
-    return Seen(done={address for address in gone if (record := recorded.at(address)) and record.buried})
+    return Seen(done={address for address in gone if (record := recorded.at(address)) and record.is_buried})
 
 
 def look_live(session: Session, manifest: Manifest) -> Seen:
@@ -35,11 +35,11 @@ def look_live(session: Session, manifest: Manifest) -> Seen:
 
     dead: set[Address] = set()
     done: set[Address] = set()
-    for kind in (kind for kind in session.kinds if kind.called and kind.whole and kind.uses.counts):
+    for kind in (kind for kind in session.kinds if kind.is_named_by_people and kind.whole and kind.uses.counts):
         declared = [resource for address, resource in manifest.resources.items() if address.kind == kind.name]
         ids = _find_ids(kind, declared, everything(session.client, kind, session.tick)) if declared else {}
         done |= {r.address for r in declared if r.state == "absent" and r.address not in ids}
-        stays = {ids[r.address]: r.address for r in declared if not r.gone and r.address in ids}
+        stays = {ids[r.address]: r.address for r in declared if not r.is_gone and r.address in ids}
         uses = uses_of_each(session.client, dict.fromkeys(stays, kind))
         dead |= {stays[live_id] for live_id, counted in uses.items() if counted and all(use.number == 0 for use in counted)}
     return Seen(dead, done)

@@ -72,4 +72,4 @@ def find(session: Session, run: str) -> Preimage | None:
         preimage = join_preimage(parse_json(kept.shared), parse_json(kept.private or "{}"), session.kinds)
     except ValueError:
         raise ReconcilerError(f"the pre-images of the run {run} are damaged, or a newer reconciler wrote them; undo it by hand") from None
-    return None if preimage.expired(session.now()) else preimage
+    return None if preimage.is_expired(session.now()) else preimage

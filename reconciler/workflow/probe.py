@@ -65,7 +65,7 @@ def notebook(home: Path, app_id: str) -> Iterator[Notebook]:
     where they cannot be read."""
     make(home)
     path = home / NOTES
-    handle = door.opened(path, os.O_CREAT | os.O_RDWR | os.O_APPEND)
+    handle = door.open_file(path, os.O_CREAT | os.O_RDWR | os.O_APPEND)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -25,7 +25,7 @@ def recall(session: Session, manifest: Manifest, approvals: Sequence[Approval] =
     """
     if session.ledger is None:
         return BLANK
-    if session.ledger.home.shared:
+    if session.ledger.home.is_shared:
         check_name(manifest, session.ledger.place)
     found, ground = session.ledger.read_recorded(session.here.app_id, manifest.name), ground_of(session.ledger)
     if session.ledger.home.ground and (other := other_place(found, manifest, ground)):
@@ -39,7 +39,7 @@ def hold_lock(session: Session, timeout: float) -> Iterator[object]:
     if session.ledger is None:
         yield None
         return
-    with session.ledger.locked(session.here.app_id, session.who, waiting(session, timeout)) as lock:
+    with session.ledger.lock(session.here.app_id, session.who, waiting(session, timeout)) as lock:
         session.client.guard = session.ledger.check
         try:
             yield lock

@@ -14,7 +14,7 @@ from reconciler.workflow.session import Session
 
 def spare(session: Session, comparison: Comparison, agreed: Agreed) -> Comparison:
     """The comparison without the links that somebody else made since they were recorded as ours, until somebody agrees."""
-    if session.ledger is None or session.ledger.remembered:
+    if session.ledger is None or session.ledger.is_as_left:
         return comparison
     asked = links_to_ask(comparison, agreed)
     made = links_made(session, asked)

@@ -85,7 +85,7 @@ def _past(session: Session, run: str) -> tuple[Preimage, Sequence[Fact]]:
     known = {past.run: past for past in session.ledger.runs()} if session.ledger else {}
     if preimage is None and run not in known:
         raise Usage(f"no such run: {run:.60}; `reconciler history` lists them")
-    rows = session.ledger.done(run) if session.ledger and run in known else []
+    rows = session.ledger.read_done(run) if session.ledger and run in known else []
     if preimage is None and not rows:
         raise Usage(f"the run {run} wrote nothing that is known: there is nothing to undo")
     if preimage is None or (run in known and len(rows) > len(preimage.kept_changes)):

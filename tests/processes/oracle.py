@@ -114,7 +114,7 @@ def assert_runs(ledger: Ledger, earlier: Sequence[Run], carried: Mapping[str, in
     """
     known = {run.run for run in earlier}
     runs = sorted((run for run in ledger.runs() if run.run not in known), key=lambda run: run.started)
-    done = {run.who: ledger.done(run.run) for run in runs}
+    done = {run.who: ledger.read_done(run.run) for run in runs}
     assert {who: len(changes) for who, changes in done.items()} == carried
     assert len(runs) == len(carried)
     for run in runs:

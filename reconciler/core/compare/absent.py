@@ -10,13 +10,13 @@ from reconciler.core.model.change import Action, FieldChange, ThingChange
 from reconciler.core.model.desired import Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
-from reconciler.core.model.paths import claimed
+from reconciler.core.model.paths import claims
 from reconciler.core.model.written import quote
 
 
 def compare_absent(kind: Kind, resource: Resource, draft: Draft) -> None:
     """A declared thing that is not live: created, brought back, left out, or out of sight."""
-    if resource.gone:
+    if resource.is_gone:
         _compare_tombstone(kind, resource, draft)
         return
     if resource.by == "id":
@@ -66,7 +66,7 @@ def _find_rewritten(kind: Kind, resource: Resource, draft: Draft) -> Live | None
 def _decide_by_record(kind: Kind, resource: Resource, draft: Draft) -> bool:
     """Whether somebody who was applied and is gone was dealt with: brought back by the remembered id, or not made anew when deleted."""
     record = draft.recorded.at(resource.address)
-    if record is None or record.buried or not (record.deleted or resource.address in draft.live.vanished):
+    if record is None or record.is_buried or not (record.deleted or resource.address in draft.live.vanished):
         return False
     if not record.deleted:
         _bring_back(kind, resource, record.id, draft)
@@ -82,7 +82,7 @@ def _decide_by_record(kind: Kind, resource: Resource, draft: Draft) -> bool:
 def _bring_back(kind: Kind, resource: Resource, live_id: str, draft: Draft) -> None:
     draft.created.add(resource.address)
     draft.returning.add(resource.address)
-    fields = tuple(FieldChange(path, None, after) for path, _, after in claimed(kind, resource))
+    fields = tuple(FieldChange(path, None, after) for path, _, after in claims(kind, resource))
     change = ThingChange(Action.UNARCHIVE, resource.address, resource.mark, live_id, fields, people=draft.people(kind.name))
     draft.changes.append(replace(change, recreate=resource.recreate))
     refuse_taken_fields(kind, resource, fields, draft)
@@ -113,7 +113,7 @@ def _create(kind: Kind, resource: Resource, draft: Draft) -> None:
         return
     # A create may find somebody there (409), whose field is then to be cleared.
     finds = kind.conflict is not None
-    fields = tuple(FieldChange(path, None, after) for path, _, after in claimed(kind, resource) if finds or after is not None)
+    fields = tuple(FieldChange(path, None, after) for path, _, after in claims(kind, resource) if finds or after is not None)
     returns = resource.state == "present" and kind.archive is not None
     draft.created.add(resource.address)
     if returns:

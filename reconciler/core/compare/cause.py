@@ -44,7 +44,7 @@ def _find_record(recorded: Recorded, change: ThingChange) -> Record | None:
     """What is recorded of the live thing; of one that is to be made, or took the place of another, what was applied under its address."""
     record = recorded.of(change.address.kind, change.id)
     then = recorded.at(change.address) if record is None and change.action not in _GOING else None
-    return record or (None if then is None or then.buried else then)
+    return record or (None if then is None or then.is_buried else then)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class _Sides:
             return Cause.UNAPPLIED
         if self._was_ended():
             return Cause.DRIFT
-        if self.record is None and self.recorded.created(self.change.address):
+        if self.record is None and self.recorded.has_lost_create(self.change.address):
             # A create of ours made it whose answer was lost.
             return Cause.CONFIG
         if self.record is None or self.record.deleted:

@@ -91,7 +91,7 @@ def find_leavers(kinds: Kinds, manifest: Manifest, changes: Sequence[Change], re
 
 def _withhold_lost_creates(kinds: Kinds, now: float, manifest: Manifest, live: Snapshot, recorded: Recorded) -> Snapshot:
     """Creates whose answer was lost a moment ago, and that no conflict would stop a second time, are held back."""
-    missing = [a for a, r in manifest.resources.items() if a not in live.pairs and not r.gone and kinds[a.kind].unrepeatable(r.fields)]
+    missing = [a for a, r in manifest.resources.items() if a not in live.pairs and not r.is_gone and kinds[a.kind].unrepeatable(r.fields)]
     held = {a: until for a in missing if (until := _read_unanswered(recorded, a, (Action.CREATE,)) + LOST) > now}
     text = "its create was sent a few minutes ago and never answered: search may not show it yet, so it is not sent again before {}"
     notes = tuple(Note("withheld", text.format(format_time(held[a])), a, manifest.resources[a].mark, True, held[a]) for a in sorted(held))
@@ -107,7 +107,7 @@ def _read_unanswered(recorded: Recorded, address: Address, actions: Sequence[Act
 def _note_lost_ends(kinds: Kinds, now: float, manifest: Manifest, live: Snapshot, recorded: Recorded) -> tuple[Note, ...]:
     """Notes on who is to be gone and is not found, where our last write to them was never answered and only a search says so."""
     notes = []
-    for address in sorted(a for a, r in manifest.resources.items() if r.gone and a not in live.pairs):
+    for address in sorted(a for a, r in manifest.resources.items() if r.is_gone and a not in live.pairs):
         kind, resource = kinds[address.kind], manifest.resources[address]
         sent = _read_unanswered(recorded, address, (Action.ARCHIVE, Action.DELETE))
         weak = not kind.whole and kind.identity[resource.by].find is None
@@ -123,7 +123,7 @@ def _hold_settling(kinds: Kinds, now: float, difference: Difference, recorded: R
     for change in difference.changes:
         deleted = change.action is Action.DELETE and change.address.kind in settling
         record = recorded.of(change.address.kind, change.id) if deleted else None
-        if record and record.buried and record.written + LAG > now:
+        if record and record.is_buried and record.written + LAG > now:
             until = record.written + LAG
             text = f"was deleted, and Intercom still shows it, which takes a while: it is not asked again before {format_time(until)}"
             waiting[change.address] = Note(WAITING, text, change.address, change.mark, until=until)

@@ -51,7 +51,7 @@ def as_declared(comparison: Comparison) -> Mapping[Address, str]:
     """The live ids of all that was found as it is declared, in every field and link."""
     open_ = {change.address for change in comparison.difference.changes} | {address for address, _ in comparison.difference.beside}
     open_ |= comparison.refused_entries
-    return {a: i for a, i in comparison.live.pairs.items() if a not in open_ and not comparison.manifest.resources[a].gone}
+    return {a: i for a, i in comparison.live.pairs.items() if a not in open_ and not comparison.manifest.resources[a].is_gone}
 
 
 def add_notes(comparison: Comparison, notes: Iterable[Note]) -> Comparison:

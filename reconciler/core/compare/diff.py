@@ -19,7 +19,7 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.note import Note
-from reconciler.core.model.paths import claimed, live_value
+from reconciler.core.model.paths import claims, live_value
 from reconciler.core.model.recorded import BLANK, Recorded
 
 
@@ -82,7 +82,7 @@ def _archive(kind: Kind, resource: Resource, thing: Live, draft: Draft) -> None:
 def _compare_fields(kind: Kind, resource: Resource, thing: Live, draft: Draft) -> Iterator[FieldChange]:
     """The claimed fields that live shows otherwise. Who was merged into another keeps the name of that other."""
     merged = resource.address in draft.live.merged
-    for path, field, after in claimed(kind, resource):
+    for path, field, after in claims(kind, resource):
         before = live_value(thing, path)
         if field.same(before, after) or (merged and path == resource.by):
             continue
@@ -105,7 +105,7 @@ def _split_rename(kind: Kind, resource: Resource, thing: Live, fields: list[Fiel
 
 
 def _report_undeclared(kind: Kind, draft: Draft) -> None:
-    if not kind.undeclared or kind.section not in draft.manifest.sections or draft.manifest.policy.undeclared(kind.section) == "ignore":
+    if not kind.undeclared or kind.section not in draft.manifest.sections or draft.manifest.policy.on_undeclared(kind.section) == "ignore":
         return
     things = draft.live.things.get(kind.name, {})
     first, ours = kind.identities[0], (r for r in draft.manifest.resources.values() if r.address.kind == kind.name)

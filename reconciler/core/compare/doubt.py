@@ -44,7 +44,7 @@ def _find_undone(live: Snapshot, recorded: Recorded) -> Iterator[LiveLink]:
 
 
 def _find_disproved(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded) -> Iterator[Disproved]:
-    lost = {place: attempt for place, attempt in recorded.attempts.items() if attempt.lost}
+    lost = {place: attempt for place, attempt in recorded.attempts.items() if attempt.is_lost}
     if not lost:
         return
     seen = (thing.address for name in live.listed for thing in live.things.get(name, {}).values())

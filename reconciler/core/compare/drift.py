@@ -89,7 +89,7 @@ def is_drift(comparison: Comparison, note: Note) -> bool:
     """Whether a note says of something undeclared, which the policy calls drift."""
     if note.topic != "undeclared" or note.address is None:
         return False
-    return comparison.manifest.policy.undeclared(comparison.kinds[note.address.kind].section) == "drift"
+    return comparison.manifest.policy.on_undeclared(comparison.kinds[note.address.kind].section) == "drift"
 
 
 def measure_drift(comparison: Comparison) -> Drift:

@@ -89,4 +89,4 @@ def _list_ids(kinds: Kinds, manifest: Manifest, recorded: Recorded) -> Mapping[s
 def _read_own_ends(recorded: Recorded, link: LinkName, source_id: str) -> Iterable[str]:
     """The other ends of the links of a thing that we made."""
     record = recorded.of(link.source, source_id)
-    return recorded.owned(link, record) if record else ()
+    return recorded.owned_ends(link, record) if record else ()

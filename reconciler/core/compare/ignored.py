@@ -11,7 +11,7 @@ from reconciler.core.model import globs
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.note import Note
 from reconciler.core.model.policy import IgnoredDrift
-from reconciler.core.model.privacy import shown
+from reconciler.core.model.privacy import show_address
 from reconciler.core.model.recorded import Recorded
 from reconciler.core.model.times import format_time
 
@@ -41,7 +41,7 @@ def ignore_known(comparison: Comparison, now: float) -> Comparison:
 def list_paths(change: Change, app_id: str) -> Sequence[str]:
     """What of a thing a change is about, as the policy calls it: its fields, or the link; nothing where it is the thing itself."""
     if isinstance(change, LinkChange):
-        return [f"{change.link.field} {shown(change.target, app_id)}"]
+        return [f"{change.link.field} {show_address(change.target, app_id)}"]
     return [field.path for field in change.fields] if change.action in (Action.UPDATE, Action.RENAME) else []
 
 

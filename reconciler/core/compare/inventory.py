@@ -116,7 +116,7 @@ def take_inventory(
         for resource in (found[thing.id],)
     ]
     seen = {id(resource) for resource in found.values()}
-    rows += [(resource.key, "", Standing.COMING, resource) for resource in declared if id(resource) not in seen and not resource.gone]
+    rows += [(resource.key, "", Standing.COMING, resource) for resource in declared if id(resource) not in seen and not resource.is_gone]
     near = find_alike([name for name, *_ in rows])
     made = (
         Row(name, live_id, standing, resource.mark if resource else None, uses.get(live_id, ()), last.get(live_id), near.get(name, ()))
@@ -143,7 +143,7 @@ def _standing(kind: Kind, thing: Live, resource: Resource | None, manifest: Mani
     if resource is None:
         return Standing.UNDECLARED if manifest else Standing.UNKNOWN
     named = _is_named(kind, thing, resource)
-    if resource.gone:
+    if resource.is_gone:
         # A tombstone takes what is spelled exactly so.
         exact = not named or resource.by == "id" or spell(resource.key) == spell(thing.key)
         return Standing.GOING if exact else Standing.UNDECLARED
@@ -201,13 +201,13 @@ def _close(names: Sequence[str]) -> set[tuple[str, str]]:
     for same in by_numbers.values():
         groups: dict[str, list[str]] = defaultdict(list)
         for name in same if len(same) > 1 else ():
-            for short in _shortened(name.casefold()):
+            for short in _shortenings(name.casefold()):
                 groups[short].append(name)
         pairs.update(pair for group in groups.values() if len(group) <= CROWD for pair in combinations(group, 2))
     return {(one, other) for one, other in pairs if _is_slip(one.casefold(), other.casefold())}
 
 
-def _shortened(text: str) -> Set[str]:
+def _shortenings(text: str) -> Set[str]:
     """A text, and all that it is without one letter; one that is very long alone."""
     return {text} if len(text) > LONGEST else {text, *(text[:n] + text[n + 1 :] for n in range(len(text)))}
 

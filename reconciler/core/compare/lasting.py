@@ -71,5 +71,5 @@ def _group_by_model(things: Mapping[str, Live]) -> Mapping[object, dict[str, str
 
 def _list_new(kind: Kind, manifest: Manifest, live: Snapshot) -> Iterator[Resource]:
     for address, resource in sorted(manifest.resources.items()):
-        if address.kind == kind.name and not resource.gone and live.of(address) is None:
+        if address.kind == kind.name and not resource.is_gone and live.of(address) is None:
             yield resource

@@ -192,7 +192,7 @@ def find_likely(kind: Kind, manifest: Manifest, recorded: Recorded) -> Sequence[
     """The live ids of what left the manifest and may be what is new in it, as far as the ledger can tell before anything is read."""
     if kind.person or not recorded.runs:
         return ()
-    new = [r for a, r in manifest.resources.items() if a.kind == kind.name and not r.gone and recorded.at(a) is None]
+    new = [r for a, r in manifest.resources.items() if a.kind == kind.name and not r.is_gone and recorded.at(a) is None]
     left = list_undeclared(kind, manifest, recorded) if new else []
     members = _count_members(kind, {r.address for r in new}, manifest, recorded) if left else Counter()
     coming = _Coming.of(new, len(left), recorded)

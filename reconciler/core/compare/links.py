@@ -17,7 +17,7 @@ from reconciler.errors import Mark
 def compare_links(link: LinkKind, resource: Resource, draft: Draft) -> None:
     written = resource.links.get(link.field)
     thing = draft.live.of(resource.address)
-    if written is None or resource.gone or (thing is None and resource.address not in draft.created):
+    if written is None or resource.is_gone or (thing is None and resource.address not in draft.created):
         return
     if resource.address in draft.returning and (written.absent or draft.manifest.policy.links in ("declared", "exact")):
         text = f"an archived one keeps its {link.field}, which can be seen only once it is back: plan again then"
@@ -26,7 +26,7 @@ def compare_links(link: LinkKind, resource: Resource, draft: Draft) -> None:
     attach = [t for t in written.present if t not in held and _may_attach(link, resource, t, draft)]
     sure = (t for t, live_id in held.items() if (link.target, live_id) not in draft.live.doubted)
     detach = [t for t in sure if _must_go(link, t, held[t], written, resource, draft)]
-    if link.attach.named:
+    if link.attach.is_by_name:
         attach, detach = ([t for t in ends if not _shares_name(link, t, resource, draft)] for ends in (attach, detach))
     # What is held and not declared has no name here and counts all the same.
     total = len(_live_ends(link, thing, draft)) + len(attach) - len(detach)
@@ -81,7 +81,7 @@ def _must_go(link: LinkKind, target: Address, target_id: str, written: WrittenLi
     declared = draft.manifest.resources.get(target)
     if target in written.absent and declared and declared.free:
         draft.note("free", f"{target} says members: free, so this link is left as it is", resource)
-    if declared and (declared.free or declared.gone):
+    if declared and (declared.free or declared.is_gone):
         return False
     if target in written.absent or target in written.present:
         return target in written.absent

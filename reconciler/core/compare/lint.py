@@ -63,9 +63,9 @@ def find_remarks(kinds: Kinds, manifest: Manifest, policy: Policy, seen: Seen) -
     remarks = []
     for kind in (kind for kind in kinds if not kind.person):
         declared = [resource for address, resource in manifest.resources.items() if address.kind == kind.name]
-        others = [resource for resource in declared if not resource.gone]
+        others = [resource for resource in declared if not resource.is_gone]
         names = {_name(kind, resource): resource for resource in others}
-        section = _Section(kind, policy, seen, [r for r in declared if r.gone], {n: r for n, r in names.items() if n}, others)
+        section = _Section(kind, policy, seen, [r for r in declared if r.is_gone], {n: r for n, r in names.items() if n}, others)
         for rule, find in RULES.items():
             if (level := getattr(policy.lint, rule)) != "off":
                 remarks += [Remark(rule, level, r.address, Problem(r.mark, what, now)) for r, what, now in find.look(section)]
@@ -74,7 +74,7 @@ def find_remarks(kinds: Kinds, manifest: Manifest, policy: Policy, seen: Seen) -
 
 def _name(kind: Kind, resource: Resource) -> str:
     """What a thing is called; empty where people don't choose that, or its id says all."""
-    return str(resource.fields.get(kind.named_by) or ("" if resource.by == "id" else resource.key)) if kind.called else ""
+    return str(resource.fields.get(kind.named_by) or ("" if resource.by == "id" else resource.key)) if kind.is_named_by_people else ""
 
 
 def _naming(section: _Section) -> Found:
@@ -115,7 +115,7 @@ def _dead(section: _Section) -> Found:
         yield resource, what, f"let it go: reconciler {section.kind.name} retire {shlex.quote(resource.key)}"
 
 
-def _done(section: _Section) -> Found:
+def _find_done(section: _Section) -> Found:
     when = "once that is so in every workspace of this manifest"
     for resource in (resource for resource in section.gone if resource.address in section.seen.done):
         if resource.into:
@@ -149,7 +149,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "owner": Rule("An entry says who answers for it.", _owner),
         "description": Rule("An entry says what it means.", _description),
         "dead": Rule("Somebody uses what is declared.", _dead),
-        "done": Rule("A tombstone goes once it is done.", _done),
+        "done": Rule("A tombstone goes once it is done.", _find_done),
     }
 )
 """All of them, by the keys of `policy: lint`."""

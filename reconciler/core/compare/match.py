@@ -108,7 +108,9 @@ def match(
         _say_merged(kind, resource, merged, unproven, matches)
         # Under the name of a tombstone Intercom may have kept the thing in another spelling: whose that is, the ledger says.
         others = [
-            t for t in _find_others(kind, resource, looks_like, matches) if not (resource.gone and t.id == remembered.get(resource.address))
+            t
+            for t in _find_others(kind, resource, looks_like, matches)
+            if not (resource.is_gone and t.id == remembered.get(resource.address))
         ]
         _report_lookalikes(kind, resource, others, members, matches)
     _pair_remembered(kind, resources, things, remembered, matches)
@@ -135,11 +137,13 @@ def _find_same(kind: Kind, known: Index, by: str, key: str) -> list[Live]:
 
 def _pair(kind: Kind, resource: Resource, known: Index, matches: Match) -> None:
     # A tombstone that may mean two, a user and a lead with one e-mail, would take one now and the other in the next run.
-    here = _find_same(kind, known, resource.by, resource.key) if resource.gone else find_candidates(kind, known, resource.by, resource.key)
+    here = (
+        _find_same(kind, known, resource.by, resource.key) if resource.is_gone else find_candidates(kind, known, resource.by, resource.key)
+    )
     if len(here) > 1:
         _refuse_several(kind, resource, resource.by, here, matches)
         here = []
-    if resource.gone and kind.identity[resource.by].visible is not None:
+    if resource.is_gone and kind.identity[resource.by].visible is not None:
         here = [thing for thing in here if spell(thing.key) == spell(resource.key)]
     former = _find_former(kind, resource, known, here, matches)
     if here:
@@ -157,7 +161,7 @@ def _say_merged(kind: Kind, resource: Resource, merged: Mapping[Name, str], unpr
     """Whoever was merged into another is followed, and never created again; a declared end is not that of the other."""
     name = (resource.by, kind.identity[resource.by].fold(resource.key))
     live_id = matches.pairs.get(resource.address)
-    if live_id and merged.get(name) == live_id and resource.gone:
+    if live_id and merged.get(name) == live_id and resource.is_gone:
         del matches.pairs[resource.address]
         matches.withheld.add(resource.address)
         text = f"was merged into another {kind.name} (id {live_id}), which stays as it is; remove this entry"
@@ -169,7 +173,7 @@ def _say_merged(kind: Kind, resource: Resource, merged: Mapping[Name, str], unpr
     elif live_id is None and name in unproven:
         matches.withheld.add(resource.address)
         text = "not found, and nobody could say whether it was merged, or into whom: nothing is done with it; try --api-version 2.16"
-        matches.notes.append(Note("unproven", text, resource.address, resource.mark, held=not resource.gone))
+        matches.notes.append(Note("unproven", text, resource.address, resource.mark, held=not resource.is_gone))
 
 
 def _pair_remembered(
@@ -182,7 +186,13 @@ def _pair_remembered(
     by_id, taken = {thing.id: thing for thing in things}, set(matches.pairs.values())
     for resource in sorted(resources, key=lambda r: r.address):
         thing = by_id.get(remembered.get(resource.address, ""))
-        if thing is None or resource.gone or thing.id in taken or resource.address in matches.pairs or resource.address in matches.withheld:
+        if (
+            thing is None
+            or resource.is_gone
+            or thing.id in taken
+            or resource.address in matches.pairs
+            or resource.address in matches.withheld
+        ):
             continue
         if kind.rename:
             matches.pairs[resource.address] = thing.id
@@ -272,7 +282,7 @@ def _find_others(kind: Kind, resource: Resource, looks_like: Mapping[str, list[L
     mine, paired = identity.fold(resource.key), matches.pairs.get(resource.address)
     others = [t for t in looks_like.get(identity.visible(resource.key), []) if t.id != paired]
     # To a tombstone what differs by case only is another thing; to others it is the thing itself, or one of its twins.
-    return [t for t in others if identity.fold(t.key) != mine or (resource.gone and (kind.name, t.id) not in matches.twins)]
+    return [t for t in others if identity.fold(t.key) != mine or (resource.is_gone and (kind.name, t.id) not in matches.twins)]
 
 
 def _report_lookalikes(kind: Kind, resource: Resource, others: Sequence[Live], members: Members, matches: Match) -> None:
@@ -282,8 +292,8 @@ def _report_lookalikes(kind: Kind, resource: Resource, others: Sequence[Live], m
     matches.described.update(thing.id for thing in others)
     looks = " and ".join(describe(thing, members) for thing in others)
     text = f"looks like another live {kind.name}: {looks}{_advise(resource, paired)}"
-    matches.notes.append(Note("lookalike", text, resource.address, resource.mark, held=not paired and not resource.gone))
-    if not paired and not resource.gone:
+    matches.notes.append(Note("lookalike", text, resource.address, resource.mark, held=not paired and not resource.is_gone))
+    if not paired and not resource.is_gone:
         matches.withheld.add(resource.address)
     if not paired:
         matches.doubted.update((kind.name, thing.id) for thing in others)
@@ -291,7 +301,7 @@ def _report_lookalikes(kind: Kind, resource: Resource, others: Sequence[Live], m
 
 def _advise(resource: Resource, paired: str | None) -> str:
     """What to do about things that look like the one that an entry names."""
-    if resource.gone:
+    if resource.is_gone:
         return ", which stays: a tombstone takes only what is spelled exactly so, or has the `id:` that it says"
     return "" if paired else "; nothing is done with it: write renamed_from with the live spelling, or rename one of them in Intercom"
 
@@ -301,7 +311,7 @@ def _report_declared_lookalikes(kind: Kind, resources: Iterable[Resource], match
     firsts: dict[tuple[str, str], Resource] = {}
     for resource in sorted(resources, key=lambda r: r.address):
         visible = kind.identity[resource.by].visible
-        if visible is None or resource.gone or resource.address in matches.pairs:
+        if visible is None or resource.is_gone or resource.address in matches.pairs:
             continue
         first = firsts.setdefault((resource.by, visible(resource.key)), resource)
         if first is not resource:
@@ -313,9 +323,9 @@ def _spare_lookalikes(kind: Kind, resources: Iterable[Resource], matches: Match)
     """A tombstone does not take the thing that another entry may mean: a delete now would be a create in the next plan."""
     looks = {i.field: i.visible for i in kind.identities if i.visible is not None}
     named = [(r, looks[r.by](r.key)) for r in sorted(resources, key=lambda r: r.address) if r.by in looks]
-    waiting = {look: r for r, look in named if not r.gone and r.address in matches.withheld and r.address not in matches.pairs}
+    waiting = {look: r for r, look in named if not r.is_gone and r.address in matches.withheld and r.address not in matches.pairs}
     for resource, look in named:
-        if resource.gone and resource.address in matches.pairs and look in waiting:
+        if resource.is_gone and resource.address in matches.pairs and look in waiting:
             text = f"not deleted: the entry at {waiting[look].mark} differs only invisibly; give that one renamed_from, and remove this one"
             matches.notes.append(Note("lookalike", text, resource.address, resource.mark))
             matches.withheld.add(resource.address)
@@ -342,8 +352,8 @@ def _refuse_shared(kind: Kind, matches: Match, resources: Iterable[Resource]) ->
 def _yields(kind: Kind, gone: Resource, owners: Iterable[Resource]) -> bool:
     """Whether a tombstone found only who is declared to have its name now: that one took it over, and stays. Of what nobody but a person
     can take over it is the thing itself."""
-    if not (gone.gone and kind.person):
+    if not (gone.is_gone and kind.person):
         return False
     fold = kind.identity[gone.by].fold
-    others = (other for other in owners if not other.gone and other.by != gone.by and gone.by in other.fields)
+    others = (other for other in owners if not other.is_gone and other.by != gone.by and gone.by in other.fields)
     return any(fold(str(other.fields[gone.by])) == fold(gone.key) for other in others)

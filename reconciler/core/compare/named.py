@@ -32,7 +32,7 @@ def refuse_misnamed(kind: Kind, resource: Resource, thing: Live, known: Index) -
     if resource.by != "id" or kind.person or wanted is None or spell(wanted) == spell(here):
         return None
     about = f"{resource.mark}: the {first.field} of the {kind.name} with the id {thing.id} is {here!a}, not {wanted!a}"
-    if resource.gone or kind.rename is None or (resource.former and here not in {key for _, key in resource.former}):
+    if resource.is_gone or kind.rename is None or (resource.former and here not in {key for _, key in resource.former}):
         return Refusal("identity", f"{about}; correct the one or the other", entries=(resource.address,))
     if has_blank_ends(wanted):
         now = "blanks at the ends of a name are taken only as they are live; remove them"
@@ -50,10 +50,10 @@ def refuse_same_names(kind: Kind, resources: Sequence[Resource], changes: Sequen
     first = kind.identities[0]
     declared: dict[str, list[Resource]] = defaultdict(list)
     for resource in resources if kind.rename else ():
-        if not resource.gone and (key := resource.fields.get(first.field)):
+        if not resource.is_gone and (key := resource.fields.get(first.field)):
             declared[first.fold(str(key))].append(resource)
     naming = {_find_subject(change) for change in changes if change.action in (Action.CREATE, Action.RENAME)}
-    gone = {spell(resource.key): resource for resource in resources if resource.gone and resource.by == first.field}
+    gone = {spell(resource.key): resource for resource in resources if resource.is_gone and resource.by == first.field}
     for resource in (resource for several in declared.values() for resource in several if resource.address in naming):
         if tombstone := gone.get(spell(str(resource.fields[first.field]))):
             name = resource.fields[first.field]

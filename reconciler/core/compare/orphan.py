@@ -89,12 +89,12 @@ class _Draft:
 
     def find_unanswered(self) -> Iterator[Record]:
         """Live things that only a create of ours whose answer was lost can have made, and that nobody declares."""
-        if not any(attempt.lost and attempt.action == Action.CREATE for attempt in self.recorded.attempts.values()):
+        if not any(attempt.is_lost and attempt.action == Action.CREATE for attempt in self.recorded.attempts.values()):
             return
         for kind in (kind for kind in self.kinds if kind.whole):
             for live_id, thing in self.live.things.get(kind.name, {}).items():
                 unknown = (kind.name, live_id) not in self.declared and self.recorded.of(kind.name, live_id) is None
-                if unknown and self.recorded.created(thing.address):
+                if unknown and self.recorded.has_lost_create(thing.address):
                     digests = self.recorded.digests
                     known = digests.thing(self.recorded.app_id, thing.address)
                     files = self._name_files(self.recorded.attempts[Place(known)].files)

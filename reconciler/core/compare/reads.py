@@ -125,7 +125,7 @@ def plan_reads(kind: Kind, wanted: Sequence[Resource], seen: Seen, needed: bool 
 def _find_remembered(kind: Kind, resource: Resource, known: Index, seen: Seen) -> str | None:
     """The id under which somebody was known who is found by no name, unless it was asked for already."""
     live_id = seen.last.get(resource.address)
-    if live_id is None or resource.gone or (How.GET, "id", live_id) in seen.asked or not kind.get:
+    if live_id is None or resource.is_gone or (How.GET, "id", live_id) in seen.asked or not kind.get:
         return None
     names = ((resource.by, resource.key), *resource.former)
     return None if any((by, kind.identity[by].fold(key)) in known for by, key in names) else live_id
@@ -134,14 +134,14 @@ def _find_remembered(kind: Kind, resource: Resource, known: Index, seen: Seen) -
 def _list_questions(kind: Kind, resource: Resource, known: Index) -> Iterator[tuple[str, str]]:
     """What would say which live thing this is, most telling first; nothing once something did."""
     asked = [(resource.by, resource.key), *resource.former]
-    if not resource.gone:
+    if not resource.is_gone:
         unique = (i.field for i in kind.identities if i.field in kind.fields and kind.fields[i.field].moves)
         asked += [(name, str(resource.fields[name])) for name in unique if resource.fields.get(name)]
     for by, key in dict.fromkeys(asked):
         things = known.get((by, kind.identity[by].fold(key)))
         # A search that minds the case may have shown only one of a lower rank: somebody of a higher one would be meant.
         # And a tombstone must mean one alone, or the next run would take the other.
-        if not things or (kind.identity[by].loose and (resource.gone or all(kind.rank(thing) for thing in things))):
+        if not things or (kind.identity[by].loose and (resource.is_gone or all(kind.rank(thing) for thing in things))):
             yield by, key
         if things:
             yield from _list_takers(kind, resource, things, known)
@@ -152,7 +152,7 @@ def _list_takers(kind: Kind, resource: Resource, things: Sequence[Live], known: 
     """What would say who else holds a unique value that a thing is to have and has not."""
     for name, identity in kind.identity.items():
         value = resource.fields.get(name)
-        if value is None or resource.gone or not kind.fields[name].moves:
+        if value is None or resource.is_gone or not kind.fields[name].moves:
             continue
         if not any(kind.fields[name].same(thing.fields.get(name), value) for thing in things):
             held = known.get((name, identity.fold(str(value))), [])

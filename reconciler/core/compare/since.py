@@ -46,5 +46,5 @@ def is_later(recorded: Recorded, change: LinkChange, made: Mapping[Ends, Made], 
 def _find_recorded(recorded: Recorded, change: LinkChange) -> float:
     """When a link became ours, as far as is recorded."""
     record, attempt = recorded.of(change.address.kind, change.id), recorded.attempt(change.address, change.link.field, change.target)
-    sent = attempt.intended if attempt and attempt.lost else 0.0
+    sent = attempt.intended if attempt and attempt.is_lost else 0.0
     return max(record.ours_since(change.link.field, change.target_id or "") if record else 0.0, sent)

@@ -61,7 +61,7 @@ def _say_who_keeps(kind: Kind, name: str, stuck: Sequence[Holder]) -> str:
 
 def refuse_same_entries(kind: Kind, resources: Sequence[Resource], draft: Draft) -> None:
     """Two entries that would come out as one thing: one is named by a value that the other is to have."""
-    named = {(r.by, kind.identity[r.by].fold(r.key)): r for r in resources if not r.gone}
+    named = {(r.by, kind.identity[r.by].fold(r.key)): r for r in resources if not r.is_gone}
     for resource in filter(partial(_remains, draft), resources):
         for name, value in resource.fields.items():
             if name == resource.by or not kind.fields[name].moves or value is None:
@@ -74,7 +74,7 @@ def refuse_same_entries(kind: Kind, resources: Sequence[Resource], draft: Draft)
 
 def _remains(draft: Draft, resource: Resource) -> bool:
     """Whether there is such a thing once the plan is done."""
-    return not resource.gone and (resource.address in draft.created or draft.live.of(resource.address) is not None)
+    return not resource.is_gone and (resource.address in draft.created or draft.live.of(resource.address) is not None)
 
 
 def _merge_fields(kind: Kind, resource: Resource, draft: Draft) -> Live:

@@ -81,7 +81,7 @@ def find_trails(
 
 def _last_proof(recorded: Recorded, change: Change) -> float | None:
     record = recorded.of(change.address.kind, change.id) or recorded.at(change.address)
-    return record.proved or None if record else None
+    return record.proved_at or None if record else None
 
 
 def _count_repairs(recorded: Recorded, change: Change, written: Sequence[Written], now: float) -> int:

@@ -75,7 +75,7 @@ class Owners:
         resource = self.manifest.resources.get(address) if address else None
         if resource is None:
             return Holder(Grip.KEPT, thing, None)
-        if resource.gone:
+        if resource.is_gone:
             return Holder(Grip.DIES if resource.state == "absent" else Grip.ARCHIVED, thing, resource)
         moves = name in resource.fields and not self.kind.fields[name].same(resource.fields[name], thing.fields[name])
         return Holder(Grip.GIVEN if moves else Grip.KEPT, thing, resource)

@@ -53,6 +53,6 @@ class Attempt(NamedTuple):
         return self.thing_id in (None, source_id) and self.target_id in (None, target_id)
 
     @property
-    def lost(self) -> bool:
+    def is_lost(self) -> bool:
         """Whether what it makes may be there, made by us: it was sent, never answered, and proved not to be there before."""
         return self.proof and self.intended > 0 and not self.answered

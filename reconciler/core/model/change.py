@@ -113,7 +113,7 @@ class ThingChange:
         return None
 
     @property
-    def called(self) -> str:
+    def label(self) -> str:
         """What the thing is called that this names by its id."""
         return self.key
 
@@ -151,7 +151,7 @@ class LinkChange:
     merges: Address | None = None
 
     @property
-    def called(self) -> str:
+    def label(self) -> str:
         """What the thing is called that this names by its id."""
         return self.target_key
 

@@ -63,7 +63,7 @@ class Resource:
     overlays: tuple[str, ...] = ()
 
     @property
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         """Whether it is declared as not being there."""
         return self.state in ("absent", "archived")
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from reconciler.core.model.spelling import blur, bound, fold, skeleton
+from reconciler.core.model.spelling import blur, fold, skeleton, stream_safe
 
 # The name of the file, beside a manifest or in our own folder.
 FILE = "intercom-facts.json"
@@ -101,7 +101,7 @@ UNKNOWN = Facts()
 
 def bare(name: str) -> str:
     """A name without accents, and with its letters in their common form."""
-    return "".join(char for char in unicodedata.normalize("NFKD", bound(name)) if not unicodedata.combining(char))
+    return "".join(char for char in unicodedata.normalize("NFKD", stream_safe(name)) if not unicodedata.combining(char))
 
 
 class FactsFile(_Told):

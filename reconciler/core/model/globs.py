@@ -7,7 +7,7 @@ from collections.abc import Iterable, Set
 from functools import lru_cache
 
 from reconciler.core.model.address import Address
-from reconciler.core.model.privacy import shown
+from reconciler.core.model.privacy import show_address
 
 _PART = re.compile(r"\\([\\*?\[\]])|(\*\*|\*|\?)")
 _WILD = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -38,4 +38,4 @@ def plain(glob: str) -> str | None:
 
 def names(address: Address, app_id: str) -> tuple[str, str]:
     """What an address may be called on the command line: as written, and as reports show it."""
-    return str(address), shown(address, app_id)
+    return str(address), show_address(address, app_id)

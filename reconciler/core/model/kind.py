@@ -152,7 +152,7 @@ class Kind:
         return {name: meta for name, info in infos for meta in info.metadata if isinstance(meta, Field)}
 
     @cached_property
-    def required(self) -> frozenset[str]:
+    def required_keys(self) -> frozenset[str]:
         """The keys that every entry has."""
         return frozenset(name for name, info in self.entry.model_fields.items() if info.is_required())
 
@@ -179,7 +179,7 @@ class Kind:
         return names[0] if len(names) == 1 else ""
 
     @property
-    def called(self) -> bool:
+    def is_named_by_people(self) -> bool:
         """Whether people choose what its things are called."""
         return self.named_by == "name"
 

@@ -30,7 +30,7 @@ def nullable_at(kind: Kind, path: str) -> bool:
     return kind.fields[name].merged or type(None) in get_args(kind.entry.model_fields[name].annotation)
 
 
-def claimed(kind: Kind, resource: Resource) -> Iterator[tuple[str, Field, Any]]:
+def claims(kind: Kind, resource: Resource) -> Iterator[tuple[str, Field, Any]]:
     """The claimed fields as (path, field, value); a merged map is claimed key by key."""
     for name, field in kind.fields.items():
         if name not in resource.fields:

@@ -47,7 +47,7 @@ def _make_undeclared(kinds: Kinds) -> Keys:
 
 def _patterns(kinds: Kinds) -> Keys:
     text = "A regular expression that the names of {} are to match; none: any name will do."
-    named = [kind.section for kind in kinds if kind.called]
+    named = [kind.section for kind in kinds if kind.is_named_by_people]
     return {f"{PATTERN}{section}": (Annotated[Pattern, doc(text.format(section), "^[a-z][a-z0-9-]*$")], "") for section in named}
 
 

@@ -144,7 +144,7 @@ PATTERN = "pattern_"
 Pattern = Annotated[str, PlainValidator(_pattern), WithJsonSchema({"type": "string", "format": "regex"})]
 
 
-def _seen(value: Any) -> str:
+def _check_digest(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{16}", value):
         raise ValueError("is no digest of a live value; copy the sixteen hex digits that `drift` prints")
     return str(value)
@@ -169,7 +169,7 @@ class IgnoredDrift(Written):
     reason: Annotated[Text, doc("Why it may stay so long.", "Sales tries another name")]
     seen: Annotated[
         str,
-        PlainValidator(_seen),
+        PlainValidator(_check_digest),
         WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{16}$"}),
         doc("A keyed digest of the live value: any other one is drift again.", "0c6e5d1f9a2b4e37"),
     ]
@@ -205,7 +205,7 @@ class Policy(Strictness):
     lint: Annotated[Lint, doc("What `lint` finds amiss, and how grave that is.", {"owner": "error", "description": "off"})] = Lint()
 
     @model_validator(mode="after")
-    def _scoped(self) -> Policy:
+    def _check_scopes(self) -> Policy:
         """Whatever is not declared and not ours is pruned only where its names are written down."""
         for section in type(self.prune).model_fields:
             if self.pruning(section) == "all" and not self.reach(section):
@@ -220,7 +220,7 @@ class Policy(Strictness):
         """The names that `prune: all` may delete in a section, as globs."""
         return tuple(getattr(self.scope, section, ()))
 
-    def undeclared(self, section: str) -> str:
+    def on_undeclared(self, section: str) -> str:
         """What is done about live things of a section that nobody declared: `ignore`, `report` or `drift`."""
         return str(getattr(self, f"undeclared_{section}", "ignore"))
 

@@ -46,7 +46,7 @@ def refuse_mask(text: str) -> None:
 _MASKED = re.compile(r"(?:[^\s@]*(?<![\w.%+-]))?[^\s@/]\*\*\*@[^\s@]+")
 
 
-def shown(address: Address, app_id: str = "") -> str:
+def show_address(address: Address, app_id: str = "") -> str:
     """An address as every artifact writes it: an e-mail in it is masked and followed by eight hex of a digest over app id and address."""
     return f"{address.kind}/{_mark_mail(address, app_id)}" if MAIL.fullmatch(address.key.strip()) else str(address)
 
@@ -59,9 +59,9 @@ def _mark_mail(address: Address, app_id: str) -> str:
     return f"{mask(address.key)}#{digest[:8]}"
 
 
-def masked(kind: str, before: Any, after: Any, personal: bool, app_id: str) -> tuple[Any, Any]:
+def mask_pair(kind: str, before: Any, after: Any, personal: bool, app_id: str) -> tuple[Any, Any]:
     """Two values of one field as every artifact writes them; e-mails that would read alike get the digests that addresses have."""
-    found = hidden(before, personal), hidden(after, personal)
+    found = hide(before, personal), hide(after, personal)
     if found[0] != found[1] or before == after or not all(isinstance(v, str) and MAIL.fullmatch(v) for v in (before, after)):
         return found
     return _mark_mail(Address(kind, before), app_id), _mark_mail(Address(kind, after), app_id)
@@ -120,14 +120,14 @@ class Known:
                 self.take(source)
                 self._sources[n] = source, size
 
-    def masked(self, text: str) -> str:
+    def mask(self, text: str) -> str:
         """Foreign text in which no known value is readable, nor what looks like an e-mail or a phone number; but for ids."""
         self._read_again()
         parts = _IDS.split(text)
         return "".join(part if n % 2 else self._without(part) for n, part in enumerate(parts))
 
     def _without(self, text: str) -> str:
-        text = encoded_mail_hidden(str(hidden(text, False)))
+        text = encoded_mail_hidden(str(hide(text, False)))
         return _NUMBER.sub(self._number, "".join(self._pieces(text)))
 
     def _number(self, found: re.Match[str]) -> str:
@@ -175,7 +175,7 @@ def _forms(value: str) -> Iterator[str]:
 def path_hidden(path: str) -> str:
     """The path of a URL without e-mails: each ends with its segment, so that no host that stands before it is part of it."""
     path = re.sub("(^|/)@", r"\1%40", path)
-    return encoded_mail_hidden("/".join(str(hidden(segment, False)) for segment in path.split("/")))
+    return encoded_mail_hidden("/".join(str(hide(segment, False)) for segment in path.split("/")))
 
 
 def encoded_mail_hidden(text: str) -> str:
@@ -183,12 +183,12 @@ def encoded_mail_hidden(text: str) -> str:
     return _ENCODED_MAIL.sub("***", text)
 
 
-def hidden(value: Any, personal: bool) -> Any:
+def hide(value: Any, personal: bool) -> Any:
     """A value as every artifact writes it: personal ones masked, and whatever looks like an e-mail."""
     if isinstance(value, str):
         return mask(value) if personal else MAIL.sub(lambda m: m[0] if _MASKED.fullmatch(m[0]) else mask(m[0]), value)
     if isinstance(value, dict):
-        return {key: hidden(item, personal) for key, item in value.items()}
+        return {key: hide(item, personal) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [hidden(item, personal) for item in value]
+        return [hide(item, personal) for item in value]
     return "***" if personal and value is not None else value

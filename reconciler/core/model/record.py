@@ -81,12 +81,12 @@ class Record:
         return f"{self.kind}/{self.id}"
 
     @property
-    def proved(self) -> float:
+    def proved_at(self) -> float:
         """When it was last written, or recorded as found; in Unix seconds, 0 where nothing says."""
         return max(self.written, _began(self.run))
 
     @property
-    def buried(self) -> bool:
+    def is_buried(self) -> bool:
         """Whether it was declared absent and is: what comes back under its address came by itself."""
         return self.deleted and bool(self.ended)
 
@@ -98,7 +98,7 @@ class Record:
     def ours_since(self, link: str, target_id: str) -> float:
         """When a link of it became ours; where nothing says, when we wrote to the thing, or recorded it, last."""
         known: int | None = self.since.get(link, NOTHING).get(target_id)
-        return self.proved if known is None else float(known)
+        return self.proved_at if known is None else float(known)
 
     def link_origin(self, link: str, target_id: str) -> str | None:
         """How a link of it came about, None where nothing is recorded."""

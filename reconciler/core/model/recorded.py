@@ -202,10 +202,10 @@ class Recorded:
         """Whether an archived thing was brought back once to see who it is, and is not the one that an address means."""
         return bool(self.strangers) and (self.digests.thing(self.app_id, address), live_id) in self.strangers
 
-    def created(self, address: Address) -> bool:
+    def has_lost_create(self, address: Address) -> bool:
         """Whether a create of ours was sent, never answered, and proved to be of something that was not there."""
         found = self.attempt(address)
-        return found is not None and found.action == "create" and found.lost
+        return found is not None and found.action == "create" and found.is_lost
 
     def link_origin(self, link: LinkName, source: Address, source_id: str, target: Address, target_id: str) -> str | None:
         """How a live link came about: recorded so, or made by a call of ours whose answer was lost."""
@@ -213,7 +213,7 @@ class Recorded:
         if record and (link_origin := record.link_origin(link.field, target_id)) in (LinkOrigin.OWNED, LinkOrigin.FOUND):
             return link_origin
         found = self.attempt(source, link.field, target)
-        if found and found.action == "attach" and found.lost and found.links(source_id, target_id):
+        if found and found.action == "attach" and found.is_lost and found.links(source_id, target_id):
             return LinkOrigin.OWNED
         return record.link_origin(link.field, target_id) if record else None
 
@@ -231,7 +231,7 @@ class Recorded:
         """Which other name has a link too."""
         return self.link_origins.get(LiveLink(link.source, source_id, link.field, target_id))
 
-    def owned(self, link: LinkName, record: Record) -> Sequence[str]:
+    def owned_ends(self, link: LinkName, record: Record) -> Sequence[str]:
         """The ids of the other ends of the links that we made."""
         held = record.links.get(link.field, NOTHING) if record.has_own_links else NOTHING
         return [target_id for target_id, link_origin in held.items() if link_origin == LinkOrigin.OWNED]

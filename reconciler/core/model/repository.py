@@ -17,13 +17,13 @@ class Repository:
     first: str = ""
 
     @property
-    def known(self) -> bool:
+    def is_known(self) -> bool:
         return bool(self.address or self.first)
 
     def same(self, other: Repository) -> bool:
         """Whether both are one: moved to another address it keeps its first commit, with a rewritten history its address. Of two of
         which nothing is known nothing says otherwise."""
-        if not self.known and not other.known:
+        if not self.is_known and not other.is_known:
             return True
         return "" != self.address == other.address or "" != self.first == other.first
 

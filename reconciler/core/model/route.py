@@ -49,7 +49,7 @@ class Write:
     carries: frozenset[str] | None = frozenset()
 
     @property
-    def named(self) -> bool:
+    def is_by_name(self) -> bool:
         """Whether it says by a name what is meant, and not by an id."""
         return "{name}" in (self.body or {}).values()
 

@@ -12,10 +12,10 @@ _MARKS, _JOINER = 30, "\u034f"
 
 def spell(text: str) -> str:
     """The form in which two names are spelled the same: Unicode NFC."""
-    return text if text.isascii() else unicodedata.normalize("NFC", bound(text))
+    return text if text.isascii() else unicodedata.normalize("NFC", stream_safe(text))
 
 
-def bound(text: str) -> str:
+def stream_safe(text: str) -> str:
     """The text in stream-safe form."""
     if len(text) <= _MARKS:
         return text
@@ -33,7 +33,7 @@ def fold(name: str) -> str:
     """The one form in which names are compared: Unicode NFC, case folded."""
     if name.isascii():
         return name.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", bound(name)).casefold())
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", stream_safe(name)).casefold())
 
 
 # Hangul fillers and the empty Braille pattern are letters and symbols to Unicode, and blank to the eye.
@@ -46,7 +46,7 @@ def _invisible(char: str) -> bool:
 
 
 def _compatible(name: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", bound(name)).casefold())
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", stream_safe(name)).casefold())
 
 
 def skeleton(name: str) -> str:
@@ -70,6 +70,6 @@ def differs_invisibly(one: str, other: str) -> bool:
 def blur(name: str) -> str:
     """The form in which names coincide that some server or other may take for one: it may fold letters, drop accents, blanks and signs,
     escape for HTML, or cut. Never for what is one to us: only for what is not sure."""
-    text = bound(html.unescape(html.unescape(name)))
+    text = stream_safe(html.unescape(html.unescape(name)))
     text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(char for char in text if char.isalnum())[:_BLURRED] or name.strip()

@@ -37,11 +37,11 @@ class Approvals:
         written = self.committed if self.base else manifest.approvals
         return (*self.given, *(Approval(a.hash, a.people) for a in written if a.expires > now))
 
-    def explained(self, refused: Iterable[Refusal], manifest: Manifest, now: float) -> tuple[Refusal, ...]:
+    def explain(self, refused: Iterable[Refusal], manifest: Manifest, now: float) -> tuple[Refusal, ...]:
         """These refusals, each with why an approval of exactly its changes does not lift it."""
         return tuple(replace(refusal, message="; ".join((refusal.message, *self._why(refusal, manifest, now)))) for refusal in refused)
 
-    def unused(self, words: Iterable[str | None]) -> tuple[str, ...]:
+    def warn_unused(self, words: Iterable[str | None]) -> tuple[str, ...]:
         """What to say of the approvals given for none of what these words are printed for. Committed ones outlive what they were for."""
         known = {word.partition(":")[0] for word in words if word}
         text = "is for nothing that this plan is refused for; leave it out, or copy the one that a refused plan prints"
@@ -97,7 +97,7 @@ def check_refusals(
 ) -> tuple[Refusal, ...]:
     """What refused a saved plan when it was made, and is not approved now. Raises Refused where no approval can lift it."""
     kept = list_stopping(list_standing(read_refusals(saved), approvals.valid(manifest, now)), manifest.policy)
-    left = (*loosened, *approvals.explained(kept, manifest, now))
+    left = (*loosened, *approvals.explain(kept, manifest, now))
     if not all(refusal.approve for refusal in left):
         refuse(left)
     return left
@@ -121,11 +121,11 @@ def refuse(refused: Iterable[Refusal], beside: Sequence[str] = ()) -> None:
 
 def hold_to_approvals(plan: Plan, comparison: Comparison, approvals: Approvals, context: Context) -> Plan:
     """The plan with its cost, the refusals that no approval lifts, and a note for those that one does; without what the policy holds."""
-    unused = approvals.unused((comparison.touched, *(refusal.approve for refusal in plan.refused)))
+    unused = approvals.warn_unused((comparison.touched, *(refusal.approve for refusal in plan.refused)))
     refused = list_standing(plan.refused, approvals.valid(comparison.manifest, context.now))
     kept = frozenset(refused)
     lifted = [refusal for refusal in plan.refused if refusal not in kept]
-    refused = approvals.explained(refused, comparison.manifest, context.now)
+    refused = approvals.explain(refused, comparison.manifest, context.now)
     notes = (*(Note("approved", str(refusal)) for refusal in lifted), *(Note("unused", text) for text in unused))
     approved = tuple(dict.fromkeys(refusal.approve for refusal in lifted if refusal.approve))
     held = list_held_entries(refused, comparison.manifest.policy)

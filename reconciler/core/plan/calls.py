@@ -139,7 +139,7 @@ def _on_wire(kind: Kind, name: str, value: Any, version: str) -> tuple[str, Any]
 
 def _link_calls(link: LinkKind, change: LinkChange, unsure: Container[Address]) -> Iterator[Call]:
     write = link.attach if change.action is Action.ATTACH else link.detach
-    if write.named and change.target in unsure and link.names:
+    if write.is_by_name and change.target in unsure and link.names:
         yield _link_write(link.names, change)
     yield _link_write(write, change)
 
@@ -150,7 +150,7 @@ def _link_write(write: Write, change: LinkChange) -> Call:
         "target": change.target_id or Ref(change.target),
         "name": change.target_key or change.target.key,
     }
-    return Call(write.route, values, fill(write.body, values), by_name=change.target if write.named else None)
+    return Call(write.route, values, fill(write.body, values), by_name=change.target if write.is_by_name else None)
 
 
 def _in_bulk(

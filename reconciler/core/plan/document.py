@@ -21,7 +21,7 @@ from reconciler.core.model.live import Workspace
 from reconciler.core.model.note import Note
 from reconciler.core.model.outcome import Outcome
 from reconciler.core.model.paths import personal_path
-from reconciler.core.model.privacy import hidden, masked, shown, without
+from reconciler.core.model.privacy import hide, mask_pair, show_address, without
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.times import format_time
 from reconciler.core.plan import schema
@@ -38,7 +38,9 @@ def list_calls(plan: Plan) -> list[str]:
 
 
 def _call_line(call: Call, here: Workspace) -> str:
-    values = {name: f"<{shown(value.address, here.app_id)}>" if isinstance(value, Ref) else value for name, value in call.values.items()}
+    values = {
+        name: f"<{show_address(value.address, here.app_id)}>" if isinstance(value, Ref) else value for name, value in call.values.items()
+    }
     fields = ", ".join(sorted(call.body)) if isinstance(call.body, dict) else ""
     return call.route.format_map({**values, "key": "…"}) + (f"  ({fields})" if fields else "")
 
@@ -117,7 +119,7 @@ def _glob(glob: str, plan: Plan) -> str:
     name = glob if glob in plan.scope.exact else globs.plain(glob)
     kind, slash, key = (name or "").partition("/")
     address = Address(kind, key)
-    return shown(address, plan.workspace.app_id) if slash and shown(address) != str(address) else glob
+    return show_address(address, plan.workspace.app_id) if slash and show_address(address) != str(address) else glob
 
 
 def _drift(drift: Drift) -> schema.DriftDocument:
@@ -128,19 +130,19 @@ def _drift(drift: Drift) -> schema.DriftDocument:
 
 
 def _refusal(refusal: Refusal, app_id: str) -> schema.RefusalDocument:
-    entries = [shown(entry, app_id) for entry in refusal.entries]
-    return {"gate": refusal.gate, "message": hidden(refusal.message, False), "approve": refusal.approve, "entries": entries}
+    entries = [show_address(entry, app_id) for entry in refusal.entries]
+    return {"gate": refusal.gate, "message": hide(refusal.message, False), "approve": refusal.approve, "entries": entries}
 
 
 def _write_unproven(note: Note, app_id: str) -> schema.UnprovenDocument:
-    address = shown(note.address, app_id) if note.address else None
-    return {"address": address, "reason": hidden(note.message, False), "until": None if note.until is None else format_time(note.until)}
+    address = show_address(note.address, app_id) if note.address else None
+    return {"address": address, "reason": hide(note.message, False), "until": None if note.until is None else format_time(note.until)}
 
 
 def _note(note: Note, app_id: str) -> schema.NoteDocument:
     source: schema.SourceDocument | None = {"file": note.mark.file, "line": note.mark.line} if note.mark else None
-    address = shown(note.address, app_id) if note.address else None
-    return {"topic": note.topic, "address": address, "message": hidden(note.message, False), "source": source}
+    address = show_address(note.address, app_id) if note.address else None
+    return {"topic": note.topic, "address": address, "message": hide(note.message, False), "source": source}
 
 
 # Where people look at a thing in the browser; the regional hosts are reported, not documented.
@@ -157,7 +159,7 @@ def _page(kind: Kind, change: Change, here: Workspace) -> str | None:
 
 def _change(kind: Kind, change: Change, plan: Plan, view: View) -> schema.ChangeDocument:
     here = plan.workspace
-    name = str if view.personal else partial(shown, app_id=here.app_id)
+    name = str if view.personal else partial(show_address, app_id=here.app_id)
     found: schema.ChangeDocument = {
         "address": name(change.address),
         "action": change.action.value,
@@ -219,7 +221,7 @@ def _write_field(kind: Kind, moved: FieldChange, plan: Plan, view: View) -> sche
     if (kind.name, moved.path) in plan.times:
         before, after = format_time(before), format_time(after)
     elif not view.personal:
-        before, after = masked(kind.name, before, after, personal_path(kind, moved.path), plan.workspace.app_id)
+        before, after = mask_pair(kind.name, before, after, personal_path(kind, moved.path), plan.workspace.app_id)
     return {"path": moved.path, "before": before, "after": after, "cause": moved.cause.value if moved.cause else None}
 
 

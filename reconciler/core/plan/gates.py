@@ -90,12 +90,12 @@ def fingerprint(changes: Sequence[Change], live: Snapshot, left_out: Sequence[Ad
     """Twelve hex over what changes are: actions, addresses, ids, targets and choices taken away, in any order, not over counts; and over
     who is left out."""
     here = live.workspace
-    asked = dict.fromkeys(_asked(change) for change in changes)
+    asked = dict.fromkeys(_subject(change) for change in changes)
     lines = sorted("\0".join(map(str, one)) for one in (*asked, *(("left out", address, "", "") for address in left_out)))
     return hashlib.sha256("\n".join((here.app_id, here.region, *lines)).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def _asked(change: Change) -> tuple[object, ...]:
+def _subject(change: Change) -> tuple[object, ...]:
     """What an approval is for. Whoever carries what goes into another thing, that is one and the same approval."""
     if isinstance(change, LinkChange) and change.merges:
         return (change.action, change.merges, "", change.target)

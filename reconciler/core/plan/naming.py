@@ -31,7 +31,7 @@ def unsure(kinds: Kinds, steps: Sequence[Step], live: Snapshot) -> frozenset[Add
 
 def _by_name(link: LinkKind, action: Action) -> bool:
     single, bulk = (link.attach, link.bulk_attach) if action is Action.ATTACH else (link.detach, link.bulk_detach)
-    return single.named or bool(bulk and bulk.write.named)
+    return single.is_by_name or bool(bulk and bulk.write.is_by_name)
 
 
 def _looks(kinds: set[str], live: Snapshot) -> Mapping[str, Mapping[str, set[str]]]:

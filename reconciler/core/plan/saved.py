@@ -15,7 +15,7 @@ from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
-from reconciler.core.model.privacy import shown
+from reconciler.core.model.privacy import show_address
 from reconciler.core.model.recorded import LiveLink
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.document import document
@@ -45,7 +45,7 @@ def read_scope(found: PlanDocument) -> Scope:
 def read_ids(found: PlanDocument, manifest: Manifest, app_id: str) -> Mapping[Address, str]:
     """The live ids of what was as declared when the plan was made."""
     ids = found.get("as_declared") or {}
-    return {address: ids[name] for address in manifest.resources if (name := shown(address, app_id)) in ids} if ids else {}
+    return {address: ids[name] for address in manifest.resources if (name := show_address(address, app_id)) in ids} if ids else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def write_saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHIN
     for written, change in zip(found["changes"], plan.changes, strict=True):
         # A name may pass to another thing meanwhile, which nobody decided about.
         written["id_digest"] = digest(salt, change.id) if change.id else None
-        written["name_digest"] = digest(salt, change.called) if change.called else None
+        written["name_digest"] = digest(salt, change.label) if change.label else None
         for named, moved in zip(written["fields"], change.fields, strict=True):
             del named["before"], named["after"]
             named.pop("was", None)
@@ -83,7 +83,7 @@ def write_saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHIN
     if plan.scope.since:
         head["rest"] = list_rest(plan)
     whole: PlanDocument = {**head, **found}
-    whole["as_declared"] = {shown(address, plan.workspace.app_id): live_id for address, live_id in sorted(enclosed.found.items())}
+    whole["as_declared"] = {show_address(address, plan.workspace.app_id): live_id for address, live_id in sorted(enclosed.found.items())}
     doubts = enclosed.doubts
     if doubts.disproved or doubts.undone:
         disproved = [(*write.place, write.sent) for write in doubts.disproved]
@@ -201,11 +201,11 @@ def hold(found: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: S
             stale.append(f"{' '.join(filter(None, subject))}: {reason}")
         keep.add(i)
     stale += _lacking(steps, keep, app_id)
-    names = {shown(address, app_id): address for address in manifest.resources}
+    names = {show_address(address, app_id): address for address in manifest.resources}
     rest = [subject for subject, turns in planned.items() if subject not in fresh and not turns[0].get("merges") for _ in turns]
     unmade = tuple(s for s in rest if s.action in _MAKING and s.address in names and live.of(names[s.address]) is None)
     awaited = {subject.address for subject in unmade}
-    stale += [f"{s.action} {s.address}: {reason}" for s in rest if (reason := _lost(s, names, live, awaited))]
+    stale += [f"{s.action} {s.address}: {reason}" for s in rest if (reason := _why_lost(s, names, live, awaited))]
     return Held(frozenset(keep), tuple(sorted(stale)), unmade)
 
 
@@ -214,8 +214,8 @@ def say_moved(planned: ChangeDocument, change: Change, salt: str) -> str:
     fields = {field["path"]: field["before_digest"] for field in planned["fields"]}
     if (known := planned.get("id_digest")) and change.id and known != digest(salt, change.id):
         return "another thing has this name now"
-    if (called := planned.get("name_digest")) and called != digest(salt, change.called):
-        return f"it is called {change.called!a} now, and had another name when this was planned"
+    if (called := planned.get("name_digest")) and called != digest(salt, change.label):
+        return f"it is called {change.label!a} now, and had another name when this was planned"
     new = [f.path for f in change.fields if f.path not in fields]
     if new:
         return f"{', '.join(new)} was not in the plan"
@@ -228,10 +228,10 @@ def _lacking(steps: Sequence[Step], keep: Set[int], app_id: str) -> Iterator[str
     for i in sorted(keep):
         change = steps[i].change
         for n in sorted(steps[i].needs - keep):
-            yield f"{change.action} {shown(change.address, app_id)}: {shown(steps[n].change.address, app_id)} is gone"
+            yield f"{change.action} {show_address(change.address, app_id)}: {show_address(steps[n].change.address, app_id)} is gone"
 
 
-def _lost(planned: Subject, names: Mapping[str, Address], live: Snapshot, awaited: Set[str]) -> str:
+def _why_lost(planned: Subject, names: Mapping[str, Address], live: Snapshot, awaited: Set[str]) -> str:
     """Why a planned change that the comparison no longer shows is not simply done: its thing is gone, and not awaited either."""
     if planned.action in (*_LOSING, *_MAKING):
         return ""

@@ -92,5 +92,5 @@ def narrow(kinds: Kinds, manifest: Manifest, wanted: Callable[[Address], bool]) 
     ends = {end for address in kept for links in manifest.resources[address].links.values() for end in (*links.present, *links.absent)}
     ends |= {end for address in kept for end in ends_of(kinds[address.kind], manifest.resources[address].fields)}
     keep = kept | ends | {address for address in manifest.resources if address.kind in whole}
-    beside = frozenset(a for a, r in manifest.resources.items() if a not in keep and not r.gone)
+    beside = frozenset(a for a, r in manifest.resources.items() if a not in keep and not r.is_gone)
     return replace(manifest, resources={a: r for a, r in manifest.resources.items() if a in keep}, beside=beside)

@@ -11,7 +11,7 @@ from reconciler.core.compare.since import Ends, Made, find_owned_detaches, is_la
 from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.note import Note
-from reconciler.core.model.privacy import shown
+from reconciler.core.model.privacy import show_address
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.times import format_time
 from reconciler.core.plan.gates import Approval, count_affected, fingerprint, list_standing
@@ -70,13 +70,15 @@ def spare_touched(
 
 def subject_of(change: Change, app_id: str) -> Subject:
     """A change as a saved plan names it: its action and its ends as they are shown."""
-    return Subject(change.action.value, shown(change.address, app_id), shown(change.target, app_id) if change.target else None)
+    return Subject(
+        change.action.value, show_address(change.address, app_id), show_address(change.target, app_id) if change.target else None
+    )
 
 
 def _explain(change: LinkChange, live: Snapshot, made: Mapping[Ends, Made], by: Callable[[str, str], str], word: str) -> str:
     """Why a link stays, and what takes it away."""
     found = made.get((change.id or "", change.target_id or ""))
-    link = f"the link to {shown(change.target, live.workspace.app_id)} is ours"
+    link = f"the link to {show_address(change.target, live.workspace.app_id)} is ours"
     if found:
         happened = "was made, or only attached again," if live.facts.attached_again == "moves" else "was made"
         why = f"{happened}{by(change.target.kind, found.who)} at {format_time(found.at)}, after it became ours"

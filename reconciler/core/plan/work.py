@@ -13,7 +13,7 @@ from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.note import Note
-from reconciler.core.model.privacy import shown
+from reconciler.core.model.privacy import show_address
 from reconciler.core.model.recorded import Ownership
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, approvals_of, over_calls, refuse
@@ -111,7 +111,7 @@ def hold_work(
     refuse(refused if held.keep or held.stale or held.unmade or not saved["changes"] else (), unused)
     if held.stale:
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(held.stale[:20]))
-    refuse(approvals.explained(list_stopping(list_standing(plan.refused, approved), whole.policy), whole, context.now), unused)
+    refuse(approvals.explain(list_stopping(list_standing(plan.refused, approved), whole.policy), whole, context.now), unused)
     work = _compile(saved, (plan, comparison), whole, approvals, held, context)
     left = replace(
         work, approvals=approvals, approved=approved, unused=unused, refused=parted.refused, unmade=(*work.unmade, *parted.unmade)
@@ -126,7 +126,7 @@ def _list_unused(saved: PlanDocument, fresh: tuple[Plan, Comparison], approvals:
         # It may be the one under which these were planned, which the plan does not keep.
         return ()
     then = (*saved.get("approved", ()), *(refusal.approve for refusal in read_refusals(saved)))
-    return approvals.unused((*then, *(refusal.approve for refusal in plan.refused)))
+    return approvals.warn_unused((*then, *(refusal.approve for refusal in plan.refused)))
 
 
 def _part(
@@ -138,11 +138,11 @@ def _part(
     # What was left out when it was planned is not in the plan, whatever is approved since.
     known = read_refusals(saved) if saved.get("held") else list_standing(read_refusals(saved), approved)
     then = list_held(known, manifest.policy)
-    refused_now = {shown(entry, app_id) for r in now for entry in r.entries}
+    refused_now = {show_address(entry, app_id) for r in now for entry in r.entries}
     names = refused_now | {str(entry) for r in then for entry in r.entries}
     if not names:
         return saved, plan, _Parted()
-    rest = without_entries(comparison, plan, lambda address: shown(address, app_id) in names, context.version)
+    rest = without_entries(comparison, plan, lambda address: show_address(address, app_id) in names, context.version)
     out = {subject_of(change, app_id) for change in plan.changes} - {subject_of(change, app_id) for change in rest.changes}
     left, kept = list[ChangeDocument](), list[ChangeDocument]()
     for change in saved["changes"]:
@@ -170,10 +170,10 @@ def _compile(
 def _list_unproven(saved: PlanDocument, plan: Plan, comparison: Comparison, whole: Manifest) -> tuple[Note, ...]:
     """What is unproven beside a saved plan: what is so now, and what was so when it was made and is not as declared since."""
     app_id = comparison.live.workspace.app_id
-    now = {shown(note.address, app_id): note for note in plan.unproven if note.address}
-    gone = (address for address, r in comparison.manifest.resources.items() if r.gone and address not in comparison.live.pairs)
-    done = {shown(address, app_id) for address in (*as_declared(comparison), *gone)}
-    names = {shown(address, app_id): address for address in whole.resources}
+    now = {show_address(note.address, app_id): note for note in plan.unproven if note.address}
+    gone = (address for address, r in comparison.manifest.resources.items() if r.is_gone and address not in comparison.live.pairs)
+    done = {show_address(address, app_id) for address in (*as_declared(comparison), *gone)}
+    names = {show_address(address, app_id): address for address in whole.resources}
     then = [u for u in saved.get("unproven", ()) if u["address"] not in now and u["address"] not in done]
     kept = tuple(Note("unproven", u["reason"], names.get(u["address"] or ""), held=True) for u in then)
     return (*now.values(), *kept)

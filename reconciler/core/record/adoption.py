@@ -58,7 +58,7 @@ class Find:
     owner: str = ""
 
     @property
-    def taken(self) -> bool:
+    def is_taken(self) -> bool:
         """Whether something becomes ours that was not."""
         return self.standing in (Standing.UNKNOWN, Standing.RECORDED) or self.links > 0
 
@@ -75,8 +75,8 @@ class Adoption:
     left: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def taken(self) -> int:
-        return sum(find.taken for find in self.finds)
+    def takes(self) -> int:
+        return sum(find.is_taken for find in self.finds)
 
 
 def adopt_declared(writer: RecordWriter, comparison: Comparison, owners: Owners) -> Adoption:
@@ -90,13 +90,13 @@ def adopt_declared(writer: RecordWriter, comparison: Comparison, owners: Owners)
         elif thing is not None:
             find, record = _adopt_one(writer, resource, thing, owners, sides)
             finds.append(find)
-            records += [record] if find.taken else []
+            records += [record] if find.is_taken else []
     return Adoption(tuple(finds), tuple(records), dict(sorted(left.items())))
 
 
 def _why_left(writer: RecordWriter, comparison: Comparison, resource: Resource, thing: Live | None) -> str:
     """Why nothing can be adopted for an entry; empty where something can."""
-    if resource.gone:
+    if resource.is_gone:
         return "declared as not being there"
     if resource.address in comparison.live.withheld:
         return "in doubt (`reconciler plan` says why)"
@@ -118,7 +118,7 @@ def _adopt_one(writer: RecordWriter, resource: Resource, thing: Live, owners: Ow
 def adopt_named(writer: RecordWriter, things: Mapping[Address, Live], owners: Owners) -> Adoption:
     """These things alone, without fields and links."""
     finds = tuple(_judge_named(writer.recorded, address, thing, owners) for address, thing in sorted(things.items()))
-    return Adoption(finds, tuple(_write_named(writer, find) for find in finds if find.taken))
+    return Adoption(finds, tuple(_write_named(writer, find) for find in finds if find.is_taken))
 
 
 def _judge_named(recorded: Recorded, address: Address, thing: Live, owners: Owners) -> Find:

@@ -61,15 +61,15 @@ class Books:
         """The records of all that is as declared, and the things that are gone; `found` are the live ids of what was as declared when
         the plan was made."""
         records = self._as_declared(outcomes, as_declared)
-        gone = self._gone(records)
-        return [*self._corrected(gone), *records], gone
+        gone = self._find_gone(records)
+        return [*self._correct(gone), *records], gone
 
     def close_undo(self) -> tuple[list[Record], list[Thing]]:
         """As `close`, after a run that takes another one back: what it brings back is declared nowhere."""
-        gone = self._gone(())
-        return self._corrected(gone), gone
+        gone = self._find_gone(())
+        return self._correct(gone), gone
 
-    def _corrected(self, gone: Sequence[Thing]) -> list[Record]:
+    def _correct(self, gone: Sequence[Thing]) -> list[Record]:
         """The records of which a link is no longer ours: somebody took it away."""
         names = {link.source for link in self.undone}
         return [self.records[name] for name in sorted(names & self.records.keys()) if name not in gone]
@@ -81,9 +81,9 @@ class Books:
         sides = take_stock(comparison.live, comparison.difference, outcomes, ids, self.whole.policy.links)
         resources = {address: r for address, r in comparison.manifest.resources.items() if address not in comparison.refused_entries}
         touched = record_live(self.writer, replace(comparison.manifest, resources=resources), sides, self.records)
-        return [*touched, *self._untouched({**as_declared, **ids}, as_declared.keys() - comparison.manifest.resources.keys())]
+        return [*touched, *self._keep_untouched({**as_declared, **ids}, as_declared.keys() - comparison.manifest.resources.keys())]
 
-    def _untouched(self, ids: Mapping[Address, str], addresses: Iterable[Address]) -> Iterable[Record]:
+    def _keep_untouched(self, ids: Mapping[Address, str], addresses: Iterable[Address]) -> Iterable[Record]:
         """The records of what the plan does not touch, and was as declared when it was made."""
         outside = frozenset(addresses)
         rest = {a: r for a, r in self.whole.resources.items() if a in outside}
@@ -93,13 +93,13 @@ class Books:
         sides = Sides(ids, links, frozenset(), self.whole.policy.links, unseen)
         return record_live(self.writer, replace(self.whole, resources=rest), sides, self.records)
 
-    def _gone(self, records: Sequence[Record]) -> list[Thing]:
+    def _find_gone(self, records: Sequence[Record]) -> list[Thing]:
         """Things that are not there any more and that nobody declares, or whose place another one has taken.
 
         What is declared and gone keeps its record until it is there again: else it would be no drift any more.
         """
         recorded, run = self.comparison.recorded, self.writer.run
-        declared = {recorded.digests.thing(recorded.app_id, address) for address, r in self.whole.resources.items() if not r.gone}
+        declared = {recorded.digests.thing(recorded.app_id, address) for address, r in self.whole.resources.items() if not r.is_gone}
         kept = [r for r in (*self.records.values(), *records) if r.run == run]
         names, places = {r.name for r in kept}, {r.thing for r in kept if not r.deleted}
         gone = (r for r in recorded.records.values() if r.name not in names and self._is_gone(r))
@@ -108,7 +108,7 @@ class Books:
     def _is_gone(self, record: Record) -> bool:
         """Whether a thing is known not to be live: a whole listing, or its own read, does not show it."""
         kind, live = self.writer.kinds.get(record.kind), self.comparison.live
-        if kind is None or record.buried:
+        if kind is None or record.is_buried:
             return False
         looked = kind.name in live.listed if kind.whole else record.id in live.vanished.values() or record.deleted
         return looked and record.id not in live.things.get(record.kind, {})
@@ -118,7 +118,7 @@ def list_proofs(comparison: Comparison, changes: Sequence[Change]) -> list[bool]
     """For each change, whether what it makes was proved not to be there, by a strong read of this run."""
     returning = {change.address for change in changes if change.action is Action.UNARCHIVE}
 
-    def proved(change: Change) -> bool:
+    def is_proved(change: Change) -> bool:
         if isinstance(change, LinkChange):
             return change.action is Action.ATTACH and change.address not in returning and change.merges is None
         resource, kind = comparison.manifest.resources.get(change.address), comparison.kinds[change.address.kind]
@@ -126,7 +126,7 @@ def list_proofs(comparison: Comparison, changes: Sequence[Change]) -> list[bool]
             return False
         return kind.whole or kind.identity[resource.by].find is not None
 
-    return [proved(change) for change in changes]
+    return [is_proved(change) for change in changes]
 
 
 def _link_record(writer: RecordWriter, before: Record | None, change: LinkChange, live_id: str, outcome: Outcome) -> Record | None:

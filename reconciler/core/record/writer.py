@@ -14,7 +14,7 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.outcome import Outcome, Status
-from reconciler.core.model.paths import claimed, field_at, live_value
+from reconciler.core.model.paths import claims, field_at, live_value
 from reconciler.core.model.record import ITSELF, LinkOrigin, LinkOrigins, Record, date_links, with_link, without_link
 from reconciler.core.model.recorded import Recorded
 
@@ -42,12 +42,12 @@ class RecordWriter:
         digests = self.recorded.digests
         thing = digests.thing(self.recorded.app_id, address)
         # Nobody asks it of the many: people, and what they belong to.
-        since = {ITSELF: {ITSELF: int(self.now)}} if self.kinds[address.kind].called else {}
+        since = {ITSELF: {ITSELF: int(self.now)}} if self.kinds[address.kind].is_named_by_people else {}
         return Record(address.kind, live_id, thing, digests.address(address), files=self._files(None, file), run=self.run, since=since)
 
     def _begin(self, change: Change, live_id: str) -> Record:
         """A record of a thing of which nothing was known; it is ours where a create of an earlier run, never answered, made it."""
-        owned = change.action is not Action.CREATE and self.recorded.created(change.address)
+        owned = change.action is not Action.CREATE and self.recorded.has_lost_create(change.address)
         return replace(self.make_blank(change.address, live_id, change.mark.file), owned=owned)
 
     def record_change(self, before: Record | None, change: ThingChange, outcome: Outcome) -> Record | None:
@@ -91,10 +91,10 @@ class RecordWriter:
     def record_declared(self, before: Record | None, resource: Resource, live_id: str, sides: Sides) -> Record:
         """The record of a declared thing as it is now: what of it is as declared, what is still to be done, and how its links came."""
         kind, recorded = self.kinds[resource.address.kind], self.recorded
-        lost = before is None and recorded.created(resource.address)
+        lost = before is None and recorded.has_lost_create(resource.address)
         record = self._move(before or self.make_blank(resource.address, live_id, resource.mark.file), resource.address)
         fields = {}
-        for path, field, value in claimed(kind, resource):
+        for path, field, value in claims(kind, resource):
             name = self._path(path)
             if (resource.address, path) not in sides.open:
                 fields[name] = recorded.digests.claim(record.salt, path, field.form(value))
@@ -122,7 +122,7 @@ class RecordWriter:
         """The record of a live thing that is taken in as ours: its base is what is live, its declared links that are live are ours."""
         record = self.record_declared(before, resource, thing.id, sides)
         kind = self.kinds[thing.kind]
-        fields = {self._path(path): self._claim(kind, record, path, live_value(thing, path)) for path, _, _ in claimed(kind, resource)}
+        fields = {self._path(path): self._claim(kind, record, path, live_value(thing, path)) for path, _, _ in claims(kind, resource)}
         written = {link: record.links[link] for link in resource.links if link in record.links}
         link_origins = {
             link: {end: LinkOrigin.OWNED if link_origin == LinkOrigin.FOUND else link_origin for end, link_origin in held.items()}
@@ -258,7 +258,7 @@ def record_live(writer: RecordWriter, manifest: Manifest, sides: Sides, records:
     """The records of all that is declared and live, where they say something new; `records` are those that stand."""
     for address, resource in manifest.resources.items():
         live_id = sides.ids.get(address)
-        if live_id is None or resource.gone:
+        if live_id is None or resource.is_gone:
             continue
         before = records.get((address.kind, live_id))
         record = writer.record_declared(before, resource, live_id, sides)

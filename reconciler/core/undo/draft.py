@@ -83,19 +83,19 @@ class Draft:
         self.given: set[tuple[str, str, str]] = set()
         self.indexes: dict[str, Index] = {}
 
-    def lost(self, address: Address, text: str) -> None:
+    def note_loss(self, address: Address, text: str) -> None:
         self.notes.append(Note(LOST, text, address, self.mark))
 
-    def changed(self, address: Address, path: str, text: str) -> None:
+    def note_change(self, address: Address, path: str, text: str) -> None:
         self.notes.append(Note(CHANGED, text, address, self.mark))
         self.skipped.add((address, path))
 
-    def seen(self, kind: str, live_id: str | None) -> Live | None:
+    def live_of(self, kind: str, live_id: str | None) -> Live | None:
         return self.live.things.get(kind, {}).get(live_id or "")
 
     def part(self, kind: str, live_id: str | None) -> Part | None:
         """What is to become of a thing that is live, or comes back; None where it is gone."""
-        thing = self.seen(kind, live_id)
+        thing = self.live_of(kind, live_id)
         if live_id and thing and (kind, live_id) not in self.parts:
             about = self.kinds[kind]
             by = "id" if about.person else about.identities[0].field

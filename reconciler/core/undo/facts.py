@@ -54,12 +54,12 @@ def read_done(preimage: Preimage, facts: Sequence[Fact]) -> tuple[DoneChange, ..
     pairs = list(zip(preimage.kept_changes, facts, strict=True))
     ids = {i: fact.id or kept.source.id for i, (kept, fact) in enumerate(pairs) if fact.effect is not Effect.NOT and not kept.link}
 
-    def known(end: End) -> End:
+    def resolve(end: End) -> End:
         return end if end.made is None else End(end.kind, ids.get(end.made))
 
     def complete(i: int, kept: KeptChange) -> KeptChange:
         if kept.target:
-            return replace(kept, source=known(kept.source), target=known(kept.target))
+            return replace(kept, source=resolve(kept.source), target=resolve(kept.target))
         return replace(kept, source=End(kept.source.kind, ids[i]))
 
     return tuple(DoneChange(complete(i, kept), fact.effect) for i, (kept, fact) in enumerate(pairs) if fact.effect is not Effect.NOT)

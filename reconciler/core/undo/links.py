@@ -29,7 +29,7 @@ def _turn_link(draft: Draft, kept: KeptChange, link: LinkName, end: End) -> None
         return
     if not _claim_link(draft, link, thing, target, present=present) and present:
         gone = next(end for end in (thing, target) if draft.part(*end) is None)
-        draft.changed(address_by(gone[0], "id", gone[1]), "", "is gone, and its links with it")
+        draft.note_change(address_by(gone[0], "id", gone[1]), "", "is gone, and its links with it")
     if present and kept.ours:
         draft.ours.add((thing, target))
 
@@ -41,7 +41,7 @@ def _must_stay(draft: Draft, link: LinkName, thing: Thing, target: Thing) -> boo
         return False
     other = draft.recorded.elsewhere(link, thing[1], target[1])
     if other:
-        draft.changed(source.address, str(end.address), f"`name: {other}` has the link to {end.address} too, so it stays")
+        draft.note_change(source.address, str(end.address), f"`name: {other}` has the link to {end.address} too, so it stays")
     return other is not None or (source.address, "") in draft.skipped
 
 

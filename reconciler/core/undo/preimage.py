@@ -166,7 +166,7 @@ class Preimage:
     # What it is about to do, change by change.
     kept_changes: Annotated[tuple[KeptChange, ...], Field(alias="changes")]
 
-    def expired(self, now: float) -> bool:
+    def is_expired(self, now: float) -> bool:
         return now - self.stored > KEPT
 
 
@@ -191,14 +191,14 @@ def keep_changes(comparison: Comparison, steps: Sequence[Step], carriers: Carrie
     def end(address: Any, live_id: str | None) -> End:
         return End(address.kind, live_id, None if live_id else makers.get(address))
 
-    def kept(change: Change) -> KeptChange:
+    def keep(change: Change) -> KeptChange:
         source = end(change.address, change.id)
         if isinstance(change, LinkChange):
             target = end(change.target, change.target_id)
             return KeptChange(change.action, source, key=None, link=change.link, target=target, ours=_is_ours(comparison.recorded, change))
         return _keep_change(comparison.kinds[change.address.kind], change, source, comparison, carriers)
 
-    return tuple(kept(step.change) for step in steps)
+    return tuple(keep(step.change) for step in steps)
 
 
 def recount_uses(kinds: Kinds, live: Snapshot, changes: Sequence[Change], carriers: Carriers) -> tuple[Change, ...]:

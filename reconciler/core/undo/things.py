@@ -37,23 +37,23 @@ def _unmake(draft: Draft, kind: Kind, kept: KeptChange, effect: Effect) -> None:
     """What was created goes: into the archive where its kind has one, for ever only where it has none."""
     name = Address(kind.name, str(kept.key))
     live_id = kept.source.id or draft.live.pairs.get(name)
-    thing, part = draft.seen(kind.name, live_id), draft.part(kind.name, live_id)
+    thing, part = draft.live_of(kind.name, live_id), draft.part(kind.name, live_id)
     if thing is None or part is None or kind.dormant(thing):
         return
     if effect is Effect.MET or (effect is Effect.LOST and not _is_ours(draft, name, thing)):
-        draft.lost(part.address, "was there before, as far as the ledger knows, so it stays; what it had then was not read")
+        draft.note_loss(part.address, "was there before, as far as the ledger knows, so it stays; what it had then was not read")
     elif _is_as_left(draft, kind, kept, thing, part.address, name) and (
         kind.archive or _is_unused(draft, kind, kept, thing, part.address, name)
     ):
         part.state = "archived" if kind.archive else "absent"
         if kind.person:
-            draft.lost(part.address, "is archived, not deleted: undo deletes nobody")
+            draft.note_loss(part.address, "is archived, not deleted: undo deletes nobody")
 
 
 def _is_ours(draft: Draft, name: Address, thing: Live) -> bool:
     """Whether the ledger knows that a thing is ours though the answer to its create was lost."""
     record = draft.recorded.of(thing.kind, thing.id)
-    return (record is not None and record.owned) or draft.recorded.created(name)
+    return (record is not None and record.owned) or draft.recorded.has_lost_create(name)
 
 
 def _is_as_left(draft: Draft, kind: Kind, kept: KeptChange, thing: Live, address: Address, planned: Address) -> bool:
@@ -61,7 +61,7 @@ def _is_as_left(draft: Draft, kind: Kind, kept: KeptChange, thing: Live, address
     written = [(path, moved.after) for path, moved in kept.fields.items() if moved.after not in (None, HIDDEN)]
     other = [path for path, after in written if not field_at(kind, path).same(live_value(thing, path), after)]
     if other:
-        draft.changed(address, "", f"{', '.join(other)} is not as the run left it, so all of it stays")
+        draft.note_change(address, "", f"{', '.join(other)} is not as the run left it, so all of it stays")
         draft.skipped.add((planned, ""))
     return not other
 
@@ -87,7 +87,7 @@ def _is_unused(draft: Draft, kind: Kind, kept: KeptChange, thing: Live, address:
         reason = f"{leading[0]} leads to it"
     else:
         return True
-    draft.changed(address, "", f"{reason}, so it stays")
+    draft.note_change(address, "", f"{reason}, so it stays")
     draft.skipped.add((planned, ""))
     return False
 
@@ -103,15 +103,15 @@ def _find_leading(draft: Draft, thing: Live) -> list[Address]:
 def _remake(draft: Draft, kind: Kind, kept: KeptChange) -> None:
     """What was deleted is made anew, with what it had; where it is there again, it stays as it is."""
     if kind.person:
-        draft.lost(address_by(kind.name, "id", str(kept.source.id)), "was deleted for ever")
+        draft.note_loss(address_by(kind.name, "id", str(kept.source.id)), "was deleted for ever")
         return
     if not isinstance(kept.key, str):
-        draft.lost(address_by(kind.name, "id", str(kept.source.id)), f"its name {ELSEWHERE}")
+        draft.note_loss(address_by(kind.name, "id", str(kept.source.id)), f"its name {ELSEWHERE}")
         return
     name = Address(kind.name, kept.key)
-    thing = draft.seen(kind.name, draft.live.pairs.get(name))
+    thing = draft.live_of(kind.name, draft.live.pairs.get(name))
     if thing and thing.id == kept.source.id:
-        draft.lost(name, "is still there under its old id: if it was deleted, that takes effect later; undo again when it is gone")
+        draft.note_loss(name, "is still there under its old id: if it was deleted, that takes effect later; undo again when it is gone")
         draft.skipped.add((name, ""))
     elif thing and spell(thing.key) != spell(kept.key):
         draft.refusals.append(_refuse_other(draft, kind, name, thing))
@@ -133,9 +133,9 @@ def _refuse_other(draft: Draft, kind: Kind, name: Address, thing: Live) -> Refus
 def _make_anew(draft: Draft, kind: Kind, kept: KeptChange, name: Address) -> Part:
     """A thing with all that it had, but for its id."""
     part = Part(kind, None, kept.by, name.key)
-    draft.lost(name, "; ".join(filter(None, (f"comes back, but not its id {kept.source.id}", kind.loss.unrestored))))
+    draft.note_loss(name, "; ".join(filter(None, (f"comes back, but not its id {kept.source.id}", kind.loss.unrestored))))
     if hidden := [path for path, value in kept.had.items() if value is HIDDEN]:
-        draft.lost(name, f"{', '.join(hidden)}: {ELSEWHERE}")
+        draft.note_loss(name, f"{', '.join(hidden)}: {ELSEWHERE}")
     for path, value in kept.had.items():
         if value is not HIDDEN:
             part.claim(path, value)
@@ -154,20 +154,20 @@ def _bring_back(draft: Draft, kind: Kind, kept: KeptChange) -> None:
 
 def _put_back(draft: Draft, kind: Kind, kept: KeptChange) -> None:
     """Whoever was brought back from the archive goes there again."""
-    thing, part = draft.seen(kind.name, kept.source.id), draft.part(kind.name, kept.source.id)
+    thing, part = draft.live_of(kind.name, kept.source.id), draft.part(kind.name, kept.source.id)
     if thing is None or part is None or kind.dormant(thing):
         return
     if _is_as_left(draft, kind, kept, thing, part.address, part.address):
         part.state = "archived"
         if kept.fields:
-            draft.lost(part.address, f"{', '.join(kept.fields)}: stays as the run wrote it; what was archived could not be seen")
+            draft.note_loss(part.address, f"{', '.join(kept.fields)}: stays as the run wrote it; what was archived could not be seen")
 
 
 def _restore(draft: Draft, kind: Kind, kept: KeptChange) -> None:
     """Fields that are as the run left them get their values back."""
-    thing, part = draft.seen(kind.name, kept.source.id), draft.part(kind.name, kept.source.id)
+    thing, part = draft.live_of(kind.name, kept.source.id), draft.part(kind.name, kept.source.id)
     if thing is None or part is None:
-        draft.changed(address_by(kind.name, "id", str(kept.source.id)), "", "is gone: archived, merged or deleted")
+        draft.note_change(address_by(kind.name, "id", str(kept.source.id)), "", "is gone: archived, merged or deleted")
         return
     for path, moved in kept.fields.items():
         if _may_restore(draft, kind, path, moved, thing, part):
@@ -178,15 +178,15 @@ def _may_restore(draft: Draft, kind: Kind, path: str, moved: Moved, thing: Live,
     """Whether a field can have its value back; a note where it cannot."""
     about, now = field_at(kind, path), live_value(thing, path)
     if HIDDEN in moved:
-        draft.lost(part.address, f"{path}: {ELSEWHERE}")
+        draft.note_loss(part.address, f"{path}: {ELSEWHERE}")
     elif about.same(now, moved.before):
         return True
     elif not about.same(now, moved.after):
-        draft.changed(part.address, path, f"{path} is not as the run left it")
+        draft.note_change(part.address, path, f"{path} is not as the run left it")
     elif moved.before is None and not nullable_at(kind, path):
-        draft.lost(part.address, f"{path}: there was nothing, and Intercom takes no null for it")
+        draft.note_loss(part.address, f"{path}: there was nothing, and Intercom takes no null for it")
     elif why := about.refuses(now, moved.before):
-        draft.lost(part.address, f"{path}: {why}")
+        draft.note_loss(part.address, f"{path}: {why}")
     else:
         return True
     return False

@@ -12,7 +12,7 @@ from reconciler.core.model.desired import Manifest, Resource, WrittenLinks
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.note import Note
-from reconciler.core.model.privacy import shown
+from reconciler.core.model.privacy import show_address
 from reconciler.core.model.record import Thing
 from reconciler.core.model.recorded import Ownership, Recorded
 from reconciler.core.model.refusal import Refusal
@@ -30,12 +30,12 @@ def name_change(change: Change, live: Snapshot) -> Change:
     thing = live.of(change.address)
     if not isinstance(change, ThingChange) or thing is None or thing.address == change.address:
         return change
-    return replace(change, remark=f"{shown(thing.address, live.workspace.app_id)} now")
+    return replace(change, remark=f"{show_address(thing.address, live.workspace.app_id)} now")
 
 
 def list_moved(plan: PlanDocument, skipped: Set[Place], app_id: str) -> list[str]:
     """The planned changes at places that changed since."""
-    places = {(shown(address, app_id), path) for address, path in skipped}
+    places = {(show_address(address, app_id), path) for address, path in skipped}
     return [
         f"{change['action']} {change['address']}: is not as the run left it any more"
         for change in plan["changes"]
@@ -98,7 +98,7 @@ def _merge_turns(kept_changes: Sequence[DoneChange]) -> Iterator[DoneChange]:
 def _conclude(draft: Draft) -> Undo:
     leave_contested(draft)
     resources = {part.address: _read_resource(draft, part) for part in draft.parts.values()}
-    pairs = {part.address: part.id for part in draft.parts.values() if part.id and draft.seen(part.kind.name, part.id)}
+    pairs = {part.address: part.id for part in draft.parts.values() if part.id and draft.live_of(part.kind.name, part.id)}
     known = {thing: part.address for thing, part in draft.parts.items()}
     links = frozenset((known[a], known[b]) for a, b in draft.ours if a in known and b in known)
     notes = (*(n for n in draft.live.notes if n.topic != "merged"), *sorted(set(draft.notes), key=_note_key))

@@ -12,9 +12,9 @@ def leave_contested(draft: Draft) -> None:
     while contested := [(part, path) for part in draft.parts.values() for path in part.fields if _is_kept(draft, part, path)]:
         for part, path in contested:
             del part.fields[path]
-            thing = draft.seen(part.kind.name, part.id)
+            thing = draft.live_of(part.kind.name, part.id)
             part.key = str(thing.fields[path]) if thing and path == part.by else part.key
-            draft.lost(part.address, f"{path}: another {part.kind.name} has this value now and keeps it")
+            draft.note_loss(part.address, f"{path}: another {part.kind.name} has this value now and keeps it")
 
 
 def _is_kept(draft: Draft, part: Part, path: str) -> bool:

@@ -36,27 +36,27 @@ class _Bounded(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if self._in_head and self._size > HEAD:
             raise Endless("the answer begins with a head that has no end")
-        self._sock.settimeout(max(min(self._left(), self.patience), 0.001))
+        self._sock.settimeout(max(min(self._time_left(), self.patience), 0.001))
         try:
             read = self._raw.readinto(buffer)
         except TimeoutError:
-            if self._size and self._left() <= 0:
+            if self._size and self._time_left() <= 0:
                 raise self._late() from None
             raise
         self._size += read or 0
-        if read and self._left() <= 0:
+        if read and self._time_left() <= 0:
             raise self._late()
         return read
 
-    def _left(self) -> float:
-        return self._began + self._allowed - time.monotonic()
+    def _time_left(self) -> float:
+        return self._began + self._allowance - time.monotonic()
 
     @property
-    def _allowed(self) -> float:
+    def _allowance(self) -> float:
         return self.patience * (1 if self._in_head else WHOLE)
 
     def _late(self) -> Endless:
-        return Endless(f"the answer was still coming in after {self._allowed:g} s")
+        return Endless(f"the answer was still coming in after {self._allowance:g} s")
 
     def head_is_read(self) -> None:
         self._in_head = False

@@ -330,7 +330,7 @@ class Client:
             return self._bad(request, f"{status} with {what} where a JSON object was expected", "look")
         if body.get("type") == "error.list":
             said = ": ".join(self._safe(text) for text in first_error(body) if text)
-            return self._bad(request, f"{status} with an error inside: {shorten(self.known.masked(said[: SHOWN * 4]))}", "look")
+            return self._bad(request, f"{status} with an error inside: {shorten(self.known.mask(said[: SHOWN * 4]))}", "look")
         return Reply(status, body, self._request_id(response, body), read_window(headers), self._presentable(headers))
 
     def _explain_loss(self, request: Request, error: Exception) -> Trouble:

@@ -57,15 +57,15 @@ class HttpError(CallError):
 
     @property
     def message(self) -> str:
-        return self._known.masked(self.said[: SHOWN * 4])
+        return self._known.mask(self.said[: SHOWN * 4])
 
     @property
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         """Whether Intercom itself says that there is no such thing: a 404 in another shape is a proxy's, and proves nothing."""
         return self.status in (404, 410) and bool(self.code)
 
     def __str__(self) -> str:
-        said = ": ".join(shorten(text) for text in (self._known.masked(self.code), self.message) if text)
+        said = ": ".join(shorten(text) for text in (self._known.mask(self.code), self.message) if text)
         text = f"{self.call}: {self.status} {said or phrase(self.status)}{self.hint}"
         return f"{text} (request {shorten(self.request_id)})" if self.request_id else text
 

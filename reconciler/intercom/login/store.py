@@ -150,7 +150,7 @@ class TokenStore:
 
     def drop(self, kept: StoredToken) -> None:
         """Let a token go. Raises KeepError if the keyring holds on to it."""
-        if kept.token is None and self._ask(lambda vault: _gone(vault, kept.app_id)) is not True:
+        if kept.token is None and self._ask(lambda vault: _delete(vault, kept.app_id)) is not True:
             raise KeepError(f"the keyring does not let go of the token of {kept.app_id}: unlock it and try again")
         self._write({app_id: other for app_id, other in self._read().items() if app_id != kept.app_id})
 
@@ -190,7 +190,7 @@ def _lock_away(vault: Vault, app_id: str, token: Token) -> bool:
     return vault.get_password(SERVICE, app_id) == token.value
 
 
-def _gone(vault: Vault, app_id: str) -> bool:
+def _delete(vault: Vault, app_id: str) -> bool:
     with suppress(Exception):  # "not found" is another error in each backend
         vault.delete_password(SERVICE, app_id)
     return vault.get_password(SERVICE, app_id) is None

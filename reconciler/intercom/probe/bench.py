@@ -105,26 +105,26 @@ class Bench:
     @cached_property
     def one(self) -> Mapping[str, Any]:
         """A tag that several questions use."""
-        return needed(self.tag(self.name("one")))
+        return require(self.tag(self.name("one")))
 
     @cached_property
     def two(self) -> Mapping[str, Any]:
         """Another one."""
-        return needed(self.tag(self.name("two")))
+        return require(self.tag(self.name("two")))
 
     @cached_property
     def user(self) -> Mapping[str, Any]:
         """A user that several questions use."""
-        return needed(self.person("user", role="user", external_id=self.name("user"), email=self.email("user")))
+        return require(self.person("user", role="user", external_id=self.name("user"), email=self.email("user")))
 
     @cached_property
     def firm(self) -> Mapping[str, Any]:
         """A company without users."""
         key = self.name("firm")
-        return needed(self.make("company", key, "POST /companies", {"company_id": key, "name": key, "industry": "Freight"}))
+        return require(self.make("company", key, "POST /companies", {"company_id": key, "name": key, "industry": "Freight"}))
 
 
-def needed(made: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def require(made: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """What a question cannot do without. Raises Unsettled where Intercom refused to make it."""
     if made is None or not made.get("id"):
         raise Unsettled("Intercom refused to make what it takes to ask")
@@ -155,7 +155,7 @@ class Cleaner:
         try:
             return self.client.send(routes.request(route, values)).body
         except HttpError as error:
-            if error.gone:
+            if error.is_gone:
                 return None
             raise
 
@@ -164,7 +164,7 @@ class Cleaner:
         try:
             self.client.send(routes.request(route, {"id": live_id}, body))
         except HttpError as error:
-            if not error.gone:
+            if not error.is_gone:
                 raise
         self.removed.append(Made(what, key, live_id))
 

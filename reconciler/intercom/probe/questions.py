@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.intercom.probe.bench import CONFLICT, MISSING, NOT_TAKEN, Bench, Unsettled, needed, rows
+from reconciler.intercom.probe.bench import CONFLICT, MISSING, NOT_TAKEN, Bench, Unsettled, require, rows
 
 Found = Mapping[str, Any]
 # The longest name that is tried, in characters.
@@ -18,7 +18,7 @@ NEXT_SECOND = 1.1
 def ask_folding(bench: Bench) -> Found:
     """One tag under several spellings has one id."""
     name = bench.name("caf")
-    first, large, plain = (needed(bench.tag(name + end))["id"] for end in ("é", "É", "e"))
+    first, large, plain = (require(bench.tag(name + end))["id"] for end in ("é", "É", "e"))
     if first != large:
         raise Unsettled("letters beyond ASCII are two in another case")
     return {"name_folding": "accents" if plain == first else "case"}
@@ -26,7 +26,7 @@ def ask_folding(bench: Bench) -> Found:
 
 def ask_spelling(bench: Bench) -> Found:
     first, last = bench.name("spelling"), bench.name("SPELLING")
-    live_id = needed(bench.tag(first))["id"]
+    live_id = require(bench.tag(first))["id"]
     bench.tag(last)
     name = bench.must("GET /tags/{id}", id=str(live_id)).get("name")
     return {"name_spelling": _one_of(name, {first: "first", last: "last"})}
@@ -34,12 +34,12 @@ def ask_spelling(bench: Bench) -> Found:
 
 def ask_blanks(bench: Bench) -> Found:
     written = f" {bench.name('blank')} "
-    return {"name_blanks": _one_of(needed(bench.tag(written)).get("name"), {written: "kept", written.strip(): "trimmed"})}
+    return {"name_blanks": _one_of(require(bench.tag(written)).get("name"), {written: "kept", written.strip(): "trimmed"})}
 
 
 def ask_html(bench: Bench) -> Found:
     written = bench.name("<b> & c")
-    return {"name_html": _one_of(needed(bench.tag(written)).get("name"), {written: "kept", html.escape(written, quote=False): "escaped"})}
+    return {"name_html": _one_of(require(bench.tag(written)).get("name"), {written: "kept", html.escape(written, quote=False): "escaped"})}
 
 
 def ask_length(bench: Bench) -> Found:
@@ -58,7 +58,7 @@ def ask_length(bench: Bench) -> Found:
 
 
 def ask_rename(bench: Bench) -> Found:
-    source, target = needed(bench.tag(bench.name("from"))), needed(bench.tag(bench.name("to")))
+    source, target = require(bench.tag(bench.name("from"))), require(bench.tag(bench.name("to")))
     if bench.ask("POST /tags", {"id": source["id"], "name": target["name"]}, (*NOT_TAKEN, *CONFLICT)) is None:
         return {"rename_taken": "refused"}
     left = [row for row in rows(bench.must("GET /tags")) if row.get("id") in (source["id"], target["id"])]
@@ -89,7 +89,7 @@ def ask_shared_email(bench: Bench) -> Found:
     other = bench.person("other", CONFLICT, role="user", external_id=bench.name("other"), email=email) if bench.user else None
     if other is None:
         return {"shared_email": "never"}
-    alone = needed(bench.person("alone", role="user", email=bench.email("alone")))
+    alone = require(bench.person("alone", role="user", email=bench.email("alone")))
     beside = bench.person("beside", CONFLICT, role="user", external_id=bench.name("beside"), email=bench.email("alone"))
     if beside and beside.get("id") in (alone["id"], bench.user["id"]):
         raise Unsettled("a create was answered with somebody who was there")
@@ -98,7 +98,7 @@ def ask_shared_email(bench: Bench) -> Found:
 
 def ask_email_case(bench: Bench) -> Found:
     email = bench.email("MIXED")
-    made = needed(bench.person("mixed", role="user", external_id=bench.name("mixed"), email=email))
+    made = require(bench.person("mixed", role="user", external_id=bench.name("mixed"), email=email))
     return {"email_case": _one_of(made.get("email"), {email: "kept", email.lower(): "lowered"})}
 
 

@@ -26,7 +26,7 @@ class FileHome:
     """A ledger in a folder: database, lock and pre-images."""
 
     at_once = True
-    shared = False
+    is_shared = False
 
     def __init__(self, folder: Path, mark: str = "last") -> None:
         self._mark = mark
@@ -59,7 +59,7 @@ class FileHome:
     def lock(self, app_id: str, who: str, waiting: Waiting) -> FileLock:
         with unusable(self.place):
             door.make_folder(self._folder)
-            handle = door.opened(self._folder / "ledger.lock", os.O_CREAT | os.O_RDWR)
+            handle = door.open_file(self._folder / "ledger.lock", os.O_CREAT | os.O_RDWR)
             try:
                 self._wait(handle, waiting)
                 os.truncate(handle, 0)

@@ -79,7 +79,7 @@ class GitHome:
         self._folder = ""
 
     @property
-    def shared(self) -> bool:
+    def is_shared(self) -> bool:
         """Whether it lies in another repository than the one around us."""
         return self._remote.elsewhere
 
@@ -101,7 +101,7 @@ class GitHome:
             lease = self._lease(tree)
             # A lease of a clock that is far ahead is over when nobody renewed it while we looked on.
             free = lease is None or waiting.now() - lease.renewed > LEASE or waiting.monotonic() - since > LEASE
-            if free and (lock := self._taken(tree, lease, who, waiting)):
+            if free and (lock := self._take(tree, lease, who, waiting)):
                 return lock
             refused += free
             if (not free or refused > TRIES) and waiting.monotonic() >= ends:
@@ -159,7 +159,7 @@ class GitHome:
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _taken(self, tree: Tree, lease: Lease | None, who: str, waiting: Waiting) -> GitLock | None:
+    def _take(self, tree: Tree, lease: Lease | None, who: str, waiting: Waiting) -> GitLock | None:
         """The lock, unless somebody was faster; the database is then the one of the tip."""
         copy = self._copy if self._copy and self._copy.tip == tree.tip else self._load(tree)
         over = ""
@@ -186,7 +186,7 @@ class GitHome:
             try:
                 engine = load(str(path), self.place, dict(zip(own, self._remote.contents(list(own.values())), strict=True)))
             except Damaged as error:
-                raise self._damaged() from error
+                raise self._damage() from error
         self._engines.append(engine)
         self._copy = Copy(self._remote, tree.tip, own, engine)
         return self._copy
@@ -199,7 +199,7 @@ class GitHome:
             lease = Lease(str(written["who"]), float(written["since"]), float(written["renewed"]), str(written["nonce"]))
             format_moment(lease.since), format_moment(lease.renewed + LEASE)
         except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
-            raise self._damaged() from error
+            raise self._damage() from error
         return lease
 
     def _times(self, tree: Tree) -> dict[str, float]:
@@ -210,7 +210,7 @@ class GitHome:
         except (ValueError, TypeError, AttributeError):
             return {}
 
-    def _damaged(self) -> LedgerUnusable:
+    def _damage(self) -> LedgerUnusable:
         return LedgerUnusable(self.place, "it is damaged", _RESTORE)
 
 
@@ -235,7 +235,7 @@ class Copy:
         self._unkept.clear()
         return self._remote.commit(files, self.tip, f"ledger: {self._run or 'lease'}", at)
 
-    def moved(self, tip: str) -> None:
+    def move(self, tip: str) -> None:
         """The ref holds what was committed."""
         self.tip, self._run = tip, ""
 
@@ -312,7 +312,7 @@ class GitLock:
         if there is None or there not in self._tried:
             self._lost = True
             return False
-        self._copy.moved(there)
+        self._copy.move(there)
         if there == commit:
             self._renewed, self._told = began, now
             self._tried.clear()

@@ -55,7 +55,7 @@ class Home(Protocol):
         """The folder that it belongs to, with all that is applied from there; None where it belongs to a repository, or is shared."""
 
     @property
-    def shared(self) -> bool:
+    def is_shared(self) -> bool:
         """Whether several repositories can reach it."""
 
     def exists(self) -> bool:

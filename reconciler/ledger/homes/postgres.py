@@ -41,7 +41,7 @@ class PostgresHome:
     """A ledger in the schema `reconciler` of a database; raises Usage for an address that cannot be read."""
 
     at_once = True
-    shared = True
+    is_shared = True
     ground = None
 
     def __init__(self, address: str, folder: Path | None = None) -> None:
@@ -56,18 +56,18 @@ class PostgresHome:
         self._folder, self._machine = folder, FileHome(folder or Path(), mark=f"last-{name}")
 
     def exists(self) -> bool:
-        with unusable(self.place), self._opened().connect() as connection:
+        with unusable(self.place), self._open().connect() as connection:
             return inspect(connection).has_table(SCHEMA.name, schema=OURS)
 
     def engine(self, *, create: bool) -> Engine:
-        engine = self._opened()
+        engine = self._open()
         if create:
             with unusable(self.place), engine.begin() as connection:
                 self._make(connection)
         return engine
 
     def check_writable(self) -> None:
-        with unusable(self.place), self._opened().connect() as connection:
+        with unusable(self.place), self._open().connect() as connection:
             if connection.scalar(_READ_ONLY) == "on":
                 raise LedgerUnusable(self.place, "it takes no writes", "give the address of the primary server")
 
@@ -111,19 +111,19 @@ class PostgresHome:
         return ()
 
     def put_preimage(self, run: str, preimage: str, stored: float) -> None:
-        with unusable(self.place), self._opened().begin() as connection:
+        with unusable(self.place), self._open().begin() as connection:
             connection.execute(delete(IMAGES).where((IMAGES.c.stored < stored - KEPT) | (IMAGES.c.run == run)))
             connection.execute(IMAGES.insert().values(run=run, stored=stored, preimage=preimage))
 
     def read_preimage(self, run: str) -> str | None:
-        with unusable(self.place), self._opened().connect() as connection:
+        with unusable(self.place), self._open().connect() as connection:
             return connection.scalar(select(IMAGES.c.preimage).where(IMAGES.c.run == run))
 
     def close(self) -> None:
         if self._engine:
             self._engine.dispose()
 
-    def _opened(self) -> Engine:
+    def _open(self) -> Engine:
         self._engine = self._engine or self._connect()
         return self._engine
 

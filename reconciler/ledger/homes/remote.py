@@ -64,7 +64,7 @@ class Remote:
 
     def tip(self, ref: str) -> str | None:
         """The commit of a ref over there, None where there is none. Raises LedgerUnusable."""
-        if not self._known:
+        if not self._exists:
             named = f"of the name {self.name}" if shows_nothing(self.name) else "of that name"
             raise LedgerUnusable(self.place, f"this repository has no remote {named}", "see `git remote`, and write --ledger git:REMOTE")
         listed = self._git("ls-remote", "--quiet", self.name, ref).decode("utf-8", "replace")
@@ -169,7 +169,7 @@ class Remote:
         return self._git("rev-parse", "--is-shallow-repository").strip() == b"true"
 
     @cached_property
-    def _known(self) -> bool:
+    def _exists(self) -> bool:
         """Whether there is such a remote. Raises LedgerUnusable where there is no repository."""
         return self.name in self._git("remote").decode("utf-8", "replace").splitlines()
 

@@ -101,7 +101,7 @@ def test_a_stranger_is_no_thing_of_a_run_in_its_history(make_route: MakeRoute) -
     route.converge(route.manifest(TAKES))
     assert route.ledger
     (run,) = route.ledger.runs()
-    assert [(done.outcome, done.id) for done in route.ledger.done(run.run)] == [("failed", None)]
+    assert [(done.outcome, done.id) for done in route.ledger.read_done(run.run)] == [("failed", None)]
 
 
 def test_an_archived_one_who_cannot_be_put_back_is_named_as_brought_back(make_route: MakeRoute) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.model.address import Address
-from reconciler.core.model.privacy import shown
+from reconciler.core.model.privacy import show_address
 from reconciler.core.plan.scope import Scope
 from tests.conftest import MakeRoute
 from tests.desk.route import changes
@@ -22,7 +22,7 @@ SCOPED = (
 
 SCOPED_LIVE: Doc = {"tags": ["Old"], "contacts": [{"external_id": "26"}, {"external_id": "patients/42"}, {"email": "hoban@s.example"}]}
 
-HOBAN = shown(Address("contact", "hoban@s.example"), "sandbox1")
+HOBAN = show_address(Address("contact", "hoban@s.example"), "sandbox1")
 
 WHOLE_25 = [
     *("rename tag/beta name='beta'", "create tag/vip", "create company/6", "create contact/25"),

@@ -153,7 +153,7 @@ def test_nothing_is_destroyed_that_cannot_be_kept(route: Route, what: dict[str, 
     assert route.ledger
     (past,) = route.ledger.runs()
     assert (past.exit_code, past.ended is None) == (3, False)
-    assert {row.outcome for row in route.ledger.done(past.run)} == {"not started"}
+    assert {row.outcome for row in route.ledger.read_done(past.run)} == {"not started"}
 
 
 def test_what_destroys_nothing_goes_on_without(route: Route) -> None:

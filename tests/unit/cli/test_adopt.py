@@ -296,7 +296,7 @@ def test_neither_works_without_a_ledger_nor_in_a_pipeline_that_forgets(desk: Des
 def test_whoever_holds_the_lock_is_named(desk: Desk) -> None:
     assert desk("adopt", "tag/vip") == 0
     waiting = Waiting(0, time.sleep, time.monotonic, time.time)
-    with desk.ledger() as ledger, ledger.locked(APP, "wash on serenity", waiting):
+    with desk.ledger() as ledger, ledger.lock(APP, "wash on serenity", waiting):
         for verb in (("adopt", "tag/trial"), ("adopt", "--all", "m.yaml", "--auto-approve"), ("forget", "tag/vip")):
             assert desk(*verb, "--lock-timeout", "0", m=ALL) == 6
             assert "wash on serenity, since " in desk.err

@@ -99,7 +99,7 @@ def test_a_create_whose_answer_was_lost_does_not_make_ours_again_what_was_forgot
     with desk.ledger() as ledger:
         started = ledger.begin(RunHead(APP, "us", "default", "", ""))
         ledger.intend(dict.fromkeys(ledger.plan(started, [PlannedWrite(change, proof=True)]), change))
-        assert ledger.read_recorded(APP).created(vip)
+        assert ledger.read_recorded(APP).has_lost_create(vip)
     desk("apply", "m.yaml", "--auto-approve", m="tags: [vip]\n")
     assert len(desk.ours()) == 1
     assert desk("forget", "tag/vip") == 0

@@ -70,4 +70,4 @@ def known(ledger: Ledger, address: Address = HOBAN, head: RunHead = HEAD) -> str
 
 def lost(ledger: Ledger, address: Address = HOBAN, head: RunHead = HEAD) -> bool:
     """Whether what is live at an address came there by a create of ours whose answer was lost."""
-    return ledger.read_recorded(head.app_id, head.name).created(address)
+    return ledger.read_recorded(head.app_id, head.name).has_lost_create(address)

@@ -19,7 +19,7 @@ Opened = Callable[..., Ledger]
 def written(opened: Opened, clock: Clock, address: Address = HOBAN, id: str = "c-1") -> Ledger:
     """A ledger that has written one thing under its lock, and let it go."""
     ledger = opened()
-    with ledger.locked(APP, WASH, clock.waits()):
+    with ledger.lock(APP, WASH, clock.waits()):
         write(ledger, address, id)
     return ledger
 

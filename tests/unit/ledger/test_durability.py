@@ -29,7 +29,7 @@ from reconciler.ledger.run import PlannedWrite, Settlement
 from tests.unit.ledger.changes import APP, HEAD, VIP, a_change, a_record
 from tests.unit.ledger.conftest import Clock
 ledger = Ledger.open(Path(sys.argv[1]), create=True, now=lambda: 5.0, environ={})
-with ledger.locked(APP, "wash on serenity", Clock().waits()):
+with ledger.lock(APP, "wash on serenity", Clock().waits()):
     run, changes = ledger.begin(HEAD), [a_change(address=VIP), a_change(), a_change(address=VIP)]
     numbers = ledger.plan(run, [PlannedWrite(change, proof=True) for change in changes])
     ledger.intend({numbers[0]: changes[0]})
@@ -94,7 +94,7 @@ def test_the_lock_of_a_process_is_free_after_kill_9_and_not_before(folder: Path)
         assert ledger
         with ledger:
             try:
-                with ledger.locked(APP, "kaylee on serenity", Clock().waits()):
+                with ledger.lock(APP, "kaylee on serenity", Clock().waits()):
                     return False
             except Locked as refused:
                 return str(refused).startswith("wash on serenity, since 2026-01-01 00:00:00 UTC, holds the lock")
@@ -163,7 +163,7 @@ def test_of_many_who_want_the_lock_one_has_it_at_a_time(folder: Path) -> None:
     def work(worker: int) -> int:
         ledger = Ledger.open(folder, create=True, environ={})
         assert ledger
-        with ledger, ledger.locked(APP, f"{worker}", Waiting(60, time.sleep, time.monotonic, time.time)):
+        with ledger, ledger.lock(APP, f"{worker}", Waiting(60, time.sleep, time.monotonic, time.time)):
             inside.append(worker)
             assert inside == [worker]
             return inside.pop()

@@ -130,5 +130,5 @@ def test_a_tree_without_a_schema_is_refused(clone: Path, opened: Opened, clock: 
 def test_files_of_somebody_else_in_the_tree_do_no_harm(clone: Path, opened: Opened, clock: Clock) -> None:
     written(opened, clock)
     tamper(clone, {"README.md": b"our ledger\n", "things/.jsonl.old": b"?", "others/a.jsonl": b"?", "writes.jsonl": b"?"})
-    with opened() as ledger, ledger.locked(APP, ZOE, clock.waits()):
+    with opened() as ledger, ledger.lock(APP, ZOE, clock.waits()):
         assert known(ledger) == "c-1"

@@ -19,12 +19,12 @@ from tests.unit.ledger.shared import WASH, ZOE, Opened, tick, written
 
 def test_a_lease_that_was_not_renewed_for_a_minute_is_taken_over_and_its_holder_told(opened: Opened, clock: Clock) -> None:
     first = opened()
-    with first.locked(APP, WASH, clock.waits()):
+    with first.lock(APP, WASH, clock.waits()):
         clock.at += 60
         with pytest.raises(Locked, match="wash on serenity, since 2026-01-01 00:00:00 UTC, holds the lock"):
             opened().home.lock(APP, ZOE, clock.waits())
         clock.at += 1
-        with opened().locked(APP, ZOE, clock.waits()) as taken:
+        with opened().lock(APP, ZOE, clock.waits()) as taken:
             assert taken.taken_over == (
                 "wash on serenity, since 2026-01-01 00:00:00 UTC, held the lock of refs/reconciler/ledger of origin "
                 "and renewed it last 61 s ago: it is taken over"
@@ -42,11 +42,11 @@ def test_a_lease_that_was_not_renewed_for_a_minute_is_taken_over_and_its_holder_
 
 def test_what_the_loser_still_wrote_is_not_in_the_ledger_of_the_winner(remote: Path, opened: Opened, clock: Clock) -> None:
     first, second = opened(), opened(a_clone(remote, "other"))
-    with first.locked(APP, WASH, clock.waits()):
+    with first.lock(APP, WASH, clock.waits()):
         write(first, HOBAN, "c-1")
         first.home.publish()
         clock.at += 61
-        with second.locked(APP, ZOE, clock.waits()):
+        with second.lock(APP, ZOE, clock.waits()):
             first.record(APP, "default", [a_record(first.digests, HOBAN, "c-lost")], [("contact", "c-1")])
             assert known(second) == "c-1"
             write(second, VIP, "t-1")
@@ -59,7 +59,7 @@ def test_whoever_waits_takes_over_a_lease_of_a_clock_far_ahead_when_nobody_renew
     def leap(seconds: float) -> None:
         clock.at += 25
 
-    with opened().locked(APP, WASH, ahead.waits()):
+    with opened().lock(APP, WASH, ahead.waits()):
         with pytest.raises(Locked):
             opened().home.lock(APP, ZOE, Waiting(50, leap, clock, clock))
         opened().home.lock(APP, ZOE, Waiting(70, leap, clock, clock)).release()
@@ -67,7 +67,7 @@ def test_whoever_waits_takes_over_a_lease_of_a_clock_far_ahead_when_nobody_renew
 
 def test_a_renewal_is_a_push_of_what_was_written(remote: Path, opened: Opened, clock: Clock) -> None:
     ledger = opened()
-    with ledger.locked(APP, WASH, clock.waits()):
+    with ledger.lock(APP, WASH, clock.waits()):
         for _ in range(4):
             clock.at += 40
             tick(ledger)
@@ -81,7 +81,7 @@ def test_a_renewal_is_a_push_of_what_was_written(remote: Path, opened: Opened, c
 
 def test_an_outcome_that_comes_after_a_push_goes_with_the_next(opened: Opened, clock: Clock) -> None:
     ledger = opened()
-    with ledger.locked(APP, WASH, clock.waits()):
+    with ledger.lock(APP, WASH, clock.waits()):
         run, change = ledger.begin(HEAD), a_change()
         [number] = ledger.plan(run, [PlannedWrite(change, proof=True)])
         ledger.intend({number: change})
@@ -110,7 +110,7 @@ def test_a_thread_renews_it_until_it_is_released(clone: Path, remote: Path, cloc
 
 def test_a_remote_that_is_away_for_less_than_fifty_seconds_does_no_harm(remote: Path, opened: Opened, clock: Clock) -> None:
     ledger = opened()
-    with ledger.locked(APP, WASH, clock.waits()):
+    with ledger.lock(APP, WASH, clock.waits()):
         write(ledger)
         gone = remote.rename(remote.with_name("gone.git"))
         clock.at += 50
@@ -127,7 +127,7 @@ def test_a_remote_that_is_away_for_less_than_fifty_seconds_does_no_harm(remote: 
 
 def test_a_machine_that_slept_has_lost_it_though_its_own_clock_stood_still(opened: Opened, clock: Clock) -> None:
     awake = Clock(0.0)
-    with opened().locked(APP, WASH, Waiting(0, clock.sleep, awake, clock)) as lock:
+    with opened().lock(APP, WASH, Waiting(0, clock.sleep, awake, clock)) as lock:
         clock.at += 51
         with pytest.raises(LockLost, match="for 51 s"):
             lock.check()
@@ -138,20 +138,20 @@ def test_a_machine_that_slept_has_lost_it_though_its_own_clock_stood_still(opene
 
 def test_what_could_not_be_published_is_said_and_the_lock_is_let_go_without_a_word(remote: Path, opened: Opened, clock: Clock) -> None:
     ledger = opened()
-    with ledger.locked(APP, WASH, clock.waits()):
+    with ledger.lock(APP, WASH, clock.waits()):
         write(ledger)
         gone = remote.rename(remote.with_name("gone.git"))
         with pytest.raises(LedgerUnusable, match="ledger of origin cannot be used: the remote origin cannot be reached"):
             ledger.home.publish()
     gone.rename(remote)
-    with ledger.locked(APP, WASH, Waiting(99, clock.sleep, clock, clock)):
+    with ledger.lock(APP, WASH, Waiting(99, clock.sleep, clock, clock)):
         assert known(ledger) == "c-1"
     assert known(opened()) == "c-1"
 
 
 def test_a_push_whose_answer_was_lost_is_known_again(remote: Path, clone: Path, opened: Opened, clock: Clock, tmp_path: Path) -> None:
     ledger = opened()
-    with ledger.locked(APP, WASH, clock.waits()):
+    with ledger.lock(APP, WASH, clock.waits()):
         (tmp_path / "cut").write_text(f'#!/bin/sh\ngit-receive-pack "$@"\nmv {remote} {remote}.gone\nexit 1\n')
         (tmp_path / "cut").chmod(0o755)
         git(clone, "config", "remote.origin.receivepack", str(tmp_path / "cut"))
@@ -187,7 +187,7 @@ def test_of_two_that_are_as_fast_one_has_the_lock(clone: Path, opened: Opened, c
 
 def test_a_ref_that_was_deleted_under_a_holder_is_a_lock_that_is_lost(remote: Path, opened: Opened, clock: Clock) -> None:
     ledger = opened()
-    with ledger.locked(APP, WASH, clock.waits()):
+    with ledger.lock(APP, WASH, clock.waits()):
         git(remote, "update-ref", "-d", LEDGER)
         tick(ledger)
         with pytest.raises(LockLost):

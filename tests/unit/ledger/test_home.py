@@ -61,7 +61,7 @@ def test_nobody_else_may_read_it(folder: Path) -> None:
     with opened(folder) as ledger:
         write(ledger)
         ledger.home.put_preimage("20260101T000000000-1a2b3c4d", "{}", 0.0)
-        with ledger.locked(APP, "wash on serenity", Clock().waits()):
+        with ledger.lock(APP, "wash on serenity", Clock().waits()):
             pass
         files = sorted(path.name for path in folder.iterdir())
         assert files == [".gitignore", "images", "key", "last", "ledger.db", "ledger.db-shm", "ledger.db-wal", "ledger.lock"]
@@ -175,7 +175,7 @@ def said(folder: Path) -> str:
     try:
         with opened(folder) as ledger:
             memory = ledger.read_recorded(APP)
-            memory.created(HOBAN)
+            memory.has_lost_create(HOBAN)
             [len(record.fields) + len(record.links) for record in memory.records.values()]
             write(ledger)
     except LedgerUnusable as error:
@@ -301,24 +301,24 @@ def test_a_database_that_is_a_folder_is_one_sentence(folder: Path) -> None:
 # ── the lock ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_the_lock_is_held_by_one_who_is_named_and_free_again_after_him(folder: Path, ledger: Ledger, clock: Clock) -> None:
     with opened(folder) as other:
-        with ledger.locked(APP, "wash on serenity", clock.waits()) as lock:
+        with ledger.lock(APP, "wash on serenity", clock.waits()) as lock:
             assert json.loads((folder / "ledger.lock").read_text()) == {"who": "wash on serenity", "since": clock.at}
             assert lock.taken_over == ""
             ledger.check()
             holder = "wash on serenity, since 2026-01-01 00:00:00 UTC,"
             end = "it ends with that process; wait for it, or give --lock-timeout more seconds"
             sentence = rf"^{holder} holds the lock of this ledger \(.*\.db\); {end}$"
-            with pytest.raises(Locked, match=sentence), other.locked(APP, "kaylee on serenity", clock.waits()):
+            with pytest.raises(Locked, match=sentence), other.lock(APP, "kaylee on serenity", clock.waits()):
                 pytest.fail("two hold it")
-        with other.locked(APP, "kaylee on serenity", clock.waits()):
+        with other.lock(APP, "kaylee on serenity", clock.waits()):
             assert "kaylee" in (folder / "ledger.lock").read_text()
     assert (folder / "ledger.lock").read_text() == ""
 
 
 def test_a_lock_is_waited_for_as_long_as_was_said(ledger: Ledger, clock: Clock) -> None:
     begun = clock.at
-    taken = ledger.locked(APP, "wash on serenity", clock.waits())
-    with taken, pytest.raises(Locked), ledger.locked(APP, "kaylee on serenity", clock.waits(20)):
+    taken = ledger.lock(APP, "wash on serenity", clock.waits())
+    with taken, pytest.raises(Locked), ledger.lock(APP, "kaylee on serenity", clock.waits(20)):
         pytest.fail("two hold it")
     assert 20 <= clock.at - begun < 21
 
@@ -330,15 +330,15 @@ def test_a_lock_that_gets_free_meanwhile_is_taken(ledger: Ledger, folder: Path, 
         held.release()
         clock.sleep(seconds)
 
-    with ledger.locked(APP, "kaylee on serenity", replace(clock.waits(20), sleep=sleep)):
+    with ledger.lock(APP, "kaylee on serenity", replace(clock.waits(20), sleep=sleep)):
         assert "kaylee" in (folder / "ledger.lock").read_text()
 
 
 def test_a_holder_who_did_not_say_his_name_is_another_run(ledger: Ledger, folder: Path, clock: Clock) -> None:
-    with ledger.locked(APP, "wash on serenity", clock.waits()):
+    with ledger.lock(APP, "wash on serenity", clock.waits()):
         for junk in ("", "{", "[]", "3", '{"since": 1}', "\0"):
             (folder / "ledger.lock").write_text(junk)
-            with pytest.raises(Locked, match="^another run holds the lock"), ledger.locked(APP, "kaylee", clock.waits()):
+            with pytest.raises(Locked, match="^another run holds the lock"), ledger.lock(APP, "kaylee", clock.waits()):
                 pytest.fail("two hold it")
 
 

@@ -38,7 +38,7 @@ from reconciler.ledger.homes.home import Waiting
 from reconciler.ledger.ledger import Ledger
 from tests.unit.ledger.changes import APP, write
 with Ledger.open(Path(sys.argv[2]), create=True, address=sys.argv[1]) as ledger:
-    with ledger.locked(APP, "wash on serenity", Waiting(0, time.sleep, time.monotonic, time.time)):
+    with ledger.lock(APP, "wash on serenity", Waiting(0, time.sleep, time.monotonic, time.time)):
         write(ledger)
         ledger.home.publish()
         print("held", flush=True)
@@ -162,7 +162,7 @@ def test_a_holder_that_is_killed_holds_nothing_any_more(there: There, clock: Clo
 
 def test_what_is_written_under_it_is_read_by_whoever_comes_next(there: There, clock: Clock) -> None:
     first, second = there.ledger(clock), there.ledger(clock)
-    with first.locked(APP, WASH, clock.waits()):
+    with first.lock(APP, WASH, clock.waits()):
         run = first.begin(HEAD)
         write(first, HOBAN, "c-1")
         attempt(first, a_change(address=VIP), outcome=None, proof=True)
@@ -172,7 +172,7 @@ def test_what_is_written_under_it_is_read_by_whoever_comes_next(there: There, cl
         first.record(APP, "other", [a_record(first.digests, HOBAN, "c-1", {"name": "Wash"})])
         first.end(run, 5, {"create": 1})
         before = first.read_recorded(APP)
-    with second.locked(APP, ZOE, clock.waits()):
+    with second.lock(APP, ZOE, clock.waits()):
         after = second.read_recorded(APP)
         assert (after.records, after.others, after.attempts, after.runs) == (before.records, before.others, before.attempts, before.runs)
         assert (known(second), lost(second, VIP), after.runs, len(after.attempts)) == ("c-1", True, 4, 3)
@@ -186,7 +186,7 @@ def test_two_that_write_in_turn_lose_nothing(there: There, clock: Clock) -> None
     def work(number: int) -> list[int]:
         ledger, counted = there.ledger(clock), []
         for _ in range(3):
-            with ledger.locked(APP, f"run {number}", now(timeout=30)):
+            with ledger.lock(APP, f"run {number}", now(timeout=30)):
                 counted.append(ledger.read_recorded(APP).runs)
                 write(ledger)
         return counted
@@ -197,7 +197,7 @@ def test_two_that_write_in_turn_lose_nothing(there: There, clock: Clock) -> None
 
 
 def test_an_image_is_found_by_another_process(there: There, clock: Clock) -> None:
-    with there.ledger(clock).locked(APP, WASH, clock.waits()):
+    with there.ledger(clock).lock(APP, WASH, clock.waits()):
         there.home().put_preimage("r-1", '{"tag": "vip"}', time.time())
     assert [there.home().read_preimage(run) for run in ("r-1", "r-2")] == ['{"tag": "vip"}', None]
 
@@ -205,7 +205,7 @@ def test_an_image_is_found_by_another_process(there: There, clock: Clock) -> Non
 @pytest.mark.parametrize("there", ["postgresql"], indirect=True)
 def test_a_lost_connection_is_a_lost_lock_and_harms_no_successor(there: There, clock: Clock, postgres: Cluster) -> None:
     ledger, database = there.ledger(clock), there.address.rpartition("/")[2]
-    with ledger.locked(APP, WASH, clock.waits()):
+    with ledger.lock(APP, WASH, clock.waits()):
         ledger.check()
         postgres.run(f"SELECT pg_terminate_backend(pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
                      f"WHERE locktype = 'advisory' AND datname = '{database}'")  # fmt: skip
@@ -223,5 +223,5 @@ def test_a_lost_connection_is_a_lost_lock_and_harms_no_successor(there: There, c
 
 @pytest.mark.parametrize("there", ["postgresql"], indirect=True)
 def test_many_threads_may_ask_at_once_whether_the_lock_is_held(there: There, clock: Clock) -> None:
-    with there.ledger(clock).locked(APP, WASH, clock.waits()) as lock, ThreadPoolExecutor(8) as pool:
+    with there.ledger(clock).lock(APP, WASH, clock.waits()) as lock, ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda _: lock.check(), range(200))) == [None] * 200

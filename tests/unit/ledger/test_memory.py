@@ -136,7 +136,7 @@ def test_more_things_than_a_statement_takes_parameters(ledger: Ledger) -> None:
     ledger.settle(run, [Settlement(n, "applied") for n in numbers[:-1]], records)
     memory = ledger.read_recorded(APP)
     assert [found.id if (found := memory.at(a)) else None for a in addresses] == [*(r.id for r in records), None]
-    assert [a for a in addresses if memory.created(a)] == addresses[-1:]
+    assert [a for a in addresses if memory.has_lost_create(a)] == addresses[-1:]
     ledger.record(APP, "default", [], gone=[r.name for r in records[1:]])
     assert list(ledger.read_recorded(APP).records) == [records[0].name]
 
@@ -405,7 +405,7 @@ def test_what_may_be_ours_follows_from_the_order_of_writes(shared: Ledger, event
     for name in runs:
         memory = shared.read_recorded(app, name)
         for address in THINGS:
-            assert memory.created(address) is made(events, name, address, links=False)
+            assert memory.has_lost_create(address) is made(events, name, address, links=False)
             assert (memory.link_origin(TAGS, address, "c-1", VIP, "t-1") == LinkOrigin.OWNED) is made(events, name, address, links=True)
 
 

@@ -76,7 +76,7 @@ def test_it_lies_in_a_schema_of_its_own_beside_the_things_of_others(postgres: Cl
 def test_several_that_start_it_at_the_same_moment_all_work(address: str) -> None:
     def work(number: int) -> str | None:
         home = PostgresHome(address)
-        with a_ledger(home) as ledger, ledger.locked(APP, "wash", Waiting(20, lambda _: time.sleep(0.01), time.monotonic, time.time)):
+        with a_ledger(home) as ledger, ledger.lock(APP, "wash", Waiting(20, lambda _: time.sleep(0.01), time.monotonic, time.time)):
             write(ledger, VIP, f"t-{number}")
             return ledger.warning or known(ledger, VIP)
 
@@ -96,7 +96,7 @@ def test_a_user_without_the_right_to_create_uses_what_is_there(postgres: Cluster
             database,
         )
     clerk = PostgresHome(theirs)
-    with a_ledger(clerk) as ledger, ledger.locked(APP, "clerk", Clock().waits()):
+    with a_ledger(clerk) as ledger, ledger.lock(APP, "clerk", Clock().waits()):
         write(ledger)
         assert known(ledger) == "c-1"
 
@@ -130,14 +130,14 @@ def test_images_are_kept_for_thirty_days(home: PostgresHome) -> None:
 
 
 def test_one_workspace_does_not_wait_for_another(home: PostgresHome) -> None:
-    with a_ledger(home) as ledger, ledger.locked(APP, "wash", Clock().waits()):
+    with a_ledger(home) as ledger, ledger.lock(APP, "wash", Clock().waits()):
         lock = home.lock("another", "zoe", Clock().waits())
         assert lock.taken_over == ""
         lock.release()
 
 
 def test_a_lock_of_something_else_in_the_database_is_not_ours(postgres: Cluster, address: str, home: PostgresHome) -> None:
-    with a_ledger(home) as ledger, ledger.locked(APP, "wash", Clock().waits()):
+    with a_ledger(home) as ledger, ledger.lock(APP, "wash", Clock().waits()):
         [[free]] = postgres.run("SELECT pg_try_advisory_lock(1) AND pg_try_advisory_lock(0, 0)", name_of(address))
         assert free
 

@@ -34,7 +34,7 @@ def write_everything(ledger: Ledger, email: str, secret: str) -> Iterator[None]:
     """Everything that a run writes; stops where somebody may look."""
     contact, path, name = Address("contact", email), f"custom_attributes.{email}", f"of {email}"
     head = replace(HEAD, name=name, who=f"{email} on serenity", revision=f"v1 by {email}", files=[f"crew/{email}.yaml"])
-    with ledger.locked(APP, f"{email} on serenity", Clock().waits()):
+    with ledger.lock(APP, f"{email} on serenity", Clock().waits()):
         run = ledger.begin(replace(head, policy={"protect": [f"contact/{email}"], email: {email: (email,)}}))
         changes: list[Change] = [a_change(address=contact, name=secret), a_change(Action.UPDATE, contact, "c-1", **{path: secret})]
         changes += [a_change(address=contact, note={secret: [secret, email]}), an_attach(contact, Address("tag", email))]

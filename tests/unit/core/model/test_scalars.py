@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from reconciler.core.model import scalars as values
 from reconciler.core.model.numbers import parse_number, parse_whole
-from reconciler.core.model.privacy import hidden, is_mask, mask, refuse_mask
+from reconciler.core.model.privacy import hide, is_mask, mask, refuse_mask
 from reconciler.core.model.scalars import Email, Flag, Name, Text, Time, Whole, same
 from reconciler.core.model.spelling import fold, skeleton
 from reconciler.core.model.times import parse_time
@@ -152,7 +152,7 @@ def test_every_mask_is_known_as_one(text: str) -> None:
 
 @given(st.emails(), st.text("ab @.\"'(<:/,\n"), st.text("ab @.\"')>:/,\n"))
 def test_no_text_that_a_report_masked_can_be_written_back(email: str, before: str, after: str) -> None:
-    masked = hidden(f"{before} {email} {after}", personal=False)
+    masked = hide(f"{before} {email} {after}", personal=False)
     with pytest.raises(ValueError, match="a mask that a report shows"):
         refuse_mask(masked)
 
