@@ -93,15 +93,12 @@ def cli() -> None:
     """
 
 
-# Everything that is read lives until the end, so looking for garbage after every 700 things costs a third of a large plan.
-GARBAGE = (50_000, 20, 100)
-
-
 def main() -> NoReturn:
     """The entry point: runs a verb and ends the process with its exit code."""
     from reconciler.cli.running import run
 
-    gc.set_threshold(*GARBAGE)
+    # What is read lives until a plan is made: to look for garbage among it takes as long as all the rest. A library leaves its host's on.
+    gc.disable()
     _leave(run(cli, sys.argv[1:]))
 
 

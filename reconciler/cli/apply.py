@@ -31,7 +31,7 @@ from reconciler.cli.options import (
     scope_options,
 )
 from reconciler.cli.output import fails_on_waiting, left_open, make, render
-from reconciler.cli.running import DECLINED, Stop, annotate, confirm, stoppable
+from reconciler.cli.running import DECLINED, Stop, annotate, collect_again, confirm, stoppable
 from reconciler.core.model.change import Change
 from reconciler.core.model.live import WAITING
 from reconciler.core.model.note import Note
@@ -196,6 +196,7 @@ def _carry_out(session: Session, work: Work, events: Events, strict: bool) -> in
     stop = session.client.stop
     assert isinstance(stop, Stop)
     show = _Show(session, events, Terminal(sys.stdout))
+    collect_again()
     with stoppable(stop):
         show.perform(work, stop)
     show.end(work, strict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import getpass
 import os
 import signal
@@ -49,6 +50,13 @@ def confirm(question: str) -> bool:
             raise
         click.echo(err=True)
         return False
+
+
+def collect_again() -> None:
+    """Look for garbage again where the command line does not, among what is made from now on: what follows may take hours."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def run(command: click.Command, arguments: Sequence[str]) -> int:

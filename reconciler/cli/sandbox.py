@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.help import Family, LocalVerb
+from reconciler.cli.running import collect_again
 from reconciler.errors import Usage
 from reconciler.ledger.folder import NAME, SANDBOX, make, our_folder
 
@@ -72,6 +73,7 @@ def serve(
         for fault in faults:
             how = {"drop": fault.removeprefix("drop-")} if fault.startswith("drop-") else {"status": int(fault)}
             box.faults.add(rate=fault_rate / len(faults), times=None, **how)
+        collect_again()
         return 128 + serve_forever(box, port=port, ready=lambda url: click.echo(url))
 
 

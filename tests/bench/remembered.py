@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from reconciler.cli import GARBAGE
 from reconciler.ledger.ledger import Ledger
 from tests.bench.cases import Case, Measured, live_route, peak
 
@@ -15,7 +14,7 @@ from tests.bench.cases import Case, Measured, live_route, peak
 def with_ledger(size: int) -> Measured:
     """The plan with a ledger; printed beside it how much longer it took than without, and what lies on the disk."""
     # As `reconciler` itself has it.
-    gc.set_threshold(*GARBAGE)
+    gc.disable()
     with live_route(size, size, 0) as (route, path):
         ledger = route.ledger = Ledger.open(route.folder / ".reconciler", create=True, now=route.clock)
         assert ledger

@@ -1,0 +1,23 @@
+"""The garbage collector is the command line's alone, and rests only until a plan is made."""
+
+from __future__ import annotations
+
+import gc
+
+from reconciler.cli.running import collect_again
+
+
+def test_what_was_switched_off_is_switched_on_again_and_looks_at_what_comes_later_only() -> None:
+    gc.disable()
+    try:
+        collect_again()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.enable()
+        gc.unfreeze()
+
+
+def test_a_host_that_never_switched_it_off_keeps_its_own_way() -> None:
+    collect_again()
+    assert (gc.isenabled(), gc.get_freeze_count()) == (True, 0)
