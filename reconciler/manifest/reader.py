@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NoReturn, Protocol
 
 import yaml
 
-from reconciler.core.model.written import Plain, is_null, quote_visibly
+from reconciler.core.model.written import NULLS, Plain, quote_visibly
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.manifest.marks import Marks, Spot
 from reconciler.manifest.unreadable import check_text, explain_syntax, short_tag
@@ -58,45 +58,10 @@ class _Stopped(Exception):
     """Reading cannot go on. The last problem says why."""
 
 
-@dataclass(slots=True)
-class _Open:
-    """A mapping or sequence whose end has not been seen."""
-
-    # What it holds so far.
-    value: Any
-    # Where it begins.
-    at: Spot
-    # Its anchor, if it has one.
-    anchor: str | None = None
-    # The rows of its items.
-    rows: list[int] = field(default_factory=list)
-    # Which of these are aliases.
-    aliases: list[int] = field(default_factory=list)
-    # How many nodes it is, with its aliases written out.
-    size: int = 1
-    # The key whose value comes next; None where a key, or an item of a list, comes next.
-    key: str | None = None
-    # Where that key stands.
-    key_at: Spot = (0, 0)
-    # The line of each key.
-    lines: dict[str, int] = field(default_factory=dict)
-    # The key is a problem already, and its value is left out.
-    spare: bool = False
-
-    def wants_key(self) -> bool:
-        return self.key is None and type(self.value) is dict
-
-
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """A finished value that an alias may mean."""
-
-    # The value.
-    value: Any
-    # The first row of its items; 0 if it has none.
-    row: int = 0
-    # How many nodes it is, with its aliases written out.
-    size: int = 1
+# A finished value, the first row of its items (0 if it has none), and how many nodes it is with its aliases written out.
+_Node = tuple[Any, int, int]
+# The rows of the items of a container, and which of these are aliases.
+_Rows = tuple[list[int], list[int]]
 
 
 def _at(event: yaml.Event) -> Spot:
@@ -105,45 +70,44 @@ def _at(event: yaml.Event) -> Spot:
     return mark.line + 1, mark.column + 1
 
 
-# In a large file the same few hundred words stand thousands of times.
-@lru_cache(maxsize=4096)
-def _plain(written: str) -> Plain | None:
-    plain = Plain(written)
-    return None if is_null(plain) else plain
-
-
 class _Builder:
-    """Builds a document from events, and notes every problem until one makes it impossible to go on."""
+    """Builds a document from events, and notes every problem until one makes it impossible to go on.
 
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
+    A large file has a million events: what stands most often, a scalar without tag and anchor, is taken in the loop that meets it.
+    """
+
+    def __init__(self, file: str, events: Events, problems: list[Problem]) -> None:
+        self.file, self.problems = file, problems
+        self._next: Callable[[], Any] = events.get_event
         self.table: array[int] = array("I")
         self.aliases: set[int] = set()
+        # What aliases can mean, and the anchors of what is not read to its end.
         self.anchors: dict[str, _Node] = {}
+        self.open: list[str] = []
         # The same keys stand in thousands of entries: each is kept once.
         self.keys: dict[str, str] = {}
-        self.nodes = self.aliased = 0
+        # How many nodes there are, how many more with their aliases written out, and how many all aliases stand for.
+        self.nodes = self.more = self.aliased = 0
+        self.depth = 0
         self.varies = False
-        # The document is the only item of an outermost list, so that its own place has a row like all others.
-        self.top = _Open([], (0, 0))
-        self.open = [self.top]
 
-    def build(self, events: Events) -> Document:
+    def build(self) -> Document:
         """The whole stream → the one document in it. Raises _Stopped."""
-        takers: dict[type, Callable[[Any], None]] = {
-            yaml.ScalarEvent: self._scalar,
-            yaml.MappingStartEvent: lambda event: self._begin({}, event),
-            yaml.SequenceStartEvent: lambda event: self._begin([], event),
-            yaml.MappingEndEvent: self._end,
-            yaml.SequenceEndEvent: self._end,
-            yaml.AliasEvent: self._alias,
-            yaml.DocumentStartEvent: self._document,
-        }
-        while type(event := events.get_event()) is not yaml.StreamEndEvent:
-            if taker := takers.get(type(event)):
-                taker(event)
-        return self._finish()
+        root, rows = None, list[int]()
+        while type(event := self._next()) is not yaml.StreamEndEvent:
+            if type(event) is yaml.DocumentStartEvent:
+                if rows:
+                    now = "keep one document in a file: remove the --- or use another file"
+                    self.stop(_at(event), "a second document begins here", now)
+                event = self._next()
+                root, row = self._value(event)
+                rows = [*_at(event), row]
+        if root is None:
+            self.stop((0, 0), "the file is empty", "write at least one section, like tags: [vip]")
+        if not isinstance(root, dict):
+            self.stop((rows[0], rows[1]), "the file is not a mapping at its top level", "write sections, like tags: [vip]")
+        self._lay(rows, ())
+        return Document(root, Marks(self.file, root, self.table, self.aliases), self.varies)
 
     def note(self, at: Spot, what: str, now: str = "") -> None:
         self.problems.append(Problem(Mark(self.file, *at), what, now))
@@ -152,114 +116,130 @@ class _Builder:
         self.note(at, what, now)
         raise _Stopped
 
-    def _document(self, event: yaml.DocumentStartEvent) -> None:
-        if self.top.value:
-            self.stop(_at(event), "a second document begins here", "keep one document in a file: remove the --- or use another file")
+    def _mapping(self, value: dict[str, Any]) -> _Rows:
+        """Read a mapping to its end."""
+        rows, aliases, lines = list[int](), list[int](), dict[str, int]()
+        following, scalar, keys = self._next, yaml.ScalarEvent, self.keys
+        while type(event := following()) is not yaml.MappingEndEvent:
+            spare = False
+            if type(event) is not scalar or event.tag is not None or event.value in value or event.value == "<<":
+                spare = self._refuse_key(event, value, rows, lines)
+            key, mark = keys.setdefault(event.value, event.value), event.start_mark
+            event = following()
+            if type(event) is scalar and event.tag is None and event.anchor is None:
+                item, row = self._scalar(event), 0
+            else:
+                item, row = self._value(event)
+            if spare:
+                continue
+            if type(event) is yaml.AliasEvent:
+                aliases.append(len(rows))
+            value[key] = item
+            rows += (mark.line + 1, mark.column + 1, row)
+        return rows, aliases
 
-    def _scalar(self, event: yaml.ScalarEvent) -> None:
+    def _sequence(self, value: list[Any]) -> _Rows:
+        """Read a sequence to its end."""
+        rows, aliases = list[int](), list[int]()
+        following, scalar = self._next, yaml.ScalarEvent
+        while type(event := following()) is not yaml.SequenceEndEvent:
+            if type(event) is scalar and event.tag is None and event.anchor is None:
+                item, row = self._scalar(event), 0
+            else:
+                item, row = self._value(event)
+            if type(event) is yaml.AliasEvent:
+                aliases.append(len(rows))
+            mark = event.start_mark
+            value.append(item)
+            rows += (mark.line + 1, mark.column + 1, row)
+        return rows, aliases
+
+    def _value(self, event: Any) -> tuple[Any, int]:
+        """The value that an event begins, and where its rows do."""
+        if type(event) is yaml.AliasEvent:
+            return self._alias(event)
         if event.tag is not None:
             self._refuse_tag(event)
-        if self.top.wants_key():
-            self._key(event)
-            return
-        value, at = event.value if event.style else _plain(event.value), _at(event)
-        self.varies = self.varies or "${" in event.value
-        if event.anchor is not None:
-            self.anchors[event.anchor] = _Node(value)
-        self._put(value, at)
-
-    def _key(self, event: yaml.ScalarEvent) -> None:
-        at, top = _at(event), self.top
-        top.key, top.key_at, top.spare = self.keys.setdefault(event.value, event.value), at, True
-        if top.key == "<<" and not event.style:
-            self.note(at, "merge keys (<<) are not read", "write the keys out, or use an alias as the whole value, like tags: *base")
-        elif top.key in top.lines:
-            self.note(at, f"the key {quote_visibly(top.key)} is already on line {top.lines[top.key]}", "keep one of them")
+        if type(event) is yaml.ScalarEvent:
+            node: _Node = self._scalar(event), 0, 1
         else:
-            top.lines[top.key] = at[0]
-            top.spare = False
+            node = self._collection(event)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = node
+        return node[:2]
 
-    def _begin(self, value: dict[str, Any] | list[Any], event: yaml.CollectionStartEvent) -> None:
-        if event.tag is not None:
-            self._refuse_tag(event)
-        if self.top.wants_key():
-            self._refuse_key(_at(event))
-        if len(self.open) > DEPTH:
+    def _scalar(self, event: Any) -> Any:
+        self.nodes += 1
+        written = event.value
+        if "${" in written:
+            self.varies = True
+        if event.style:
+            return written
+        return None if written in NULLS else Plain(written)
+
+    def _collection(self, event: yaml.CollectionStartEvent) -> _Node:
+        if self.depth >= DEPTH:
             self.stop(_at(event), f"more than {DEPTH} levels of lists and mappings", "a manifest needs fewer than ten")
+        before, self.depth = self.nodes + self.more, self.depth + 1
         if event.anchor is not None:
             self.anchors.pop(event.anchor, None)
-        self.top = _Open(value, _at(event), event.anchor)
-        self.open.append(self.top)
+            self.open.append(event.anchor)
+        value: dict[str, Any] | list[Any] = {} if type(event) is yaml.MappingStartEvent else []
+        rows, aliases = self._mapping(value) if isinstance(value, dict) else self._sequence(value)
+        if event.anchor is not None:
+            self.open.pop()
+        self.depth, self.nodes = self.depth - 1, self.nodes + 1
+        return value, self._lay(rows, aliases), self.nodes + self.more - before
 
-    def _end(self, event: yaml.CollectionEndEvent) -> None:
-        done = self.open.pop()
-        self.top = self.open[-1]
-        row = self._lay(done)
-        if done.anchor is not None:
-            self.anchors[done.anchor] = _Node(done.value, row, done.size)
-        self._put(done.value, done.at, row, done.size)
-
-    def _lay(self, done: _Open) -> int:
+    def _lay(self, rows: Sequence[int], aliases: Sequence[int]) -> int:
         """Put the rows of a finished container into the table. Returns where they begin."""
         start = len(self.table)
-        self.table.extend(done.rows)
-        self.aliases.update(start + row for row in done.aliases)
+        self.table.extend(rows)
+        self.aliases.update(start + row for row in aliases)
         return start
 
-    def _alias(self, event: yaml.AliasEvent) -> None:
+    def _alias(self, event: yaml.AliasEvent) -> tuple[Any, int]:
         at, name = _at(event), event.anchor or ""
-        if self.top.wants_key():
-            self._refuse_key(at)
         node = self.anchors.get(name)
         if node is None:
             self._refuse_alias(name, at)
+            node = (None, 0, 1)
         else:
-            self._count(node, at)
-            if not self.top.spare:
-                self.top.aliases.append(len(self.top.rows))
-            self._put(node.value, at, node.row, node.size)
-
-    def _count(self, node: _Node, at: Spot) -> None:
-        self.aliased += node.size
-        if self.aliased > ALIASED + ALIASED_PER_NODE * self.nodes:
-            self.stop(at, f"with its aliases written out, the file has more than {self.aliased:,} values", "use fewer aliases of aliases")
-
-    def _put(self, value: Any, at: Spot, row: int = 0, size: int = 1) -> None:
-        """Put a value into the innermost open container."""
-        top = self.top
-        self.nodes += 1
-        top.size += size
-        if top.key is None:
-            top.value.append(value)
-            top.rows += (*at, row)
-        else:
-            if not top.spare:
-                top.value[top.key] = value
-                top.rows += (*top.key_at, row)
-            top.key = None
+            self.aliased += node[2]
+            if self.aliased > ALIASED + ALIASED_PER_NODE * self.nodes:
+                what = f"with its aliases written out, the file has more than {self.aliased:,} values"
+                self.stop(at, what, "use fewer aliases of aliases")
+        self.nodes, self.more = self.nodes + 1, self.more + node[2] - 1
+        return node[:2]
 
     def _refuse_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         shape = "quote the value if a text is meant" if isinstance(event, yaml.ScalarEvent) else "the value stays as it is"
         self.note(_at(event), f"the tag {quote_visibly(short_tag(event))} is not read", f"remove it; {shape}")
 
-    def _refuse_key(self, at: Spot) -> NoReturn:
-        self.stop(at, "a list, mapping or alias stands where a key must be", "write a text as the key; quote the value if it holds {{ }}")
+    def _refuse_key(self, event: Any, value: dict[str, Any], rows: list[int], lines: dict[str, int]) -> bool:
+        """Note what is wrong with a key. Whether its value is to be left out; what cannot be a key stops it all. `lines` are those of
+        the keys before it, as far as they were asked for."""
+        if type(event) is not yaml.AliasEvent and event.tag is not None:
+            self._refuse_tag(event)
+        if type(event) is not yaml.ScalarEvent:
+            now = "write a text as the key; quote the value if it holds {{ }}"
+            self.stop(_at(event), "a list, mapping or alias stands where a key must be", now)
+        if event.value == "<<" and not event.style:
+            self.note(
+                _at(event), "merge keys (<<) are not read", "write the keys out, or use an alias as the whole value, like tags: *base"
+            )
+            return True
+        if event.value not in value:
+            return False
+        for back, key in enumerate(islice(reversed(value), len(value) - len(lines)), 1):
+            lines[key] = rows[-Marks.WIDTH * back]
+        self.note(_at(event), f"the key {quote_visibly(event.value)} is already on line {lines[event.value]}", "keep one of them")
+        return True
 
     def _refuse_alias(self, name: str, at: Spot) -> None:
-        if any(opened.anchor == name for opened in self.open):
+        if name in self.open:
             self.stop(at, f"the alias *{name} stands inside its own anchor", "write the value out")
         self.note(at, f"there is no anchor &{name} before the alias *{name}", "write the value out, or quote it if the text is meant")
-        self._put(None, at)
-
-    def _finish(self) -> Document:
-        if not self.top.value or self.top.value == [None]:
-            self.stop((0, 0), "the file is empty", "write at least one section, like tags: [vip]")
-        root = self.top.value[0]
-        if not isinstance(root, dict):
-            line, column, _ = self.top.rows[:3]
-            self.stop((line, column), "the file is not a mapping at its top level", "write sections, like tags: [vip]")
-        self._lay(self.top)
-        return Document(root, Marks(self.file, root, self.table, self.aliases), self.varies)
 
 
 BOM = b"\xef\xbb\xbf"
@@ -283,13 +263,13 @@ def read_far(data: bytes, file: str, parser: Callable[[bytes], Events] = fastest
     """As `read`, but without raising: a document that was read to its end comes back together with its problems. It has no merge
     keys, and of a key that stands twice the first value."""
     data = data.removeprefix(BOM)
-    builder = _Builder(file)
+    problems: list[Problem] = []
     try:
         check_text(data, file)
-        return builder.build(parser(data)), builder.problems
+        return _Builder(file, parser(data), problems).build(), problems
     except Invalid as invalid:
         return None, invalid.problems
     except _Stopped:
-        return None, builder.problems
+        return None, problems
     except yaml.YAMLError as error:
-        return None, [*builder.problems, explain_syntax(error, file, data)]
+        return None, [*problems, explain_syntax(error, file, data)]

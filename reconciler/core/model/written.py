@@ -82,12 +82,13 @@ def as_yaml(text: str) -> str:
     return '"' + "".join(_ESCAPED.get(char) or (char if char.isprintable() else f"\\U{ord(char):08X}") for char in text) + '"'
 
 
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+# What is null without quotes.
+NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 def is_null(value: Any) -> bool:
     """Whether a value is null: nothing, or `~` or `null` without quotes."""
-    return value is None or (isinstance(value, Plain) and value in _NULLS)
+    return value is None or (isinstance(value, Plain) and value in NULLS)
 
 
 def suggest_quotes(value: Any) -> str:
