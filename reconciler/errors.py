@@ -42,10 +42,10 @@ def likeness(text: str) -> str:
     return _OWN.sub("…", text)
 
 
-def gather(told: Iterable[Told], text: Callable[[Told], str]) -> list[list[Told]]:
+def gather(pieces: Iterable[Told], text: Callable[[Told], str]) -> list[list[Told]]:
     """What is told, in groups of one cause: the same text if it is told of many, else many that are alike; all others alone."""
     same: dict[str, list[Told]] = {}
-    for one in told:
+    for one in pieces:
         same.setdefault(text(one), []).append(one)
     alike: dict[tuple[str, int], list[Told]] = {}
     for words, group in same.items():
@@ -105,10 +105,10 @@ class Invalid(ReconcilerError):
         super().__init__(self.problems)
 
     def __str__(self) -> str:
-        told = list(map(str, self.problems if self.full else self.causes()[:LINES]))
-        if len(told) < len(self.problems):
-            told.append(f"{len(self.problems):,} problems in all; `reconciler validate --full PATH` lists each")
-        return "\n".join(told)
+        lines = list(map(str, self.problems if self.full else self.causes()[:LINES]))
+        if len(lines) < len(self.problems):
+            lines.append(f"{len(self.problems):,} problems in all; `reconciler validate --full PATH` lists each")
+        return "\n".join(lines)
 
     def causes(self) -> list[Problem]:
         """One problem for each cause: the same mistake in many places is told once, with how many and the first three; of many that are
@@ -117,8 +117,8 @@ class Invalid(ReconcilerError):
         for problem in self.problems:
             same_kind = kinds.setdefault(likeness(problem.what), {})
             same_kind.setdefault((problem.what, problem.now), []).append(problem.mark)
-        told = [problem for causes in kinds.values() for problem in _of_kind(causes)]
-        return sorted(told, key=lambda p: (p.mark, p.what))
+        problems = [problem for causes in kinds.values() for problem in _of_kind(causes)]
+        return sorted(problems, key=lambda p: (p.mark, p.what))
 
 
 def _of_kind(causes: Mapping[Cause, Sequence[Mark]]) -> Iterator[Problem]:

@@ -96,16 +96,16 @@ def apply(given: ManifestOptions, events: Path | None, wanted: Wanted) -> int:
       reconciler apply intercom/ --auto-approve
     """
     approvals = wanted.approvals.read()
-    found = _read_saved(given.paths, wanted.scope)
-    if found:
+    saved = _read_saved(given.paths, wanted.scope)
+    if saved:
         # The folder is that of the manifest, wherever the plan lies.
-        of_manifest = found["manifest"]["paths"] if "manifest" in found else ()
+        of_manifest = saved["manifest"]["paths"] if "manifest" in saved else ()
         wanted = replace(wanted, choice=replace(wanted.choice, paths=tuple(of_manifest)))
     wanted.choice.check_pipeline()
-    with _events(events) as told:
-        code = _apply_saved(found, given, wanted, approvals, told) if found else _apply_manifest(given, wanted, approvals, told)
+    with _events(events) as log:
+        code = _apply_saved(saved, given, wanted, approvals, log) if saved else _apply_manifest(given, wanted, approvals, log)
         try:
-            told.check()
+            log.check()
         except ReconcilerError as failure:
             Terminal(sys.stderr).say(f"error: {failure}")
             code = code or failure.exit_code
@@ -131,14 +131,14 @@ def _read_saved(paths: tuple[str, ...], scope: Scope) -> PlanDocument | None:
     return applicable(read_plan(path), path)
 
 
-def _apply_saved(found: PlanDocument, given: ManifestOptions, wanted: Wanted, approvals: Approvals, events: Events) -> int:
-    _check_writes(len(found["changes"]), "nothing was sent")
-    held = partial(prepare_undo, found=found, approvals=approvals)
-    if "run" not in found:
-        manifest = planned_manifest(found, layers=_planned_layers(found, given))
+def _apply_saved(saved: PlanDocument, given: ManifestOptions, wanted: Wanted, approvals: Approvals, events: Events) -> int:
+    _check_writes(len(saved["changes"]), "nothing was sent")
+    held = partial(prepare_undo, saved=saved, approvals=approvals)
+    if "run" not in saved:
+        manifest = planned_manifest(saved, layers=_planned_layers(saved, given))
         wanted.choice.check_name(manifest)
-        held = partial(prepare, saved=found, manifest=manifest, approvals=approvals)
-    pin, paths = planned_pin(found), found["manifest"]["paths"] if "manifest" in found else ()
+        held = partial(prepare, saved=saved, manifest=manifest, approvals=approvals)
+    pin, paths = planned_pin(saved), saved["manifest"]["paths"] if "manifest" in saved else ()
     with (
         open_session(wanted.intercom, pin, writes=True, choice=wanted.choice, paths=paths) as session,
         lock_workspace(session, wanted.choice),
@@ -149,9 +149,9 @@ def _apply_saved(found: PlanDocument, given: ManifestOptions, wanted: Wanted, ap
         return _carry_out(session, work, events, bool(wanted.fail_on))
 
 
-def _planned_layers(found: PlanDocument, given: ManifestOptions) -> Layers:
+def _planned_layers(saved: PlanDocument, given: ManifestOptions) -> Layers:
     """The layers that a saved plan was made with, whose variables are those of now. Raises Usage where another environment is asked for."""
-    env = planned_env(found)
+    env = planned_env(saved)
     if given.layers.env not in ("", env):
         so = f"with --env {env}" if env else "without --env"
         raise Usage(f"--env {given.layers.env}: the plan was made {so}; leave it out, or plan again")
@@ -177,8 +177,8 @@ def _apply_manifest(given: ManifestOptions, wanted: Wanted, approvals: Approvals
     ):
         # Without a change there is still something to remember: what was found as declared.
         if planned.plan.steps or session.ledger:
-            found = write_saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found, doubts=planned.doubts))
-            return _carry_out(session, prepare(session, found, manifest, approvals), events, bool(wanted.fail_on))
+            saved = write_saved(session.kinds, planned.plan, "in memory", Enclosed(as_declared=planned.as_declared, doubts=planned.doubts))
+            return _carry_out(session, prepare(session, saved, manifest, approvals), events, bool(wanted.fail_on))
     annotate(left_open(planned.plan, bool(wanted.fail_on)))
     late = fails_on_waiting(bool(wanted.fail_on), planned.plan.waiting)
     return Incomplete.exit_code if planned.plan.refused or planned.plan.unproven or late else 0
@@ -205,7 +205,7 @@ def _carry_out(session: Session, work: Work, events: Events, strict: bool) -> in
         raise show.unrecorded
     late = fails_on_waiting(strict, work.waiting)
     left = work.refused or work.unproven or late
-    whole = all(outcome.status == Status.APPLIED for outcome in show.told) and not left
+    whole = all(outcome.status == Status.APPLIED for outcome in show.outcomes) and not left
     return 0 if whole else Incomplete.exit_code
 
 
@@ -214,7 +214,7 @@ class _Show:
 
     def __init__(self, session: Session, events: Events, out: Terminal) -> None:
         self.session, self.events, self.out = session, events, out
-        self.began, self.told = time.monotonic(), list[outcomes.Outcome]()
+        self.began, self.outcomes = time.monotonic(), list[outcomes.Outcome]()
         self.unrecorded: Incomplete | None = None
 
     def perform(self, work: Work, stop: Stop) -> None:
@@ -227,18 +227,18 @@ class _Show:
             except Incomplete as error:
                 self.unrecorded = error
         for change in work.unmade:
-            self.told.append(outcomes.Outcome(change.action, change.address, None, Status.SKIPPED, "held back; plan again to see why"))
-            self.events.end(self.told[-1])
+            self.outcomes.append(outcomes.Outcome(change.action, change.address, None, Status.SKIPPED, "held back; plan again to see why"))
+            self.events.end(self.outcomes[-1])
 
     def _tell_start(self, change: Change) -> None:
         self.events.start(*_ends(change, self.session.here.app_id))
 
     def _tell_end(self, outcome: Outcome, bar: Progress) -> None:
-        self.told.append(_as_shown(outcome, self.session.here.app_id))
-        self.events.end(self.told[-1])
+        self.outcomes.append(_as_shown(outcome, self.session.here.app_id))
+        self.events.end(self.outcomes[-1])
         if outcome.reason or self.out.interactive:
             with bar.aside():
-                self.out.lines([outcomes.outcome_line(self.told[-1], color=self.out.color)])
+                self.out.lines([outcomes.outcome_line(self.outcomes[-1], color=self.out.color)])
 
     def end(self, work: Work, strict: bool) -> None:
         for heading, reasons in (
@@ -247,10 +247,10 @@ class _Show:
             ("Waiting for Intercom", [self._note_line(note) for note in work.waiting]),
         ):
             self.out.lines(outcomes.list_left_out(heading, [str(hide(reason, False)) for reason in reasons], color=self.out.color))
-        self.out.write(outcomes.summary(self.told, time.monotonic() - self.began, color=self.out.color))
-        if self.told:
+        self.out.write(outcomes.summary(self.outcomes, time.monotonic() - self.began, color=self.out.color))
+        if self.outcomes:
             self.out.write(f"Calls: {work.planned.plan.calls} planned, {self.session.client.sent.total()} made.\n")
-        self.events.summary(self.told, unproven=len(work.unproven), waiting=len(work.waiting))
+        self.events.summary(self.outcomes, unproven=len(work.unproven), waiting=len(work.waiting))
         self.out.flush()
         annotate(left_open(replace(work.planned.plan, notes=(*work.unproven, *work.waiting)), strict))
 

@@ -67,10 +67,10 @@ def login(
         raise Usage("--sandbox needs no login; to try one, run `reconciler sandbox serve` and give its address as --base-url")
     pin = pin_of_folder(region, app_id)
     token = _by_oauth(intercom, client_id, redirect_uri) if client_id else read_token()
-    found = ask_whose(intercom, token, pin)
-    refuse_other(pin, found.here)
+    answer = ask_whose(intercom, token, pin)
+    refuse_other(pin, answer.here)
     out = Terminal(sys.stdout)
-    out.line(keep_token(intercom, found, token))
+    out.line(keep_token(intercom, answer, token))
     out.check()
 
 
@@ -128,14 +128,14 @@ def status(region: str | None, app_id: str | None, intercom: Intercom) -> None:
       reconciler auth status
     """
     pin, out, troubles = pin_of_folder(region, app_id), Terminal(sys.stdout), []
-    for found in _credentials(intercom, pin):
+    for credential in _credentials(intercom, pin):
         try:
-            with name_source(found.source), open_client(intercom, found.token, pin.region or found.region) as client:
+            with name_source(credential.source), open_client(intercom, credential.token, pin.region or credential.region) as client:
                 asked = me.ask(client)
         except IntercomError as error:
             troubles.append(str(error))
             continue
-        out.lines(_lines(asked, found.source))
+        out.lines(_lines(asked, credential.source))
         out.check()
         refuse_other(pin, asked.here)
     if troubles:
@@ -144,25 +144,25 @@ def status(region: str | None, app_id: str | None, intercom: Intercom) -> None:
 
 def _credentials(intercom: Intercom, pin: Pin) -> Iterator[Credential]:
     """The token that verbs use, or every stored one where nothing says which is meant."""
-    if found := storeless_credential(intercom):
-        yield found
+    if credential := storeless_credential(intercom):
+        yield credential
     else:
         yield from map(load_stored, stored_tokens(intercom, pin))
 
 
-def _lines(found: me.Me, source: str) -> Iterator[str]:
+def _lines(answer: me.Me, source: str) -> Iterator[str]:
     """A connection as people see it, with an empty line after it."""
-    yield clean(f"workspace   {describe_workspace(found)}")
-    yield clean(f"region      {found.here.region}")
-    yield clean(f"admin       {found.admin}")
+    yield clean(f"workspace   {describe_workspace(answer)}")
+    yield clean(f"region      {answer.here.region}")
+    yield clean(f"admin       {answer.admin}")
     yield clean(f"token       {source}")
-    if found.of_person:
+    if answer.of_person:
         yield f"warning     {me.PERSONAL}"
-    if found.window is None:
+    if answer.window is None:
         yield "rate limit  not told"
     else:
-        left = f"{found.window.remaining} of {found.window.limit} calls left"
-        yield f"rate limit  {left} in this window of ten seconds, for {found.window.lasts:.0f} s"
+        left = f"{answer.window.remaining} of {answer.window.limit} calls left"
+        yield f"rate limit  {left} in this window of ten seconds, for {answer.window.lasts:.0f} s"
 
 
 @auth.command()

@@ -65,9 +65,9 @@ def runs(context: click.Context, parameter: click.Parameter, incomplete: str) ->
     if ledger is None:
         return []
     with ledger:
-        found = ledger.runs()
-    told = {"last": "the newest one", **{run.run: f"{run.verb} as {run.name}, {format_time(run.started)}" for run in found}}
-    return [CompletionItem(run, help=text) for run, text in told.items() if run.startswith(incomplete)][:MOST]
+        known_runs = ledger.runs()
+    words = {"last": "the newest one", **{run.run: f"{run.verb} as {run.name}, {format_time(run.started)}" for run in known_runs}}
+    return [CompletionItem(run, help=text) for run, text in words.items() if run.startswith(incomplete)][:MOST]
 
 
 def _size(path: str) -> int:

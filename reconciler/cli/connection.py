@@ -46,12 +46,12 @@ def open_session(
     from reconciler.cli.tokens import credential, name_source
     from reconciler.workflow.session import connect
 
-    found = credential(intercom, pin)
-    region = (pin.region if pin else None) or found.region
+    login = credential(intercom, pin)
+    region = (pin.region if pin else None) or login.region
     paths = (choice.paths if choice else ()) or paths
     asked = _read_facts(paths, intercom.api_version) if follows else None
     facts = asked.facts if asked else UNKNOWN
-    with name_source(found.source), open_client(intercom, found.token, region, paths, writes=writes, facts=facts) as client:
+    with name_source(login.source), open_client(intercom, login.token, region, paths, writes=writes, facts=facts) as client:
         ledger = choice.open(create=writes) if choice else None
         try:
             session = connect(client, ledger)
@@ -68,10 +68,10 @@ def _read_facts(paths: Sequence[str], version: str) -> FactsFile | None:
 
     if (path := find_facts(paths, our_folder(paths))) is None:
         return None
-    found = read_facts(path)
-    if found.api_version == version:
-        return found
-    Terminal(sys.stderr).say(f"{path} is of API version {found.api_version} and does not count under {version}")
+    file = read_facts(path)
+    if file.api_version == version:
+        return file
+    Terminal(sys.stderr).say(f"{path} is of API version {file.api_version} and does not count under {version}")
     return None
 
 
@@ -115,10 +115,10 @@ def pin_of_folder(region: str | None, app_id: str | None, folder: Path = HERE) -
     from reconciler.manifest.layers import Layers
     from reconciler.manifest.pins import pin_in
 
-    found = None
+    pin = None
     if region is None or app_id is None:
-        found = pin_in(_in_folder(folder), Layers.of("", os.environ))
-    return pin_with(found, region, app_id)
+        pin = pin_in(_in_folder(folder), Layers.of("", os.environ))
+    return pin_with(pin, region, app_id)
 
 
 def pin_with(written: Pin | None, region: str | None, app_id: str | None) -> Pin:

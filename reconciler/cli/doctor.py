@@ -81,13 +81,13 @@ def doctor(
     from reconciler.report import doctor as report
     from reconciler.report.json import deep
 
-    found, out = list(_findings(_pin(paths, layers, where), choice, intercom)), Terminal(sys.stdout)
+    findings, out = list(_findings(_pin(paths, layers, where), choice, intercom)), Terminal(sys.stdout)
     if form == "json":
-        out.write(deep(report.document(found)))
+        out.write(deep(report.document(findings)))
     else:
-        out.lines(report.lines(found, out.color))
+        out.lines(report.lines(findings, out.color))
     out.check()
-    return ReconcilerError.exit_code if any(finding.state is State.MEND for finding in found) else 0
+    return ReconcilerError.exit_code if any(finding.state is State.MEND for finding in findings) else 0
 
 
 def _findings(pin: Pin, choice: LedgerChoice, intercom: Intercom) -> Iterator[Finding]:

@@ -77,11 +77,11 @@ class Selection:
         sections = self.only or by_default()
         if self.condition is None:
             return Wanted(sections, with_links=self.with_links)
-        found = [section for section in searchable() if section in sections or self.only is None]
-        if not found:
+        targets = [section for section in searchable() if section in sections or self.only is None]
+        if not targets:
             raise Usage(f"--where narrows {_SEARCHED} alone, which --only leaves out")
-        every = tuple(section for section in exportable() if section in {*sections, *found})
-        return Wanted(every, read_where(found[0], self.condition, version), self.with_links)
+        every = tuple(section for section in exportable() if section in {*sections, *targets})
+        return Wanted(every, read_where(targets[0], self.condition, version), self.with_links)
 
 
 @click.command(cls=Verb)
@@ -139,16 +139,16 @@ def _write(out: Path | None, wanted: Wanted, name: str | None, where: WorkspaceO
     with open_session(intercom, pin, writes=False, paths=[str(out)] if out else []) as session:
         check_pin(pin, session)
         with progress(sys.stderr, label="reading") as bar:
-            found = exporting.export(watch(session, bar.reading), wanted, target.manifest if target else None)
+            export = exporting.export(watch(session, bar.reading), wanted, target.manifest if target else None)
         here = Pin(session.here.app_id, session.here.region)
         if target:
-            _say(list_written(target.write(found, name, here)))
+            _say(list_written(target.write(export, name, here)))
         else:
             shown = Terminal(sys.stdout)
-            shown.write(exporting.text_of(found, name, here))
+            shown.write(exporting.text_of(export, name, here))
             shown.check()
-        _say(list_kept(found.changes, session.here.app_id))
-        _say_left_out(session, wanted, found)
+        _say(list_kept(export.changes, session.here.app_id))
+        _say_left_out(session, wanted, export)
     return 0
 
 
@@ -200,14 +200,14 @@ def _name(target: Target | None, name: str | None) -> str:
 
 
 def _say(lines: Iterable[str]) -> None:
-    told = Terminal(sys.stderr)
+    terminal = Terminal(sys.stderr)
     for line in lines:
-        told.say(line)
+        terminal.say(line)
 
 
-def _say_left_out(session: Session, wanted: Wanted, found: exporting.Export) -> None:
-    _say(list_left_out(((left.address, left.why) for left in found.left), session.here.app_id))
-    _say(found.notes)
+def _say_left_out(session: Session, wanted: Wanted, export: exporting.Export) -> None:
+    _say(list_left_out(((left.address, left.why) for left in export.left), session.here.app_id))
+    _say(export.notes)
     listed = [section for section in wanted.sections if not (wanted.where and session.kinds.by_section[section].search)]
     _say(filter(None, (blind_spot(session, section) for section in listed)))
 
@@ -249,12 +249,12 @@ def _ask_for_token(intercom: Intercom, pin: Pin) -> None:
         if not storeless_credential(intercom):
             stored_tokens(intercom, pin)
     except NoToken as missing:
-        told = Terminal(sys.stderr)
-        told.say(str(missing))
+        terminal = Terminal(sys.stderr)
+        terminal.say(str(missing))
         token = parse(ask_hidden("Access token"), "the prompt")
-        found = ask_whose(intercom, token, pin)
-        refuse_other(pin, found.here)
-        told.say(keep_token(intercom, found, token))
+        answer = ask_whose(intercom, token, pin)
+        refuse_other(pin, answer.here)
+        terminal.say(keep_token(intercom, answer, token))
 
 
 @click.command(cls=Verb)
@@ -296,34 +296,34 @@ def init(start: Start, name: str | None, where: WorkspaceOptions, choice: Ledger
         _ask_for_token(intercom, pin)
     with open_session(intercom, pin, writes=True, choice=choice) as session:
         check_pin(pin, session)
-        asked, told = me.ask(session.client), Terminal(sys.stderr)
-        told.say(f"workspace {describe_workspace(asked)}, region {session.here.region}, as {session.admin}")
+        asked, terminal = me.ask(session.client), Terminal(sys.stderr)
+        terminal.say(f"workspace {describe_workspace(asked)}, region {session.here.region}, as {session.admin}")
         if asked.of_person:
-            told.say(f"warning: {me.PERSONAL}")
+            terminal.say(f"warning: {me.PERSONAL}")
         _begin(session, start if start.yes else start.ask(), name or name_in_folder() or "default", choice)
     return 0
 
 
 def _begin(session: Session, start: Start, name: str, choice: LedgerChoice) -> None:
     """Lay everything down, show the first plan, and remember what it found."""
-    ground, wanted, told = find_ground(start.folder, start.service or "none"), Wanted(start.only or by_default()), Terminal(sys.stderr)
+    ground, wanted, terminal = find_ground(start.folder, start.service or "none"), Wanted(start.only or by_default()), Terminal(sys.stderr)
     with progress(sys.stderr, label="reading") as bar:
         session = watch(session, bar.reading)
-        found = exporting.export(session, wanted)
-        texts = ground.texts(found, name, Pin(session.here.app_id, session.here.region))
+        export = exporting.export(session, wanted)
+        texts = ground.texts(export, name, Pin(session.here.app_id, session.here.region))
         manifest = merge(read_enclosed(texts), [str(start.folder)])
         planned = propose(session, manifest)
     paths = ground.lay(texts)
-    told.say(f"exported {count_sections(found.counts) or 'nothing: nothing is live'}")
-    _say_left_out(session, wanted, found)
+    terminal.say(f"exported {count_sections(export.counts) or 'nothing: nothing is live'}")
+    _say_left_out(session, wanted, export)
     render(document_of(planned.plan), "text", Way())
     if planned.plan.steps:
-        told.say("note: Intercom moved while it was read; nothing is remembered as the base of drift before the first apply")
+        terminal.say("note: Intercom moved while it was read; nothing is remembered as the base of drift before the first apply")
     elif session.ledger:
         with lock_workspace(session, choice):
             remember(session, manifest, planned)
-    told.say(f"written: {', '.join(map(os.path.relpath, paths))}")
+    terminal.say(f"written: {', '.join(map(os.path.relpath, paths))}")
     if session.ledger and not choice.address and PIPELINES[start.service or "none"]:
-        told.say(f"note: this ledger is a file of this machine, and that of the pipeline is in git; set {VARIABLE}=git before `adopt`")
+        terminal.say(f"note: this ledger is a file of this machine, and that of the pipeline is in git; set {VARIABLE}=git before `adopt`")
     mine = f"; `{as_typed('adopt', '--all', str(start.folder))}` makes what is live yours to prune" if session.ledger else ""
-    told.say(f"next: commit them{mine}")
+    terminal.say(f"next: commit them{mine}")

@@ -26,6 +26,6 @@ def headline(paths: Sequence[str], environ: Mapping[str, str] = os.environ) -> s
     if written and not (written.isascii() and written.isdigit() and len(written) < 12):
         raise Usage(f"{EPOCH} is not a time; write whole Unix seconds, or leave it out")
     commit, author, more = commit_of(paths)
-    made = f"commit {commit}{f' by {hide(author, False)}' if author else ''}{', and what is not committed' if more else ''}"
-    parts = (format_time(int(written) if written else time.time()), made if commit else "", f"reconciler {__version__}")
+    line = f"commit {commit}{f' by {hide(author, False)}' if author else ''}{', and what is not committed' if more else ''}"
+    parts = (format_time(int(written) if written else time.time()), line if commit else "", f"reconciler {__version__}")
     return " · ".join(filter(None, parts))

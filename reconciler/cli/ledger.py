@@ -95,15 +95,15 @@ def _adopt_declared(manifest: Manifest, intercom: Intercom, choice: LedgerChoice
     with open_session(intercom, manifest.pin, writes=False, paths=manifest.paths) as session, _remembering(session, choice) as books:
         with progress(sys.stderr, label="reading") as bar:
             sought = seek_declared(watch(books.session, bar.reading), manifest)
-        found = judge(books.session, sought)
-        _list(found, books)
-        if found.left:
-            Terminal(sys.stderr).say(f"not listed: {adopting.left_out(found)}")
-        question = f"Take {found.takes} of these into the ledger, as name: {manifest.name}?"
-        if found.takes and not auto_approve and not confirm(question):
+        adoption = judge(books.session, sought)
+        _list(adoption, books)
+        if adoption.left:
+            Terminal(sys.stderr).say(f"not listed: {adopting.left_out(adoption)}")
+        question = f"Take {adoption.takes} of these into the ledger, as name: {manifest.name}?"
+        if adoption.takes and not auto_approve and not confirm(question):
             Terminal(sys.stderr).say("Not adopted; nothing was written.")
             return DECLINED
-        _take(books, sought, found)
+        _take(books, sought, adoption)
     return 0
 
 
@@ -113,12 +113,12 @@ def _adopt_named(written: tuple[str, ...], intercom: Intercom, choice: LedgerCho
     with open_session(intercom, pin, writes=False) as session, _remembering(session, choice) as books:
         refuse_other(pin, session.here)
         sought = seek_named(books.session, addresses, name)
-        found = judge(books.session, sought)
-        if foreign := [find for find in found.finds if find.standing is Standing.FOREIGN]:
+        adoption = judge(books.session, sought)
+        if foreign := [find for find in adoption.finds if find.standing is Standing.FOREIGN]:
             raise Refused(f"owner: {show_address(find.address, session.here.app_id)} {adopting.says(find)}" for find in foreign)
         others = other_names(books.session.ledger, session.here.app_id, name)
-        _take(books, sought, found)
-        _list(found, books)
+        _take(books, sought, adoption)
+        _list(adoption, books)
     if others:
         text = f"nothing was ever applied here as name: {name}, but as {', '.join(others)}"
         Terminal(sys.stderr).say(f"note: {text}; --name says whose it is")
@@ -150,19 +150,19 @@ def _remembering(session: Session, choice: LedgerChoice) -> Iterator[_Books]:
         yield _Books(replace(session, ledger=stack.enter_context(ledger) if ledger else None), choice, stack)
 
 
-def _list(found: Adoption, books: _Books) -> None:
+def _list(adoption: Adoption, books: _Books) -> None:
     out = Terminal(sys.stdout)
-    out.lines(adopting.lines(found, books.session.here.app_id))
+    out.lines(adopting.lines(adoption, books.session.here.app_id))
     out.check()
 
 
-def _take(books: _Books, sought: Sought, found: Adoption) -> None:
+def _take(books: _Books, sought: Sought, adoption: Adoption) -> None:
     whose = f"name: {sought.manifest.name} in {books.session.here.app_id}"
-    if found.takes:
+    if adoption.takes:
         books.begin()
         with lock_workspace(books.session, books.choice):
-            take_in(books.session, sought, found)
-    Terminal(sys.stderr).say(f"adopted: {found.takes}, as {whose}" if found.takes else f"nothing to adopt, as {whose}")
+            take_in(books.session, sought, adoption)
+    Terminal(sys.stderr).say(f"adopted: {adoption.takes}, as {whose}" if adoption.takes else f"nothing to adopt, as {whose}")
 
 
 @click.command(cls=Verb)
@@ -189,9 +189,9 @@ def forget(written: tuple[str, ...], choice: LedgerChoice, name: str | None, app
     with ledger:
         here = _workspace(ledger, app_id)
         with _lock(ledger, here, choice):
-            found = records_of(ledger, here.app_id, name, addresses)
-            let_go(ledger, here, name, whoever(), [record for records in found.values() for record in records])
-        _say_forgotten(found, here)
+            by_address = records_of(ledger, here.app_id, name, addresses)
+            let_go(ledger, here, name, whoever(), [record for records in by_address.values() for record in records])
+        _say_forgotten(by_address, here)
 
 
 def _workspace(ledger: Ledger, app_id: str | None) -> Workspace:
@@ -245,10 +245,10 @@ def history(run: str | None, form: str, choice: LedgerChoice) -> None:
 
 
 def _one(runs: list[Run], run: str) -> Run:
-    found = runs[:1] if run == "last" else [one for one in runs if one.run == run]
-    if not found:
+    matches = runs[:1] if run == "last" else [one for one in runs if one.run == run]
+    if not matches:
         raise Usage(f"{run}: no such run; `reconciler history` lists them")
-    return found[0]
+    return matches[0]
 
 
 def _show(runs: list[Run], one: Run | None, changes: list[Done], form: str) -> None:

@@ -40,7 +40,7 @@ class LedgerChoice:
     # Whether its verb says nothing, and does nothing, without the ledger of a team.
     must: bool = False
     # The warnings that were given already.
-    told: set[str] = field(default_factory=set, compare=False)
+    warnings: set[str] = field(default_factory=set, compare=False)
     # Which one was used, once it was opened.
     which: set[str] = field(default_factory=set, compare=False)
 
@@ -119,8 +119,8 @@ class LedgerChoice:
 
     def _warn(self, text: str) -> None:
         """Say it, once a run."""
-        if text not in self.told:
-            self.told.add(text)
+        if text not in self.warnings:
+            self.warnings.add(text)
             Terminal(sys.stderr).say(f"warning: {text}")
 
     def open_plainly(self, *, create: bool) -> Ledger | None:

@@ -63,16 +63,18 @@ def ask_whose(intercom: Intercom, token: Token, pin: Pin) -> me.Me:
             raise
 
 
-def keep_token(intercom: Intercom, found: me.Me, token: Token) -> str:
+def keep_token(intercom: Intercom, answer: me.Me, token: Token) -> str:
     """Keep a token for the verbs to come; returns where, in a sentence."""
     store = keep()
-    kept = store.put(StoredToken(found.here.app_id, found.here.region, bound_to(intercom)), token)
+    kept = store.put(StoredToken(answer.here.app_id, answer.here.region, bound_to(intercom)), token)
     if os.environ.get(VARIABLE):
         Terminal(sys.stderr).say(f"warning: {VARIABLE} is set and is used instead of the token that was kept")
     where = f"the token is kept in the {store.place(kept)}"
-    return clean(f"logged in to {describe_workspace(found)}, region {found.here.region}, as {found.admin or 'an unnamed admin'}; {where}")
+    return clean(
+        f"logged in to {describe_workspace(answer)}, region {answer.here.region}, as {answer.admin or 'an unnamed admin'}; {where}"
+    )
 
 
-def describe_workspace(found: me.Me) -> str:
+def describe_workspace(answer: me.Me) -> str:
     """Its id, and its name where it has one."""
-    return f"{found.here.app_id} ({found.name})" if found.name else found.here.app_id
+    return f"{answer.here.app_id} ({answer.name})" if answer.name else answer.here.app_id

@@ -132,44 +132,44 @@ def get(section: str, keys: tuple[str, ...], look: LookOptions, where: Workspace
 
 
 def _get_listed(session: Session, section: str, wanted: Expression | None, look: LookOptions, out: Terminal) -> None:
-    told = Terminal(sys.stderr)
+    terminal = Terminal(sys.stderr)
     if look.form == "yaml":
         exported = export(session, Wanted((section,), wanted))
-        told.lines(map(clean, exported.notes))
+        terminal.lines(map(clean, exported.notes))
         _show_entries(session, section, exported, out)
     else:
-        found, notes = (list_all(session, section), ()) if wanted is None else search(session, section, wanted)
-        told.lines(map(clean, notes))
-        _show(session, section, found, look, out)
+        things, notes = (list_all(session, section), ()) if wanted is None else search(session, section, wanted)
+        terminal.lines(map(clean, notes))
+        _show(session, section, things, look, out)
     if unseen := blind_spot(session, section):
-        told.say(unseen)
+        terminal.say(unseen)
 
 
 def _get_named(session: Session, section: str, keys: Sequence[str], look: LookOptions, out: Terminal) -> None:
-    found = look_up(session, section, keys)
+    result = look_up(session, section, keys)
     if look.form == "yaml":
-        _show_entries(session, section, entries_of(session, section, found.things), out)
+        _show_entries(session, section, entries_of(session, section, result.things), out)
     else:
-        _show(session, section, found.things, look, out)
-    for key, live_id in found.merged.items():
+        _show(session, section, result.things, look, out)
+    for key, live_id in result.merged.items():
         Terminal(sys.stderr).say(f"{hide(key, False)} was merged into {live_id}, which is shown")
-    if found.missing:
+    if result.missing:
         out.check()
         kind = session.kinds.by_section[section]
         unseen = f"; archived {section} cannot be seen" if kind.archive and not kind.whole else ""
-        raise ReconcilerError(f"not found: {', '.join(hide(key, False) for key in found.missing)}{unseen}")
+        raise ReconcilerError(f"not found: {', '.join(hide(key, False) for key in result.missing)}{unseen}")
 
 
-def _show(session: Session, section: str, found: Iterable[Live], look: LookOptions, out: Terminal) -> None:
+def _show(session: Session, section: str, things: Iterable[Live], look: LookOptions, out: Terminal) -> None:
     from reconciler.report.things import FORMS, Shape
 
     kind = session.kinds.by_section[section]
     shape = Shape(kind.named_by or "key", list_paths(session, section) if look.form == "csv" else (), len(kind.fields) > 1)
     if look.counts:
-        found = list(found)
-        _say_cost(session, section, len(found))
-        shape = replace(shape, places=[count.where for count in kind.uses.counts], uses=count_uses(session, section, found))
-    out.lines(FORMS[look.form](found, shape))
+        things = list(things)
+        _say_cost(session, section, len(things))
+        shape = replace(shape, places=[count.where for count in kind.uses.counts], uses=count_uses(session, section, things))
+    out.lines(FORMS[look.form](things, shape))
 
 
 def _say_cost(session: Session, section: str, number: int) -> None:
@@ -184,12 +184,12 @@ def _say_cost(session: Session, section: str, number: int) -> None:
     )
 
 
-def _show_entries(session: Session, section: str, found: Export, out: Terminal) -> None:
+def _show_entries(session: Session, section: str, export: Export, out: Terminal) -> None:
     """Entries for a manifest; on stderr what none can hold."""
     from reconciler.report.exporting import list_left_out
 
-    out.write(list_text(section, found.entries[section]))
-    Terminal(sys.stderr).lines(list_left_out(((left.address, left.why) for left in found.left), session.here.app_id))
+    out.write(list_text(section, export.entries[section]))
+    Terminal(sys.stderr).lines(list_left_out(((left.address, left.why) for left in export.left), session.here.app_id))
 
 
 @click.command(cls=Verb)

@@ -57,5 +57,5 @@ def schema(facts: bool, overlay: bool) -> None:
     Example:
       reconciler schema > intercom.schema.json
     """
-    made = {"$schema": DIALECT, **FactsFile.model_json_schema()} if facts else for_editors(manifest_schema(overlay=overlay))
-    click.echo(json.dumps(made, indent=2))
+    document = {"$schema": DIALECT, **FactsFile.model_json_schema()} if facts else for_editors(manifest_schema(overlay=overlay))
+    click.echo(json.dumps(document, indent=2))

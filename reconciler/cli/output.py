@@ -56,14 +56,14 @@ def leave(planned: Proposal, output: OutputOptions, origins: Sequence[Origin] = 
     """The plan, its reports, and last what is shown: files are there before anything can go wrong with the screen."""
     way = way_of([output.form, *(name for name, _ in output.reports)], output.full, planned.plan.paths)
     view = View(output.show_personal is not None, tuple(origin.value for origin in origins))
-    made = document_of(planned.plan, view)
+    document = document_of(planned.plan, view)
     if output.calls:
-        made["calls"] = list_calls(planned.plan)
+        document["calls"] = list_calls(planned.plan)
     if output.out:
         save(planned, output.out, embed=output.embed_values)
     for name, path in output.reports:
-        write_whole(path, RENDERERS[name](made, way), 0o600 if view.personal else 0o644)
-    render(made, output.form, way)
+        write_whole(path, RENDERERS[name](document, way), 0o600 if view.personal else 0o644)
+    render(document, output.form, way)
 
 
 def say_next(planned: Proposal, output: OutputOptions, paths: Sequence[str] = ()) -> None:
@@ -91,13 +91,13 @@ def way_of(forms: Iterable[str], full: bool, paths: Sequence[str] = ()) -> Way:
     return Way(full, headline(paths) if PAGES & {*forms} else "")
 
 
-def render(found: PlanDocument, form: str, way: Way) -> None:
+def render(document: PlanDocument, form: str, way: Way) -> None:
     """A plan's document on stdout."""
     out = Terminal(sys.stdout)
     if form == "text":
-        out.lines(text.lines(found, way, out.color, out.width))
+        out.lines(text.lines(document, way, out.color, out.width))
     else:
-        out.write(RENDERERS[form](found, way))
+        out.write(RENDERERS[form](document, way))
     out.check()
 
 
@@ -105,8 +105,8 @@ def refusals(planned: Proposal) -> Iterator[Annotation]:
     """Every refusal, with the place of the first change that it stops, else of the entry that its message begins with."""
     places = {str(resource.mark): resource.mark for resource in planned.manifest.resources.values()}
     for refusal in planned.plan.refused:
-        told = _PLACE.match(refusal.message)
-        yield str(refusal), next((change.mark for change in refusal.changes), places.get(told[1]) if told else None), "error"
+        place = _PLACE.match(refusal.message)
+        yield str(refusal), next((change.mark for change in refusal.changes), places.get(place[1]) if place else None), "error"
 
 
 def fails_on_waiting(strict: bool, waiting: Sequence[Note]) -> bool:

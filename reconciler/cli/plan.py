@@ -53,10 +53,10 @@ class Endings:
         """The plan that people reviewed. Raises Invalid where it is none that can be applied, Usage where it is one of undo."""
         if self.within is None:
             return None
-        found = applicable(read_plan(self.within), self.within)
-        if "run" in found:
+        plan = applicable(read_plan(self.within), self.within)
+        if "run" in plan:
             raise Usage(f"--within {self.within}: it takes a run back, so no plan of a manifest is within it; `undo` makes it anew")
-        return found
+        return plan
 
     def code(self, plan: Plan) -> int:
         """The exit code of a plan that was made."""
@@ -127,11 +127,11 @@ def plan(
         planned = replace(planned, plan=note_policy_change(planned.plan, before, planned.manifest, held_to))
     if reviewed:
         planned = replace(planned, plan=note_unreviewed(planned.plan, reviewed))
-    found = find_origins(before, manifest, planned.plan.changes) if before else ()
-    leave(planned, output, found)
+    origins = find_origins(before, manifest, planned.plan.changes) if before else ()
+    leave(planned, output, origins)
     choice.say_which()
     say_next(planned, output)
-    unexplained = [c.mark for c, origin in zip(planned.plan.changes, found, strict=False) if origin in fail_on]
+    unexplained = [c.mark for c, origin in zip(planned.plan.changes, origins, strict=False) if origin in fail_on]
     failing = [(f"{Origin.UNEXPLAINED}: nothing that was written says this", mark, "error") for mark in unexplained]
     annotate([*refusals(planned), *failing, *left_open(planned.plan, WAITING in fail_on)])
     if failing:

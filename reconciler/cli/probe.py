@@ -61,26 +61,26 @@ def _tell(cleared: Cleared, whence: str) -> None:
     """What was removed. Raises ReconcilerError where something is left."""
     if cleared.removed:
         counts = {what: sum(made.what == what for made in cleared.removed) for what in dict.fromkeys(m.what for m in cleared.removed)}
-        told = ", ".join(f"{what} {number}" for what, number in counts.items())
-        Terminal(sys.stderr).say(f"removed what was {whence}: {told}")
+        text = ", ".join(f"{what} {number}" for what, number in counts.items())
+        Terminal(sys.stderr).say(f"removed what was {whence}: {text}")
     if cleared.left:
         raise ReconcilerError(f"not all that was {whence} could be removed: {cleared.left}")
 
 
-def _write(found: FactsFile, path: Path, form: str) -> None:
-    write_whole(path, facts_text(found), 0o644)
+def _write(facts: FactsFile, path: Path, form: str) -> None:
+    write_whole(path, facts_text(facts), 0o644)
     out = Terminal(sys.stdout)
     if form == "json":
-        out.write(facts_text(found))
+        out.write(facts_text(facts))
     else:
-        out.lines(columns(_rows(found)))
+        out.lines(columns(_rows(facts)))
     out.check()
     Terminal(sys.stderr).say(f"written to {path}: plans of the manifest beside it, and the sandbox, follow it")
 
 
-def _rows(found: FactsFile) -> Iterator[tuple[str, str]]:
-    yield from ((name, str(value)) for name, value in found.facts.model_dump(exclude_none=True).items())
-    yield from ((name, f"not settled: {why}") for name, why in found.unsettled.items())
+def _rows(facts: FactsFile) -> Iterator[tuple[str, str]]:
+    yield from ((name, str(value)) for name, value in facts.facts.model_dump(exclude_none=True).items())
+    yield from ((name, f"not settled: {why}") for name, why in facts.unsettled.items())
 
 
 def _beside(paths: tuple[str, ...]) -> Path:
@@ -95,11 +95,11 @@ def _manifests(paths: tuple[str, ...]) -> list[str]:
     from reconciler.manifest.files import find
     from reconciler.manifest.source import SUFFIXES
 
-    found = find(paths) if paths else []
+    files = find(paths) if paths else []
     for folder, inner, names in os.walk(os.path.relpath(root_of(Path.cwd()) or Path.cwd())):
         inner[:] = [name for name in inner if not name.startswith(".")]
-        found += [os.path.normpath(os.path.join(folder, name)) for name in names if name.lower().endswith(SUFFIXES)]
-    return found
+        files += [os.path.normpath(os.path.join(folder, name)) for name in names if name.lower().endswith(SUFFIXES)]
+    return files
 
 
 def _refuse_pinned(paths: tuple[str, ...], app_id: str) -> None:

@@ -134,21 +134,21 @@ def say_error(text: str) -> None:
 Annotation = tuple[str, Mark | None, str]
 
 
-def annotate(told: Iterable[Annotation]) -> None:
+def annotate(annotations: Iterable[Annotation]) -> None:
     """On GitHub, each of these at its place in the change request. GitHub shows ten of a step; the report has all."""
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return
     from reconciler.report.annotations import annotation
     from reconciler.report.terminal import Terminal
 
-    Terminal(sys.stderr).lines(annotation(*one) for one in islice(told, 10))
+    Terminal(sys.stderr).lines(annotation(*one) for one in islice(annotations, 10))
 
 
 def _places(error: BaseException) -> Iterator[Annotation]:
     """What an error says, problem by problem, for those that have a place."""
     if isinstance(error, Invalid):
-        told = ((f"{problem.what}; {problem.now}" if problem.now else problem.what, problem.mark) for problem in error.causes())
-        yield from ((text, mark, "error") for text, mark in told)
+        causes = ((f"{problem.what}; {problem.now}" if problem.now else problem.what, problem.mark) for problem in error.causes())
+        yield from ((text, mark, "error") for text, mark in causes)
     elif isinstance(error, Refused):
         yield from ((reason, None, "error") for reason in error.reasons)
 

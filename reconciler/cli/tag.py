@@ -187,7 +187,7 @@ def _found_here() -> Sequence[str]:
 
 def _edit(wanted: EditOptions, choice: LedgerChoice, intercom: Intercom, edit: Callable[[Draft], str], *, new: bool = False) -> int:
     """Edit the files, show what changed in them, then the plan. Raises Invalid, and nothing is changed, where they would not be valid."""
-    paths, told = wanted.paths or _found_here(), Terminal(sys.stderr)
+    paths, terminal = wanted.paths or _found_here(), Terminal(sys.stderr)
     if not paths:
         raise Usage("there is no manifest here, nor above up to the root of the repository; say which with --in PATH")
     if new:
@@ -198,14 +198,14 @@ def _edit(wanted: EditOptions, choice: LedgerChoice, intercom: Intercom, edit: C
     try:
         manifest = draft.manifest()
     except Invalid:
-        told.say("nothing was changed, because the manifest would not be valid:")
+        terminal.say("nothing was changed, because the manifest would not be valid:")
         raise
     changed = draft.write()
     if not changed:
-        told.say(f"nothing is changed: {said}")
+        terminal.say(f"nothing is changed: {said}")
         return 0
     _show_diff(draft, wanted.full)
-    told.say(f"changed {', '.join(changed)}: {said}")
+    terminal.say(f"changed {', '.join(changed)}: {said}")
     return _show_plan(manifest, wanted, choice, intercom, draft.environments(changed))
 
 
@@ -227,17 +227,17 @@ def _show_diff(draft: Draft, full: bool) -> None:
 
 def _show_plan(manifest: Manifest, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom, envs: Sequence[str]) -> int:
     """Show the plan of the base; what an edit of overlays leads to is a plan of their environments, which are named."""
-    told = Terminal(sys.stderr)
+    terminal = Terminal(sys.stderr)
     try:
         planned = make(manifest, intercom, choice, Scope(), ApprovalOptions(None).read())
     except NoToken as error:
-        told.say(f"no plan can be shown: {error}")
+        terminal.say(f"no plan can be shown: {error}")
         return 0
     except Interrupted:
         raise
     except ReconcilerError as error:
         # The exit code of a manifest that is refused would say that nothing was changed.
-        told.say("no plan can be shown:")
+        terminal.say("no plan can be shown:")
         say_error(str(error))
         return ReconcilerError.exit_code
     output = OutputOptions("text", (), wanted.out, full=wanted.full)
@@ -245,5 +245,5 @@ def _show_plan(manifest: Manifest, wanted: EditOptions, choice: LedgerChoice, in
     if not envs:
         say_next(planned, output, manifest.paths)
     for env in envs:
-        told.say(f"this is the plan of the base; next: {as_typed('plan', *manifest.paths, '--env', env)}")
+        terminal.say(f"this is the plan of the base; next: {as_typed('plan', *manifest.paths, '--env', env)}")
     return 0

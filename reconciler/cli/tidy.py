@@ -74,17 +74,17 @@ def lint(given: ManifestOptions, look: LintOptions, intercom: Intercom) -> int:
     from reconciler.report.lint import FORMS, summary
 
     given = replace(given, paths=_paths(given.paths))
-    manifest, told = given.read(), Terminal(sys.stderr)
+    manifest, terminal = given.read(), Terminal(sys.stderr)
     policy = manifest.policy
     if (base := look.read().base) is not None:
         policy, refused = tighten(base, policy)
-        told.lines(f"note: {line}; the rule of {look.policy} holds" for line in refused if line.startswith("lint."))
+        terminal.lines(f"note: {line}; the rule of {look.policy} holds" for line in refused if line.startswith("lint."))
     remarks = find_remarks(KINDS, manifest, policy, _look_live(manifest, intercom) if look.live else _look_up(manifest))
     here = Path.cwd()
     out = Terminal(sys.stdout)
     out.write(FORMS[look.form](remarks, root_of(here) or here, look.full))
     out.check()
-    told.say(summary(remarks))
+    terminal.say(summary(remarks))
     annotate((f"{r.problem.what}; {r.problem.now}", r.problem.mark, r.level) for r in remarks)
     return Invalid.exit_code if any(remark.level == "error" for remark in remarks) else 0
 
@@ -107,14 +107,14 @@ def fmt(paths: tuple[str, ...], check: bool) -> int:
 
     data = {file: read_bytes(file) for file in find(_paths(paths))}
     changed, left = canonical_files(data)
-    out, told = Terminal(sys.stdout), Terminal(sys.stderr)
+    out, terminal = Terminal(sys.stdout), Terminal(sys.stderr)
     if not check:
         replace_all(data, changed)
     out.lines(map(clean, changed))
     out.check()
     for file in left:
-        told.say(f"{file} stays as it is: its canonical form would not say the same")
-    told.say(f"{count(len(changed), 'file')} {'would change' if check else 'changed'}, of {len(data):,}")
+        terminal.say(f"{file} stays as it is: its canonical form would not say the same")
+    terminal.say(f"{count(len(changed), 'file')} {'would change' if check else 'changed'}, of {len(data):,}")
     return DIFFERS if check and changed else 0
 
 

@@ -45,8 +45,8 @@ def keep() -> TokenStore:
 
 def credential(intercom: Intercom, pin: Pin | None) -> Credential:
     """The token to use. Raises NoToken; never falls back to another workspace's token than the one that is meant."""
-    if found := storeless_credential(intercom):
-        return found
+    if ready := storeless_credential(intercom):
+        return ready
     fits = stored_tokens(intercom, pin)
     if len(fits) > 1:
         text = f"tokens of several workspaces are stored ({_names(fits)})"

@@ -57,11 +57,11 @@ def bad(client: Client, asked: Request, why: str) -> BadAnswer:
 def items(client: Client, asked: Request, listing: Listing, reply: Reply) -> list[dict[str, Any]]:
     """The array of a list answer. Raises BadAnswer where there is none, or what is in it is not things."""
     for key in listing.items:
-        found = reply.body.get(key)
-        if isinstance(found, list):
-            if not all(isinstance(item, dict) for item in found):
+        value = reply.body.get(key)
+        if isinstance(value, list):
+            if not all(isinstance(item, dict) for item in value):
                 raise bad(client, asked, f"the list {key!r} holds something that is no object")
-            return found
+            return value
     raise bad(client, asked, f"the answer has no list ({' or '.join(listing.items)}); nothing can be said of what is live")
 
 
@@ -160,14 +160,14 @@ def read_search(client: Client, listing: Listing, query: Body, count: Count = te
         yield from page
 
 
-def _count_pages(found: Iterator[tuple[Reply, list[Body]]], count: Count) -> Iterator[tuple[Reply, list[Body]]]:
+def _count_pages(pages: Iterator[tuple[Reply, list[Body]]], count: Count) -> Iterator[tuple[Reply, list[Body]]]:
     """The same pages; what each shows is counted, and what is to come as far as the answers say."""
-    shown = told = 0
-    for reply, page in found:
+    shown = last = 0
+    for reply, page in pages:
         shown += len(page)
-        total = max(shown, told, totals.whole(reply.body.get("total_count")) or 0)
-        count(len(page), total - told)
-        told = total
+        total = max(shown, last, totals.whole(reply.body.get("total_count")) or 0)
+        count(len(page), total - last)
+        last = total
         yield reply, page
 
 
@@ -207,10 +207,10 @@ def _look(client: Client, listing: Listing, make: Make, first: Sequence[Body], a
     while True:
         asked = make(following)
         reply, answer = answer or client.send(asked), None
-        found = items(client, asked, listing, reply)
+        things = items(client, asked, listing, reply)
         step = _step(client, asked, listing, reply, page)
-        check_page(client, asked, reply.body, found, tally, last_page=step is None)
-        yield reply, found
+        check_page(client, asked, reply.body, things, tally, last_page=step is None)
+        yield reply, things
         if step is None:
             break
         following, page = step, page + 1
@@ -227,12 +227,12 @@ def contradiction(client: Client, asked: Request, why: str) -> Contradicted:
     return Contradicted(client.describe(asked), f"{why}; nothing can be said of what is not in it")
 
 
-def check_page(client: Client, asked: Request, body: Mapping[str, Any], found: Sequence[Body], tally: Tally, *, last_page: bool) -> None:
+def check_page(client: Client, asked: Request, body: Mapping[str, Any], page: Sequence[Body], tally: Tally, *, last_page: bool) -> None:
     """Hold one page of a list against its own totals and against those before it. Raises Contradicted."""
-    if wrong := totals.flaw(body, len(found)):
+    if wrong := totals.flaw(body, len(page)):
         raise contradiction(client, asked, wrong)
     try:
-        tally.take(body, found, last_page)
+        tally.take(body, page, last_page)
     except Implausible as error:
         raise contradiction(client, asked, str(error)) from None
 
@@ -248,5 +248,5 @@ def _step(client: Client, asked: Request, listing: Listing, reply: Reply, page: 
 
 def goes_on(reply: Reply) -> bool:
     """Whether a list says that it is not whole."""
-    told = reply.body.get("pages")
-    return reply.body.get("has_more") not in (None, False) or bool(isinstance(told, dict) and told.get("next"))
+    pages = reply.body.get("pages")
+    return reply.body.get("has_more") not in (None, False) or bool(isinstance(pages, dict) and pages.get("next"))

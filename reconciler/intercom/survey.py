@@ -69,7 +69,7 @@ class Survey:
             ids = {live_id for ends in lists for some in ends.values() for live_id in some}
             reads = [Read(kind.name, How.GET, "id", (i,)) for i in sorted(ids - {thing.id for thing in self.things[kind.name]})]
             with reading(self.client) as pool:
-                bodies = [body for found in pool.map(partial(_read_one, reader, kind), reads) for body in found]
+                bodies = [body for answer in pool.map(partial(_read_one, reader, kind), reads) for body in answer]
             self.things[kind.name] += self._take(kind, bodies)
 
     def _take(self, kind: Kind, bodies: Iterable[Body]) -> list[Live]:

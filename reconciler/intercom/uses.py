@@ -211,8 +211,8 @@ def describe_last_use(client: Client, kind: Kind, live_id: str) -> str:
 def last_uses(client: Client, kind: Kind, ids: Sequence[str]) -> Mapping[str, Made]:
     """When, and by whose id, each of these things was seen applied last; without those of which Intercom does not say."""
     with reading(client) as pool:
-        found = zip(ids, pool.map(lambda live_id: _last_use(client, kind, live_id), ids), strict=True)
-        return {live_id: made for live_id, made in found if made}
+        pairs = zip(ids, pool.map(lambda live_id: _last_use(client, kind, live_id), ids), strict=True)
+        return {live_id: made for live_id, made in pairs if made}
 
 
 def _last_use(client: Client, kind: Kind, live_id: str) -> Made | None:

@@ -70,8 +70,8 @@ def _one_way(before: Any, after: Any) -> str:
 def _may_share(one: Mapping[str, Any], other: Mapping[str, Any], facts: Facts) -> bool:
     """Two users may share an e-mail when their external_ids differ (Intercom help, article 5053685), leads always (reported:
     segmentio/action-destinations#627)."""
-    told = [person["external_id"] for person in (one, other) if person.get("external_id")]
-    apart = len(set(told)) > (0 if facts.shared_email == "any_external_id" and len(told) == 1 else 1)
+    ids = [person["external_id"] for person in (one, other) if person.get("external_id")]
+    apart = len(set(ids)) > (0 if facts.shared_email == "any_external_id" and len(ids) == 1 else 1)
     return (apart and facts.shared_email != "never") or "lead" in (one.get("role"), other.get("role"))
 
 
@@ -185,8 +185,8 @@ _CONFLICT = re.compile(r"already exists with id=([0-9a-f]{24})\b")
 
 
 def _conflict(message: str) -> tuple[str, bool] | None:
-    found = _CONFLICT.search(message)
-    return (found[1], "archived" in message.lower()) if found else None
+    match = _CONFLICT.search(message)
+    return (match[1], "archived" in message.lower()) if match else None
 
 
 def _lead(body: Body) -> bool:

@@ -46,7 +46,7 @@ class Digests:
         What it answers stays as it is when it is given again.
         """
         text = text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
-        return _MAIL.sub(lambda found: f"#{self._of(found[0])[:8]}", text) if "@" in text else text
+        return _MAIL.sub(lambda match: f"#{self._of(match[0])[:8]}", text) if "@" in text else text
 
     def plainly(self, value: Any) -> Any:
         """A value made of maps and lists, with every text in it as it may stand in a ledger."""

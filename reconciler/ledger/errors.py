@@ -92,10 +92,10 @@ def _reason(error: SQLAlchemyError | sqlite3.Error) -> tuple[str, str]:
         # An extended code holds the primary one in its low byte: sqlite.org/rescode.html. Without a code: its tables are not ours.
         code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         return _SQLITE.get(code, (_NOT_OURS, ""))
-    told = f"{getattr(cause, 'sqlstate', None) or ''} {cause}"
+    text = f"{getattr(cause, 'sqlstate', None) or ''} {cause}"
     for pattern, what, now in _POSTGRES:
-        if found := re.search(pattern, told, re.IGNORECASE):
-            return what.format(**found.groupdict()), now
+        if match := re.search(pattern, text, re.IGNORECASE):
+            return what.format(**match.groupdict()), now
     return f"the database answered {type(cause).__name__}", "see to the database and run again"
 
 

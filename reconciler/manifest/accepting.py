@@ -104,10 +104,10 @@ class Acceptance:
             return ""
         if change.action is Action.UNARCHIVE:
             return _ARCHIVED
-        told = [(moved, self._accept_field(kind, resource, moved, place)) for moved in change.fields]
-        if fields := tuple(moved for moved, why in told if not why):
+        answers = [(moved, self._accept_field(kind, resource, moved, place)) for moved in change.fields]
+        if fields := tuple(moved for moved, why in answers if not why):
             self.done.append(replace(change, fields=fields))
-        return "; ".join(why for _, why in told if why)
+        return "; ".join(why for _, why in answers if why)
 
     def _accept_field(self, kind: Kind, resource: Resource, moved: FieldChange, place: Place) -> str:
         if moved.path == resource.by:

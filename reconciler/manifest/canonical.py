@@ -134,10 +134,10 @@ class _Form:
 
     # ── comments ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
     def _comments(self, start: int, end: int) -> Iterator[_Comment]:
-        for found in _COMMENT.finditer(self.text, start, end):
-            line = self._line(found.start())
-            alone = _BARE.fullmatch(self.text, line, found.start()) is not None
-            yield _Comment(found.start(), found[0].rstrip(), alone, found.start() - line)
+        for match in _COMMENT.finditer(self.text, start, end):
+            line = self._line(match.start())
+            alone = _BARE.fullmatch(self.text, line, match.start()) is not None
+            yield _Comment(match.start(), match[0].rstrip(), alone, match.start() - line)
 
     def _about_file(self) -> list[str]:
         """The lines at the top that stay there, whatever section comes first."""
@@ -267,13 +267,13 @@ class _Form:
         if not node.mapping:
             items = self._resolve(shape or {}, set()).get("items", {})
             starts = [node.start + 1, *(item.end for item in node.items)]
-            found = [(self._anchor(at, item.start).lstrip(), self._flow(item, items)) for at, item in zip(starts, node.items, strict=False)]
-            return f"[{', '.join(' '.join(filter(None, one)) for one in found)}]"
+            pairs = [(self._anchor(at, item.start).lstrip(), self._flow(item, items)) for at, item in zip(starts, node.items, strict=False)]
+            return f"[{', '.join(' '.join(filter(None, pair)) for pair in pairs)}]"
         shape = self._resolve(shape or {}, {str(key.value) for key in node.items[::2]})
         parts = []
         for key, value in node.units:
-            told = self._flow(value, self._inside(shape, str(key.value)))
-            parts.append(_Part(str(key.value), False, [f"{self._key(key)}:{self._anchor(key.end, value.start)} {told}"]))
+            flow = self._flow(value, self._inside(shape, str(key.value)))
+            parts.append(_Part(str(key.value), False, [f"{self._key(key)}:{self._anchor(key.end, value.start)} {flow}"]))
         return f"{{{', '.join(part.lines[0] for part in self._in_order(parts, shape))}}}"
 
     def _key(self, key: Node) -> str:
@@ -314,8 +314,8 @@ class _Form:
     def _anchor(self, start: int, end: int) -> str:
         """The anchor before a value, after a blank."""
         between = self.text[start:end]
-        found = _ANCHOR.search(_COMMENT.sub("", between)) if "&" in between else None
-        return f" {found[0]}" if found else ""
+        match = _ANCHOR.search(_COMMENT.sub("", between)) if "&" in between else None
+        return f" {match[0]}" if match else ""
 
     # ── the schema ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
     def _resolve(self, shape: Shape, keys: Set[str]) -> Shape:
@@ -332,8 +332,8 @@ class _Form:
         return sorted(parts, key=lambda part: rank.get(part.key, (True, len(rank)))) if named else parts
 
     def _inside(self, shape: Shape, key: str) -> Shape:
-        found = shape.get("properties", {}).get(key, shape.get("additionalProperties"))
-        return found if isinstance(found, dict) else {}
+        inner = shape.get("properties", {}).get(key, shape.get("additionalProperties"))
+        return inner if isinstance(inner, dict) else {}
 
 
 def _join(parts: Sequence[_Part]) -> Iterator[str]:

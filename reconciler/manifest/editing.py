@@ -60,8 +60,8 @@ class Draft:
     @classmethod
     def read(cls, paths: Sequence[str], kinds: Kinds = KINDS, layers: Layers = BASE, *, new: bool = False) -> Draft:
         """The files that paths mean; with `new` a path may mean none yet. Raises Invalid where one of them is no YAML of one document."""
-        found = files.find([path for path in paths if not new or _holds_any(path)])
-        return cls(paths, {file: files.read_bytes(file) for file in found}, kinds, layers)
+        sources = files.find([path for path in paths if not new or _holds_any(path)])
+        return cls(paths, {file: files.read_bytes(file) for file in sources}, kinds, layers)
 
     # ── what is there ──────────────────────────────────────────────────────────────────────────────────────────────────────────
     def entries(self, kind: Kind) -> Iterator[Place]:
@@ -269,7 +269,7 @@ class _Masks:
         section = bisect_right(self._starts, number) - 1
         field = self._fields[section] if section >= 0 else None
         if field:
-            line = field.sub(lambda found: found[1] + mask(found[2].strip("\"'")), line)
+            line = field.sub(lambda match: match[1] + mask(match[2].strip("\"'")), line)
         return str(hide(line, False))
 
 

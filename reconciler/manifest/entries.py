@@ -62,16 +62,16 @@ class EntryWriter:
         """The entries of these things, in a stable order. What none can hold is noted in `left`."""
         known = make_index(kind, self.seen[kind.name])
         types = {name: self._types(typed_by) for name, f in kind.fields.items() if (typed_by := f.typed_by)}
-        made = []
+        lines = []
         for thing in sorted(things, key=lambda thing: (fold(thing.key), thing.key, thing.id)):
             if kind.dormant(thing):
                 self.left.append(LeftOut(thing.address, "is archived"))
             elif (written := self._name(kind, thing, known, types)) is not None:
-                made.append((thing, written))
+                lines.append((thing, written))
         # Things may lead to others of their own kind, so all of these have their names first.
-        for thing, written in made:
+        for thing, written in lines:
             self._lead(kind, thing, written)
-        entries = [written[kind.short] if kind.short and written.keys() == {kind.short} else written for _, written in made]
+        entries = [written[kind.short] if kind.short and written.keys() == {kind.short} else written for _, written in lines]
         return [without_variables(entry) for entry in entries]
 
     def _types(self, typing: str) -> Mapping[str, Live]:

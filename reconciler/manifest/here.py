@@ -51,8 +51,8 @@ def _all_below(folder: Path) -> Sequence[str]:
 def _parts_in(folder: Path, kinds: Kinds) -> Sequence[str]:
     """The files of a folder that have the keys of a manifest and are no overlays, if one of them lists things."""
     keys = {str(path): _keys(str(path), kinds) for path in sorted(folder.glob("*")) if path.suffix.lower() in SUFFIXES}
-    lists = any(not found.isdisjoint(kinds.by_section) for found in keys.values())
-    return without_overlays([path for path, found in keys.items() if found]) if lists else []
+    lists = any(not places.isdisjoint(kinds.by_section) for places in keys.values())
+    return without_overlays([path for path, places in keys.items() if places]) if lists else []
 
 
 def _keys(path: str, kinds: Kinds) -> Set[str]:

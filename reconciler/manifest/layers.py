@@ -106,9 +106,9 @@ def _refuse_overlay(name: str) -> Problem:
     return Problem(Mark(name), f"is an overlay of the environment {env}", f"give --env {env}, or leave the file out")
 
 
-def check_known(found: Sorted, layers: Layers) -> None:
+def check_known(files: Sorted, layers: Layers) -> None:
     """Raises Usage for an environment of which the files know nothing."""
     for env in layers.overlays:
-        if env not in found.environments:
-            there = f"known are {', '.join(sorted(found.environments))}" if found.environments else "none is known"
+        if env not in files.environments:
+            there = f"known are {', '.join(sorted(files.environments))}" if files.environments else "none is known"
             raise Usage(f"--env {env}: no such environment here ({there}); write an overlay *.{env}.yaml, or `envs: {{{env}: {{}}}}`")

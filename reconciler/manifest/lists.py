@@ -246,10 +246,10 @@ def _lines(stream: BinaryIO) -> Iterator[str]:
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object in raw scalars. Raises ValueError for a key that stands twice."""
-    found = {key: Plain(str(value).lower()) if isinstance(value, bool) else value for key, value in pairs}
-    if len(found) < len(pairs):
+    values = {key: Plain(str(value).lower()) if isinstance(value, bool) else value for key, value in pairs}
+    if len(values) < len(pairs):
         raise ValueError("a key stands twice")
-    return found
+    return values
 
 
 def _refuse(constant: str) -> None:

@@ -32,9 +32,9 @@ def read_manifest(paths: Sequence[str], kinds: Kinds = KINDS, layers: Layers = B
     """The manifest that files and folders hold, with layers over its base. Raises Invalid with every problem that can be seen offline,
     and Usage for an environment of which the files know nothing."""
     source = files.on_disk(paths, layers)
-    found = sort_out(source, paths, layers)
-    check_known(found, layers)
-    return _assemble(found, source, paths, kinds, layers)
+    sources = sort_out(source, paths, layers)
+    check_known(sources, layers)
+    return _assemble(sources, source, paths, kinds, layers)
 
 
 def base_manifest(manifest: Manifest, ref: str, kinds: Kinds = KINDS, layers: Layers = BASE) -> Manifest:
@@ -49,10 +49,10 @@ def merge(source: Source, paths: Sequence[str], kinds: Kinds = KINDS, layers: La
     return _assemble(sort_out(source, paths, layers), source, paths, kinds, layers)
 
 
-def _assemble(found: Sorted, source: Source, paths: Sequence[str], kinds: Kinds, layers: Layers) -> Manifest:
-    contents = Contents(kinds, found.problems, {problem.mark for problem in found.problems}, source.open_list, layers)
-    contents.files += (document.file for document in chain(found.base, *found.overlays))
-    head = read_documents(contents, found.base, found.overlays)
+def _assemble(files: Sorted, source: Source, paths: Sequence[str], kinds: Kinds, layers: Layers) -> Manifest:
+    contents = Contents(kinds, files.problems, {problem.mark for problem in files.problems}, source.open_list, layers)
+    contents.files += (document.file for document in chain(files.base, *files.overlays))
+    head = read_documents(contents, files.base, files.overlays)
     # As it is written: another mistake in the head makes no former name one.
     policy = contents.head.get("policy")
     contents.accepts_former = isinstance(policy, dict) and policy.get("former_names") == "accept"
@@ -75,7 +75,7 @@ def _assemble(found: Sorted, source: Source, paths: Sequence[str], kinds: Kinds,
         files=tuple(dict.fromkeys(contents.files)),
         named="name" in head.model_fields_set,
         env=layers.env,
-        environments=found.environments,
+        environments=files.environments,
     )
 
 

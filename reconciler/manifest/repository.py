@@ -52,10 +52,10 @@ def commit_of(paths: Sequence[str]) -> tuple[str, str, bool]:
     All is empty where there is none, or no git.
     """
     folder = next((Path(path) if os.path.isdir(path) else Path(path).parent for path in paths), None)
-    told = _ask(folder, "show", "-s", "--no-show-signature", "--format=%H%n%an", "HEAD") if folder else ""
-    if not folder or not told:
+    lines = _ask(folder, "show", "-s", "--no-show-signature", "--format=%H%n%an", "HEAD") if folder else ""
+    if not folder or not lines:
         return "", "", False
-    commit, _, author = told.partition("\n")
+    commit, _, author = lines.partition("\n")
     return commit[:12], author, bool(_ask(folder, "status", "--porcelain", "--", *map(os.path.abspath, paths)))
 
 

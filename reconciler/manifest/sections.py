@@ -225,8 +225,8 @@ def _clash(item: Item, first: Item) -> tuple[str, str]:
     """What is wrong with two entries of one address, and what to do now: they are one thing, or two whose keys read alike."""
     for merged, other in ((item, first), (first, item)):
         if merged.into:
-            told = f"into {quote(other.into.key)} too" if other.into else "and is declared too"
-            text = f"{show_address(merged.address)} goes into {quote(merged.into.key)} (at {merged.mark()}), {told}, at {other.mark()}"
+            how = f"into {quote(other.into.key)} too" if other.into else "and is declared too"
+            text = f"{show_address(merged.address)} goes into {quote(merged.into.key)} (at {merged.mark()}), {how}, at {other.mark()}"
             return text, "keep one of them"
     if item.by == first.by:
         return f"{show_address(item.address)} is already declared at {first.mark()}", "keep one of them"

@@ -53,9 +53,9 @@ def without_variables(value: Any) -> Any:
 def substitute(written: str, variables: Mapping[str, str], personal: str | int | None = None) -> str:
     """A value with those of its variables. Raises Unfilled."""
 
-    def value(found: re.Match[str]) -> str:
-        name, default = found[1], found[2]
-        if found[0] == "$${":
+    def value(match: re.Match[str]) -> str:
+        name, default = match[1], match[2]
+        if match[0] == "$${":
             return "${"
         if name is None:
             raise Unfilled(f"${{ begins a variable, whose name begins with {PREFIX}", "write $${ if the text is meant")
@@ -69,5 +69,5 @@ def substitute(written: str, variables: Mapping[str, str], personal: str | int |
 
     text = _REFERENCE.sub(value, written)
     # Where a variable stands there must often be quotes, as in {a: "${…}"}; what is empty, or called null, clears nothing.
-    plain = isinstance(written, Plain) or any(found[1] for found in _REFERENCE.finditer(written))
+    plain = isinstance(written, Plain) or any(match[1] for match in _REFERENCE.finditer(written))
     return Plain(text) if plain and not is_null(Plain(text)) else text

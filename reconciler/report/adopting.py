@@ -16,9 +16,9 @@ _SAYS = {
 }
 
 
-def lines(found: Adoption, app_id: str) -> Iterator[str]:
+def lines(adoption: Adoption, app_id: str) -> Iterator[str]:
     """Address, id, and what changes: as wide as the widest needs."""
-    return columns((show_address(find.address, app_id), find.id, says(find)) for find in found.finds)
+    return columns((show_address(find.address, app_id), find.id, says(find)) for find in adoption.finds)
 
 
 def says(find: Find) -> str:
@@ -30,6 +30,6 @@ def says(find: Find) -> str:
     return _SAYS[find.standing] + links
 
 
-def left_out(found: Adoption) -> str:
+def left_out(adoption: Adoption) -> str:
     """Why some of what was declared is not listed; empty where all is."""
-    return ", ".join(f"{number} {why}" for why, number in found.left.items())
+    return ", ".join(f"{number} {why}" for why, number in adoption.left.items())

@@ -38,14 +38,15 @@ def list_left_out(left: Iterable[tuple[Address, str]], app_id: str) -> Iterator[
 
 def list_kept(changes: Iterable[Change], app_id: str) -> Iterator[str]:
     """What is written otherwise than live, a line for each entry and list."""
-    told: dict[tuple[Address, str], list[str]] = {}
+    reasons: dict[tuple[Address, str], list[str]] = {}
     for change in changes:
         if isinstance(change, LinkChange):
-            told.setdefault((change.address, str(change.mark)), []).append(f"{change.link.field} ({show_address(change.target, app_id)})")
+            link = f"{change.link.field} ({show_address(change.target, app_id)})"
+            reasons.setdefault((change.address, str(change.mark)), []).append(link)
         else:
             names = [moved.path for moved in change.fields] or [str(change.action)]
-            told.setdefault((change.address, str(change.mark)), []).extend(names)
-    for (address, mark), names in told.items():
+            reasons.setdefault((change.address, str(change.mark)), []).extend(names)
+    for (address, mark), names in reasons.items():
         yield clean(f"kept as written, live is otherwise: {show_address(address, app_id)}: {', '.join(names)} ({mark})")
 
 

@@ -37,12 +37,12 @@ def runs_as_text(runs: Sequence[Run]) -> Iterator[str]:
 
 def run_as_text(run: Run, changes: Sequence[Done], *, color: bool = False) -> Iterator[str]:
     """What is known of a run, then a line a change."""
-    told = document(run) | {
+    facts = document(run) | {
         "workspace": f"{run.workspace.app_id} in {run.workspace.region}",
         "ended": format_time(run.ended) or _end(run),
         "counts": _counts(run),
     }
-    for name, value in told.items():
+    for name, value in facts.items():
         text = ", ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
         if text:
             yield guard(f"{name.replace('_', ' ')}: {clean(text)}")
@@ -56,5 +56,5 @@ def _end(run: Run) -> str:
 
 
 def _counts(run: Run) -> str:
-    told = ", ".join(f"{number} {what}" for what, number in run.counts.items())
-    return told or ("nothing to do" if run.ended is not None else "")
+    text = ", ".join(f"{number} {what}" for what, number in run.counts.items())
+    return text or ("nothing to do" if run.ended is not None else "")

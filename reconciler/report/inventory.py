@@ -35,8 +35,8 @@ def _mask(inventory: Inventory) -> Inventory:
     """The same; what is called by an e-mail has the digest that tells it from others, as in addresses."""
 
     def name(written: str) -> str:
-        told = show_address(Address(inventory.kind.name, written), inventory.app_id).partition("/")[2]
-        return str(hide(told, False))
+        key = show_address(Address(inventory.kind.name, written), inventory.app_id).partition("/")[2]
+        return str(hide(key, False))
 
     rows = [replace(row, name=name(row.name), alike=[*map(name, row.alike)]) for row in inventory.rows]
     return replace(inventory, rows=rows, admins=hide(dict(inventory.admins), False))
@@ -54,8 +54,8 @@ def text(inventory: Inventory, _: str) -> str:
 
 def summary(inventory: Inventory) -> str:
     """How many things there are of each sort."""
-    told = [f"{number:,} {what}" for what, number in inventory.sums.items()]
-    return f"{len(inventory.rows):,} {inventory.kind.section}{': ' if told else ''}{', '.join(told)}"
+    sums = [f"{number:,} {what}" for what, number in inventory.sums.items()]
+    return f"{len(inventory.rows):,} {inventory.kind.section}{': ' if sums else ''}{', '.join(sums)}"
 
 
 def table(inventory: Inventory, _: str) -> str:
@@ -67,8 +67,8 @@ def table(inventory: Inventory, _: str) -> str:
     for row in inventory.rows:
         numbers = [use.number if use else None for use in _uses(inventory, row)]
         shown = ["" if number is None else str(number) for number in numbers]
-        told = _document(inventory, row)
-        last = [told["last_applied"] or "", told["last_applied_by"] or "", _DEAD[row.dead], ", ".join(row.alike)]
+        document = _document(inventory, row)
+        last = [document["last_applied"] or "", document["last_applied_by"] or "", _DEAD[row.dead], ", ".join(row.alike)]
         writer.writerow(map(_cell, [row.name, row.id, row.standing.value, str(row.mark or ""), *shown, *last]))
     return written.getvalue()
 
@@ -82,8 +82,8 @@ def as_json(inventory: Inventory, _: str) -> str:
     """One object, with every thing."""
     uncounted = list(inventory.kind.uses.uncounted)
     things = [_document(inventory, row) for row in inventory.rows]
-    found = {"format_version": "1.0", "app_id": inventory.app_id, "summary": dict(inventory.sums), "not_counted": uncounted}
-    return deep(found | {inventory.kind.section: things})
+    document = {"format_version": "1.0", "app_id": inventory.app_id, "summary": dict(inventory.sums), "not_counted": uncounted}
+    return deep(document | {inventory.kind.section: things})
 
 
 def _document(inventory: Inventory, row: Row) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def render(document: PlanDocument, way: Way = PLAIN) -> str:
     """The document as built, two spaces deep, in UTF-8's characters where those are harmless and can be told apart."""
     written = deep(document)
     alike = "".join(sorted({char for text in _invisible(document) for char in text if not char.isascii()}))
-    return re.sub(f"[{re.escape(alike)}]", lambda found: _escape(found[0]), written) if alike else written
+    return re.sub(f"[{re.escape(alike)}]", lambda match: _escape(match[0]), written) if alike else written
 
 
 def deep(value: Any) -> str:
@@ -42,7 +42,7 @@ def in_ascii(value: Any, indent: int | None = None) -> str:
 
 
 def _harmless(text: str) -> str:
-    return _UNSAFE.sub(lambda found: _escape(found[0]), text)
+    return _UNSAFE.sub(lambda match: _escape(match[0]), text)
 
 
 def _escape(char: str) -> str:

@@ -21,8 +21,8 @@ from reconciler.report.terminal import clean, guard
 
 def summary(remarks: Sequence[Remark]) -> str:
     """How many errors and warnings there are."""
-    told = [count(number, level) for level, number in _count(remarks).items() if number]
-    return ", ".join(told) or "nothing is amiss"
+    numbers = [count(number, level) for level, number in _count(remarks).items() if number]
+    return ", ".join(numbers) or "nothing is amiss"
 
 
 def text(remarks: Sequence[Remark], _: Path, full: bool) -> str:
@@ -34,20 +34,20 @@ def _lines(remarks: Sequence[Remark], full: bool) -> Iterator[str]:
     rules: dict[tuple[str, str], list[Problem]] = defaultdict(list)
     for remark in remarks:
         rules[remark.level, remark.rule].append(remark.problem)
-    told = ((p, level, rule) for (level, rule), problems in rules.items() for p in (problems if full else Invalid(problems).causes()))
-    for problem, level, rule in sorted(told, key=lambda one: (one[0].mark, one[2], one[0].what)):
+    lines = ((p, level, rule) for (level, rule), problems in rules.items() for p in (problems if full else Invalid(problems).causes()))
+    for problem, level, rule in sorted(lines, key=lambda one: (one[0].mark, one[2], one[0].what)):
         yield f"{problem.mark}: {level} [{rule}] {problem.what}; {problem.now}"
 
 
 def as_json(remarks: Sequence[Remark], _: Path, full: bool) -> str:
     """One object, with every remark."""
-    told = [
+    rows = [
         {"rule": r.rule, "level": r.level, "address": show_address(r.address), "message": r.problem.what, "now": r.problem.now}
         | {"source": {"file": r.problem.mark.file, "line": r.problem.mark.line, "column": r.problem.mark.column}}
         for r in remarks
     ]
     numbers = {f"{level}s": number for level, number in _count(remarks).items()}
-    return deep({"format_version": "1.0", "summary": numbers, "remarks": hide(told, False)})
+    return deep({"format_version": "1.0", "summary": numbers, "remarks": hide(rows, False)})
 
 
 def sarif(remarks: Sequence[Remark], root: Path, full: bool) -> str:

@@ -100,8 +100,8 @@ class Bar(Progress):
         self._drawn = now
         first = self._screen is None
         screen = self._screen = self._screen or _screen(self._stream)
-        told = encodable(clean(self._label), self._stream.encoding)
-        screen.update(screen.task_ids[0], completed=self._done, total=self._total, label=told, pace=self._pace(now))
+        label = encodable(clean(self._label), self._stream.encoding)
+        screen.update(screen.task_ids[0], completed=self._done, total=self._total, label=label, pace=self._pace(now))
         self._harmlessly(screen.start if first else screen.refresh)
 
     def _pace(self, now: float) -> str:

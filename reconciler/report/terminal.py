@@ -22,7 +22,7 @@ _PLAINER = str.maketrans({"→": "->", "…": "..."})
 
 def clean(text: str) -> str:
     """Foreign text on one line, with everything that a terminal or a CI runner would obey made visible."""
-    return _UNCLEAN.sub(lambda found: _escape(found[0]), text)
+    return _UNCLEAN.sub(lambda match: _escape(match[0]), text)
 
 
 def _escape(char: str) -> str:

@@ -139,8 +139,8 @@ def _ensure_tags(ws: Workspace, entry: Doc, what: str) -> dict[str, int]:
     for item in given:
         if not isinstance(item.get("tag"), str) or not item["tag"] or item.keys() - {"tag", "applied_at"}:
             raise ValueError(f"tags of {what} must be a list of names, not {item.get('tag', item)!r}")
-    found = (((tags.find(ws, item["tag"]) or tags.create(ws, item["tag"]))["id"], item) for item in given)
-    return {id: item.get("applied_at", ws.clock()) for id, item in found}
+    pairs = (((tags.find(ws, item["tag"]) or tags.create(ws, item["tag"]))["id"], item) for item in given)
+    return {id: item.get("applied_at", ws.clock()) for id, item in pairs}
 
 
 def _ensure_attributes(ws: Workspace, entry: Doc, model: str) -> Doc:

@@ -93,10 +93,10 @@ class Settings:
 
     def follow(self, facts: Doc) -> None:
         """Do as a workspace was found to do, as far as there is a setting for it."""
-        told = {name: value for name, value in facts.items() if value is not None}
-        words = [word for pair, word in _REWRITES.items() if pair in told.items()]
-        hides = {"shown": "list", "hidden": "all"}.get(str(told.get("userless_tagged")), self.hide_userless)
-        known = {name: value for name, value in told.items() if name in vars(self) and value != "cut"}
+        settings = {name: value for name, value in facts.items() if value is not None}
+        words = [word for pair, word in _REWRITES.items() if pair in settings.items()]
+        hides = {"shown": "list", "hidden": "all"}.get(str(settings.get("userless_tagged")), self.hide_userless)
+        known = {name: value for name, value in settings.items() if name in vars(self) and value != "cut"}
         self.change(known | {"rewrites": " ".join(words) or self.rewrites, "hide_userless": hides})
 
 

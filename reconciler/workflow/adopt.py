@@ -69,21 +69,21 @@ def seek_declared(session: Session, manifest: Manifest) -> Sought:
 
 def seek_named(session: Session, addresses: Sequence[Address], name: str) -> Sought:
     """The live things that these addresses mean. Raises ReconcilerError, which names all that is not live, or is not one thing."""
-    found: dict[Address, Live] = {}
+    by_address: dict[Address, Live] = {}
     wrong: list[str] = []
     for kind in session.kinds:
         keys = [address.key for address in addresses if address.kind == kind.name]
         for key, address, things in _find_meant(session, kind, keys) if keys else ():
             if len(things) == 1:
-                found[address] = things[0]
+                by_address[address] = things[0]
             else:
                 text = f"several live things (ids {', '.join(thing.id for thing in things)})" if things else "not live"
                 wrong.append(f"{show_address(Address(kind.name, key), session.here.app_id)}: {text}")
     if wrong:
         raise ReconcilerError("nothing was recorded:\n  " + "\n  ".join(wrong))
     # Who was named twice, by two names, is one thing.
-    once = {(thing.kind, thing.id): address for address, thing in reversed(found.items())}
-    return Sought(Manifest({}, Policy(), name=name), things={address: found[address] for address in once.values()})
+    once = {(thing.kind, thing.id): address for address, thing in reversed(by_address.items())}
+    return Sought(Manifest({}, Policy(), name=name), things={address: by_address[address] for address in once.values()})
 
 
 def _find_meant(session: Session, kind: Kind, keys: Sequence[str]) -> list[tuple[str, Address, list[Live]]]:
@@ -95,12 +95,12 @@ def _find_meant(session: Session, kind: Kind, keys: Sequence[str]) -> list[tuple
         named = look_up(session, kind.section, keys)
         things, merged = named.things, named.merged
     known = make_index(kind, things)
-    found = []
+    rows = []
     for key in keys:
         survivor = [thing for thing in things if thing.id == merged.get(key)]
         address, meant = (Address(kind.name, key), survivor) if survivor else _by_identity(kind, known, key)
-        found.append((key, address, meant))
-    return found
+        rows.append((key, address, meant))
+    return rows
 
 
 def _by_identity(kind: Kind, known: Index, key: str) -> tuple[Address, list[Live]]:
@@ -128,11 +128,11 @@ def judge(session: Session, sought: Sought) -> Adoption:
     return adopt_named(RecordWriter(session.kinds, recorded, "", by_their_clock(session), lambda _: ""), sought.things, owners)
 
 
-def take_in(session: Session, sought: Sought, told: Adoption) -> None:
+def take_in(session: Session, sought: Sought, adoption: Adoption) -> None:
     """Record what was told of, and nothing else; whoever calls it holds the lock. Raises Stale where the ledger says otherwise by now."""
     assert session.ledger is not None
     now = judge(session, sought)
-    if now.finds != told.finds:
+    if now.finds != adoption.finds:
         raise Stale("the ledger is not as it was when this was listed; run it again")
     session.ledger.check()
     run = session.ledger.begin(head_of(session, sought.manifest, "adopt"))
@@ -153,21 +153,23 @@ def records_of(
     recorded, by_thing = ledger.read_recorded(app_id, name), defaultdict[str, list[Record]](list)
     for record in recorded.records.values():
         by_thing[record.thing].append(record)
-    found = {address: find_records(recorded, by_thing, kinds[address.kind], address) for address in addresses}
+    by_address = {address: find_records(recorded, by_thing, kinds[address.kind], address) for address in addresses}
     others = other_names(ledger, app_id, name)
     hint = f"; things were applied here as name: {', '.join(others)}: say which with --name" if others else ""
     wrong = [
-        f"{show_address(a, app_id)}: nothing is recorded of it under `name: {name}`{hint}" for a, records in found.items() if not records
+        f"{show_address(a, app_id)}: nothing is recorded of it under `name: {name}`{hint}"
+        for a, records in by_address.items()
+        if not records
     ]
     wrong += [
         f"{show_address(a, app_id)}: several things (ids {', '.join(sorted(r.id for r in records))}); "
         f"name one by its id, as in {a.kind}/id:ID"
-        for a, records in found.items()
+        for a, records in by_address.items()
         if len({record.thing for record in records}) > 1
     ]
     if wrong:
         raise ReconcilerError("nothing was forgotten:\n  " + "\n  ".join(wrong))
-    return found
+    return by_address
 
 
 def let_go(ledger: Ledger, here: Workspace, name: str, who: str, records: Sequence[Record]) -> None:

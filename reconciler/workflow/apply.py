@@ -103,10 +103,10 @@ def carry_out(
             started(steps[i].change)
         return [discreet(session.kinds[o.change.address.kind], o) for o in last.perform_job(job, ids)]
 
-    told, settling = list[Outcome](), list[Outcome]()
+    outcomes, settling = list[Outcome](), list[Outcome]()
     with stopping:
         for outcome in execute(work.jobs, steps, perform, work.ids, session.client.workers, stop.is_set):
-            told.append(outcome)
+            outcomes.append(outcome)
             if outcome.settling:
                 settling.append(outcome)
             else:
@@ -114,7 +114,7 @@ def carry_out(
         late = {o.step: o for o in performer.settle(settling)} if not stop.is_set() else {}
     yield from (late.get(o.step, o) for o in settling)
     if recorder:
-        recorder.end(told, signal_of(stop))
+        recorder.end(outcomes, signal_of(stop))
 
 
 def _keep_more(

@@ -149,12 +149,12 @@ def look_at_facts(path: Path | None, version: str) -> Finding:
         now = "`reconciler doctor --probe` in a test workspace finds them out"
         return Finding("facts", State.NOTE, "none known: a plan takes what is safest where no description says what Intercom does", now)
     try:
-        found = read_facts(path)
+        file = read_facts(path)
     except ReconcilerError as error:
         return Finding("facts", State.MEND, str(error))
-    if found.api_version != version:
-        return Finding("facts", State.MEND, f"{path} is of API version {found.api_version}, this is {version}", "probe anew")
-    return Finding("facts", State.OK, f"{path}, of {found.asked}")
+    if file.api_version != version:
+        return Finding("facts", State.MEND, f"{path} is of API version {file.api_version}, this is {version}", "probe anew")
+    return Finding("facts", State.OK, f"{path}, of {file.asked}")
 
 
 # Where pipelines lie, and how they name the version of ours that they install.
@@ -165,13 +165,13 @@ _PINNED = re.compile(r"\breconciler(?:\.git)?@v?(\d[\w.]*)|\breconciler(?:\.git)
 def look_at_pipelines(root: Path) -> Iterator[Finding]:
     """Which version of ours the pipelines of a repository install."""
     paths = sorted(path for pattern in PIPELINES for path in root.glob(pattern) if path.is_file())
-    found = [(path.relative_to(root), version) for path in paths for version in sorted(_versions(path))]
-    for path, version in found:
+    versions = [(path.relative_to(root), version) for path in paths for version in sorted(_versions(path))]
+    for path, version in versions:
         if version != __version__:
             yield Finding("pipeline", State.MEND, f"{path} installs {version}, this is {__version__}", "let both be the same")
-    if found and all(version == __version__ for _, version in found):
-        yield Finding("pipeline", State.OK, f"{', '.join(str(path) for path, _ in found)}: {__version__}, as this one")
-    if not found:
+    if versions and all(version == __version__ for _, version in versions):
+        yield Finding("pipeline", State.OK, f"{', '.join(str(path) for path, _ in versions)}: {__version__}, as this one")
+    if not versions:
         none = "no pipeline of this repository names a version of reconciler"
         yield Finding("pipeline", State.NOTE, none, "examples/ci has some to copy")
 

@@ -116,8 +116,8 @@ def _survey(session: Session, wanted: Wanted, manifest: Manifest | None) -> tupl
     for kind in session.kinds:
         query = None
         if wanted.where and kind.search and kind in asked:
-            query, told = compile_where(session, kind, wanted.where)
-            notes += told
+            query, query_notes = compile_where(session, kind, wanted.where)
+            notes += query_notes
         if kind in asked or kind.name in beside:
             survey.read(kind, query)
     survey.read_ends()
@@ -129,21 +129,21 @@ def _meet(session: Session, manifest: Manifest, survey: Survey, writer: EntryWri
     kinds, seen = session.kinds, survey.all_things
     if not survey.with_links:
         manifest = replace(manifest, resources={a: replace(r, links={}) for a, r in manifest.resources.items()})
-    found = Match()
+    matches = Match()
     for kind in kinds:
-        found.add(match(kind, [r for a, r in manifest.resources.items() if a.kind == kind.name], seen.get(kind.name, ())))
+        matches.add(match(kind, [r for a, r in manifest.resources.items() if a.kind == kind.name], seen.get(kind.name, ())))
     things = {name: {thing.id: thing for thing in things} for name, things in seen.items()}
-    doubts = frozenset(found.withheld), frozenset(found.doubted)
-    live = name_references(kinds, Snapshot(session.here, things, found.pairs, survey.links, *doubts, twins=found.twins))
+    doubts = frozenset(matches.withheld), frozenset(matches.doubted)
+    live = name_references(kinds, Snapshot(session.here, things, matches.pairs, survey.links, *doubts, twins=matches.twins))
     typed, _ = settle_types(kinds, manifest, live)
     writer.taken.update(manifest.resources)
     formers = ((kinds[a.kind], by, key) for a, r in manifest.resources.items() for by, key in r.former)
     writer.former.update((kind.name, by, kind.identity[by].fold(key)) for kind, by, key in formers)
-    for address, live_id in found.pairs.items():
+    for address, live_id in matches.pairs.items():
         if not manifest.resources[address].is_gone:
             writer.ends[address.kind, live_id] = {"id": live_id} if id_in(address) else manifest.resources[address].key
     changes = diff(kinds, typed, live).changes
-    return tuple(change for change in changes if _differs(change, seen)), set(found.pairs.values())
+    return tuple(change for change in changes if _differs(change, seen)), set(matches.pairs.values())
 
 
 def _differs(change: Change, seen: Container[str]) -> bool:
@@ -168,23 +168,23 @@ class Target:
     # Its files while they are edited; None where there is no manifest.
     draft: Draft | None = None
 
-    def write(self, found: Export, name: str, pin: Pin) -> Mapping[str, Mapping[str, int]]:
+    def write(self, export: Export, name: str, pin: Pin) -> Mapping[str, Mapping[str, int]]:
         """Write what is new, all of it or nothing. Returns, for each file, how many entries of each section are new in it.
 
         Raises Invalid where a manifest that is there could not be read afterwards, and OSError.
         """
         if self.draft:
-            return self._add(self.draft, found)
+            return self._add(self.draft, export)
         if self.is_file:
-            files.write_all({self.path: text_of(found, name, pin).encode()})
-            return {str(self.path): found.counts}
-        files.write_all({self.path / file: text.encode() for file, text in texts_of(found, name, pin).items()})
-        return {str(self.path / file_of(section)): {section: number} for section, number in found.counts.items()}
+            files.write_all({self.path: text_of(export, name, pin).encode()})
+            return {str(self.path): export.counts}
+        files.write_all({self.path / file: text.encode() for file, text in texts_of(export, name, pin).items()})
+        return {str(self.path / file_of(section)): {section: number} for section, number in export.counts.items()}
 
-    def _add(self, draft: Draft, found: Export) -> Mapping[str, Mapping[str, int]]:
+    def _add(self, draft: Draft, export: Export) -> Mapping[str, Mapping[str, int]]:
         """Add what is new to a manifest."""
         counts = defaultdict[str, Counter[str]](Counter)
-        for section, entries in found.entries.items():
+        for section, entries in export.entries.items():
             kind = self.kinds.by_section[section]
             file = self._own(draft) if self.is_file else draft.file_for(kind)
             for entry in entries:
@@ -223,14 +223,14 @@ def aim(path: Path, layers: Layers = BASE, kinds: Kinds = KINDS) -> Target:
         raise
 
 
-def text_of(found: Export, name: str, pin: Pin) -> str:
+def text_of(export: Export, name: str, pin: Pin) -> str:
     """An export as one file."""
-    return "\n".join(texts_of(found, name, pin).values())
+    return "\n".join(texts_of(export, name, pin).values())
 
 
-def texts_of(found: Export, name: str, pin: Pin) -> Mapping[str, str]:
+def texts_of(export: Export, name: str, pin: Pin) -> Mapping[str, str]:
     """An export as the files of a folder, the head first."""
-    sections = {file_of(section): section_text(section, found.entries[section]) for section in found.counts}
+    sections = {file_of(section): section_text(section, export.entries[section]) for section in export.counts}
     return {HEAD: head_text(name, pin), **sections}
 
 

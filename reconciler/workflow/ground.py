@@ -35,10 +35,10 @@ def ground_of(ledger: Ledger) -> Ground:
         inside = os.path.relpath(root, ledger.home.ground) if ledger.home.ground else "."
         identity = f"{HERE}{inside.replace(os.sep, '/')}"
         return Ground(str(root), identity, called, exists)
-    found = repository(root)
-    found = replace(found, address=ledger.digests.plain(found.address))
-    identity = found.identities[0]
-    return Ground(str(root), identity, called, exists, found)
+    repo = repository(root)
+    repo = replace(repo, address=ledger.digests.plain(repo.address))
+    identity = repo.identities[0]
+    return Ground(str(root), identity, called, exists, repo)
 
 
 def check_name(manifest: Manifest, place: str) -> None:

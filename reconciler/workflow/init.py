@@ -38,9 +38,9 @@ class Ground:
     # The policy and the pipeline, by their places in the repository.
     around: Mapping[str, str]
 
-    def texts(self, found: Export, name: str, pin: Pin) -> Mapping[str, str]:
+    def texts(self, export: Export, name: str, pin: Pin) -> Mapping[str, str]:
         """The files of the manifest, by their paths."""
-        return {str(self.folder / file): BANNER + text for file, text in texts_of(found, name, pin).items()}
+        return {str(self.folder / file): BANNER + text for file, text in texts_of(export, name, pin).items()}
 
     def lay(self, texts: Mapping[str, str]) -> Sequence[Path]:
         """Write the manifest and all that is around it, or nothing, and return where it is. Raises OSError."""
@@ -70,6 +70,6 @@ def remember(session: Session, manifest: Manifest, planned: Proposal) -> None:
 
     Raises Stale where the workspace has moved since, so that there is something to do.
     """
-    found = write_saved(session.kinds, planned.plan, "in memory", Enclosed(found=planned.found, doubts=planned.doubts))
-    for _ in carry_out(session, prepare(session, found, manifest), threading.Event()):
+    saved = write_saved(session.kinds, planned.plan, "in memory", Enclosed(as_declared=planned.as_declared, doubts=planned.doubts))
+    for _ in carry_out(session, prepare(session, saved, manifest), threading.Event()):
         pass

@@ -51,9 +51,9 @@ def _find_ids(kind: Kind, declared: Iterable[Resource], live: Iterable[Live]) ->
     names: dict[str, str] = {}
     for thing in live:
         names |= {fold(thing.key): thing.id, f"{ID}{thing.id}": thing.id}
-    found = {}
+    ids = {}
     for resource in declared:
         keys = [f"{ID}{resource.key}"] if resource.by == "id" else [fold(resource.key), *(fold(key) for _, key in resource.former)]
         if live_id := next((names[key] for key in keys if key in names), ""):
-            found[resource.address] = live_id
-    return found
+            ids[resource.address] = live_id
+    return ids

@@ -57,20 +57,20 @@ def look(
 
 def _read(observer: Observer, kinds: Kinds, things: Sequence[Thing]) -> Sequence[Live]:
     """These live things, as far as they are there."""
-    found: list[Live] = []
+    live: list[Live] = []
     for kind in kinds:
         ids = [live_id for name, live_id in things if name == kind.name]
-        found += observer.by_ids(kind, ids) if ids else ()
-    return found
+        live += observer.by_ids(kind, ids) if ids else ()
+    return live
 
 
-def add_uses(session: Session, live: Snapshot, found: Difference) -> Difference:
+def add_uses(session: Session, live: Snapshot, difference: Difference) -> Difference:
     """The difference with what is in use counted, where something goes, gets another name or offers a choice no more; no less than what
     was seen."""
     from reconciler.intercom.uses import count_uses
 
-    changes = count_uses(session.client, session.kinds, found.changes, live, session.tick)
-    return replace(found, changes=recount_uses(session.kinds, live, changes, {}))
+    changes = count_uses(session.client, session.kinds, difference.changes, live, session.tick)
+    return replace(difference, changes=recount_uses(session.kinds, live, changes, {}))
 
 
 def renames(session: Session, comparison: Comparison) -> tuple[Note, ...]:
@@ -78,9 +78,9 @@ def renames(session: Session, comparison: Comparison) -> tuple[Note, ...]:
     from reconciler.intercom.uses import uses_of_each
 
     changes = comparison.difference.changes
-    found = tuple(find_pairs(session.kinds, comparison.manifest, comparison.live, comparison.recorded, changes, changes))
-    left = {pair.old.id: pair.kind for pair in found if not pair.gone}
-    return tuple(note_renames(found, uses_of_each(session.client, left)))
+    pairs = tuple(find_pairs(session.kinds, comparison.manifest, comparison.live, comparison.recorded, changes, changes))
+    left = {pair.old.id: pair.kind for pair in pairs if not pair.gone}
+    return tuple(note_renames(pairs, uses_of_each(session.client, left)))
 
 
 def trace(session: Session, comparison: Comparison, notes: Sequence[Note]) -> tuple[Note, ...]:
@@ -88,9 +88,9 @@ def trace(session: Session, comparison: Comparison, notes: Sequence[Note]) -> tu
     from reconciler.intercom.uses import describe_last_use
 
     ids = {thing.address: thing.id for things in comparison.live.things.values() for thing in things.values()}
-    told = []
+    new = []
     for note in notes:
         asked = note.address if is_drift(comparison, note) else None
         who = describe_last_use(session.client, session.kinds[asked.kind], ids[asked]) if asked else ""
-        told.append(replace(note, message=f"{note.message}; {who}") if who else note)
-    return tuple(told)
+        new.append(replace(note, message=f"{note.message}; {who}") if who else note)
+    return tuple(new)

@@ -39,7 +39,7 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, app
     valid = approvals.valid(manifest, session.now())
     recorded = recall(session, manifest, valid)
     comparison = look(session, manifest, recorded, whole=not scope.target, agreed=Agreed(valid), retry=scope.retry)
-    found, doubted = as_declared(comparison), find_doubts(session.kinds, comparison.manifest, comparison.live, recorded)
+    converged, doubted = as_declared(comparison), find_doubts(session.kinds, comparison.manifest, comparison.live, recorded)
     comparison = keep_drift(comparison, session.now()) if scope.moved else comparison
     part = keep_explained(comparison, scope.since, declared, scope) if scope.since else Explained(comparison)
     comparison, scope = part.comparison, replace(scope, entries=part.entries)
@@ -54,7 +54,7 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, app
     plan = hold_to_approvals(plan, comparison, approvals, session.context)
     if plan.drift:
         plan = replace(plan, drift=replace(count_blind(plan.drift, plan.refused), unproven=len(plan.unproven)))
-    return Proposal(plan, comparison, found, doubted)
+    return Proposal(plan, comparison, converged, doubted)
 
 
 def _count(session: Session, comparison: Comparison, *, merging: bool) -> Comparison:

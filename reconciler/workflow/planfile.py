@@ -25,16 +25,16 @@ from reconciler.manifest.reader import read_far
 from reconciler.manifest.source import SUFFIXES, Source, Unopened, path_beside
 
 
-def planned_manifest(found: PlanDocument, kinds: Kinds = KINDS, layers: Layers = BASE) -> Manifest:
+def planned_manifest(saved: PlanDocument, kinds: Kinds = KINDS, layers: Layers = BASE) -> Manifest:
     """The manifest that a saved plan names. Raises Invalid if it cannot be read."""
-    if "files" in found:
-        return merge(read_enclosed(found["files"]), found["manifest"]["paths"], kinds, layers)
-    return read_manifest(found["manifest"]["paths"], kinds, layers)
+    if "files" in saved:
+        return merge(read_enclosed(saved["files"]), saved["manifest"]["paths"], kinds, layers)
+    return read_manifest(saved["manifest"]["paths"], kinds, layers)
 
 
-def planned_env(found: PlanDocument) -> str:
+def planned_env(saved: PlanDocument) -> str:
     """The environment that a saved plan was made for; empty where it was made for none."""
-    return found["manifest"].get("env", "") if "manifest" in found else ""
+    return saved["manifest"].get("env", "") if "manifest" in saved else ""
 
 
 def read_enclosed(texts: Mapping[str, str]) -> Source:
@@ -53,9 +53,9 @@ def read_enclosed(texts: Mapping[str, str]) -> Source:
     return Source(names, lambda name: read_far(data(name), name), open_list)
 
 
-def planned_pin(found: PlanDocument) -> Pin:
+def planned_pin(saved: PlanDocument) -> Pin:
     """The workspace that a saved plan names."""
-    return Pin(found["workspace"]["app_id"], found["workspace"]["region"])
+    return Pin(saved["workspace"]["app_id"], saved["workspace"]["region"])
 
 
 def save(planned: Proposal, path: Path, kinds: Kinds = KINDS, *, embed: bool = False) -> None:
@@ -64,7 +64,7 @@ def save(planned: Proposal, path: Path, kinds: Kinds = KINDS, *, embed: bool = F
     `embed` puts the manifest's texts into it, with all the personal values that they hold.
     """
     files = manifest_files.read_texts(planned.manifest.files) if embed else None
-    enclosed = Enclosed(files, planned.found, planned.doubts)
+    enclosed = Enclosed(files, planned.as_declared, planned.doubts)
     text = json.dumps(write_saved(kinds, planned.plan, secrets.token_hex(16), enclosed), indent=1, ensure_ascii=False) + "\n"
     write_whole(path, text, 0o600)
 
@@ -85,25 +85,25 @@ def read_plan(path: Path) -> PlanDocument:
     """A saved plan or a JSON plan from a file. Raises Invalid when it is neither, or was edited."""
     mark = Mark(str(path))
     try:
-        found = parse_json(path.read_bytes())
+        document = parse_json(path.read_bytes())
     except OSError as error:
         raise Invalid([Problem(mark, f"cannot be read: {error.strerror}")]) from None
     except ValueError:
         raise Invalid([Problem(mark, "is not a plan", "make one with `reconciler plan PATH -o FILE`")]) from None
-    if not isinstance(found, dict) or not isinstance(found.get("changes"), list):
+    if not isinstance(document, dict) or not isinstance(document.get("changes"), list):
         raise Invalid([Problem(mark, "is not a plan", "make one with `reconciler plan PATH -o FILE`")])
-    if str(found.get("format_version", "")).split(".")[0] != FORMAT.split(".")[0]:
-        raise Invalid([Problem(mark, f"has format {found.get('format_version')!s:.20}, this version reads {FORMAT}", "plan again")])
-    if found.get("applicable") and found.get("seal") != seal(found):
+    if str(document.get("format_version", "")).split(".")[0] != FORMAT.split(".")[0]:
+        raise Invalid([Problem(mark, f"has format {document.get('format_version')!s:.20}, this version reads {FORMAT}", "plan again")])
+    if document.get("applicable") and document.get("seal") != seal(document):
         raise Invalid([Problem(mark, "was edited, or cut, after it was planned", "plan again")])
-    if not is_plan(found):
+    if not is_plan(document):
         raise Invalid([Problem(mark, "is not a whole plan", "plan again")])
-    return found
+    return document
 
 
-def applicable(found: PlanDocument, path: Path) -> PlanDocument:
+def applicable(plan: PlanDocument, path: Path) -> PlanDocument:
     """The plan, if it is one that can be applied."""
-    if found.get("applicable") is not True:
+    if plan.get("applicable") is not True:
         now = "make one with `reconciler plan PATH -o FILE`"
         raise Invalid([Problem(Mark(str(path)), "is a plan to look at, not one to apply", now)])
-    return found
+    return plan

@@ -40,23 +40,23 @@ def unforeseen(work: Work, carried: Carriers) -> tuple[Refusal, ...]:
     known = recount_uses(comparison.kinds, comparison.live, plan.changes, carried)
     if known == plan.changes:
         return ()
-    told = {(refusal.gate, refusal.message) for refusal in check(comparison, plan.steps, ())}
+    refusals = {(refusal.gate, refusal.message) for refusal in check(comparison, plan.steps, ())}
     recounting = [replace(step, change=change) for step, change in zip(plan.steps, known, strict=True)]
-    return tuple(refusal for refusal in check(comparison, recounting, ()) if (refusal.gate, refusal.message) not in told)
+    return tuple(refusal for refusal in check(comparison, recounting, ()) if (refusal.gate, refusal.message) not in refusals)
 
 
 def keep(session: Session, work: Work, run: str, carried: Carriers) -> None:
     """Keep what a run is about to do and to destroy. Raises LedgerUnusable where that cannot be."""
     from reconciler.ledger.homes.images import Kept
 
-    comparison, plan, found = work.planned.comparison, work.planned.plan, session.keepers
-    if not found or not plan.steps:
+    comparison, plan, keepers = work.planned.comparison, work.planned.plan, session.keepers
+    if not keepers or not plan.steps:
         return
     name, limits = comparison.recorded.digests.plain(work.whole.name), work.whole.policy.limits.model_dump(mode="json", exclude_unset=True)
     here, now = session.here, session.now()
     preimage = Preimage(run, here.app_id, here.region, name, now, limits, keep_changes(comparison, plan.steps, carried))
     shared, private = split_preimage(session.kinds, preimage)
-    found[0].keep(run, Kept(_text(shared), _text(private) if private else ""), now)
+    keepers[0].keep(run, Kept(_text(shared), _text(private) if private else ""), now)
 
 
 def _text(document: object) -> str:

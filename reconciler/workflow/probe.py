@@ -148,10 +148,10 @@ def ask_all(session: Session, book: Notebook, *, attributes: bool = False, cap: 
     for name in QUESTIONS.keys() - facts.keys() - unsettled.keys():
         unsettled[name] = "not asked: Intercom had not answered before"
     here, asked = session.here, datetime.fromtimestamp(session.now(), UTC).date()
-    told: dict[str, Any] = {"app_id": here.app_id, "region": here.region, "api_version": session.client.version, "asked": asked}
-    return FactsFile(**told, facts=Facts(**facts), unsettled=unsettled)
+    document: dict[str, Any] = {"app_id": here.app_id, "region": here.region, "api_version": session.client.version, "asked": asked}
+    return FactsFile(**document, facts=Facts(**facts), unsettled=unsettled)
 
 
-def facts_text(found: FactsFile) -> str:
+def facts_text(facts: FactsFile) -> str:
     """The file of facts, without what is not known."""
-    return json.dumps(found.model_dump(mode="json", exclude_none=True), indent=2) + "\n"
+    return json.dumps(facts.model_dump(mode="json", exclude_none=True), indent=2) + "\n"

@@ -27,10 +27,10 @@ def recall(session: Session, manifest: Manifest, approvals: Sequence[Approval] =
         return BLANK
     if session.ledger.home.is_shared:
         check_name(manifest, session.ledger.place)
-    found, ground = session.ledger.read_recorded(session.here.app_id, manifest.name), ground_of(session.ledger)
-    if session.ledger.home.ground and (other := other_place(found, manifest, ground)):
+    recorded, ground = session.ledger.read_recorded(session.here.app_id, manifest.name), ground_of(session.ledger)
+    if session.ledger.home.ground and (other := other_place(recorded, manifest, ground)):
         refuse_second(manifest, session.ledger.place, os.path.relpath(os.path.join(ground.root, other)))
-    return settle_handover(found, manifest, ground, approvals)
+    return settle_handover(recorded, manifest, ground, approvals)
 
 
 @contextmanager

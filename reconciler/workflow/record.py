@@ -170,12 +170,12 @@ class Recorder:
 
         codes = [MET if o.met else STRANGER if o.stranger else None for o in outcomes]
         ends = zip(outcomes, codes, strict=True)
-        told = [Settlement(self.numbers[o.step], o.status, o.id or o.stranger, code) for o, code in ends if not o.lost]
+        settlements = [Settlement(self.numbers[o.step], o.status, o.id or o.stranger, code) for o, code in ends if not o.lost]
         with self.mutex:
             noted = [self.books.note(o, changes[o.step], by_their_clock(self.session)) for o in outcomes]
             records = {record.name: record for record in noted if isinstance(record, Record)}
             gone = {name for name in noted if name is not None and not isinstance(name, Record)}
-            self.ledger.settle(self.run, told, records.values(), gone)
+            self.ledger.settle(self.run, settlements, records.values(), gone)
         self._effects([o for o in outcomes if o.status in DONE])
 
     def _effects(self, outcomes: Sequence[Outcome]) -> None:
@@ -213,7 +213,9 @@ class Recorder:
         counts = count_outcomes(outcomes)
         done = counts.get(Status.APPLIED, 0) == sum(counts.values()) and not (self.work.unmade or self.work.refused or self.work.unproven)
         self.ledger.settle(self.run, skipped)
-        records, gone = self.books.close(outcomes, self.work.planned.found) if self.work.ownership is None else self.books.close_undo()
+        records, gone = (
+            self.books.close(outcomes, self.work.planned.as_declared) if self.work.ownership is None else self.books.close_undo()
+        )
         app_id, name = self.session.here.app_id, self.work.whole.name
         self.ledger.record(app_id, name, records, gone)
         self.ledger.disprove(app_id, name, self.work.planned.doubts.disproved)

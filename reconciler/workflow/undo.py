@@ -62,21 +62,21 @@ def propose_undo(session: Session, run: str, approvals: Approvals = NO_APPROVALS
     return Proposal(hold_to_approvals(plan, comparison, approvals, session.context), comparison)
 
 
-def prepare_undo(session: Session, found: PlanDocument, approvals: Approvals = NO_APPROVALS) -> Work:
+def prepare_undo(session: Session, saved: PlanDocument, approvals: Approvals = NO_APPROVALS) -> Work:
     """A saved plan that takes a run back, held against a fresh look at it. Raises Refused (3), Stale (4)."""
-    refuse(hold_to_pin(planned_pin(found), session.here))
-    run = found["run"]
+    refuse(hold_to_pin(planned_pin(saved), session.here))
+    run = saved["run"]
     try:
         preimage, facts = _past(session, run)
     except Usage as gone:
         raise Stale(f"{gone}") from None
     turned, comparison = _turn_around(session, preimage, facts, approvals)
-    refused = check_refusals(found, turned.manifest, approvals, session.now())
-    if moved := list_moved(found, turned.skipped, session.here.app_id):
+    refused = check_refusals(saved, turned.manifest, approvals, session.now())
+    if moved := list_moved(saved, turned.skipped, session.here.app_id):
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(moved[:20]))
-    scope = Scope(only=frozenset(change["address"] for change in found["changes"]))
+    scope = Scope(only=frozenset(change["address"] for change in saved["changes"]))
     plan = replace(make_plan(comparison, scope, session.client.version), undoes=run)
-    return replace(hold_work(found, (plan, comparison), turned.manifest, approvals, refused, session.context), ownership=turned.ownership)
+    return replace(hold_work(saved, (plan, comparison), turned.manifest, approvals, refused, session.context), ownership=turned.ownership)
 
 
 def _past(session: Session, run: str) -> tuple[Preimage, Sequence[Fact]]:
@@ -124,9 +124,9 @@ def _read_carriers(session: Session, things: Sequence[Thing]) -> Mapping[Thing, 
     from reconciler.intercom.uses import UNREADABLE, read_carriers
 
     try:
-        found = read_carriers(session.client, session.kinds, things) if things else {}
+        carriers = read_carriers(session.client, session.kinds, things) if things else {}
     except HttpError as error:
         if error.status not in UNREADABLE:
             raise
         return dict.fromkeys(things)
-    return {thing: frozenset().union(*found.get(thing, {}).values()) for thing in things}
+    return {thing: frozenset().union(*carriers.get(thing, {}).values()) for thing in things}

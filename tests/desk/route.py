@@ -115,7 +115,7 @@ class Route:
 
     def saved(self, *paths: Path, scope: Scope = EVERYTHING) -> PlanDocument:
         planned = self.planned(*paths, scope=scope)
-        found = write_saved(self.kinds, planned.plan, "salt", Enclosed(found=planned.found, doubts=planned.doubts))
+        found = write_saved(self.kinds, planned.plan, "salt", Enclosed(as_declared=planned.as_declared, doubts=planned.doubts))
         # As it comes out of a file.
         read: PlanDocument = json.loads(json.dumps(found))
         assert is_plan(read)

@@ -196,7 +196,7 @@ def test_a_fix_puts_right_what_moved_and_leaves_what_was_merged(make_route: Make
     route = make_route(ledger=True)
     path = drifting(route)
     planned = route.planned(path, scope=MOVED)
-    fix = write_saved(route.kinds, planned.plan, "salt", Enclosed(found=planned.found))
+    fix = write_saved(route.kinds, planned.plan, "salt", Enclosed(as_declared=planned.as_declared))
     assert one(route.apply(fix)).status == "applied"
     assert lines(route.document(path)) == ["update company/6 plan='p2' (config)"]
     route.box.forget_requests()

@@ -103,26 +103,26 @@ def take_inventory(
     """Everything of a kind; first what is amiss, then by name."""
     declared = [r for a, r in manifest.resources.items() if a.kind == kind.name] if manifest else []
     by_name = _names(kind, declared)
-    found = {thing.id: by_name.get(f"{ID}{thing.id}") or by_name.get(_fold(kind, thing.key)) for thing in live}
-    there = {id(resource) for thing in live if (resource := found[thing.id]) and _is_named(kind, thing, resource)}
+    resources = {thing.id: by_name.get(f"{ID}{thing.id}") or by_name.get(_fold(kind, thing.key)) for thing in live}
+    there = {id(resource) for thing in live if (resource := resources[thing.id]) and _is_named(kind, thing, resource)}
     for thing in live:
         # The former name of what is there by its new one means nothing any more.
-        if (resource := found[thing.id]) and id(resource) in there and not _is_named(kind, thing, resource):
-            found[thing.id] = None
-    twins = Counter(id(resource) for resource in found.values())
+        if (resource := resources[thing.id]) and id(resource) in there and not _is_named(kind, thing, resource):
+            resources[thing.id] = None
+    twins = Counter(id(resource) for resource in resources.values())
     rows = [
         (thing.key, thing.id, _standing(kind, thing, resource, manifest, twin=twins[id(resource)] > 1), resource)
         for thing in live
-        for resource in (found[thing.id],)
+        for resource in (resources[thing.id],)
     ]
-    seen = {id(resource) for resource in found.values()}
+    seen = {id(resource) for resource in resources.values()}
     rows += [(resource.key, "", Standing.COMING, resource) for resource in declared if id(resource) not in seen and not resource.is_gone]
     near = find_alike([name for name, *_ in rows])
-    made = (
+    lines = (
         Row(name, live_id, standing, resource.mark if resource else None, uses.get(live_id, ()), last.get(live_id), near.get(name, ()))
         for name, live_id, standing, resource in rows
     )
-    return sorted(made, key=lambda row: (not row.amiss, row.name.casefold(), row.name, row.id))
+    return sorted(lines, key=lambda row: (not row.amiss, row.name.casefold(), row.name, row.id))
 
 
 def _fold(kind: Kind, name: str) -> str:
@@ -131,11 +131,11 @@ def _fold(kind: Kind, name: str) -> str:
 
 def _names(kind: Kind, declared: Iterable[Resource]) -> Mapping[str, Resource]:
     """What is declared by its id, or by its name and former names in their one form; a name goes before a former one."""
-    found: dict[str, Resource] = {}
+    names: dict[str, Resource] = {}
     for resource in declared:
         for _, former in resource.former:
-            found.setdefault(_fold(kind, former), resource)
-    return found | {f"{ID}{r.key}" if r.by == "id" else _fold(kind, r.key): r for r in declared}
+            names.setdefault(_fold(kind, former), resource)
+    return names | {f"{ID}{r.key}" if r.by == "id" else _fold(kind, r.key): r for r in declared}
 
 
 def _standing(kind: Kind, thing: Live, resource: Resource | None, manifest: Manifest | None, *, twin: bool) -> Standing:
@@ -165,14 +165,14 @@ def find_alike(names: Sequence[str]) -> Mapping[str, Sequence[str]]:
     that is missing, added, another one or in another place, and in no number."""
     pairs = {(one, other) for group in _groups(names) for one in group for other in group}
     pairs |= _close(list(dict.fromkeys(names)))
-    found: dict[str, set[str]] = defaultdict(set)
+    alike: dict[str, set[str]] = defaultdict(set)
     for one, other in pairs:
         if one != other:
-            found[one].add(other)
-            found[other].add(one)
+            alike[one].add(other)
+            alike[other].add(one)
     # Two live things of one name are alike too.
     twins = {name for name, number in Counter(names).items() if number > 1}
-    return {name: sorted(found[name] | ({name} & twins)) for name in (*found, *twins)}
+    return {name: sorted(alike[name] | ({name} & twins)) for name in (*alike, *twins)}
 
 
 def _groups(names: Iterable[str]) -> Iterable[Sequence[str]]:

@@ -61,11 +61,11 @@ def refuse_merges(comparison: Comparison, why: str) -> Comparison:
 
 def move_members(comparison: Comparison, carriers: Carriers) -> Comparison:
     """The comparison with the links by which those who carry what goes get what stays. What goes into nothing stays too."""
-    made = {c.address for c in comparison.difference.changes if c.action is Action.CREATE}
+    arriving = {c.address for c in comparison.difference.changes if c.action is Action.CREATE}
     changes, notes, asked = list[Change](), list[Note](), {change.subject for change in comparison.difference.changes}
     for change in comparison.difference.changes:
         into = change.into if isinstance(change, ThingChange) else None
-        if into and into not in made and comparison.live.of(into) is None:
+        if into and into not in arriving and comparison.live.of(into) is None:
             notes.append(Note(MERGING, f"stays: {into} is not live, and not made by this plan", change.address, change.mark, held=True))
             continue
         changes.append(change)
@@ -120,8 +120,8 @@ def list_movable(kind: Kind, kinds: Kinds) -> Set[str]:
 
 def describe_holders(holders: Sequence[Use]) -> str:
     """What keeps a thing from being deleted."""
-    told = ("nobody can say how many" if use.number is None else f"{'at least ' if use.least else ''}{use.number}" for use in holders)
-    return join_words((f"{use.where} ({number})" for use, number in zip(holders, told, strict=True)), "and")
+    numbers = ("nobody can say how many" if use.number is None else f"{'at least ' if use.least else ''}{use.number}" for use in holders)
+    return join_words((f"{use.where} ({number})" for use, number in zip(holders, numbers, strict=True)), "and")
 
 
 def hold_back(comparison: Comparison) -> Comparison:

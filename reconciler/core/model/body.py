@@ -26,38 +26,38 @@ def thing(kind: Kind, body: Any) -> Live:
         raise Misshapen(f"is {_word(body)}, not an object")
     read_id(body)
     try:
-        found = kind.decode(body)
+        live = kind.decode(body)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Misshapen("has parts that cannot be read") from None
     for name, types in kind.shapes.items():
-        value = found.fields[name]
+        value = live.fields[name]
         if type(value) not in types or (type(value) is tuple and not all(type(item) is str for item in value)):
             raise Misshapen(f"has {_word(value)} as its {name}")
-    if kind.named_by and not found.fields[kind.named_by]:
+    if kind.named_by and not live.fields[kind.named_by]:
         raise Misshapen(f"has no {kind.named_by}")
-    return found
+    return live
 
 
 def links(kind: Kind, body: Body) -> Mapping[LinkName, tuple[frozenset[str], bool]]:
     """The links that a thing's own body shows: the ids of the other ends, and whether these are all. Raises Misshapen."""
-    found = {}
+    ends = {}
     for link in kind.links:
         try:
             items, whole = link.embedded(body)
-            found[link.name] = frozenset([read_id(item) for item in items]), whole
+            ends[link.name] = frozenset([read_id(item) for item in items]), whole
         except (KeyError, TypeError, ValueError, AttributeError):
             raise Misshapen(f"has {link.field} that cannot be read") from None
-    return found
+    return ends
 
 
 def read_id(body: Any) -> str:
     """The id of an object. Raises Misshapen for what no id of Intercom's looks like."""
     if not isinstance(body, dict):
         raise Misshapen(f"is {_word(body)}, not an object")
-    found = body.get("id")
-    if type(found) not in (str, int) or not _ID.fullmatch(str(found)):
+    value = body.get("id")
+    if type(value) not in (str, int) or not _ID.fullmatch(str(value)):
         raise Misshapen("has an id that is none of Intercom's")
-    return str(found)
+    return str(value)
 
 
 def _word(value: Any) -> str:

@@ -41,8 +41,8 @@ def policy_model(kinds: Kinds) -> type[Policy]:
 def _make_undeclared(kinds: Kinds) -> Keys:
     text = "Live {} that no file declares: say nothing, list them, or count them as drift."
     words = Literal["ignore", "report", "drift"]
-    told = [kind.section for kind in kinds if kind.undeclared]
-    return {f"undeclared_{section}": (Annotated[words, doc(text.format(section), "drift")], "report") for section in told}
+    sections = [kind.section for kind in kinds if kind.undeclared]
+    return {f"undeclared_{section}": (Annotated[words, doc(text.format(section), "drift")], "report") for section in sections}
 
 
 def _patterns(kinds: Kinds) -> Keys:

@@ -24,7 +24,7 @@ def _limit(value: Any) -> Any:
     if isinstance(value, str):
         if value.isascii() and value.isdigit():
             return int(value)
-        if (found := _PERCENT.fullmatch(value)) and float(found[1]) <= 100:
+        if (percent := _PERCENT.fullmatch(value)) and float(percent[1]) <= 100:
             return value
     what = "a list" if isinstance(value, list) else "a map" if isinstance(value, dict) else quote(str(value))
     raise ValueError(f"{what} is no limit; write a whole number from 0 up, or a percentage from 0% to 100%")
@@ -38,10 +38,10 @@ Limit = Annotated[
 
 
 def _number(value: Any) -> Any:
-    found = _limit(value)
-    if isinstance(found, str):
-        raise ValueError(f"{found!r} is a percentage, of which nothing is known here; write a whole number from 0 up")
-    return found
+    limit = _limit(value)
+    if isinstance(limit, str):
+        raise ValueError(f"{limit!r} is a percentage, of which nothing is known here; write a whole number from 0 up")
+    return limit
 
 
 Number = Annotated[int, BeforeValidator(_number), WithJsonSchema({"type": "integer", "minimum": 0})]

@@ -38,8 +38,8 @@ def refuse_mask(text: str) -> None:
     instead = "a mask that a report shows in place of a personal value; write the value itself"
     if is_mask(text):
         raise ValueError(f"{quote_visibly(text)} is {instead}")
-    if found := _MASK_IN_TEXT.search(text):
-        raise ValueError(f"{quote_visibly(text)} holds {quote_visibly(found[0])}, {instead}")
+    if match := _MASK_IN_TEXT.search(text):
+        raise ValueError(f"{quote_visibly(text)} holds {quote_visibly(match[0])}, {instead}")
 
 
 # An address that is masked already, whatever kind, bracket or quote stands before it.
@@ -61,9 +61,9 @@ def _mark_mail(address: Address, app_id: str) -> str:
 
 def mask_pair(kind: str, before: Any, after: Any, personal: bool, app_id: str) -> tuple[Any, Any]:
     """Two values of one field as every artifact writes them; e-mails that would read alike get the digests that addresses have."""
-    found = hide(before, personal), hide(after, personal)
-    if found[0] != found[1] or before == after or not all(isinstance(v, str) and MAIL.fullmatch(v) for v in (before, after)):
-        return found
+    pair = hide(before, personal), hide(after, personal)
+    if pair[0] != pair[1] or before == after or not all(isinstance(v, str) and MAIL.fullmatch(v) for v in (before, after)):
+        return pair
     return _mark_mail(Address(kind, before), app_id), _mark_mail(Address(kind, after), app_id)
 
 
@@ -130,9 +130,9 @@ class Known:
         text = encoded_mail_hidden(str(hide(text, False)))
         return _NUMBER.sub(self._number, "".join(self._pieces(text)))
 
-    def _number(self, found: re.Match[str]) -> str:
-        digits = re.sub("[^0-9]", "", found[0])
-        return "***" if _SHORTEST <= len(digits) <= _LONGEST or digits in self._values else found[0]
+    def _number(self, match: re.Match[str]) -> str:
+        digits = re.sub("[^0-9]", "", match[0])
+        return "***" if _SHORTEST <= len(digits) <= _LONGEST or digits in self._values else match[0]
 
     def _pieces(self, text: str) -> Iterator[str]:
         """The text, cut at what is known: at each place the longest."""

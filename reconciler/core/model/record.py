@@ -129,10 +129,10 @@ def with_link(record: Record, link: str, target_id: str, link_origin: LinkOrigin
 def date_links(record: Record, new: Iterable[tuple[str, str]] = (), at: float = 0.0) -> Record:
     """A record that says of the new links, each its list and the id of the other end, when they became ours, and of no others than are
     still ours."""
-    found = {
-        link: {end: when for end, when in told.items() if link == ITSELF or record.link_origin(link, end) == LinkOrigin.OWNED}
-        for link, told in record.since.items()
+    dates = {
+        link: {end: when for end, when in ends.items() if link == ITSELF or record.link_origin(link, end) == LinkOrigin.OWNED}
+        for link, ends in record.since.items()
     }
     for link, end in new:
-        found.setdefault(link, {})[end] = int(at)
-    return replace(record, since={link: told for link, told in found.items() if told})
+        dates.setdefault(link, {})[end] = int(at)
+    return replace(record, since={link: ends for link, ends in dates.items() if ends})

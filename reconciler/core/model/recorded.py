@@ -166,12 +166,12 @@ class Recorded:
     @cached_property
     def by_thing(self) -> Mapping[str, Record]:
         """The records by the digests of their addresses; of two with one, the one that is not deleted."""
-        found: dict[str, Record] = {}
+        records: dict[str, Record] = {}
         for record in self.records.values():
-            other = found.get(record.thing)
+            other = records.get(record.thing)
             if other is None or _rank(other) < _rank(record):
-                found[record.thing] = record
-        return found
+                records[record.thing] = record
+        return records
 
     def of(self, kind: str, live_id: str | None) -> Record | None:
         """What is recorded of a live thing."""
@@ -204,16 +204,16 @@ class Recorded:
 
     def has_lost_create(self, address: Address) -> bool:
         """Whether a create of ours was sent, never answered, and proved to be of something that was not there."""
-        found = self.attempt(address)
-        return found is not None and found.action == "create" and found.is_lost
+        attempt = self.attempt(address)
+        return attempt is not None and attempt.action == "create" and attempt.is_lost
 
     def link_origin(self, link: LinkName, source: Address, source_id: str, target: Address, target_id: str) -> str | None:
         """How a live link came about: recorded so, or made by a call of ours whose answer was lost."""
         record = self.of(source.kind, source_id)
         if record and (link_origin := record.link_origin(link.field, target_id)) in (LinkOrigin.OWNED, LinkOrigin.FOUND):
             return link_origin
-        found = self.attempt(source, link.field, target)
-        if found and found.action == "attach" and found.is_lost and found.links(source_id, target_id):
+        attempt = self.attempt(source, link.field, target)
+        if attempt and attempt.action == "attach" and attempt.is_lost and attempt.links(source_id, target_id):
             return LinkOrigin.OWNED
         return record.link_origin(link.field, target_id) if record else None
 

@@ -44,15 +44,15 @@ def gather_refusals(refused: Iterable[Refusal]) -> Iterator[Refusal]:
     """Refusals in their order, those of one cause as one if they are many: with their number and the first places."""
     refused = tuple(refused)
     # What is about several entries, or can be approved, stands for itself.
-    told = {n: told for n, r in enumerate(refused) if len(r.entries) == 1 and not r.approve and (told := PLACE.fullmatch(r.message))}
-    groups = gather(told, lambda n: f"{refused[n].gate}: {told[n]['what']}")
-    alone = [[n] for n in range(len(refused)) if n not in told]
+    matches = {n: match for n, r in enumerate(refused) if len(r.entries) == 1 and not r.approve and (match := PLACE.fullmatch(r.message))}
+    groups = gather(matches, lambda n: f"{refused[n].gate}: {matches[n]['what']}")
+    alone = [[n] for n in range(len(refused)) if n not in matches]
     for group in sorted((*groups, *alone), key=lambda group: group[0]):
-        yield refused[group[0]] if len(group) == 1 else _as_one([refused[n] for n in group], [told[n] for n in group])
+        yield refused[group[0]] if len(group) == 1 else _as_one([refused[n] for n in group], [matches[n] for n in group])
 
 
-def _as_one(same: Sequence[Refusal], told: Sequence[re.Match[str]]) -> Refusal:
-    first, *others = sorted(told, key=_in_its_file)
+def _as_one(same: Sequence[Refusal], matches: Sequence[re.Match[str]]) -> Refusal:
+    first, *others = sorted(matches, key=_in_its_file)
     wrong, semicolon, now = first["what"].partition("; ")
     more = f"in {len(same):,} places" if {one["what"] for one in others} == {first["what"]} else f"and {len(others):,} more like it"
     also = ", ".join(one["place"] for one in others[: PLACES - 1])
@@ -60,6 +60,6 @@ def _as_one(same: Sequence[Refusal], told: Sequence[re.Match[str]]) -> Refusal:
     return replace(same[0], message=text, entries=tuple(dict.fromkeys(entry for refusal in same for entry in refusal.entries)))
 
 
-def _in_its_file(told: re.Match[str]) -> tuple[str, int, int]:
-    file, line, column = told["place"].rsplit(":", 2)
+def _in_its_file(match: re.Match[str]) -> tuple[str, int, int]:
+    file, line, column = match["place"].rsplit(":", 2)
     return file, int(line), int(column)

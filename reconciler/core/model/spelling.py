@@ -19,14 +19,14 @@ def stream_safe(text: str) -> str:
     """The text in stream-safe form."""
     if len(text) <= _MARKS:
         return text
-    found, run = [], 0
+    chars, run = [], 0
     for char in text:
         run = run + 1 if unicodedata.combining(char) else 0
         if run > _MARKS:
-            found.append(_JOINER)
+            chars.append(_JOINER)
             run = 1
-        found.append(char)
-    return "".join(found)
+        chars.append(char)
+    return "".join(chars)
 
 
 def fold(name: str) -> str:

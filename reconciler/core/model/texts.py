@@ -14,8 +14,8 @@ _CONTROL_IN_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\u
 
 
 def _refuse_control(text: str, control: re.Pattern[str]) -> None:
-    if found := control.search(text):
-        raise ValueError(f"{quote_visibly(text)} holds the control character U+{ord(found[0]):04X}; remove it")
+    if match := control.search(text):
+        raise ValueError(f"{quote_visibly(text)} holds the control character U+{ord(match[0]):04X}; remove it")
 
 
 def _refuse_blank_ends(text: str) -> None:

@@ -50,18 +50,18 @@ class Approvals:
     def _why(self, refusal: Refusal, manifest: Manifest, now: float) -> Iterator[str]:
         digest, _, people = (refusal.approve or "").partition(":")
         written = self.committed if self.base else manifest.approvals
-        told = []
+        reasons = []
         for approval in (a for a in dict.fromkeys((*self.committed, *manifest.approvals)) if a.hash == digest):
             whose = f"the approval by {approval.by}"
             if approval not in written:
-                told.append(f"{whose} stands in the manifest, and under --policy only those of that file count")
+                reasons.append(f"{whose} stands in the manifest, and under --policy only those of that file count")
             elif approval.expires <= now:
-                told.append(f"{whose} expired at {format_time(approval.expires)}")
+                reasons.append(f"{whose} expired at {format_time(approval.expires)}")
             else:
-                told.append(f"{whose} covers {approval.people} people, and this touches {people}")
+                reasons.append(f"{whose} covers {approval.people} people, and this touches {people}")
         given = (approval for approval in self.given if approval.hash == digest)
-        told += [f"--approve {approval} covers fewer people than the {people} that this touches" for approval in given]
-        yield from (why for why in told if why not in refusal.message)
+        reasons += [f"--approve {approval} covers fewer people than the {people} that this touches" for approval in given]
+        yield from (why for why in reasons if why not in refusal.message)
 
 
 NO_APPROVALS = Approvals()

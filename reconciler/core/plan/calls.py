@@ -195,5 +195,5 @@ def _join_calls(bulk: Bulk, steps: Sequence[Step], part: Sequence[int], first: t
 def rewrites(kind: Kind, change: ThingChange, here: Live, version: str) -> tuple[Call, ...]:
     """The calls that make a thing which a create found in place what the create would have made it."""
     fields = tuple(f for f in change.fields if not field_at(kind, f.path).same(live_value(here, f.path), f.after))
-    found = replace(change, action=Action.UPDATE, id=here.id, fields=fields)
-    return tuple(_writes(kind, found, kind.update, version))
+    update = replace(change, action=Action.UPDATE, id=here.id, fields=fields)
+    return tuple(_writes(kind, update, kind.update, version))

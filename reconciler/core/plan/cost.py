@@ -75,12 +75,12 @@ class _Look:
 
     def _read(self, kind: Kind, read: Read, seen: Seen, known: Index) -> None:
         seen.note(read)
-        found = list(self._answer(kind, read, seen, known))
-        for thing in found:
+        answers = list(self._answer(kind, read, seen, known))
+        for thing in answers:
             seen.things[thing.id] = thing
             if read.how in (How.GET, How.FIND):
                 seen.strong.add(thing.id)
-        route, calls = self._route(kind, read, len(found), seen)
+        route, calls = self._route(kind, read, len(answers), seen)
         self.calls[route] += calls
 
     def _answer(self, kind: Kind, read: Read, seen: Seen, known: Index) -> Iterator[Live]:
@@ -94,7 +94,7 @@ class _Look:
         for key in read.keys:
             yield from known.get((read.by, identity.fold(key)), ())
 
-    def _route(self, kind: Kind, read: Read, found: int, seen: Seen) -> tuple[str, int]:
+    def _route(self, kind: Kind, read: Read, number: int, seen: Seen) -> tuple[str, int]:
         """Which route answers a read, and in how many calls."""
         match read.how:
             case How.GET:
@@ -103,7 +103,7 @@ class _Look:
                 return kind.identity[read.by].find or "", 1
             case How.SEARCH | How.LOOSE:
                 assert kind.search is not None
-                return kind.search.listing.route, pages(kind.search.listing, found)
+                return kind.search.listing.route, pages(kind.search.listing, number)
             case _:
                 assert kind.listing is not None
                 return _listing(kind, kind.listing, read, seen.total or 0)
@@ -151,12 +151,12 @@ def list_looks(kinds: Kinds, part: Manifest, live: Snapshot, hints: Hints, certa
 def list_keeping(kinds: Kinds, changes: Sequence[Change], *, anywhere: bool) -> Counter[str]:
     """The reads of who carries what is deleted, where they are kept `anywhere`, and the looks at what goes only later; by route."""
     calls: Counter[str] = Counter()
-    made = {change.address for change in changes if change.action is Action.CREATE}
+    new = {change.address for change in changes if change.action is Action.CREATE}
     for change in changes:
         if isinstance(change, ThingChange) and change.action is Action.DELETE:
             kind, numbers = kinds[change.address.kind], {use.where: use.number or 0 for use in change.uses}
             # What goes into another thing is read with it when it is planned again, and once more before it goes.
-            looks = anywhere + (0 if change.into is None else 2 if change.into in made else 4)
+            looks = anywhere + (0 if change.into is None else 2 if change.into in new else 4)
             for members in kind.uses.members:
                 calls[members.listing.route] += looks * pages(members.listing, numbers.get(kinds[members.link.source].section, 0))
             calls.update(count.route for count in kind.uses.counts if change.into)
@@ -167,12 +167,12 @@ def list_keeping(kinds: Kinds, changes: Sequence[Change], *, anywhere: bool) -> 
 def list_moving(kinds: Kinds, changes: Sequence[Change]) -> Counter[str]:
     """The reads of who carries what goes into another thing and stays for now, and of who carries that one; by route."""
     calls: Counter[str] = Counter()
-    made, gone = ({change.address for change in changes if change.action is action} for action in (Action.CREATE, Action.DELETE))
+    new, gone = ({change.address for change in changes if change.action is action} for action in (Action.CREATE, Action.DELETE))
     moves = [c for c in changes if isinstance(c, LinkChange) and c.merges and c.merges not in gone]
     numbers = Counter((c.merges, c.link.source) for c in moves)
     for old, into in {(c.merges, c.target) for c in moves}:
         for members in kinds[into.kind].uses.members:
-            calls[members.listing.route] += (1 if into in made else 2) * pages(members.listing, numbers[old, members.link.source])
+            calls[members.listing.route] += (1 if into in new else 2) * pages(members.listing, numbers[old, members.link.source])
     return calls
 
 

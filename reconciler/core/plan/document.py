@@ -64,8 +64,8 @@ MASKED = View()
 def document(kinds: Kinds, plan: Plan, view: View = MASKED) -> PlanDocument:
     """A plan as plain values. Personal values are masked unless the view shows them; the same plan gives the same document."""
     app_id = plan.workspace.app_id
-    found = cast(PlanDocument, _subject(plan))
-    found.update(
+    result = cast(PlanDocument, _subject(plan))
+    result.update(
         {
             "partial": plan.partial,
             "changes": [_change(kinds[c.address.kind], c, plan, view) for c in plan.changes],
@@ -84,34 +84,34 @@ def document(kinds: Kinds, plan: Plan, view: View = MASKED) -> PlanDocument:
             "notes": [_note(note, app_id) for note in plan.notes],
         }
     )
-    for change, origin in zip(found["changes"], view.origins, strict=False):
+    for change, origin in zip(result["changes"], view.origins, strict=False):
         change["origin"] = origin
     if plan.partial:
-        found["scope"] = {
+        result["scope"] = {
             "target": [_glob(glob, plan) for glob in plan.scope.target],
             "exclude": [_glob(glob, plan) for glob in plan.scope.exclude],
         }
         if plan.scope.since:
-            found["scope"]["only"] = Origin.EXPLAINED.value
-    return found
+            result["scope"]["only"] = Origin.EXPLAINED.value
+    return result
 
 
 def _subject(plan: Plan) -> schema.SubjectDocument:
-    found: schema.SubjectDocument = {
+    subject: schema.SubjectDocument = {
         "format_version": FORMAT,
         "workspace": {"app_id": plan.workspace.app_id, "region": plan.workspace.region},
     }
     if plan.undoes:
-        found["run"] = plan.undoes
+        subject["run"] = plan.undoes
     else:
-        found["manifest"] = {"paths": list(plan.paths), "digest": plan.digest}
+        subject["manifest"] = {"paths": list(plan.paths), "digest": plan.digest}
         if plan.env:
-            found["manifest"]["env"] = plan.env
+            subject["manifest"]["env"] = plan.env
     if plan.drift:
-        found["drift"] = _drift(plan.drift)
+        subject["drift"] = _drift(plan.drift)
     if plan.held:
-        found["held"] = True
-    return found
+        subject["held"] = True
+    return subject
 
 
 def _glob(glob: str, plan: Plan) -> str:
@@ -160,7 +160,7 @@ def _page(kind: Kind, change: Change, here: Workspace) -> str | None:
 def _change(kind: Kind, change: Change, plan: Plan, view: View) -> schema.ChangeDocument:
     here = plan.workspace
     name = str if view.personal else partial(show_address, app_id=here.app_id)
-    found: schema.ChangeDocument = {
+    row: schema.ChangeDocument = {
         "address": name(change.address),
         "action": change.action.value,
         "target": name(change.target) if change.target else None,
@@ -171,18 +171,18 @@ def _change(kind: Kind, change: Change, plan: Plan, view: View) -> schema.Change
         "page": _page(kind, change, here),
     }
     if isinstance(change, ThingChange) and change.uses:
-        found["uses"] = {use.where: use.number for use in change.uses}
-        found["at_least"] = [use.where for use in change.uses if use.least]
-        found["uncounted"] = list(change.uncounted)
+        row["uses"] = {use.where: use.number for use in change.uses}
+        row["at_least"] = [use.where for use in change.uses if use.least]
+        row["uncounted"] = list(change.uncounted)
     if isinstance(change, ThingChange) and change.returns:
-        found["or"] = "unarchive"
+        row["or"] = "unarchive"
     if isinstance(change, LinkChange) and change.merges:
-        found["merges"] = name(change.merges)
+        row["merges"] = name(change.merges)
     if change.remark:
-        found["remark"] = change.remark
+        row["remark"] = change.remark
     if plan.drift and (trail := plan.drift.trails.get(change.subject)):
-        _add_moved(found, change, trail, here.app_id)
-    return found
+        _add_moved(row, change, trail, here.app_id)
+    return row
 
 
 # How a thing or a link was as it was applied, and how it is now.
@@ -198,10 +198,10 @@ _SIDES: Mapping[Action, tuple[str, str]] = {
 }
 
 
-def _add_moved(found: schema.ChangeDocument, change: Change, trail: Trail, app_id: str) -> None:
+def _add_moved(row: schema.ChangeDocument, change: Change, trail: Trail, app_id: str) -> None:
     """Say how the change came to be needed."""
     was, now = _SIDES[change.action]
-    found["moved"] = {
+    row["moved"] = {
         "was": was,
         "now": now,
         "since": None if trail.since is None else format_time(int(trail.since)),
@@ -211,7 +211,7 @@ def _add_moved(found: schema.ChangeDocument, change: Change, trail: Trail, app_i
         "fields": list(list_paths(change, app_id)),
         "seen": trail.seen,
     }
-    for field in found["fields"]:
+    for field in row["fields"]:
         if field["cause"] == Cause.DRIFT:
             field["was"] = field["after"]
 

@@ -35,9 +35,9 @@ def keep_explained(comparison: Comparison, base: Manifest, here: Manifest, scope
     """The comparison with no other changes, and no other fields of an update, than those that follow from what was written between
     `base` and `here`, and what these need. Of the rest, what the scope names is noted."""
     changes = comparison.difference.changes
-    found, needed = find_origins(base, here, changes), _find_needed(comparison, base, here)
+    origins, needed = find_origins(base, here, changes), _find_needed(comparison, base, here)
     app_id, kept, rest, notes = comparison.live.workspace.app_id, list[Change](), list[Change](), list[Note]()
-    for change, origin in zip(changes, found, strict=True):
+    for change, origin in zip(changes, origins, strict=True):
         own = {field.path for field in explained_fields(base, here, change)}
         part, left = _split(change, own, origin is Origin.EXPLAINED, change.subject in needed)
         kept += [part] if part else ()
@@ -61,8 +61,8 @@ def _find_needed(comparison: Comparison, base: Manifest, here: Manifest) -> Set[
     """The subjects of the changes that one which is explained needs, or which go in a circle with one."""
     changes = comparison.difference.changes
     steps, _ = order.arrange(comparison.kinds, changes, comparison.live)
-    found = find_origins(base, here, [step.change for step in steps])
-    kept = order.closure(steps, (i for i, origin in enumerate(found) if origin is Origin.EXPLAINED))
+    origins = find_origins(base, here, [step.change for step in steps])
+    kept = order.closure(steps, (i for i, origin in enumerate(origins) if origin is Origin.EXPLAINED))
     placed = {step.change.subject for step in steps}
     circle = [change for change in changes if change.subject not in placed]
     circling = circle if Origin.EXPLAINED in find_origins(base, here, circle) else ()

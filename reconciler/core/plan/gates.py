@@ -55,13 +55,13 @@ def check(comparison: Comparison, steps: Sequence[Step], cycles: Sequence[str]) 
     """Every reason why these changes may not be applied, in a fixed order."""
     kinds, manifest, live, difference = comparison.kinds, comparison.manifest, comparison.live, comparison.difference
     changes = tuple(step.change for step in steps)
-    found = [*hold_to_pin(manifest.pin, live.workspace)]
-    found += check_handover(comparison.recorded)
-    found += (*live.refusals, *difference.refusals)
+    refusals = [*hold_to_pin(manifest.pin, live.workspace)]
+    refusals += check_handover(comparison.recorded)
+    refusals += (*live.refusals, *difference.refusals)
     arriving = dict.fromkeys((*changes, *difference.changes))
-    found += refuse_renames(tuple(find_pairs(kinds, manifest, live, comparison.recorded, changes, tuple(arriving))))
-    found += _refuse_used(manifest, changes)
-    whole, entries = [*list_stopping(found, manifest.policy)], list_held(found, manifest.policy)
+    refusals += refuse_renames(tuple(find_pairs(kinds, manifest, live, comparison.recorded, changes, tuple(arriving))))
+    refusals += _refuse_used(manifest, changes)
+    whole, entries = [*list_stopping(refusals, manifest.policy)], list_held(refusals, manifest.policy)
     if entries:
         # What is left out for its own reasons is no reason to refuse the rest, and is approved alone.
         out = find_concerned(steps, list_held_entries(entries, manifest.policy).__contains__)
@@ -74,16 +74,16 @@ def check(comparison: Comparison, steps: Sequence[Step], cycles: Sequence[str]) 
     return tuple(gather_refusals(dict.fromkeys((*_with_approval(whole, live, kinds), *_with_approval(entries, live, kinds)))))
 
 
-def _with_approval(found: Sequence[Refusal], live: Snapshot, kinds: Kinds) -> tuple[Refusal, ...]:
+def _with_approval(refusals: Sequence[Refusal], live: Snapshot, kinds: Kinds) -> tuple[Refusal, ...]:
     """Refusals that a person may overrule carry the approval of everything that they refuse together."""
-    stopped = tuple(dict.fromkeys(change for refusal in found for change in refusal.changes))
-    left_out = tuple(dict.fromkeys(address for refusal in found for address in refusal.left_out))
+    stopped = tuple(dict.fromkeys(change for refusal in refusals for change in refusal.changes))
+    left_out = tuple(dict.fromkeys(address for refusal in refusals for address in refusal.left_out))
     if not stopped and not left_out:
-        return tuple(found)
+        return tuple(refusals)
     moved = sum(isinstance(change, LinkChange) and change.merges is not None for change in stopped)
     people = count_affected(kinds, stopped).number + sum(change.people or 0 for change in stopped if _drops(change)) + len(left_out) + moved
     word = str(Approval(fingerprint(stopped, live, left_out), people))
-    return tuple(replace(refusal, approve=word) if refusal.changes or refusal.left_out else refusal for refusal in found)
+    return tuple(replace(refusal, approve=word) if refusal.changes or refusal.left_out else refusal for refusal in refusals)
 
 
 def fingerprint(changes: Sequence[Change], live: Snapshot, left_out: Sequence[Address] = ()) -> str:
@@ -328,11 +328,11 @@ def _counts(kinds: Kinds, difference: Difference, changes: Sequence[Change]) -> 
     """What each limit counts, by the kind whose live number a percentage is taken of."""
     persons = kinds.persons
     people = next(iter(sorted(persons)), "")
-    found: dict[str, Counter[str]] = {}
+    numbers: dict[str, Counter[str]] = {}
     for name, counts in _COUNTED.items():
         base = "" if name in _OF_LINKS else people
-        found[name] = Counter(base if name in (*_OF_LINKS, *_OF_PEOPLE) else c.address.kind for c in changes if counts(c, persons))
-    found["people"] = Counter({people: count_affected(kinds, changes).number})
-    found["missing"] = Counter({people: len(_list_left_out(difference))})
-    found["options"] = Counter({"": sum(len(_read_carried(change)) for change in changes)})
-    return found
+        numbers[name] = Counter(base if name in (*_OF_LINKS, *_OF_PEOPLE) else c.address.kind for c in changes if counts(c, persons))
+    numbers["people"] = Counter({people: count_affected(kinds, changes).number})
+    numbers["missing"] = Counter({people: len(_list_left_out(difference))})
+    numbers["options"] = Counter({"": sum(len(_read_carried(change)) for change in changes)})
+    return numbers

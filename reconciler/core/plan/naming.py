@@ -36,9 +36,9 @@ def _by_name(link: LinkKind, action: Action) -> bool:
 
 def _looks(kinds: set[str], live: Snapshot) -> Mapping[str, Mapping[str, set[str]]]:
     """The ids of live things by kind and by the form in which names that anybody may take for one are the same."""
-    found: dict[str, dict[str, set[str]]] = {}
+    looks: dict[str, dict[str, set[str]]] = {}
     for kind in kinds:
-        alike = found.setdefault(kind, defaultdict(set))
+        alike = looks.setdefault(kind, defaultdict(set))
         for live_id, thing in live.things.get(kind, {}).items():
             alike[live.facts.blur(thing.key)].add(live_id)
-    return found
+    return looks

@@ -61,11 +61,11 @@ def _waves(changes: Sequence[Change], needs: Mapping[int, set[int]]) -> list[int
 
 def _followers(needs: Mapping[int, set[int]]) -> Mapping[int, Sequence[int]]:
     """Which changes need which."""
-    found: dict[int, list[int]] = defaultdict(list)
+    followers: dict[int, list[int]] = defaultdict(list)
     for i, those in needs.items():
         for n in those:
-            found[n].append(i)
-    return found
+            followers[n].append(i)
+    return followers
 
 
 def _needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> dict[int, set[int]]:
@@ -126,14 +126,14 @@ def _spare(needs: dict[int, set[int]], doomed: Sequence[tuple[int, int]]) -> Non
 
 def _find_reached(needs: Mapping[int, set[int]], start: int) -> set[int]:
     """A change and all that it needs."""
-    found: set[int] = set()
+    reach: set[int] = set()
     todo = [start]
     while todo:
         i = todo.pop()
-        if i not in found:
-            found.add(i)
+        if i not in reach:
+            reach.add(i)
             todo.extend(needs.get(i, ()))
-    return found
+    return reach
 
 
 Value = tuple[str, str, str]
@@ -141,17 +141,17 @@ Value = tuple[str, str, str]
 
 def _givers(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> dict[Value, int]:
     """Which change frees which unique value (kind, field, folded value)."""
-    found: dict[Value, int] = {}
+    givers: dict[Value, int] = {}
     for i, change in enumerate(changes):
         if isinstance(change, LinkChange):
             continue
         kind = kinds[change.address.kind]
-        found.update({value: i for value in _values(kind, change, taking=False)})
+        givers.update({value: i for value in _values(kind, change, taking=False)})
         if change.action is Action.DELETE and change.id:
             fields = live.things[kind.name][change.id].fields
             unique = (name for name, field in kind.fields.items() if field.moves and fields.get(name))
-            found.update({(kind.name, name, kind.identity[name].fold(str(fields[name]))): i for name in unique})
-    return found
+            givers.update({(kind.name, name, kind.identity[name].fold(str(fields[name]))): i for name in unique})
+    return givers
 
 
 def _values(kind: Kind, change: ThingChange, *, taking: bool) -> Iterator[Value]:
@@ -193,14 +193,14 @@ def _cycles(kinds: Kinds, changes: Sequence[Change], needs: Mapping[int, set[int
 
 def closure(steps: Sequence[Step], wanted: Iterable[int]) -> set[int]:
     """The positions wanted and all that they need."""
-    found: set[int] = set()
+    reach: set[int] = set()
     todo = list(wanted)
     while todo:
         i = todo.pop()
-        if i not in found:
-            found.add(i)
+        if i not in reach:
+            reach.add(i)
             todo.extend(steps[i].needs)
-    return found
+    return reach
 
 
 def without(steps: Sequence[Step], excluded: Iterable[int]) -> set[int]:

@@ -28,23 +28,23 @@ from reconciler.core.plan.touched import Subject, subject_of
 Part = TypeVar("Part", PlanDocument, ChangeDocument, FieldDocument)
 
 
-def read_refusals(found: PlanDocument) -> tuple[Refusal, ...]:
+def read_refusals(saved: PlanDocument) -> tuple[Refusal, ...]:
     """What a saved plan was refused for; its entries stand there as they are shown."""
     return tuple(
         Refusal(r["gate"], r["message"], r["approve"], entries=tuple(Address(*name.split("/", 1)) for name in r.get("entries", ())))
-        for r in found["refused"]
+        for r in saved["refused"]
     )
 
 
-def read_scope(found: PlanDocument) -> Scope:
+def read_scope(saved: PlanDocument) -> Scope:
     """What a saved plan is limited to."""
-    scope = found.get("scope")
+    scope = saved.get("scope")
     return Scope(tuple(scope["target"]), tuple(scope["exclude"])) if scope else EVERYTHING
 
 
-def read_ids(found: PlanDocument, manifest: Manifest, app_id: str) -> Mapping[Address, str]:
+def read_ids(saved: PlanDocument, manifest: Manifest, app_id: str) -> Mapping[Address, str]:
     """The live ids of what was as declared when the plan was made."""
-    ids = found.get("as_declared") or {}
+    ids = saved.get("as_declared") or {}
     return {address: ids[name] for address in manifest.resources if (name := show_address(address, app_id)) in ids} if ids else {}
 
 
@@ -55,7 +55,7 @@ class Enclosed:
     # The manifest's own texts, for a plan that needs nothing beside it; such a one is confidential.
     files: Mapping[str, str] | None = None
     # The live ids of what was as declared when it was planned: the base of drift for what it does not touch.
-    found: Mapping[Address, str] = field(default_factory=dict)
+    as_declared: Mapping[Address, str] = field(default_factory=dict)
     # What the ledger was seen to be wrong about.
     doubts: Doubts = Doubts()
 
@@ -65,8 +65,8 @@ NOTHING = Enclosed()
 
 def write_saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHING) -> PlanDocument:
     """The document of a plan that can be applied: with digests of its before-values, salted, and a seal over all of it."""
-    found = document(kinds, plan)
-    for written, change in zip(found["changes"], plan.changes, strict=True):
+    saved = document(kinds, plan)
+    for written, change in zip(saved["changes"], plan.changes, strict=True):
         # A name may pass to another thing meanwhile, which nobody decided about.
         written["id_digest"] = digest(salt, change.id) if change.id else None
         written["name_digest"] = digest(salt, change.label) if change.label else None
@@ -82,8 +82,10 @@ def write_saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHIN
         head["retry"] = True
     if plan.scope.since:
         head["rest"] = list_rest(plan)
-    whole: PlanDocument = {**head, **found}
-    whole["as_declared"] = {show_address(address, plan.workspace.app_id): live_id for address, live_id in sorted(enclosed.found.items())}
+    whole: PlanDocument = {**head, **saved}
+    whole["as_declared"] = {
+        show_address(address, plan.workspace.app_id): live_id for address, live_id in sorted(enclosed.as_declared.items())
+    }
     doubts = enclosed.doubts
     if doubts.disproved or doubts.undone:
         disproved = [(*write.place, write.sent) for write in doubts.disproved]
@@ -106,24 +108,24 @@ _FOR_APPLY = frozenset(
 )
 
 
-def to_look_at(found: PlanDocument) -> PlanDocument:
+def to_look_at(saved: PlanDocument) -> PlanDocument:
     """A saved plan as one to look at: without digests, seal and embedded manifest, so that nothing can be applied from it."""
-    if "applicable" not in found:
-        return found
-    changes: list[ChangeDocument] = [{**_bare(c), "fields": [_bare(field) for field in c["fields"]]} for c in found["changes"]]
-    return {**_bare(found), "applicable": False, "changes": changes}
+    if "applicable" not in saved:
+        return saved
+    changes: list[ChangeDocument] = [{**_bare(c), "fields": [_bare(field) for field in c["fields"]]} for c in saved["changes"]]
+    return {**_bare(saved), "applicable": False, "changes": changes}
 
 
-def _bare(found: Part) -> Part:
-    return cast(Part, {key: value for key, value in found.items() if key not in _FOR_APPLY})
+def _bare(part: Part) -> Part:
+    return cast(Part, {key: value for key, value in part.items() if key not in _FOR_APPLY})
 
 
-def read_doubts(found: PlanDocument) -> Doubts:
+def read_doubts(saved: PlanDocument) -> Doubts:
     """What a saved plan says that the ledger is wrong about."""
-    if "doubts" not in found:
+    if "doubts" not in saved:
         return Doubts()
-    disproved = tuple(Disproved(Place(*place), float(sent)) for *place, sent in found["doubts"]["disproved"])
-    return Doubts(disproved, tuple(LiveLink(*link) for link in found["doubts"]["undone"]))
+    disproved = tuple(Disproved(Place(*place), float(sent)) for *place, sent in saved["doubts"]["disproved"])
+    return Doubts(disproved, tuple(LiveLink(*link) for link in saved["doubts"]["undone"]))
 
 
 def subject_in(change: ChangeDocument) -> Subject:
@@ -139,9 +141,9 @@ def digest(salt: str, value: Any) -> str:
     return hashlib.sha256(f"{salt}\0{text}".encode()).hexdigest()[:32]
 
 
-def seal(found: Mapping[str, Any]) -> str:
+def seal(plan: Mapping[str, Any]) -> str:
     """A digest over a whole saved plan: an edit by hand shows."""
-    body = {key: value for key, value in found.items() if key != "seal"}
+    body = {key: value for key, value in plan.items() if key != "seal"}
     return hashlib.sha256(json.dumps(body, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
@@ -161,23 +163,23 @@ class Held:
     unmade: tuple[Subject, ...] = ()
 
 
-def list_touched(found: PlanDocument) -> frozenset[str]:
+def list_touched(saved: PlanDocument) -> frozenset[str]:
     """The addresses, as shown, that a saved plan touches."""
-    ends = [change["address"] for change in found["changes"]] + [change["target"] for change in found["changes"]]
+    ends = [change["address"] for change in saved["changes"]] + [change["target"] for change in saved["changes"]]
     return frozenset(end for end in ends if end)
 
 
-def hold(found: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: Snapshot) -> Held:
+def hold(saved: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: Snapshot) -> Held:
     """Hold the steps of a fresh comparison against a saved plan. Steps at addresses that the plan does not name are not ours to do."""
-    app_id, salt = live.workspace.app_id, found["salt"]
+    app_id, salt = live.workspace.app_id, saved["salt"]
     # What is done in two turns stands there twice.
     planned: dict[Subject, list[ChangeDocument]] = {}
-    for planned_change in found["changes"]:
+    for planned_change in saved["changes"]:
         planned.setdefault(subject_in(planned_change), []).append(planned_change)
     sources = {subject.address for subject in planned}
     ends = (step.change for step in steps if isinstance(step.change, ThingChange) and step.change.into)
     merging = {change.into for change in ends if subject_of(change, app_id) in planned}
-    bringing = {c["address"] for c in found["changes"] if c["action"] == Action.UNARCHIVE or c.get("or")}
+    bringing = {c["address"] for c in saved["changes"] if c["action"] == Action.UNARCHIVE or c.get("or")}
     keep, stale, fresh = set(), [], set()
     for i, step in enumerate(steps):
         change = step.change

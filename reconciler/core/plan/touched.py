@@ -77,11 +77,11 @@ def subject_of(change: Change, app_id: str) -> Subject:
 
 def _explain(change: LinkChange, live: Snapshot, made: Mapping[Ends, Made], by: Callable[[str, str], str], word: str) -> str:
     """Why a link stays, and what takes it away."""
-    found = made.get((change.id or "", change.target_id or ""))
+    making = made.get((change.id or "", change.target_id or ""))
     link = f"the link to {show_address(change.target, live.workspace.app_id)} is ours"
-    if found:
+    if making:
         happened = "was made, or only attached again," if live.facts.attached_again == "moves" else "was made"
-        why = f"{happened}{by(change.target.kind, found.who)} at {format_time(found.at)}, after it became ours"
+        why = f"{happened}{by(change.target.kind, making.who)} at {format_time(making.at)}, after it became ours"
     else:
         why = "the ledger lacks runs, so somebody else may have made it since"
     return f"{link}, and {why}: it stays; `--approve {word}` takes it away, and so does the next apply after `reconciler adopt`"

@@ -41,9 +41,9 @@ def _find_unreviewed(plan: Plan, reviewed: PlanDocument) -> Iterator[Note]:
     planned: dict[Subject, list[ChangeDocument]] = {}
     for change in reviewed["changes"]:
         planned.setdefault(subject_in(change), []).append(change)
-    for found in plan.changes:
-        if reason := _say_new(planned, found, plan.workspace.app_id, reviewed["salt"]):
-            yield Note(TOPIC, f"{found.action} {reason}", found.address, found.mark)
+    for unreviewed in plan.changes:
+        if reason := _say_new(planned, unreviewed, plan.workspace.app_id, reviewed["salt"]):
+            yield Note(TOPIC, f"{unreviewed.action} {reason}", unreviewed.address, unreviewed.mark)
 
 
 def _say_new(planned: Mapping[Subject, list[ChangeDocument]], change: Change, app_id: str, salt: str) -> str:

@@ -38,7 +38,7 @@ class Proposal:
     # What it came from.
     comparison: Comparison
     # The live ids of all that is as it is declared.
-    found: Mapping[Address, str] = field(default_factory=dict)
+    as_declared: Mapping[Address, str] = field(default_factory=dict)
     # What the ledger is wrong about.
     doubts: Doubts = Doubts()
 

@@ -128,10 +128,10 @@ class TokenStore:
         """The token itself. Raises KeepError if the keyring does not give it."""
         if kept.token:
             return kept.token
-        found = self._ask(lambda vault: vault.get_password(SERVICE, kept.app_id))
-        if not found:
+        secret = self._ask(lambda vault: vault.get_password(SERVICE, kept.app_id))
+        if not secret:
             raise KeepError(f"the keyring does not give the token of {kept.app_id}: unlock it, or run `reconciler auth login` again")
-        return parse(found, "the keyring")
+        return parse(secret, "the keyring")
 
     def put(self, kept: StoredToken, token: Token) -> StoredToken:
         """Keep a token, in the keyring if that can give it back. Raises OSError if neither place takes it."""

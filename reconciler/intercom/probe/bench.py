@@ -84,14 +84,14 @@ class Bench:
 
     def make(self, what: str, key: str, route: str, body: Any, refusals: Sequence[int] = NOT_TAKEN) -> Mapping[str, Any] | None:
         """Make a thing, noted before and after; None where Intercom refuses it."""
-        made = Made(what, key)
-        self.note(made)
+        note = Made(what, key)
+        self.note(note)
         try:
             reply = self.ask(route, body, refusals)
         except Unsettled:
-            self.note(replace(made, id=NONE))
+            self.note(replace(note, id=NONE))
             raise
-        self.note(replace(made, id=str(reply.body.get("id") or "") if reply else NONE))
+        self.note(replace(note, id=str(reply.body.get("id") or "") if reply else NONE))
         return reply.body if reply else None
 
     def tag(self, name: str) -> Mapping[str, Any] | None:
@@ -124,11 +124,11 @@ class Bench:
         return require(self.make("company", key, "POST /companies", {"company_id": key, "name": key, "industry": "Freight"}))
 
 
-def require(made: Mapping[str, Any] | None) -> Mapping[str, Any]:
+def require(thing: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """What a question cannot do without. Raises Unsettled where Intercom refused to make it."""
-    if made is None or not made.get("id"):
+    if thing is None or not thing.get("id"):
         raise Unsettled("Intercom refused to make what it takes to ask")
-    return made
+    return thing
 
 
 # ── cleaning ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -148,7 +148,7 @@ class Cleaner:
     def clean(self) -> None:
         """Raises IntercomError where something could not be read or removed; what is noted stays noted then."""
         for what, remove in REMOVERS.items():
-            remove(self, [made for made in self.noted if made.what == what])
+            remove(self, [thing for thing in self.noted if thing.what == what])
 
     def read(self, route: str, **values: str) -> Mapping[str, Any] | None:
         """What is there; None where nothing is."""
@@ -169,7 +169,7 @@ class Cleaner:
         self.removed.append(Made(what, key, live_id))
 
     def tags(self, noted: Sequence[Made]) -> None:
-        ids = {made.id for made in noted if made.id}
+        ids = {thing.id for thing in noted if thing.id}
         for row in rows(self.client.send(Request("GET", "/tags")).body):
             name = str(row.get("name"))
             # What was cut shows less than the whole beginning.
@@ -177,17 +177,17 @@ class Cleaner:
                 self.end("tag", "DELETE /tags/{id}", name, str(row["id"]))
 
     def contacts(self, noted: Sequence[Made]) -> None:
-        found = {str(row["id"]): row for row in self._search() if row.get("id")}
-        for live_id in {made.id for made in noted if made.id} - found.keys():
-            found |= {live_id: row} if (row := self.read("GET /contacts/{id}", id=live_id)) else {}
-        lost = {made.key for made in noted} - {made.key for made in noted if made.id}
+        rows = {str(row["id"]): row for row in self._search() if row.get("id")}
+        for live_id in {thing.id for thing in noted if thing.id} - rows.keys():
+            rows |= {live_id: row} if (row := self.read("GET /contacts/{id}", id=live_id)) else {}
+        lost = {thing.key for thing in noted} - {thing.key for thing in noted if thing.id}
         for key in (key for key in lost if "@" not in key):
             row = self.read("GET /contacts/find_by_external_id/{key}", key=key)
-            found |= {str(row["id"]): row} if row else {}
-        for live_id, row in found.items():
+            rows |= {str(row["id"]): row} if row else {}
+        for live_id, row in rows.items():
             if is_ours(row):
                 self.end("contact", "DELETE /contacts/{id}", str(row.get("external_id") or row.get("email")), live_id)
-        seen = {str(row.get("email")).casefold() for row in found.values()}
+        seen = {str(row.get("email")).casefold() for row in rows.values()}
         self.unseen += [Made("contact", key) for key in sorted(lost) if "@" in key and key.casefold() not in seen]
 
     def _search(self) -> Iterator[Mapping[str, Any]]:
@@ -197,7 +197,7 @@ class Cleaner:
         yield from routes.read_search(self.client, listing, {"operator": "OR", "value": starts})
 
     def companies(self, noted: Sequence[Made]) -> None:
-        for key in {made.key for made in noted if OURS.match(made.key)}:
+        for key in {thing.key for thing in noted if OURS.match(thing.key)}:
             row = self.read("GET /companies?company_id={key}", key=key)
             if row and row.get("company_id") == key:
                 self.end("company", "DELETE /companies/{id}", key, str(row["id"]))
@@ -220,8 +220,8 @@ REMOVERS: Mapping[str, Callable[[Cleaner, Sequence[Made]], None]] = {
 
 def is_ours(contact: Mapping[str, Any]) -> bool:
     """Whether a contact is one that a probe made: everything by which somebody could be known says so."""
-    told = [str(contact[name]) for name in ("external_id", "email", "name") if contact.get(name)]
-    return bool(told) and all(OURS.match(text) for text in told)
+    names = [str(contact[name]) for name in ("external_id", "email", "name") if contact.get(name)]
+    return bool(names) and all(OURS.match(text) for text in names)
 
 
 def rows(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -45,8 +45,8 @@ def ask_html(bench: Bench) -> Found:
 def ask_length(bench: Bench) -> Found:
     """The longest name first; what is refused is halved, what is cut says where."""
     start, low, high = bench.name("l"), 1, LONGEST
-    if made := bench.tag(start.ljust(LONGEST, "l")):
-        name = str(made.get("name"))
+    if tag := bench.tag(start.ljust(LONGEST, "l")):
+        name = str(tag.get("name"))
         if not start.ljust(LONGEST, "l").startswith(name):
             raise Unsettled("a long name became another one")
         return {"name_beyond": "taken" if len(name) == LONGEST else "cut", "name_length": len(name)}
@@ -98,16 +98,16 @@ def ask_shared_email(bench: Bench) -> Found:
 
 def ask_email_case(bench: Bench) -> Found:
     email = bench.email("MIXED")
-    made = require(bench.person("mixed", role="user", external_id=bench.name("mixed"), email=email))
-    return {"email_case": _one_of(made.get("email"), {email: "kept", email.lower(): "lowered"})}
+    person = require(bench.person("mixed", role="user", external_id=bench.name("mixed"), email=email))
+    return {"email_case": _one_of(person.get("email"), {email: "kept", email.lower(): "lowered"})}
 
 
 def ask_lead(bench: Bench) -> Found:
     key = bench.name("lead")
-    made = bench.person("lead", NOT_TAKEN, role="lead", external_id=key, email=bench.email("lead"))
-    if made is None:
+    lead = bench.person("lead", NOT_TAKEN, role="lead", external_id=key, email=bench.email("lead"))
+    if lead is None:
         return {"lead_external_id": "refused"}
-    return {"lead_external_id": _one_of(made.get("external_id"), {key: "taken", None: "dropped", "": "dropped"})}
+    return {"lead_external_id": _one_of(lead.get("external_id"), {key: "taken", None: "dropped", "": "dropped"})}
 
 
 def ask_unknown_key(bench: Bench) -> Found:
