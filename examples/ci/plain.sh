@@ -2,9 +2,15 @@
 # reconciler in any pipeline. Copy it as ci/intercom.sh; the action for GitHub brings its own.
 #
 #   intercom.sh plan      on a change request: plans, and leaves the plan and its reports in $OUT; writes nothing to Intercom
-#   intercom.sh apply     on the main branch, after the merge: carries out the very plan that was reviewed, or nothing
+#   intercom.sh apply     on the main branch, after the merge: carries out the very plan that was reviewed. Where the workspace moved since,
+#                         it plans again: what is left of the reviewed plan is carried out; with anything else it ends with 4, and
+#                         $OUT/again.json waits for `intercom.sh apply again`
 #   intercom.sh nightly   on the main branch, every night: ends with 2 where Intercom moved away from what was applied, or something
 #                         could not be told; with 3 where nothing can be said. The report has what could not be said on top
+#   intercom.sh fix       plans what puts drift right, into $OUT/fix.json, for `intercom.sh apply fix`; ends with 2 where there is some
+#   intercom.sh adopt     declares what is live and not declared, and
+#   intercom.sh accept    writes what changed in Intercom into the manifest: both push a branch where there is something new, whose name is in
+#                         $OUT/proposed then, with the text for its change request in $OUT/adopt.md or $OUT/accept.md
 #   intercom.sh name      prints the name of the plan file of this commit
 #
 # A plan file is named after the content of the manifest that it was made for, so a merge, a squash and a rebase all find the
@@ -20,6 +26,8 @@ POLICY=${POLICY:-intercom-policy.yaml} # outside of the manifest, and best under
 BASE=${BASE:-origin/main}              # what a change request goes into
 BEFORE=${BEFORE:-HEAD^1}               # the main branch before the merge
 OUT=${OUT:-out}
+OPEN=${OPEN:-}           # for adopt and accept: anything, where a change request of their branch is open
+APPROVALS=${APPROVALS:-} # a file with approvals, HASH:PEOPLE on a line, from a place that no change request writes to
 WAIT=${WAIT:-90} # seconds for another apply to end; that of one that was killed ends by itself after 60
 
 # git, git:REMOTE, postgresql://HOST/DATABASE or none; empty: a file in .reconciler/, for a machine that stays.
@@ -27,12 +35,12 @@ export RECONCILER_LEDGER="${RECONCILER_LEDGER-git}"
 
 main() {
     verb=${1:-}
-    case ${1:-} in
-        plan | apply | nightly) mkdir -p "$OUT" ;;
-        name) ;;
-        *) die 64 "usage: $0 plan | apply | nightly | name" ;;
+    case $verb-${2:-} in
+        plan- | apply- | apply-again | apply-fix | nightly- | fix- | adopt- | accept-) mkdir -p "$OUT" ;;
+        name-) ;;
+        *) die 64 "usage: $0 plan | apply [again | fix] | nightly | fix | adopt | accept | name" ;;
     esac
-    "$1"
+    "$@"
 }
 
 name() {
@@ -50,9 +58,8 @@ plan() {
     # Changes that nothing written explains end with 3. Leave this line out to have them shown only.
     set -- "$@" --fail-on unexplained
     policy_of "$BASE"
-    if [ -f "$OUT/policy.yaml" ]; then
-        set -- "$@" --policy "$OUT/policy.yaml"
-    fi
+    # shellcheck disable=SC2046,SC2086 # several words
+    set -- "$@" $(rules)
     # shellcheck disable=SC2086 # several paths
     keep_errors reconciler plan $MANIFEST ${ENVIRONMENT:+--env "$ENVIRONMENT"} "$@" >"$OUT/plan.txt"
     if [ "$code" = 3 ] && [ -f "$OUT/plan.md" ]; then
@@ -75,19 +82,19 @@ A maintainer can push this branch to the repository itself to have it planned."
 }
 
 apply() {
-    file="$OUT/$(name)"
-    if ! [ -f "$file" ]; then
+    file="$OUT/${1:-$(name)}" before=$BEFORE
+    file="${file%.json}.json"
+    if ! [ -f "$file" ] && [ -n "${1:-}" ]; then
+        echo "There is nothing to do: no plan waits in $file." >&2
+        return 0
+    elif ! [ -f "$file" ]; then
         die 4 "no plan was made for this manifest ($file): bring the branch up to date before it is merged, so that what is planned is
 what is merged. Now: make a change request that touches the manifest, and have its plan reviewed."
     fi
-    policy_of "$BEFORE"
-    set -- --events "$OUT/events.ndjson" --lock-timeout "$WAIT"
-    if [ -f "$OUT/policy.yaml" ]; then
-        set -- "$@" --policy "$OUT/policy.yaml"
-    fi
-    code=0
-    reconciler apply "$file" "$@" >"$OUT/apply.txt" || code=$?
-    cat "$OUT/apply.txt"
+    if [ "${1:-}" = fix ]; then before=HEAD; fi
+    policy_of "$before"
+    carry_out "$file"
+    if [ "$code" = 4 ] && [ -z "${1:-}" ]; then plan_again; fi
     case $code in
         0) ;;
         3) echo "Refused, nothing was written. Approvals are taken from $POLICY as it was before this merge." >&2 ;;
@@ -98,17 +105,100 @@ what is merged. Now: make a change request that touches the manifest, and have i
     return "$code"
 }
 
+# Carries out a saved plan; the exit code is $code then.
+carry_out() {
+    code=0
+    # shellcheck disable=SC2046 # several words
+    reconciler apply "$1" --events "$OUT/events.ndjson" --lock-timeout "$WAIT" $(rules) >"$OUT/apply.txt" || code=$?
+    cat "$OUT/apply.txt"
+}
+
+# The workspace moved since the review. A part of what was reviewed is carried out; anything else waits for somebody.
+plan_again() {
+    echo "The workspace moved since this was reviewed, so it is planned again." >&2
+    set -- -o "$OUT/again.json" --within "$file" --detailed-exitcode --report "markdown=$OUT/again.md"
+    # shellcheck disable=SC2046,SC2086 # several paths and words
+    keep_errors reconciler plan $MANIFEST ${ENVIRONMENT:+--env "$ENVIRONMENT"} "$@" $(rules) >"$OUT/again.txt"
+    case $code in
+        0 | 2)
+            echo "It is a part of what was reviewed." >&2
+            carry_out "$OUT/again.json"
+            ;;
+        4) echo "It has what nobody reviewed: $OUT/again.md says what. \`$0 apply again\` carries it out." >&2 ;;
+        *) rm -f "$OUT/again.json" ;;
+    esac
+}
+
+# The plan that puts drift right.
+fix() {
+    rm -f "$OUT/fix.json" "$OUT/fix.md"
+    policy_of HEAD
+    code=0
+    # shellcheck disable=SC2046,SC2086 # several paths and words
+    reconciler drift $MANIFEST ${ENVIRONMENT:+--env "$ENVIRONMENT"} --fix -o "$OUT/fix.json" --report "markdown=$OUT/fix.md" \
+        $(APPROVALS='' rules) >"$OUT/fix.txt" || code=$?
+    return "$code"
+}
+
+adopt() {
+    propose adopt "Declare what is live in Intercom and not declared" "" \
+        "Somebody made these in Intercom, and no file declares them. Whoever merges this takes over their names."
+}
+
+accept() {
+    propose accept "Accept what changed in Intercom" --drifted \
+        "Somebody changed these in Intercom. Whoever merges this accepts it, and the manifest says what is live."
+}
+
+# Pushes a branch with what `export` changes in the manifest: propose NAME TITLE OPTION TEXT. Nothing is pushed where nothing is new: what
+# somebody closed is not asked for again.
+propose() {
+    branch=reconciler/$1 main=$(git rev-parse HEAD)
+    rm -f "$OUT/proposed" "$OUT/$1.md"
+    git fetch --quiet origin "+refs/heads/$branch:refs/remotes/origin/$branch" 2>"$OUT/errors.txt" || [ -z "$OPEN" ] || cat "$OUT/errors.txt" >&2
+    if [ -n "$OPEN" ]; then
+        # What people did on the branch of an open change request stays.
+        git checkout --quiet --detach "origin/$branch"
+        commits merge --quiet --no-edit "$main" || die 1 "$branch does not merge with the main branch: solve it there, or close it"
+    fi
+    # shellcheck disable=SC2086 # no word, or one
+    keep_errors reconciler export -o "${MANIFEST%% *}" $3
+    [ "$code" = 0 ] || return "$code"
+    # shellcheck disable=SC2086 # several paths
+    git add -- $MANIFEST
+    if git diff --cached --quiet; then
+        echo "There is nothing new." >&2
+        return 0
+    fi
+    commits commit --quiet --message "$2"
+    if [ -z "$OPEN" ] && [ "$(change_of "origin/$branch")" = "$(change_of HEAD)" ]; then
+        echo "There is nothing new since the change request of $branch was closed." >&2
+        return 0
+    fi
+    if [ -n "$OPEN" ]; then set -- "$@" HEAD; else set -- "$@" +HEAD; fi
+    git push --quiet origin "$5:refs/heads/$branch"
+    printf '%s\n\n<pre>\n%s\n</pre>\n' "$4" "$(inert <"$OUT/errors.txt")" >"$OUT/$1.md"
+    echo "$branch" >"$OUT/proposed"
+}
+
+# git, for what makes commits.
+commits() {
+    git -c user.name="${GIT_NAME:-reconciler}" -c user.email="${GIT_EMAIL:-reconciler@localhost}" "$@"
+}
+
+# What a branch changes, whatever it begins at; nothing for a branch that is not there.
+change_of() {
+    # shellcheck disable=SC2086 # several paths
+    git diff "$main...$1" -- $MANIFEST 2>/dev/null | git patch-id --stable | cut -d " " -f 1
+}
+
 # What was merged and not applied yet is no drift: the report lists it, and the night ends with 0.
 nightly() {
     rm -f "$OUT/nightly.md"
     policy_of HEAD
-    set -- --report "markdown=$OUT/nightly.md"
-    if [ -f "$OUT/policy.yaml" ]; then
-        set -- "$@" --policy "$OUT/policy.yaml"
-    fi
     code=0
-    # shellcheck disable=SC2086 # several paths
-    reconciler drift $MANIFEST ${ENVIRONMENT:+--env "$ENVIRONMENT"} "$@" >"$OUT/nightly.txt" || code=$?
+    # shellcheck disable=SC2046,SC2086 # several paths and words
+    reconciler drift $MANIFEST ${ENVIRONMENT:+--env "$ENVIRONMENT"} --report "markdown=$OUT/nightly.md" $(APPROVALS='' rules) >"$OUT/nightly.txt" || code=$?
     case $code in
         3)
             # Without a report it was refused before anything was read.
@@ -126,6 +216,12 @@ policy_of() {
     if git cat-file -e "$1:./$POLICY" 2>/dev/null; then
         git cat-file blob "$1:./$POLICY" >"$OUT/policy.yaml"
     fi
+}
+
+# The options for the policy that was found, and for approvals; in $APPROVALS counts only what has their form.
+rules() {
+    if [ -f "$OUT/policy.yaml" ]; then echo "--policy $OUT/policy.yaml"; fi
+    if [ -f "$APPROVALS" ]; then grep -xE '[0-9a-f]{12}:[0-9]+' "$APPROVALS" | sed 's/^/--approve /'; fi
 }
 
 # Runs a command, whose exit code is $code then; what it says on standard error is kept for a note.

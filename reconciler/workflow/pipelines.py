@@ -14,11 +14,11 @@ _CLONED = Path(__file__).parents[2] / "examples" / "ci"
 # What the templates call the folder of the manifest.
 _FOLDER = "intercom"
 
-_GITHUB = ("intercom-plan.yml", "intercom-apply.yml", "intercom-nightly.yml")
+_JOBS = ("plan", "apply", "nightly", "adopt", "accept", "fix")
 # For each service: where a file goes in the repository, and its template.
 PIPELINES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "github": {f".github/workflows/{name}": f"github/{name}" for name in _GITHUB},
+        "github": {f".github/workflows/intercom-{job}.yml": f"github/intercom-{job}.yml" for job in _JOBS},
         "gitlab": {".gitlab-ci.yml": "gitlab/.gitlab-ci.yml", "ci/intercom.sh": "plain.sh"},
         "plain": {"ci/intercom.sh": "plain.sh"},
         "none": {},

@@ -32,6 +32,8 @@ class GitLab:
     packages: dict[str, bytes] = field(default_factory=dict)
     notes: list[dict[str, Any]] = field(default_factory=list)
     issues: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    artifacts: dict[str, bytes] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
     log: str = ""
     tree: Repository = field(init=False)
@@ -41,14 +43,20 @@ class GitLab:
         self.tree = self._checkout()
         found = loaded(CI / "gitlab/.gitlab-ci.yml")
         lines = found[name]["script"]
+        for file, content in self.artifacts.items() if found[name].get("needs") else ():
+            (self.tree.path / file).parent.mkdir(exist_ok=True)
+            (self.tree.path / file).write_bytes(content)
         env = {n: v for n, v in self.repository.env.items() if n not in ("INTERCOM_ACCESS_TOKEN", "RECONCILER_LEDGER_KEY")}
         env |= {n: v for n, v in found["variables"].items() if "$" not in v}
         env |= {"CI_API_V4_URL": self.url, "CI_PROJECT_ID": "1", "CI_JOB_TOKEN": "job", "NOTES_TOKEN": "notes"}
         env["CI_PROJECT_URL"] = f"{self.hub.url}/remote"
         env |= {"PLANS": f"{self.url}/projects/1/packages/generic/intercom-plan", "CI_MERGE_REQUEST_IID": "7"}
+        env |= {"CI_DEFAULT_BRANCH": "main", "CI_COMMIT_SHA": self.tree.git("rev-parse", "HEAD")}
         command = ["bash", "-e", "-o", "pipefail", "-c", "\n".join(lines)]
         done = subprocess.run(command, cwd=self.tree.path, env={**env, **more}, capture_output=True, text=True, timeout=180)
         self.log = done.stdout + done.stderr
+        kept = [self.tree.path / file for file in found[name].get("artifacts", {}).get("paths", ())]
+        self.artifacts = {str(path.relative_to(self.tree.path)): path.read_bytes() for path in kept if path.exists()}
         return done.returncode
 
     def _checkout(self) -> Repository:
@@ -60,7 +68,8 @@ class GitLab:
         return tree
 
     def answer(self, method: str, path: str, headers: Any, body: bytes) -> Any:
-        wanted = ("JOB-TOKEN", "job") if path.startswith("packages/") else ("PRIVATE-TOKEN", "notes")
+        asks = re.match(r"merge_requests(\?|$|/\d+$)", path)
+        wanted = ("JOB-TOKEN", "job") if path.startswith("packages/") else ("PRIVATE-TOKEN", "request" if asks else "notes")
         if headers.get(wanted[0]) != wanted[1]:
             self.refused.append(path)
             return None
@@ -70,6 +79,12 @@ class GitLab:
                 return {"message": "201 Created"}
             return self.packages.get(path)
         told = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        if re.fullmatch(r"repository/commits/[0-9a-f]{40}/merge_requests", path):
+            return [{"iid": 7}]
+        if asks:
+            found = _of(self.requests, method, path.partition("?")[0], told)
+            branch = parse_qs(path.partition("?")[2]).get("source_branch")
+            return [one for one in found if [one["source_branch"]] == branch] if method == "GET" else found
         return _of(self.notes if "/notes" in path else self.issues, method, path.partition("?")[0], told)
 
 
@@ -89,7 +104,7 @@ def _of(items: list[dict[str, Any]], method: str, path: str, told: dict[str, str
 @contextmanager
 def gitlab(repository: Repository, hub: Hub) -> Iterator[GitLab]:
     """GitLab's side on a port of its own. A job's token may read, and that of the ledger write."""
-    hub.rights |= {"job": "read", "ledger": "write"}
+    hub.rights |= {"job": "read", "ledger": "write", "request": "write"}
     found = GitLab(repository, hub)
 
     class Handler(BaseHTTPRequestHandler):

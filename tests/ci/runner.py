@@ -39,13 +39,14 @@ class Scope:
 
     # The inputs of the action, as `inputs.NAME`; none in a workflow.
     inputs: dict[str, str] = field(default_factory=dict)
-    # What earlier steps said, as `steps.ID.outputs.NAME`.
+    # What earlier steps and jobs said, as `steps.ID.outputs.NAME` and `needs.ID.outputs.NAME`.
     outputs: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class GitHub:
-    """What lies on GitHub's side, and what an event says. `tree` is what the last job had checked out."""
+    """What lies on GitHub's side, and what an event says. `tree` is what the last job had checked out, `awaited` the environments that the
+    jobs of the last run waited for."""
 
     state: Path
     hub: Hub
@@ -54,27 +55,42 @@ class GitHub:
     run: int = 0
     log: str = ""
     summary: str = ""
+    awaited: list[str] = field(default_factory=list)
     tree: Repository = field(init=False)
 
     def workflow(self, name: str, **more: str) -> bool:
-        """Run the one job of a workflow, whose step with our action gets `more` inputs; whether it succeeded."""
+        """Run the jobs of a workflow one after the other, whose steps with our action get `more` inputs; whether they succeeded. Whoever is
+        asked by an environment lets the job through."""
         self.run += 1
-        self.log, self.summary = "", ""
+        self.log, self.summary, self.awaited = "", "", []
         found = loaded(CI / "github" / f"{name}.yml")
         assert "env" not in found, "the action brings what it needs"
-        self.hub.rights["github-token"] = found["permissions"]["contents"]
-        (job,) = found["jobs"].values()
-        ours = [step | {"with": step["with"] | more} if _is_ours(step) else step for step in job["steps"]]
-        return self._steps(ours, Scope())
+        self.hub.rights |= dict.fromkeys(("github-token", "request-token"), found["permissions"]["contents"])
+        told, good = dict[str, str](), dict[str, bool]()
+        for name, job in found["jobs"].items():
+            scope = Scope(outputs=dict(told))
+            if not good.get(job.get("needs", ""), True) or not self._may(job.get("if", ""), scope):
+                good[name] = not job.get("needs") or good[job["needs"]]
+                continue
+            self.awaited += [job["environment"]] if "environment" in job else []
+            ours = [step | {"with": step["with"] | more} if _is_ours(step) else step for step in job["steps"]]
+            good[name] = self._steps(ours, scope)
+            told |= {f"needs.{name}.outputs.{key}": self._filled(value, scope) for key, value in job.get("outputs", {}).items()}
+        return all(good.values())
 
     def _steps(self, steps: list[dict[str, Any]], scope: Scope) -> bool:
         """Run steps; whether all succeeded. After one that failed, only those run that ask for it: also inside of an action, since 2021."""
         good = True
         for step in steps:
-            terms = re.sub(r"^\$\{\{ | \}\}$", "", step.get("if", "")).split(" && ")
-            if (good or "!cancelled()" in terms) and all(self._holds(term, scope) for term in terms):
+            condition = step.get("if", "")
+            if (good or "!cancelled()" in condition) and self._may(condition, scope):
                 good = self._step(step, scope) and good
         return good
+
+    def _may(self, condition: str, scope: Scope) -> bool:
+        """Whether a condition is true, of terms with && and || between them."""
+        bare = re.sub(r"^\$\{\{ | \}\}$", "", condition)
+        return any(all(self._holds(term, scope) for term in part.split(" && ")) for part in bare.split(" || "))
 
     def _step(self, step: dict[str, Any], scope: Scope) -> bool:
         if _is_ours(step):
@@ -104,7 +120,11 @@ class GitHub:
 
     def _used(self, step: dict[str, Any], scope: Scope) -> None:
         if "checkout" in step["uses"]:
+            assert self._filled(step["with"].get("ref", "main"), scope) == "main"
             self.tree = self.repository.checkout(f"{self.hub.url}/remote.git", int(step["with"].get("fetch-depth", 1)))
+        elif "download-artifact" in step["uses"]:
+            kept = self.state / "artifacts" / str(self.run) / self._filled(step["with"]["name"], scope)
+            shutil.copytree(kept, self.tree.path / step["with"]["path"], dirs_exist_ok=True)
         elif "upload-artifact" in step["uses"]:
             path = self.tree.path / self._filled(step["with"]["path"], scope)
             if path.exists():
@@ -116,9 +136,13 @@ class GitHub:
         return re.sub(r"\$\{\{ (.*?) \}\}", lambda found: self._value(found[1], scope), text)
 
     def _value(self, expression: str, scope: Scope) -> str:
+        if " || " in expression:
+            return next((value for part in expression.split(" || ") if (value := self._value(part, scope))), "")
+        if expression.startswith("'"):
+            return expression.strip("'")
         if expression.startswith("inputs."):
             return scope.inputs[expression.removeprefix("inputs.")]
-        if expression.startswith("steps."):
+        if expression.startswith(("steps.", "needs.")):
             return scope.outputs.get(expression, "")
         return self.said[expression]
 
@@ -127,6 +151,7 @@ class GitHub:
         for path in files.values():
             path.write_text("", encoding="utf-8")
         env = {name: value for name, value in self.repository.env.items() if name not in SECRETS}
+        env |= {"GITHUB_SHA": self.tree.git("rev-parse", "HEAD"), "GITHUB_RUN_ID": str(self.run)}
         env |= {"GITHUB_ACTIONS": "true", "GH_STATE": str(self.state), "PATH": self._path(), "GITHUB_ACTION_PATH": str(ROOT)}
         env |= {name: str(path) for name, path in files.items()}
         env |= {name: self._filled(value, scope) for name, value in step.get("env", {}).items()}

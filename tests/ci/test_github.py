@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.ci.conftest import KEY, NEXT, Repository, Served
+from tests.ci.conftest import FIRST, KEY, NEXT, Repository, Served
 from tests.ci.hub import hub
 from tests.ci.runner import GitHub
+from tests.desk.soak import only_in_soak
 
 Pipeline = tuple[Repository, Served]
 SAME = "github.event.pull_request.head.repo.full_name == github.repository"
@@ -31,7 +32,10 @@ def github(pipeline: Pipeline, tmp_path: Path) -> Iterator[GitHub]:
         "secrets.INTERCOM_READ_TOKEN": "sandbox",
         "secrets.INTERCOM_ACCESS_TOKEN": "sandbox",
         "secrets.RECONCILER_LEDGER_KEY": KEY,
+        "secrets.INTERCOM_REQUEST_TOKEN": "",
         "github.token": "github-token",
+        "github.event.repository.default_branch": "main",
+        "github.event.merge_group.base_sha": "",
         "github.repository": "serenity/crew",
         "github.event.pull_request.number": "7",
         "github.event.before": repository.git("rev-parse", "HEAD"),
@@ -167,6 +171,184 @@ def test_a_night_that_fails_says_nothing_about_the_workspace(github: GitHub, pip
     github.said["secrets.INTERCOM_READ_TOKEN"] = "dG9rOnJldm9rZWQ="
     assert not github.workflow("intercom-nightly")
     assert stored(github, "issues") == []
+
+
+def gone(served: Served) -> None:
+    """Somebody deletes the contact by hand."""
+    [found] = served.control("GET", "/contacts")["data"]
+    served.control("DELETE", f"/contacts/{found['id']}")
+    served.writes()
+
+
+def renamed(served: Served) -> None:
+    """Somebody renames the contact by hand."""
+    served.seed({"contacts": [{"external_id": "25", "name": "Somebody else"}]})
+
+
+def waits_for_somebody(github: GitHub) -> None:
+    (github.state / "reviewers.json").write_text(json.dumps([{"type": "wait_timer"}, {"type": "required_reviewers"}]), encoding="utf-8")
+
+
+@only_in_soak
+def test_a_part_of_what_was_reviewed_is_applied_though_the_workspace_moved(github: GitHub, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    opened(repository, NEXT)
+    assert github.workflow("intercom-plan"), github.log
+    merged(repository)
+    gone(served)
+    assert github.workflow("intercom-apply"), github.log
+    assert "It is a part of what was reviewed" in github.log
+    assert [write.split("/")[0] for write in served.writes()] == ["DELETE "]
+    assert github.awaited == ["intercom"]
+
+
+def test_what_nobody_reviewed_is_shown_and_waits_for_one_click(github: GitHub, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    waits_for_somebody(github)
+    opened(repository, NEXT)
+    assert github.workflow("intercom-plan"), github.log
+    merged(repository)
+    renamed(served)
+    assert github.workflow("intercom-apply"), github.log
+    assert github.awaited == ["intercom", "intercom"]
+    [_, comment] = stored(github, "comments")
+    assert "not in the plan that was reviewed" in comment["body"]
+    assert "not in the plan that was reviewed" in github.summary
+    assert len(served.writes()) == 3
+
+
+@only_in_soak
+def test_what_nobody_reviewed_is_not_applied_where_nobody_has_to_click(github: GitHub, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    opened(repository, NEXT)
+    assert github.workflow("intercom-plan"), github.log
+    merged(repository)
+    renamed(served)
+    assert not github.workflow("intercom-apply")
+    assert "has no required reviewers" in github.log
+    assert github.awaited == ["intercom"]
+    assert "not in the plan that was reviewed" in stored(github, "comments")[-1]["body"]
+    assert served.writes() == []
+
+
+@only_in_soak
+def test_a_merge_queue_plans_what_will_be_on_the_main_branch(github: GitHub, pipeline: Pipeline) -> None:
+    """Rebased, so that HEAD^1 is the branch: the policy is that of the base all the same."""
+    repository, served = pipeline
+    base = repository.git("rev-parse", "HEAD")
+    repository.git("switch", "--quiet", "--create", "queue")
+    repository.commit(policy="policy: {limits: {deletes: 9}}\n")
+    repository.commit(m="tags: [{name: vip, state: absent}, {name: old, state: absent}]\n")
+    github.said |= {"github.event.merge_group.base_sha": base, "github.event.pull_request.number": "", SAME: "false"}
+    assert not github.workflow("intercom-plan")
+    assert "limits.deletes" in github.summary
+    repository.commit(m=NEXT)
+    assert github.workflow("intercom-plan"), github.log
+    assert stored(github, "comments") == []
+    repository.git("branch", "--force", "main")
+    repository.git("switch", "--quiet", "main")
+    assert github.workflow("intercom-apply"), github.log
+    assert len(served.writes()) == 3
+
+
+def pulls(github: GitHub) -> list[tuple[int, str, str]]:
+    return [(one["number"], one["head"], one["state"]) for one in stored(github, "pulls")]
+
+
+def of_branch(repository: Repository, branch: str, file: str) -> str:
+    return repository.git("--git-dir", str(repository.remote), "show", f"{branch}:{file}")
+
+
+def on_branch(repository: Repository, branch: str, old: str, new: str) -> None:
+    """Somebody's commit on a branch of a change request."""
+    repository.git("fetch", "--quiet", "origin")
+    repository.git("switch", "--quiet", "--detach", f"origin/{branch}")
+    repository.write("intercom/all.yaml", repository.read("intercom/all.yaml").replace(old, new))
+    repository.git("commit", "--quiet", "--all", "--message", "a word of mine")
+    repository.git("push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
+    repository.git("switch", "--quiet", "main")
+
+
+def close(github: GitHub) -> None:
+    """Somebody closes all change requests."""
+    (github.state / "pulls.json").write_text(json.dumps([one | {"state": "closed"} for one in stored(github, "pulls")]), encoding="utf-8")
+
+
+@only_in_soak
+def test_what_is_undeclared_goes_into_one_change_request_that_is_kept_up_to_date(github: GitHub, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    assert github.workflow("intercom-adopt"), github.log
+    assert pulls(github) == [(11, "reconciler/adopt", "open")]
+    assert "tags: [vip, old]\n" in of_branch(repository, "reconciler/adopt", "intercom/all.yaml")
+    # What somebody writes there stays, what came since is added, the main branch is merged in.
+    on_branch(repository, "reconciler/adopt", ", old]", ", {name: old, owner: growth}]")
+    repository.commit(m=FIRST + "companies: []\n")
+    served.seed({"tags": ["gold"]})
+    assert github.workflow("intercom-adopt"), github.log
+    text = of_branch(repository, "reconciler/adopt", "intercom/all.yaml")
+    assert [part in text for part in ("{name: old, owner: growth}", "gold", "companies: []")] == [True] * 3
+    assert "intercom/all.yaml: 1 tag\n" in stored(github, "pulls")[0]["body"]
+    before = repository.git("ls-remote", "origin")
+    assert github.workflow("intercom-adopt"), github.log
+    assert (pulls(github), repository.git("ls-remote", "origin")) == ([(11, "reconciler/adopt", "open")], before)
+    # Whoever closes it is not asked the same again, and what is merged leaves nothing to ask.
+    close(github)
+    repository.git("fetch", "--quiet", "origin")
+    repository.git("push", "--quiet", "--delete", "origin", "reconciler/adopt")
+    assert github.workflow("intercom-adopt"), github.log
+    close(github)
+    assert github.workflow("intercom-adopt"), github.log
+    assert [state for _, _, state in pulls(github)] == ["closed", "closed"]
+    repository.git("fetch", "--quiet", "origin")
+    repository.git("merge", "--quiet", "--squash", "origin/reconciler/adopt")
+    repository.git("commit", "--quiet", "--message", "adopted")
+    assert github.workflow("intercom-adopt"), github.log
+    assert "There is nothing new" in github.log
+    assert len(pulls(github)) == 2
+    assert github.workflow("intercom-plan", base="HEAD"), github.log
+    assert served.writes() == []
+
+
+def test_a_branch_that_does_not_merge_any_more_is_left_to_people(github: GitHub, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    assert github.workflow("intercom-adopt"), github.log
+    repository.commit(m="tags:\n  - something else\n")
+    served.seed({"tags": ["gold"]})
+    assert not github.workflow("intercom-adopt")
+    assert "reconciler/adopt does not merge with the main branch" in github.log
+
+
+@only_in_soak
+def test_a_button_accepts_what_is_live(github: GitHub, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    github.said["secrets.INTERCOM_REQUEST_TOKEN"] = "request-token"
+    repository.commit(m=NAMED)
+    repository.applied()
+    assert github.workflow("intercom-accept"), github.log
+    assert pulls(github) == []
+    renamed(served)
+    assert github.workflow("intercom-accept"), github.log
+    assert [(one["head"], one["by"]) for one in stored(github, "pulls")] == [("reconciler/accept", "request-token")]
+    assert "name: Somebody else" in of_branch(repository, "reconciler/accept", "intercom/all.yaml")
+    # Nobody's name is in what others see of it.
+    assert "Somebody else" not in github.log + github.summary + stored(github, "pulls")[0]["body"]
+    assert served.writes() == []
+
+
+@only_in_soak
+def test_a_button_puts_drift_right_once_somebody_lets_it_through(github: GitHub, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    repository.commit(m=NAMED)
+    repository.applied()
+    assert github.workflow("intercom-fix"), github.log
+    assert github.awaited == []
+    renamed(served)
+    repository.commit(m=NAMED + "companies: [{company_id: '6', name: Blue Sun}]\n")
+    assert github.workflow("intercom-fix"), github.log
+    assert github.awaited == ["intercom"]
+    assert "contact/25" in github.summary
+    # What was merged and not applied yet waits for its own apply.
+    assert [write.split("/")[0] for write in served.writes()] == ["PUT "]
 
 
 def test_a_plan_of_twenty_thousand_changes_arrives_everywhere(github: GitHub, pipeline: Pipeline) -> None:

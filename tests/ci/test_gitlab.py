@@ -12,6 +12,7 @@ import pytest
 from tests.ci.conftest import KEY, NEXT, Repository, Served
 from tests.ci.gitlab import GitLab, gitlab
 from tests.ci.hub import hub
+from tests.desk.soak import only_in_soak
 
 Pipeline = tuple[Repository, Served]
 READ = {"INTERCOM_READ_TOKEN": "sandbox", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "RECONCILER_LEDGER_KEY": KEY}
@@ -112,6 +113,56 @@ def test_one_issue_is_opened_kept_up_to_date_and_closed(lab: GitLab, pipeline: P
     repository.commit(m="workspace: {app_id: another1}\ntags: [vip]\n")
     assert lab.job("nightly", **READ) == 0, lab.log
     assert "nothing can be said of this workspace" in lab.issues[-1]["description"]
+
+
+def reviewed(repository: Repository, served: Served, lab: GitLab) -> dict[str, str]:
+    """A plan that was reviewed and merged; somebody else renamed the contact since. What the apply is given."""
+    before = repository.git("rev-parse", "HEAD")
+    branch(repository, NEXT)
+    assert lab.job("plan", **READ) == 0, lab.log
+    repository.git("switch", "--quiet", "main")
+    repository.git("merge", "--quiet", "--ff-only", "change")
+    served.seed({"contacts": [{"external_id": "25", "name": "Somebody else"}]})
+    return {"CI_COMMIT_BEFORE_SHA": before, **WRITE}
+
+
+@only_in_soak
+def test_what_nobody_reviewed_is_a_note_and_waits_for_a_click(lab: GitLab, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    given = reviewed(repository, served, lab)
+    assert lab.job("apply", **given) == 7, lab.log
+    assert "not in the plan that was reviewed" in lab.notes[-1]["body"]
+    assert served.writes() == []
+    assert lab.job("again", **given) == 0, lab.log
+    assert len(served.writes()) == 3
+    # Where nothing waits, the button does nothing.
+    assert lab.job("again", **given) == 0, lab.log
+    assert "There is nothing to do" in lab.log
+
+
+@only_in_soak
+def test_buttons_put_drift_right_or_accept_it(lab: GitLab, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    asked = READ | {"REQUEST_TOKEN": "request"}
+    repository.commit(m="tags: [vip]\ncontacts: [{external_id: '25', name: Hoban Washburn}]\n")
+    repository.applied()
+    for times in (1, 1):
+        assert lab.job("adopt", **asked) == 0, lab.log
+        assert [(one["source_branch"], one["target_branch"]) for one in lab.requests] == [("reconciler/adopt", "main")] * times
+    served.seed({"tags": ["gold"], "contacts": [{"external_id": "25", "name": "Somebody else"}]})
+    assert lab.job("adopt", **asked) == 0, lab.log
+    assert "gold" in repository.git("--git-dir", str(repository.remote), "show", "reconciler/adopt:intercom/all.yaml")
+    assert lab.job("accept", **asked) == 0, lab.log
+    assert [one["source_branch"] for one in lab.requests] == ["reconciler/adopt", "reconciler/accept"]
+    assert "Somebody else" in repository.git("--git-dir", str(repository.remote), "show", "reconciler/accept:intercom/all.yaml")
+    assert served.writes() == []
+    assert lab.job("look", **READ) == 0, lab.log
+    assert "contact/25" in lab.log
+    assert lab.job("fix", **WRITE) == 0, lab.log
+    assert [write.split("/")[0] for write in served.writes()] == ["PUT "]
+    assert lab.job("look", **READ) == 0, lab.log
+    assert lab.job("fix", **WRITE) == 0, lab.log
+    assert served.writes() == []
 
 
 def test_a_large_plan_is_kept_whole_and_its_note_is_cut(lab: GitLab, pipeline: Pipeline) -> None:

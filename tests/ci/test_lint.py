@@ -110,8 +110,11 @@ def test_the_action_installs_itself_so_that_its_ref_is_the_version() -> None:
 
 
 PERMISSIONS = {
-    "intercom-plan": {"contents": "read", "pull-requests": "write"},
-    "intercom-apply": {"contents": "write", "actions": "read"},
+    "intercom-plan": {"contents": "read", "actions": "read", "pull-requests": "write"},
+    "intercom-apply": {"contents": "write", "actions": "read", "pull-requests": "write"},
+    "intercom-fix": {"contents": "write"},
+    "intercom-adopt": {"contents": "write", "pull-requests": "write"},
+    "intercom-accept": {"contents": "write", "pull-requests": "write"},
     "intercom-nightly": {"contents": "read", "issues": "write"},
 }
 
@@ -125,15 +128,22 @@ def test_it_may_no_more_than_it_needs(path: Path) -> None:
     assert [step for step in steps(path) if "checkout" in step.get("uses", "") and step["with"]["persist-credentials"] != "false"] == []
 
 
+PROPOSES = {"intercom-adopt", "intercom-accept"}
+APPLIES = {"intercom-apply", "intercom-fix"}
 READS = {"secrets.INTERCOM_READ_TOKEN", "secrets.RECONCILER_LEDGER_KEY"}
 WRITES = {"secrets.INTERCOM_ACCESS_TOKEN", "secrets.RECONCILER_LEDGER_KEY"}
 OURS = f"OWNER/reconciler@v{__version__}"
 SECRETS = {
     "intercom-plan": {OURS: READS},
     "intercom-apply": {OURS: WRITES},
+    "intercom-fix": {OURS: READS | WRITES},
+    **dict.fromkeys(PROPOSES, {OURS: READS | {"secrets.INTERCOM_REQUEST_TOKEN", "github.token"}}),
     "intercom-nightly": {OURS: READS, "One issue": {"github.token"}},
     "action": {
         "Fetch the reviewed plan": {"inputs.github-token"},
+        "Is its change request open": {"inputs.github-token"},
+        "Ask for what was not reviewed": {"inputs.github-token"},
+        "One change request": {"inputs.github-token"},
         "Run": {"inputs.token", "inputs.ledger-key", "inputs.github-token"},
         "Comment": {"inputs.github-token"},
     },
@@ -144,11 +154,13 @@ SECRETS = {
 def test_a_secret_is_given_to_the_steps_that_need_it(path: Path) -> None:
     """To our action as an input, and in it by the environment of one step alone: what it installs and others' actions see none."""
     secret = re.compile(r"\b(?:secrets\.\w+|github\.token|inputs\.(?:github-)?token|inputs\.ledger-key)\b")
-    values = {step.get("name") or step["uses"]: [*step.get("env", {}).values(), *step.get("with", {}).values()] for step in steps(path)}
-    given = {name: set(secret.findall(" ".join(map(str, found)))) for name, found in values.items()}
+    given, times = dict[str, set[str]](), 1 if path == ACTION else 0
+    for step in steps(path):
+        found = secret.findall(" ".join(map(str, (*step.get("env", {}).values(), *step.get("with", {}).values()))))
+        given.setdefault(step.get("name") or step["uses"], set()).update(found)
+        times += len(found)
     assert {name: found for name, found in given.items() if found} == SECRETS[path.stem]
-    defaults = 1 if path == ACTION else 0
-    assert len(secret.findall(path.read_text(encoding="utf-8"))) == sum(len(found) for found in given.values()) + defaults
+    assert len(secret.findall(path.read_text(encoding="utf-8"))) == times
     assert "env" not in loaded(path)
     assert all("env" not in job for job in loaded(path).get("jobs", {}).values())
 
@@ -157,16 +169,19 @@ def test_the_ledger_is_the_same_one_in_every_job() -> None:
     """And only the apply may push it: the rest reads."""
     assert {loaded(ACTION)["inputs"]["ledger"]["default"], loaded(GITLAB)["variables"]["RECONCILER_LEDGER"]} == {"git"}
     assert [path.stem for path in WORKFLOWS for step in steps(path) if "ledger" in step.get("with", {})] == []
-    assert [name for name, may in PERMISSIONS.items() if may["contents"] == "write"] == ["intercom-apply"]
-    assert [name for name, _, text in scripts() if "$LEDGER_TOKEN" in text] == ["gitlab-apply"]
+    assert {name for name, may in PERMISSIONS.items() if may["contents"] == "write"} == APPLIES | PROPOSES
+    assert {name for name, _, text in scripts() if "LEDGER_TOKEN" in text} == {"gitlab-apply", "gitlab-again", "gitlab-fix"}
     assert [name for name, _, text in scripts() if re.search(r"--ledger\b|\$\{?RECONCILER_LEDGER_KEY", text)] == []
 
 
 def test_only_the_apply_has_the_token_that_may_write_and_waits_for_a_person() -> None:
     texts = {path.stem: path.read_text(encoding="utf-8") for path in WORKFLOWS}
-    assert [name for name, text in texts.items() if "secrets.INTERCOM_ACCESS_TOKEN" in text] == ["intercom-apply"]
-    assert loaded(CI / "github/intercom-apply.yml")["jobs"]["apply"]["environment"] == "intercom"
-    assert loaded(GITLAB)["apply"]["environment"] == "intercom"
+    assert {name for name, text in texts.items() if "secrets.INTERCOM_ACCESS_TOKEN" in text} == APPLIES
+    for name in APPLIES:
+        jobs = loaded(CI / f"github/{name}.yml")["jobs"].values()
+        writing = [job for job in jobs if "INTERCOM_ACCESS_TOKEN" in str(job)]
+        assert [job.get("environment") for job in writing] == ["intercom"] * len(writing) != []
+    assert [loaded(GITLAB)[name]["environment"] for name in ("apply", "again", "fix")] == ["intercom"] * 3
 
 
 def test_no_script_echoes_a_token() -> None:

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 SWITCH = "RECONCILER_SOAK"
 SOAKS = bool(os.environ.get(SWITCH))
 SCALE = 20 if SOAKS else 1
+# Of what is long and alike, `make test` runs the first.
+only_in_soak = pytest.mark.skipif(not SOAKS, reason="long, and like others that run: `make soak` runs it")
 
 
 def times(number: int) -> int:

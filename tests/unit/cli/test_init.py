@@ -112,7 +112,7 @@ def test_the_pipeline_of_another_folder_plans_that_folder(service: str, live: De
             assert "\nMANIFEST=${MANIFEST:-crm/live} " in text
     if service == "github":
         steps = [step for text in texts.values() for job in yaml.safe_load(text)["jobs"].values() for step in job["steps"]]
-        assert [step["with"]["manifest"] for step in steps if "command" in step.get("with", {})] == ["crm/live"] * 3
+        assert {step["with"]["manifest"] for step in steps if "command" in step.get("with", {})} == {"crm/live"}
     if service == "gitlab":
         assert yaml.safe_load(texts[".gitlab-ci.yml"])["variables"]["MANIFEST"] == "crm/live"
 
