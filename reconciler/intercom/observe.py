@@ -10,7 +10,7 @@ from functools import partial
 
 from reconciler.core.compare.hints import NO_HINTS, Hints
 from reconciler.core.compare.match import Match, match
-from reconciler.core.compare.reads import BATCH, How, Read, Seen, is_needed, plan_reads
+from reconciler.core.compare.reads import BATCH, NOTHING, Certain, How, Read, Seen, is_needed, plan_reads
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
@@ -40,9 +40,9 @@ class Observer:
     tick: Tick = silent
 
     def observe(
-        self, manifest: Manifest, here: Workspace, window: int | None, hints: Hints = NO_HINTS, certain: frozenset[Address] = frozenset()
+        self, manifest: Manifest, here: Workspace, window: int | None, hints: Hints = NO_HINTS, certain: Certain = NOTHING
     ) -> Snapshot:
-        """The live side of what is declared, and of what the hints name; `certain` things are read again by their id.
+        """The live side of what is declared, and of what the hints name; what must be `certain` is seen by a strong read.
 
         Raises IntercomError when a read fails after its retries: what could not be read is never taken for absent.
         """
@@ -50,8 +50,8 @@ class Observer:
         with self._looking(manifest.resources) as look:
             for kind in self.kinds:
                 resources = [r for r in manifest.resources.values() if r.address.kind == kind.name]
-                matches.add(look.observe(kind, resources, is_needed(self.kinds, kind, manifest, hints.also), hints, certain))
-            look.complete_links(manifest, matches.pairs, hints)
+                matches.add(look.observe(kind, resources, is_needed(self.kinds, kind, manifest, hints.also), hints, certain.things))
+            look.complete_links(manifest, matches.pairs, hints, certain.lists)
             totals = self._totals(manifest, look)
         live = Snapshot(
             workspace=here,
@@ -134,7 +134,7 @@ class _Look:
         """Ask until the planner of reads has no more questions, and what must be certain was seen by a strong read."""
         seen = self.seen[kind.name]
         while True:
-            while reads := plan_reads(kind, resources, seen, needs_list):
+            while reads := plan_reads(kind, resources, seen, needs_list, certain):
                 self.read(kind, reads)
             seen.recall(resources, lambda r: kind.identity[r.by].fold(r.key))
             pair_up = partial(match, kind, resources, seen.things.values(), seen.merged, seen.unproven, seen.last)
@@ -184,8 +184,11 @@ class _Look:
             self.links.setdefault(name, {})[live.id] = ids
             (self.partial.discard if whole else self.partial.add)((name, live.id))
 
-    def complete_links(self, manifest: Manifest, pairs: Mapping[Address, str], hints: Hints) -> None:
-        """Read the links of which a thing shows only some from their own list, and the ends that must have a name.
+    def complete_links(
+        self, manifest: Manifest, pairs: Mapping[Address, str], hints: Hints, certain: Set[tuple[LinkName, Address]] = frozenset()
+    ) -> None:
+        """Read the links of which a thing shows only some, or that must be `certain`, from their own list, and the ends that must have a
+        name.
 
         These are the ends that nobody declared of a list that the manifest owns as a whole (`exact`), and of the links that we made.
         """
@@ -196,7 +199,8 @@ class _Look:
             for address in pairs
             if address.kind == kind.name and link.field in manifest.resources[address].links
         ]
-        cut = [(link, live_id) for link, live_id in declared if (link.name, live_id) in self.partial]
+        sure = self.partial | {(name, pairs[address]) for name, address in certain if address in pairs}
+        cut = [(link, live_id) for link, live_id in declared if (link.name, live_id) in sure]
         for link, _ in cut:
             self.reader.tick(describe_links(link), 0, 1)
         for (link, live_id), ids in zip(cut, self.pool.map(lambda job: self.reader.read_links(*job), cut), strict=True):

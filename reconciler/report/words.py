@@ -59,6 +59,7 @@ TOPICS: Mapping[str, str] = {
     "cannot come back": "what cannot come back",
     "merging": "what goes into another one, and stays for now",
     "merged": "merged into another, which is taken for it",
+    "freshness": "how fresh the last look before the first write is",
     "pin": "no workspace is named",
 }
 # A note on one of these topics: nobody knows that the workspace is as declared.

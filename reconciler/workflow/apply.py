@@ -17,6 +17,7 @@ from reconciler.core.model.desired import Manifest
 from reconciler.core.model.live import WAITING
 from reconciler.core.model.outcome import Outcome
 from reconciler.core.model.privacy import show_address
+from reconciler.core.plan.again import choose_reads, read_touches
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, check_refusals, govern, refuse
 from reconciler.core.plan.calls import Job
 from reconciler.core.plan.document import discreet
@@ -55,13 +56,16 @@ def prepare(session: Session, saved: PlanDocument, manifest: Manifest, approvals
 
 
 def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, approvals: Sequence[Approval]) -> tuple[Plan, Comparison]:
-    """A fresh plan of what a saved one touches, every thing read by its id."""
+    """A fresh plan of what a saved one touches, each thing seen as surely as its changes ask for."""
     app_id = session.here.app_id
-    late = (note["address"] for note in saved["notes"] if note["topic"] == WAITING)
-    names = list_touched(saved) | {*late, *(unproven["address"] for unproven in saved.get("unproven", ()))}
+    notes = [*(note for note in saved["notes"] if note["topic"] == WAITING), *saved.get("unproven", ())]
+    late = {address for note in notes if (address := note["address"])}
+    names = list_touched(saved) | late
     part = narrow(session.kinds, manifest, lambda a: show_address(a, app_id) in names)
-    certain = frozenset(a for a in part.resources if show_address(a, app_id) in names)
-    scope = replace(read_scope(saved), entries=certain if "rest" in saved else None)
+    touched = {name: a for a in part.resources if (name := show_address(a, app_id)) in names}
+    scope = replace(read_scope(saved), entries=frozenset(touched.values()) if "rest" in saved else None)
+    certain = choose_reads(session.kinds, part, read_touches(saved["changes"], touched))
+    certain = replace(certain, things=certain.things | {touched[name] for name in late & touched.keys()})
     agreed = Agreed(approvals, frozenset(map(subject_in, saved["changes"])))
     recorded = recall(session, manifest, approvals)
     comparison = look(session, part, recorded, certain, whole=not scope.target, agreed=agreed, retry=bool(saved.get("retry")))

@@ -12,7 +12,7 @@ from reconciler.core.compare.draft import Difference
 from reconciler.core.compare.drift import is_drift
 from reconciler.core.compare.hints import make_hints
 from reconciler.core.compare.likeness import find_pairs, note_renames, note_same_person
-from reconciler.core.model.address import Address
+from reconciler.core.compare.reads import NOTHING, Certain
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
@@ -32,7 +32,7 @@ def look(
     session: Session,
     manifest: Manifest,
     recorded: Recorded,
-    certain: frozenset[Address] = frozenset(),
+    certain: Certain = NOTHING,
     *,
     whole: bool = True,
     agreed: Agreed | None = None,
@@ -40,8 +40,8 @@ def look(
 ) -> Comparison:
     """The live side of what is declared, compared with it.
 
-    `certain` things are read by their id. `whole`: of the whole manifest. `agreed`: what people agreed to, where something may go;
-    `retry`: also what Intercom did not take.
+    What must be `certain` is seen by a strong read. `whole`: of the whole manifest. `agreed`: what people agreed to, where something may
+    go; `retry`: also what Intercom did not take.
     """
     from reconciler.intercom.observe import Observer
 

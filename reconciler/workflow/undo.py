@@ -8,6 +8,7 @@ from dataclasses import replace
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.diff import diff
 from reconciler.core.compare.hints import Hints
+from reconciler.core.compare.reads import Certain
 from reconciler.core.model.past import Run
 from reconciler.core.model.record import Thing
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, check_refusals, govern, hold_to_approvals, refuse
@@ -105,7 +106,7 @@ def _turn_around(session: Session, preimage: Preimage, facts: Sequence[Fact], ap
     asked, also = list_questions(session.kinds, preimage, kept_changes)
     refuse(hold_to_pin(asked.pin, session.here))
     observer = Observer(session.client, session.kinds, session.tick)
-    live = observer.observe(asked, session.here, session.window, Hints(also=also), frozenset(asked.resources))
+    live = observer.observe(asked, session.here, session.window, Hints(also=also), Certain(frozenset(asked.resources)))
     recorded = recall(session, asked)
     turned = core.plan_undo(
         session.kinds, preimage, kept_changes, live, recorded, _read_carriers(session, list_made(session.kinds, kept_changes, live))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.core.compare.match import Index, Name, make_index
-from reconciler.core.model.address import Address
+from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Identity, Kind
 from reconciler.core.model.kinds import Kinds
@@ -45,6 +45,19 @@ class Read:
     by: str = ""
     # The keys of it that are asked for.
     keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Certain:
+    """What must be seen by a strong read."""
+
+    # Things that are read by their id.
+    things: frozenset[Address] = frozenset()
+    # Lists of links that are read whole, each with the thing that has it.
+    lists: frozenset[tuple[LinkName, Address]] = frozenset()
+
+
+NOTHING = Certain()
 
 
 @dataclass
@@ -103,8 +116,11 @@ def is_needed(kinds: Kinds, kind: Kind, manifest: Manifest, also: Container[str]
     return False
 
 
-def plan_reads(kind: Kind, wanted: Sequence[Resource], seen: Seen, needed: bool = False) -> tuple[Read, ...]:
-    """The reads to make now. `needed`: the kind must be listed though nothing of it is declared. Empty: all is known that can be."""
+def plan_reads(
+    kind: Kind, wanted: Sequence[Resource], seen: Seen, needed: bool = False, certain: Set[Address] = frozenset()
+) -> tuple[Read, ...]:
+    """The reads to make now. `needed`: the kind must be listed though nothing of it is declared. `certain`: what will be read by its id
+    unless a strong read shows it. Empty: all is known that can be."""
     if kind.whole:
         wants_list = (wanted or needed) and (How.LIST, "", "") not in seen.asked
         return (Read(kind.name, How.LIST),) if wants_list else ()
@@ -112,7 +128,7 @@ def plan_reads(kind: Kind, wanted: Sequence[Resource], seen: Seen, needed: bool 
     steps: dict[tuple[How, str], list[str]] = {}
     for resource in wanted:
         for by, key in _list_questions(kind, resource, known):
-            if step := _find_step(kind, resource, by, key, seen):
+            if step := _find_step(kind, resource, by, key, seen, certain):
                 how, asked_by, asked = step
                 steps.setdefault((how, asked_by), []).append(asked)
                 break
@@ -160,21 +176,21 @@ def _list_takers(kind: Kind, resource: Resource, things: Sequence[Live], known: 
                 yield name, str(value)
 
 
-def _find_step(kind: Kind, resource: Resource, by: str, key: str, seen: Seen) -> tuple[How, str, str] | None:
+def _find_step(kind: Kind, resource: Resource, by: str, key: str, seen: Seen, certain: Container[Address]) -> tuple[How, str, str] | None:
     identity = kind.identity[by]
     live_id = seen.ids.get(resource.address) if by == resource.by else None
     if live_id and (How.GET, "id", live_id) not in seen.asked:
         return How.GET, "id", live_id
-    for how in _list_ways(kind, identity):
+    for how in _list_ways(kind, identity, certain=resource.address in certain):
         if (how, by, key) not in seen.asked:
             return how, by, key
     return None
 
 
-def _list_ways(kind: Kind, identity: Identity) -> Iterator[How]:
+def _list_ways(kind: Kind, identity: Identity, *, certain: bool) -> Iterator[How]:
     if kind.search and identity.search:
         yield How.SEARCH
-    elif kind.listing:
+    elif kind.listing and not (certain and identity.find):
         yield How.LIST
     if identity.find:
         yield How.FIND

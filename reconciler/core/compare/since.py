@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, LinkChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.recorded import Recorded
@@ -28,13 +29,17 @@ class Made:
 
 def find_owned_detaches(manifest: Manifest, changes: Sequence[Change]) -> Iterator[LinkChange]:
     """The links that would go for no other reason than that they are ours and no longer written."""
-    if manifest.policy.links != "owned":
-        return
     for change in changes:
-        if isinstance(change, LinkChange) and change.action is Action.DETACH and change.id and change.target_id:
-            written = manifest.resources[change.address].links.get(change.link.field)
-            if written is None or change.target not in written.absent:
-                yield change
+        known = change if isinstance(change, LinkChange) and change.id and change.target_id else None
+        if known and is_owned_detach(manifest, known.action, known.address, known.target):
+            yield known
+
+
+def is_owned_detach(manifest: Manifest, action: str, source: Address, target: Address) -> bool:
+    """Whether a change takes a link away for no other reason than that it is ours and no longer written."""
+    if manifest.policy.links != "owned" or action != Action.DETACH:
+        return False
+    return not any(target in written.absent for written in manifest.resources[source].links.values())
 
 
 def is_later(recorded: Recorded, change: LinkChange, made: Mapping[Ends, Made], gap: bool) -> bool:

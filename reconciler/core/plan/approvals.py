@@ -11,6 +11,7 @@ from reconciler.core.model.note import Note
 from reconciler.core.model.policy import ApprovalEntry, Policy, list_moved, tighten
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.times import format_time
+from reconciler.core.plan.again import note_freshness
 from reconciler.core.plan.cost import reads_of
 from reconciler.core.plan.gates import Approval, list_held_entries, list_standing, list_stopping
 from reconciler.core.plan.plan import Context, Plan, without_entries
@@ -132,6 +133,7 @@ def hold_to_approvals(plan: Plan, comparison: Comparison, approvals: Approvals, 
     if held and not plan.scope.moved:
         plan = without_entries(comparison, plan, held.__contains__, context.version)
     plan = replace(plan, reads=reads_of(plan, comparison, context))
+    notes += () if plan.undoes else note_freshness(comparison.kinds, comparison.manifest, plan.changes)
     refused = (*refused, *over_calls(approvals, plan.calls))
     return replace(plan, refused=refused, notes=(*plan.notes, *notes), approved=approved, held=bool(held))
 

@@ -12,14 +12,14 @@ from reconciler.core.compare.compare import find_leavers
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.hints import Hints, make_hints
 from reconciler.core.compare.match import Index, make_index
-from reconciler.core.compare.reads import BATCH, How, Read, Seen, is_needed, plan_reads
-from reconciler.core.model.address import Address
+from reconciler.core.compare.reads import BATCH, Certain, How, Read, Seen, is_needed, plan_reads
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.route import Listing
+from reconciler.core.plan.again import choose_reads, list_touches
 from reconciler.core.plan.plan import Context, Plan
 from reconciler.core.plan.scope import narrow
 
@@ -41,8 +41,8 @@ class _Look:
     live: Snapshot
     # Where the ledger says to look.
     hints: Hints
-    # Addresses that must be seen by a strong read.
-    certain: frozenset[Address]
+    # What must be seen by a strong read.
+    certain: Certain
     # The calls so far, by route.
     calls: Counter[str] = field(default_factory=Counter)
     # What the look knows so far, by kind.
@@ -61,12 +61,12 @@ class _Look:
         known = make_index(kind, self.live.things.get(kind.name, {}).values())
         also = self.hints.also.get(kind.name, frozenset())
         asked = is_needed(self.kinds, kind, self.part, self.hints.also) or (kind.whole and bool(also))
-        while reads := plan_reads(kind, wanted, seen, asked):
+        while reads := plan_reads(kind, wanted, seen, asked, self.certain.things):
             for read in reads:
                 self._read(kind, read, seen, known)
         if kind.whole or not kind.get:
             return
-        sure = {live_id for address, live_id in self.live.pairs.items() if address in self.certain and address.kind == kind.name}
+        sure = {live_id for address, live_id in self.live.pairs.items() if address in self.certain.things and address.kind == kind.name}
         for live_id in sorted((sure - seen.strong) | {i for i in also if (How.GET, "id", i) not in seen.asked and i not in seen.strong}):
             self._read(kind, Read(kind.name, How.GET, "id", (live_id,)), seen, known)
         if kind.name in self.hints.every and kind.listing and (How.LIST, "", "") not in seen.asked:
@@ -118,7 +118,8 @@ class _Look:
                 for address, resource in self.part.resources.items():
                     live_id = self.live.pairs.get(address, "") if address.kind == kind.name and link.field in resource.links else ""
                     held = self.live.links.get(link.name, {}).get(live_id, frozenset())
-                    if link.listing and link.shown is not None and len(held) > link.shown:
+                    cut = link.shown is not None and len(held) > link.shown
+                    if link.listing and live_id and (cut or (link.name, address) in self.certain.lists):
                         self.calls[link.listing.route] += pages(link.listing, len(held))
                     ends |= {end for end in held if every or end in self.hints.ends(link.name, live_id)}
                 target = self.kinds[link.target]
@@ -139,7 +140,7 @@ def pages(listing: Listing, items: int) -> int:
     return 1 if listing.style == "one" else max(ceil(items / listing.per_page), 1)
 
 
-def list_looks(kinds: Kinds, part: Manifest, live: Snapshot, hints: Hints, certain: frozenset[Address], arrived: int) -> Counter[str]:
+def list_looks(kinds: Kinds, part: Manifest, live: Snapshot, hints: Hints, certain: Certain, arrived: int) -> Counter[str]:
     """The reads before the first write, by route. `arrived`: so many who left the manifest are held against who is new."""
     calls = _Look(kinds, part, live, hints, certain).make()
     for kind in kinds:
@@ -214,8 +215,9 @@ def reads_of(plan: Plan, comparison: Comparison, context: Context) -> Mapping[st
     touched = frozenset(end for c in plan.changes for end in (c.address, c.target) if end)
     part = narrow(comparison.kinds, comparison.manifest, touched.__contains__)
     arrived = len(find_leavers(comparison.kinds, part, comparison.difference.changes, comparison.recorded))
+    certain = choose_reads(comparison.kinds, part, list_touches(plan.changes))
     looks = list_looks(
-        comparison.kinds, part, comparison.live, make_hints(comparison.kinds, context.now, part, comparison.recorded), touched, arrived
+        comparison.kinds, part, comparison.live, make_hints(comparison.kinds, context.now, part, comparison.recorded), certain, arrived
     )
     looks += list_counts(comparison.kinds, comparison.live, plan.changes) + list_moving(comparison.kinds, plan.changes)
     return looks + preimages + Counter({ASK: 1})

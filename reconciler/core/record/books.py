@@ -115,7 +115,8 @@ class Books:
 
 
 def list_proofs(comparison: Comparison, changes: Sequence[Change]) -> list[bool]:
-    """For each change, whether what it makes was proved not to be there, by a strong read of this run."""
+    """For each change, whether what it makes was seen not to be there before it was sent: a thing by a strong read of this run, a link by
+    its last look."""
     returning = {change.address for change in changes if change.action is Action.UNARCHIVE}
 
     def is_proved(change: Change) -> bool:

@@ -1,0 +1,122 @@
+"""How many calls a plan and its apply take, exactly: a twentieth of the size in `make test`, the whole in `make soak`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from math import ceil
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakeRoute
+from tests.desk.route import WIDE, Route
+from tests.desk.soak import times
+from tests.stories.plan.by_hand import by_hand, contact, tag
+
+Doc = dict[str, Any]
+TAGS = [f"t{n}" for n in range(20)]
+
+
+def people(number: int, **fields: Any) -> list[Doc]:
+    return [{"external_id": f"u{n}", **fields} for n in range(number)]
+
+
+def tagged(number: int, **fields: Any) -> list[Doc]:
+    return [{"external_id": f"u{n}", "tags": [TAGS[n % 20], TAGS[(n + 7) % 20]], **fields} for n in range(number)]
+
+
+def calls(route: Route, declared: Doc) -> tuple[int, Mapping[str, int], int]:
+    """The calls of a plan; those of its apply, reads and writes; and those that the plan said its apply would take."""
+    path = route.manifest({**declared, "policy": WIDE | declared.get("policy", {})})
+    route.box.forget_requests()
+    found = route.saved(path)
+    planned = len(route.box.requests)
+    route.box.forget_requests()
+    assert {str(outcome.status) for outcome in route.apply(found)} == {"applied"}
+    writes = len(route.box.writes)
+    return planned, {"reads": len(route.box.requests) - writes, "writes": writes}, found["cost"]["calls"]
+
+
+def test_attaches_are_looked_at_again_a_hundred_and_fifty_at_a_time(make_route: MakeRoute) -> None:
+    number, companies = times(100), [{"company_id": f"c{n}"} for n in range(times(10))]
+    live = [{**one, "companies": [f"c{n % len(companies)}"]} for n, one in enumerate(people(times(1000)))]
+    route = make_route({"tags": TAGS, "companies": companies, "contacts": live})
+    planned, applied, shown = calls(route, {"tags": TAGS, "companies": companies, "contacts": tagged(number)})
+    searches = ceil(number / 150)
+    assert planned == 2 + searches + ceil(len(companies) / 60) <= 60
+    assert applied == {"reads": 2 + searches, "writes": 20 * ceil(number / 10 / 50)}
+    assert applied["writes"] <= 100
+    assert sum(applied.values()) == shown <= 160
+
+
+def test_a_detach_that_somebody_wrote_down_costs_its_own_call(make_route: MakeRoute) -> None:
+    number = times(75)
+    route = make_route({"tags": ["vip"], "contacts": people(number, tags=["vip"])})
+    _, applied, shown = calls(route, {"policy": {"links": "declared"}, "tags": ["vip"], "contacts": people(number, tags=[])})
+    assert applied == {"reads": 2 + ceil(number / 150), "writes": number}
+    assert sum(applied.values()) == shown <= number + 40
+
+
+def test_a_detach_of_what_is_only_ours_is_looked_for_in_the_list_of_its_contact(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["vip"], "contacts": people(3)}, ledger=True)
+    route.converge(route.manifest({"tags": ["vip"], "contacts": people(3, tags=["vip"])}))
+    route.clock.now += 3600
+    _, applied, shown = calls(route, {"policy": {"links": "owned"}, "tags": ["vip"], "contacts": people(3, tags=[])})
+    asked = Counter(f"{r.method} {'/tags' if r.path.endswith('/tags') else ''}" for r in route.box.requests if "/contacts/" in r.path)
+    assert applied == {"reads": 2 + 1 + 3, "writes": 3}
+    assert asked["GET /tags"] == 3
+    assert sum(applied.values()) == shown
+
+
+@pytest.mark.parametrize(("number", "each"), [(150, True), (151, False)])
+def test_updates_are_read_one_by_one_up_to_a_hundred_and_fifty(number: int, each: bool, make_route: MakeRoute) -> None:
+    route = make_route({"contacts": people(number)})
+    _, applied, shown = calls(route, {"contacts": people(number, name="X")})
+    assert applied == {"reads": 1 + ceil(number / 150) + (number if each else 0), "writes": number}
+    assert sum(applied.values()) == shown
+    notes = [note["message"] for note in route.document(route.manifest({"contacts": people(number, name="Y")}))["notes"]]
+    assert any("as fresh as Intercom's search" in note for note in notes) is not each
+
+
+def test_who_gets_another_identity_is_read_by_the_id_however_many_there_are(make_route: MakeRoute) -> None:
+    route = make_route({"contacts": people(151)})
+    moved = [{"external_id": f"v{n}", "was": {"external_id": f"u{n}"}} for n in range(151)]
+    _, applied, shown = calls(route, {"contacts": moved})
+    assert applied["reads"] > 151
+    assert sum(applied.values()) == shown
+
+
+def test_a_company_that_is_written_is_read_once_by_its_key(make_route: MakeRoute) -> None:
+    companies = [{"company_id": f"c{n}"} for n in range(130)]
+    route = make_route({"companies": companies, "contacts": people(1, companies=[f"c{n}" for n in range(130)])})
+    _, applied, shown = calls(route, {"companies": [{**company, "name": "N"} for company in companies[:9]]})
+    assert applied == {"reads": 1 + 9, "writes": 9}
+    assert sum(applied.values()) == shown
+
+
+# ---- what a weaker look must not change
+def test_what_is_lost_for_good_is_seen_by_a_strong_read_though_search_lags(make_route: MakeRoute) -> None:
+    """Search still shows who was archived, or has another key by now: nobody is archived or deleted by what it shows."""
+    route = make_route({"contacts": people(2)}, update_delay=600)
+    declared = [{"external_id": "u0", "state": "archived"}, {"external_id": "u1", "state": "absent"}]
+    limits = {"limits": {"archives": 5, "contact_deletes": 5, "people": 5}}
+    found = route.saved(route.manifest({"policy": limits, "contacts": declared}))
+    paths = [contact(route, "u0"), contact(route, "u1")]
+    for n, path in enumerate(paths):
+        by_hand(route, "PUT", path, {"external_id": f"other{n}"})
+    assert route.apply(found) == []
+    assert route.box.writes == []
+
+
+def test_what_a_stale_search_shows_as_linked_or_not_costs_at_most_a_call(make_route: MakeRoute) -> None:
+    """Somebody detached one and attached the other a moment ago: the calls for these are answered, and nothing is left undone."""
+    route = make_route({"tags": ["vip", "old"], "contacts": [*people(1, tags=["old"])]}, update_delay=600)
+    declared = {"policy": {"links": "declared"}, "tags": ["vip", "old"], "contacts": people(1, tags=["vip"])}
+    found = route.saved(route.manifest(declared))
+    path = contact(route, "u0")
+    by_hand(route, "DELETE", f"{path}/tags/{tag(route, 'old')}")
+    by_hand(route, "POST", f"{path}/tags", {"id": tag(route, "vip")})
+    assert {str(outcome.status) for outcome in route.apply(found)} == {"applied"}
+    (person,) = route.box.ws.store.table("contact").docs.values()
+    assert list(person["tags"]) == [tag(route, "vip")]
