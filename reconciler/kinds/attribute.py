@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import model_validator
 
 from reconciler.core.model.ability import Archive, Loss, Wire
-from reconciler.core.model.entry import Entry
+from reconciler.core.model.entry import Entry, Values
 from reconciler.core.model.kind import Field, Identity, Kind
 from reconciler.core.model.route import Body, Listing, Write
 from reconciler.core.model.scalars import AttributeName, Flag, NotNull, Text, doc
@@ -62,16 +62,15 @@ class AttributeEntry(Entry):
             raise ValueError("has `renamed_from`, but an attribute keeps its name in Intercom; archive it and declare another")
         return written
 
-    @model_validator(mode="after")
-    def _check_options(self) -> "AttributeEntry":
-        listed = self.data_type == "options"
-        if listed and "options" in self.model_fields_set and len(self.options) < 2:
+    @classmethod
+    def check_values(cls, values: Values) -> None:
+        listed, options = values["data_type"] == "options", values.get("options", ())
+        if listed and "options" in values and len(options) < 2:
             raise ValueError("has fewer than two options; a list needs two or more")
-        if not listed and self.options:
-            raise ValueError(f"has options, but its data_type is {self.data_type}; write data_type: options")
-        if listed and "options" not in self.model_fields_set and self.state != "archived":
+        if not listed and options:
+            raise ValueError(f"has options, but its data_type is {values['data_type']}; write data_type: options")
+        if listed and "options" not in values and values.get("state") != "archived":
             raise ValueError("is a list without options; write options: [..]")
-        return self
 
 
 _UPDATABLE = frozenset({"description", "messenger_writable", "options"})

@@ -17,6 +17,7 @@ from reconciler.core.model.entry import (
     NullableFlag,
     NullableText,
     NullableTime,
+    Values,
     id_of,
     id_schema,
     link_schema,
@@ -89,6 +90,9 @@ class Was(Written):
         return self
 
 
+_NAMES = {"external_id", "email", "id"}
+
+
 class ContactEntry(Entry):
     """A contact. `external_id` says who it is, else `email`, else `id`."""
 
@@ -147,20 +151,20 @@ class ContactEntry(Entry):
         doc("The companies of the contact, by `company_id`. `[]`: none of those that `policy: links` governs.", ["6"]),
     ] = ()
 
-    @model_validator(mode="after")
-    def _named_once(self) -> "ContactEntry":
-        named = {"external_id", "email", "id"} & self.model_fields_set
+    @classmethod
+    def check_values(cls, values: Values) -> None:
+        named = _NAMES & values.keys()
         if not named:
             raise ValueError("says nobody; write an external_id, an email, or an id")
         if "id" in named and len(named) > 1:
             raise ValueError("has an id beside another name; write id only where nothing else names the contact")
-        if "id" in named and self.missing == "create":
+        if "id" in named and values.get("missing") == "create":
             raise ValueError("cannot be created: Intercom gives the ids; write an external_id or an email, or remove `missing: create`")
-        return self
 
 
-def _former(entry: ContactEntry) -> Iterable[tuple[str, str]]:
-    return ((by, getattr(entry.was, by)) for by in sorted(entry.was.model_fields_set)) if entry.was else ()
+def _former(values: Values) -> Iterable[tuple[str, str]]:
+    was = values.get("was")
+    return ((by, getattr(was, by)) for by in sorted(was.model_fields_set)) if was else ()
 
 
 def _rank(thing: Live) -> int:

@@ -108,5 +108,5 @@ TAG = Kind(
     ),
     merge=Merge("merged_from"),
     page="/a/apps/{app_id}/settings/data/tags",
-    former=lambda entry: (("name", name) for name in entry.renamed_from),
+    former=lambda values: (("name", name) for name in values.get("renamed_from", ())),
 )

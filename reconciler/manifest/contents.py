@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from reconciler.core.model.address import Address
-from reconciler.core.model.entry import Entry
+from reconciler.core.model.desired import WrittenLinks
+from reconciler.core.model.entry import LinkItem, Values
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.errors import Mark, Problem
@@ -14,6 +16,9 @@ from reconciler.manifest.layers import BASE, Layers
 from reconciler.manifest.reader import Document
 from reconciler.manifest.sentences import Guesses, Loc
 from reconciler.manifest.source import OpenList
+
+# The kind at the other ends, the links, and how many lines below its entry each stands.
+WrittenAs = tuple[str, Sequence[LinkItem], tuple[int, ...]]
 
 # A kind, one of its identities, and the form in which its names are equal: two entries with one of these declare one thing.
 Name = tuple[str, str, str]
@@ -45,8 +50,8 @@ class Item:
 
     # Its kind.
     kind: Kind
-    # Every field is valid.
-    entry: Entry
+    # What is written in it, valid.
+    values: Values
     # The file that it stands in.
     document: Document
     # The section, and the entry's number in it.
@@ -62,16 +67,19 @@ class Item:
         """The place of the entry, or of a key or item inside it."""
         return self.document.marks.of((*self.loc, *loc))
 
+    def below(self, key: str) -> tuple[int, ...]:
+        """How many lines below the entry each item of one of its lists stands."""
+        return self.document.marks.below(self.loc, key, len(self.values[key]))
+
     @property
     def name(self) -> Name:
         """The name that it is declared with."""
-        return name_of(self.kind, self.by, getattr(self.entry, self.by))
+        return name_of(self.kind, self.by, self.values.get(self.by, ""))
 
     @property
     def state(self) -> str | None:
         """`absent` or `archived`; None for what is to be there."""
-        state: str | None = getattr(self.entry, "state", None)
-        return state
+        return self.values.get("state")
 
 
 @dataclass
@@ -118,6 +126,8 @@ class Contents:
     sections: set[str] = field(default_factory=set)
     # Which keys were meant by those that are not known.
     guesses: Guesses = field(default_factory=Guesses)
+    # What lists of links mean, by the kind that they lead to and how they are written: many entries have the same.
+    links: dict[WrittenAs, WrittenLinks] = field(default_factory=dict)
     # What to do about a name that is not declared, by kind and name.
     hints: dict[tuple[str, str], str] = field(default_factory=dict)
 

@@ -66,6 +66,9 @@ class _Rows:
             return self.item.mark(*inner)
         return Mark(self.file, self.lines[int(number)], 1)
 
+    def below(self, loc: Sequence[str | int], key: str, number: int) -> tuple[int, ...]:
+        return (0,) * number
+
 
 def _holds(shared: Mapping[str, Any], inner: Sequence[Any]) -> bool:
     """Whether what stands at a place of an entry is what its item says for all rows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from reconciler.errors import Mark
@@ -31,21 +31,27 @@ class Marks:
 
     def of(self, loc: Sequence[str | int]) -> Mark:
         """The place of a key or item. A step that is not there is passed over; what came by alias stands where it is used."""
-        row = len(self._table) - self.WIDTH
-        for row in self._rows(loc):
-            if row in self._aliases:
-                break
+        row, _ = self._find(len(self._table) - self.WIDTH, self._root, loc)
         return Mark(self.file, self._table[row], self._table[row + 1])
 
-    def _rows(self, loc: Sequence[str | int]) -> Iterator[int]:
-        """The row of every step that is there, from the outside inwards."""
-        row, value = len(self._table) - self.WIDTH, self._root
+    def below(self, loc: Sequence[str | int], key: str, number: int) -> tuple[int, ...]:
+        """How many lines below an entry each of so many items of one of its lists stands."""
+        entry, value = self._find(len(self._table) - self.WIDTH, self._root, loc)
+        row, _ = self._find(entry, value, (key,))
+        if row in self._aliases:
+            return (self._table[row] - self._table[entry],) * number
+        start, line = self._table[row + 2], self._table[entry]
+        return tuple([below - line for below in self._table[start : start + number * self.WIDTH : self.WIDTH]])
+
+    def _find(self, row: int, value: Any, loc: Sequence[str | int]) -> tuple[int, Any]:
+        """The row and the value of what stands at a place below a value and its row, or at the alias on the way to it."""
+        table = self._table
         for step in loc:
             index = self._index(value, step)
-            if index is not None:
+            if index is not None and row not in self._aliases:
                 value = value[step]
-                row = self._table[row + 2] + index * self.WIDTH
-                yield row
+                row = table[row + 2] + index * self.WIDTH
+        return row, value
 
     def _index(self, container: Any, step: str | int) -> int | None:
         """Which item of the container a step means; None if it means none."""

@@ -26,6 +26,10 @@ class _Laid:
         raw = self.over if of_over else self.under
         return raw.mark(*loc)
 
+    def below(self, loc: Sequence[str | int], key: str, number: int) -> tuple[int, ...]:
+        entry, marks = self.of(loc), [self.of((*loc, key, item)) for item in range(number)]
+        return tuple(mark.line - entry.line if mark.file == entry.file else 0 for mark in marks)
+
 
 def lay_over(kind: Kind, under: Raw, over: Raw) -> Raw:
     """An entry with another one over it. A map of custom values is merged, any other value replaced. What is to be gone has no fields

@@ -7,10 +7,10 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.model.kinds import Kinds
@@ -26,6 +26,9 @@ from reconciler.manifest.resources import check_circles, check_former, resource_
 from reconciler.manifest.sections import read_documents
 from reconciler.manifest.sentences import Guesses, explain
 from reconciler.manifest.source import Source
+
+# So many entries are digested at once.
+BATCH = 500
 
 
 def read_manifest(paths: Sequence[str], kinds: Kinds = KINDS, layers: Layers = BASE) -> Manifest:
@@ -56,7 +59,8 @@ def _assemble(files: Sorted, source: Source, paths: Sequence[str], kinds: Kinds,
     # As it is written: another mistake in the head makes no former name one.
     policy = contents.head.get("policy")
     contents.accepts_former = isinstance(policy, dict) and policy.get("former_names") == "accept"
-    resources = {address: resource_of(contents, item) for address, item in sorted(contents.items.items())}
+    contents.items = dict(sorted(contents.items.items()))
+    resources = {address: resource_of(contents, item) for address, item in contents.items.items()}
     for double in contents.doubles:
         resource_of(contents, double)
     check_former(contents)
@@ -83,11 +87,16 @@ def _digest(head: Head, contents: Contents) -> str:
     """A digest of what is declared: comments, line ends, the order of files and entries, and approvals and known drift do not count."""
     policy: Any = {IGNORED} if head.policy.model_fields_set - {IGNORED} else True
     sha = hashlib.sha256(head.model_dump_json(exclude_unset=True, exclude={"approvals": True, "envs": True, "policy": policy}).encode())
-    for address, item in sorted(contents.items.items()):
-        declared = item.entry.model_dump(exclude_unset=True)
-        sha.update(json.dumps([address, declared], sort_keys=True, default=str).encode("utf-8", "surrogatepass"))
+    declared = ((address, item.values) for address, item in contents.items.items())
+    while batch := list(islice(declared, BATCH)):
+        sha.update(json.dumps(batch, sort_keys=True, default=_write_out).encode("utf-8", "surrogatepass"))
     sha.update(json.dumps(sorted(contents.sections)).encode())
     return sha.hexdigest()
+
+
+def _write_out(value: Any) -> Any:
+    """What JSON has no form for."""
+    return value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else str(value)
 
 
 def count_declared(manifest: Manifest, kinds: Kinds = KINDS) -> Mapping[str, int]:

@@ -29,6 +29,10 @@ class Places(Protocol):
 
     def of(self, loc: Sequence[str | int]) -> Mark: ...
 
+    def below(self, loc: Sequence[str | int], key: str, number: int) -> tuple[int, ...]:
+        """How many lines below an entry each of so many items of one of its lists stands; what stands in another file counts as the
+        entry itself."""
+
 
 @dataclass(frozen=True)
 class Document:

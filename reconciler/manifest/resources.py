@@ -22,48 +22,56 @@ GUESSES = 10
 
 def resource_of(contents: Contents, item: Item) -> Resource:
     """An entry as the engine sees it. What is wrong with its links and values is noted."""
-    entry, kind = item.entry, item.kind
-    written = entry.model_fields_set
-    links = {link.field: _links(contents, item, link.target, link.field) for link in kind.links if link.field in written}
-    fields = {name: getattr(entry, name) for name in kind.fields if name in written}
-    _check_gone(contents, item, (*fields, *links))
+    values, kind = item.values, item.kind
+    links = {link.field: _links(contents, item, link.target, link.field) for link in kind.links if link.field in values}
+    fields = {name: value for name, value in values.items() if name in kind.fields}
+    if item.state in ("absent", "archived"):
+        _check_gone(contents, item, (*fields, *links))
     return Resource(
         address=item.address,
         by=item.by,
-        key=str(getattr(entry, item.by)),
+        key=str(values.get(item.by, "")),
         fields=_parse_values(contents, item, fields),
         mark=item.mark(),
         overlays=item.document.overlays,
         state=item.state,
-        former=tuple(kind.former(entry)),
-        protect=entry.protect,
-        missing=getattr(entry, "missing", None),
-        recreate=getattr(entry, "recreate", False),
-        free=getattr(entry, "members", None) == "free",
+        former=tuple(kind.former(values)),
+        protect=values.get("protect", False),
+        missing=values.get("missing"),
+        recreate=values.get("recreate", False),
+        free=values.get("members") == "free",
         into=item.into,
-        used_by=getattr(entry, "used_by", ()),
-        owner=getattr(entry, "owner", ""),
-        description=getattr(entry, "description", ""),
+        used_by=values.get("used_by", ()),
+        owner=values.get("owner", ""),
+        description=values.get("description", ""),
         links=links,
     )
 
 
 def _links(contents: Contents, item: Item, target: str, field: str) -> WrittenLinks:
+    """A list of links. The same one for all entries that have the same and nothing wrong in it."""
+    links: Sequence[LinkItem] = item.values[field]
+    below = item.below(field)
+    if known := contents.links.get((target, links, below)):
+        return known
     present: dict[Address, int] = {}
     absent: dict[Address, int] = {}
-    links: Sequence[LinkItem] = getattr(item.entry, field)
-    entry = item.mark()
+    whole = True
     for number, link in enumerate(links):
         mark = item.mark(field, number)
         end = _present_end(contents, mark, target, link)
         if end is None:
+            whole = False
             continue
-        # What stands in another file, for many entries, is told of at the entry.
-        (present if link.present else absent)[end.address] = mark.line if mark.file == entry.file else entry.line
+        (present if link.present else absent)[end.address] = below[number]
         if end.address in present and end.address in absent:
-            line = min(present[end.address], absent[end.address])
+            line = item.mark().line + min(present[end.address], absent[end.address])
             contents.note(mark, f"{target} {_describe(link)} is written present and absent (line {line})", "keep one of them")
-    return WrittenLinks(present, absent)
+            whole = False
+    written = WrittenLinks(present, absent)
+    if whole:
+        contents.links[target, links, below] = written
+    return written
 
 
 def _present_end(contents: Contents, mark: Mark, target: str, link: LinkItem) -> Item | None:
@@ -105,9 +113,9 @@ def _end(contents: Contents, mark: Mark, target: str, link: LinkItem) -> Item | 
 
 def _explain_rename(item: Item, name: Name) -> tuple[str, str]:
     """What is wrong with a reference by a name that an entry had, in whatever case that is written, and what to do now."""
-    old = next(key for by, key in item.kind.former(item.entry) if name_of(item.kind, by, key) == name)
-    new = getattr(item.entry, name[1]) if name[1] in item.entry.model_fields_set else None
-    written = quote(new) if new else f"{{id: {getattr(item.entry, item.by)}}}"
+    old = next(key for by, key in item.kind.former(item.values) if name_of(item.kind, by, key) == name)
+    new = item.values.get(name[1])
+    written = quote(new) if new else f"{{id: {item.values[item.by]}}}"
     now = f"write {written}, or allow former names with `policy: {{former_names: accept}}`"
     return f"{item.kind.name} {quote(old)} was renamed to {written} at {item.mark()}", now
 
@@ -131,13 +139,11 @@ def _hint(contents: Contents, target: str, key: str) -> str:
 
 def _check_gone(contents: Contents, item: Item, claims: Sequence[str]) -> None:
     """What is declared not to be there has no fields and no links, but for those that name it."""
-    if item.state not in ("absent", "archived"):
-        return
     names = {item.by} | item.kind.required_keys | ({item.kind.identities[0].field} if item.by == "id" else set())
     extra = [claim for claim in claims if claim not in names]
-    if tuple(item.kind.former(item.entry)):
+    if tuple(item.kind.former(item.values)):
         extra.append("its former name")
-    if item.kind.merge and getattr(item.entry, item.kind.merge.key):
+    if item.kind.merge and item.values.get(item.kind.merge.key):
         extra.append(item.kind.merge.key)
     for claim in extra:
         what = f"{claim} is written on a {item.kind.name} that is {item.state} (at {item.mark('state')})"
@@ -146,7 +152,10 @@ def _check_gone(contents: Contents, item: Item, claims: Sequence[str]) -> None:
 
 def _parse_values(contents: Contents, item: Item, fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """The fields: references as the keys of the entries that they lead to, values of merged maps in the types that their keys have."""
-    values = dict(fields)
+    typing = [name for name in fields if item.kind.fields[name].typed_by]
+    if not typing and not item.kind.references:
+        return fields
+    values = {**fields}
     for name, target in item.kind.references.items():
         if fields.get(name) is not None:
             end = _present_end(contents, item.mark(name), target, LinkItem(fields[name], present=True))
@@ -166,15 +175,15 @@ def _parse_value(contents: Contents, item: Item, attribute: Address, name: str, 
     if declared.state == "archived":
         contents.note(mark, f"{attribute.kind} {key!r} is declared archived at {declared.mark()}", "remove one of them")
         return raw
-    if getattr(declared.entry, "model", item.kind.name) != item.kind.name:
+    if declared.values.get("model", item.kind.name) != item.kind.name:
         contents.note(mark, f"{key} is declared for another model at {declared.mark()}", "correct one of them")
         return raw
     try:
-        value = parse_typed(raw, str(getattr(declared.entry, "data_type", "string")))
+        value = parse_typed(raw, str(declared.values.get("data_type", "string")))
     except ValueError as error:
         contents.note(mark, f"{key}: {error}")
         return raw
-    if choices := choices_without(declared.kind, vars(declared.entry), value):
+    if choices := choices_without(declared.kind, declared.values, value):
         what = f"{key}: {value!r} is none of {list_choices(choices)}, which is all that it can be ({declared.mark(declared.kind.choices)})"
         contents.note(mark, what, "add it there, or correct it here")
     return value
@@ -195,12 +204,14 @@ def check_circles(contents: Contents, resources: Mapping[Address, Resource]) -> 
 
 
 def check_former(contents: Contents) -> None:
-    """Note former names that are somebody's name now, or stand twice: a chain or a swap cannot be told from a finished one."""
+    """Note former names that are somebody's name now, or stand twice: a chain or a swap cannot be told from a finished one. Entries
+    stand in the order of their addresses."""
     used: dict[Name, Item] = {}
-    by_value = _by_unique_value(contents)
     # What an id names is renamed by it, whoever else has or had that name.
-    for item in sorted((i for i in contents.items.values() if i.by != "id" or not i.kind.rename), key=lambda i: i.address):
-        for by, key in item.kind.former(item.entry):
+    renamed = [i for i in contents.items.values() if tuple(i.kind.former(i.values)) and (i.by != "id" or not i.kind.rename)]
+    by_value = _by_unique_value(contents) if renamed else {}
+    for item in renamed:
+        for by, key in item.kind.former(item.values):
             name = name_of(item.kind, by, key)
             others = (contents.names.get(name), used.setdefault(name, item), *by_value.get(name, ()))
             other = next((other for other in others if other is not None and other is not item), None)
@@ -214,6 +225,6 @@ def _by_unique_value(contents: Contents) -> Mapping[Name, Sequence[Item]]:
     items: dict[Name, list[Item]] = {}
     for item in contents.items.values():
         for field, info in item.kind.fields.items():
-            if info.moves and field != item.by and field in item.entry.model_fields_set:
-                items.setdefault(name_of(item.kind, field, getattr(item.entry, field)), []).append(item)
+            if info.moves and field != item.by and field in item.values:
+                items.setdefault(name_of(item.kind, field, item.values[field]), []).append(item)
     return items

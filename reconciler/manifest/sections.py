@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby, islice
 from typing import Any
 
 from pydantic import ValidationError
 
 from reconciler.core.model.address import Address, address_by
-from reconciler.core.model.entry import Entry
+from reconciler.core.model.entry import Values
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.privacy import show_address
 from reconciler.core.model.written import Plain, is_null, quote, suggest_quotes
@@ -19,6 +20,7 @@ from reconciler.manifest.lists import read_list
 from reconciler.manifest.overlays import OMIT, lay_head, lay_over
 from reconciler.manifest.reader import Document
 from reconciler.manifest.sentences import Loc, explain, not_a_list
+from reconciler.manifest.validating import BATCH, validate
 from reconciler.manifest.variables import fill_in
 
 
@@ -33,8 +35,7 @@ def read_documents(contents: Contents, base: Sequence[Document], overlays: Seque
     contents.left_out = {section for section in contents.kinds.by_section for limit in limits if limit is not None and section not in limit}
     for layer in overlays:
         _gather(contents, layer)
-    for kind, raw in _entries(contents, base):
-        _read_entry(contents, kind, raw)
+    _add_entries(contents, base)
     for name, raw in contents.overlays.items():
         kind = contents.kinds[name[0]]
         if name in contents.laid:
@@ -42,7 +43,7 @@ def read_documents(contents: Contents, base: Sequence[Document], overlays: Seque
         if OMIT in raw.written:
             contents.note(raw.mark(), "nothing below declares what is omitted here", "correct its name, or remove the entry")
         else:
-            _validate(contents, kind, raw)
+            _validate(contents, kind, [raw])
     return head
 
 
@@ -139,6 +140,13 @@ def _in_item(contents: Contents, kind: Kind, raw: Raw) -> Iterator[Raw]:
         yield raw
 
 
+def _add_entries(contents: Contents, base: Sequence[Document]) -> None:
+    """Add the entries of the base, with what overlays lay over them."""
+    for kind, entries in groupby(_entries(contents, base), lambda entry: entry[0]):
+        while batch := list(islice(entries, BATCH)):
+            _validate(contents, kind, [entry for _, raw in batch if (entry := _with_overlay(contents, kind, raw))])
+
+
 def _gather(contents: Contents, layer: Sequence[Document]) -> None:
     """Lay the entries of the overlays of an environment over those of the overlays below."""
     here: dict[Name, Raw] = {}
@@ -146,7 +154,7 @@ def _gather(contents: Contents, layer: Sequence[Document]) -> None:
         mark, name = raw.mark(), next(_names_in(kind, raw.written), None)
         if name is None:
             # Nobody can be meant by it: what is missing is told.
-            _validate(contents, kind, raw)
+            _validate(contents, kind, [raw])
         elif name in here:
             first = here[name].mark()
             contents.note(mark, f"{show_address(Address(kind.name, name[-1]))} is already declared at {first}", "keep one of them")
@@ -165,34 +173,31 @@ def _is_omitted(kind: Kind, written: Mapping[str, Any]) -> bool:
     return written[OMIT] == "true" and isinstance(written[OMIT], Plain) and written.keys() <= {OMIT, *kind.identity, *kind.required_keys}
 
 
-def _read_entry(contents: Contents, kind: Kind, raw: Raw) -> None:
-    """Add an entry of the base, with what an overlay lays over it."""
+def _with_overlay(contents: Contents, kind: Kind, raw: Raw) -> Raw | None:
+    """An entry of the base with what an overlay lays over it; None where it is omitted, or is none, which is noted."""
     if isinstance(raw.written, dict) and OMIT in raw.written:
         contents.note(raw.mark(OMIT), f"`{OMIT}` stands in no overlay", "remove the entry, or write state: absent")
-        return
+        return None
     name = next(_names_in(kind, raw.written), None) if contents.overlays else None
     if name is not None and (over := contents.overlays.get(name)):
         contents.laid.add(name)
-        if OMIT in over.written:
-            return
-        raw = lay_over(kind, raw, over)
-    _validate(contents, kind, raw)
+        return None if OMIT in over.written else lay_over(kind, raw, over)
+    return raw
 
 
-def _validate(contents: Contents, kind: Kind, raw: Raw) -> None:
-    document, loc, written = raw
-    try:
-        entry = kind.entry.model_validate(written)
-    except ValidationError as error:
-        for what, inner in explain(error, kind.entry, contents.guesses):
-            contents.note(document.marks.of((*loc, *inner)), what)
-        contents.invalid.update(_names_in(kind, written))
-    else:
-        item = _add(contents, kind, entry, document, loc)
-        for number, name in enumerate(getattr(entry, kind.merge.key) if kind.merge else ()):
+def _validate(contents: Contents, kind: Kind, entries: Sequence[Raw]) -> None:
+    """Add the entries that are valid. What is wrong with the others is noted."""
+    for raw, values in zip(entries, validate(kind, [raw.written for raw in entries]), strict=True):
+        if isinstance(values, ValidationError):
+            for what, inner in explain(values, kind.entry, contents.guesses):
+                contents.note(raw.mark(*inner), what)
+            contents.invalid.update(_names_in(kind, raw.written))
+            continue
+        item = _add(contents, kind, values, raw.document, raw.loc)
+        for number, name in enumerate(values.get(kind.merge.key, ()) if kind.merge else ()):
             # What goes into another thing is to be gone: all that is so of a tombstone is so of it.
-            goes = kind.entry.model_construct({kind.identities[0].field, "state"}, **{kind.identities[0].field: name, "state": "absent"})
-            _add(contents, kind, goes, document, (*loc, kind.merge.key, number) if kind.merge else loc, item.address)
+            goes = {kind.identities[0].field: name, "state": "absent"}
+            _add(contents, kind, goes, raw.document, (*raw.loc, kind.merge.key, number) if kind.merge else raw.loc, item.address)
 
 
 def _suggest_quotes(contents: Contents, kind: Kind, written: Any) -> str:
@@ -201,19 +206,19 @@ def _suggest_quotes(contents: Contents, kind: Kind, written: Any) -> str:
     return "" if meant and any(contents.guesses.closest(key, fields) for key in written) else meant
 
 
-def _add(contents: Contents, kind: Kind, entry: Entry, document: Document, loc: Loc, into: Address | None = None) -> Item:
+def _add(contents: Contents, kind: Kind, values: Values, document: Document, loc: Loc, into: Address | None = None) -> Item:
     """Add an entry, or what it says goes `into` its thing."""
-    names = {i.field: getattr(entry, i.field) for i in kind.identities if i.field in entry.model_fields_set}
+    names = {i.field: values[i.field] for i in kind.identities if i.field in values}
     by = "id" if "id" in names else next(iter(names))
     name = name_of(kind, by, names[by])
     address = address_by(kind.name, by, name[-1] if kind.identity[by].stable else str(names[by]))
-    item = Item(kind, entry, document, loc, address, by, into)
+    item = Item(kind, values, document, loc, address, by, into)
     if first := contents.names.get(name) or contents.items.get(address):
         contents.note(item.mark(), *_clash(item, first))
         contents.doubles.append(item)
         return item
     contents.names[name] = contents.items[address] = item
-    for former in kind.former(entry):
+    for former in kind.former(values):
         contents.former_names.setdefault(name_of(kind, *former), item)
     if by == "id":
         for other in names:

@@ -35,8 +35,8 @@ def compare_links(link: LinkKind, resource: Resource, draft: Draft) -> None:
         draft.refuse("capacity", f"{text}; remove some", resource)
     for action, targets in ((Action.ATTACH, attach), (Action.DETACH, detach)):
         for target in sorted(targets):
-            line = written.present.get(target) or written.absent.get(target) or resource.mark.line
-            mark, target_id = Mark(resource.mark.file, line), held.get(target) or draft.live.pairs.get(target)
+            below = written.present.get(target) or written.absent.get(target) or 0
+            mark, target_id = Mark(resource.mark.file, resource.mark.line + below), held.get(target) or draft.live.pairs.get(target)
             people = draft.people(link.source)
             source_id = thing.id if thing else None
             draft.changes.append(LinkChange(action, resource.address, target, link.name, mark, source_id, target_id, people))

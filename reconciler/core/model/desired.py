@@ -15,11 +15,11 @@ Fields = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class WrittenLinks:
-    """A list of links as written on one resource."""
+    """A list of links as written; many resources have the same one."""
 
-    # Those that are to be: the address of the other end, and its line.
+    # Those that are to be: the address of the other end, and how many lines below its entry it stands.
     present: Mapping[Address, int]
-    # Those that must not be: the address of the other end, and its line.
+    # Those that must not be: the same.
     absent: Mapping[Address, int]
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from reconciler.core.model.numbers import parse_flag
@@ -17,6 +17,9 @@ from reconciler.core.model.texts import parse_attribute_name, parse_live_name, p
 from reconciler.core.model.times import parse_time
 from reconciler.core.model.written import Plain, is_null, suggest_quotes
 
+# The keys that are written in an entry, in the order of its kind, with their valid values.
+Values = Mapping[str, Any]
+
 
 class Entry(Written):
     """One entry of a section as people write it. What is not written is not ours."""
@@ -24,6 +27,20 @@ class Entry(Written):
     protect: Annotated[
         Flag, doc("Refuses the deletion of this thing, also after its entry is gone, until it is applied without this line.", True)
     ] = False
+
+    @classmethod
+    def check_values(cls, values: Values) -> None:
+        """Hold the values of an entry against each other, in a kind that has a rule for them. Raises ValueError."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Entry:
+        self.check_values(values_of(self))
+        return self
+
+
+def values_of(entry: Entry) -> Values:
+    """What is written in an entry, and nothing else."""
+    return {name: getattr(entry, name) for name in type(entry).model_fields if name in entry.model_fields_set}
 
 
 class Shape(NamedTuple):

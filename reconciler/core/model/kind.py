@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from reconciler.core.model.ability import Archive, Conflict, Loss, Merge, Person, Prune, Search, Uses, Wire
 from reconciler.core.model.address import ID
-from reconciler.core.model.entry import Entry
+from reconciler.core.model.entry import Entry, Values
 from reconciler.core.model.facts import Facts
 from reconciler.core.model.live import Live
 from reconciler.core.model.route import Body, LinkKind, Listing, Write
@@ -119,7 +119,7 @@ class Kind:
     # The one field that stands for an entry written as a bare value.
     short: str | None = None
     # The keys that an entry says its thing had before, as (field, key).
-    former: Callable[[Any], Iterable[tuple[str, str]]] = lambda entry: ()
+    former: Callable[[Values], Iterable[tuple[str, str]]] = lambda values: ()
     # The key of a body that says when the thing was made, in Unix seconds.
     born: str = ""
     # The path of the page where people see it.
