@@ -16,8 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import total_ordering
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 
 class ReconcilerError(Exception):
@@ -53,9 +52,7 @@ def gather(pieces: Iterable[Told], text: Callable[[Told], str]) -> list[list[Tol
     return [part for (_, few), group in alike.items() for part in ([group] if len(group) > few else [[one] for one in group])]
 
 
-@total_ordering
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A place in a file that people wrote."""
 
     # The path as it was given.
@@ -68,9 +65,6 @@ class Mark:
     def __str__(self) -> str:
         parts = [self.file] + [str(n) for n in (self.line, self.column) if n]
         return ":".join(parts)
-
-    def __lt__(self, other: Mark) -> bool:
-        return (self.file, self.line, self.column) < (other.file, other.line, other.column)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from reconciler.core.model.desired import WrittenLinks
 from reconciler.core.model.entry import LinkItem, Values
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
+from reconciler.core.model.quick import quick
 from reconciler.errors import Mark, Problem
 from reconciler.manifest.layers import BASE, Layers
 from reconciler.manifest.reader import Document
@@ -44,6 +45,7 @@ class Raw(NamedTuple):
         return self.document.marks.of((*self.loc, *loc))
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Item:
     """One entry, and where it stands."""

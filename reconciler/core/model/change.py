@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.quick import quick
 from reconciler.errors import Mark
 
 
@@ -45,6 +46,7 @@ class Cause(StrEnum):
 DRIFTED = frozenset({Cause.DRIFT, Cause.CONFLICT, Cause.UNRECORDED})
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class FieldChange:
     """One field that moves."""
@@ -75,6 +77,7 @@ class Use:
     ids: frozenset[str] = frozenset()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ThingChange:
     """A change of one thing."""
@@ -123,6 +126,7 @@ class ThingChange:
         return (self.action, str(self.address), "")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LinkChange:
     """A link that is made or undone."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.policy import ApprovalEntry, Policy
+from reconciler.core.model.quick import quick
 from reconciler.errors import Mark
 
 Fields = Mapping[str, Any]
@@ -23,6 +24,7 @@ class WrittenLinks:
     absent: Mapping[Address, int]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Resource:
     """One declared thing with its claimed fields."""

@@ -9,9 +9,11 @@ from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Fields
 from reconciler.core.model.facts import UNKNOWN, Facts
 from reconciler.core.model.note import Note
+from reconciler.core.model.quick import quick
 from reconciler.core.model.refusal import Refusal
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Live:
     """One thing as it is in the workspace."""
