@@ -55,13 +55,11 @@ class Marks:
 
     def _index(self, container: Any, step: str | int) -> int | None:
         """Which item of the container a step means; None if it means none."""
-        if isinstance(container, dict) and len(container) <= FEW:
-            return list(container).index(step) if step in container else None
-        if isinstance(container, dict):
-            return self._numbers(container).get(str(step))
-        if isinstance(container, list) and isinstance(step, int) and 0 <= step < len(container):
-            return step
-        return None
+        if isinstance(container, list):
+            return step if isinstance(step, int) and 0 <= step < len(container) else None
+        if not isinstance(container, dict) or step not in container:
+            return None
+        return list(container).index(step) if len(container) <= FEW else self._numbers(container).get(str(step))
 
     def _numbers(self, container: dict[str, Any]) -> dict[str, int]:
         """The number of every key, counted once: somebody may want the places of all of a hundred thousand keys."""

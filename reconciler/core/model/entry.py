@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
@@ -114,7 +115,14 @@ def link_to(target: str, shape: Shape) -> Callable[[Any], LinkItem]:
     """The reader of one link item: `vip`, `{tag: vip, state: absent}`, or `{id: "5"}`."""
     read_id, long = id_of(target, shape), f"{{{target}: NAME, state: absent}}, or {{id: ID}}"
 
+    # The same few hundred names stand in thousands of entries. What has quotes is no null.
+    @lru_cache(maxsize=4096, typed=True)
+    def read_name(value: str) -> LinkItem:
+        return LinkItem(parse_name(value), present=True)
+
     def read(value: Any) -> LinkItem:
+        if isinstance(value, str):
+            return read_name(value)
         if not isinstance(value, dict):
             return LinkItem(parse_name(value), present=True)
         unknown, ends = sorted(set(value) - {target, "id", "state"}), {target, "id"} & set(value)

@@ -12,6 +12,13 @@ from reconciler.core.model.written import describe, is_null, quote_visibly, sugg
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CONTROL_IN_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
+# What most texts are: nothing can be wrong with them but that they are null.
+_EASY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._/+-]*[A-Za-z0-9])?")
+
+
+def _is_easy(value: Any) -> bool:
+    return isinstance(value, str) and _EASY.fullmatch(value) is not None and not is_null(value)
+
 
 def _refuse_control(text: str, control: re.Pattern[str]) -> None:
     if match := control.search(text):
@@ -50,11 +57,13 @@ def _parse(value: Any, wanted: str, control: re.Pattern[str]) -> str:
 
 def parse_text(value: Any) -> str:
     """A free text as written, of any lines. Raises ValueError for control characters but tabs, for blanks at its ends and for a mask."""
-    return _parse(value, "a text", _CONTROL_IN_TEXT)
+    return str(value) if _is_easy(value) else _parse(value, "a text", _CONTROL_IN_TEXT)
 
 
 def parse_name(value: Any) -> str:
     """A name or key as written: one line, not empty. Raises ValueError as `parse_text` does."""
+    if _is_easy(value):
+        return str(value)
     if meant := suggest_quotes(value):
         raise ValueError(f"is a mapping; if a name with a colon is meant, quote it: {meant}")
     return _not_empty(_parse(value, "a name", _CONTROL))
