@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> None:
     for value in (*arguments, *os.environ.values()):
         if len(value.encode("utf-8", "surrogateescape")) > 4096:
             fail("an argument or a variable is so large that a system may refuse it")
-    if os.environ.get("GH_TOKEN") not in ("github-token", "request-token"):
+    if os.environ.get("GH_TOKEN") not in ("github-token", "request-token", "teams-token"):
         fail("no GH_TOKEN")
     command = " ".join(arguments[:2]) if arguments[0] != "api" else "api"
     COMMANDS[command](arguments)
@@ -64,7 +64,7 @@ def jq(items: Any, arguments: list[str]) -> None:
 
 
 def api(arguments: list[str]) -> None:
-    path = next(one for one in arguments if one.startswith("repos/")).removeprefix("repos/serenity/crew/")
+    path = next(one for one in arguments if one.startswith(("repos/", "orgs/"))).removeprefix("repos/serenity/crew/")
     if path.startswith("issues/7/comments?"):
         jq(stored("comments"), arguments)
     elif path.startswith("issues/comments/") and option(arguments, "--method") == "PATCH":
@@ -72,6 +72,8 @@ def api(arguments: list[str]) -> None:
         assert name == "body"
         number = int(path.rpartition("/")[2])
         store("comments", [{**one, "body": body(file)} if one["id"] == number else one for one in stored("comments")])
+    elif found := next((found for pattern, found in ANSWERS.items() if re.fullmatch(pattern, path)), None):
+        jq(found(path), arguments)
     elif path == "environments/intercom":
         jq({"protection_rules": stored("reviewers")}, arguments)
     elif re.fullmatch(r"commits/[0-9a-f]{40}/pulls", path):
@@ -82,10 +84,63 @@ def api(arguments: list[str]) -> None:
         fail(f"HTTP 404: {path}")
 
 
+def right(path: str) -> dict[str, str]:
+    """People on staff may write; others may read, and have no account that may."""
+    return {"permission": "write" if path.split("/")[1] in STAFF else "read"}
+
+
+def pull(path: str) -> dict[str, Any]:
+    return {
+        "state": "open",
+        "head": {"sha": HEAD, "repo": {"full_name": "serenity/crew"}},
+        **{k: v for one in stored("pull") for k, v in one.items()},
+    }
+
+
+def runs(path: str) -> dict[str, Any]:
+    assert f"head_sha={HEAD}&event=pull_request" in path
+    return {"workflow_runs": [one for one in reversed(stored("runs")) if one["workflow"] == "intercom-plan"]}
+
+
+def kept(path: str) -> dict[str, Any]:
+    return {"artifacts": [{"name": folder.name} for folder in sorted((STATE / "artifacts" / path.split("/")[2]).iterdir())]}
+
+
+def member(path: str) -> dict[str, str]:
+    if os.environ.get("GH_TOKEN") != "teams-token":
+        fail("HTTP 404: Not Found")
+    return {"state": "active" if path.endswith(("/zoe", "/mal")) else "pending"}
+
+
+STAFF = ("zoe", "mal", "wash")
+HEAD = "a" * 40
+ANSWERS = {
+    r"collaborators/[^/]+/permission": right,
+    r"pulls/7": pull,
+    r"actions/workflows/intercom-plan\.yml/runs\?.*": runs,
+    r"actions/runs/\d+/artifacts": kept,
+    r"orgs/serenity/teams/crew/memberships/\w+": member,
+}
+
+
+def branch_of(run: int) -> str:
+    return next(("change" for one in stored("runs") if one["id"] == run and one["workflow"] == "intercom-plan"), "main")
+
+
+def again(arguments: list[str]) -> None:
+    store("reruns", [*stored("reruns"), {"id": int(arguments[2])}])
+
+
 def artifacts(name: str) -> list[dict[str, Any]]:
     """The newest first; runs above 900 are those of forks."""
     runs = sorted((int(run.name) for run in STATE.glob("artifacts/*") if (run / name).is_dir()), reverse=True)
-    return [{"expired": False, "workflow_run": {"id": n, "repository_id": 1, "head_repository_id": 2 if n > 900 else 1}} for n in runs]
+    return [
+        {
+            "expired": False,
+            "workflow_run": {"id": n, "repository_id": 1, "head_repository_id": 2 if n > 900 else 1, "head_branch": branch_of(n)},
+        }
+        for n in runs
+    ]
 
 
 def comment(arguments: list[str]) -> None:
@@ -146,6 +201,7 @@ COMMANDS = {
     "pr create": open_pull,
     "pr edit": change_pull,
     "run download": download,
+    "run rerun": again,
     "label create": label,
     "issue list": issues,
     "issue create": open_issue,

@@ -3,6 +3,7 @@ asks for; artifacts kept, expressions from a table, GitHub's caps held."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -63,19 +64,26 @@ class GitHub:
         asked by an environment lets the job through."""
         self.run += 1
         self.log, self.summary, self.awaited = "", "", []
+        runs = self.state / "runs.json"
+        told = [
+            *(json.loads(runs.read_text(encoding="utf-8")) if runs.exists() else []),
+            {"id": self.run, "workflow": name, "status": "completed"},
+        ]
+        runs.write_text(json.dumps(told), encoding="utf-8")
         found = loaded(CI / "github" / f"{name}.yml")
         assert "env" not in found, "the action brings what it needs"
         self.hub.rights |= dict.fromkeys(("github-token", "request-token"), found["permissions"]["contents"])
-        told, good = dict[str, str](), dict[str, bool]()
+        said, good = dict[str, str](), dict[str, bool]()
         for name, job in found["jobs"].items():
-            scope = Scope(outputs=dict(told))
+            scope = Scope(outputs=dict(said))
+            shutil.rmtree(self.state / "temp", ignore_errors=True)
             if not good.get(job.get("needs", ""), True) or not self._may(job.get("if", ""), scope):
                 good[name] = not job.get("needs") or good[job["needs"]]
                 continue
             self.awaited += [job["environment"]] if "environment" in job else []
             ours = [step | {"with": step["with"] | more} if _is_ours(step) else step for step in job["steps"]]
             good[name] = self._steps(ours, scope)
-            told |= {f"needs.{name}.outputs.{key}": self._filled(value, scope) for key, value in job.get("outputs", {}).items()}
+            said |= {f"needs.{name}.outputs.{key}": self._filled(value, scope) for key, value in job.get("outputs", {}).items()}
         return all(good.values())
 
     def _steps(self, steps: list[dict[str, Any]], scope: Scope) -> bool:
@@ -151,6 +159,7 @@ class GitHub:
         for path in files.values():
             path.write_text("", encoding="utf-8")
         env = {name: value for name, value in self.repository.env.items() if name not in SECRETS}
+        env |= {"RUNNER_TEMP": str(self.state / "temp")}
         env |= {"GITHUB_SHA": self.tree.git("rev-parse", "HEAD"), "GITHUB_RUN_ID": str(self.run)}
         env |= {"GITHUB_ACTIONS": "true", "GH_STATE": str(self.state), "PATH": self._path(), "GITHUB_ACTION_PATH": str(ROOT)}
         env |= {name: str(path) for name, path in files.items()}

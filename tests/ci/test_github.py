@@ -33,6 +33,7 @@ def github(pipeline: Pipeline, tmp_path: Path) -> Iterator[GitHub]:
         "secrets.INTERCOM_ACCESS_TOKEN": "sandbox",
         "secrets.RECONCILER_LEDGER_KEY": KEY,
         "secrets.INTERCOM_REQUEST_TOKEN": "",
+        "secrets.INTERCOM_TEAMS_TOKEN": "",
         "github.token": "github-token",
         "github.event.repository.default_branch": "main",
         "github.event.merge_group.base_sha": "",
@@ -40,6 +41,9 @@ def github(pipeline: Pipeline, tmp_path: Path) -> Iterator[GitHub]:
         "github.event.pull_request.number": "7",
         "github.event.before": repository.git("rev-parse", "HEAD"),
         SAME: "true",
+        "github.event.issue.pull_request": "true",
+        "startsWith(github.event.comment.body, '/approve')": "true",
+        "github.event.issue.number": "7",
     }
     with hub(tmp_path) as found:
         yield GitHub(state, found, repository, said)
@@ -349,6 +353,80 @@ def test_a_button_puts_drift_right_once_somebody_lets_it_through(github: GitHub,
     assert "contact/25" in github.summary
     # What was merged and not applied yet waits for its own apply.
     assert [write.split("/")[0] for write in served.writes()] == ["PUT "]
+
+
+OWNED = "* @serenity/crew\n/intercom/ @zoe @serenity/crew @inara\n"
+DELETES = "policy: {limits: {deletes: 1}}\ntags: [{name: vip, state: absent}, {name: old, state: absent}]\n"
+
+
+def asking(github: GitHub, repository: Repository) -> str:
+    """A pull request whose plan is refused; the main branch says who owns what. The approval that it asks for."""
+    repository.write("CODEOWNERS", OWNED)
+    repository.commit()
+    repository.git("push", "--quiet", "origin", "main")
+    opened(repository, DELETES)
+    assert not github.workflow("intercom-plan")
+    (plan,) = (github.state / f"artifacts/{github.run}").glob("plan-*/*.json")
+    repository.git("switch", "--quiet", "main")
+    return str(json.loads(plan.read_text(encoding="utf-8"))["refused"][0]["approve"])
+
+
+def comments(github: GitHub, text: str, who: str = "zoe") -> str:
+    """Somebody comments; the answer."""
+    github.said |= {"github.event.comment.body": text, "github.event.comment.user.login": who}
+    assert github.workflow("intercom-approve"), github.log
+    return str(stored(github, "comments")[-1]["body"])
+
+
+def test_a_comment_of_a_code_owner_approves_the_plan_that_it_names_and_no_other(github: GitHub, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    word = asking(github, repository)
+    planned = github.run
+    assert "planned again" in comments(github, f"/approve {word}\r\n")
+    assert stored(github, "reruns") == [{"id": planned}]
+    repository.git("switch", "--quiet", "--detach", "change")
+    repository.git("merge", "--quiet", "--no-edit", "main")
+    opened(repository, DELETES)
+    assert github.workflow("intercom-plan"), github.log
+    merged(repository)
+    assert github.workflow("intercom-apply"), github.log
+    assert served.tags() == []
+
+
+REFUSED = (
+    ("another form", "/approve everything; touch pasted", "zoe", "and nothing else"),
+    ("more than it", "/approve 0123456789ab:1\n$(touch pasted)", "zoe", "and nothing else"),
+    ("another hash", "/approve 0123456789ab:1", "zoe", "It asks for `/approve "),
+    ("who may not write", "/approve WORD", "inara", "may not write"),
+    ("who owns nothing", "/approve WORD", "wash", "does not own all files"),
+    ("a team that cannot be read", "/approve WORD", "mal", "INTERCOM_TEAMS_TOKEN"),
+    ("no name of a person", "/approve WORD", "x/../../y", "Only a person"),
+)
+
+
+@only_in_soak
+def test_a_comment_that_does_not_count_is_answered(github: GitHub, pipeline: Pipeline) -> None:
+    repository, _ = pipeline
+    word = asking(github, repository)
+    for _, text, who, said in REFUSED:
+        assert said in comments(github, text.replace("WORD", word), who)
+        assert not (github.tree.path / "pasted").exists()
+    for moved, said in (
+        ({"state": "closed"}, "is closed"),
+        ({"head": {"sha": "a" * 40, "repo": {"full_name": "mal/crew"}}}, "lies in a fork"),
+    ):
+        (github.state / "pull.json").write_text(json.dumps([moved]), encoding="utf-8")
+        assert said in comments(github, f"/approve {word}")
+    (github.state / "pull.json").unlink()
+    assert stored(github, "reruns") == []
+    github.said["secrets.INTERCOM_TEAMS_TOKEN"] = "teams-token"
+    assert "planned again" in comments(github, f"/approve {word}", "mal")
+    # Only a run on the main branch can have kept an approval.
+    assert len(stored(github, "reruns")) == 1
+    kept = next(github.state.glob("artifacts/*/approval-*"))
+    shutil.move(kept, github.state / "artifacts/1" / kept.name)
+    opened(repository, DELETES)
+    assert not github.workflow("intercom-plan")
 
 
 def test_a_plan_of_twenty_thousand_changes_arrives_everywhere(github: GitHub, pipeline: Pipeline) -> None:

@@ -61,6 +61,7 @@ def test_it_is_valid_by_the_schema_of_its_host(path: Path, how: list[str]) -> No
 def scripts() -> Iterator[tuple[str, str, str]]:
     """Name, dialect and text of everything that a shell runs."""
     yield "plain.sh", "sh", (CI / "plain.sh").read_text(encoding="utf-8")
+    yield from ((path.name, "bash", path.read_text(encoding="utf-8")) for path in sorted((CI / "github").glob("*.sh")))
     for path in STEPS:
         for number, step in enumerate(steps(path)):
             if "run" in step:
@@ -113,6 +114,7 @@ PERMISSIONS = {
     "intercom-plan": {"contents": "read", "actions": "read", "pull-requests": "write"},
     "intercom-apply": {"contents": "write", "actions": "read", "pull-requests": "write"},
     "intercom-fix": {"contents": "write"},
+    "intercom-approve": {"contents": "read", "actions": "write", "pull-requests": "write"},
     "intercom-adopt": {"contents": "write", "pull-requests": "write"},
     "intercom-accept": {"contents": "write", "pull-requests": "write"},
     "intercom-nightly": {"contents": "read", "issues": "write"},
@@ -137,6 +139,7 @@ SECRETS = {
     "intercom-plan": {OURS: READS},
     "intercom-apply": {OURS: WRITES},
     "intercom-fix": {OURS: READS | WRITES},
+    "intercom-approve": {OURS: {"secrets.INTERCOM_TEAMS_TOKEN"}},
     **dict.fromkeys(PROPOSES, {OURS: READS | {"secrets.INTERCOM_REQUEST_TOKEN", "github.token"}}),
     "intercom-nightly": {OURS: READS, "One issue": {"github.token"}},
     "action": {
@@ -144,6 +147,9 @@ SECRETS = {
         "Is its change request open": {"inputs.github-token"},
         "Ask for what was not reviewed": {"inputs.github-token"},
         "One change request": {"inputs.github-token"},
+        "Fetch approvals": {"inputs.github-token", "inputs.token"},
+        "Approve": {"inputs.github-token", "inputs.teams-token"},
+        "Plan again with the approval": {"inputs.github-token"},
         "Run": {"inputs.token", "inputs.ledger-key", "inputs.github-token"},
         "Comment": {"inputs.github-token"},
     },
@@ -153,10 +159,11 @@ SECRETS = {
 @pytest.mark.parametrize("path", STEPS, ids=lambda path: path.stem)
 def test_a_secret_is_given_to_the_steps_that_need_it(path: Path) -> None:
     """To our action as an input, and in it by the environment of one step alone: what it installs and others' actions see none."""
-    secret = re.compile(r"\b(?:secrets\.\w+|github\.token|inputs\.(?:github-)?token|inputs\.ledger-key)\b")
+    secret = re.compile(r"\b(?:secrets\.\w+|github\.token|inputs\.(?:github-|teams-)?token|inputs\.ledger-key)\b")
     given, times = dict[str, set[str]](), 1 if path == ACTION else 0
     for step in steps(path):
-        found = secret.findall(" ".join(map(str, (*step.get("env", {}).values(), *step.get("with", {}).values()))))
+        values = (*step.get("env", {}).values(), *step.get("with", {}).values(), step.get("if", ""))
+        found = secret.findall(" ".join(map(str, values)))
         given.setdefault(step.get("name") or step["uses"], set()).update(found)
         times += len(found)
     assert {name: found for name, found in given.items() if found} == SECRETS[path.stem]

@@ -28,6 +28,8 @@ OTHER = "workspace: {app_id: other}\n" + CHANGED
 PROTECTED = "policy: {links: exact}\ntags: [vip]\ncontacts: [{external_id: '25', state: archived, protect: true}]\n"
 DETACHED = "policy: {links: exact}\ntags: [vip, {name: old}]\ncontacts: [{external_id: '25', tags: []}]\n"
 
+OWNED = "tags: [{name: vip, owner: '@acme/growth'}]\n"
+
 Before = Callable[[Desk], object]
 
 
@@ -151,6 +153,10 @@ ROWS = (
     Row("a tab", "validate m.yaml", 65, "\ttags: []\n", says="m.yaml:1"),
     Row("an unknown key", "validate m.yaml", 65, "nosuch: 1\n", says="m.yaml:1"),
     Row("no path", "validate", 64),
+    Row("nobody owns anything", "codeowners write m.yaml --check", 0),
+    Row("an owner that is a team", "codeowners write m.yaml", 0, OWNED, files=frozenset({"CODEOWNERS"})),
+    Row("owners that are not written", "codeowners write m.yaml --check", 2, OWNED),
+    Row("an owner that nobody knows", "codeowners write m.yaml", 65, "tags: [{name: vip, owner: growth}]\n", says="--team"),
     Row("in its form", "fmt --check m.yaml", 0, "tags: [vip]\n"),
     Row("not in its form", "fmt --check m.yaml", 2, "tags:   [vip]\n"),
     Row("written in its form", "fmt m.yaml", 0, "tags:   [vip]\n", says="1 file changed"),
