@@ -79,14 +79,15 @@ def _use(client: Client, count: Count, live_id: str) -> Use:
     request = routes.request(count.route, {"id": live_id}, fill(count.body, {"id": live_id}))
     if client.version < count.since:
         request = replace(request, version=count.since)
-    body = _unless_unreadable(lambda: client.send(request).body)
+    body = unless_unreadable(lambda: client.send(request).body)
     if body is None:
         return Use(count.where, None, count.people, count.least)
     ids = (row.get("id") for row in _rows(body)) if count.people else ()
     return Use(count.where, totals.count(body), count.people, count.least, frozenset(str(live_id) for live_id in ids if live_id))
 
 
-def _unless_unreadable(read: Callable[[], T]) -> T | None:
+def unless_unreadable(read: Callable[[], T]) -> T | None:
+    """What a read answers, None where it cannot be read."""
     try:
         return read()
     except HttpError as error:
@@ -157,7 +158,7 @@ class _Holders:
     def _use(self, kind: Kind, path: str, choice: Choice) -> Use:
         seen = self._count_seen(kind, choice)
         # A list that hides some shows no zero; a search that lags shows no fewer than were seen.
-        number = _unless_unreadable(lambda: self._count_by_search(kind, path, choice)) if kind.search else seen or None
+        number = unless_unreadable(lambda: self._count_by_search(kind, path, choice)) if kind.search else seen or None
         number = None if number is None else max(seen, number)
         return Use(f"{kind.section} with {choice.value!r}", number, kind.person is not None, least=not kind.search)
 
@@ -235,13 +236,14 @@ def _last_uses(client: Client, kind: Kind, live_id: str) -> Iterator[Made]:
 def read_made(client: Client, sources: Sequence[tuple[LinkKind, str]]) -> Mapping[Ends, Made]:
     """When, and by whom, the links of these sources were made, as their lists say; what does not say so is left out."""
     with reading(client) as pool:
-        lists = pool.map(lambda job: list(routes.read_list(client, job[0].listing, {"source": job[1]})) if job[0].listing else [], sources)
-        return {
-            (source, str(row.get("id"))): made
-            for (_, source), rows in zip(sources, lists, strict=True)
-            for row in rows
-            if (made := _read_made(row))
-        }
+        lists = pool.map(lambda job: read_made_of(client, *job), sources)
+        return {(source, end): made for (_, source), held in zip(sources, lists, strict=True) for end, made in held.items()}
+
+
+def read_made_of(client: Client, link: LinkKind, source: str) -> Mapping[str, Made]:
+    """When, and by whom, the links of one source were made, by the ids of their other ends, as its list says."""
+    rows = routes.read_list(client, link.listing, {"source": source}) if link.listing else ()
+    return {str(row.get("id")): made for row in rows if (made := _read_made(row))}
 
 
 def _read_made(row: Mapping[str, Any]) -> Made | None:

@@ -4,12 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
 
-from reconciler.core.model.ability import Count, Loss, Members, Merge, Prune, Trace, Uses
+from reconciler.core.model.ability import Begun, Count, Loss, Members, Merge, Prune, Retirement, Trace, Uses
 from reconciler.core.model.address import LinkName
-from reconciler.core.model.entry import DECIMAL, Entry, LiveName, id_of, id_schema, unwritten
+from reconciler.core.model.entry import DECIMAL, Entry, LinkItem, LiveName, end_of, end_schema, id_of, id_schema, unwritten
 from reconciler.core.model.kind import Field, Identity, Kind
+from reconciler.core.model.policy import Written
 from reconciler.core.model.route import Body, Listing, Write
-from reconciler.core.model.scalars import NotNull, Text, doc
+from reconciler.core.model.scalars import NotNull, Period, Text, doc
 from reconciler.core.model.spelling import fold, skeleton
 
 
@@ -22,6 +23,12 @@ Places = Annotated[tuple[Text, ...], WithJsonSchema({"type": "array", "items": {
 Names = Annotated[tuple[LiveName, ...], BeforeValidator(_names), WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}})]
 
 
+class RetireAfter(Written):
+    """When a deprecated tag is due to go. Nothing deletes it then: the plan says that it is due, and people write its tombstone."""
+
+    no_new_use_for: Annotated[Period, doc("For so many days nobody got it, and no conversation that has it began.", "90d")]
+
+
 class TagEntry(Entry):
     """A tag: its name alone, or a map of these keys. `name` or `id` is required."""
 
@@ -32,7 +39,18 @@ class TagEntry(Entry):
     ] = ""
     name: Annotated[LiveName, Field(), doc("The name. Two names that differ only in case are one tag.", "vip")] = unwritten()
     state: Annotated[
-        Literal["present", "absent"] | None, NotNull, doc("`absent` is a tombstone: the tag is deleted if it is there.", "absent")
+        Literal["present", "deprecated", "absent"] | None,
+        NotNull,
+        doc("`absent` is a tombstone: the tag is deleted if it is there. `deprecated`: it stays, and goes out of use.", "absent"),
+    ] = None
+    replaced_by: Annotated[
+        LinkItem | None,
+        PlainValidator(end_of("tag", DECIMAL)),
+        end_schema(DECIMAL),
+        doc("The declared tag that is used instead; with `state: deprecated`.", "vip"),
+    ] = None
+    retire_after: Annotated[
+        RetireAfter | None, NotNull, doc("When it is due to go; with `state: deprecated`.", {"no_new_use_for": "90d"})
     ] = None
     renamed_from: Annotated[Names, doc("Its former name, or a list of them. The first one that is live is renamed.", "Beta")] = ()
     merged_from: Annotated[
@@ -65,6 +83,13 @@ _LAST_CHANGED: Body = {
     "query": {"field": "tag_id", "operator": "=", "value": "{id}"},
     "sort": {"field": "updated_at", "order": "descending"},
     "pagination": {"per_page": 5},
+}
+
+
+# created_at is compared by days (API 2.16, POST /conversations/search); 150 is the largest page.
+_BEGUN: Body = {
+    "query": {"operator": "AND", "value": [_query("tag_ids"), {"field": "created_at", "operator": ">", "value": "{since}"}]},
+    "pagination": {"per_page": 150},
 }
 
 
@@ -107,6 +132,9 @@ TAG = Kind(
         "companies without users do not get it again"
     ),
     merge=Merge("merged_from"),
+    retirement=Retirement(
+        "replaced_by", "retire_after", (Begun("conversations", "conversation", "POST /conversations/search", _BEGUN, "created_at"),)
+    ),
     page="/a/apps/{app_id}/settings/data/tags",
     former=lambda values: (("name", name) for name in values.get("renamed_from", ())),
 )

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, sel
 from reconciler.core.model.attempt import Attempt, Place
 from reconciler.core.model.change import LOSING, Action
 from reconciler.core.model.jsons import parse_json
-from reconciler.core.model.record import NOTHING, LinkOrigin, Record, Thing
+from reconciler.core.model.record import NOTHING, LinkOrigin, Record, Thing, Watch
 from reconciler.core.model.recorded import LiveLink, Other, Recorded
 from reconciler.core.model.repository import Repository
 from reconciler.ledger.database import in_chunks
@@ -63,9 +63,10 @@ _SINCE = " since"
 # The key among a list of links under which stands by which policy the list was their authority; no id is written so.
 _GOVERNED = "*"
 # The keys among digests by path under which stands what is no field: how the thing ended, the address by the name that Intercom made of
-# the one that was sent, and, each with this before it, the addresses that the thing had. No field is called so.
-_ENDED, _SHOWN_AS, _FORMER = "state", "shown as", "was "
-_MARKED = re.compile(f'"({_ENDED}"|{_SHOWN_AS}"|{_FORMER})')
+# the one that was sent, who carries what goes out of use, and, each with this before it, the addresses that the thing had. No field is
+# called so.
+_ENDED, _SHOWN_AS, _WATCH, _FORMER = "state", "shown as", "carried by", "was "
+_MARKED = re.compile(f'"({_ENDED}"|{_SHOWN_AS}"|{_WATCH}"|{_FORMER})')
 # As the fields of a record are ordered.
 _COLUMNS = ("kind", "id", "thing", "address", "owned", "protected", "deleted", "file", "run", "written", "fields", "links")
 _RECORD = [THINGS.c[name] for name in _COLUMNS]
@@ -133,12 +134,24 @@ def _read_record(row: Sequence[Any], place: str) -> Record:
         return record
     marks = _Texts(fields, place)
     former = frozenset(digest for path, digest in marks.items() if path.startswith(_FORMER))
-    return dataclasses.replace(record, ended=marks.get(_ENDED, ""), former=former, shown_as=marks.get(_SHOWN_AS, ""))
+    watch = _read_watch(str(marks.get(_WATCH, "")), place)
+    return dataclasses.replace(record, ended=marks.get(_ENDED, ""), former=former, shown_as=marks.get(_SHOWN_AS, ""), watch=watch)
+
+
+def _read_watch(text: str, place: str) -> Watch | None:
+    """Who carries a thing, of the text that says so: two times, and digests. Raises LedgerUnusable."""
+    if not text:
+        return None
+    since, new, *carriers = text.split(" ")
+    try:
+        return Watch(int(since), int(new), frozenset(carriers))
+    except ValueError as error:
+        raise LedgerUnusable(place, "it is damaged") from error
 
 
 def _pick_digests(fields: dict[str, Any]) -> dict[str, Any]:
     """The digests of fields, of what stands in their column."""
-    return {path: digest for path, digest in fields.items() if path not in (_ENDED, _SHOWN_AS) and not path.startswith(_FORMER)}
+    return {path: digest for path, digest in fields.items() if path not in (_ENDED, _SHOWN_AS, _WATCH) and not path.startswith(_FORMER)}
 
 
 def _pick_lists(links: dict[str, Any]) -> dict[str, Any]:
@@ -286,7 +299,13 @@ def _write_links(record: Record) -> Mapping[str, Any]:
 
 def _write_marks(record: Record) -> dict[str, str]:
     """What stands among the digests of fields and is none."""
-    marks = {_ENDED: record.ended, _SHOWN_AS: record.shown_as, **{f"{_FORMER}{digest}": digest for digest in sorted(record.former)}}
+    watch = record.watch and " ".join((str(record.watch.since), str(record.watch.new), *sorted(record.watch.carriers)))
+    marks = {
+        _ENDED: record.ended,
+        _SHOWN_AS: record.shown_as,
+        _WATCH: watch or "",
+        **{f"{_FORMER}{digest}": digest for digest in sorted(record.former)},
+    }
     return {name: digest for name, digest in marks.items() if digest}
 
 

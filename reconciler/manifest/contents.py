@@ -80,7 +80,7 @@ class Item:
 
     @property
     def state(self) -> str | None:
-        """`absent` or `archived`; None for what is to be there."""
+        """As it is written; None where it is not."""
         return self.values.get("state")
 
 

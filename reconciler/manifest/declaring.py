@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from reconciler.core.model.kind import Kind
@@ -135,24 +135,37 @@ def _merge_key(kind: Kind) -> str:
     return kind.merge.key
 
 
-def retire(draft: Draft, kind: Kind, name: str) -> str:
-    """A thing is to go: its entry says so, and nobody names it any more. Returns what is true then. Raises Usage."""
-    there = draft.having(kind, _by(kind), name)
-    if not there:
-        raise _not_declared(draft, kind, name)
+def retire(draft: Draft, kind: Kind, *names: str) -> str:
+    """Things are to go: their entries say so, and nobody names them any more. Returns what is true then. Raises Usage."""
+    found = {name: draft.having(kind, _by(kind), name) for name in names}
+    for name, places in found.items():
+        if not places:
+            raise _not_declared(draft, kind, name)
+    there = [place for places in found.values() for place in places]
     for place in there:
         if not _is_gone(place) and not _is_omitted(place):
             draft.put(place, {STATE: "absent"})
-        for key in (FORMER, *([kind.merge.key] if kind.merge else ())):
-            if _names_under(place, key):
-                draft.drop(place, key)
-    names = [name, *(former for place in there for former in _former(place))]
-    ids = _ids(there)
-    references = list(draft.references(kind, names, ids))
+        for key in _list_dropped(kind, place):
+            draft.drop(place, key)
+    every = [*names, *(former for place in there for former in _former(place))]
+    ids, entries = _ids(there), {(place.document.file, place.loc) for place in there}
+    references = [p for p in draft.references(kind, every, ids) if (p.document.file, p.loc[:2]) not in entries]
     draft.remove(references)
-    places = len(references) + draft.edit_lists(kind, names, ids, None)
-    gone = f", and gone from {_places(places)} that named it" if places else ""
-    return f"{kind.name} {quote(_spelling(kind, there[0]))} is declared absent{gone}"
+    number = len(references) + draft.edit_lists(kind, every, ids, None)
+    told, are, them = (" and ".join(quote(_spelling(kind, places[0])) for places in found.values()), *_WORDS[len(found) > 1])
+    gone = f", and gone from {_places(number)} that named {them}" if number else ""
+    return f"{kind.name} {told} {are} declared absent{gone}"
+
+
+_WORDS = {False: ("is", "it"), True: ("are", "them")}
+
+
+def _list_dropped(kind: Kind, place: Place) -> Iterator[str]:
+    """The keys of an entry that say nothing of what is to go."""
+    names = (FORMER, *([kind.merge.key] if kind.merge else ()))
+    yield from (key for key in names if _names_under(place, key))
+    if kind.retirement and isinstance(place.written, dict):
+        yield from (key for key in (kind.retirement.successor, kind.retirement.after) if key in place.written)
 
 
 def _ids(places: Iterable[Place]) -> list[str]:

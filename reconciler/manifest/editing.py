@@ -88,6 +88,7 @@ class Draft:
         for source in self.kinds:
             lists = [link.field for link in source.links if link.target == kind.name]
             fields = [field for field, target in source.references.items() if target == kind.name]
+            fields += [kind.retirement.successor] if kind.retirement and source is kind else []
             for place in self.entries(source) if lists or fields else ():
                 for loc, key in _find_references(place.written, lists, fields, kind.name):
                     if name_of(kind, "id" if loc[-1] == "id" else by, key) in wanted:
@@ -140,14 +141,15 @@ class Draft:
             self._of(place.document.file).replace(place.loc, value)
 
     def remove(self, references: Iterable[Place]) -> None:
-        """Take items out of their lists."""
-        lists: dict[tuple[str, Loc], list[int]] = defaultdict(list)
+        """Take items out of their lists, and keys out of their entries."""
+        lists: dict[tuple[str, Loc], list[int | str]] = defaultdict(list)
         for place in references:
-            # The item is a name, or a map that has it under a key.
+            # The item is a name, or a map that has it under a key. In an entry, which is an item of its section, the key goes.
             at = next(n for n in range(len(place.loc) - 1, 0, -1) if isinstance(place.loc[n], int))
-            lists[place.document.file, place.loc[:at]].append(int(place.loc[at]))
-        for (file, loc), numbers in lists.items():
-            self._of(file).drop(loc, numbers)
+            at = 2 if at == 1 and len(place.loc) > 2 else at
+            lists[place.document.file, place.loc[:at]].append(place.loc[at])
+        for (file, loc), steps in lists.items():
+            self._of(file).drop(loc, steps)
 
     def edit_lists(self, kind: Kind, names: Iterable[str], ids: Iterable[str], new: str | None, *, merge: bool = False) -> int:
         """Write another name, or none, wherever a row of a list names a thing. Returns in how many places. Where things are merged, who
@@ -315,4 +317,8 @@ def _find_references(written: Any, lists: Sequence[str], fields: Sequence[str], 
         for number, item in enumerate(items if isinstance(items, list) else ()):
             ends = [(end, item.get(end)) for end in (target, "id")] if isinstance(item, dict) else [("", item)]
             yield from (((field, number, end) if end else (field, number), key) for end, key in ends if isinstance(key, str))
-    yield from (((field,), written[field]) for field in fields if isinstance(written.get(field), str))
+    for field in fields:
+        end = written.get(field)
+        loc, name = ((field, "id"), end.get("id")) if isinstance(end, dict) else ((field,), end)
+        if isinstance(name, str):
+            yield loc, name

@@ -22,7 +22,7 @@ from reconciler.manifest import files
 from reconciler.manifest.contents import Contents
 from reconciler.manifest.head import Head, PolicyFile, policy_file_model
 from reconciler.manifest.layers import BASE, Layers, Sorted, check_known, sort_out
-from reconciler.manifest.resources import check_circles, check_former, resource_of
+from reconciler.manifest.resources import check_circles, check_former, check_successors, resource_of
 from reconciler.manifest.sections import read_documents
 from reconciler.manifest.sentences import Guesses, explain
 from reconciler.manifest.source import Source
@@ -65,6 +65,7 @@ def _assemble(files: Sorted, source: Source, paths: Sequence[str], kinds: Kinds,
         resource_of(contents, double)
     check_former(contents)
     check_circles(contents, resources)
+    check_successors(contents, resources)
     if contents.problems:
         raise Invalid(contents.problems)
     return Manifest(

@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.core.compare.choices import choices_without, list_choices
 from reconciler.core.model.address import Address
-from reconciler.core.model.desired import Resource, WrittenLinks
+from reconciler.core.model.desired import DEPRECATED, Resource, WrittenLinks
 from reconciler.core.model.entry import LinkItem
 from reconciler.core.model.scalars import parse_typed
 from reconciler.core.model.written import quote
@@ -41,6 +41,8 @@ def resource_of(contents: Contents, item: Item) -> Resource:
         recreate=values.get("recreate", False),
         free=values.get("members") == "free",
         into=item.into,
+        successor=_read_successor(contents, item),
+        quiet=getattr(values.get("retire_after"), "no_new_use_for", None),
         used_by=values.get("used_by", ()),
         owner=values.get("owner", ""),
         description=values.get("description", ""),
@@ -72,6 +74,22 @@ def _links(contents: Contents, item: Item, target: str, field: str) -> WrittenLi
     if whole:
         contents.links[target, links, below] = written
     return written
+
+
+def _read_successor(contents: Contents, item: Item) -> Address | None:
+    """What is used instead of what goes out of use. What only such an entry may say is noted on any other."""
+    retirement = item.kind.retirement
+    if retirement is None:
+        return None
+    if item.state != DEPRECATED:
+        for key in (retirement.successor, retirement.after):
+            if key in item.values:
+                what = f"{key} is written on a {item.kind.name} that is {item.state or 'not deprecated'}"
+                contents.note(item.mark(key), what, f"write `state: {DEPRECATED}`, or remove it")
+        return None
+    link: LinkItem | None = item.values.get(retirement.successor)
+    end = _present_end(contents, item.mark(retirement.successor), item.kind.name, link) if link else None
+    return end.address if end else None
 
 
 def _present_end(contents: Contents, mark: Mark, target: str, link: LinkItem) -> Item | None:
@@ -201,6 +219,19 @@ def check_circles(contents: Contents, resources: Mapping[Address, Resource]) -> 
             if target == kind.name and end == address.key:
                 text = f"{name} leads back to itself ({' > '.join(step.key for step in (*way, address))})"
                 contents.note(contents.items[address].mark(name), text, "let one of them lead elsewhere")
+
+
+def check_successors(contents: Contents, resources: Mapping[Address, Resource]) -> None:
+    """Note successors that lead back to where they start: nothing would be left to use."""
+    for address, resource in resources.items():
+        way, end = [address], resource.successor
+        while end and end in resources and end not in way:
+            way.append(end)
+            end = resources[end].successor
+        retirement = contents.kinds[address.kind].retirement
+        if end == address and retirement:
+            text = f"{retirement.successor} leads back to itself ({' > '.join(step.key for step in (*way, address))})"
+            contents.note(contents.items[address].mark(retirement.successor), text, "let one of them lead elsewhere")
 
 
 def check_former(contents: Contents) -> None:

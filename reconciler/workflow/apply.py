@@ -25,7 +25,7 @@ from reconciler.core.plan.explained import leave_rest
 from reconciler.core.plan.gates import Approval, hold_to_pin, list_standing
 from reconciler.core.plan.order import Step
 from reconciler.core.plan.plan import Plan, make_plan
-from reconciler.core.plan.saved import list_touched, read_scope, subject_in
+from reconciler.core.plan.saved import list_touched, read_ids, read_scope, subject_in
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import narrow
 from reconciler.core.plan.touched import Agreed
@@ -38,6 +38,7 @@ from reconciler.workflow.observe import add_uses, look
 from reconciler.workflow.planfile import planned_pin
 from reconciler.workflow.recall import recall
 from reconciler.workflow.record import Recorder, recording, signal_of
+from reconciler.workflow.retiring import with_carriers
 from reconciler.workflow.session import Session
 
 
@@ -71,6 +72,8 @@ def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, appro
     comparison = look(session, part, recorded, certain, whole=not scope.target, agreed=agreed, retry=bool(saved.get("retry")))
     comparison = leave_rest(keep_drift(comparison, session.now()) if saved.get("moved") else comparison, saved)
     comparison = with_members(session, comparison)
+    if session.ledger and not saved.get("moved"):
+        comparison = with_carriers(session, comparison, {**read_ids(saved, manifest, app_id), **comparison.live.pairs}, scope)
     sources = {change["address"] for change in saved["changes"]}
     ours = tuple(change for change in comparison.difference.changes if show_address(change.address, app_id) in sources)
     rest = tuple(change for change in comparison.difference.changes if show_address(change.address, app_id) not in sources)

@@ -24,6 +24,7 @@ from reconciler.kinds import KINDS
 from reconciler.workflow.merge import with_members
 from reconciler.workflow.observe import add_uses, look, renames, trace
 from reconciler.workflow.recall import recall
+from reconciler.workflow.retiring import with_retiring
 from reconciler.workflow.session import Session
 from reconciler.workflow.trails import follow
 
@@ -47,6 +48,7 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, app
     live = replace(live, notes=(*notes, *note_unpinned(manifest, live), *live.notes), refusals=(*loosened, *live.refusals))
     comparison = _count(session, replace(comparison, live=live), merging=not scope.moved)
     comparison = add_notes(comparison, renames(session, comparison))
+    comparison = comparison if scope.moved else with_retiring(session, comparison, scope)
     plan = replace(make_plan(comparison, scope, session.client.version), rest=part.rest)
     if scope.moved:
         drift = replace(measure_drift(comparison), trails=follow(session, comparison))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core.compare.draft import Difference
-from reconciler.core.model.address import Address
+from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.note import Note
+from reconciler.core.model.record import Thing
 from reconciler.core.model.recorded import BLANK, Recorded
 
 
@@ -32,6 +33,8 @@ class Comparison:
     recorded: Recorded = BLANK
     # The approval that lets links go which somebody made anew since they became ours.
     touched: str = ""
+    # Who carries what goes out of use, by the kind of link, as far as anybody looked and could read it.
+    carriers: Mapping[Thing, Mapping[LinkName, frozenset[str]]] = field(default_factory=dict)
 
     @property
     def refused_entries(self) -> frozenset[Address]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from reconciler.core.compare.inventory import find_alike
+from reconciler.core.compare.retiring import find_successor
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds, join_words
 from reconciler.core.model.policy import Policy
 from reconciler.core.model.written import quote
-from reconciler.errors import Problem
+from reconciler.errors import Mark, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class _Section:
     gone: Sequence[Resource]  # Those that are not to be there.
     named: Mapping[str, Resource]  # All others, by name.
     others: Sequence[Resource]  # The same, and those without a name.
+    manifest: Manifest  # All that is declared.
 
 
 Found = Iterator[tuple[Resource, str, str]]
@@ -65,7 +67,7 @@ def find_remarks(kinds: Kinds, manifest: Manifest, policy: Policy, seen: Seen) -
         declared = [resource for address, resource in manifest.resources.items() if address.kind == kind.name]
         others = [resource for resource in declared if not resource.is_gone]
         names = {_name(kind, resource): resource for resource in others}
-        section = _Section(kind, policy, seen, [r for r in declared if r.is_gone], {n: r for n, r in names.items() if n}, others)
+        section = _Section(kind, policy, seen, [r for r in declared if r.is_gone], {n: r for n, r in names.items() if n}, others, manifest)
         for rule, find in RULES.items():
             if (level := getattr(policy.lint, rule)) != "off":
                 remarks += [Remark(rule, level, r.address, Problem(r.mark, what, now)) for r, what, now in find.look(section)]
@@ -115,6 +117,28 @@ def _dead(section: _Section) -> Found:
         yield resource, what, f"let it go: reconciler {section.kind.name} retire {shlex.quote(resource.key)}"
 
 
+def _find_deprecated_use(section: _Section) -> Found:
+    resources = section.manifest.resources
+    leaving = {r.address: find_successor(resources, r) for r in section.others if r.is_deprecated}
+    for resource in resources.values() if leaving else ():
+        for end, line in sorted((end, line) for written in resource.links.values() for end, line in written.present.items()):
+            if end in leaving:
+                new = leaving[end]
+                now = f"name {quote(new.key)} instead" if new else "take it out"
+                yield replace(resource, mark=_find_line(resource, line)), f"{_call(section, resources[end])} is deprecated", now
+
+
+def _find_line(resource: Resource, line: int) -> Mark:
+    """The place of what stands on a line of an entry."""
+    return resource.mark if line == resource.mark.line else Mark(resource.mark.file, line)
+
+
+def _find_unreplaced(section: _Section) -> Found:
+    for resource in (r for r in section.others if r.is_deprecated and r.successor is None and section.kind.retirement):
+        now = f"write `{section.kind.retirement.successor}: NAME`" if section.kind.retirement else ""
+        yield resource, f"{_call(section, resource)} is deprecated, and nothing is said to replace it", now
+
+
 def _find_done(section: _Section) -> Found:
     when = "once that is so in every workspace of this manifest"
     for resource in (resource for resource in section.gone if resource.address in section.seen.done):
@@ -149,6 +173,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "owner": Rule("An entry says who answers for it.", _owner),
         "description": Rule("An entry says what it means.", _description),
         "dead": Rule("Somebody uses what is declared.", _dead),
+        "deprecated_use": Rule("Nobody names what is deprecated.", _find_deprecated_use),
+        "successor": Rule("What is deprecated says what replaces it.", _find_unreplaced),
         "done": Rule("A tombstone goes once it is done.", _find_done),
     }
 )

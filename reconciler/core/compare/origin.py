@@ -50,7 +50,13 @@ def _find_orphan_origin(before: Resource | None, change: Change) -> Origin:
 
 def _is_anew(before: Resource, now: Resource) -> bool:
     """Whether more than fields and links was written otherwise."""
-    return (before.state, before.former, before.missing, before.into) != (now.state, now.former, now.missing, now.into)
+    one, other = ((_read_state(r), r.former, r.missing, r.into) for r in (before, now))
+    return one != other
+
+
+def _read_state(resource: Resource) -> str | None:
+    """What an entry says of its state to Intercom: what goes out of use is there as before."""
+    return None if resource.is_deprecated else resource.state
 
 
 def _has_moved(before: Resource, now: Resource, change: ThingChange) -> bool:

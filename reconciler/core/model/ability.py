@@ -152,6 +152,34 @@ class Merge:
 
 
 @dataclass(frozen=True)
+class Begun:
+    """A search for what is new and carries a thing."""
+
+    # What is searched, in the plural; its answer lists it under that word.
+    where: str
+    # One of these.
+    one: str
+    # The method and the path.
+    route: str
+    # Its body: `{id}` is the thing, `{since}` a time in Unix seconds.
+    body: Body
+    # The key under which each that is found says when it began.
+    at: str
+
+
+@dataclass(frozen=True)
+class Retirement:
+    """A thing can go out of use: its state is `deprecated`, and it stays until nobody uses it anew."""
+
+    # The key of an entry that names what is used instead,
+    successor: str
+    # and the one that says for how long nobody may use it anew before it is due to go.
+    after: str
+    # What is new and carries it.
+    begun: tuple[Begun, ...] = ()
+
+
+@dataclass(frozen=True)
 class Loss:
     """What a thing has that another one in its place has not."""
 

@@ -12,6 +12,8 @@ from reconciler.core.model.quick import quick
 from reconciler.errors import Mark
 
 Fields = Mapping[str, Any]
+# The state of what goes out of use.
+DEPRECATED = "deprecated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Resource:
     fields: Fields
     # Where it is declared.
     mark: Mark
-    # `present`, `archived` or `absent`; None where it is not written.
+    # `present`, `deprecated`, `archived` or `absent`; None where it is not written.
     state: str | None = None
     # Keys that it had, as field and value, in the order written.
     former: tuple[tuple[str, str], ...] = ()
@@ -53,6 +55,10 @@ class Resource:
     free: bool = False
     # What it goes into.
     into: Address | None = None
+    # What is used instead of one that goes out of use.
+    successor: Address | None = None
+    # For how long nobody may use it anew before it is due to go, in seconds; None where that is not written.
+    quiet: int | None = None
     # Who uses it where nobody can count, in people's words.
     used_by: tuple[str, ...] = ()
     # Who answers for it; empty where that is not written.
@@ -68,6 +74,11 @@ class Resource:
     def is_gone(self) -> bool:
         """Whether it is declared as not being there."""
         return self.state in ("absent", "archived")
+
+    @property
+    def is_deprecated(self) -> bool:
+        """Whether it goes out of use, and is still to be there."""
+        return self.state == DEPRECATED
 
 
 @dataclass(frozen=True, slots=True)

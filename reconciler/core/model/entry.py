@@ -139,6 +139,27 @@ def link_to(target: str, shape: Shape) -> Callable[[Any], LinkItem]:
     return read
 
 
+def end_of(target: str, shape: Shape) -> Callable[[Any], LinkItem]:
+    """The reader of the name of one other thing, or of its id as `{id: "5"}`."""
+    read_id = id_of(target, shape)
+
+    def read(value: Any) -> LinkItem:
+        if not isinstance(value, dict):
+            return LinkItem(parse_name(value), present=True)
+        if value.keys() != {"id"}:
+            raise ValueError(f"is no {target}; write its name, or {{id: ID}}")
+        return LinkItem(read_id(value["id"]), present=True, by_id=True)
+
+    return read
+
+
+def end_schema(shape: Shape) -> WithJsonSchema:
+    """The JSON Schema of the name of one other thing, or of its id."""
+    by_id = (id_schema(shape).json_schema or {}) | {"description": "That of the entry with this `id`.", "examples": [shape.example]}
+    long = {"type": "object", "properties": {"id": by_id}, "required": ["id"], "additionalProperties": False}
+    return WithJsonSchema({"anyOf": [{"type": ["string", "number", "boolean"]}, long]})
+
+
 def link_schema(target: str, shape: Shape, example: str) -> WithJsonSchema:
     """The JSON Schema of one link item; `example` is the name of a target."""
     text = {"type": ["string", "number", "boolean"]}

@@ -8,7 +8,7 @@ from functools import cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from reconciler.core.model.ability import Archive, Conflict, Loss, Merge, Person, Prune, Search, Uses, Wire
+from reconciler.core.model.ability import Archive, Conflict, Loss, Merge, Person, Prune, Retirement, Search, Uses, Wire
 from reconciler.core.model.address import ID
 from reconciler.core.model.entry import Entry, Values
 from reconciler.core.model.facts import Facts
@@ -138,6 +138,8 @@ class Kind:
     wire: Wire | None = None
     # A thing can take in others.
     merge: Merge | None = None
+    # A thing can go out of use before it goes.
+    retirement: Retirement | None = None
     # What no file declares may be deleted.
     prune: Prune | None = None
     # Where a thing is used by others.

@@ -127,6 +127,8 @@ class Lint(Written):
     owner: Annotated[Level, doc("An entry that says no `owner`, where it can.", "error")] = "warning"
     description: Annotated[Level, doc("An entry that says no `description`, where it can.", "off")] = "warning"
     dead: Annotated[Level, doc("What nobody uses in any place that is counted; `lint --live` asks.", "off")] = "warning"
+    deprecated_use: Annotated[Level, doc("An entry that names what is deprecated.", "error")] = "warning"
+    successor: Annotated[Level, doc("What is deprecated, and says nothing of what replaces it.", "off")] = "warning"
     done: Annotated[Level, doc("A tombstone of what is gone, as the ledger says, or `lint --live`.", "error")] = "warning"
 
 

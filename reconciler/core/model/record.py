@@ -30,6 +30,18 @@ LinkOrigins = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """Who carries a thing that goes out of use, as runs saw it."""
+
+    # When a run looked first, in Unix seconds.
+    since: int
+    # When one last saw somebody who had not been there when the one before it looked; 0 where none did.
+    new: int
+    # Digests of those who carried it when one looked last.
+    carriers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """What the ledger holds of one live thing."""
 
@@ -70,6 +82,8 @@ class Record:
     former: frozenset[str] = frozenset()
     # The digest of the address by the name which Intercom made of the one that was sent; empty where it made none.
     shown_as: str = ""
+    # Who carries it, where it goes out of use and a run looked.
+    watch: Watch | None = None
 
     @property
     def name(self) -> Thing:

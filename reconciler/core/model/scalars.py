@@ -10,7 +10,7 @@ from pydantic_core import CoreSchema
 
 from reconciler.core.model.numbers import parse_flag, parse_number, parse_whole
 from reconciler.core.model.texts import parse_attribute_name, parse_email, parse_name, parse_text
-from reconciler.core.model.times import parse_time
+from reconciler.core.model.times import PERIOD, parse_period, parse_time
 from reconciler.core.model.written import Scalar, is_null, quote_visibly
 
 
@@ -83,3 +83,4 @@ Email = Annotated[str, PlainValidator(parse_email), WithJsonSchema({"type": "str
 Whole = Annotated[int, PlainValidator(parse_whole), WithJsonSchema({"type": "integer"})]
 Flag = Annotated[bool, PlainValidator(parse_flag), WithJsonSchema({"type": "boolean"})]
 Time = Annotated[int, PlainValidator(parse_time), WithJsonSchema({"type": ["string", "number"]})]
+Period = Annotated[int, PlainValidator(parse_period), WithJsonSchema({"type": "string", "pattern": PERIOD})]

@@ -73,6 +73,21 @@ def parse_time(value: Any) -> int:
     raise ValueError(f"{describe(value)} is no time; {_HOW}")
 
 
+_PERIOD = re.compile(r"([1-9][0-9]{0,3})d")
+DAY = 86_400
+PERIOD = f"^{_PERIOD.pattern}$"
+"""A period as it is written, as a regular expression."""
+
+
+def parse_period(value: Any) -> int:
+    """A period in seconds, written as a number of days: `90d`. Raises ValueError for anything else."""
+    found = _PERIOD.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        what = "is empty" if is_null(value) else f"{describe(value)} is no period"
+        raise ValueError(f"{what}; write a number of days, as in 90d")
+    return int(found[1]) * DAY
+
+
 def format_time(value: Any) -> Any:
     """Unix seconds as ISO 8601 in UTC; anything else comes back as it is."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):

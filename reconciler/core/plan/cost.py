@@ -165,6 +165,15 @@ def list_keeping(kinds: Kinds, changes: Sequence[Change], *, anywhere: bool) -> 
     return +calls
 
 
+def list_watching(comparison: Comparison) -> Counter[str]:
+    """The reads of who carries what goes out of use, by route."""
+    calls: Counter[str] = Counter()
+    for (kind, _), carriers in comparison.carriers.items():
+        for members in comparison.kinds[kind].uses.members:
+            calls[members.listing.route] += pages(members.listing, len(carriers.get(members.link, ())))
+    return calls
+
+
 def list_moving(kinds: Kinds, changes: Sequence[Change]) -> Counter[str]:
     """The reads of who carries what goes into another thing and stays for now, and of who carries that one; by route."""
     calls: Counter[str] = Counter()
@@ -219,5 +228,6 @@ def reads_of(plan: Plan, comparison: Comparison, context: Context) -> Mapping[st
     looks = list_looks(
         comparison.kinds, part, comparison.live, make_hints(comparison.kinds, context.now, part, comparison.recorded), certain, arrived
     )
+    looks += list_watching(comparison) if context.keeps else Counter()
     looks += list_counts(comparison.kinds, comparison.live, plan.changes) + list_moving(comparison.kinds, plan.changes)
     return looks + preimages + Counter({ASK: 1})

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.retiring import watch_again
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest, Resource
@@ -62,12 +63,23 @@ class Books:
         the plan was made."""
         records = self._as_declared(outcomes, as_declared)
         gone = self._find_gone(records)
-        return [*self._correct(gone), *records], gone
+        return self._add_watches([*self._correct(gone), *records], gone), gone
 
     def close_undo(self) -> tuple[list[Record], list[Thing]]:
         """As `close`, after a run that takes another one back: what it brings back is declared nowhere."""
         gone = self._find_gone(())
         return self._correct(gone), gone
+
+    def _add_watches(self, records: Sequence[Record], gone: Sequence[Thing]) -> list[Record]:
+        """These records, and those of what goes out of use, with who carries it."""
+        found = {record.name: record for record in records}
+        for thing, carriers in self.comparison.carriers.items():
+            record = found.get(thing) or self.records.get(thing)
+            if record and not record.deleted and thing not in gone:
+                watch = watch_again(self.comparison.kinds[record.kind], record.watch, carriers, self.writer.now)
+                if watch != record.watch:
+                    found[thing] = replace(record, watch=watch, run=self.writer.run)
+        return list(found.values())
 
     def _correct(self, gone: Sequence[Thing]) -> list[Record]:
         """The records of which a link is no longer ours: somebody took it away."""

@@ -73,7 +73,7 @@ class RecordWriter:
             return None
         record = self._move(before or self.make_blank(change.address, change.id, change.mark.file), change.address)
         ended = self.recorded.digests.claim(record.salt, "state", change.action.value)
-        known = replace(record, deleted=deleted, written=self.now, fields={}, ended=ended, former=frozenset(), shown_as="")
+        known = replace(record, deleted=deleted, written=self.now, fields={}, ended=ended, former=frozenset(), shown_as="", watch=None)
         return replace(known, owned=False, links={}, governed={}) if deleted else known
 
     def record_link(self, before: Record | None, change: LinkChange, source_id: str, target_id: str, outcome: Outcome) -> Record | None:

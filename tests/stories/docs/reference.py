@@ -107,6 +107,8 @@ def _scalar(about: Mapping[str, Any]) -> str:
     name, pattern = NAMES[frozenset(types) - {"null"}], about.get("pattern", "")
     if "%" in pattern:
         name = "a percentage"
+    elif pattern.endswith("d$"):
+        name = "a number of days"
     elif name == "a time" and pattern:
         name = "an id"
     return f"{name}, or `null`" if "null" in types else name

@@ -73,7 +73,7 @@ def test_a_key_that_is_left_alone_has_no_default_for_editors_to_offer() -> None:
 
 
 def test_what_the_reader_refuses_as_null_is_no_null_in_the_schema() -> None:
-    assert SCHEMA["$defs"]["TagEntry"]["properties"]["state"]["enum"] == ["present", "absent"]
+    assert SCHEMA["$defs"]["TagEntry"]["properties"]["state"]["enum"] == ["present", "deprecated", "absent"]
     assert "null" in SCHEMA["$defs"]["ContactEntry"]["properties"]["phone"]["type"]
 
 

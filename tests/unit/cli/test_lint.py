@@ -188,3 +188,16 @@ def test_without_a_path_the_manifest_here_is_meant(desk: Desk) -> None:
     assert desk("lint") == 64
     assert desk("lint", m=M) == 65
     assert desk.out == EXPECTED
+
+
+def test_who_names_what_is_deprecated_is_told_what_to_name_instead(desk: Desk) -> None:
+    links = "".join(f"  - {{external_id: '{n}', tags: [old, vip]}}\n" for n in range(5))
+    newer = "{name: newer, state: deprecated, replaced_by: vip}"
+    tags = f"[vip, {{name: old, state: deprecated, replaced_by: newer}}, {newer}, {{name: lost, state: deprecated}}]"
+    written = f"policy: {{lint: {{owner: off, description: off}}}}\ntags: {tags}\ncontacts:\n{links}"
+    assert desk("lint", "m.yaml", m=written) == 0
+    assert desk.out.splitlines() == [
+        "m.yaml:2:117: warning [successor] tag 'lost' is deprecated, and nothing is said to replace it; write `replaced_by: NAME`",
+        "m.yaml:4:5: warning [deprecated_use] tag 'old' is deprecated (in 5 places, also at m.yaml:5:5, m.yaml:6:5); name 'vip' instead",
+    ]
+    assert desk("lint", "m.yaml", m=written.replace("owner: off", "owner: off, deprecated_use: error, successor: off")) == 65
