@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions, O
 from reconciler.cli.output import as_typed, leave, make, say_next
 from reconciler.cli.running import in_ci, say_error
 from reconciler.cli.tokens import NoToken
-from reconciler.core.model.desired import Manifest
+from reconciler.core.compare.retiring import Retiring, Stage, describe_held
+from reconciler.core.model.desired import Manifest, Pin
+from reconciler.core.model.privacy import hide
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import Interrupted, Invalid, ReconcilerError, Usage
 from reconciler.kinds import KINDS
@@ -37,6 +40,7 @@ from reconciler.report.progress import progress
 from reconciler.report.signs import DIM, GREEN, RED, count, paint
 from reconciler.report.terminal import Terminal, clean
 from reconciler.workflow.inventory import look_at_all
+from reconciler.workflow.retiring import find_retiring
 from reconciler.workflow.session import watch
 
 TAG = KINDS["tag"]
@@ -67,34 +71,56 @@ def tag() -> None:
 @tag.command()
 @IN
 @options.ENV
+@click.option("--due", is_flag=True, help="Only the deprecated tags that are due to go.")
 @click.option("--format", "form", type=click.Choice(["text", "csv", "json", "html"]), default="text", show_default=True)
 @options.pin_options
+@options.ledger_options
 @options.intercom_options
-@options.gather(where=WorkspaceOptions)
-def report(paths: tuple[str, ...], layers: Layers, form: str, where: WorkspaceOptions, intercom: Intercom) -> int:
+@options.gather(given=ManifestOptions, where=WorkspaceOptions)
+def report(given: ManifestOptions, due: bool, form: str, where: WorkspaceOptions, choice: LedgerChoice, intercom: Intercom) -> int:
     """Show who uses each tag, and what is amiss with it.
 
     It counts contacts, companies, conversations and content, and says who applied the tag last, if Intercom shows that. A tag is amiss if
     it is dead (nobody uses it), like another one, undeclared, or not as the manifest has it. What is amiss comes first.
 
+    With --due it lists the deprecated tags that nobody has used anew for as long as their `retire_after` says. It writes nothing.
+
     \b
     Example:
       reconciler tag report --format csv > tags.csv
+      reconciler tag report --due
     """
     from reconciler.report.inventory import render
 
-    read = paths or _found_here()
-    manifest = ManifestOptions(tuple(read), layers).read() if read else None
+    read = given.paths or _found_here()
+    manifest = ManifestOptions(tuple(read), given.layers).read() if read else None
+    if due and not manifest:
+        raise Usage("there is no manifest here, and so nothing that is due; say which with --in PATH")
+    choice = replace(choice, paths=tuple(read))
     pin = pin_with(manifest.pin, where.region, where.app_id) if manifest else pin_of_folder(where.region, where.app_id)
-    with progress(sys.stderr, label="reading") as bar, open_session(intercom, pin, writes=False, paths=read) as session:
+    ledger = choice if due else None
+    with progress(sys.stderr, label="reading") as bar, open_session(intercom, pin, writes=False, choice=ledger, paths=read) as session:
         refuse_other(pin, session.here)
-        inventory = look_at_all(watch(session, bar.reading), TAG, manifest)
+        session = watch(session, bar.reading)
+        leaving = list(find_retiring(session, manifest).values()) if due and manifest else None
+        inventory = look_at_all(session, TAG, manifest, leaving and [one for one in leaving if one.stage is Stage.DUE])
     out = Terminal(sys.stdout)
     out.write(render(inventory, form, headline(read) if form == "html" else ""))
     out.check()
+    if leaving is not None:
+        _tell_stages(leaving)
     if not manifest:
         Terminal(sys.stderr).say("there is no manifest here: nothing is said of what is declared; --in PATH names one")
     return 0
+
+
+def _tell_stages(leaving: Sequence[Retiring]) -> None:
+    """How far all are that go out of use, and what it is that nobody knows."""
+    sums = Counter(one.stage for one in leaving)
+    sorts = ", ".join(f"{sums[stage]:,} {stage}" for stage in Stage if sums[stage])
+    told = Terminal(sys.stderr)
+    told.say(f"of {count(len(leaving), f'deprecated {TAG.name}')} with `retire_after`: {sorts or 'none'}")
+    told.lines(f"{one.resource.address}: {one.text}" for one in leaving if one.stage is Stage.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -165,18 +191,50 @@ def merge(old: tuple[str, ...], into: str, wanted: EditOptions, choice: LedgerCh
 
 
 @tag.command()
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option("--due", is_flag=True, help="The deprecated tags that are due to go and whose `used_by` is empty.")
+@options.ENV
 @_edits
-def retire(name: str, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
+def retire(name: str | None, due: bool, layers: Layers, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
     """Declare a tag absent, and take it out of every list.
 
-    Its entry becomes a tombstone (`state: absent`): `apply` then deletes the tag.
+    Its entry becomes a tombstone (`state: absent`): `apply` then deletes the tag. With --due these are the tags that `tag report --due`
+    lists, for the change request of a nightly pipeline; --env says for which environment that is asked.
 
     \b
     Example:
       reconciler tag retire old-promo
+      reconciler tag retire --due
     """
-    return _edit(wanted, choice, intercom, lambda draft: declaring.retire(draft, TAG, name))
+    if due is (name is not None):
+        raise Usage("say which tag, or --due")
+    if name is not None:
+        if layers.env:
+            raise Usage("--env belongs to --due; a tag that is named is retired wherever it stands")
+        return _edit(wanted, choice, intercom, lambda draft: declaring.retire(draft, TAG, name))
+    leaving = _find_retiring(wanted, layers, choice, intercom)
+    going = [one for one in leaving if one.stage is Stage.DUE]
+    _tell_stages(leaving)
+    Terminal(sys.stderr).lines(str(hide(f"{one.resource.address} stays, {describe_held(one)}", False)) for one in going if one.is_held)
+    ready = [one.resource for one in going if not one.is_held]
+    if not ready:
+        Terminal(sys.stderr).say("nothing is changed: nothing is to be retired now")
+        return 0
+    return _edit(wanted, choice, intercom, lambda draft: declaring.retire_due(draft, TAG, ready), layers=layers)
+
+
+def _find_retiring(wanted: EditOptions, layers: Layers, choice: LedgerChoice, intercom: Intercom) -> Sequence[Retiring]:
+    """How far all are that go out of use. Raises Usage, Invalid, IntercomError."""
+    paths = tuple(wanted.paths or _found_here())
+    if not paths:
+        raise Usage("there is no manifest here, nor above up to the root of the repository; say which with --in PATH")
+    manifest, choice = ManifestOptions(paths, layers).read(), replace(choice, paths=paths)
+    with (
+        progress(sys.stderr, label="reading") as bar,
+        open_session(intercom, manifest.pin, writes=False, choice=choice, paths=paths) as session,
+    ):
+        refuse_other(manifest.pin or Pin(), session.here)
+        return list(find_retiring(watch(session, bar.reading), manifest).values())
 
 
 def _found_here() -> Sequence[str]:
@@ -185,7 +243,15 @@ def _found_here() -> Sequence[str]:
     return found_from(here, root_of(here) or here)
 
 
-def _edit(wanted: EditOptions, choice: LedgerChoice, intercom: Intercom, edit: Callable[[Draft], str], *, new: bool = False) -> int:
+def _edit(
+    wanted: EditOptions,
+    choice: LedgerChoice,
+    intercom: Intercom,
+    edit: Callable[[Draft], str],
+    *,
+    new: bool = False,
+    layers: Layers | None = None,
+) -> int:
     """Edit the files, show what changed in them, then the plan. Raises Invalid, and nothing is changed, where they would not be valid."""
     paths, terminal = wanted.paths or _found_here(), Terminal(sys.stderr)
     if not paths:
@@ -193,7 +259,7 @@ def _edit(wanted: EditOptions, choice: LedgerChoice, intercom: Intercom, edit: C
     if new:
         # A file may be new, a folder is not.
         find([path for path in paths if not path.lower().endswith(SUFFIXES) and not Path(path).is_dir()])
-    draft = Draft.read(paths, layers=Layers.of("", os.environ), new=new)
+    draft = Draft.read(paths, layers=layers or Layers.of("", os.environ), new=new)
     said = edit(draft)
     try:
         manifest = draft.manifest()
@@ -226,7 +292,7 @@ def _show_diff(draft: Draft, full: bool) -> None:
 
 
 def _show_plan(manifest: Manifest, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom, envs: Sequence[str]) -> int:
-    """Show the plan of the base; what an edit of overlays leads to is a plan of their environments, which are named."""
+    """Show the plan of the base, or of the environment that was asked for; other environments whose overlays were edited are named."""
     terminal = Terminal(sys.stderr)
     try:
         planned = make(manifest, intercom, choice, Scope(), ApprovalOptions(None).read())
@@ -242,8 +308,9 @@ def _show_plan(manifest: Manifest, wanted: EditOptions, choice: LedgerChoice, in
         return ReconcilerError.exit_code
     output = OutputOptions("text", (), wanted.out, full=wanted.full)
     leave(planned, output)
-    if not envs:
-        say_next(planned, output, manifest.paths)
-    for env in envs:
+    others = [env for env in envs if env != manifest.env]
+    if not others:
+        say_next(planned, output, (*manifest.paths, *(("--env", manifest.env) if manifest.env else ())))
+    for env in others:
         terminal.say(f"this is the plan of the base; next: {as_typed('plan', *manifest.paths, '--env', env)}")
     return 0

@@ -24,7 +24,7 @@ Names = Annotated[tuple[LiveName, ...], BeforeValidator(_names), WithJsonSchema(
 
 
 class RetireAfter(Written):
-    """When a deprecated tag is due to go. Nothing deletes it then: the plan says that it is due, and people write its tombstone."""
+    """When a deprecated tag is due to go. Nothing deletes it then: `tag report --due` lists it, `tag retire --due` writes its tombstone."""
 
     no_new_use_for: Annotated[Period, doc("For so many days nobody got it, and no conversation that has it began.", "90d")]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
+from reconciler.core.model.desired import DEPRECATED, Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.written import quote
 from reconciler.errors import Usage
@@ -135,24 +136,50 @@ def _merge_key(kind: Kind) -> str:
     return kind.merge.key
 
 
-def retire(draft: Draft, kind: Kind, *names: str) -> str:
-    """Things are to go: their entries say so, and nobody names them any more. Returns what is true then. Raises Usage."""
-    found = {name: draft.having(kind, _by(kind), name) for name in names}
-    for name, places in found.items():
-        if not places:
-            raise _not_declared(draft, kind, name)
+def retire(draft: Draft, kind: Kind, name: str) -> str:
+    """A thing is to go: its entry says so, and nobody names it any more. Returns what is true then. Raises Usage."""
+    there = draft.having(kind, _by(kind), name)
+    if not there:
+        raise _not_declared(draft, kind, name)
+    return _retire(draft, kind, {name: there})
+
+
+def retire_due(draft: Draft, kind: Kind, due: Iterable[Resource]) -> str:
+    """What goes out of use, and is due, is to go; where only overlays say that it goes out of use, in these alone. Returns what is true
+    then."""
+    found: dict[str, list[Place]] = {}
+    over: dict[str, list[Place]] = {}
+    lists = list[str]()
+    for resource in due:
+        places = draft.having(kind, resource.by, resource.key)
+        leaving = [place for place in places if isinstance(place.written, dict) and place.written.get(STATE) == DEPRECATED]
+        base = [place for place in leaving if not draft.environments([place.document.file])]
+        if not leaving:
+            lists.append(resource.key)
+        elif base:
+            found[resource.key] = list(places)
+        else:
+            over[resource.key] = [place for place in leaving if place.document.file in resource.overlays]
+    told = [_retire(draft, kind, found)] if found else []
+    told += [_retire(draft, kind, over, {place.document.file for places in over.values() for place in places})] if over else []
+    told += [f"what a list declares is edited there: {', '.join(map(quote, lists))}"] if lists else []
+    return "; ".join(told)
+
+
+def _retire(draft: Draft, kind: Kind, found: Mapping[str, Sequence[Place]], files: Set[str] = frozenset()) -> str:
+    """Make tombstones of entries, by what their things are called, and let nobody name these; in some files alone where these are given."""
     there = [place for places in found.values() for place in places]
     for place in there:
         if not _is_gone(place) and not _is_omitted(place):
             draft.put(place, {STATE: "absent"})
-        for key in _list_dropped(kind, place):
-            draft.drop(place, key)
-    every = [*names, *(former for place in there for former in _former(place))]
+        draft.drop(place, *_list_dropped(kind, place))
+    names = [*filter(None, (_spelling(kind, place) for place in there)), *(former for place in there for former in _former(place))]
     ids, entries = _ids(there), {(place.document.file, place.loc) for place in there}
-    references = [p for p in draft.references(kind, every, ids) if (p.document.file, p.loc[:2]) not in entries]
+    references = [p for p in draft.references(kind, [*found, *names], ids) if (p.document.file, p.loc[:2]) not in entries]
+    references = [place for place in references if not files or place.document.file in files]
     draft.remove(references)
-    number = len(references) + draft.edit_lists(kind, every, ids, None)
-    told, are, them = (" and ".join(quote(_spelling(kind, places[0])) for places in found.values()), *_WORDS[len(found) > 1])
+    number = len(references) + (0 if files else draft.edit_lists(kind, [*found, *names], ids, None))
+    told, (are, them) = " and ".join(quote(_spelling(kind, p[0]) or name) for name, p in found.items()), _WORDS[len(found) > 1]
     gone = f", and gone from {_places(number)} that named {them}" if number else ""
     return f"{kind.name} {told} {are} declared absent{gone}"
 
@@ -183,7 +210,8 @@ def _by(kind: Kind) -> str:
 
 
 def _spelling(kind: Kind, place: Place) -> str:
-    return str(place.written[_by(kind)] if isinstance(place.written, dict) else place.written)
+    """The name that an entry gives its thing; empty where its id says all."""
+    return str(place.written.get(_by(kind), "") if isinstance(place.written, dict) else place.written)
 
 
 def _is_gone(place: Place) -> bool:

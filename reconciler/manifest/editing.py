@@ -131,9 +131,9 @@ class Draft:
         else:
             self.put(place, {key: [item]})
 
-    def drop(self, place: Place, key: str) -> None:
-        """Take a key out of an entry."""
-        self._of(place.document.file).drop(place.loc, [key])
+    def drop(self, place: Place, *keys: str) -> None:
+        """Take keys out of an entry."""
+        self._of(place.document.file).drop(place.loc, keys)
 
     def replace(self, places: Iterable[Place], value: Any) -> None:
         """Write another value at each place; a text in the quotes that stand there."""

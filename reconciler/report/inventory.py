@@ -12,9 +12,11 @@ from types import MappingProxyType
 from typing import Any
 
 from reconciler.core.compare.inventory import Inventory, Row, Standing
+from reconciler.core.compare.retiring import Retiring, describe_held
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Use
 from reconciler.core.model.privacy import hide, show_address
+from reconciler.core.model.times import format_time
 from reconciler.core.model.written import quote_visibly
 from reconciler.report.json import deep
 from reconciler.report.signs import columns
@@ -23,6 +25,8 @@ from reconciler.report.terminal import clean
 # What a spreadsheet takes for the beginning of a formula, in whatever width the sign is written
 # (https://owasp.org/www-community/attacks/CSV_Injection), and what a runner takes for that of a workflow command.
 _FORMULA = re.compile(r"\s*[=+\-@|%＝＋－＠]|[\t\r\n]|\s*::")
+# More columns, where only what is due to go is asked for.
+_DUE = {True: ("due since", "held by"), False: ()}
 _DEAD = {True: "yes", None: "perhaps", False: ""}
 
 
@@ -55,7 +59,8 @@ def text(inventory: Inventory, _: str) -> str:
 def summary(inventory: Inventory) -> str:
     """How many things there are of each sort."""
     sums = [f"{number:,} {what}" for what, number in inventory.sums.items()]
-    return f"{len(inventory.rows):,} {inventory.kind.section}{': ' if sums else ''}{', '.join(sums)}"
+    number = len(inventory.rows)
+    return f"{number:,} {inventory.kind.name if number == 1 else inventory.kind.section}{': ' if sums else ''}{', '.join(sums)}"
 
 
 def table(inventory: Inventory, _: str) -> str:
@@ -63,13 +68,15 @@ def table(inventory: Inventory, _: str) -> str:
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     least = [f"{count.where} (at least)" if count.least else count.where for count in inventory.kind.uses.counts]
-    writer.writerow([inventory.kind.name, "id", "manifest", "declared at", *least, "last applied", "by", "dead", "like"])
+    last = ("last applied", "by", "dead", "like", *_DUE[inventory.due])
+    writer.writerow([inventory.kind.name, "id", "manifest", "declared at", *least, *last])
     for row in inventory.rows:
         numbers = [use.number if use else None for use in _uses(inventory, row)]
         shown = ["" if number is None else str(number) for number in numbers]
         document = _document(inventory, row)
-        last = [document["last_applied"] or "", document["last_applied_by"] or "", _DEAD[row.dead], ", ".join(row.alike)]
-        writer.writerow(map(_cell, [row.name, row.id, row.standing.value, str(row.mark or ""), *shown, *last]))
+        cells = [document["last_applied"] or "", document["last_applied_by"] or "", _DEAD[row.dead], ", ".join(row.alike)]
+        due = [str(document["due"]["since"] or ""), ", ".join(document["due"]["held_by"])] if "due" in document else []
+        writer.writerow(map(_cell, [row.name, row.id, row.standing.value, str(row.mark or ""), *shown, *cells, *due]))
     return written.getvalue()
 
 
@@ -97,7 +104,13 @@ def _document(inventory: Inventory, row: Row) -> dict[str, Any]:
         "last_applied_by": inventory.admins.get(row.last.who) if row.last else None,
         "dead": row.dead,
         "like": list(row.alike),
-    }
+    } | ({"due": _describe_due(row.retiring)} if row.retiring else {})
+
+
+def _describe_due(retiring: Retiring) -> dict[str, Any]:
+    """Since when something is due to go, and who people say still uses it."""
+    since = None if retiring.since is None else format_time(retiring.since)
+    return {"since": since, "held_by": hide(list(retiring.resource.used_by), False), "message": retiring.text}
 
 
 def page(inventory: Inventory, head: str) -> str:
@@ -151,6 +164,8 @@ def _amiss(row: Row) -> str:
 def _remarks(row: Row) -> Iterator[str]:
     if row.standing not in (Standing.DECLARED, Standing.UNKNOWN):
         yield row.standing.value
+    if row.retiring:
+        yield f"{row.retiring.text}{f'; {hide(describe_held(row.retiring), False)}' if row.retiring.is_held else ''}"
     if row.dead is not False:
         yield "dead" if row.dead else "perhaps dead"
     if row.alike:

@@ -116,7 +116,7 @@ def test_an_id_means_one_of_two_and_a_renamed_one_is_watched_on(make_route: Make
     path = route.manifest({"tags": [{"id": "5", "state": "deprecated", "replaced_by": {"id": "6"}, **retire}, {"id": "6"}]})
     found = route.document(path)
     assert [(note["address"], note["message"]) for note in found["notes"] if note["topic"] == "deprecated"] == [
-        ("tag/id:5", "due: no use is known; tag/id:6 replaces it")
+        ("tag/id:5", "due: no use is known; tag/id:6 replaces it; next: reconciler tag retire --due")
     ]
     route.converge(path)
     assert route.ledger

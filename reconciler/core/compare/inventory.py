@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 from itertools import combinations
+from types import MappingProxyType
 
 from reconciler.core.compare.likeness import form
+from reconciler.core.compare.retiring import Retiring
 from reconciler.core.compare.since import Made
 from reconciler.core.model.address import ID
 from reconciler.core.model.change import Use
@@ -32,6 +34,8 @@ class Standing(StrEnum):
     """What the manifest says of a thing."""
 
     DECLARED = "declared"
+    # It is declared, and goes out of use.
+    DEPRECATED = "deprecated"
     # It is live, and nobody declares it.
     UNDECLARED = "undeclared"
     # It is live, and declared absent.
@@ -62,6 +66,8 @@ class Row:
     last: Made | None
     # The names of others that may be meant to be the same.
     alike: Sequence[str]
+    # How far it is, where it goes out of use and that was asked.
+    retiring: Retiring | None = None
 
     @property
     def dead(self) -> bool | None:
@@ -87,6 +93,8 @@ class Inventory:
     rows: Sequence[Row]
     # The names of those who applied something last, by their ids.
     admins: Mapping[str, str]
+    # Whether only what is due to go was asked for.
+    due: bool = False
 
     @property
     def sums(self) -> Mapping[str, int]:
@@ -98,7 +106,12 @@ class Inventory:
 
 
 def take_inventory(
-    kind: Kind, live: Sequence[Live], manifest: Manifest | None, uses: Mapping[str, Sequence[Use]], last: Mapping[str, Made]
+    kind: Kind,
+    live: Sequence[Live],
+    manifest: Manifest | None,
+    uses: Mapping[str, Sequence[Use]],
+    last: Mapping[str, Made],
+    retiring: Mapping[str, Retiring] = MappingProxyType({}),
 ) -> Sequence[Row]:
     """Everything of a kind; first what is amiss, then by name."""
     declared = [r for a, r in manifest.resources.items() if a.kind == kind.name] if manifest else []
@@ -119,7 +132,16 @@ def take_inventory(
     rows += [(resource.key, "", Standing.COMING, resource) for resource in declared if id(resource) not in seen and not resource.is_gone]
     near = find_alike([name for name, *_ in rows])
     lines = (
-        Row(name, live_id, standing, resource.mark if resource else None, uses.get(live_id, ()), last.get(live_id), near.get(name, ()))
+        Row(
+            name,
+            live_id,
+            standing,
+            resource.mark if resource else None,
+            uses.get(live_id, ()),
+            last.get(live_id),
+            near.get(name, ()),
+            retiring.get(live_id),
+        )
         for name, live_id, standing, resource in rows
     )
     return sorted(lines, key=lambda row: (not row.amiss, row.name.casefold(), row.name, row.id))
@@ -149,7 +171,7 @@ def _standing(kind: Kind, thing: Live, resource: Resource | None, manifest: Mani
         return Standing.GOING if exact else Standing.UNDECLARED
     name = resource.fields.get(kind.named_by)
     other = name and spell(str(name)) != spell(thing.key) and not twin
-    return Standing.RENAMED if other or not named else Standing.DECLARED
+    return Standing.RENAMED if other or not named else Standing.DEPRECATED if resource.is_deprecated else Standing.DECLARED
 
 
 def _is_named(kind: Kind, thing: Live, resource: Resource) -> bool:

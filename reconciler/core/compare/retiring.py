@@ -191,8 +191,8 @@ def note_retiring(kinds: Kinds, manifest: Manifest, found: Mapping[Address, Reti
         names, new = named[address], find_successor(manifest.resources, resource)
         text += f"; {_count(names, 'entry', 'entries')} here still {'names' if names == 1 else 'name'} it" if names else ""
         text += f"; {new} replaces it" if new else ""
-        if address in found and found[address].is_held:
-            text += f"; {describe_held(found[address])}"
+        if address in found and found[address].stage is Stage.DUE:
+            text += f"; {describe_held(found[address])}" if found[address].is_held else f"; next: reconciler {address.kind} retire --due"
         yield Note(DEPRECATED, text, address, resource.mark)
 
 
