@@ -121,16 +121,16 @@ def _find_deprecated_use(section: _Section) -> Found:
     resources = section.manifest.resources
     leaving = {r.address: find_successor(resources, r) for r in section.others if r.is_deprecated}
     for resource in resources.values() if leaving else ():
-        for end, line in sorted((end, line) for written in resource.links.values() for end, line in written.present.items()):
+        for end, below in sorted(pair for written in resource.links.values() for pair in written.present.items()):
             if end in leaving:
                 new = leaving[end]
                 now = f"name {quote(new.key)} instead" if new else "take it out"
-                yield replace(resource, mark=_find_line(resource, line)), f"{_call(section, resources[end])} is deprecated", now
+                yield replace(resource, mark=_find_line(resource, below)), f"{_call(section, resources[end])} is deprecated", now
 
 
-def _find_line(resource: Resource, line: int) -> Mark:
-    """The place of what stands on a line of an entry."""
-    return resource.mark if line == resource.mark.line else Mark(resource.mark.file, line)
+def _find_line(resource: Resource, below: int) -> Mark:
+    """The place of what stands so many lines below the beginning of an entry."""
+    return Mark(resource.mark.file, resource.mark.line + below) if below else resource.mark
 
 
 def _find_unreplaced(section: _Section) -> Found:
