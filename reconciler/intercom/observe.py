@@ -24,7 +24,7 @@ from reconciler.intercom.http.pool import reading
 from reconciler.intercom.http.request import Request
 from reconciler.intercom.people import People
 from reconciler.intercom.read import Reader, describe_links
-from reconciler.intercom.routes import Body, Tick, silent
+from reconciler.intercom.routes import Links, Tick, silent
 from reconciler.intercom.uses import count_people
 
 
@@ -168,13 +168,17 @@ class _Look:
         self.reader.tick(kind.section, 0, sum(len(read.keys) for read in reads))
         for read in reads:
             seen.note(read)
-        for read, bodies in zip(reads, self.pool.map(lambda read: list(self.reader.read(kind, read, seen)), reads), strict=True):
-            for body in filter(kind.admits, bodies):
-                self._take(kind, body, strong=read.how in (How.GET, How.FIND))
+        for read, things in zip(reads, self.pool.map(partial(self._read_one, kind, seen), reads), strict=True):
+            for live, links in things:
+                self._take(seen, live, links, strong=read.how in (How.GET, How.FIND))
 
-    def _take(self, kind: Kind, body: Body, *, strong: bool) -> None:
-        seen, request = self.seen[kind.name], Request("GET", "/" + kind.section)
-        live, links = routes.thing(self.client, request, kind, body), routes.links(self.client, request, kind, body)
+    def _read_one(self, kind: Kind, seen: Seen, read: Read) -> list[tuple[Live, Links]]:
+        """The things that a read shows, with the links in them. The answers themselves take ten times as much memory, and are let go."""
+        asked, bodies = Request("GET", "/" + kind.section), self.reader.read(kind, read, seen)
+        things = ((routes.thing(self.client, asked, kind, b), routes.links(self.client, asked, kind, b)) for b in bodies if kind.admits(b))
+        return list(things)
+
+    def _take(self, seen: Seen, live: Live, links: Links, *, strong: bool) -> None:
         if live.id in seen.gone or (live.id in seen.things and not strong):
             return
         seen.things[live.id] = live
@@ -182,7 +186,10 @@ class _Look:
             seen.strong.add(live.id)
         for name, (ids, whole) in links.items():
             self.links.setdefault(name, {})[live.id] = ids
-            (self.partial.discard if whole else self.partial.add)((name, live.id))
+            if not whole:
+                self.partial.add((name, live.id))
+            elif self.partial:
+                self.partial.discard((name, live.id))
 
     def complete_links(
         self, manifest: Manifest, pairs: Mapping[Address, str], hints: Hints, certain: Set[tuple[LinkName, Address]] = frozenset()

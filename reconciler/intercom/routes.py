@@ -18,6 +18,8 @@ from reconciler.intercom.http.errors import BadAnswer
 from reconciler.intercom.http.request import Reply, Request, path
 from reconciler.intercom.totals import Implausible, Tally
 
+# The ids at the other ends of the links that a body shows, by their list, and whether these are all.
+Links = Mapping[LinkName, tuple[frozenset[str], bool]]
 Query = tuple[tuple[str, str], ...]
 Body = dict[str, Any]
 # Told, of one sort of things, how many were read, and how many more are known to come.
@@ -88,7 +90,7 @@ def things(client: Client, kind: Kind, bodies: Iterable[Body]) -> Iterator[Live]
     return (thing(client, asked, kind, body) for body in bodies if kind.admits(body))
 
 
-def links(client: Client, asked: Request, kind: Kind, body: Body) -> Mapping[LinkName, tuple[frozenset[str], bool]]:
+def links(client: Client, asked: Request, kind: Kind, body: Body) -> Links:
     """The links that a thing's own body shows, by their list, and whether these are all. Raises BadAnswer for what cannot be such."""
     return _check_shape(client, asked, lambda: door.links(kind, body), f"the answer is no {kind.name} that can be read")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from reconciler.core.model.address import LinkName
@@ -29,9 +30,10 @@ def thing(kind: Kind, body: Any) -> Live:
         live = kind.decode(body)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Misshapen("has parts that cannot be read") from None
-    for name, types in kind.shapes.items():
-        value = live.fields[name]
-        if type(value) not in types or (type(value) is tuple and not all(type(item) is str for item in value)):
+    shapes = kind.shapes
+    for name, value in live.fields.items():
+        # Everything may be nothing, and most of a thing is.
+        if value is not None and (type(value) not in shapes[name] or (type(value) is tuple and not all(type(i) is str for i in value))):
             raise Misshapen(f"has {_word(value)} as its {name}")
     if kind.named_by and not live.fields[kind.named_by]:
         raise Misshapen(f"has no {kind.named_by}")
@@ -44,10 +46,16 @@ def links(kind: Kind, body: Body) -> Mapping[LinkName, tuple[frozenset[str], boo
     for link in kind.links:
         try:
             items, whole = link.embedded(body)
-            ends[link.name] = frozenset([read_id(item) for item in items]), whole
+            ends[link.name] = _keep_once(frozenset([read_id(item) for item in items])), whole
         except (KeyError, TypeError, ValueError, AttributeError):
             raise Misshapen(f"has {link.field} that cannot be read") from None
     return ends
+
+
+@lru_cache(maxsize=4096)
+def _keep_once(ids: frozenset[str]) -> frozenset[str]:
+    """The same ends as one value: thousands of things have them."""
+    return ids
 
 
 def read_id(body: Any) -> str:
@@ -55,6 +63,8 @@ def read_id(body: Any) -> str:
     if not isinstance(body, dict):
         raise Misshapen(f"is {_word(body)}, not an object")
     value = body.get("id")
+    if type(value) is str and _ID.fullmatch(value):
+        return value
     if type(value) not in (str, int) or not _ID.fullmatch(str(value)):
         raise Misshapen("has an id that is none of Intercom's")
     return str(value)

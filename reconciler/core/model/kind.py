@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import NoneType, UnionType
@@ -194,6 +194,16 @@ class Kind:
         """Whether one list shows every live thing."""
         return bool(self.listing and self.listing.whole)
 
+    @cached_property
+    def _shown(self) -> Mapping[str, str]:
+        """What a body shows of a thing: the fields and the flags, each with its key there."""
+        return {name: field.called or name for name, field in self.fields.items()} | {name: name for name in self._flags}
+
+    @cached_property
+    def _readers(self) -> Sequence[tuple[str, Callable[[Any], Any]]]:
+        """The fields whose form on the wire is another one than in a manifest."""
+        return [(name, field.read) for name, field in self.fields.items() if field.read is not as_is]
+
     @property
     def _flags(self) -> tuple[str, ...]:
         return (self.archive.flag,) if self.archive and self.archive.flag else ()
@@ -223,11 +233,13 @@ class Kind:
         """Intercom's form of a thing → ours: normalised here, at the door, and nowhere else."""
         body = self.wire.prepare(body) if self.wire else body
         live_id = str(body["id"])
-        fields = {name: field.read(body.get(field.called or name)) for name, field in self.fields.items()}
-        fields |= {name: body.get(name) for name in self._flags}
-        keys = (fields.get(i.field) for i in self.identities)
-        key = next((str(key) for key in keys if key not in (None, "")), f"{ID}{live_id}")
-        return Live(self.name, live_id, key, fields)
+        fields = dict(zip(self._shown, map(body.get, self._shown.values()), strict=True))
+        for name, read in self._readers:
+            fields[name] = read(fields[name])
+        for identity in self.identities:
+            if (key := fields.get(identity.field)) not in (None, ""):
+                return Live(self.name, live_id, str(key), fields)
+        return Live(self.name, live_id, f"{ID}{live_id}", fields)
 
 
 def _types(annotation: Any) -> frozenset[type]:

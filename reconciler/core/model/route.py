@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from reconciler.core.model.address import LinkName
@@ -101,7 +102,7 @@ class LinkKind:
     # A thing shows no more than so many of its own, None where it shows all.
     shown: int | None = None
 
-    @property
+    @cached_property
     def name(self) -> LinkName:
         return LinkName(self.source, self.field)
 

@@ -17,6 +17,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import requests
+from pydantic_core import from_json
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
@@ -372,7 +373,12 @@ def is_crowded(content: bytes) -> bool:
 def parse_object(content: bytes) -> dict[str, Json] | None:
     """The JSON object in an answer, None where it is none."""
     try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
+        # The same few hundred keys stand in thousands of things.
+        body = from_json(content, cache_strings="keys")
+    except ValueError:
+        # It takes no halves of surrogate pairs, which Python's own reader does.
+        try:
+            body = json.loads(content)
+        except (ValueError, RecursionError):
+            return None
     return body if isinstance(body, dict) else None
