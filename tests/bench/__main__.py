@@ -25,9 +25,9 @@ def measured_apart(name: str, size: int) -> Measured:
     return Measured(**json.loads(done.stdout))
 
 
-def row(name: str, size: int, found: Measured) -> tuple[str, ...]:
-    calls = "" if found.calls is None else str(found.calls)
-    return name, f"{size:,}", f"{found.seconds:.2f}", f"{found.seconds * 1e6 / size:.1f} ms", calls, f"{found.peak:.0f}"
+def row(name: str, size: int, cost: Measured) -> tuple[str, ...]:
+    calls = "" if cost.calls is None else str(cost.calls)
+    return name, f"{size:,}", f"{cost.seconds:.2f}", f"{cost.seconds * 1e6 / size:.1f} ms", calls, f"{cost.peak:.0f}"
 
 
 def main() -> None:
@@ -43,10 +43,10 @@ def main() -> None:
         if asked.case in (None, name):
             before: Measured | None = None
             for size in case.sizes:
-                found = measured_apart(name, size)
-                grown = f"  (x{found.seconds / before.seconds:.1f} for ten times as much)" if before and before.seconds else ""
-                print(" | ".join(row(name, size, found)) + grown + (f"  ({found.note})" if found.note else ""), flush=True)
-                before = found
+                cost = measured_apart(name, size)
+                grown = f"  (x{cost.seconds / before.seconds:.1f} for ten times as much)" if before and before.seconds else ""
+                print(" | ".join(row(name, size, cost)) + grown + (f"  ({cost.note})" if cost.note else ""), flush=True)
+                before = cost
     if asked.case is None:
         lies()
 

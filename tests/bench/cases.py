@@ -88,16 +88,16 @@ def live_route(size: int, live: int, off: int) -> Iterator[tuple[Route, Path]]:
 
 def planned(size: int, live: int, off: int) -> Measured:
     with live_route(size, live, off) as (route, path):
-        found = timed(lambda: route.document(path))
-        return Measured(found.seconds, found.peak, len(route.box.requests))
+        cost = timed(lambda: route.document(path))
+        return Measured(cost.seconds, cost.peak, len(route.box.requests))
 
 
 def applied(size: int) -> Measured:
     with live_route(size, size // 2, 10) as (route, path):
         kept = route.saved(path)
         route.box.forget_requests()
-        found = timed(lambda: route.apply(kept))
-        return Measured(found.seconds, found.peak, len(route.box.requests))
+        cost = timed(lambda: route.apply(kept))
+        return Measured(cost.seconds, cost.peak, len(route.box.requests))
 
 
 def applied_among(size: int) -> Measured:
@@ -105,8 +105,8 @@ def applied_among(size: int) -> Measured:
     with live_route(size, size, size // 100) as (route, path):
         kept = route.saved(path)
         route.box.forget_requests()
-        found = timed(lambda: route.apply(kept))
-        return Measured(found.seconds, found.peak, len(route.box.requests))
+        cost = timed(lambda: route.apply(kept))
+        return Measured(cost.seconds, cost.peak, len(route.box.requests))
 
 
 def loaded(size: int) -> Measured:
@@ -150,11 +150,11 @@ def compared(size: int) -> Measured:
 
 
 def together(played: Callable[[int], Tally | str], rounds: int) -> Measured:
-    found = played(rounds)
-    if isinstance(found, str):
-        return Measured(0, peak(), note=f"skipped: {found}")
-    pace = f"{found.rounds / found.seconds:.2f} rounds a second"
-    return Measured(found.seconds, peak(), note=f"{pace}; {found.waited} waited, {found.locked} ended with 6")
+    cost = played(rounds)
+    if isinstance(cost, str):
+        return Measured(0, peak(), note=f"skipped: {cost}")
+    pace = f"{cost.rounds / cost.seconds:.2f} rounds a second"
+    return Measured(cost.seconds, peak(), note=f"{pace}; {cost.waited} waited, {cost.locked} ended with 6")
 
 
 CASES = {

@@ -52,9 +52,9 @@ class Served:
 
     def writes(self) -> list[str]:
         """What was written since the last look."""
-        told = self.control("GET", "/_sandbox/requests")["writes"]
+        calls = self.control("GET", "/_sandbox/requests")["writes"]
         self.control("DELETE", "/_sandbox/requests")
-        return [f"{one['method']} {one['path']}" for one in told]
+        return [f"{one['method']} {one['path']}" for one in calls]
 
     def tags(self) -> list[str]:
         return sorted(tag["name"] for tag in self.control("GET", "/tags")["data"])
@@ -110,8 +110,8 @@ class Repository:
 
     def refs(self) -> list[str]:
         """What the remote holds of ours."""
-        told = self.git("ls-remote", "origin", "refs/reconciler/*").splitlines()
-        return [line.split("\t")[1] for line in told]
+        lines = self.git("ls-remote", "origin", "refs/reconciler/*").splitlines()
+        return [line.split("\t")[1] for line in lines]
 
     def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         """One command of the pipeline, with what it says."""

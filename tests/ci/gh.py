@@ -39,8 +39,8 @@ def option(arguments: list[str], name: str) -> str | None:
 
 def stored(name: str) -> list[dict[str, Any]]:
     path = STATE / f"{name}.json"
-    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    return found
+    document: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return document
 
 
 def store(name: str, items: list[dict[str, Any]]) -> None:
@@ -161,10 +161,10 @@ def pulls(arguments: list[str]) -> None:
 
 def open_pull(arguments: list[str]) -> None:
     head = option(arguments, "--head")
-    found = stored("pulls")
-    assert not any(one["state"] == "open" and one["head"] == head for one in found), "gh refuses a second one for a branch"
-    new = {"number": len(found) + 11, "state": "open", "head": head, "title": option(arguments, "--title")}
-    store("pulls", [*found, new | {"body": body(option(arguments, "--body-file")), "by": os.environ["GH_TOKEN"]}])
+    pulls = stored("pulls")
+    assert not any(one["state"] == "open" and one["head"] == head for one in pulls), "gh refuses a second one for a branch"
+    new = {"number": len(pulls) + 11, "state": "open", "head": head, "title": option(arguments, "--title")}
+    store("pulls", [*pulls, new | {"body": body(option(arguments, "--body-file")), "by": os.environ["GH_TOKEN"]}])
 
 
 def change_pull(arguments: list[str]) -> None:
@@ -182,10 +182,10 @@ def issues(arguments: list[str]) -> None:
 
 
 def open_issue(arguments: list[str]) -> None:
-    found = stored("issues")
+    issues = stored("issues")
     assert {"name": option(arguments, "--label")} in stored("labels")
-    new = {"number": len(found) + 1, "state": "open", "body": body(option(arguments, "--body-file")), "comments": []}
-    store("issues", [*found, new])
+    new = {"number": len(issues) + 1, "state": "open", "body": body(option(arguments, "--body-file")), "comments": []}
+    store("issues", [*issues, new])
 
 
 def change_issue(arguments: list[str]) -> None:

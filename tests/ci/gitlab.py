@@ -41,13 +41,13 @@ class GitLab:
     def job(self, name: str, **more: str) -> int:
         """Run the script of a job as the runner does, in one shell; its exit code. A job begins in a fresh checkout."""
         self.tree = self._checkout()
-        found = loaded(CI / "gitlab/.gitlab-ci.yml")
-        lines = found[name]["script"]
-        for file, content in self.artifacts.items() if found[name].get("needs") else ():
+        workflow = loaded(CI / "gitlab/.gitlab-ci.yml")
+        lines = workflow[name]["script"]
+        for file, content in self.artifacts.items() if workflow[name].get("needs") else ():
             (self.tree.path / file).parent.mkdir(exist_ok=True)
             (self.tree.path / file).write_bytes(content)
         env = {n: v for n, v in self.repository.env.items() if n not in ("INTERCOM_ACCESS_TOKEN", "RECONCILER_LEDGER_KEY")}
-        env |= {n: v for n, v in found["variables"].items() if "$" not in v}
+        env |= {n: v for n, v in workflow["variables"].items() if "$" not in v}
         env |= {"CI_API_V4_URL": self.url, "CI_PROJECT_ID": "1", "CI_JOB_TOKEN": "job", "NOTES_TOKEN": "notes"}
         env["CI_PROJECT_URL"] = f"{self.hub.url}/remote"
         env |= {"PLANS": f"{self.url}/projects/1/packages/generic/intercom-plan", "CI_MERGE_REQUEST_IID": "7"}
@@ -55,7 +55,7 @@ class GitLab:
         command = ["bash", "-e", "-o", "pipefail", "-c", "\n".join(lines)]
         done = subprocess.run(command, cwd=self.tree.path, env={**env, **more}, capture_output=True, text=True, timeout=180)
         self.log = done.stdout + done.stderr
-        kept = [self.tree.path / file for file in found[name].get("artifacts", {}).get("paths", ())]
+        kept = [self.tree.path / file for file in workflow[name].get("artifacts", {}).get("paths", ())]
         self.artifacts = {str(path.relative_to(self.tree.path)): path.read_bytes() for path in kept if path.exists()}
         return done.returncode
 
@@ -78,25 +78,25 @@ class GitLab:
                 self.packages[path] = body
                 return {"message": "201 Created"}
             return self.packages.get(path)
-        told = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+        query = {name: values[0] for name, values in parse_qs(body.decode()).items()}
         if re.fullmatch(r"repository/commits/[0-9a-f]{40}/merge_requests", path):
             return [{"iid": 7}]
         if asks:
-            found = _of(self.requests, method, path.partition("?")[0], told)
+            reply = _of(self.requests, method, path.partition("?")[0], query)
             branch = parse_qs(path.partition("?")[2]).get("source_branch")
-            return [one for one in found if [one["source_branch"]] == branch] if method == "GET" else found
-        return _of(self.notes if "/notes" in path else self.issues, method, path.partition("?")[0], told)
+            return [one for one in reply if [one["source_branch"]] == branch] if method == "GET" else reply
+        return _of(self.notes if "/notes" in path else self.issues, method, path.partition("?")[0], query)
 
 
-def _of(items: list[dict[str, Any]], method: str, path: str, told: dict[str, str]) -> Any:
-    if len(told.get("body", told.get("description", ""))) > 1_000_000:
+def _of(items: list[dict[str, Any]], method: str, path: str, query: dict[str, str]) -> Any:
+    if len(query.get("body", query.get("description", ""))) > 1_000_000:
         return None
     if method == "POST":
-        items.append({"id": len(items) + 1, "iid": len(items) + 1, "state": "opened", **told})
+        items.append({"id": len(items) + 1, "iid": len(items) + 1, "state": "opened", **query})
         return items[-1]
     if method == "PUT":
         item = items[int(path.rpartition("/")[2]) - 1]
-        item.update(told | ({"state": "closed"} if told.get("state_event") == "close" else {}))
+        item.update(query | ({"state": "closed"} if query.get("state_event") == "close" else {}))
         return item
     return [item for item in items if item["state"] == "opened"]
 
@@ -105,13 +105,13 @@ def _of(items: list[dict[str, Any]], method: str, path: str, told: dict[str, str
 def gitlab(repository: Repository, hub: Hub) -> Iterator[GitLab]:
     """GitLab's side on a port of its own. A job's token may read, and that of the ledger write."""
     hub.rights |= {"job": "read", "ledger": "write", "request": "write"}
-    found = GitLab(repository, hub)
+    lab = GitLab(repository, hub)
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             assert re.match(PROJECT, self.path)
-            told = found.answer(self.command, self.path.removeprefix(PROJECT), self.headers, body)
+            told = lab.answer(self.command, self.path.removeprefix(PROJECT), self.headers, body)
             content = told if isinstance(told, bytes) else json.dumps(told).encode()
             self.send_response(404 if told is None else 200)
             self.send_header("Content-Length", str(len(content)))
@@ -124,11 +124,11 @@ def gitlab(repository: Repository, hub: Hub) -> Iterator[GitLab]:
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.url = f"http://127.0.0.1:{server.server_address[1]}/api/v4"
+    lab.url = f"http://127.0.0.1:{server.server_address[1]}/api/v4"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield found
+        yield lab
     finally:
         server.shutdown()
         server.server_close()

@@ -25,25 +25,25 @@ class Hub:
 
 @cache
 def _backend() -> Path:
-    told = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True, timeout=60)
-    return Path(told.stdout.strip()) / "git-http-backend"
+    process = subprocess.run(["git", "--exec-path"], capture_output=True, text=True, check=True, timeout=60)
+    return Path(process.stdout.strip()) / "git-http-backend"
 
 
 @contextmanager
 def hub(folder: Path) -> Iterator[Hub]:
     """The host on a port of its own."""
-    found = Hub(folder)
+    this = Hub(folder)
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            right = found.rights.get(_token(self.headers.get("Authorization", "")))
+            right = this.rights.get(_token(self.headers.get("Authorization", "")))
             if right is None:
                 self._say(401, b"", {"WWW-Authenticate": "Basic"})
             elif right != "write" and "git-receive-pack" in self.path:
                 self._say(403, b"")
             else:
-                self._say(*_asked(self, found.folder, body))
+                self._say(*_asked(self, this.folder, body))
 
         do_GET = do_POST = answer
 
@@ -58,10 +58,10 @@ def hub(folder: Path) -> Iterator[Hub]:
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.url = f"http://127.0.0.1:{server.server_address[1]}"
+    this.url = f"http://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
-        yield found
+        yield this
     finally:
         server.shutdown()
         server.server_close()
@@ -87,7 +87,7 @@ def _asked(request: BaseHTTPRequestHandler, folder: Path, body: bytes) -> tuple[
         "GIT_PROTOCOL": request.headers.get("Git-Protocol", ""),
     }
     env = {"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, **asked}
-    told = subprocess.run([_backend()], env=env, input=body, capture_output=True, check=True, timeout=60).stdout
-    head, _, content = told.partition(b"\r\n\r\n")
+    output = subprocess.run([_backend()], env=env, input=body, capture_output=True, check=True, timeout=60).stdout
+    head, _, content = output.partition(b"\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
     return int(headers.pop("Status", "200").split()[0]), content, headers

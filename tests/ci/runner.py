@@ -65,17 +65,17 @@ class GitHub:
         self.run += 1
         self.log, self.summary, self.awaited = "", "", []
         runs = self.state / "runs.json"
-        told = [
+        rows = [
             *(json.loads(runs.read_text(encoding="utf-8")) if runs.exists() else []),
             {"id": self.run, "workflow": name, "status": "completed"},
         ]
-        runs.write_text(json.dumps(told), encoding="utf-8")
-        found = loaded(CI / "github" / f"{name}.yml")
-        assert "env" not in found, "the action brings what it needs"
-        self.hub.rights |= dict.fromkeys(("github-token", "request-token"), found["permissions"]["contents"])
-        said, good = dict[str, str](), dict[str, bool]()
-        for name, job in found["jobs"].items():
-            scope = Scope(outputs=dict(said))
+        runs.write_text(json.dumps(rows), encoding="utf-8")
+        workflow = loaded(CI / "github" / f"{name}.yml")
+        assert "env" not in workflow, "the action brings what it needs"
+        self.hub.rights |= dict.fromkeys(("github-token", "request-token"), workflow["permissions"]["contents"])
+        outputs, good = dict[str, str](), dict[str, bool]()
+        for name, job in workflow["jobs"].items():
+            scope = Scope(outputs=dict(outputs))
             shutil.rmtree(self.state / "temp", ignore_errors=True)
             if not good.get(job.get("needs", ""), True) or not self._may(job.get("if", ""), scope):
                 good[name] = not job.get("needs") or good[job["needs"]]
@@ -83,7 +83,7 @@ class GitHub:
             self.awaited += [job["environment"]] if "environment" in job else []
             ours = [step | {"with": step["with"] | more} if _is_ours(step) else step for step in job["steps"]]
             good[name] = self._steps(ours, scope)
-            said |= {f"needs.{name}.outputs.{key}": self._filled(value, scope) for key, value in job.get("outputs", {}).items()}
+            outputs |= {f"needs.{name}.outputs.{key}": self._filled(value, scope) for key, value in job.get("outputs", {}).items()}
         return all(good.values())
 
     def _steps(self, steps: list[dict[str, Any]], scope: Scope) -> bool:
@@ -111,13 +111,13 @@ class GitHub:
     def _action(self, step: dict[str, Any], outer: Scope) -> bool:
         """Run the steps of our action, which see its inputs and one another."""
         action = loaded(ACTION)
-        inputs = {name: self._filled(told.get("default", ""), outer) for name, told in action["inputs"].items()}
+        inputs = {name: self._filled(about.get("default", ""), outer) for name, about in action["inputs"].items()}
         given = {name: self._filled(value, outer) for name, value in step["with"].items()}
         assert set(given) <= set(inputs), "GitHub only warns of an input that the action does not have"
         scope = Scope(inputs | given)
         good = self._steps(action["runs"]["steps"], scope)
-        for name, told in action["outputs"].items():
-            outer.outputs[f"steps.{step.get('id')}.outputs.{name}"] = self._filled(told["value"], scope)
+        for name, about in action["outputs"].items():
+            outer.outputs[f"steps.{step.get('id')}.outputs.{name}"] = self._filled(about["value"], scope)
         return good
 
     def _holds(self, term: str, scope: Scope) -> bool:
@@ -141,7 +141,7 @@ class GitHub:
                 shutil.copy(path, folder)
 
     def _filled(self, text: str, scope: Scope) -> str:
-        return re.sub(r"\$\{\{ (.*?) \}\}", lambda found: self._value(found[1], scope), text)
+        return re.sub(r"\$\{\{ (.*?) \}\}", lambda match: self._value(match[1], scope), text)
 
     def _value(self, expression: str, scope: Scope) -> str:
         if " || " in expression:

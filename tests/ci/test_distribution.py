@@ -51,9 +51,9 @@ def test_the_version_is_written_in_one_place() -> None:
 def test_every_template_pins_this_version() -> None:
     files = [*ROOT.glob("*.*"), *(ROOT / "docs").rglob("*.*"), *(ROOT / "examples").rglob("*.*")]
     texts = {path.relative_to(ROOT): path.read_text(encoding="utf-8") for path in files if path.suffix in (".md", ".sh", ".yaml", ".yml")}
-    found = {str(path): versions for path, text in texts.items() if (versions := pinned(text))}
-    assert {name: versions for name, versions in found.items() if versions != {__version__}} == {}
-    assert set(found) >= {
+    versions_by_file = {str(path): versions for path, text in texts.items() if (versions := pinned(text))}
+    assert {name: versions for name, versions in versions_by_file.items() if versions != {__version__}} == {}
+    assert set(versions_by_file) >= {
         ".pre-commit-hooks.yaml",
         *(f"examples/ci/github/intercom-{job}.yml" for job in ("plan", "apply", "nightly")),
         "examples/ci/gitlab/.gitlab-ci.yml",
@@ -125,7 +125,7 @@ def test_the_source_distribution_holds_the_project_and_nothing_of_this_machine(b
     (source,) = built.glob("*.tar.gz")
     with tarfile.open(source) as packed:
         names = {name.partition("/")[2] for name in packed.getnames()}
-    told = (
+    files = (
         "LICENSE",
         "README.md",
         "CHANGELOG.md",
@@ -134,7 +134,7 @@ def test_the_source_distribution_holds_the_project_and_nothing_of_this_machine(b
         "tests/ci/test_distribution.py",
         "examples/ci/plain.sh",
     )
-    assert set(told) - names == set()
+    assert set(files) - names == set()
     folders = {part for name in names for part in Path(name).parts[:-1]}
     assert folders & {".venv", ".git", ".reconciler", ".hypothesis", "__pycache__"} == set()
 

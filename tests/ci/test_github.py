@@ -45,8 +45,8 @@ def github(pipeline: Pipeline, tmp_path: Path) -> Iterator[GitHub]:
         "startsWith(github.event.comment.body, '/approve')": "true",
         "github.event.issue.number": "7",
     }
-    with hub(tmp_path) as found:
-        yield GitHub(state, found, repository, said)
+    with hub(tmp_path) as served:
+        yield GitHub(state, served, repository, said)
 
 
 def opened(repository: Repository, text: str) -> None:
@@ -65,8 +65,8 @@ def merged(repository: Repository) -> None:
 
 def stored(github: GitHub, name: str) -> list[dict[str, Any]]:
     path = github.state / f"{name}.json"
-    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    return found
+    document: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    return document
 
 
 def test_one_comment_follows_the_change_request_and_its_plan_is_applied(github: GitHub, pipeline: Pipeline) -> None:

@@ -23,8 +23,8 @@ pytestmark = [pytest.mark.skipif(not shutil.which("curl"), reason="there is no c
 
 @pytest.fixture
 def lab(pipeline: Pipeline, tmp_path: Path) -> Iterator[GitLab]:
-    with hub(tmp_path) as repositories, gitlab(pipeline[0], repositories) as found:
-        yield found
+    with hub(tmp_path) as repositories, gitlab(pipeline[0], repositories) as running:
+        yield running
 
 
 def branch(repository: Repository, text: str) -> None:

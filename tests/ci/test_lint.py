@@ -35,8 +35,8 @@ def loaded(path: Path) -> Any:
 
 def steps(path: Path) -> list[dict[str, Any]]:
     """The steps of a workflow or of an action."""
-    found = loaded(path)
-    jobs = found["jobs"].values() if "jobs" in found else [found["runs"]]
+    workflow = loaded(path)
+    jobs = workflow["jobs"].values() if "jobs" in workflow else [workflow["runs"]]
     return [step for job in jobs for step in job["steps"]]
 
 
@@ -99,7 +99,7 @@ def test_no_expression_is_pasted_into_a_script(path: Path) -> None:
 def test_the_action_tells_of_its_inputs_and_uses_them_all() -> None:
     text, inputs = ACTION.read_text(encoding="utf-8"), loaded(ACTION)["inputs"]
     assert set(re.findall(r"\binputs\.([\w-]+)", text)) == set(inputs)
-    assert [name for name, told in inputs.items() if not told["description"] or ("default" in told) == ("required" in told)] == []
+    assert [name for name, about in inputs.items() if not about["description"] or ("default" in about) == ("required" in about)] == []
     given = {name for path in WORKFLOWS for step in steps(path) for name in step.get("with", {}) if "reconciler" in step["uses"]}
     assert given <= set(inputs)
 
@@ -123,10 +123,10 @@ PERMISSIONS = {
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_it_may_no_more_than_it_needs(path: Path) -> None:
-    found = loaded(path)
-    assert found["permissions"] == PERMISSIONS[path.stem]
-    assert all("permissions" not in job for job in found["jobs"].values())
-    assert "pull_request_target" not in found["on"]
+    workflow = loaded(path)
+    assert workflow["permissions"] == PERMISSIONS[path.stem]
+    assert all("permissions" not in job for job in workflow["jobs"].values())
+    assert "pull_request_target" not in workflow["on"]
     assert [step for step in steps(path) if "checkout" in step.get("uses", "") and step["with"]["persist-credentials"] != "false"] == []
 
 

@@ -65,9 +65,9 @@ class Desk:
 
     def written(self) -> list[str]:
         """What was written since the last look."""
-        found = self.writes
+        writes = self.writes
         self.box.forget_requests()
-        return found
+        return writes
 
     def write(self, name: str, text: Text) -> None:
         path = self.folder / name
@@ -107,8 +107,8 @@ class Desk:
         return self("plan", "m.yaml", "-o", "plan.json", "--detailed-exitcode", *more, **files)
 
     def saved(self, name: str = "plan.json") -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.folder / name).read_bytes())
-        return found
+        document: dict[str, Any] = json.loads((self.folder / name).read_bytes())
+        return document
 
     def word(self, name: str = "plan.json") -> str:
         """The approval that a refused plan prints."""

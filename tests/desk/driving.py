@@ -47,12 +47,12 @@ class Ended:
 
     def documents(self) -> list[Any]:
         """JSON documents, one after the other."""
-        found, rest = [], self.out.strip()
+        parts, rest = [], self.out.strip()
         while rest:
             document, end = json.JSONDecoder().raw_decode(rest)
-            found.append(document)
+            parts.append(document)
             rest = rest[end:].lstrip()
-        return found
+        return parts
 
 
 @dataclass
@@ -70,8 +70,8 @@ class Box:
         headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", "Accept": "application/json"}
         self._connection.request(method, path, None if body is None else json.dumps(body), headers)
         reply = self._connection.getresponse()
-        found = json.loads(reply.read() or b"{}")
-        return found if reply.status < 400 else None
+        document = json.loads(reply.read() or b"{}")
+        return document if reply.status < 400 else None
 
     def close(self) -> None:
         self._connection.close()
@@ -98,8 +98,8 @@ class Box:
         return int(self.call("GET", "/_sandbox/faults")["hits"])
 
     def writes(self) -> list[Doc]:
-        found: list[Doc] = self.call("GET", "/_sandbox/requests")["writes"]
-        return found
+        answer: list[Doc] = self.call("GET", "/_sandbox/requests")["writes"]
+        return answer
 
     def wait_for_writes(self, number: int, seconds: float = 60.0) -> None:
         until(lambda: len(self.writes()) >= number, seconds)

@@ -41,12 +41,12 @@ class Editor:
         uri = self.opened(text)
         while uri not in self.said:
             self._take(self._read())
-        return [f"{found['range']['start']['line'] + 1}: {found['message']}" for found in self.said[uri]]
+        return [f"{complaint['range']['start']['line'] + 1}: {complaint['message']}" for complaint in self.said[uri]]
 
     def offers(self, uri: str, place: Place) -> dict[str, str]:
         """The keys that it offers at a place, each with what it says of it."""
-        found = self._ask("textDocument/completion", uri, place)
-        items = found["items"] if isinstance(found, dict) else found or []
+        answer = self._ask("textDocument/completion", uri, place)
+        items = answer["items"] if isinstance(answer, dict) else answer or []
         return {item["label"]: _text(item.get("documentation")) for item in items}
 
     def explains(self, uri: str, place: Place) -> str:

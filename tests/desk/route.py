@@ -96,8 +96,8 @@ class Route:
     def id_of(self, address: Address) -> str:
         """The live id that an address has now."""
         with self.session() as session:
-            (found,) = look_up(session, self.kinds[address.kind].section, [address.key]).things
-        return found.id
+            (thing,) = look_up(session, self.kinds[address.kind].section, [address.key]).things
+        return thing.id
 
     def manifest(self, written: str | dict[str, Any], name: str = "intercom.yaml") -> Path:
         """A manifest file, from text or from what YAML would make of it."""
@@ -115,29 +115,29 @@ class Route:
 
     def saved(self, *paths: Path, scope: Scope = EVERYTHING) -> PlanDocument:
         planned = self.planned(*paths, scope=scope)
-        found = write_saved(self.kinds, planned.plan, "salt", Enclosed(as_declared=planned.as_declared, doubts=planned.doubts))
+        plan = write_saved(self.kinds, planned.plan, "salt", Enclosed(as_declared=planned.as_declared, doubts=planned.doubts))
         # As it comes out of a file.
-        read: PlanDocument = json.loads(json.dumps(found))
+        read: PlanDocument = json.loads(json.dumps(plan))
         assert is_plan(read)
         return read
 
-    def apply(self, found: PlanDocument, stop: threading.Event | None = None) -> list[Outcome]:
+    def apply(self, plan: PlanDocument, stop: threading.Event | None = None) -> list[Outcome]:
         """Carry out a saved plan."""
-        manifest = planned_manifest(found, self.kinds)
+        manifest = planned_manifest(plan, self.kinds)
         with self.session() as session:
-            work = prepare(session, found, manifest, self.rules)
+            work = prepare(session, plan, manifest, self.rules)
             return list(carry_out(session, work, stop or threading.Event()))
 
     def converge(self, *paths: Path) -> list[Outcome]:
         return self.apply(self.saved(*paths))
 
 
-def lines(found: PlanDocument) -> list[str]:
+def lines(plan: PlanDocument) -> list[str]:
     """A plan in short: a line for every change, refusal and note."""
-    told = [" ".join(filter(None, (c["action"], c["address"], c["target"], *_fields(c), _cause(c)))) for c in found["changes"]]
-    told += [f"refused {r['gate']}" for r in found["refused"]]
-    told += sorted({" ".join(filter(None, ("note", n["topic"], n["address"]))) for n in found["notes"] if n["topic"] != "pin"})
-    return told
+    rows = [" ".join(filter(None, (c["action"], c["address"], c["target"], *_fields(c), _cause(c)))) for c in plan["changes"]]
+    rows += [f"refused {r['gate']}" for r in plan["refused"]]
+    rows += sorted({" ".join(filter(None, ("note", n["topic"], n["address"]))) for n in plan["notes"] if n["topic"] != "pin"})
+    return rows
 
 
 def _cause(change: ChangeDocument) -> str:
@@ -213,6 +213,6 @@ def _address(written: str) -> Address:
     return Address(kind, key)
 
 
-def changes(found: PlanDocument) -> list[str]:
+def changes(plan: PlanDocument) -> list[str]:
     """The changes of a plan in short, without their causes."""
-    return lines({**found, "changes": [change | {"cause": None} for change in found["changes"]], "refused": [], "notes": []})
+    return lines({**plan, "changes": [change | {"cause": None} for change in plan["changes"]], "refused": [], "notes": []})

@@ -15,33 +15,33 @@ from reconciler.sandbox.app import Sandbox
 from tests.desk.route import Route, changes
 
 
-def refusals(found: PlanDocument) -> list[tuple[str, str]]:
+def refusals(plan: PlanDocument) -> list[tuple[str, str]]:
     """The gates of a plan with their sentences."""
-    return [(refused["gate"], refused["message"]) for refused in found["refused"]]
+    return [(refused["gate"], refused["message"]) for refused in plan["refused"]]
 
 
-def gates(found: PlanDocument) -> list[str]:
-    return [gate for gate, _ in refusals(found)]
+def gates(plan: PlanDocument) -> list[str]:
+    return [gate for gate, _ in refusals(plan)]
 
 
-def notes(found: PlanDocument, topic: str) -> list[str]:
+def notes(plan: PlanDocument, topic: str) -> list[str]:
     """The sentences of one topic."""
-    return [note["message"] for note in found["notes"] if note["topic"] == topic]
+    return [note["message"] for note in plan["notes"] if note["topic"] == topic]
 
 
 def statuses(outcomes: Iterable[Outcome]) -> dict[str, str]:
     """What became of every change: "create contact/25" or "attach contact/25 tag/vip" → status."""
-    told = {}
+    rows = {}
     for outcome in outcomes:
         change = outcome.change
-        told[" ".join(map(str, filter(None, (change.action, change.address, change.target))))] = outcome.status.value
-    return told
+        rows[" ".join(map(str, filter(None, (change.action, change.address, change.target))))] = outcome.status.value
+    return rows
 
 
 def one(outcomes: Iterable[Outcome], action: str) -> Outcome:
     """The only outcome of an action."""
-    (found,) = [outcome for outcome in outcomes if outcome.change.action == action]
-    return found
+    (single,) = [outcome for outcome in outcomes if outcome.change.action == action]
+    return single
 
 
 def settles(route: Route, written: str | dict[str, Any]) -> list[Outcome]:
@@ -63,13 +63,13 @@ def invalid(route: Route, written: str | dict[str, Any]) -> str:
 
 def contact(box: Sandbox, **named: str) -> dict[str, Any]:
     """One contact as the sandbox keeps it, archived and merged ones too."""
-    (found,) = [doc for doc in box.ws.store.table("contact").docs.values() if all(doc.get(key) == value for key, value in named.items())]
-    return found
+    (person,) = [doc for doc in box.ws.store.table("contact").docs.values() if all(doc.get(key) == value for key, value in named.items())]
+    return person
 
 
 def company(box: Sandbox, company_id: str) -> dict[str, Any]:
-    (found,) = box.ws.store.table("company").find("company_id", company_id)
-    return found
+    (doc,) = box.ws.store.table("company").find("company_id", company_id)
+    return doc
 
 
 def people(box: Sandbox) -> int:

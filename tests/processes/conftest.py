@@ -15,8 +15,8 @@ from tests.processes.story import ids, manifest, seed, told
 
 @pytest.fixture(scope="session")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    with served(tmp_path_factory.mktemp("served") / "sandbox.db") as found:
-        yield found
+    with served(tmp_path_factory.mktemp("served") / "sandbox.db") as server:
+        yield server
 
 
 @pytest.fixture

@@ -48,14 +48,14 @@ def live_behind(box: Asked, companies: Iterable[str], people: Iterable[str]) -> 
     ids = {("tag", tag["id"]) for tag in box.call("GET", "/tags")["data"]}
     ties: set[tuple[LinkName, str, str]] = set()
     for key in companies:
-        if found := box.call("GET", f"/companies?company_id={key}"):
-            ids.add(("company", found["id"]))
-            ties |= {(LinkName("company", "tags"), found["id"], tag["id"]) for tag in found["tags"]["tags"]}
+        if answer := box.call("GET", f"/companies?company_id={key}"):
+            ids.add(("company", answer["id"]))
+            ties |= {(LinkName("company", "tags"), answer["id"], tag["id"]) for tag in answer["tags"]["tags"]}
     for key in people:
-        if found := box.call("GET", f"/contacts/find_by_external_id/{key}"):
-            ids.add(("contact", found["id"]))
-            ends = [(LinkName("contact", field), end["id"]) for field in ("tags", "companies") for end in found[field]["data"]]
-            ties |= {(link, found["id"], end) for link, end in ends}
+        if answer := box.call("GET", f"/contacts/find_by_external_id/{key}"):
+            ids.add(("contact", answer["id"]))
+            ends = [(LinkName("contact", field), end["id"]) for field in ("tags", "companies") for end in answer[field]["data"]]
+            ties |= {(link, answer["id"], end) for link, end in ends}
     return Live(frozenset(ids), frozenset(ties))
 
 

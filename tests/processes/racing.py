@@ -78,8 +78,8 @@ class Side:
             ready()
             session = self.session(writes=True)
             with hold_lock(session, self.timeout):
-                found = write_saved(session.kinds, planned.plan, "in memory", Enclosed(as_declared=planned.as_declared))
-                work = prepare(session, found, manifest)
+                plan = write_saved(session.kinds, planned.plan, "in memory", Enclosed(as_declared=planned.as_declared))
+                work = prepare(session, plan, manifest)
                 for outcome in carry_out(session, work, threading.Event()):
                     ended.outcomes.append(outcome)
         except ReconcilerError as error:

@@ -69,9 +69,9 @@ def assert_as_declared(box: Box) -> None:
 
 def _assert_contact(box: Box, entry: Doc, everybody: list[Doc], names: dict[str, str], keys: dict[str, str]) -> None:
     by = "external_id" if "external_id" in entry else "email"
-    found = [c for c in everybody if (c[by] or "").lower() == entry[by]]
-    assert len(found) == 1, entry
-    live = found[0]
+    people = [c for c in everybody if (c[by] or "").lower() == entry[by]]
+    assert len(people) == 1, entry
+    live = people[0]
     was: Doc = next((c for c in seed()["contacts"] if (c.get(by) or "").lower() == entry[by]), {})
     assert live["name"] == entry.get("name", was.get("name"))
     assert {names[i] for i in _whole(box, live, "tags")} == _wanted(was, entry, "tags", "tag")
@@ -97,9 +97,9 @@ def people(box: Box) -> list[Doc]:
     """All live contacts, those that search cannot see included: the sandbox's clock is put forward for a moment."""
     box.call("POST", "/_sandbox/settings", {"clock_offset": 3600})
     query = {"query": {"field": "created_at", "operator": ">", "value": 1}, "pagination": {"per_page": 150}}
-    found: list[Doc] = box.call("POST", "/contacts/search", query)["data"]
+    answer: list[Doc] = box.call("POST", "/contacts/search", query)["data"]
     box.call("POST", "/_sandbox/settings", {"clock_offset": 0})
-    return found
+    return answer
 
 
 def told(box: Box, writes: list[Doc], before: dict[str, str]) -> Counter[str]:
@@ -118,9 +118,9 @@ def _line(names: dict[str, str], write: Doc) -> str:
 
 def ids(box: Box) -> dict[str, str]:
     """What every live id is called."""
-    found = {c["id"]: f"<{c['external_id'] or c['email']}>".lower() for c in people(box)}
-    found |= {t["id"]: f"<{t['name']}>" for t in box.call("GET", "/tags")["data"]}
+    names = {c["id"]: f"<{c['external_id'] or c['email']}>".lower() for c in people(box)}
+    names |= {t["id"]: f"<{t['name']}>" for t in box.call("GET", "/tags")["data"]}
     for key in (*COMPANIES, "lonely"):
         if company := box.call("GET", f"/companies?company_id={key}"):
-            found[company["id"]] = f"<{key}>"
-    return found
+            names[company["id"]] = f"<{key}>"
+    return names

@@ -69,10 +69,10 @@ def endless(source: str) -> list[int]:
 def test_every_wait_of_a_test_has_an_end() -> None:
     here = ROOT / "tests"
     sources = {path: path.read_text() for path in here.rglob("*.py") if "bench" not in path.parts and path != Path(__file__)}
-    found = {
+    places = {
         f"{path.relative_to(here)}:{line}"
         for path, source in sources.items()
         if re.search(r"subprocess\.|\.(communicate|join|wait)\(\)", source)
         for line in endless(source)
     }
-    assert found == set()
+    assert places == set()

@@ -43,9 +43,9 @@ def undisturbed(box: Box, tmp_path_factory: pytest.TempPathFactory) -> Counter[s
     shell = Shell(tmp_path_factory.mktemp("every"), box)
     before = planned(shell)
     assert shell.run("apply", "plan.json").code == 0
-    found = told(box, box.writes(), before)
-    assert sum(found.values()) == CALLS
-    return found
+    counts = told(box, box.writes(), before)
+    assert sum(counts.values()) == CALLS
+    return counts
 
 
 @pytest.mark.parametrize("number", range(1, CALLS, 2))

@@ -240,11 +240,11 @@ def test_what_was_done_is_published_at_the_first_signal(desk: Desk) -> None:
 
 def read_until(stream: IO[str] | None, end: str) -> None:
     assert stream
-    told = ""
-    while not told.endswith(end):
+    text = ""
+    while not text.endswith(end):
         read = stream.read(1)
-        assert read, told
-        told += read
+        assert read, text
+        text += read
 
 
 def wait_until_it_waits(pid: int) -> None:

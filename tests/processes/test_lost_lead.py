@@ -51,5 +51,5 @@ def test_later_it_is_only_repeated_if_search_shows_none(make_route: MakeRoute, f
 
 def test_without_a_memory_a_plan_still_says_that_search_may_be_blind(make_route: MakeRoute) -> None:
     route = make_route(search_delay=600)
-    found = route.document(route.manifest(LEAD))
-    assert "lag" in {note["topic"] for note in found["notes"]}
+    plan = route.document(route.manifest(LEAD))
+    assert "lag" in {note["topic"] for note in plan["notes"]}

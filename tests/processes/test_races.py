@@ -98,9 +98,9 @@ class Shared:
 
     def writes(self) -> Counter[tuple[str, ...]]:
         """What was written since the last look."""
-        found = deeds(record.as_json() for record in self.box.writes)
+        counts = deeds(record.as_json() for record in self.box.writes)
         self.box.forget_requests()
-        return found
+        return counts
 
 
 @pytest.fixture

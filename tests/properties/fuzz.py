@@ -154,11 +154,11 @@ def state(box: Sandbox) -> State:
         "tag": {i: tag["name"] for i, tag in docs["tag"].items()},
         "company": {i: company["company_id"] for i, company in docs["company"].items()},
     }
-    found: State = {}
+    by_id: State = {}
     for kind, things in docs.items():
         for doc in things.values():
-            found.setdefault((kind, _called(kind, doc)), []).append(_seen(doc, names))
-    return found
+            by_id.setdefault((kind, _called(kind, doc)), []).append(_seen(doc, names))
+    return by_id
 
 
 def _called(kind: str, doc: Doc) -> str:
@@ -172,11 +172,11 @@ _SHOWN = _TEXT.split()
 
 
 def _seen(doc: Doc, names: Mapping[str, Mapping[str, str]]) -> Doc:
-    found = {name: doc[name] for name in _SHOWN if doc.get(name) not in (None, "", False)}
-    found |= {f"custom.{name}": value for name, value in (doc.get("custom_attributes") or {}).items() if value is not None}
+    values = {name: doc[name] for name in _SHOWN if doc.get(name) not in (None, "", False)}
+    values |= {f"custom.{name}": value for name, value in (doc.get("custom_attributes") or {}).items() if value is not None}
     for kind, key in (("tag", "tags"), ("company", "companies")):
-        found |= {f"{key}.{names[kind][i]}": True for i in doc.get(key) or () if i in names[kind]}
-    return found
+        values |= {f"{key}.{names[kind][i]}": True for i in doc.get(key) or () if i in names[kind]}
+    return values
 
 
 def strange(before: State, after: State, now: State) -> list[str]:
@@ -243,15 +243,15 @@ _USED = frozenset(_KEYS.split())
 
 def places(body: Any, chance: random.Random) -> list[Place]:
     """Values in a body, as their container and their key."""
-    found: list[Place] = []
+    spots: list[Place] = []
     rest = [body]
     while rest:
         value = rest.pop()
         for key in value.keys() if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
-            found.append((value, key))
+            spots.append((value, key))
             rest.append(value[key])
-    used = [(container, key) for container, key in found if key in _USED]
-    return used if used and chance.random() < 0.8 else found
+    used = [(container, key) for container, key in spots if key in _USED]
+    return used if used and chance.random() < 0.8 else spots
 
 
 def _retyped(body: Any, chance: random.Random, told: list[str]) -> Any:
@@ -268,16 +268,16 @@ def _whole(body: Any, chance: random.Random, told: list[str]) -> Any:
 
 
 def _missing(body: Any, chance: random.Random, told: list[str]) -> Any:
-    if found := [(c, k) for c, k in places(body, chance) if isinstance(c, dict)]:
-        container, key = chance.choice(found)
+    if spots := [(c, k) for c, k in places(body, chance) if isinstance(c, dict)]:
+        container, key = chance.choice(spots)
         told.append(f"without {key}: {container[key]!r:.60}")
         del container[key]
     return body
 
 
 def _null(body: Any, chance: random.Random, told: list[str]) -> Any:
-    if found := places(body, chance):
-        container, key = chance.choice(found)
+    if spots := places(body, chance):
+        container, key = chance.choice(spots)
         told.append(f"{key}: {container[key]!r:.60} -> null")
         container[key] = None
     return body
@@ -323,7 +323,7 @@ def _shorter(body: Any, chance: random.Random, told: list[str]) -> Any:
     """A list that lost some or all of what it says that it has."""
     lists = [c[k] for c, k in places(body, chance) if isinstance(c[k], list) and c[k]]
     if lists:
-        top = [found for found in lists if isinstance(body, dict) and any(found is value for value in body.values())]
+        top = [items for items in lists if isinstance(body, dict) and any(items is value for value in body.values())]
         cut = chance.choice(top if top and chance.random() < 0.7 else lists)
         kept = chance.choice((0, chance.randrange(len(cut))))
         told.append(f"{kept} of {len(cut)}")

@@ -57,8 +57,8 @@ class Scribe:
         return f"# c{next(self.numbers)}: it's [{{ odd"
 
     def behind(self) -> str:
-        told = f"   {self.comment()}" if self.choose(st.booleans()) else " "
-        return str(self.choose(st.sampled_from(("", "", "", "  ", told))))
+        text = f"   {self.comment()}" if self.choose(st.booleans()) else " "
+        return str(self.choose(st.sampled_from(("", "", "", "  ", text))))
 
     def between(self, column: int) -> list[str]:
         """Lines that are empty and comments, before an entry."""
@@ -90,16 +90,16 @@ class Scribe:
 
     def gap(self, column: int) -> str:
         new = "\n" + " " * (column + 6)
-        told = f" {self.comment()}{new}" if self.choose(st.booleans()) else new
-        return str(self.choose(st.sampled_from(("", " ", "  ", new, told))))
+        text = f" {self.comment()}{new}" if self.choose(st.booleans()) else new
+        return str(self.choose(st.sampled_from(("", " ", "  ", new, text))))
 
     def flow(self, value: Any, column: int) -> str:
         if isinstance(value, str):
             return value if value in QUOTED[:-2] or (value in PLAIN and "{" not in value and value not in ("", "-1")) else "x"
         pairs = value.items() if isinstance(value, dict) else ((None, item) for item in value)
-        told = [self.gap(column) + ("" if key is None else f"{key}: ") + self.flow(item, column) for key, item in pairs]
+        parts = [self.gap(column) + ("" if key is None else f"{key}: ") + self.flow(item, column) for key, item in pairs]
         begin, end = "{}" if isinstance(value, dict) else "[]"
-        return begin + (self.gap(column) + ",").join(told) + self.gap(column) + end
+        return begin + (self.gap(column) + ",").join(parts) + self.gap(column) + end
 
 
 def strict(value: Any) -> Any:

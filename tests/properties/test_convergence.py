@@ -16,8 +16,8 @@ LINKS = ("owned", "additive", "declared", "exact")
 Subject = tuple[str, str, str | None]
 
 
-def subjects(found: PlanDocument) -> set[Subject]:
-    return {(c["action"], c["address"], c["target"]) for c in found["changes"]}
+def subjects(plan: PlanDocument) -> set[Subject]:
+    return {(c["action"], c["address"], c["target"]) for c in plan["changes"]}
 
 
 def returned(outcomes: list[Outcome]) -> set[str]:
@@ -25,10 +25,10 @@ def returned(outcomes: list[Outcome]) -> set[str]:
     return {str(o.change.address) for o in outcomes if o.change.action == "unarchive" or "brought back" in o.reason}
 
 
-def carried_along(route: Route, path: Path, outcomes: list[Outcome], found: PlanDocument) -> bool:
+def carried_along(route: Route, path: Path, outcomes: list[Outcome], plan: PlanDocument) -> bool:
     """Whether only links are left that contacts brought back from the archive; those are undone."""
     back = returned(outcomes)
-    shown = {c["action"] for c in found["changes"]}
+    shown = {c["action"] for c in plan["changes"]}
     if not back or shown != {"detach"}:
         return False
     live = route.planned(path)
@@ -41,12 +41,12 @@ def test_apply_then_plan_is_empty(links: str) -> None:
     @given(worlds(links))
     def holds(world: World) -> None:
         with on_route(world) as (route, path):
-            found = route.saved(path)
+            plan = route.saved(path)
             assert not route.box.writes
-            if found["refused"]:
+            if plan["refused"]:
                 event("refused")
                 return
-            outcomes = route.apply(found)
+            outcomes = route.apply(plan)
             left = [o for o in outcomes if o.status != "applied"]
             again = route.document(path)
             event("in part" if left else "applied" if outcomes else "nothing to do")
@@ -68,26 +68,26 @@ def test_apply_then_plan_is_empty(links: str) -> None:
 def test_what_was_applied_is_never_planned_again(world: World) -> None:
     """Also where part of a plan failed."""
     with on_route(world) as (route, path):
-        found = route.saved(path)
-        if found["refused"]:
+        plan = route.saved(path)
+        if plan["refused"]:
             return
-        outcomes = route.apply(found)
+        outcomes = route.apply(plan)
         again = route.document(path)
         failed = [o for o in outcomes if o.status != "applied"]
         if not again["refused"] and not returned(outcomes):
-            places = sorted(subjects(again) & subjects(found), key=str)
+            places = sorted(subjects(again) & subjects(plan), key=str)
             assert len(places) <= len(failed), places
 
 
 @given(worlds())
 def test_a_saved_plan_applied_twice_writes_once(world: World) -> None:
     with on_route(world) as (route, path):
-        found = route.saved(path)
-        if found["refused"]:
+        plan = route.saved(path)
+        if plan["refused"]:
             return
-        outcomes = route.apply(found)
+        outcomes = route.apply(plan)
         if any(o.status != "applied" for o in outcomes) or (returned(outcomes) and route.document(path)["refused"]):
             return
         route.box.forget_requests()
-        assert route.apply(found) == []
+        assert route.apply(plan) == []
         assert [(w.method, w.path) for w in route.box.writes] == []

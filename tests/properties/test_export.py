@@ -129,10 +129,10 @@ def odd_worlds(draw: Any) -> World:
 def exported(route: Route, wanted: Wanted) -> str:
     """What an export into nothing writes; it writes nothing to Intercom."""
     with route.session() as session:
-        found = export(session, wanted)
-        text = text_of(found, "default", Pin(session.here.app_id, session.here.region))
+        content = export(session, wanted)
+        text = text_of(content, "default", Pin(session.here.app_id, session.here.region))
     assert not route.box.writes
-    event(f"{len(found.left)} left out")
+    event(f"{len(content.left)} left out")
     return text
 
 

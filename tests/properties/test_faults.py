@@ -57,11 +57,11 @@ def test_a_read_fault_ends_the_plan(kind: str) -> None:
             route.box.faults.add(times=None, **where, **FAULTS[kind])
             seen = len(route.box.requests)
             with suppress(IntercomError):
-                found = route.document(path)
+                plan = route.document(path)
                 # Only what is counted to be shown beside a change may be left out. Reads at the same time come in any order.
                 met = route.box.requests[seen:] if only else route.box.requests[seen + number :]
                 struck = [r for r in met if not only or (r.method, r.path) == (method, asked)]
-                assert (changes(found), [r.path for r in struck if not is_counted(r)]) == (plain, [])
+                assert (changes(plan), [r.path for r in struck if not is_counted(r)]) == (plain, [])
             assert not route.box.writes
 
     holds()

@@ -81,12 +81,12 @@ def _names(route: Route) -> dict[str, str]:
 
 def _carried_out(route: Route, manifest: Doc) -> tuple[Step, ...]:
     """Plan and apply; what the plan showed. What is refused is not applied."""
-    found = route.saved(route.manifest(manifest))
-    if found["refused"]:
-        event(f"refused {found['refused'][0]['gate']}")
+    plan = route.saved(route.manifest(manifest))
+    if plan["refused"]:
+        event(f"refused {plan['refused'][0]['gate']}")
         return ()
     with route.session() as session:
-        work = prepare(session, found, planned_manifest(found))
+        work = prepare(session, plan, planned_manifest(plan))
         for outcome in carry_out(session, work, route.clock.stopped):
             event(f"{outcome.status} {outcome.change.action}: {outcome.reason[:30]}")
         return work.planned.plan.steps

@@ -20,10 +20,10 @@ from tests.properties.worlds import Doc, World, manifests, on_route, worlds
 NAMING = ("external_id", "email", "id", "company_id")
 
 
-def places(found: Iterable[Change]) -> list[tuple[Any, ...]]:
+def places(changes: Iterable[Change]) -> list[tuple[Any, ...]]:
     """What changes ask for, claim by claim."""
-    told = [(c.action, *claim) for c in found for claim in claims_of(c) or [(c.address, "", None)]]
-    return sorted(told, key=str)
+    spots = [(c.action, *claim) for c in changes for claim in claims_of(c) or [(c.address, "", None)]]
+    return sorted(spots, key=str)
 
 
 @st.composite

@@ -16,9 +16,9 @@ from tests.properties.worlds import Doc, World, on_route, worlds
 SECTIONS = ("attributes", "tags", "companies", "contacts")
 
 
-def without_places(route: Route, found: PlanDocument) -> str:
+def without_places(route: Route, plan: PlanDocument) -> str:
     """The bytes of a document but for where things are written, which is the one thing that differs."""
-    bare = {**found, "manifest": {"digest": found["manifest"]["digest"]}}
+    bare = {**plan, "manifest": {"digest": plan["manifest"]["digest"]}}
     text = json.dumps(_no_source(bare), indent=1)
     return re.sub(re.escape(str(route.folder)) + r"/\w+\.yaml(:\d+){0,2}", "PLACE", text)
 

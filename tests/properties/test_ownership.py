@@ -45,16 +45,16 @@ def memory(route: Route) -> Recorded:
     return route.ledger.read_recorded(route.app_id())
 
 
-def owned(found: Recorded) -> tuple[Ids, LinkOrigins]:
+def owned(recorded: Recorded) -> tuple[Ids, LinkOrigins]:
     """What the ledger calls ours."""
     ties = {
         (LinkName(record.kind, field), record.id, end)
-        for record in found.records.values()
+        for record in recorded.records.values()
         for field, held in record.links.items()
         for end, tie in held.items()
         if tie == LinkOrigin.OWNED
     }
-    return {name for name, record in found.records.items() if record.owned}, ties
+    return {name for name, record in recorded.records.items() if record.owned}, ties
 
 
 def fewer(draw: Any, manifest: Doc) -> Doc:
@@ -87,10 +87,10 @@ def _end(link: Any, key: str) -> str:
 
 def applied(route: Route, path: Path) -> bool:
     """Whether the manifest could be applied, in full or in part."""
-    found = route.saved(path)
-    if not found["refused"]:
-        route.apply(found)
-    return not found["refused"]
+    plan = route.saved(path)
+    if not plan["refused"]:
+        route.apply(plan)
+    return not plan["refused"]
 
 
 @given(remembered())
@@ -158,8 +158,8 @@ def test_to_declare_one_more_tag_detaches_nobody(data: st.DataObject) -> None:
         more = [name for name in ("vip", "trial", "Beta", "fresh") if name.lower() not in declared | former]
         assume(more)
         later = {**world.manifest, "tags": [*world.manifest["tags"], data.draw(st.sampled_from(more))]}
-        found = route.document(route.manifest(later))
-        assert {line for line in changes(found) if line.startswith("detach")} <= set(changes(again))
+        plan = route.document(route.manifest(later))
+        assert {line for line in changes(plan) if line.startswith("detach")} <= set(changes(again))
 
 
 @given(st.data())
@@ -183,13 +183,13 @@ def test_after_a_crash_between_any_two_calls_an_apply_ends_as_declared_with_a_le
     world = data.draw(remembered())
     with on_route(world) as (route, path):
         before_ids, before_ties = live(route)
-        found = route.saved(path)
-        assume(found["changes"] and not found["refused"])
-        number = data.draw(st.integers(0, len(found["changes"])))
+        plan = route.saved(path)
+        assume(plan["changes"] and not plan["refused"])
+        number = data.draw(st.integers(0, len(plan["changes"])))
         killed = data.draw(st.sampled_from((killed_before, killed_after)))
         with killed(route, number):
             try:
-                route.apply(found)
+                route.apply(plan)
             except Killed:
                 event(killed.__name__)
         reopened(route)
@@ -206,16 +206,16 @@ def test_after_a_crash_between_any_two_calls_an_apply_ends_as_declared_with_a_le
         route.ledger.close()
 
 
-def _check_ledger(route: Route, found: Recorded, before_ids: Ids, before_ties: LinkOrigins) -> None:
+def _check_ledger(route: Route, memory: Recorded, before_ids: Ids, before_ties: LinkOrigins) -> None:
     ids, ties = live(route)
-    mine, made = owned(found)
+    mine, made = owned(memory)
     assert mine & before_ids == set()
     assert made & before_ties == set()
     assert mine <= ids
     # What came up since and whose absence was proved is ours, whenever the crash came; of an e-mail there is no proof.
     proved = {name for name in ids - before_ids if name[0] != "contact"}
     assert proved <= mine
-    recorded = set(_ties(found.records))
+    recorded = set(_ties(memory.records))
     assert {tie for tie in recorded if tie in before_ties or tie in made} == recorded
     assert recorded <= ties
 

@@ -44,11 +44,11 @@ def assert_silent(text: str) -> None:
 def test_a_personal_value_is_in_no_artifact(world: World, fault: str, number: int) -> None:
     hidden = World(_doc(planted(world.seed)), _doc(planted(world.manifest)), world.how, world.ledger)
     with on_route(hidden) as (route, path):
-        found, kept = route.document(path), route.saved(path)
-        for artifact in (found, kept):
+        plan, kept = route.document(path), route.saved(path)
+        for artifact in (plan, kept):
             assert_silent(json.dumps(artifact, ensure_ascii=False))
         for render in RENDERERS.values():
-            assert_silent(render(found))
+            assert_silent(render(plan))
             assert_silent(render(kept))
         route.box.faults.add(times=None, after=number, **FAULTS[fault])
         for text in told_of(route, kept):

@@ -29,8 +29,8 @@ SIDES = st.fixed_dictionaries({}, optional={**FIELDS, "custom_attributes": CUSTO
 
 def seen_by_deepdiff(before: Fields, after: Fields) -> set[str]:
     """The paths that DeepDiff finds changed; a key that is not there is null, as in Intercom."""
-    found = DeepDiff(before, after, view="tree", threshold_to_diff_deeper=0)
-    return {".".join(str(part) for part in level.path(output_format="list")) for kind in found.values() for level in kind}
+    difference = DeepDiff(before, after, view="tree", threshold_to_diff_deeper=0)
+    return {".".join(str(part) for part in level.path(output_format="list")) for kind in difference.values() for level in kind}
 
 
 def told_apart(value: Any) -> Any:

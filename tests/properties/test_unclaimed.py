@@ -24,13 +24,13 @@ def entries(world: World, planned: Proposal, section: str, kind: str) -> dict[st
     """The entry that each live thing is, by the order in which both were read."""
     resources = {a: r for a, r in planned.manifest.resources.items() if a.kind == kind}
     by_name = {(r.by, r.key.lower()): a for a, r in resources.items()}
-    found = {}
+    by_id = {}
     for entry in world.manifest[section]:
         by = next(name for name in ("external_id", "email", "id", "company_id") if name in entry)
         live = planned.live.pairs.get(by_name[by, str(entry[by]).lower()])
         if live:
-            found[live] = entry
-    return found
+            by_id[live] = entry
+    return by_id
 
 
 def claimed(entry: Doc) -> set[str]:
@@ -47,10 +47,10 @@ def flat(body: Doc) -> set[str]:
 def test_bodies_hold_only_what_is_claimed(world: World) -> None:
     with on_route(world) as (route, path):
         planned = route.planned(path)
-        found = route.saved(path)
-        if found["refused"]:
+        plan = route.saved(path)
+        if plan["refused"]:
             return
-        route.apply(found)
+        route.apply(plan)
         known = {**entries(world, planned, "contacts", "contact"), **entries(world, planned, "companies", "company")}
         for write in route.box.writes:
             body = write.body or {}
@@ -81,11 +81,11 @@ def test_what_nobody_claimed_stays(links: str) -> None:
     def holds(world: World) -> None:
         with on_route(world) as (route, path):
             planned = route.planned(path)
-            found = route.saved(path)
-            if found["refused"]:
+            plan = route.saved(path)
+            if plan["refused"]:
                 return
             before, tags = state(route, "contact"), state(route, "tag")
-            outcomes = route.apply(found)
+            outcomes = route.apply(plan)
             if any("existed" in o.reason or "brought back" in o.reason for o in outcomes):
                 return
             known = entries(world, planned, "contacts", "contact")
@@ -119,5 +119,5 @@ def _assert_untouched(entry: Doc, old: Doc, new: Doc, kept_tags: set[str], links
         assert set(new["companies"]) <= set(old["companies"])
 
 
-def _without(found: Doc, names: Any) -> Doc:
-    return {key: value for key, value in found.items() if key not in names}
+def _without(document: Doc, names: Any) -> Doc:
+    return {key: value for key, value in document.items() if key not in names}

@@ -25,9 +25,9 @@ def remembered(world: World) -> World:
     return replace(world, ledger=True, how={**world.how, "hide_userless": "list"})
 
 
-def lost(found: PlanDocument) -> dict[str, list[str]]:
+def lost(plan: PlanDocument) -> dict[str, list[str]]:
     """What an undo says that it cannot bring back: paths by address."""
-    return {address: [m.partition(":")[0] for m in messages] for address, messages in notes(found, "cannot come back").items()}
+    return {address: [m.partition(":")[0] for m in messages] for address, messages in notes(plan, "cannot come back").items()}
 
 
 def half_done(outcomes: list[Outcome]) -> set[str]:
@@ -40,9 +40,9 @@ def deleted(outcomes: list[Outcome]) -> set[str]:
     return {str(o.change.id) for o in outcomes if o.change.action == "delete" and o.change.address.kind == "contact"}
 
 
-def assert_nobody_else_changed(found: PlanDocument, outcomes: list[Outcome]) -> None:
+def assert_nobody_else_changed(plan: PlanDocument, outcomes: list[Outcome]) -> None:
     """Nobody but the run touched anything."""
-    for address, messages in notes(found, "changed since").items():
+    for address, messages in notes(plan, "changed since").items():
         gone = all(message.endswith("that were linked to it are gone") for message in messages) and deleted(outcomes)
         assert gone or address.removeprefix("contact/") in half_done(outcomes), (address, messages)
 
@@ -52,9 +52,9 @@ def met(outcomes: list[Outcome]) -> set[str]:
     return {str(o.id) for o in outcomes if o.met}
 
 
-def assert_restored(before: State, after: State, found: PlanDocument, outcomes: list[Outcome]) -> None:
-    said, spared = lost(found), met(outcomes) | half_done(outcomes)
-    assert_nobody_else_changed(found, outcomes)
+def assert_restored(before: State, after: State, plan: PlanDocument, outcomes: list[Outcome]) -> None:
+    said, spared = lost(plan), met(outcomes) | half_done(outcomes)
+    assert_nobody_else_changed(plan, outcomes)
     assert {name: {} for name in before["tag"]} == after["tag"]
     for name in before["company"].keys() | after["company"].keys():
         old, new = (_less(side["company"].get(name), said.get(f"company/{name}")) for side in (before, after))
@@ -78,19 +78,19 @@ def _less(thing: Any, paths: list[str] | None) -> Any:
     if thing is None or not paths:
         return thing
     named = {path for listed in paths for path in listed.split(", ")}
-    found = {key: value for key, value in thing.items() if key not in named}
-    return found | {"custom_attributes": {k: v for k, v in thing["custom_attributes"].items() if f"custom_attributes.{k}" not in named}}
+    rest = {key: value for key, value in thing.items() if key not in named}
+    return rest | {"custom_attributes": {k: v for k, v in thing["custom_attributes"].items() if f"custom_attributes.{k}" not in named}}
 
 
 @given(st.sampled_from(("owned", "additive", "declared", "exact")).flatmap(worlds).map(remembered))
 def test_what_was_applied_and_taken_back_is_as_it_was(world: World) -> None:
     with on_route(world) as (route, path):
-        found = route.saved(path)
-        if found["refused"]:
+        plan = route.saved(path)
+        if plan["refused"]:
             event("refused")
             return
         before = workspace(route)
-        outcomes = route.apply(found)
+        outcomes = route.apply(plan)
         if not outcomes:
             event("nothing to do")
             return
@@ -122,8 +122,8 @@ def crowded(draw: Any) -> World:
     """A small workspace where nearly everything is linked, and a manifest that takes much of it away."""
 
     def several(pool: Sequence[str]) -> list[str]:
-        found: list[str] = draw(st.lists(st.sampled_from(pool), unique=True, min_size=1, max_size=3)) if pool else []
-        return found
+        chosen_names: list[str] = draw(st.lists(st.sampled_from(pool), unique=True, min_size=1, max_size=3)) if pool else []
+        return chosen_names
 
     seed = {
         "tags": list(TAGS),

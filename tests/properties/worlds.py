@@ -66,18 +66,18 @@ def seeds(draw: Any) -> Doc:
 
 
 def _live_company(draw: Any, key: str, tags: list[str]) -> Doc:
-    found: Doc = {"company_id": key}
-    maybe(draw, found, "name", st.sampled_from(("Blue Sun", "ACME")))
-    maybe(draw, found, "plan", st.sampled_from(("p1", "p2")))
-    maybe(draw, found, "size", st.sampled_from((0, 85)))
-    maybe(draw, found, "website", st.just("https://a.example"))
-    maybe(draw, found, "custom_attributes", st.fixed_dictionaries({"paid": VALUES["paid"]}))
-    maybe(draw, found, "tags", some(tuple(tags)) if tags else st.just([]))
-    return found
+    company: Doc = {"company_id": key}
+    maybe(draw, company, "name", st.sampled_from(("Blue Sun", "ACME")))
+    maybe(draw, company, "plan", st.sampled_from(("p1", "p2")))
+    maybe(draw, company, "size", st.sampled_from((0, 85)))
+    maybe(draw, company, "website", st.just("https://a.example"))
+    maybe(draw, company, "custom_attributes", st.fixed_dictionaries({"paid": VALUES["paid"]}))
+    maybe(draw, company, "tags", some(tuple(tags)) if tags else st.just([]))
+    return company
 
 
 def _live_contacts(draw: Any, tags: list[str]) -> list[Doc]:
-    found: list[Doc] = []
+    contacts: list[Doc] = []
     for live_id in draw(some(IDS)):
         new: Doc = {"id": live_id, "role": draw(st.sampled_from(("user", "user", "lead")))}
         maybe(draw, new, "external_id", st.sampled_from(EXTERNAL), 2)
@@ -90,9 +90,9 @@ def _live_contacts(draw: Any, tags: list[str]) -> list[Doc]:
         maybe(draw, new, "custom_attributes", _custom("contact"))
         maybe(draw, new, "tags", some(tuple(tags)) if tags else st.just([]), 2)
         maybe(draw, new, "companies", some(COMPANIES), 2)
-        if _possible(new, found):
-            found.append(new)
-    return found
+        if _possible(new, contacts):
+            contacts.append(new)
+    return contacts
 
 
 def _possible(new: Doc, others: list[Doc]) -> bool:
@@ -122,22 +122,22 @@ def manifests(draw: Any, links: str | None = None) -> Doc:
     usable = tuple(t["name"] for t in tags if t.get("state") != "absent")
     companies = [_company(draw, key, usable) for key in draw(some(COMPANIES))]
     present = tuple(c["company_id"] for c in companies if c.get("state") != "absent")
-    found: Doc = {
+    manifest: Doc = {
         "policy": {"links": links or draw(st.sampled_from(("additive", "declared", "exact"))), "limits": LIMITS},
         "attributes": [{"name": n, "model": m, "data_type": t} for n, (m, t) in ATTRIBUTES.items() if draw(st.booleans())],
         "tags": tags,
         "companies": companies,
         "contacts": _contacts(draw, usable, present),
     }
-    maybe(draw, found["policy"], "missing_contacts", st.sampled_from(("skip", "create", "create")), 2)
-    return found
+    maybe(draw, manifest["policy"], "missing_contacts", st.sampled_from(("skip", "create", "create")), 2)
+    return manifest
 
 
 def _tag(draw: Any, name: str) -> Doc:
-    found: Doc = {"name": draw(cased(name))}
-    maybe(draw, found, "state", st.sampled_from(("present", "absent", "absent")))
-    maybe(draw, found, "members", st.just("free"), 6)
-    return found
+    tag: Doc = {"name": draw(cased(name))}
+    maybe(draw, tag, "state", st.sampled_from(("present", "absent", "absent")))
+    maybe(draw, tag, "members", st.just("free"), 6)
+    return tag
 
 
 def _rename(draw: Any, tags: list[Doc]) -> None:
@@ -158,21 +158,21 @@ def _links(draw: Any, names: tuple[str, ...], key: str) -> list[Any]:
 
 
 def _company(draw: Any, key: str, tags: tuple[str, ...]) -> Doc:
-    found: Doc = {"company_id": key}
-    maybe(draw, found, "state", st.sampled_from(("present", "absent", "absent")), 4)
-    if found.get("state") == "absent":
-        return found
-    maybe(draw, found, "name", st.sampled_from(("Blue Sun", "ACME")))
-    maybe(draw, found, "plan", st.sampled_from(("p1", "p2")))
-    maybe(draw, found, "size", st.sampled_from((0, 85)))
-    maybe(draw, found, "website", st.sampled_from(("https://a.example", "https://b.example")))
-    maybe(draw, found, "industry", st.just("Metal"))
-    maybe(draw, found, "monthly_spend", st.sampled_from((0, 49)))
-    maybe(draw, found, "remote_created_at", st.sampled_from((1, 1_400_000_000)))
-    maybe(draw, found, "custom_attributes", _claimed_custom("company"))
+    company: Doc = {"company_id": key}
+    maybe(draw, company, "state", st.sampled_from(("present", "absent", "absent")), 4)
+    if company.get("state") == "absent":
+        return company
+    maybe(draw, company, "name", st.sampled_from(("Blue Sun", "ACME")))
+    maybe(draw, company, "plan", st.sampled_from(("p1", "p2")))
+    maybe(draw, company, "size", st.sampled_from((0, 85)))
+    maybe(draw, company, "website", st.sampled_from(("https://a.example", "https://b.example")))
+    maybe(draw, company, "industry", st.just("Metal"))
+    maybe(draw, company, "monthly_spend", st.sampled_from((0, 49)))
+    maybe(draw, company, "remote_created_at", st.sampled_from((1, 1_400_000_000)))
+    maybe(draw, company, "custom_attributes", _claimed_custom("company"))
     if draw(st.booleans()):
-        found["tags"] = _links(draw, tags, "tag")
-    return found
+        company["tags"] = _links(draw, tags, "tag")
+    return company
 
 
 def _contacts(draw: Any, tags: tuple[str, ...], companies: tuple[str, ...]) -> list[Doc]:

@@ -71,8 +71,8 @@ class Description:
     def violations(self, exchange: Exchange) -> list[str]:
         """Of the request if our client sent it, of the reply if the sandbox made it."""
         request = _request(exchange)
-        found = [*self._broken_request(request), *self._unknown_keys(exchange)] if exchange.ours else []
-        return found if exchange.reply is None else [*found, *self._broken_reply(request, exchange)]
+        broken = [*self._broken_request(request), *self._unknown_keys(exchange)] if exchange.ours else []
+        return broken if exchange.reply is None else [*broken, *self._broken_reply(request, exchange)]
 
     def _broken_request(self, request: MockRequest) -> Iterator[str]:
         try:

@@ -47,18 +47,18 @@ class Verdict:
             self.held[operation] += 1
             self.requests += exchange.ours
             self.replies += exchange.reply is not None
-            self.broken += [f"{found}\n{_account(exchange)}" for found in description.violations(exchange)]
+            self.broken += [f"{violation}\n{_account(exchange)}" for violation in description.violations(exchange)]
 
     def lines(self) -> list[str]:
-        told = [
+        texts = [
             f"{sum(self.held.values())} exchanges of different shape on {len(self.held)} operations held against Intercom's description"
             f" of {VERSION}: {self.requests} requests of our client, {self.replies} replies; {len(self.broken)} violations"
         ]
         if self.versions:
-            told.append(f"not held against it, other versions: {_counted(self.versions)}")
+            texts.append(f"not held against it, other versions: {_counted(self.versions)}")
         if self.outside:
-            told.append(f"not held against it, other paths: {_counted(self.outside)}")
-        return told
+            texts.append(f"not held against it, other paths: {_counted(self.outside)}")
+        return texts
 
     def complaint(self) -> str:
         more = [f"and {len(self.broken) - SHOWN} more"] if len(self.broken) > SHOWN else []
@@ -84,8 +84,8 @@ def pass_on(patch: pytest.MonkeyPatch) -> None:
 
 def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
     paths = [str(CHILD), *environ.get("PYTHONPATH", "").split(os.pathsep)]
-    told = {name: os.environ[name] for name in (FOLDER, "PYTEST_CURRENT_TEST") if name in os.environ}
-    return told | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, paths)))}
+    variables = {name: os.environ[name] for name in (FOLDER, "PYTEST_CURRENT_TEST") if name in os.environ}
+    return variables | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(filter(None, paths)))}
 
 
 def _account(exchange: Exchange) -> str:

@@ -53,8 +53,8 @@ class Recorder:
         self._seen: set[object] = set()
 
     def __call__(self, box: Sandbox, call: Call, reply: Reply | None) -> None:
-        found = box.routes.find(call.method, call.path)
-        place = found[0].path if found else None
+        route = box.routes.find(call.method, call.path)
+        place = route[0].path if route else None
         version = call.headers.get("intercom-version") or box.settings.default_version
         ours = call.headers.get("user-agent", "").startswith("reconciler/")
         sent, got = _parsed(call.raw) if ours else None, _parsed(reply.body) if reply else None

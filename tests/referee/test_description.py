@@ -67,12 +67,12 @@ def test_every_listed_word_is_part_of_a_shape(description: Description) -> None:
 def listed(node: Any, name: str = "") -> list[str]:
     """The keys whose values the description lists."""
     if isinstance(node, list):
-        return [found for item in node for found in listed(item, name)]
+        return [names for item in node for names in listed(item, name)]
     if not isinstance(node, dict):
         return []
-    found = [name] if isinstance(node.get("enum"), list) and name not in ("schemas", "intercom_version") else []
+    names = [name] if isinstance(node.get("enum"), list) and name not in ("schemas", "intercom_version") else []
     words = ("items", "schema", "oneOf", "anyOf", "allOf")
-    return found + [key for word, item in node.items() for key in listed(item, str(node.get("name", name)) if word in words else word)]
+    return names + [key for word, item in node.items() for key in listed(item, str(node.get("name", name)) if word in words else word)]
 
 
 @needs_description

@@ -83,9 +83,9 @@ def test_03_create_contact(sdk: Intercom) -> None:
 def test_04_update_contact(sdk: Intercom) -> None:
     id = a_contact(sdk)
     changed = sdk.contacts.update(id, name="Zoe", phone="+15551234567", unsubscribed_from_emails=True)
-    found = sdk.contacts.show_contact_by_external_id("25")
+    answer = sdk.contacts.show_contact_by_external_id("25")
     assert (changed.name, changed.phone, changed.unsubscribed_from_emails) == ("Zoe", "+15551234567", True)
-    assert (found.id, found.name) == (id, "Zoe")
+    assert (answer.id, answer.name) == (id, "Zoe")
 
 
 def test_05_delete_contact(sdk: Intercom) -> None:
@@ -98,8 +98,8 @@ def test_05_delete_contact(sdk: Intercom) -> None:
 def test_06_search_contacts(sdk: Intercom) -> None:
     a_contact(sdk, "25")
     wanted = a_contact(sdk, "26")
-    found = sdk.contacts.search(query=SingleFilterSearchRequest(field="external_id", operator="=", value="26"))
-    assert ([contact.id for contact in found], found.response.total_count) == ([wanted], 1)
+    answer = sdk.contacts.search(query=SingleFilterSearchRequest(field="external_id", operator="=", value="26"))
+    assert ([contact.id for contact in answer], answer.response.total_count) == ([wanted], 1)
 
 
 def test_07_create_company(sdk: Intercom) -> None:
@@ -127,7 +127,7 @@ def test_09_delete_company(sdk: Intercom) -> None:
 def test_10_list_companies(sdk: Intercom) -> None:
     company, _userless = a_company(sdk, "6"), a_company(sdk, "7")
     sdk.companies.attach_contact(a_contact(sdk), company_id=company)
-    assert [found.company_id for found in sdk.companies.list(page=1)] == ["6"]  # a list hides companies without users
+    assert [item.company_id for item in sdk.companies.list(page=1)] == ["6"]  # a list hides companies without users
 
 
 def test_11_create_tag(sdk: Intercom) -> None:
@@ -158,7 +158,7 @@ def test_14_list_tags(sdk: Intercom) -> None:
 def test_15_attach_tag(sdk: Intercom) -> None:
     contact, tag = a_contact(sdk), a_tag(sdk)
     attached = sdk.tags.tag_contact(contact, tag_id=tag)
-    assert (attached.id, [found.name for found in sdk.contacts.list_attached_tags(contact).data]) == (tag, ["VIP"])
+    assert (attached.id, [item.name for item in sdk.contacts.list_attached_tags(contact).data]) == (tag, ["VIP"])
 
 
 def test_16_detach_tag(sdk: Intercom) -> None:
@@ -172,7 +172,7 @@ def test_17_attach_company(sdk: Intercom) -> None:
     contact, company = a_contact(sdk), a_company(sdk)
     attached = sdk.companies.attach_contact(contact, company_id=company)
     listed = sdk.companies.list_attached_contacts(company)
-    assert (attached.id, attached.user_count, [found.id for found in listed.data]) == (company, 1, [contact])
+    assert (attached.id, attached.user_count, [one.id for one in listed.data]) == (company, 1, [contact])
     # The array is `data`, as recorded; the SDK looks for `companies` and finds none (S16 example of GET /contacts/{id}/companies).
     by_contact = sdk.contacts.list_attached_companies(contact)
     assert (by_contact.items, by_contact.response.total_count) == (None, 1)
@@ -217,8 +217,8 @@ def test_1000_contacts_are_listed_page_by_page(sdk: Intercom) -> None:
 
 @pytest.mark.usefixtures("crowd")
 def test_1000_contacts_are_searched_page_by_page(sdk: Intercom) -> None:
-    found = list(searched(sdk))
-    assert (len(found), len({contact.id for contact in found})) == (1000, 1000)
+    contacts = list(searched(sdk))
+    assert (len(contacts), len({contact.id for contact in contacts})) == (1000, 1000)
 
 
 def searched(sdk: Intercom) -> Iterator[Contact]:
@@ -317,7 +317,7 @@ def test_409_is_an_api_error_that_names_the_id(sdk: Intercom) -> None:
 
 def test_422_is_an_unprocessable_entity(box: Sandbox, sdk: Intercom) -> None:
     box.seed({"attributes": [{"name": "paid", "model": "contact", "data_type": "boolean", "segments": ["Payers"]}]})
-    (attribute,) = [found for found in sdk.data_attributes.list(model="contact").data if found.name == "paid"]
+    (attribute,) = [item for item in sdk.data_attributes.list(model="contact").data if item.name == "paid"]
     with pytest.raises(UnprocessableEntityError) as refused:
         sdk.data_attributes.update(attribute.id, request={"archived": True})
     assert (refused.value.status_code, code_of(refused.value)) == (422, "data_invalid")

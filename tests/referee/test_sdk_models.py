@@ -87,5 +87,5 @@ def unknown_mistakes(model: type[pydantic.BaseModel], reply: Any) -> list[Any]:
     try:
         model.model_validate(reply, strict=True)
     except pydantic.ValidationError as error:
-        return [found for found in error.errors() if (found["loc"][-1], found["type"]) not in KNOWN]
+        return [mistake for mistake in error.errors() if (mistake["loc"][-1], mistake["type"]) not in KNOWN]
     return []

@@ -45,15 +45,15 @@ def test_the_plan_is_as_told_and_a_second_one_is_empty(story: str, make_route: M
     desired = _placed(folder, route.folder)
     if ledger.exists():
         remember(route, _read(ledger))
-    found = route.document(*desired)
-    now = "".join(f"{line}\n" for line in lines(found))
+    plan = route.document(*desired)
+    now = "".join(f"{line}\n" for line in lines(plan))
     assert now == _as_told(folder / "plan.txt", now)
     if (folder / "text.txt").exists():
-        found["manifest"]["paths"] = []
-        now = text.render(found).replace(f"{route.folder}/", "")
+        plan["manifest"]["paths"] = []
+        now = text.render(plan).replace(f"{route.folder}/", "")
         assert now == _as_told(folder / "text.txt", now)
     assert not route.box.writes
-    if found["refused"]:
+    if plan["refused"]:
         return
     route.converge(*desired)
     after = folder / "after.txt"

@@ -33,9 +33,9 @@ def drifting(route: Route) -> Path:
 
 def test_drift_names_the_field_that_moved_and_not_what_was_merged(make_route: MakeRoute) -> None:
     route = make_route(ledger=True)
-    found = route.document(drifting(route), scope=MOVED)
-    assert lines(found) == ["update company/6 name='Blue Sun' (drift)", "note not applied yet company/6"]
-    assert found["drift"] == {"moved": 1, "pending": 1, "undeclared": 0, "recorded": True}
+    plan = route.document(drifting(route), scope=MOVED)
+    assert lines(plan) == ["update company/6 name='Blue Sun' (drift)", "note not applied yet company/6"]
+    assert plan["drift"] == {"moved": 1, "pending": 1, "undeclared": 0, "recorded": True}
 
 
 def told_by(route: Route, path: Path) -> str:
@@ -45,8 +45,8 @@ def told_by(route: Route, path: Path) -> str:
 def test_drift_says_what_was_what_is_since_when_and_what_a_fix_does(make_route: MakeRoute) -> None:
     route = make_route(ledger=True)
     path = drifting(route)
-    found = route.document(path, scope=MOVED)
-    (change,) = found["changes"]
+    plan = route.document(path, scope=MOVED)
+    (change,) = plan["changes"]
     since = "2026-09-21T14:13:20Z"
     moved = {"was": "as applied", "now": "changed", "since": since, "exact": False, "by": None, "put_right": 0, "fields": ["name"]}
     assert {**change["moved"], "seen": ""} == {**moved, "seen": ""}
@@ -59,8 +59,8 @@ def test_drift_says_what_was_what_is_since_when_and_what_a_fix_does(make_route: 
         "      putting it right: update company/6",
         '      name: "Firefly" → "Blue Sun"',
     ]
-    assert "\n".join(lines_of_it) in text.render(found)
-    for page in (markdown.render(found), html.render(found)):
+    assert "\n".join(lines_of_it) in text.render(plan)
+    for page in (markdown.render(plan), html.render(plan)):
         assert f"since: after {since}; by: not known" in page.replace("&#96;", "")
     route.manifest("companies: [{company_id: '6', name: Third, plan: p1}]\n")
     assert 'name: what it was is not known, is "Firefly" now' in told_by(route, path)
@@ -91,10 +91,10 @@ def test_what_was_put_right_three_times_and_moved_again_is_named_first(make_rout
         by_hand(route, "DELETE", f"/contacts/{contact_id(route)}/tags/{tag_id(route, 'beta')}")
         route.box.seed({"tags": ["other"], "companies": [{"company_id": "6", "name": "Red"}]})
         route.clock.now += 86_400
-        found = route.document(path, scope=MOVED)
-        moved = {change["address"]: change["moved"]["put_right"] for change in found["changes"]}
+        plan = route.document(path, scope=MOVED)
+        moved = {change["address"]: change["moved"]["put_right"] for change in plan["changes"]}
         assert moved == dict.fromkeys(("tag/vip", "tag/other", "company/6", "contact/25"), times)
-        assert text.render(found).splitlines()[2].startswith("tug of war (4 changes)") == (times == 3)
+        assert text.render(plan).splitlines()[2].startswith("tug of war (4 changes)") == (times == 3)
         if times < 3:
             route.converge(path)
     route.clock.now += 31 * 86_400
@@ -133,19 +133,19 @@ def test_known_drift_is_hidden_counted_and_drift_again_with_another_value_or_day
     assert before["drift"]["moved"] == len(known) == 3
     assert "zoe@" not in json.dumps(known)
     route.manifest({**KNOWN, "policy": {"ignore_drift": known}})
-    found = route.document(path, scope=MOVED)
-    assert (found["changes"], found["drift"]["moved"], found["drift"]["ignored"]) == ([], 0, 3)
-    assert text.render(found).endswith("No drift. 3 places ignored by the policy.\n")
-    assert all(note.endswith("until 2026-12-31T00:00:00Z; a trial") for note in topics(found, "ignored"))
+    plan = route.document(path, scope=MOVED)
+    assert (plan["changes"], plan["drift"]["moved"], plan["drift"]["ignored"]) == ([], 0, 3)
+    assert text.render(plan).endswith("No drift. 3 places ignored by the policy.\n")
+    assert all(note.endswith("until 2026-12-31T00:00:00Z; a trial") for note in topics(plan, "ignored"))
     assert len(changes(route.document(path))) == 3
     route.box.seed({"companies": [{"company_id": "6", "name": "Third", "plan": "p9"}]})
-    found = route.document(path, scope=MOVED)
-    assert lines(found)[0] == "update company/6 name='Blue Sun' plan='p1' (drift)"
-    assert "it moved again" in topics(found, "ignored no more")[0]
+    plan = route.document(path, scope=MOVED)
+    assert lines(plan)[0] == "update company/6 name='Blue Sun' plan='p1' (drift)"
+    assert "it moved again" in topics(plan, "ignored no more")[0]
     route.clock.now += 365 * 86_400
-    found = route.document(path, scope=MOVED)
-    assert (found["drift"]["moved"], len(topics(found, "ignored no more"))) == (3, 3)
-    assert "that day has come" in topics(found, "ignored no more")[0]
+    plan = route.document(path, scope=MOVED)
+    assert (plan["drift"]["moved"], len(topics(plan, "ignored no more"))) == (3, 3)
+    assert "that day has come" in topics(plan, "ignored no more")[0]
 
 
 def test_one_field_is_ignored_and_the_fix_puts_right_the_other(make_route: MakeRoute) -> None:
@@ -157,8 +157,8 @@ def test_one_field_is_ignored_and_the_fix_puts_right_the_other(make_route: MakeR
     route.manifest({**KNOWN, "policy": {"ignore_drift": [known]}})
     assert "update company/6 plan='p1' (drift)" in lines(route.document(path, scope=MOVED))
     route.apply(route.saved(path, scope=MOVED))
-    found = route.document(path, scope=MOVED)
-    assert (found["drift"]["moved"], found["drift"]["ignored"]) == (0, 1)
+    plan = route.document(path, scope=MOVED)
+    assert (plan["drift"]["moved"], plan["drift"]["ignored"]) == (0, 1)
     assert lines(route.document(path)) == ["update company/6 name='Blue Sun' (drift)"]
 
 
@@ -170,10 +170,10 @@ def test_a_plan_is_not_stale_for_known_drift_and_a_base_policy_allows_no_more_of
     route.rules = Approvals(base=read_manifest([str(path)]).policy)
     assert route.document(path, scope=MOVED)["refused"] == []
     route.rules = Approvals(base=Policy())
-    found = route.document(path, scope=MOVED)
-    assert [refusal["gate"] for refusal in found["refused"]] == ["policy"]
-    assert ", company/6 (name, plan) until 2026-12-31T00:00:00Z, " in found["refused"][0]["message"]
-    assert found["drift"]["moved"] == 3
+    plan = route.document(path, scope=MOVED)
+    assert [refusal["gate"] for refusal in plan["refused"]] == ["policy"]
+    assert ", company/6 (name, plan) until 2026-12-31T00:00:00Z, " in plan["refused"][0]["message"]
+    assert plan["drift"]["moved"] == 3
     route.rules = Approvals()
     assert {outcome.status for outcome in route.apply(planned)} == {"applied"}
 
@@ -216,10 +216,10 @@ def test_a_fix_is_stale_when_it_moved_once_more(make_route: MakeRoute) -> None:
 def test_with_an_empty_ledger_every_difference_is_unrecorded(make_route: MakeRoute) -> None:
     route = make_route({"companies": [{"company_id": "6", "name": "Firefly"}]}, ledger=True)
     path = route.manifest("tags: [vip]\ncompanies: [{company_id: '6', name: Blue Sun}]\n")
-    found = route.document(path, scope=MOVED)
-    assert lines(found) == ["create tag/vip (unrecorded)", "update company/6 name='Blue Sun' (unrecorded)"]
-    assert found["drift"] == {"moved": 2, "pending": 0, "undeclared": 0, "recorded": False}
-    assert [change for change in found["changes"] if "moved" in change] == []
+    plan = route.document(path, scope=MOVED)
+    assert lines(plan) == ["create tag/vip (unrecorded)", "update company/6 name='Blue Sun' (unrecorded)"]
+    assert plan["drift"] == {"moved": 2, "pending": 0, "undeclared": 0, "recorded": False}
+    assert [change for change in plan["changes"] if "moved" in change] == []
 
 
 def test_an_undeclared_tag_is_drift_when_the_policy_says_so_with_who_applied_it(make_route: MakeRoute) -> None:
@@ -233,9 +233,9 @@ def test_an_undeclared_tag_is_drift_when_the_policy_says_so_with_who_applied_it(
             tag = route.box.ws.store.table("tag").in_order()[-1]["id"]
             asked = raw_request(method, where % contact if "%" in where else where, [], body or {"id": tag})
             list(raw_answers(session, asked, all_pages=False))
-    found = route.document(path, scope=MOVED)
-    assert found["drift"] == {"moved": 0, "pending": 0, "undeclared": 1, "recorded": True}
-    assert "seen applied last on 2026-09-21 by " in topics(found, "undeclared")[0]
+    plan = route.document(path, scope=MOVED)
+    assert plan["drift"] == {"moved": 0, "pending": 0, "undeclared": 1, "recorded": True}
+    assert "seen applied last on 2026-09-21 by " in topics(plan, "undeclared")[0]
 
 
 def test_a_tag_deleted_by_hand_is_drift_with_all_its_links(make_route: MakeRoute) -> None:
@@ -245,8 +245,8 @@ def test_a_tag_deleted_by_hand_is_drift_with_all_its_links(make_route: MakeRoute
     with route.session() as session:
         tag = route.box.ws.store.table("tag").in_order()[0]["id"]
         list(raw_answers(session, raw_request("DELETE", f"/tags/{tag}", [], None), all_pages=False))
-    found = route.document(path, scope=MOVED)
-    assert lines(found) == ["create tag/vip (drift)", "attach contact/25 tag/vip (drift)"]
+    plan = route.document(path, scope=MOVED)
+    assert lines(plan) == ["create tag/vip (drift)", "attach contact/25 tag/vip (drift)"]
 
 
 def test_under_exact_a_tag_that_somebody_attached_is_drift(make_route: MakeRoute) -> None:
@@ -275,9 +275,9 @@ def test_what_was_deleted_and_made_again_by_somebody_else_is_drift_and_not_ours(
     route.box.seed({"companies": [{"company_id": "6", "name": "Red"}]})
     assert lines(route.document(path, scope=MOVED)) == ["update company/6 name='Blue' (drift)"]
     route.converge(path)
-    found = record(route, "company/6")
-    assert found
-    assert not found.owned
+    row = record(route, "company/6")
+    assert row
+    assert not row.owned
 
 
 def test_an_archived_contact_that_somebody_brought_back_is_drift(make_route: MakeRoute) -> None:
@@ -294,9 +294,9 @@ def test_a_tombstone_whose_tag_is_there_again_is_drift(make_route: MakeRoute) ->
     path = route.manifest("tags: [{name: old, state: absent}]\n")
     route.converge(path)
     route.box.seed({"tags": ["old"]})
-    found = route.document(path, scope=MOVED)
-    assert lines(found) == ["delete tag/old (drift)"]
-    assert found["changes"][0]["remark"] == "never ours"
+    plan = route.document(path, scope=MOVED)
+    assert lines(plan) == ["delete tag/old (drift)"]
+    assert plan["changes"][0]["remark"] == "never ours"
     route.manifest("tags: [old]\n")
     assert changes(route.document(path)) == []
 
@@ -307,9 +307,9 @@ def test_a_renamed_tag_whose_name_somebody_else_took_is_told_and_kept(make_route
     route.converge(path)
     by_hand(route, "POST", "/tags", {"id": tag_id(route, "vip"), "name": "renamed"})
     route.box.seed({"tags": ["vip"]})
-    found = route.document(path, scope=MOVED)
-    assert found["drift"]["moved"] == 1
-    assert "another one has that name now" in topics(found, "moved")[0]
+    plan = route.document(path, scope=MOVED)
+    assert plan["drift"]["moved"] == 1
+    assert "another one has that name now" in topics(plan, "moved")[0]
     route.converge(path)
     assert route.ledger
     kept = {r.id: r.owned for r in route.ledger.read_recorded(route.app_id()).records.values()}

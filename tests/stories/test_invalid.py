@@ -44,17 +44,17 @@ def test_it_is_refused_with_its_place_and_what_to_do(case: dict[str, Any]) -> No
     files = [name for name in ("a", "b") if name in case]
     for name in files:
         Path(f"{name}.yaml").write_text(case[name], encoding="utf-8")
-    found = _problems(*(f"{name}.yaml" for name in files))
-    assert len(found) == len(case["told"]), found
-    for line, told in zip(found, case["told"], strict=True):
-        place, _, words = (told if told.startswith("b.yaml:") else f"a.yaml:{told}").partition(" ")
+    lines = _problems(*(f"{name}.yaml" for name in files))
+    assert len(lines) == len(case["told"]), lines
+    for line, expected in zip(lines, case["told"], strict=True):
+        place, _, words = (expected if expected.startswith("b.yaml:") else f"a.yaml:{expected}").partition(" ")
         assert line.startswith(f"{place.rstrip(':')}: {words}"), line
 
 
-@pytest.mark.parametrize(("rule", "data", "told"), BYTES, ids=[rule for rule, _, _ in BYTES])
-def test_bytes_that_are_no_manifest_are_refused(rule: str, data: bytes, told: str) -> None:
+@pytest.mark.parametrize(("rule", "data", "message"), BYTES, ids=[rule for rule, _, _ in BYTES])
+def test_bytes_that_are_no_manifest_are_refused(rule: str, data: bytes, message: str) -> None:
     Path("a.yaml").write_bytes(data)
-    assert _problems("a.yaml")[0].startswith(f"a.yaml:{told}")
+    assert _problems("a.yaml")[0].startswith(f"a.yaml:{message}")
 
 
 def test_a_plan_with_former_names_is_the_one_with_the_new_names(make_route: MakeRoute) -> None:
@@ -62,9 +62,9 @@ def test_a_plan_with_former_names_is_the_one_with_the_new_names(make_route: Make
     text = "policy: {former_names: accept}\ntags: [{name: b, renamed_from: Beta}]\ncontacts:\n"
     plans = []
     for name in ("beta", "b"):
-        found = route.document(route.manifest(text + "".join(f"- {{external_id: '{n}', tags: [{name}]}}\n" for n in range(5))))
-        del found["manifest"]
-        plans.append(found)
+        plan = route.document(route.manifest(text + "".join(f"- {{external_id: '{n}', tags: [{name}]}}\n" for n in range(5))))
+        del plan["manifest"]
+        plans.append(plan)
     assert plans[0] == plans[1]
     assert [change["action"] for change in plans[0]["changes"]] == ["rename", *["attach"] * 5]
 

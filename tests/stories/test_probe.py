@@ -39,9 +39,9 @@ def everything(box: Sandbox) -> dict[str, Any]:
 def probed(route: Route, **how: Any) -> tuple[Facts, dict[str, str]]:
     """What a probe finds, after it has cleaned up."""
     with route.session() as session, notebook(route.folder / ".reconciler", "sandbox1") as book:
-        found = ask_all(session, book, **how)
+        facts = ask_all(session, book, **how)
         assert clear(session, book).left == ""
-    return found.facts, found.unsettled
+    return facts.facts, facts.unsettled
 
 
 @pytest.mark.parametrize("planted", EIGHT, ids=lambda planted: "-".join(planted) or "plain")

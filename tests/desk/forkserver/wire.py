@@ -43,8 +43,8 @@ class Line:
 def heard(connection: socket.socket) -> tuple[Asked, list[int]]:
     """What a caller asked for, and the streams that came with it. Raises OSError or ValueError where he is gone."""
     length, streams, _, _ = socket.recv_fds(connection, _LENGTH, 3)
-    with connection.makefile("rb") as told:
-        arguments, folder, environ = json.loads(told.read(int.from_bytes(length, "big")))
+    with connection.makefile("rb") as stream:
+        arguments, folder, environ = json.loads(stream.read(int.from_bytes(length, "big")))
     return (arguments, folder, environ), streams
 
 

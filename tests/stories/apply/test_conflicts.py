@@ -17,8 +17,8 @@ TWIN = "6762f0dd1bb69f9f00000aa1"
 def test_an_archived_contact_declared_present_is_brought_back_and_made_as_declared(make_route: MakeRoute) -> None:
     route = make_route({"tags": ["vip"], "contacts": [{"external_id": "9", "name": "Old", "archived": True}]})
     manifest = route.manifest("tags: [vip]\ncontacts: [{external_id: '9', state: present, name: New, tags: [vip]}]\n")
-    found = route.document(manifest)
-    assert [(c["action"], c.get("or")) for c in found["changes"]][0] == ("create", "unarchive")
+    plan = route.document(manifest)
+    assert [(c["action"], c.get("or")) for c in plan["changes"]][0] == ("create", "unarchive")
     outcomes = told_of(route.converge(manifest))
     assert outcomes["create contact/9"] == ("applied", "brought back from the archive")
     assert outcomes["attach contact/9 tag/vip"][0] == "applied"
@@ -97,8 +97,8 @@ def test_whoever_was_merged_is_followed_and_never_created(version: str, make_rou
 def test_a_create_that_meets_the_one_whom_search_did_not_show_takes_him(make_route: MakeRoute) -> None:
     route = make_route({"tags": ["vip"], "contacts": [{"email": "Hoban@s.example", "hidden_from_search": 600}]})
     manifest = route.manifest("tags: [vip]\ncontacts: [{email: hoban@s.example, name: Hoban, missing: create, tags: [vip]}]\n")
-    found = route.document(manifest)
-    assert [note["topic"] for note in found["notes"] if note["topic"] != "pin"] == ["lag"]
+    plan = route.document(manifest)
+    assert [note["topic"] for note in plan["notes"] if note["topic"] != "pin"] == ["lag"]
     assert {o.status for o in route.converge(manifest)} == {"applied"}
     [person] = people(route)
     assert (person["name"], len(person["tags"])) == ("Hoban", 1)
@@ -147,9 +147,9 @@ def test_a_conflict_that_names_somebody_with_another_identity_is_not_taken(archi
 def test_what_is_gone_already_is_done(desired: str, path: str, make_route: MakeRoute) -> None:
     route = make_route({"tags": ["vip"], "companies": [{"company_id": "6"}], "contacts": [{"external_id": "25", "tags": ["vip"]}]})
     manifest = route.manifest(desired)
-    found = route.saved(manifest)
+    plan = route.saved(manifest)
     route.box.faults.add("DELETE", path, status=404, code="not_found", message="Resource Not Found")
-    [outcome] = route.apply(found)
+    [outcome] = route.apply(plan)
     assert (outcome.status, outcome.reason) == ("applied", "was gone already")
 
 
@@ -159,7 +159,7 @@ def test_a_link_to_a_contact_that_went_meanwhile_is_skipped_and_named(make_route
         "tags: [vip]\ncompanies: [{company_id: '6'}]\n"
         "contacts: [{external_id: '25', tags: [vip], companies: ['6']}, {external_id: '26', tags: [vip]}]\n"
     )
-    found = route.saved(manifest)
+    plan = route.saved(manifest)
     box = route.box
     gone = people(route)[0]["id"]
 
@@ -167,7 +167,7 @@ def test_a_link_to_a_contact_that_went_meanwhile_is_skipped_and_named(make_route
         box.ws.store.put("contact", {**box.ws.store.table("contact").docs[gone], "archived": True})
 
     box.faults.add("POST", "^/(tags|contacts/[^/]*/(tags|companies))$", run=archive)
-    outcomes = told_of(route.apply(found))
+    outcomes = told_of(route.apply(plan))
     assert outcomes["attach contact/25 tag/vip"][0] == "skipped"
     assert "archived, merged or deleted" in outcomes["attach contact/25 tag/vip"][1]
     assert outcomes["attach contact/25 company/6"][0] == "skipped"

@@ -40,7 +40,7 @@ def tags_of(route: Route) -> dict[str, list[str]]:
 def give(route: Route, name: str, who: str) -> None:
     """Somebody gives a person a tag."""
     store = route.box.ws.store
-    end = next(i for i, found in store.table("tag").docs.items() if found["name"] == name)
+    end = next(i for i, tag in store.table("tag").docs.items() if tag["name"] == name)
     person = next(c for c in store.table("contact").docs.values() if c["external_id"] == who)
     store.put(
         "contact",
@@ -116,10 +116,10 @@ def test_who_comes_with_an_old_tag_that_stays_is_moved_for_the_one_that_goes(rou
 def test_what_conversations_or_content_carry_stays_and_says_so(route: Route) -> None:
     route.box.seed({"conversations": [{"tags": ["gold"]}], "content": [{"tags": ["VIP client"]}]})
     path = route.manifest(MERGE)
-    found = route.document(path)
-    assert found["summary"]["delete"] == 0
+    plan = route.document(path)
+    assert plan["summary"]["delete"] == 0
     held = "stays, as {} (1) carry it, which only people can move; contacts (1) and companies (at least {}) get tag/vip"
-    assert {note["address"]: note["message"] for note in found["notes"] if note["topic"] == "merging"} == {
+    assert {note["address"]: note["message"] for note in plan["notes"] if note["topic"] == "merging"} == {
         "tag/gold": held.format("conversations", 1),
         "tag/VIP client": held.format("content items", 0),
     }
@@ -130,9 +130,9 @@ def test_what_conversations_or_content_carry_stays_and_says_so(route: Route) -> 
 
 def test_what_cannot_be_counted_counts_as_carried(route: Route) -> None:
     route.box.faults.add("GET", "/content/search", status=403, times=None)
-    found = route.document(route.manifest(MERGE))
-    assert (found["summary"]["delete"], found["refused"]) == (0, [])
-    assert "content items (nobody can say how many)" in found["notes"][-1]["message"]
+    plan = route.document(route.manifest(MERGE))
+    assert (plan["summary"]["delete"], plan["refused"]) == (0, [])
+    assert "content items (nobody can say how many)" in plan["notes"][-1]["message"]
 
 
 def test_what_is_held_only_at_the_end_stays(route: Route) -> None:
@@ -161,9 +161,9 @@ def test_who_is_not_proved_to_have_the_new_one_keeps_the_old_one(route: Route) -
 
 def test_who_cannot_be_read_is_not_moved(route: Route) -> None:
     route.box.faults.add("POST", "/contacts/search", status=403, times=None)
-    found = route.document(route.manifest(MERGE))
-    assert [refusal["gate"] for refusal in found["refused"]] == ["merge", "merge"]
-    assert "403" in found["refused"][0]["message"]
+    plan = route.document(route.manifest(MERGE))
+    assert [refusal["gate"] for refusal in plan["refused"]] == ["merge", "merge"]
+    assert "403" in plan["refused"][0]["message"]
 
 
 def test_whose_own_list_rules_and_leaves_the_new_one_out_does_not_get_it(route: Route) -> None:
@@ -175,10 +175,10 @@ def test_whose_own_list_rules_and_leaves_the_new_one_out_does_not_get_it(route: 
 
 def test_deletions_count_and_an_approval_holds_though_more_come(route: Route) -> None:
     limits = {"limits": {"deletes": 1, "attaches": 2}}
-    found = route.document(route.manifest(MERGE | {"policy": limits}))
-    assert [refusal["gate"] for refusal in found["refused"]] == ["limits.attaches", "limits.deletes"]
-    assert found["people"] == {"losing": 0, "exact": True}
-    word = found["refused"][0]["approve"]
+    plan = route.document(route.manifest(MERGE | {"policy": limits}))
+    assert [refusal["gate"] for refusal in plan["refused"]] == ["limits.attaches", "limits.deletes"]
+    assert plan["people"] == {"losing": 0, "exact": True}
+    word = plan["refused"][0]["approve"]
     assert str(word).endswith(":3")
     route.box.seed({"contacts": [{"external_id": "3", "tags": ["gold"]}]})
     more = {refusal["approve"] for refusal in route.document(route.manifest(MERGE | {"policy": limits}))["refused"]}
@@ -201,17 +201,17 @@ def test_an_old_tag_that_is_there_again_is_drift(route: Route) -> None:
     path = route.manifest(MERGE)
     route.converge(path)
     route.box.seed({"tags": ["gold"]})
-    found = route.document(path, scope=Scope(moved=True))
-    assert [(change["action"], change["address"], change["cause"]) for change in found["changes"]] == [("delete", "tag/gold", "drift")]
+    plan = route.document(path, scope=Scope(moved=True))
+    assert [(change["action"], change["address"], change["cause"]) for change in plan["changes"]] == [("delete", "tag/gold", "drift")]
 
 
 def test_its_changes_come_of_the_line_that_says_so(route: Route) -> None:
     base = read_manifest([str(route.manifest({"policy": WIDE, "tags": ["gold", "VIP client"]}))])
-    found = route.planned(route.manifest(MERGE), scope=Scope(since=base))
-    assert set(find_origins(base, found.manifest, found.plan.changes)) == {"explained"}
-    assert found.plan.summary["attach"] == 3
-    found = route.planned(route.manifest(MERGE))
-    assert set(find_origins(found.manifest, found.manifest, found.plan.changes)) == {"earlier"}
+    plan = route.planned(route.manifest(MERGE), scope=Scope(since=base))
+    assert set(find_origins(base, plan.manifest, plan.plan.changes)) == {"explained"}
+    assert plan.plan.summary["attach"] == 3
+    plan = route.planned(route.manifest(MERGE))
+    assert set(find_origins(plan.manifest, plan.manifest, plan.plan.changes)) == {"earlier"}
 
 
 @pytest.mark.parametrize(("more", "off"), [({"tags": ["vip"]}, 2), ({}, 0), ({"conversations": [{"tags": ["gold", "VIP client"]}]}, 0)])

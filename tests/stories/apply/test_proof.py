@@ -166,9 +166,9 @@ def test_every_later_plan_names_it_again_and_sends_nothing(make_route: MakeRoute
     route.box.forget_requests()
     for _ in range(3):
         route.clock.sleep(3600)
-        found = route.document(path)
-        assert lines(found) == ["note ineffective contact/25"]
-        assert notes(found, "ineffective")[0].startswith("phone: ")
+        plan = route.document(path)
+        assert lines(plan) == ["note ineffective contact/25"]
+        assert notes(plan, "ineffective")[0].startswith("phone: ")
         assert route.converge(path) == []
     assert not route.box.writes
 

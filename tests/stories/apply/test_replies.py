@@ -26,10 +26,10 @@ def _people(number: int, tags: list[str]) -> list[dict[str, Any]]:
 
 
 def _reasons(outcomes: list[Outcome]) -> dict[str, int]:
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for outcome in outcomes:
-        found[f"{outcome.status}: {outcome.reason}"] = found.get(f"{outcome.status}: {outcome.reason}", 0) + 1
-    return found
+        counts[f"{outcome.status}: {outcome.reason}"] = counts.get(f"{outcome.status}: {outcome.reason}", 0) + 1
+    return counts
 
 
 def _renamed_by_hand(route: Route, tag_id: str, *, before: str) -> None:
@@ -105,10 +105,10 @@ def test_a_name_that_means_the_thing_after_all_is_used(make_route: MakeRoute) ->
     route = make_route({"tags": tags, "companies": [{"company_id": "6"}, {"company_id": "7"}]}, ledger=True)
     companies = [{"company_id": "6", "tags": ["vip"]}, {"company_id": "7", "tags": ["vip"]}]
     path = route.manifest({"tags": ["vip", "v.i.p."], "companies": companies})
-    found = route.document(path)
+    plan = route.document(path)
     route.box.forget_requests()
     assert {o.status for o in route.converge(path)} == {Status.APPLIED}
-    assert len(route.box.writes) == found["cost"]["calls"] - found["cost"]["reads"] == 2
+    assert len(route.box.writes) == plan["cost"]["calls"] - plan["cost"]["reads"] == 2
     assert set(company(route.box, "6")["tags"]) == {"5"}
 
 
@@ -210,13 +210,13 @@ def test_a_tag_that_was_there_is_never_ours_whatever_it_is_called(make_route: Ma
 def test_a_company_that_is_older_than_the_run_is_met_and_not_ours(make_route: MakeRoute, entry: dict[str, Any]) -> None:
     route = make_route(ledger=True)
     path = route.manifest({"companies": [entry], "policy": {"prune": {"companies": "owned"}}})
-    found = route.saved(path)
+    plan = route.saved(path)
 
     def before() -> None:
         route.box.seed({"companies": [{"company_id": "6", "created_at": int(route.clock.now) - 60}]})
 
     route.box.faults.add("POST", "^/companies$", run=before)
-    [outcome] = route.apply(found)
+    [outcome] = route.apply(plan)
     assert (outcome.status, outcome.met, outcome.reason) == (Status.APPLIED, True, "existed already")
     again = route.document(route.manifest({"companies": [], "policy": {"prune": {"companies": "owned"}}}))
     assert again["changes"] == []

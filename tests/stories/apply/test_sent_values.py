@@ -44,13 +44,13 @@ def test_a_second_apply_of_everything_sends_no_write(make_route: MakeRoute) -> N
             ],
         }
     )
-    found = route.saved(manifest)
+    plan = route.saved(manifest)
     assert route.box.writes == []
-    assert found["refused"] == []
-    assert {o.status for o in route.apply(found)} == {"applied"}
+    assert plan["refused"] == []
+    assert {o.status for o in route.apply(plan)} == {"applied"}
     route.box.forget_requests()
     assert changes(route.document(manifest)) == []
-    assert route.apply(found) == []
+    assert route.apply(plan) == []
     assert route.converge(manifest) == []
     assert route.box.writes == []
 

@@ -80,8 +80,8 @@ class Page:
 
     def blocks(self, *languages: str) -> list[Block]:
         """The fenced blocks of these languages."""
-        found = re.findall(r"^(?:<!-- not run: ([^\n]*) -->\n)?```(\w*)\n(.*?)^```$", self.text, re.MULTILINE | re.DOTALL)
-        return [Block(language, text, reason) for reason, language, text in found if language in languages]
+        matches = re.findall(r"^(?:<!-- not run: ([^\n]*) -->\n)?```(\w*)\n(.*?)^```$", self.text, re.MULTILINE | re.DOTALL)
+        return [Block(language, text, reason) for reason, language, text in matches if language in languages]
 
     def before(self) -> list[str]:
         """What is run before the page's first command: `<!-- before: … -->`."""

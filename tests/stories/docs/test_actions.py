@@ -65,8 +65,8 @@ class Live:
         return {names[tag["id"]] for tag in self.contact(external_id)["tags"]["data"]}
 
     def employers(self, external_id: str) -> set[str]:
-        found = self.call.ok("GET", f"/contacts/{self.contact(external_id)['id']}/companies")
-        return {company["company_id"] for company in found["data"]}
+        answer = self.call.ok("GET", f"/contacts/{self.contact(external_id)['id']}/companies")
+        return {company["company_id"] for company in answer["data"]}
 
 
 def _keys(out: str) -> set[str]:

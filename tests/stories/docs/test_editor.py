@@ -47,8 +47,8 @@ def schema(request: pytest.FixtureRequest) -> Any:
 def edits(schema: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
     path = tmp_path_factory.mktemp("schema") / "intercom.schema.json"
     path.write_text(json.dumps(schema), encoding="utf-8")
-    with editor(path) as found:
-        yield found
+    with editor(path) as language_server:
+        yield language_server
 
 
 def keys(schema: Any) -> Iterator[tuple[str, str, Any]]:
@@ -121,4 +121,4 @@ def test_nothing_is_said_of_a_good_manifest(edits: Editor) -> None:
     ],
 )
 def test_what_is_wrong_is_said_in_its_line(edits: Editor, text: str, said: str) -> None:
-    assert [told for told in edits.complaints(text) if told.startswith(said)]
+    assert [complaint for complaint in edits.complaints(text) if complaint.startswith(said)]

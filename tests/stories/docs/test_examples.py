@@ -17,9 +17,9 @@ from tests.stories.docs.pages import EXAMPLES, surroundings
 @pytest.mark.parametrize("name", ["quickstart/intercom", "agency", "environments/intercom"])
 def test_an_example_is_planned_on_an_empty_workspace_and_converges(name: str, make_route: MakeRoute) -> None:
     route = make_route()
-    found = route.document(EXAMPLES / name)
-    assert found["changes"]
-    assert found["refused"] == []
+    plan = route.document(EXAMPLES / name)
+    assert plan["changes"]
+    assert plan["refused"] == []
     assert {outcome.status for outcome in route.converge(EXAMPLES / name)} == {"applied"}
     assert route.document(EXAMPLES / name)["changes"] == []
 

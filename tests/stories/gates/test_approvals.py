@@ -194,9 +194,9 @@ def test_what_is_stricter_than_the_policy_file_counts_and_is_the_first_line(desk
     desk.write("base.yaml", "policy: {limits: {deletes: 7}}\n")
     assert desk.plan("--policy", "base.yaml", m="policy: {limits: {deletes: 0}}\n" + GONE) == 3
     assert desk.gates() == ["limits.deletes"]
-    told = [line for line in desk.out.splitlines() if line]
-    assert "policy" in told[1]
-    assert "limits.deletes: 7 -> 0" in told[2]
+    lines = [line for line in desk.out.splitlines() if line]
+    assert "policy" in lines[1]
+    assert "limits.deletes: 7 -> 0" in lines[2]
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,8 @@ def test_what_nothing_written_says_is_unexplained_and_can_be_refused(repository:
     repository.git("switch", "--quiet", "--force-create", "change")
     repository.commit(m=exact.replace("name: Wash", "name: Hoban"))
     repository.seed(contacts=[{"external_id": "25", "tags": ["vip", "theirs"]}])
-    found = origins(repository, "--fail-on", "unexplained")
-    assert found == {"update contact/25": "explained", "detach contact/25 tag/theirs": "unexplained"}
+    answer = origins(repository, "--fail-on", "unexplained")
+    assert answer == {"update contact/25": "explained", "detach contact/25 tag/theirs": "unexplained"}
     plan = ("plan", "m.yaml", "--base", "main")
     assert repository(*plan, "--fail-on", "unexplained") == 3
     assert repository(*plan, "--fail-on", "unexplained", "--detailed-exitcode") == 3

@@ -15,8 +15,8 @@ from tests.desk.route import Route, changes
 Doc = dict[str, Any]
 
 
-def gates(found: PlanDocument) -> list[str]:
-    return [refusal["gate"] for refusal in found["refused"]]
+def gates(plan: PlanDocument) -> list[str]:
+    return [refusal["gate"] for refusal in plan["refused"]]
 
 
 def refused_to_apply(route: Route, manifest: Path) -> None:
@@ -83,8 +83,8 @@ def test_people_are_counted_once_however_much_they_lose(make_route: MakeRoute) -
         "policy: {links: exact, limits: {people: 1, detaches: 3}}\ntags: [a, b]\ncompanies: [{company_id: '6'}]\n"
         "contacts: [{external_id: '25', tags: [], companies: []}]\n"
     )
-    found = route.document(manifest)
-    assert (gates(found), len(changes(found))) == ([], 3)
+    plan = route.document(manifest)
+    assert (gates(plan), len(changes(plan))) == ([], 3)
 
 
 def test_created_and_unproven_contacts_are_not_missing(make_route: MakeRoute) -> None:
@@ -143,6 +143,6 @@ def test_who_loses_several_things_is_one_person(make_route: MakeRoute, others: i
         "companies": [{"company_id": "6", "state": "absent"}],
         "contacts": [{"external_id": "25", "tags": [{"tag": "t14", "state": "absent"}]}],
     }
-    found = route.document(route.manifest(written))
-    assert found["people"] == {"losing": 1 + others, "exact": True}
-    assert found["refused"] == []
+    plan = route.document(route.manifest(written))
+    assert plan["people"] == {"losing": 1 + others, "exact": True}
+    assert plan["refused"] == []

@@ -30,9 +30,9 @@ def test_every_refusal_of_a_run_is_listed_with_its_place(make_route: MakeRoute) 
         "policy: {missing_contacts: error, limits: {creates: 0}}\ntags: [vip]\ncontacts:\n- {email: h@s.example}\n- {external_id: nobody}\n"
         "- {external_id: a, custom_attributes: {colour: red}}\n"
     )
-    found = route.document(manifest)
-    assert sorted(gates(found)) == ["attribute", "identity", "limits.creates", "missing"]
-    by_gate = {refusal["gate"]: refusal["message"] for refusal in found["refused"]}
+    plan = route.document(manifest)
+    assert sorted(gates(plan)) == ["attribute", "identity", "limits.creates", "missing"]
+    by_gate = {refusal["gate"]: refusal["message"] for refusal in plan["refused"]}
     assert f"{manifest}:4:3" in by_gate["identity"]
     assert f"{manifest}:5:3" in by_gate["missing"]
     assert f"{manifest}:6:3" in by_gate["attribute"]

@@ -66,9 +66,9 @@ def test_what_stops_a_whole_plan_is_not_said_to_be_left_out_beside_what_is(desk:
 def test_a_saved_plan_holds_what_it_was_made_without(desk: Desk) -> None:
     desk.seed(**TWO)
     assert desk.plan(m=ONE_BAD % "hold") == 3
-    found = desk.saved()
-    assert [(r["gate"], sorted(r["entries"])) for r in found["refused"]] == [("identity", ["contact/1", found["refused"][0]["entries"][1]])]
-    assert [change["address"] for change in found["changes"]] == ["tag/vip"]
+    plan = desk.saved()
+    assert [(r["gate"], sorted(r["entries"])) for r in plan["refused"]] == [("identity", ["contact/1", plan["refused"][0]["entries"][1]])]
+    assert [change["address"] for change in plan["changes"]] == ["tag/vip"]
     for _ in range(2):
         assert desk("apply", "plan.json") == 5
         assert "identity" in desk.out
@@ -191,16 +191,16 @@ def test_drift_says_the_rest_where_single_entries_cannot_be_told(desk: Desk) -> 
     assert desk("apply", "m.yaml", "--auto-approve", m=good) == 0
     assert drift(desk)[0] == 0
     desk.write("m.yaml", f"{good}- {{email: wash@s.example}}\n")
-    code, found = drift(desk, "--report", "markdown=night.md")
-    assert (code, found["changes"], [r["gate"] for r in found["refused"]]) == (2, [], ["identity"])
+    code, report = drift(desk, "--report", "markdown=night.md")
+    assert (code, report["changes"], [r["gate"] for r in report["refused"]]) == (2, [], ["identity"])
     night = (desk.folder / "night.md").read_text(encoding="utf-8")
     assert "**Refused: nothing can be said of 2 entries, for 1 reason.** No drift seen. Nothing can be said of 2 entries." in night
     assert night.index("#### Refused") < night.index("identity")
     vip = desk.box.ws.store.table("tag").in_order()[0]["id"]
     assert desk("api", "DELETE", f"/tags/{vip}") == 0
-    code, found = drift(desk)
-    assert (code, found["changes"][0]["address"]) == (2, "tag/vip")
-    assert found["drift"]["refused"] == 2
+    code, report = drift(desk)
+    assert (code, report["changes"][0]["address"]) == (2, "tag/vip")
+    assert report["drift"]["refused"] == 2
 
 
 @pytest.mark.parametrize("entry", ["{external_id: '1', custom_attributes: {colour: red}}", "{external_id: nobody, missing: error}"])
@@ -221,8 +221,8 @@ def test_before_the_first_apply_nobody_is_both_a_difference_and_what_nothing_can
 
 def test_drift_in_another_workspace_says_nothing_at_all(desk: Desk) -> None:
     desk.write("m.yaml", "workspace: {app_id: another1}\ntags: []\n")
-    code, found = drift(desk)
-    assert (code, found["drift"]["blind"]) == (3, True)
+    code, report = drift(desk)
+    assert (code, report["drift"]["blind"]) == (3, True)
     assert desk("drift", "m.yaml") == 3
     assert desk.out.endswith("Nothing can be said of this workspace.\n")
 

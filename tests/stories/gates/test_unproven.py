@@ -24,8 +24,8 @@ def codes(desk: Desk, *more: str) -> tuple[int, int, int]:
 
 def document(desk: Desk, verb: str = "plan") -> dict[str, Any]:
     desk(verb, "m.yaml", "--format", "json")
-    found: dict[str, Any] = json.loads(desk.out)
-    return found
+    answer: dict[str, Any] = json.loads(desk.out)
+    return answer
 
 
 def test_a_create_whose_answer_was_lost_is_no_success_until_it_is_proved(desk: Desk) -> None:

@@ -20,8 +20,8 @@ def test_it_stops_a_deletion_and_a_rename_until_the_list_is_empty(two: Desk, ent
     gone = "  - {name: beta, state: absent}\n"
     assert two.plan(m=f"policy: {{refused_entries: hold}}\ntags:\n  - {{{entry}, {USED}}}\n{gone}") == 3
     assert two.gates() == ["used"]
-    told = 'm.yaml:3:5: this tag is used by "workflow: VIP routing" and "view: VIPs", which Intercom does not show'
-    assert f"! used: {told}; before its {action}, change that in Intercom" in " ".join(two.out.split())
+    message = 'm.yaml:3:5: this tag is used by "workflow: VIP routing" and "view: VIPs", which Intercom does not show'
+    assert f"! used: {message}; before its {action}, change that in Intercom" in " ".join(two.out.split())
     assert [change["address"] for change in two.saved()["changes"]] == ["tag/beta"]
     assert two("apply", "m.yaml", "--auto-approve") == 5
     assert two.written() == [f"DELETE /tags/{102}"]

@@ -17,8 +17,8 @@ VERSIONS = ("2.14", "2.15", "2.16")
 
 
 def attribute(route: Route, name: str, model: str = "contact") -> dict[str, Any]:
-    (found,) = route.box.ws.store.table("attribute").find("name", (model, name))
-    return found
+    (doc,) = route.box.ws.store.table("attribute").find("name", (model, name))
+    return doc
 
 
 # ---- create
@@ -69,8 +69,8 @@ def test_what_can_change_is_updated_alone(make_route: MakeRoute, field: str, val
 @pytest.mark.parametrize("entry", [{"data_type": "integer"}, {"data_type": "options", "options": ["a", "b"]}, {"data_type": "boolean"}])
 def test_another_type_than_the_live_one_is_refused_in_the_plan(make_route: MakeRoute, entry: dict[str, Any]) -> None:
     route = make_route({"attributes": [{"name": "title", "data_type": "string"}]})
-    found = route.document(route.manifest({"attributes": [{"name": "title", "model": "contact", **entry}]}))
-    ((gate, message),) = refusals(found)
+    plan = route.document(route.manifest({"attributes": [{"name": "title", "model": "contact", **entry}]}))
+    ((gate, message),) = refusals(plan)
     assert gate == "fixed"
     assert "data_type" in message
     assert "Intercom lets nobody change it" in message
@@ -86,20 +86,20 @@ def test_a_list_is_no_text(make_route: MakeRoute) -> None:
 
 def test_a_name_that_the_other_model_has_is_refused_in_the_plan(make_route: MakeRoute) -> None:
     route = make_route({"attributes": [{"name": "tier", "model": "company"}]})
-    found = route.document(route.manifest({"attributes": [{"name": "tier", "model": "contact", "data_type": "string"}]}))
-    ((gate, message),) = refusals(found)
+    plan = route.document(route.manifest({"attributes": [{"name": "tier", "model": "contact", "data_type": "string"}]}))
+    ((gate, message),) = refusals(plan)
     assert gate == "fixed"
     assert "model" in message
-    assert changes(found) == []
+    assert changes(plan) == []
 
 
 @pytest.mark.parametrize("wrong", [{"model": "company"}, {"data_type": "integer"}])
 def test_an_attribute_of_another_model_or_type_is_not_archived_for_the_declared_one(make_route: MakeRoute, wrong: dict[str, str]) -> None:
     route = make_route({"attributes": [{"name": "tier", "model": "contact", "data_type": "string"}]})
     entry = {"name": "tier", "model": "contact", "data_type": "string", "state": "archived", **wrong}
-    found = route.document(route.manifest({"attributes": [entry]}))
-    assert gates(found) == ["fixed"]
-    assert changes(found) == []
+    plan = route.document(route.manifest({"attributes": [entry]}))
+    assert gates(plan) == ["fixed"]
+    assert changes(plan) == []
 
 
 # ---- archive and bring back
@@ -180,8 +180,8 @@ def test_an_unknown_attribute_fails_in_the_plan_with_file_and_line(
 ) -> None:
     live = [{"name": "elsewhere", "model": other}, {"name": "old", "model": model, "archived": True}]
     route = make_route({section: [entry], "attributes": live})
-    found = route.document(route.manifest({section: [{**entry, "custom_attributes": {name: "x"}}]}))
-    ((gate, message),) = refusals(found)
+    plan = route.document(route.manifest({section: [{**entry, "custom_attributes": {name: "x"}}]}))
+    ((gate, message),) = refusals(plan)
     assert gate == "attribute"
     assert "intercom.yaml:2" in message
     assert f"'{name}'" in message
@@ -309,14 +309,14 @@ def tiered(make_route: MakeRoute, **how: Any) -> Route:
 
 def test_an_option_stays_while_one_who_should_leave_it_did_not_and_the_same_plan_finishes_it(make_route: MakeRoute) -> None:
     route = tiered(make_route, ledger=True)
-    found = route.saved(route.manifest(SWAPPED))
+    plan = route.saved(route.manifest(SWAPPED))
     fault = route.box.faults.add("PUT", "^/contacts/", status=400, after=1)
-    outcomes = route.apply(found)
+    outcomes = route.apply(plan)
     assert [str(o.status) for o in outcomes if o.change.address.kind == "attribute"] == ["applied", "skipped"]
     assert fault.hits == 1
     assert attribute(route, "tier")["options"] == ["gold", "iron", "silver"]
     route.box.forget_requests()
-    assert {str(o.status) for o in route.apply(found)} == {"applied"}
+    assert {str(o.status) for o in route.apply(plan)} == {"applied"}
     assert [w.body for w in route.box.writes][1:] == [{"options": [{"value": "gold"}, {"value": "iron"}]}]
     assert changes(route.document(route.manifest(SWAPPED))) == []
 
@@ -349,18 +349,18 @@ def test_an_option_that_a_company_has_is_in_use_and_one_that_none_shows_is_unkno
     assert gates(route.document(path)) == ["unknown"]
     route.box.seed({"contacts": [{"external_id": "25", "companies": ["6"]}]})
     assert gates(route.document(path)) == []
-    found = route.document(route.manifest({"attributes": [entry]}))
-    assert gates(found) == ["limits.options"]
-    (change,) = found["changes"]
+    plan = route.document(route.manifest({"attributes": [entry]}))
+    assert gates(plan) == ["limits.options"]
+    (change,) = plan["changes"]
     assert (change["uses"], change["at_least"]) == ({"companies with 'silver'": 1}, ["companies with 'silver'"])
 
 
 def test_a_use_of_options_that_cannot_be_counted_is_unknown(make_route: MakeRoute) -> None:
     route = tiered(make_route)
     route.box.faults.add("POST", "^/contacts/search$", status=403, times=None)
-    found = route.document(route.manifest({"attributes": SWAPPED["attributes"]}))
-    assert gates(found) == ["unknown"]
-    assert found["refused"][0]["approve"]
+    plan = route.document(route.manifest({"attributes": SWAPPED["attributes"]}))
+    assert gates(plan) == ["unknown"]
+    assert plan["refused"][0]["approve"]
 
 
 def test_an_approval_that_one_option_goes_is_none_that_another_one_goes(make_route: MakeRoute) -> None:

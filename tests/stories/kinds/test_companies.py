@@ -201,10 +201,8 @@ def _of_many(make_route: MakeRoute, count: int) -> Route:
 
 def test_the_1001st_company_is_refused_in_the_plan_whoever_declared_the_others(make_route: MakeRoute) -> None:
     route = _of_many(make_route, 1000)
-    found = route.document(
-        route.manifest({"companies": [{"company_id": "new"}], "contacts": [{"external_id": "25", "companies": ["new"]}]})
-    )
-    ((gate, message),) = refusals(found)
+    plan = route.document(route.manifest({"companies": [{"company_id": "new"}], "contacts": [{"external_id": "25", "companies": ["new"]}]}))
+    ((gate, message),) = refusals(plan)
     assert gate == "capacity"
     assert "1001 companies, Intercom admits 1000" in message
     assert "intercom.yaml:4" in message
@@ -223,10 +221,10 @@ def test_the_1000th_company_is_attached_and_one_may_take_the_place_of_another(ma
 
 def test_the_limit_that_only_an_apply_meets_fails_with_the_message(make_route: MakeRoute) -> None:
     route = _of_many(make_route, 999)
-    found = route.saved(route.manifest({"companies": [{"company_id": "new"}], "contacts": [{"external_id": "25", "companies": ["new"]}]}))
+    plan = route.saved(route.manifest({"companies": [{"company_id": "new"}], "contacts": [{"external_id": "25", "companies": ["new"]}]}))
     late = {"companies": [{"company_id": "late"}], "contacts": [{"external_id": "25", "companies": ["late"]}]}
     route.box.faults.add("POST", "/companies$", run=lambda: route.box.seed(late))
-    outcome = one(route.apply(found), "attach")
+    outcome = one(route.apply(plan), "attach")
     assert outcome.status is Status.FAILED
     assert "Contact has reached the maximum of 1000 company associations" in outcome.reason
 
@@ -240,9 +238,9 @@ def _many(make_route: MakeRoute, count: int, **how: Any) -> Route:
 
 def _reads(route: Route, keys: list[str]) -> Counter[str]:
     route.box.forget_requests()
-    found = route.document(route.manifest({"companies": [{"company_id": key} for key in keys]}))
-    assert changes(found) == []
-    assert gates(found) == []
+    plan = route.document(route.manifest({"companies": [{"company_id": key} for key in keys]}))
+    assert changes(plan) == []
+    assert gates(plan) == []
     return Counter(line.rpartition(" ")[0] for line in asked(route.box))
 
 

@@ -46,8 +46,8 @@ def test_409_that_matched_by_e_mail_is_not_the_external_id_that_is_meant(make_ro
 
 def test_an_e_mail_that_somebody_holds_is_refused_in_the_plan_with_the_id(make_route: MakeRoute) -> None:
     route = make_route({"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "email": "zoe@x.example"}]})
-    found = route.document(route.manifest({"contacts": [{"external_id": "25", "email": "zoe@x.example", "missing": "create"}]}))
-    ((gate, message),) = refusals(found)
+    plan = route.document(route.manifest({"contacts": [{"external_id": "25", "email": "zoe@x.example", "missing": "create"}]}))
+    ((gate, message),) = refusals(plan)
     assert gate == "identity"
     assert "6762f0dd1bb69f9f000000aa" in message
 
@@ -225,8 +225,8 @@ def test_nobody_is_deleted_for_somebody_who_is_refused(make_route: MakeRoute) ->
 def test_who_is_told_to_free_a_value_is_named_with_both_places_and_no_e_mail(make_route: MakeRoute) -> None:
     route = make_route({"contacts": [{"email": "ops@x.example"}, {"external_id": "2"}]})
     people = "contacts:\n  - {email: ops@x.example, state: archived}\n  - {external_id: '2', email: ops@x.example}\n"
-    found = route.document(route.manifest(people))
-    ((gate, message),) = refusals(found)
+    plan = route.document(route.manifest(people))
+    ((gate, message),) = refusals(plan)
     assert gate == "taken"
     assert "intercom.yaml:2" in message
     assert "intercom.yaml:3" in message

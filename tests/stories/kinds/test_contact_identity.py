@@ -54,8 +54,8 @@ def test_an_id_is_never_created_and_must_look_like_one(make_route: MakeRoute) ->
     assert "cannot be created" in invalid(route, {"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "missing": "create"}]})
     assert "is not the id of a contact" in invalid(route, {"contacts": [{"id": "../companies"}]})
     assert "beside another name" in invalid(route, {"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "email": "a@b.c"}]})
-    found = route.document(route.manifest({"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "name": "X"}]}))
-    assert lines(found) == ["note missing contact/id:6762f0dd1bb69f9f000000aa"]
+    plan = route.document(route.manifest({"contacts": [{"id": "6762f0dd1bb69f9f000000aa", "name": "X"}]}))
+    assert lines(plan) == ["note missing contact/id:6762f0dd1bb69f9f000000aa"]
 
 
 def test_a_lead_is_found_by_e_mail_and_a_user_comes_first(make_route: MakeRoute) -> None:
@@ -76,10 +76,10 @@ def test_a_lead_is_found_by_e_mail_and_a_user_comes_first(make_route: MakeRoute)
 def test_several_leads_with_one_e_mail_are_refused_with_their_ids(make_route: MakeRoute) -> None:
     twins = [{"id": f"6762f0dd1bb69f9f0000000{n}", "email": "twin@x.example", "role": "lead"} for n in (1, 2, 3)]
     route = make_route({"contacts": twins})
-    found = route.document(route.manifest({"contacts": [{"email": "twin@x.example", "missing": "create", "name": "X"}]}))
-    ((gate, message),) = refusals(found)
+    plan = route.document(route.manifest({"contacts": [{"email": "twin@x.example", "missing": "create", "name": "X"}]}))
+    ((gate, message),) = refusals(plan)
     assert gate == "identity"
     assert all(str(twin["id"]) in message for twin in twins)
     assert "intercom.yaml:2" in message
-    assert changes(found) == []
+    assert changes(plan) == []
     settles(route, {"contacts": [{"id": str(twins[1]["id"]), "name": "X"}]})

@@ -39,9 +39,9 @@ def test_a_merged_contact_is_followed_said_and_never_a_twin(make_route: MakeRout
     route = make_route(MERGED, version=version)
     written = {"tags": ["vip"], "contacts": [{**entry, "name": "Kaylee", "tags": ["vip"]}]}
     path = route.manifest(written)
-    found = route.document(path)
-    assert [change["action"] for change in found["changes"]] == ["update", "attach"]
-    (said,) = notes(found, "merged")
+    plan = route.document(path)
+    assert [change["action"] for change in plan["changes"]] == ["update", "attach"]
+    (said,) = notes(plan, "merged")
     assert "6762f0dd1bb69f9f000000bb" in said
     settles(route, written)
     assert people(route.box) == 2
@@ -69,9 +69,9 @@ def test_where_2_16_is_refused_nothing_is_proven_and_nobody_is_created(make_rout
         route.box.faults.add("GET", "find_by_external_id/9$", after=1, **answer)
 
     refuse()
-    found = route.document(path)
-    assert lines(found) == ["note unproven contact/9"]
-    assert "2.16" in notes(found, "unproven")[0]
+    plan = route.document(path)
+    assert lines(plan) == ["note unproven contact/9"]
+    assert "2.16" in notes(plan, "unproven")[0]
     refuse()
     saved = route.saved(path)
     refuse()
@@ -83,14 +83,14 @@ def test_where_2_16_is_refused_nothing_is_proven_and_nobody_is_created(make_rout
 def test_a_410_that_does_not_say_into_whom_creates_nobody(make_route: MakeRoute) -> None:
     route = make_route(MERGED)
     route.box.faults.add("GET", "find_by_external_id/9$", headers={"Link": None}, times=None)
-    found = route.document(route.manifest({"contacts": [{"external_id": "9", "missing": "create"}]}))
-    assert lines(found) == ["note unproven contact/9"]
+    plan = route.document(route.manifest({"contacts": [{"external_id": "9", "missing": "create"}]}))
+    assert lines(plan) == ["note unproven contact/9"]
 
 
 def test_who_was_merged_into_somebody_archived_is_not_created(make_route: MakeRoute) -> None:
     route = make_route({"contacts": [{"external_id": "25", "archived": True}, {"external_id": "9", "merged_into": "25"}]})
-    found = route.document(route.manifest({"contacts": [{"external_id": "9", "missing": "create"}]}))
-    assert lines(found) == ["note unproven contact/9"]
+    plan = route.document(route.manifest({"contacts": [{"external_id": "9", "missing": "create"}]}))
+    assert lines(plan) == ["note unproven contact/9"]
 
 
 def test_a_chain_of_merges_is_followed_past_the_three_hops_of_the_link(make_route: MakeRoute) -> None:
@@ -103,9 +103,9 @@ def test_a_chain_of_merges_is_followed_past_the_three_hops_of_the_link(make_rout
 
 def test_two_entries_that_were_merged_into_one_are_refused(make_route: MakeRoute) -> None:
     route = make_route(MERGED)
-    found = route.document(route.manifest({"contacts": [{"external_id": "9", "name": "A"}, {"external_id": "25", "name": "B"}]}))
-    assert gates(found) == ["identity"]
-    assert changes(found) == []
+    plan = route.document(route.manifest({"contacts": [{"external_id": "9", "name": "A"}, {"external_id": "25", "name": "B"}]}))
+    assert gates(plan) == ["identity"]
+    assert changes(plan) == []
 
 
 def _merging(route: Route, source: str, into: str) -> Callable[[], object]:
@@ -132,18 +132,18 @@ def test_merged_in_the_middle_of_an_apply(make_route: MakeRoute, version: str) -
         "attach contact/9 tag/vip": "skipped",
     }
     assert people(route.box) == 3
-    found = route.document(path)
-    assert notes(found, "merged")
+    plan = route.document(path)
+    assert notes(plan, "merged")
     settles(route, written)
     assert contact(route.box, external_id="25")["name"] == "X"
 
 
 def test_merged_between_the_plan_and_its_apply_the_plan_is_stale_or_harmless(make_route: MakeRoute) -> None:
     route = make_route({"contacts": [{"external_id": "25", "name": "Other"}, {"external_id": "9", "name": "Old"}]})
-    found = route.saved(route.manifest({"contacts": [{"external_id": "9", "name": "New"}]}))
+    plan = route.saved(route.manifest({"contacts": [{"external_id": "9", "name": "New"}]}))
     _merging(route, "9", "25")()
     with pytest.raises(Stale):
-        route.apply(found)
+        route.apply(plan)
     assert not route.box.writes
 
 
@@ -163,9 +163,9 @@ def test_merged_while_it_is_created_is_no_success_and_no_twin(make_route: MakeRo
 def test_the_end_of_one_who_was_merged_is_not_the_end_of_the_other(make_route: MakeRoute, state: str) -> None:
     route = make_route(MERGED)
     path = route.manifest({"contacts": [{"external_id": "9", "state": state}], "policy": {"limits": {"contact_deletes": 5}}})
-    found = route.document(path)
-    assert lines(found) == ["note merged contact/9"]
-    assert "stays as it is" in notes(found, "merged")[0]
+    plan = route.document(path)
+    assert lines(plan) == ["note merged contact/9"]
+    assert "stays as it is" in notes(plan, "merged")[0]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -176,9 +176,9 @@ def test_a_lead_that_we_created_and_that_was_merged_since_is_no_twin(make_route:
     route.converge(path)
     lead = contact(route.box, email="lead@x.example")
     route.box.ws.store.put("contact", lead | {"merged_into": contact(route.box, external_id="25")["id"]})
-    found = route.document(path)
-    assert not [change for change in found["changes"] if change["action"] == "create"]
-    assert contact(route.box, external_id="25")["id"] in notes(found, "merged")[0]
+    plan = route.document(path)
+    assert not [change for change in plan["changes"] if change["action"] == "create"]
+    assert contact(route.box, external_id="25")["id"] in notes(plan, "merged")[0]
 
 
 def test_a_lead_that_we_created_and_of_whom_nobody_can_say_whether_it_was_merged_is_not_created_again(make_route: MakeRoute) -> None:
@@ -188,6 +188,6 @@ def test_a_lead_that_we_created_and_of_whom_nobody_can_say_whether_it_was_merged
     lead = contact(route.box, email="lead@x.example")
     route.box.ws.store.put("contact", lead | {"merged_into": contact(route.box, external_id="25")["id"]})
     route.box.faults.add("GET", f"^/contacts/{lead['id']}$", status=403, code="forbidden", after=1)
-    found = route.document(path)
-    assert changes(found) == []
-    assert notes(found, "unproven")
+    plan = route.document(path)
+    assert changes(plan) == []
+    assert notes(plan, "unproven")

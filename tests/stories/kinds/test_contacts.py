@@ -145,8 +145,8 @@ def test_a_lead_becomes_a_user(make_route: MakeRoute) -> None:
 
 def test_a_user_does_not_become_a_lead_and_the_plan_says_so(make_route: MakeRoute) -> None:
     route = make_route({"contacts": [{"external_id": "25"}]})
-    found = route.document(route.manifest({"contacts": [{"external_id": "25", "role": "lead", "name": "X"}]}))
-    ((gate, message),) = refusals(found)
+    plan = route.document(route.manifest({"contacts": [{"external_id": "25", "role": "lead", "name": "X"}]}))
+    ((gate, message),) = refusals(plan)
     assert gate == "fixed"
     assert "intercom.yaml:2" in message
     assert "a user cannot become a lead" in message
@@ -204,11 +204,11 @@ def test_deleting_a_contact_is_refused_until_its_own_limit_allows_it(make_route:
 
 def test_a_contact_that_went_before_us_is_deleted(make_route: MakeRoute) -> None:
     route = make_route({"contacts": [{"external_id": "31"}]})
-    found = route.saved(
+    plan = route.saved(
         route.manifest({"contacts": [{"external_id": "31", "state": "absent"}], "policy": {"limits": {"contact_deletes": 1}}})
     )
     route.box.faults.add("DELETE", "^/contacts/", status=404, message="User Not Found")
-    (outcome,) = route.apply(found)
+    (outcome,) = route.apply(plan)
     assert (outcome.status, outcome.reason) == (Status.APPLIED, "was gone already")
 
 

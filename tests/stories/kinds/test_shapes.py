@@ -83,9 +83,9 @@ def _unforeseen(route: Route, path: str) -> None:
 def test_what_nobody_foresaw_is_an_outcome_and_the_rest_is_done(make_route: MakeRoute, where: str) -> None:
     route = make_route(SEED, ledger=True)
     path = route.manifest(MANIFEST)
-    found = route.saved(path)
+    plan = route.saved(path)
     with route.session() as session:
-        work = prepare(session, found, planned_manifest(found))
+        work = prepare(session, plan, planned_manifest(plan))
         _unforeseen(route, where)
         outcomes = list(carry_out(session, work, route.clock.stopped))
     assert sorted(o.status for o in outcomes) == [Status.APPLIED, Status.FAILED]
@@ -101,12 +101,12 @@ def test_what_nobody_foresaw_beside_the_calls_is_the_last_outcome(make_route: Ma
     """The one that tells of progress fails: what comes after would fail so too."""
     route = make_route(SEED, ledger=True)
     path = route.manifest(MANIFEST)
-    found = route.saved(path)
+    plan = route.saved(path)
 
     def started(change: object) -> None:
         raise ZeroDivisionError
 
-    outcomes = _carried_out(route, found, started)
+    outcomes = _carried_out(route, plan, started)
     assert {o.status for o in outcomes} <= {Status.FAILED, Status.SKIPPED}
     assert Status.FAILED in {o.status for o in outcomes}
     assert not route.box.writes
@@ -123,9 +123,9 @@ def _carried_out(route: Route, found: Any, started: Callable[[Any], None]) -> li
 def test_a_run_whose_outcomes_nobody_takes_any_more_is_closed(make_route: MakeRoute) -> None:
     """The screen or the events fail in the middle of an apply."""
     route = make_route(SEED, ledger=True)
-    found = route.saved(route.manifest(MANIFEST))
+    plan = route.saved(route.manifest(MANIFEST))
     with route.session() as session:
-        outcomes = carry_out(session, prepare(session, found, planned_manifest(found)), route.clock.stopped)
+        outcomes = carry_out(session, prepare(session, plan, planned_manifest(plan)), route.clock.stopped)
         next(outcomes)
         outcomes.close()  # type: ignore[attr-defined]  # a generator
     assert route.ledger
@@ -136,9 +136,9 @@ def test_a_look_back_that_nobody_foresaw_leaves_the_deletion_done(make_route: Ma
     from reconciler.intercom.perform import Performer
 
     route = make_route({"companies": [{"company_id": "6"}]}, ledger=True, archive_delay=120.0)
-    found = route.saved(route.manifest("companies: [{company_id: '6', state: absent}]\n"))
+    plan = route.saved(route.manifest("companies: [{company_id: '6', state: absent}]\n"))
     with route.session() as session:
-        work = prepare(session, found, planned_manifest(found))
+        work = prepare(session, plan, planned_manifest(plan))
         resources, steps = work.planned.manifest.resources, work.planned.plan.steps
         performer = Performer(session.client, route.kinds, steps, resources, work.ids, route.clock.sleep, route.clock)
         [outcome] = performer.perform(work.jobs[0], work.ids)

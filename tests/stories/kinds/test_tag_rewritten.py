@@ -49,8 +49,8 @@ def test_what_somebody_renamed_since_is_nobodys_to_take(make_route: MakeRoute, r
         route.converge(route.folder / "intercom.yaml")
     store = route.box.ws.store
     store.put("tag", {**store.table("tag").docs[live_id], "name": "gold"})
-    found = route.document(route.manifest(f'{OWNED}tags: [keep, {{name: "a < b", state: absent}}]\n'))
-    assert (changes(found), len(notes(found, "lookalike"))) == ([], 1)
+    plan = route.document(route.manifest(f'{OWNED}tags: [keep, {{name: "a < b", state: absent}}]\n'))
+    assert (changes(plan), len(notes(plan, "lookalike"))) == ([], 1)
     assert changes(route.document(route.manifest(f"{OWNED}tags: [keep]\n"))) == []
 
 

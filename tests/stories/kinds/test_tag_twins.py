@@ -28,8 +28,8 @@ def tags(route: Route) -> set[tuple[str, str]]:
     return {(doc["id"], doc["name"]) for doc in route.box.ws.store.table("tag").in_order()}
 
 
-def messages(found: PlanDocument) -> str:
-    return json.dumps([found["refused"], found["notes"]])
+def messages(plan: PlanDocument) -> str:
+    return json.dumps([plan["refused"], plan["notes"]])
 
 
 # ── whatever is wanted of the name ─────────────────────────────────────────────────────────────────────────────────────────
@@ -59,13 +59,13 @@ def test_a_tombstone_takes_neither_of_two_however_often_it_is_applied(desk: Desk
 )
 def test_nothing_about_either_is_planned_and_no_message_calls_one_gone(make_route: MakeRoute, written: dict[str, Any]) -> None:
     route = make_route({"tags": [VIP, TWIN], "contacts": PEOPLE, "companies": [{"company_id": "6"}]}, ledger=True)
-    found = route.document(route.manifest(written))
-    assert (gates(found), changes(found)) == (["twins"], [])
-    assert all(refused["approve"] is None for refused in found["refused"])
-    assert "id 5, 1 person" in messages(found)
-    assert "id 9, 0 people" in messages(found)
-    assert "not live" not in messages(found)
-    assert "not declared" not in messages(found)
+    plan = route.document(route.manifest(written))
+    assert (gates(plan), changes(plan)) == (["twins"], [])
+    assert all(refused["approve"] is None for refused in plan["refused"])
+    assert "id 5, 1 person" in messages(plan)
+    assert "id 9, 0 people" in messages(plan)
+    assert "not live" not in messages(plan)
+    assert "not declared" not in messages(plan)
 
 
 def test_members_that_cannot_be_read_are_unknown(make_route: MakeRoute) -> None:
@@ -86,10 +86,10 @@ def test_members_that_cannot_be_read_are_unknown(make_route: MakeRoute) -> None:
 )
 def test_a_twin_that_came_after_the_plan_refuses_its_apply(make_route: MakeRoute, written: dict[str, Any]) -> None:
     route = make_route({"tags": [VIP], "contacts": PEOPLE}, ledger=True)
-    found = route.saved(route.manifest(written))
+    plan = route.saved(route.manifest(written))
     route.box.seed({"tags": [TWIN]})
     with pytest.raises(Refused, match="id 9"):
-        route.apply(found)
+        route.apply(plan)
     assert route.box.writes == []
 
 
@@ -99,8 +99,8 @@ def test_a_part_of_a_plan_and_a_drift_are_refused_like_the_whole(make_route: Mak
     route.converge(path)
     route.box.seed({"tags": [TWIN]})
     for scope in (Scope(target=("contact/26",)), Scope(target=("tag/vip",)), Scope(moved=True)):
-        found = route.document(path, scope=scope)
-        assert (gates(found), changes(found)) == (["twins"], [])
+        plan = route.document(path, scope=scope)
+        assert (gates(plan), changes(plan)) == (["twins"], [])
 
 
 def test_an_undo_does_nothing_by_a_name_that_has_a_twin_by_now(make_route: MakeRoute) -> None:
@@ -111,11 +111,11 @@ def test_an_undo_does_nothing_by_a_name_that_has_a_twin_by_now(make_route: MakeR
     run = route.ledger.runs()[0].run
     with route.session() as session:
         before = propose_undo(session, run).plan
-        found = write_saved(KINDS, before, "salt")
+        plan = write_saved(KINDS, before, "salt")
         route.box.seed({"tags": [TWIN]})
         after = propose_undo(session, run).plan
         with pytest.raises(Refused, match="id 9"):
-            prepare_undo(session, found)
+            prepare_undo(session, plan)
     assert len(before.changes) == 2
     assert (after.changes, [refusal.gate for refusal in after.refused]) == ((), ["twins"])
     assert "'vip' (id 5, 1 person) and 'VIP' (id 9, 0 people)" in after.refused[0].message
@@ -155,9 +155,9 @@ def test_what_an_id_declared_and_somebody_renamed_since_is_not_pruned(make_route
     (live_id,) = (live_id for live_id, name in tags(route) if name == "vip")
     settles(route, {"policy": policy, "tags": [{"id": live_id, "name": "gold"}, "keep"]})
     route.box.ws.store.put("tag", {**(route.box.ws.store.get("tag", live_id) or {}), "name": "theirs"})
-    found = route.document(route.manifest({"policy": policy, "tags": ["keep"]}))
-    assert changes(found) == []
-    assert "somebody renamed it" in notes(found, "orphaned")[0]
+    plan = route.document(route.manifest({"policy": policy, "tags": ["keep"]}))
+    assert changes(plan) == []
+    assert "somebody renamed it" in notes(plan, "orphaned")[0]
 
 
 def test_a_deletion_by_id_is_undone_under_the_name_that_it_had(make_route: MakeRoute) -> None:
@@ -165,24 +165,24 @@ def test_a_deletion_by_id_is_undone_under_the_name_that_it_had(make_route: MakeR
     settles(route, {"tags": [{"id": "5", "name": "gold ", "state": "absent"}]})
     assert route.ledger
     with route.session() as session:
-        found = propose_undo(session, route.ledger.runs()[0].run).plan
-    assert [f"{change.action} {change.address.kind}" for change in found.changes] == ["create tag", "attach contact"]
+        plan = propose_undo(session, route.ledger.runs()[0].run).plan
+    assert [f"{change.action} {change.address.kind}" for change in plan.changes] == ["create tag", "attach contact"]
 
 
 def test_no_twin_is_made_by_two_new_names(make_route: MakeRoute) -> None:
     route = make_route({"tags": [VIP, {"name": "gold", "id": "7"}]})
-    found = route.document(route.manifest({"tags": [{"id": "5", "name": "silver"}, {"id": "7", "name": "Silver"}]}))
-    assert gates(found) == ["twins"]
-    found = route.document(route.manifest({"tags": [{"id": "5", "name": "silver"}, "Silver"]}))
-    assert gates(found) == ["twins"]
+    plan = route.document(route.manifest({"tags": [{"id": "5", "name": "silver"}, {"id": "7", "name": "Silver"}]}))
+    assert gates(plan) == ["twins"]
+    plan = route.document(route.manifest({"tags": [{"id": "5", "name": "silver"}, "Silver"]}))
+    assert gates(plan) == ["twins"]
 
 
 def test_a_tombstone_by_id_that_is_done_is_done(make_route: MakeRoute) -> None:
     route = make_route({"tags": [VIP]}, ledger=True)
     path = route.manifest({"tags": [{"id": "5", "state": "absent"}]})
     assert statuses(route.converge(path)) == {"delete tag/id:5": "applied"}
-    found = route.document(path)
-    assert (changes(found), gates(found), notes(found, "unproven")) == ([], [], [])
+    plan = route.document(path)
+    assert (changes(plan), gates(plan), notes(plan, "unproven")) == ([], [], [])
 
 
 @pytest.mark.parametrize(
@@ -195,10 +195,10 @@ def test_a_tombstone_by_id_that_is_done_is_done(make_route: MakeRoute) -> None:
 )
 def test_what_an_id_was_called_when_it_was_reviewed_is_what_its_apply_is_held_to(make_route: MakeRoute, written: dict[str, Any]) -> None:
     route = make_route({"tags": [VIP], "contacts": PEOPLE}, ledger=True)
-    found = route.saved(route.manifest(written))
+    plan = route.saved(route.manifest(written))
     route.box.ws.store.put("tag", {**(route.box.ws.store.get("tag", "5") or {}), "name": "gold"})
     with pytest.raises(Stale, match="it is called 'gold' now"):
-        route.apply(found)
+        route.apply(plan)
     assert route.box.writes == []
 
 
@@ -206,18 +206,18 @@ def test_what_an_id_was_called_when_it_was_reviewed_is_what_its_apply_is_held_to
 def test_an_id_and_a_name_of_one_thing_contradict_each_other(state: str, make_route: MakeRoute) -> None:
     route = make_route({"tags": [{"name": "keep", "id": "5"}, "other"]})
     ours, other = {"id": "5", "name": "keep", "state": state}, {"name": "keep", "state": "absent" if state == "present" else "present"}
-    found = route.document(route.manifest({"tags": [ours, other, "new"]}))
-    [(gate, message)] = refusals(found)
+    plan = route.document(route.manifest({"tags": [ours, other, "new"]}))
+    [(gate, message)] = refusals(plan)
     assert gate == "identity"
     assert "intercom.yaml:2:3 and " in message
     assert "intercom.yaml:5:3: these entries are the same live tag (id 5); keep one" in message
-    assert changes(found) == ["create tag/new"]
+    assert changes(plan) == ["create tag/new"]
 
 
 def test_a_name_that_is_to_be_gone_is_given_to_nothing(make_route: MakeRoute) -> None:
     route = make_route({"tags": [{"name": "beta", "id": "5"}]})
-    found = route.document(route.manifest({"tags": [{"id": "5", "name": "keep"}, {"name": "keep", "state": "absent"}, "new"]}))
-    [(gate, message)] = refusals(found)
+    plan = route.document(route.manifest({"tags": [{"id": "5", "name": "keep"}, {"name": "keep", "state": "absent"}, "new"]}))
+    [(gate, message)] = refusals(plan)
     assert gate == "identity"
     assert "intercom.yaml:2:3: this tag would have the name 'keep', which is declared absent at " in message
 

@@ -69,8 +69,8 @@ def test_every_write_goes_out_under_the_version_that_was_asked_for(make_route: M
 
 
 def test_the_plan_is_the_same_under_every_version(make_route: MakeRoute) -> None:
-    told = [make_route(LIVE, version=version) for version in VERSIONS]
-    plans = [lines(one.document(one.manifest(TOUR))) for one in told]
+    routes = [make_route(LIVE, version=version) for version in VERSIONS]
+    plans = [lines(one.document(one.manifest(TOUR))) for one in routes]
     assert plans[0] == plans[1] == plans[2]
 
 
@@ -119,9 +119,9 @@ def _gone(route: Route, kind: str, key: str, by: str) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_contact_that_went_is_skipped_and_the_others_are_tagged(make_route: MakeRoute, version: str) -> None:
     route, path = _many(make_route, version, 5)
-    found = route.saved(path)
+    plan = route.saved(path)
     route.box.faults.add("POST", "/tags$", after=1, times=1, run=lambda: _gone(route, "contact", "c003", "external_id"))
-    outcomes = statuses(route.apply(found))
+    outcomes = statuses(route.apply(plan))
     assert outcomes.pop("attach contact/c003 tag/vip") == "skipped"
     assert set(outcomes.values()) == {"applied"}
     tagged = [doc["external_id"] for doc in route.box.ws.store.table("contact").in_order() if doc["tags"]]
@@ -131,9 +131,9 @@ def test_a_contact_that_went_is_skipped_and_the_others_are_tagged(make_route: Ma
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_company_that_went_is_skipped_and_the_others_are_tagged(make_route: MakeRoute, version: str) -> None:
     route, path = _many(make_route, version, 5)
-    found = route.saved(path)
+    plan = route.saved(path)
     route.box.faults.add("POST", "^/tags$", after=1, times=1, run=lambda: _gone(route, "company", "k003", "company_id"))
-    outcomes = statuses(route.apply(found))
+    outcomes = statuses(route.apply(plan))
     assert outcomes.pop("attach company/k003 tag/vip") == "skipped"
     assert set(outcomes.values()) == {"applied"}
 
@@ -141,10 +141,10 @@ def test_a_company_that_went_is_skipped_and_the_others_are_tagged(make_route: Ma
 @pytest.mark.parametrize(("listed", "status"), [("[]", "skipped"), ("null", "failed"), ('"all"', "failed"), ("[1]", "failed")])
 def test_a_bulk_call_is_trusted_only_for_the_ids_that_it_lists(make_route: MakeRoute, listed: str, status: str) -> None:
     route, path = _many(make_route, "2.16", 3)
-    found = route.saved(path)
+    plan = route.saved(path)
     body = f'{{"type":"tag","id":"101","name":"vip","users":{listed},"companies":{listed}}}'
     route.box.faults.add("POST", "^/tags$", after=1, times=None, body=body.encode())
-    outcomes = statuses(route.apply(found))
+    outcomes = statuses(route.apply(plan))
     assert outcomes.pop("create tag/vip") == "applied"
     assert set(outcomes.values()) == {status}
     assert len(outcomes) == 6
@@ -172,9 +172,9 @@ def test_who_never_was_costs_one_more_read_under_an_older_version(make_route: Ma
 def test_what_only_2_16_can_count_is_asked_under_it(make_route: MakeRoute, version: str) -> None:
     """GET /content/search is in 2.16 alone: a tombstone under an older version is not refused for that."""
     route = make_route({"tags": ["old"]}, version=version)
-    found = route.document(route.manifest("tags: [{name: old, state: absent}]\n"))
-    assert found["refused"] == []
-    assert found["changes"][0]["uses"] == {"contacts": 0, "companies": 0, "conversations": 0, "content items": 0}
+    plan = route.document(route.manifest("tags: [{name: old, state: absent}]\n"))
+    assert plan["refused"] == []
+    assert plan["changes"][0]["uses"] == {"contacts": 0, "companies": 0, "conversations": 0, "content items": 0}
 
 
 @pytest.mark.parametrize("version", ["2.14", "2.15", "2.16"])

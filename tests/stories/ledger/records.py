@@ -20,8 +20,8 @@ def record(route: Route, address: str, name: str = "default") -> Record | None:
     return route.ledger.read_recorded(route.app_id(), name).at(Address(kind, key))
 
 
-def topics(found: PlanDocument, topic: str) -> list[str]:
-    return [f"{note['address']}: {note['message']}" for note in found["notes"] if note["topic"] == topic]
+def topics(plan: PlanDocument, topic: str) -> list[str]:
+    return [f"{note['address']}: {note['message']}" for note in plan["notes"] if note["topic"] == topic]
 
 
 def one(outcomes: list[Outcome]) -> Outcome:

@@ -25,9 +25,9 @@ def test_a_rename_that_is_taken_back_is_told_by_the_name_that_the_ledger_knew(na
     route.manifest(f"tags: [{written}]\n")
     route.converge(path)
     route.manifest("tags: [Beta]\n")
-    found = route.document(path)
-    assert changes(found) == ["create tag/Beta"]
-    (note,) = topics(found, "renamed")
+    plan = route.document(path)
+    assert changes(plan) == ["create tag/Beta"]
+    (note,) = topics(plan, "renamed")
     assert f"tag {name!r} had that name before" in note
     assert f"`renamed_from: {written}`" in note
     assert "contacts (1) stay with the old one" in note
@@ -63,8 +63,8 @@ def test_a_new_company_is_asked_about_by_those_who_move_to_it(make_route: MakeRo
     path = route.manifest({"companies": [{"company_id": "blue"}], "contacts": people})
     route.converge(path)
     route.manifest({"companies": [{"company_id": "0x2a"}], "contacts": [{**one, "companies": ["0x2a"]} for one in people]})
-    found = route.document(path)
-    (note,) = topics(found, "renamed")
+    plan = route.document(path)
+    (note,) = topics(plan, "renamed")
     assert "2 of the 2 who get the new one have the old one" in note
     assert "no company can be renamed" in note
     assert "contacts (2) stay with the old one" in note
@@ -75,9 +75,9 @@ def test_somebody_new_who_looks_like_somebody_who_left_is_told(make_route: MakeR
     path = route.manifest("contacts: [{email: old.wash@serenity.example, name: Hoban, missing: create}]\n")
     route.converge(path)
     route.manifest("contacts: [{email: wash@serenity.example, name: Hoban, missing: create}]\n")
-    found = route.document(path)
-    assert [line.partition(" ")[0] for line in changes(found)] == ["create"]
-    (note,) = topics(found, "renamed")
+    plan = route.document(path)
+    assert [line.partition(" ")[0] for line in changes(plan)] == ["create"]
+    (note,) = topics(plan, "renamed")
     assert "which is ours and left the manifest" in note
     assert "was: {email: o***@serenity.example}" in note
     route.manifest("contacts: [{email: wash@serenity.example, was: {email: old.wash@serenity.example}, name: Hoban, missing: create}]\n")
@@ -112,10 +112,10 @@ def test_a_contact_that_was_deleted_is_made_anew_only_when_that_is_written(make_
     route.manifest("contacts: [{external_id: '25', missing: create, recreate: true}]\n")
     assert changes(route.document(path)) == ["create contact/25"]
     assert one(route.converge(path)).status == "applied"
-    found = record(route, "contact/25")
-    assert found
-    assert found.owned
-    assert found.id != contact["id"]
+    row = record(route, "contact/25")
+    assert row
+    assert row.owned
+    assert row.id != contact["id"]
 
 
 def test_who_has_another_email_by_now_is_told_and_left_alone(make_route: MakeRoute) -> None:
@@ -125,9 +125,9 @@ def test_who_has_another_email_by_now_is_told_and_left_alone(make_route: MakeRou
     contact = route.box.ws.store.table("contact").in_order()[0]
     route.box.seed({"contacts": [{"id": contact["id"], "email": "hoban@serenity.example"}]})
     route.clock.now += 3600
-    found = route.document(path)
-    assert changes(found) == []
-    assert "another email in Intercom now" in topics(found, "moved")[0]
+    plan = route.document(path)
+    assert changes(plan) == []
+    assert "another email in Intercom now" in topics(plan, "moved")[0]
     assert route.document(path, scope=MOVED)["drift"]["moved"] == 1
 
 

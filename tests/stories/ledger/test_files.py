@@ -23,9 +23,9 @@ def two_files(route: Route) -> tuple[Path, Path]:
 def test_one_file_alone_takes_nothing_of_the_other_away(make_route: MakeRoute) -> None:
     route = make_route(ledger=True)
     a, _ = two_files(route)
-    found = route.document(a)
-    assert changes(found) == []
-    (note,) = topics(found, "not read")
+    plan = route.document(a)
+    assert changes(plan) == []
+    (note,) = topics(plan, "not read")
     assert note.startswith("tag/beta: is ours")
     assert "b.yaml, which was not given: left alone" in note
 
@@ -50,9 +50,9 @@ def test_where_no_file_of_former_runs_is_read_this_is_another_folder_and_nothing
     a, b = two_files(route)
     for path in (a, b):
         path.unlink()
-    found = route.document(route.manifest(PRUNING + "tags: [vip]\n", "moved.yaml"))
-    assert changes(found) == []
-    assert len(topics(found, "not read")) == 2
+    plan = route.document(route.manifest(PRUNING + "tags: [vip]\n", "moved.yaml"))
+    assert changes(plan) == []
+    assert len(topics(plan, "not read")) == 2
 
 
 def test_what_leaves_a_file_that_is_read_goes(make_route: MakeRoute) -> None:
@@ -69,9 +69,9 @@ def test_a_section_that_is_no_longer_written_is_not_ours_to_prune(make_route: Ma
     path = route.manifest(PRUNING + "tags: [vip]\ncompanies: [{company_id: '6'}]\n")
     route.converge(path)
     route.manifest(PRUNING + "companies: [{company_id: '6'}]\n")
-    found = route.document(path)
-    assert changes(found) == []
-    assert [note.partition(":")[0] for note in topics(found, "orphaned")] == ["tag/vip"]
+    plan = route.document(path)
+    assert changes(plan) == []
+    assert [note.partition(":")[0] for note in topics(plan, "orphaned")] == ["tag/vip"]
 
 
 def test_the_same_files_under_another_name_take_nothing_away_and_say_whose_it_is(make_route: MakeRoute) -> None:
@@ -79,9 +79,9 @@ def test_the_same_files_under_another_name_take_nothing_away_and_say_whose_it_is
     text = "policy: {prune: {tags: owned}, links: owned}\ntags: [vip, old]\ncontacts: [{external_id: '25', missing: create, tags: [vip]}]\n"
     route.converge(route.manifest("name: growth\n" + text))
     later = "name: growth-team\npolicy: {prune: {tags: owned}}\ntags: [vip]\ncontacts: [{external_id: '25', tags: []}]\n"
-    found = route.document(route.manifest(later))
-    assert changes(found) == []
-    assert "2 of the declared things are recorded under `name: growth` and not under this one" in topics(found, "foreign")[0]
+    plan = route.document(route.manifest(later))
+    assert changes(plan) == []
+    assert "2 of the declared things are recorded under `name: growth` and not under this one" in topics(plan, "foreign")[0]
 
 
 ALL = 'policy: {prune: {tags: all}, scope: {tags: ["growth/*"]}}\n'
@@ -90,9 +90,9 @@ ALL = 'policy: {prune: {tags: all}, scope: {tags: ["growth/*"]}}\n'
 def test_prune_all_leaves_what_another_file_declares(make_route: MakeRoute) -> None:
     route = make_route({"tags": ["growth/x"]}, ledger=True)
     route.converge(route.manifest("tags: [growth/x]\n", "b.yaml"))
-    found = route.document(route.manifest(ALL + "tags: [a]\n", "a.yaml"))
-    assert changes(found) == ["create tag/a"]
-    assert topics(found, "not read")[0].startswith("tag/growth/x: is declared in ")
+    plan = route.document(route.manifest(ALL + "tags: [a]\n", "a.yaml"))
+    assert changes(plan) == ["create tag/a"]
+    assert topics(plan, "not read")[0].startswith("tag/growth/x: is declared in ")
 
 
 def test_a_tag_that_two_files_declare_is_deleted_by_neither_alone(make_route: MakeRoute) -> None:
@@ -102,9 +102,9 @@ def test_a_tag_that_two_files_declare_is_deleted_by_neither_alone(make_route: Ma
     route.converge(a)
     route.converge(b)
     route.manifest(PRUNING + "tags: [m]\ncontacts: [{external_id: '2', tags: []}]\n", "b.yaml")
-    found = route.document(b)
-    assert [change for change in changes(found) if change.startswith("delete")] == []
-    assert " a.yaml, which was not given: left alone" in topics(found, "not read")[0]
+    plan = route.document(b)
+    assert [change for change in changes(plan) if change.startswith("delete")] == []
+    assert " a.yaml, which was not given: left alone" in topics(plan, "not read")[0]
     route.manifest("tags: [m2]\ncontacts: [{external_id: '1', tags: []}]\n", "a.yaml")
     assert "delete tag/vip" in changes(route.document(a, b))
 
@@ -112,9 +112,9 @@ def test_a_tag_that_two_files_declare_is_deleted_by_neither_alone(make_route: Ma
 def test_links_that_two_files_write_are_detached_by_neither_alone(make_route: MakeRoute) -> None:
     route = make_route({"contacts": [{"external_id": "1"}]}, ledger=True)
     route.converge(route.manifest("tags: [n]\ncontacts: [{external_id: '1', tags: [n]}]\n", "c.yaml"))
-    found = route.document(route.manifest("tags: [n, m]\ncontacts: [{external_id: '1', tags: [m]}]\n", "d.yaml"))
-    assert [change for change in changes(found) if change.startswith("detach")] == []
-    assert "c.yaml, which declares it too, was not given: it stays" in topics(found, "not read")[0]
+    plan = route.document(route.manifest("tags: [n, m]\ncontacts: [{external_id: '1', tags: [m]}]\n", "d.yaml"))
+    assert [change for change in changes(plan) if change.startswith("detach")] == []
+    assert "c.yaml, which declares it too, was not given: it stays" in topics(plan, "not read")[0]
 
 
 def test_what_a_lost_create_made_belongs_to_the_files_of_its_run(make_route: MakeRoute) -> None:
@@ -127,9 +127,9 @@ def test_what_a_lost_create_made_belongs_to_the_files_of_its_run(make_route: Mak
     route.box.faults.add("POST", "^/tags$", drop="after", times=None)
     route.converge(a)
     route.box.faults.clear()
-    found = route.document(b)
-    assert changes(found) == []
-    assert any(" a.yaml, which was not given" in note for note in topics(found, "not read"))
+    plan = route.document(b)
+    assert changes(plan) == []
+    assert any(" a.yaml, which was not given" in note for note in topics(plan, "not read"))
     route.manifest(PRUNING + "tags: [one]\n", "a.yaml")
     assert changes(route.document(a)) == ["delete tag/new"]
 
@@ -154,9 +154,9 @@ def test_a_file_of_another_repository_speaks_for_itself_alone(make_route: MakeRo
     monkeypatch.chdir(route.folder / "one")
     route.converge(route.manifest(PRUNING + "tags: [vip]\n", "one/intercom.yaml"))
     monkeypatch.chdir(route.folder / "two")
-    found = route.document(route.manifest(PRUNING + "tags: [zzzzzzzzz]\n", "two/intercom.yaml"))
-    assert changes(found) == ["create tag/zzzzzzzzz"]
-    assert topics(found, "not read")[0].endswith("declared in intercom.yaml of another repository, which was not given: left alone")
+    plan = route.document(route.manifest(PRUNING + "tags: [zzzzzzzzz]\n", "two/intercom.yaml"))
+    assert changes(plan) == ["create tag/zzzzzzzzz"]
+    assert topics(plan, "not read")[0].endswith("declared in intercom.yaml of another repository, which was not given: left alone")
 
 
 @pytest.mark.parametrize(
@@ -171,11 +171,11 @@ def test_a_repository_is_one_however_it_is_reached(one: str, other: str, tmp_pat
 
     from reconciler.manifest.repository import origin
 
-    told = []
+    texts = []
     for n, url in enumerate((one, other)):
         folder = tmp_path / str(n)
         subprocess.run(["git", "init", "--quiet", str(folder)], check=True, timeout=60)
         subprocess.run(["git", "-C", str(folder), "remote", "add", "origin", url], check=True, timeout=60)
-        told.append(origin(folder))
-    assert told[0] == told[1] != ""
-    assert "tok" not in told[0]
+        texts.append(origin(folder))
+    assert texts[0] == texts[1] != ""
+    assert "tok" not in texts[0]

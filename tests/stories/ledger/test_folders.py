@@ -76,9 +76,9 @@ def test_the_same_manifest_given_from_anywhere_is_the_same(repository: Desk, tmp
     (elsewhere := tmp_path_factory.mktemp("elsewhere") / "other" / ".git").mkdir(parents=True)
     for here in (repository.folder, elsewhere.parent, Path("/")):
         repository.patch.chdir(here)
-        found = repository.json("plan", str(repository.folder / "growth" / "intercom.yaml"))
-        assert [change["address"] for change in found["changes"]] == ["tag/trial"], here
-        assert "not read" not in str(found["notes"])
+        document = repository.json("plan", str(repository.folder / "growth" / "intercom.yaml"))
+        assert [change["address"] for change in document["changes"]] == ["tag/trial"], here
+        assert "not read" not in str(document["notes"])
 
 
 def test_a_saved_plan_goes_by_its_manifest_wherever_it_lies(repository: Desk, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -39,9 +39,9 @@ def test_a_company_that_somebody_made_meanwhile_is_recorded_only(make_route: Mak
     meanwhile(route, "^/companies$", {"companies": [{"company_id": "6", "created_at": int(made)}]})
     outcome = one(route.converge(path))
     assert (outcome.status, outcome.reason) == ("applied", "existed already")
-    found = record(route, "company/6")
-    assert found
-    assert not found.owned
+    row = record(route, "company/6")
+    assert row
+    assert not row.owned
 
 
 def test_a_contact_that_the_create_met_is_recorded_only(make_route: MakeRoute) -> None:
@@ -49,9 +49,9 @@ def test_a_contact_that_the_create_met_is_recorded_only(make_route: MakeRoute) -
     path = route.manifest("contacts: [{external_id: '25', missing: create, name: Zoe}]\n")
     meanwhile(route, "^/contacts$", {"contacts": [{"external_id": "25"}]})
     assert one(route.converge(path)).reason == "existed already"
-    found = record(route, "contact/25")
-    assert found
-    assert not found.owned
+    row = record(route, "contact/25")
+    assert row
+    assert not row.owned
 
 
 def test_a_create_whose_answer_was_lost_is_ours_when_it_is_found(make_route: MakeRoute) -> None:
@@ -61,9 +61,9 @@ def test_a_create_whose_answer_was_lost_is_ours_when_it_is_found(make_route: Mak
     route.converge(path)
     route.box.faults.clear()
     route.converge(path)
-    found = record(route, "tag/old")
-    assert found
-    assert found.owned
+    row = record(route, "tag/old")
+    assert row
+    assert row.owned
     route.manifest(PRUNING + "tags: [vip]\n")
     assert changes(route.document(path)) == ["delete tag/old"]
 
@@ -79,9 +79,9 @@ def test_a_ledger_that_is_lost_owns_nothing_and_tombstones_go_on(make_route: Mak
     assert route.ledger
     with route.ledger:
         assert "written with another key" in route.ledger.warning
-        found = route.document(route.manifest((text % "absent").replace("old, ", "")))
-        assert changes(found) == ["delete tag/gone"]
-        assert found["changes"][0]["remark"] == "never ours"
+        plan = route.document(route.manifest((text % "absent").replace("old, ", "")))
+        assert changes(plan) == ["delete tag/gone"]
+        assert plan["changes"][0]["remark"] == "never ours"
 
 
 def test_a_lost_attach_makes_only_the_link_of_its_very_ids_ours(make_route: MakeRoute) -> None:

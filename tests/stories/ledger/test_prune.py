@@ -30,10 +30,10 @@ def test_a_saved_plan_prunes_and_a_second_time_writes_nothing(make_route: MakeRo
     path = route.manifest(PRUNING + "tags: [vip, old]\ncompanies: [{company_id: '6'}, {company_id: '7'}]\n")
     route.converge(path)
     route.manifest(PRUNING + "tags: [vip]\ncompanies: [{company_id: '7'}]\n")
-    found = route.saved(path)
-    assert [o.status for o in route.apply(found)] == ["applied", "applied"]
+    plan = route.saved(path)
+    assert [o.status for o in route.apply(plan)] == ["applied", "applied"]
     route.box.forget_requests()
-    assert route.apply(found) == []
+    assert route.apply(plan) == []
     assert not route.box.writes
     assert record(route, "tag/old") is None
 
@@ -43,12 +43,12 @@ def test_a_tag_made_anew_between_plan_and_apply_makes_the_prune_stale(make_route
     path = route.manifest(PRUNING + "tags: [vip, old]\n")
     route.converge(path)
     route.manifest(PRUNING + "tags: [vip]\n")
-    found = route.saved(path)
+    plan = route.saved(path)
     old = next(t for t in route.box.ws.store.table("tag").in_order() if t["name"] == "old")
     route.box.ws.store.drop("tag", old["id"])
     route.box.seed({"tags": ["old"]})
     # The one that was ours is gone, which is what the plan wanted; the new one is somebody's own.
-    assert route.apply(found) == []
+    assert route.apply(plan) == []
     assert changes(route.document(path)) == []
 
 
@@ -117,9 +117,9 @@ def test_what_another_key_recorded_under_another_name_is_spared_too(make_route: 
     assert route.ledger
     with route.ledger:
         assert "with another key" in route.ledger.warning
-        found = route.document(route.manifest("name: a\n" + PRUNING + "tags: [mine]\n", "a.yaml"))
-        assert changes(found) == []
-        assert "`name: b` has it too" in topics(found, "orphaned")[0]
+        plan = route.document(route.manifest("name: a\n" + PRUNING + "tags: [mine]\n", "a.yaml"))
+        assert changes(plan) == []
+        assert "`name: b` has it too" in topics(plan, "orphaned")[0]
 
 
 def test_what_somebody_gave_another_name_is_not_pruned_under_it(make_route: MakeRoute) -> None:
@@ -128,9 +128,9 @@ def test_what_somebody_gave_another_name_is_not_pruned_under_it(make_route: Make
     route.converge(path)
     by_hand(route, "POST", "/tags", {"id": tag_id(route, "vip"), "name": "Churn risk Q4"})
     route.manifest(PRUNING + "tags: [x]\n")
-    found = route.document(path)
-    assert changes(found) == []
-    assert "it was tag/vip when it was applied, and somebody renamed it: left alone" in topics(found, "orphaned")[0]
+    plan = route.document(path)
+    assert changes(plan) == []
+    assert "it was tag/vip when it was applied, and somebody renamed it: left alone" in topics(plan, "orphaned")[0]
 
 
 def test_what_another_name_linked_is_not_pruned_though_its_run_was_killed(make_route: MakeRoute) -> None:
@@ -141,9 +141,9 @@ def test_what_another_name_linked_is_not_pruned_though_its_run_was_killed(make_r
     assert route.ledger
     route.ledger.record(route.app_id(), "support", [], [("tag", tag_id(route, "vip"))])
     route.manifest("name: growth\n" + PRUNING + "tags: [x]\n", "growth.yaml")
-    found = route.document(growth)
-    assert changes(found) == []
-    assert "`name: support` has it too" in topics(found, "orphaned")[0]
+    plan = route.document(growth)
+    assert changes(plan) == []
+    assert "`name: support` has it too" in topics(plan, "orphaned")[0]
 
 
 def test_a_list_that_is_no_longer_written_does_not_keep_what_somebody_undid(make_route: MakeRoute) -> None:
@@ -170,11 +170,11 @@ def test_nobody_loses_a_tag_because_somebody_renamed_it_and_made_another_of_its_
     by_hand(route, "POST", "/tags", {"id": was, "name": "gold"})
     route.box.seed({"tags": ["vip"]})
     for left in (["attach contact/26 tag/vip", "attach contact/27 tag/vip"], []):
-        found = route.document(route.manifest(written))
-        assert changes(found) == left
-        (text,) = topics(found, "moved")
+        plan = route.document(route.manifest(written))
+        assert changes(plan) == left
+        (text,) = topics(plan, "moved")
         assert f"is ours (id {was}) and was tag/vip when it was applied; another one has that name now" in text
-        assert sum("the link to tag/gold" in text for text in topics(found, "orphaned")) == 2
+        assert sum("the link to tag/gold" in text for text in topics(plan, "orphaned")) == 2
         route.converge(route.manifest(written))
     people[0]["tags"] = []
     assert sorted(changes(route.document(route.manifest(written)))) == ["detach contact/26 tag/gold", "detach contact/26 tag/vip"]
@@ -185,17 +185,17 @@ def test_a_link_that_another_name_has_too_stays(make_route: MakeRoute) -> None:
     text = "tags: [vip]\ncontacts: [{external_id: '25', tags: [vip]}]\n"
     route.converge(route.manifest("name: a\n" + text, "a.yaml"))
     route.converge(route.manifest("name: b\n" + text, "b.yaml"))
-    found = route.document(route.manifest("name: a\ntags: [vip]\ncontacts: [{external_id: '25', tags: []}]\n", "a.yaml"))
-    assert changes(found) == []
-    assert "`name: b` has it too" in topics(found, "foreign")[0]
+    plan = route.document(route.manifest("name: a\ntags: [vip]\ncontacts: [{external_id: '25', tags: []}]\n", "a.yaml"))
+    assert changes(plan) == []
+    assert "`name: b` has it too" in topics(plan, "foreign")[0]
 
 
 def test_a_tombstone_does_not_take_what_another_name_protects(make_route: MakeRoute) -> None:
     route = make_route({"tags": ["gold"]}, ledger=True)
     route.converge(route.manifest("name: b\ntags: [{name: gold, protect: true}]\n", "b.yaml"))
-    found = route.document(route.manifest("name: a\ntags: [{name: gold, state: absent}]\n", "a.yaml"))
-    assert lines(found)[:2] == ["delete tag/gold (foreign)", "refused protect"]
-    assert "`name: b` has it too" in found["changes"][0]["remark"]
+    plan = route.document(route.manifest("name: a\ntags: [{name: gold, state: absent}]\n", "a.yaml"))
+    assert lines(plan)[:2] == ["delete tag/gold (foreign)", "refused protect"]
+    assert "`name: b` has it too" in plan["changes"][0]["remark"]
 
 
 def test_under_a_target_nobody_who_was_not_looked_at_is_called_an_orphan(make_route: MakeRoute) -> None:

@@ -47,7 +47,7 @@ def test_a_failed_field_is_unapplied_until_the_manifest_wants_another(make_route
 
 def test_no_try_of_a_call_goes_out_without_the_lock(make_route: MakeRoute) -> None:
     route = make_route(ledger=True)
-    found = route.saved(route.manifest("tags: [vip]\n"))
+    plan = route.saved(route.manifest("tags: [vip]\n"))
     route.box.faults.add("POST", "^/tags$", status=503, times=None)
     assert route.ledger
 
@@ -58,7 +58,7 @@ def test_no_try_of_a_call_goes_out_without_the_lock(make_route: MakeRoute) -> No
     route.ledger.check = check  # type: ignore[method-assign]  # the lock is lost once the first try was answered
     route.box.forget_requests()
     with route.session() as session, hold_lock(session, 1.0), pytest.raises(LockLost):
-        list(carry_out(session, prepare(session, found, planned_manifest(found)), threading.Event()))
+        list(carry_out(session, prepare(session, plan, planned_manifest(plan)), threading.Event()))
     assert len(route.box.writes) == 1
 
 

@@ -61,8 +61,8 @@ def test_an_unexplained_change_stands_at_its_line(github: Desk) -> None:
     github.seed(contacts=[{"external_id": "25", "tags": ["vip", "old"]}])
     assert github.plan("--base", "HEAD", "--fail-on", "unexplained") == 3
     assert annotated(github) == ["::error file=m.yaml,line=4::unexplained: nothing that was written says this"]
-    told = "error: --fail-on unexplained: 1 change follows from nothing that was written; `reconciler drift` says what moved"
-    assert told in github.err.splitlines()
+    line = "error: --fail-on unexplained: 1 change follows from nothing that was written; `reconciler drift` says what moved"
+    assert line in github.err.splitlines()
     assert github.plan("--base", "HEAD") == 2
     assert annotated(github) == []
 
@@ -103,8 +103,8 @@ def test_addresses_in_them_are_masked(github: Desk) -> None:
 
 
 def test_what_a_message_quotes_is_harmless() -> None:
-    told = annotation("\x1b[31mred##[group]x\nsecond %0A wash@serenity.example", Mark("a.yaml", 3, 1))
-    assert told == "::error file=a.yaml,line=3::\\x1b[31mred#\\#[group]x%0Asecond %250A w***@serenity.example"
+    line = annotation("\x1b[31mred##[group]x\nsecond %0A wash@serenity.example", Mark("a.yaml", 3, 1))
+    assert line == "::error file=a.yaml,line=3::\\x1b[31mred#\\#[group]x%0Asecond %250A w***@serenity.example"
 
 
 def test_the_name_of_a_file_is_as_harmless_as_everything_else() -> None:

@@ -61,8 +61,8 @@ def then(*steps: Before) -> Before:
 
 
 def edit(desk: Desk) -> None:
-    found = desk.saved()
-    desk.write("plan.json", json.dumps({**found, "changes": found["changes"][:-1]}))
+    plan = desk.saved()
+    desk.write("plan.json", json.dumps({**plan, "changes": plan["changes"][:-1]}))
 
 
 def approved(desk: Desk) -> None:

@@ -75,8 +75,8 @@ def test_a_stale_plan_is_four_and_an_edited_one_sixty_five(desk: Desk) -> None:
     assert plan(desk, text, "-o", "plan.json") == 2
     assert Path("plan.json").stat().st_mode & 0o777 == 0o600
     assert desk("apply", "--sandbox", "plan.json", m=text + "companies: []\n") == 4
-    found = json.loads(Path("plan.json").read_bytes())
-    Path("plan.json").write_text(json.dumps({**found, "changes": []}), encoding="utf-8")
+    document = json.loads(Path("plan.json").read_bytes())
+    Path("plan.json").write_text(json.dumps({**document, "changes": []}), encoding="utf-8")
     assert desk("apply", "--sandbox", "plan.json", m=text) == 65
     assert desk("show", "plan.json") == 65
 

@@ -89,9 +89,9 @@ def test_a_plan_with_its_values_is_held_to_the_same_rules(desk: Desk) -> None:
     desk.write("base.yaml", "policy: {limits: {attaches: 0}}\n")
     assert desk.plan("--embed-values", "--policy", "base.yaml", m=MANIFEST) == 3
     assert desk("apply", "plan.json", "--policy", "base.yaml") == 3
-    found = desk.saved()
-    found["files"]["m.yaml"] = found["files"]["m.yaml"].replace("Zoe", "Mal")
-    desk.write("edited.json", json.dumps(found))
+    plan = desk.saved()
+    plan["files"]["m.yaml"] = plan["files"]["m.yaml"].replace("Zoe", "Mal")
+    desk.write("edited.json", json.dumps(plan))
     assert desk("apply", "edited.json") == 65
     desk.patch.setenv("CI", "true")
     assert desk.plan("--embed-values") == 64
@@ -113,11 +113,11 @@ PEOPLE = st.builds(
 
 
 def needles(people: list[Person]) -> list[str]:
-    found = []
+    names = []
     for person in people:
-        found += [person["email"].partition("@")[0], person["phone"].lstrip("+"), *person["name"].split()]
-        found.append(person["avatar"].rpartition("/")[2].removesuffix(".png"))
-    return [needle.lower() for needle in found]
+        names += [person["email"].partition("@")[0], person["phone"].lstrip("+"), *person["name"].split()]
+        names.append(person["avatar"].rpartition("/")[2].removesuffix(".png"))
+    return [needle.lower() for needle in names]
 
 
 @contextmanager

@@ -68,11 +68,11 @@ STORIES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def test_the_calls_that_were_planned_are_those_that_are_made(make_route: MakeRoute, story: str, ledger: bool) -> None:
     live, declared = STORIES[story]
     route = make_route(live, ledger=ledger)
-    found = route.saved(route.manifest({**declared, "policy": WIDE | declared.get("policy", {})}))
+    plan = route.saved(route.manifest({**declared, "policy": WIDE | declared.get("policy", {})}))
     route.box.forget_requests()
-    assert {str(outcome.status) for outcome in route.apply(found)} == {"applied"}
-    assert len(route.box.requests) == found["cost"]["calls"] == sum(found["cost"]["routes"].values())
-    assert len(route.box.writes) == found["cost"]["calls"] - found["cost"]["reads"]
+    assert {str(outcome.status) for outcome in route.apply(plan)} == {"applied"}
+    assert len(route.box.requests) == plan["cost"]["calls"] == sum(plan["cost"]["routes"].values())
+    assert len(route.box.writes) == plan["cost"]["calls"] - plan["cost"]["reads"]
 
 
 def test_a_plan_without_a_change_costs_nothing(make_route: MakeRoute) -> None:
@@ -92,7 +92,7 @@ def test_the_seconds_of_a_plan_are_those_of_our_share_of_the_limit(desk: Desk) -
 def test_a_large_plan_names_its_slowest_stage(make_route: MakeRoute) -> None:
     route = make_route({"contacts": [{"external_id": str(n)} for n in range(150)]})
     people = [{"external_id": str(n), "unsubscribed_from_emails": True, "tags": ["vip"]} for n in range(150)]
-    found = route.document(route.manifest({"tags": ["vip"], "contacts": people}))
-    assert (found["cost"]["calls"], found["cost"]["slowest"]) == (307, "update")
-    assert "Cost: 307 calls, about 2 seconds, most of it to update." in RENDERERS["text"](found)
-    assert "most of it to update" in RENDERERS["markdown"](found)
+    plan = route.document(route.manifest({"tags": ["vip"], "contacts": people}))
+    assert (plan["cost"]["calls"], plan["cost"]["slowest"]) == (307, "update")
+    assert "Cost: 307 calls, about 2 seconds, most of it to update." in RENDERERS["text"](plan)
+    assert "most of it to update" in RENDERERS["markdown"](plan)

@@ -109,13 +109,13 @@ def test_what_an_overlay_changes_is_explained_by_the_overlay_of_the_base(shop: D
     shop.git("switch", "--quiet", "--create", "change")
     shop.write("m/tags.prod.yaml", "tags: [gold, silver]\n")
     shop.write("m/tags.new.yaml", "tags: [gold]\n")
-    found = {}
+    by_env = {}
     for env in ("prod", "new"):
         assert shop("plan", "m", "--env", env, "--base", "main", "--report", "json=plan.json") == 0, shop.err
-        found[env] = {change["address"]: change["origin"] for change in shop.saved()["changes"]}
+        by_env[env] = {change["address"]: change["origin"] for change in shop.saved()["changes"]}
     base = {"tag/trial": "earlier", "tag/vip": "earlier"}
-    assert found["prod"] == {**base, "tag/gold": "earlier", "tag/silver": "explained"}
-    assert found["new"] == {**base, "tag/gold": "explained"}, "main has no such environment"
+    assert by_env["prod"] == {**base, "tag/gold": "earlier", "tag/silver": "explained"}
+    assert by_env["new"] == {**base, "tag/gold": "explained"}, "main has no such environment"
 
 
 def test_adopt_takes_what_the_environment_declares(prod: Desk) -> None:

@@ -36,9 +36,9 @@ def test_an_edited_plan_is_refused(what: str, edit: Callable[[Doc], object], mak
     path = tmp_path / "plan.json"
     save(route.planned(route.manifest("policy: {limits: {creates: 0}}\n" + PLANNED)), path)
     assert path.stat().st_mode & 0o777 == 0o600
-    found = json.loads(path.read_bytes())
-    edit(found)
-    path.write_text(json.dumps(found), encoding="utf-8")
+    document = json.loads(path.read_bytes())
+    edit(document)
+    path.write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(Invalid, match="edited"):
         read_plan(path)
 
@@ -46,10 +46,10 @@ def test_an_edited_plan_is_refused(what: str, edit: Callable[[Doc], object], mak
 def test_a_plan_to_look_at_is_not_applied_and_holds_no_digest(make_route: MakeRoute, tmp_path: Path) -> None:
     route = make_route(LIVE)
     planned = route.planned(route.manifest(PLANNED))
-    found = document(route.kinds, planned.plan)
-    assert "digest" not in json.dumps({**found, "manifest": {}})
+    plan = document(route.kinds, planned.plan)
+    assert "digest" not in json.dumps({**plan, "manifest": {}})
     path = tmp_path / "look.json"
-    path.write_text(json.dumps(found), encoding="utf-8")
+    path.write_text(json.dumps(plan), encoding="utf-8")
     with pytest.raises(Invalid, match="not one to apply"):
         applicable(read_plan(path), path)
 

@@ -59,15 +59,15 @@ class Killed(BaseException):
     """The process is gone: nothing catches this."""
 
 
-def approving(found: PlanDocument) -> Approvals:
-    words = {str(refusal["approve"]) for refusal in found["refused"]} | set(found["approved"])
+def approving(plan: PlanDocument) -> Approvals:
+    words = {str(refusal["approve"]) for refusal in plan["refused"]} | set(plan["approved"])
     return Approvals(given=tuple(Approval(word.partition(":")[0], int(word.partition(":")[2])) for word in words))
 
 
-def apply(route: Route, found: PlanDocument, rules: Approvals) -> list[Outcome]:
-    manifest = planned_manifest(found)
+def apply(route: Route, plan: PlanDocument, rules: Approvals) -> list[Outcome]:
+    manifest = planned_manifest(plan)
     with route.session() as session:
-        return list(carry_out(session, prepare(session, found, manifest, rules), threading.Event()))
+        return list(carry_out(session, prepare(session, plan, manifest, rules), threading.Event()))
 
 
 def plan(route: Route, path: Path, rules: Approvals = NO_APPROVALS) -> PlanDocument:
@@ -109,8 +109,8 @@ def killed_after(route: Route, number: int) -> Iterator[None]:
     lock = threading.Lock()
 
     def watch(box: Sandbox, call: Call, reply: Reply | None) -> None:
-        found = box.routes.find(call.method, call.path)
-        if box is route.box and call.method != "GET" and not (found and found[0].reads):
+        endpoint = box.routes.find(call.method, call.path)
+        if box is route.box and call.method != "GET" and not (endpoint and endpoint[0].reads):
             with lock:
                 seen.append(call.path)
                 if len(seen) > number:
@@ -139,8 +139,8 @@ def touch(route: Route) -> None:
 @pytest.fixture
 def undisturbed(make_route: MakeRoute) -> Counter[str]:
     route = make_route(SEED, ledger=True)
-    found = plan(route, route.manifest(MANIFEST))
-    assert {o.status for o in apply(route, found, approving(found))} == {"applied"}
+    document = plan(route, route.manifest(MANIFEST))
+    assert {o.status for o in apply(route, document, approving(document))} == {"applied"}
     return written(route)
 
 
@@ -156,18 +156,18 @@ def test_killed_after_any_call_it_finishes_with_the_writes_of_the_plan(
     for number in range(0 if SOAKS else turn, undisturbed.total(), 1 if SOAKS else 4):
         route = make_route(SEED, ledger=ledger)
         path = route.manifest(MANIFEST)
-        found = plan(route, path)
-        rules = approving(found)
+        document = plan(route, path)
+        rules = approving(document)
         if approved:
-            found = plan(route, path, rules)
-            assert found["refused"] == []
+            document = plan(route, path, rules)
+            assert document["refused"] == []
         with kill(route, number), pytest.raises(Killed):
-            apply(route, found, rules)
+            apply(route, document, rules)
         touch(route)
-        assert {o.status for o in apply(route, found, rules)} <= {"applied"}, number
+        assert {o.status for o in apply(route, document, rules)} <= {"applied"}, number
         assert written(route) == undisturbed, number
         route.box.forget_requests()
-        assert apply(route, found, rules) == []
+        assert apply(route, document, rules) == []
         assert written(route) == Counter()
         assert changes(route.document(path)) == []
         if route.ledger:
@@ -176,12 +176,12 @@ def test_killed_after_any_call_it_finishes_with_the_writes_of_the_plan(
 
 def test_what_is_left_of_it_is_not_applied_without_the_approval(make_route: MakeRoute) -> None:
     route = make_route(SEED)
-    found = plan(route, route.manifest(MANIFEST))
+    document = plan(route, route.manifest(MANIFEST))
     with killed_after(route, 3), pytest.raises(Killed):
-        apply(route, found, approving(found))
+        apply(route, document, approving(document))
     route.box.forget_requests()
     with pytest.raises(Refused):
-        apply(route, found, NO_APPROVALS)
+        apply(route, document, NO_APPROVALS)
     assert written(route) == Counter()
 
 
@@ -197,15 +197,15 @@ def test_unclaimed_fields_of_everybody_may_move_before_it_is_applied(number: int
     assert {person["phone"] for person in desk.box.ws.store.table("contact").in_order()} == {"+15550001"}
 
 
-def leaves(found: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    items = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+def leaves(plan: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    items = plan.items() if isinstance(plan, dict) else enumerate(plan) if isinstance(plan, list) else ()
     for key, value in items:
         yield (*path, key)
         yield from leaves(value, (*path, key))
 
 
-def edited(found: Any, path: tuple[Any, ...]) -> Any:
-    copy = json.loads(json.dumps(found))
+def edited(plan: Any, path: tuple[Any, ...]) -> Any:
+    copy = json.loads(json.dumps(plan))
     place = copy
     for key in path[:-1]:
         place = place[key]
@@ -217,38 +217,38 @@ def edited(found: Any, path: tuple[Any, ...]) -> Any:
 def test_an_edit_anywhere_is_refused(desk: Desk) -> None:
     desk.seed(**SEED)
     desk.plan(m=MANIFEST)
-    found = desk.saved()
-    paths = [path for path in leaves(found) if path != ("applicable",)]
+    plan = desk.saved()
+    paths = [path for path in leaves(plan) if path != ("applicable",)]
     assert len(paths) > 100
     for path in paths:
-        desk.write("edited.json", json.dumps(edited(found, path)))
+        desk.write("edited.json", json.dumps(edited(plan, path)))
         with pytest.raises(Invalid):
             read_plan(desk.folder / "edited.json")
-    without = {key: value for key, value in found.items() if key not in ("applicable", "seal")}
-    for text in (json.dumps(without), json.dumps({**found, "applicable": False}), json.dumps(found)[:-10], "[]", "null", "", "{"):
+    without = {key: value for key, value in plan.items() if key not in ("applicable", "seal")}
+    for text in (json.dumps(without), json.dumps({**plan, "applicable": False}), json.dumps(plan)[:-10], "[]", "null", "", "{"):
         desk.write("edited.json", text)
         assert desk("apply", "edited.json") == 65, text
     assert desk.writes == []
 
 
-def without_digests(found: dict[str, Any]) -> None:
-    for field in (field for change in found["changes"] for field in change["fields"]):
+def without_digests(document: dict[str, Any]) -> None:
+    for field in (field for change in document["changes"] for field in change["fields"]):
         field.pop("before_digest", None)
 
 
-def with_values(found: dict[str, Any]) -> None:
-    for change in found["changes"]:
+def with_values(document: dict[str, Any]) -> None:
+    for change in document["changes"]:
         change["fields"] = [{"path": f["path"], "before": None, "after": 1, "cause": None} for f in change["fields"]]
 
 
 def names(*paths: object) -> Callable[[dict[str, Any]], object]:
-    return lambda found: found["manifest"].update(paths=list(paths))
+    return lambda plan: plan["manifest"].update(paths=list(paths))
 
 
 ODD: tuple[Callable[[dict[str, Any]], object], ...] = (
     without_digests,
-    lambda found: found.pop("notes"),
-    lambda found: found.update(files=None),
+    lambda plan: plan.pop("notes"),
+    lambda plan: plan.update(files=None),
     with_values,
     names(),
     names(1),
@@ -257,18 +257,18 @@ ODD: tuple[Callable[[dict[str, Any]], object], ...] = (
     names(""),
     names("-"),
     names("m.yaml", None),
-    lambda found: found["manifest"].update(paths="m.yaml"),
-    lambda found: found["manifest"].update(digest=7),
-    lambda found: found["manifest"].pop("paths"),
-    lambda found: found["manifest"].pop("digest"),
-    lambda found: found.pop("salt"),
-    lambda found: found.update(salt=1),
-    lambda found: found.update(files=["m.yaml"]),
-    lambda found: found.update(files={"m.yaml": 1}),
-    lambda found: found.update(approved=1),
-    lambda found: found.update(scope={"target": [1]}),
-    lambda found: found.update(as_declared={"tag/vip": 1}),
-    lambda found: found["changes"][0].update(id_digest=1),
+    lambda plan: plan["manifest"].update(paths="m.yaml"),
+    lambda plan: plan["manifest"].update(digest=7),
+    lambda plan: plan["manifest"].pop("paths"),
+    lambda plan: plan["manifest"].pop("digest"),
+    lambda plan: plan.pop("salt"),
+    lambda plan: plan.update(salt=1),
+    lambda plan: plan.update(files=["m.yaml"]),
+    lambda plan: plan.update(files={"m.yaml": 1}),
+    lambda plan: plan.update(approved=1),
+    lambda plan: plan.update(scope={"target": [1]}),
+    lambda plan: plan.update(as_declared={"tag/vip": 1}),
+    lambda plan: plan["changes"][0].update(id_digest=1),
 )
 
 
@@ -277,9 +277,9 @@ def test_a_plan_that_was_sealed_anew_without_what_it_needs_is_no_plan(edit: Call
     """Somebody else's program may write one, seal and all: it is refused in a sentence, never an internal error."""
     desk.seed(companies=[{"company_id": "6", "name": "Red"}])
     assert desk.plan(m="companies: [{company_id: '6', name: Blue}]\n") == 2
-    found = desk.saved()
-    edit(found)
-    desk.write("odd.json", json.dumps({**found, "seal": seal(found)}))
+    plan = desk.saved()
+    edit(plan)
+    desk.write("odd.json", json.dumps({**plan, "seal": seal(plan)}))
     assert desk("apply", "odd.json") == 65
     assert "internal error" not in desk.err
     assert desk.writes == []
@@ -297,10 +297,10 @@ DELETING = "tags: [{name: promo, state: absent}]\npolicy: {limits: {deletes: 0}}
 
 def test_a_plan_that_was_approved_and_carried_out_is_done_without_its_approval_too(make_route: MakeRoute) -> None:
     route = make_route({"tags": ["promo"]})
-    found = plan(route, route.manifest(DELETING))
+    document = plan(route, route.manifest(DELETING))
     with pytest.raises(Refused):
-        apply(route, found, NO_APPROVALS)
-    assert {outcome.status for outcome in apply(route, found, approving(found))} == {"applied"}
+        apply(route, document, NO_APPROVALS)
+    assert {outcome.status for outcome in apply(route, document, approving(document))} == {"applied"}
     route.box.forget_requests()
-    assert apply(route, found, NO_APPROVALS) == []
+    assert apply(route, document, NO_APPROVALS) == []
     assert route.box.writes == []

@@ -61,9 +61,9 @@ def test_a_target_brings_what_it_needs_and_an_exclusion_what_needs_it(
     route = make_route(SCOPED_LIVE)
     manifest = route.manifest(SCOPED)
     scope = Scope(target, exclude)
-    found = route.document(manifest, scope=scope)
-    assert sorted(changes(found)) == sorted(wanted)
-    assert found["partial"] is True
+    plan = route.document(manifest, scope=scope)
+    assert sorted(changes(plan)) == sorted(wanted)
+    assert plan["partial"] is True
     route.apply(route.saved(manifest, scope=scope))
     assert changes(route.document(manifest, scope=scope)) == []
 
@@ -108,10 +108,10 @@ def test_a_live_name_written_exactly_means_itself_though_nobody_declares_it(make
 def test_an_email_with_a_star_is_targeted_alone_and_never_shown(make_route: MakeRoute) -> None:
     route = make_route()
     manifest = route.manifest("contacts:\n- {email: a*b@s.example, missing: create}\n- {email: axb@s.example, missing: create}\n")
-    found = route.saved(manifest, scope=Scope(("contact/a*b@s.example",)))
-    assert len(found["changes"]) == 1
-    assert found["scope"]["target"] == [found["changes"][0]["address"]]
-    assert len(route.apply(found)) == 1
+    plan = route.saved(manifest, scope=Scope(("contact/a*b@s.example",)))
+    assert len(plan["changes"]) == 1
+    assert plan["scope"]["target"] == [plan["changes"][0]["address"]]
+    assert len(route.apply(plan)) == 1
 
 
 @pytest.mark.parametrize("policy", ["additive", "declared", "exact"])

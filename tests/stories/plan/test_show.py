@@ -67,16 +67,16 @@ def test_an_email_in_a_refusal_is_masked(desk: Desk) -> None:
     assert "wash@" not in text
 
 
-def broken(found: Doc, way: str) -> Doc:
+def broken(document: Doc, way: str) -> Doc:
     match way:
         case "a change that is none":
-            return {**found, "changes": [1]}
+            return {**document, "changes": [1]}
         case "a change without its fields":
-            return {**found, "changes": [{"address": "tag/vip", "action": "create"}]}
+            return {**document, "changes": [{"address": "tag/vip", "action": "create"}]}
         case "a number for a text":
-            return {**found, "workspace": {"app_id": 1, "region": "us"}}
+            return {**document, "workspace": {"app_id": 1, "region": "us"}}
         case _:
-            return {key: value for key, value in found.items() if key != way}
+            return {key: value for key, value in document.items() if key != way}
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def broken(found: Doc, way: str) -> Doc:
 )
 @pytest.mark.parametrize("form", sorted(RENDERERS))
 def test_half_a_plan_is_sixty_five_in_every_form(way: str, form: str, desk: Desk) -> None:
-    found = json.loads(desk.ends("plan", "--format", "json", "m.yaml", m=MOVED).out)
-    Path("half.json").write_text(json.dumps(broken(found, way)), encoding="utf-8")
+    document = json.loads(desk.ends("plan", "--format", "json", "m.yaml", m=MOVED).out)
+    Path("half.json").write_text(json.dumps(broken(document, way)), encoding="utf-8")
     assert (desk("show", "half.json", "--format", form), desk.out) == (65, "")
     assert desk("apply", "half.json") == 65
 
@@ -109,5 +109,5 @@ def test_who_is_not_found_and_should_be_gone_is_unproven(state: str, desk: Desk)
 def test_two_entries_that_nobody_can_tell_apart_are_reported_before_they_are_made(desk: Desk) -> None:
     manifest = 'tags: ["vip club", "vip\u00a0club", vip]\n'
     notes = json.loads(desk.ends("plan", "--format", "json", "m.yaml", m=manifest).out)["notes"]
-    (told,) = [note for note in notes if note["topic"] == "lookalike"]
-    assert "differs only invisibly from 'vip club', declared at m.yaml:1:8" in told["message"]
+    (lookalike,) = [note for note in notes if note["topic"] == "lookalike"]
+    assert "differs only invisibly from 'vip club', declared at m.yaml:1:8" in lookalike["message"]

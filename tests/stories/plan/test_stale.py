@@ -47,11 +47,11 @@ MOVES: tuple[tuple[str, Callable[[Route], None], str], ...] = (
 @pytest.mark.parametrize(("what", "move", "told_of"), MOVES, ids=[what for what, _, _ in MOVES])
 def test_a_plan_is_stale_when_what_it_touches_moved(what: str, move: Callable[[Route], None], told_of: str, make_route: MakeRoute) -> None:
     route = make_route(LIVE)
-    found = route.saved(route.manifest(PLANNED))
+    plan = route.saved(route.manifest(PLANNED))
     route.box.forget_requests()
     move(route)
     with pytest.raises(Stale, match=told_of) as stale:
-        route.apply(found)
+        route.apply(plan)
     assert stale.value.exit_code == 4
     assert route.box.writes == []
 
@@ -78,18 +78,18 @@ def test_a_plan_fits_when_its_work_is_done_or_what_moved_is_not_ours(
 ) -> None:
     route = make_route(LIVE)
     manifest = route.manifest(PLANNED)
-    found = route.saved(manifest)
+    plan = route.saved(manifest)
     move(route)
-    assert {outcome.status for outcome in route.apply(found)} == {"applied"}
+    assert {outcome.status for outcome in route.apply(plan)} == {"applied"}
     assert changes(route.document(manifest)) == []
 
 
 def test_a_plan_applied_again_writes_nothing(make_route: MakeRoute) -> None:
     route = make_route(LIVE)
-    found = route.saved(route.manifest(PLANNED))
-    assert {outcome.status for outcome in route.apply(found)} == {"applied"}
+    plan = route.saved(route.manifest(PLANNED))
+    assert {outcome.status for outcome in route.apply(plan)} == {"applied"}
     route.box.forget_requests()
-    assert route.apply(found) == []
+    assert route.apply(plan) == []
     assert route.box.writes == []
 
 
@@ -97,23 +97,23 @@ def test_a_plan_applied_again_writes_nothing(make_route: MakeRoute) -> None:
 def test_a_plan_applied_in_part_is_finished_by_applying_it_again(broken: str, make_route: MakeRoute) -> None:
     route = make_route(LIVE)
     manifest = route.manifest(PLANNED)
-    found = route.saved(manifest)
+    plan = route.saved(manifest)
     fault = [route.box.faults.add(method, broken, status=400, times=None) for method in ("POST", "PUT", "DELETE")]
     assert fault
-    assert "failed" in {outcome.status for outcome in route.apply(found)}
+    assert "failed" in {outcome.status for outcome in route.apply(plan)}
     route.box.faults.clear()
-    assert {outcome.status for outcome in route.apply(found)} == {"applied"}
-    assert route.apply(found) == []
+    assert {outcome.status for outcome in route.apply(plan)} == {"applied"}
+    assert route.apply(plan) == []
     assert changes(route.document(manifest)) == []
 
 
 def test_an_apply_is_held_to_its_plan_alone_not_to_what_else_went_astray(make_route: MakeRoute) -> None:
     route = make_route({"tags": ["b", "c"], "contacts": [{"external_id": "25"}]})
     manifest = route.manifest("policy: {limits: {creates: 1}}\ntags: [a, b, c]\ncontacts: [{external_id: '25', name: X}]\n")
-    found = route.saved(manifest)
+    plan = route.saved(manifest)
     for name in ("b", "c"):
         by_hand(route, "DELETE", f"/tags/{tag(route, name)}")
-    assert [f"{o.change.action} {o.change.address} {o.status}" for o in route.apply(found)] == [
+    assert [f"{o.change.action} {o.change.address} {o.status}" for o in route.apply(plan)] == [
         "create tag/a applied",
         "update contact/25 applied",
     ]
@@ -124,17 +124,17 @@ def test_a_before_value_that_only_looks_otherwise_is_the_same(make_route: MakeRo
     route = make_route(
         {"attributes": [{"name": "rate", "data_type": "float"}], "contacts": [{"external_id": "25", "custom_attributes": {"rate": 2}}]}
     )
-    found = route.saved(route.manifest("contacts: [{external_id: '25', custom_attributes: {rate: 3}}]\n"))
+    plan = route.saved(route.manifest("contacts: [{external_id: '25', custom_attributes: {rate: 3}}]\n"))
     by_hand(route, "PUT", contact(route, "25"), {"custom_attributes": {"rate": 2.0}})
-    assert {outcome.status for outcome in route.apply(found)} == {"applied"}
+    assert {outcome.status for outcome in route.apply(plan)} == {"applied"}
 
 
 def test_another_manifest_is_stale(make_route: MakeRoute) -> None:
     route = make_route(LIVE)
-    found = route.saved(route.manifest(PLANNED))
+    plan = route.saved(route.manifest(PLANNED))
     route.manifest(PLANNED.replace("Hoban", "Zoe"))
     with pytest.raises(Stale, match="the manifest is not the one that was planned"):
-        route.apply(found)
+        route.apply(plan)
     assert route.box.writes == []
 
 
@@ -142,7 +142,7 @@ def test_another_manifest_is_stale(make_route: MakeRoute) -> None:
 @pytest.mark.parametrize("desired", ["tags: [brand-new]\n", "workspace: {app_id: sandbox1, region: us}\ntags: [brand-new]\n"])
 def test_another_workspace_is_refused_pin_or_no_pin(other: Doc, desired: str, make_route: MakeRoute) -> None:
     here, there = make_route(), make_route(**other)
-    found = here.saved(here.manifest(desired))
+    plan = here.saved(here.manifest(desired))
     with pytest.raises(Refused, match="workspace"):
-        there.apply(found)
+        there.apply(plan)
     assert there.box.writes == []

@@ -84,12 +84,12 @@ MOVES: tuple[tuple[str, Callable[[Desk], None], str], ...] = (
 )
 
 
-@pytest.mark.parametrize(("what", "move", "told"), MOVES, ids=[what for what, _, _ in MOVES])
-def test_what_nobody_reviewed_is_named(what: str, move: Callable[[Desk], None], told: str, reviewed: Desk) -> None:
+@pytest.mark.parametrize(("what", "move", "message"), MOVES, ids=[what for what, _, _ in MOVES])
+def test_what_nobody_reviewed_is_named(what: str, move: Callable[[Desk], None], message: str, reviewed: Desk) -> None:
     move(reviewed)
     code, said = new(reviewed)
     assert code == 4
-    assert [line[: len(told)] for line in said] == [told]
+    assert [line[: len(message)] for line in said] == [message]
     assert "--within plan.json: 1 change of this plan is not in it" in reviewed.err
     assert "not in the plan that was reviewed (1)" in reviewed.out
     # What it names may be applied all the same, by whoever decides so.

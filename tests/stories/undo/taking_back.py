@@ -55,10 +55,10 @@ def run(route: Route, **manifest: Any) -> str:
     return runs(route)[0]
 
 
-def carry_out_plan(route: Route, found: PlanDocument, rules: Approvals = NO_APPROVALS) -> list[Outcome]:
+def carry_out_plan(route: Route, plan: PlanDocument, rules: Approvals = NO_APPROVALS) -> list[Outcome]:
     route.clock.now += 60
     with route.session() as session:
-        return list(carry_out(session, prepare_undo(session, found, rules), threading.Event()))
+        return list(carry_out(session, prepare_undo(session, plan, rules), threading.Event()))
 
 
 def take_back(route: Route, run: str = "last") -> list[Outcome]:
@@ -71,10 +71,10 @@ def runs(route: Route) -> list[str]:
     return [run.run for run in route.ledger.runs()]
 
 
-def notes(found: PlanDocument, topic: str) -> dict[str, list[str]]:
+def notes(plan: PlanDocument, topic: str) -> dict[str, list[str]]:
     """What is noted on one topic, by address."""
     by_address: dict[str, list[str]] = {}
-    for note in found["notes"]:
+    for note in plan["notes"]:
         if note["topic"] == topic:
             by_address.setdefault(str(note["address"]), []).append(note["message"])
     return by_address
@@ -98,9 +98,9 @@ def workspace(route: Route) -> dict[str, dict[str, Doc]]:
 
 
 def _plain(doc: Mapping[str, Any]) -> Doc:
-    found = {key: value for key, value in doc.items() if key not in (*_OWN, "id") and value not in (None, False, {}, "", 0)}
+    values = {key: value for key, value in doc.items() if key not in (*_OWN, "id") and value not in (None, False, {}, "", 0)}
     custom = {key: value for key, value in doc.get("custom_attributes", {}).items() if value is not None}
-    return found | {"custom_attributes": custom}
+    return values | {"custom_attributes": custom}
 
 
 def _names(ids: Iterable[str], names: Mapping[str, str]) -> list[str]:

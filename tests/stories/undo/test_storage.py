@@ -79,9 +79,9 @@ def test_what_looks_like_an_e_mail_stays_here_whatever_field_it_is_in(make_route
     assert "@" not in kept(route).read_text()
     assert [change["action"] for change in told_of(route)["changes"]] == ["create", "create"]
     kept(route, ".private").unlink()
-    found = told_of(route)
-    assert changes(found) == []
-    assert set(notes(found, "cannot come back")) == {"tag/id:101", f"company/id:{_old_company(route)}"}
+    plan = told_of(route)
+    assert changes(plan) == []
+    assert set(notes(plan, "cannot come back")) == {"tag/id:101", f"company/id:{_old_company(route)}"}
     assert before != workspace(route)
 
 
@@ -94,11 +94,11 @@ def test_without_the_private_part_the_rest_comes_back(route: Route) -> None:
     """As on another machine: a pipeline that shares the ledger."""
     run(route, **EVERYTHING)
     kept(route, ".private").unlink()
-    found = told_of(route)
+    plan = told_of(route)
     text = "was kept only on the machine of that run"
-    assert notes(found, "cannot come back")[f"contact/id:{WASH}"] == [f"{path}: {text}" for path in ("email", "name", "phone")]
-    assert {change["action"] for change in found["changes"]} == {"create", "rename", "update", "unarchive", "attach", "delete", "archive"}
-    assert not [c for c in found["changes"] if c["address"] == f"contact/id:{WASH}" and c["action"] == "update"]
+    assert notes(plan, "cannot come back")[f"contact/id:{WASH}"] == [f"{path}: {text}" for path in ("email", "name", "phone")]
+    assert {change["action"] for change in plan["changes"]} == {"create", "rename", "update", "unarchive", "attach", "delete", "archive"}
+    assert not [c for c in plan["changes"] if c["address"] == f"contact/id:{WASH}" and c["action"] == "update"]
 
 
 def test_an_image_reads_back_as_it_was(route: Route) -> None:
@@ -257,8 +257,8 @@ def test_where_the_ledger_cannot_be_used_they_go_to_the_folder(route: Route, tmp
         alone = _with(session, images)
         list(carry_out(alone, prepare(alone, plan, planned_manifest(plan)), Patient(route.clock)))
         (name,) = {path.name.partition(".")[0] for path in (tmp_path / "spare" / "images").iterdir()}
-        found = propose_undo(alone, name)
-        assert [str(c.address) for c in found.plan.changes][0] == "company/6"
+        document = propose_undo(alone, name)
+        assert [str(c.address) for c in document.plan.changes][0] == "company/6"
     assert workspace(route) != before
     assert ledger
 

@@ -39,9 +39,9 @@ def by_hand(route: Route, method: str, target: str, body: object = None) -> Any:
 def test_a_tag_that_others_carry_by_now_stays(route: Route) -> None:
     first = run(route, tags=["new"])
     run(route, tags=["new"], contacts=[{"external_id": "25", "tags": ["new"]}, {"external_id": "26", "tags": ["new"]}])
-    found = undo_plan(route, first)
-    assert changes(found) == []
-    assert notes(found, CHANGED)["tag/new"] == ["2 that the run did not link to it carry it now, so it stays"]
+    plan = undo_plan(route, first)
+    assert changes(plan) == []
+    assert notes(plan, CHANGED)["tag/new"] == ["2 that the run did not link to it carry it now, so it stays"]
 
 
 def test_a_tag_that_the_run_gave_to_people_goes_with_them(route: Route) -> None:
@@ -53,17 +53,17 @@ def test_a_company_that_somebody_filled_stays(route: Route) -> None:
     run(route, companies=[{"company_id": "9", "name": "Gold"}])
     assert "delete company/9" in changes(undo_plan(route))
     by_hand(route, "POST", "/companies", {"company_id": "9", "plan": "Enterprise"})
-    found = undo_plan(route)
-    assert changes(found) == []
-    assert notes(found, CHANGED)["company/9"] == ["it has plan since, so it stays"]
+    plan = undo_plan(route)
+    assert changes(plan) == []
+    assert notes(plan, CHANGED)["company/9"] == ["it has plan since, so it stays"]
 
 
 def test_what_another_name_has_by_now_stays(route: Route) -> None:
     first = run(route, name="growth", tags=["new"])
     run(route, name="support", tags=["new"])
-    found = undo_plan(route, first)
-    assert changes(found) == []
-    assert notes(found, CHANGED)["tag/new"] == ["`name: support` has it too, so it stays"]
+    plan = undo_plan(route, first)
+    assert changes(plan) == []
+    assert notes(plan, CHANGED)["tag/new"] == ["`name: support` has it too, so it stays"]
 
 
 def test_a_link_that_another_name_has_too_stays(route: Route) -> None:
@@ -71,9 +71,9 @@ def test_a_link_that_another_name_has_too_stays(route: Route) -> None:
     run(route, name="growth", tags=["new"])
     second = run(route, name="growth", **linked)
     run(route, name="support", **linked)
-    found = undo_plan(route, second)
-    assert changes(found) == []
-    assert "`name: support` has the link to" in str(notes(found, CHANGED))
+    plan = undo_plan(route, second)
+    assert changes(plan) == []
+    assert "`name: support` has the link to" in str(notes(plan, CHANGED))
 
 
 # ---- what comes back
@@ -108,10 +108,10 @@ def test_an_undo_can_be_undone(route: Route) -> None:
 
 def test_who_was_created_is_archived_and_not_deleted(route: Route) -> None:
     run(route, contacts=[{"external_id": "40", "state": "present", "name": "River"}])
-    found = told_of(route)
-    (change,) = changes(found)
+    plan = told_of(route)
+    (change,) = changes(plan)
     assert change.startswith("archive contact/")
-    assert list(notes(found, LOST).values()) == [["is archived, not deleted: undo deletes nobody"]]
+    assert list(notes(plan, LOST).values()) == [["is archived, not deleted: undo deletes nobody"]]
     take_back(route)
     take_back(route)
     assert workspace(route)["contact"][change.removeprefix("archive contact/id:")].get("archived") is None
@@ -128,9 +128,9 @@ def test_an_attribute_that_was_made_is_archived_and_one_that_was_archived_comes_
 def test_whoever_was_brought_back_is_archived_again(route: Route) -> None:
     run(route, contacts=[{"external_id": "27", "state": "archived"}])
     run(route, contacts=[{"id": MAL, "state": "present", "name": "Malcolm"}])
-    found = told_of(route)
-    assert changes(found) == [f"archive contact/id:{MAL}"]
-    assert notes(found, LOST) == {f"contact/id:{MAL}": ["name: stays as the run wrote it; what was archived could not be seen"]}
+    plan = told_of(route)
+    assert changes(plan) == [f"archive contact/id:{MAL}"]
+    assert notes(plan, LOST) == {f"contact/id:{MAL}": ["name: stays as the run wrote it; what was archived could not be seen"]}
 
 
 def test_a_link_to_what_the_run_deleted_comes_back_with_it(route: Route) -> None:
@@ -198,9 +198,9 @@ def test_the_last_run_may_be_that_of_one_name(route: Route) -> None:
 def test_an_older_run_is_taken_back_as_far_as_it_still_stands(route: Route) -> None:
     first = run(route, contacts=[{"external_id": "25", "name": "Hoban", "phone": "+15550108"}])
     run(route, contacts=[{"external_id": "25", "name": "Hoban W."}])
-    found = told_of(route, first)
-    assert changes(found) == [f"update contact/id:{WASH} phone='***'"]
-    assert notes(found, CHANGED) == {f"contact/id:{WASH}": ["name is not as the run left it"]}
+    plan = told_of(route, first)
+    assert changes(plan) == [f"update contact/id:{WASH} phone='***'"]
+    assert notes(plan, CHANGED) == {f"contact/id:{WASH}": ["name is not as the run left it"]}
 
 
 @pytest.mark.parametrize("name", ["20200101T000000000-00000000", "../ledger", "no such", ""])
@@ -217,24 +217,24 @@ def test_a_run_that_wrote_nothing_has_nothing_to_undo(route: Route) -> None:
 
 def test_after_thirty_days_it_is_gone(route: Route) -> None:
     name = run(route, tags=["new"])
-    found = undo_plan(route, name)
+    plan = undo_plan(route, name)
     route.clock.now += 30 * DAY - 120
     assert changes(told_of(route, name)) == ["delete tag/new"]
     route.clock.now += 180
     with pytest.raises(Usage, match="thirty days"):
         undone(route, name)
     with pytest.raises(Stale, match="thirty days"):
-        carry_out_plan(route, found)
+        carry_out_plan(route, plan)
 
 
 def test_a_run_in_another_workspace_is_refused(route: Route, make_route: MakeRoute, tmp_path: Path) -> None:
-    name, found = run(route, tags=["new"]), undo_plan(route)
+    name, plan = run(route, tags=["new"]), undo_plan(route)
     other = make_route(SEED, app_id="elsewhere")
     other.ledger = route.ledger
     with pytest.raises(Refused, match="workspace"):
         undone(other, name)
     with pytest.raises(Refused, match="workspace"):
-        carry_out_plan(other, found)
+        carry_out_plan(other, plan)
     assert not other.box.writes
 
 
@@ -266,9 +266,9 @@ def test_of_a_lost_answer_what_is_live_says_whether_it_was_done(route: Route) ->
 def test_a_field_that_changed_since_is_listed_and_left_alone(route: Route) -> None:
     run(route, contacts=[{"external_id": "25", "name": "Hoban", "phone": "+15550108"}, {"external_id": "26", "name": "Z"}])
     by_hand(route, "PUT", f"/contacts/{WASH}", {"name": "Somebody"})
-    found = told_of(route)
-    assert notes(found, CHANGED) == {f"contact/id:{WASH}": ["name is not as the run left it"]}
-    assert changes(found) == [f"update contact/id:{WASH} phone='***'", f"update contact/id:{ZOE} name='***'"]
+    plan = told_of(route)
+    assert notes(plan, CHANGED) == {f"contact/id:{WASH}": ["name is not as the run left it"]}
+    assert changes(plan) == [f"update contact/id:{WASH} phone='***'", f"update contact/id:{ZOE} name='***'"]
     take_back(route)
     assert (workspace(route)["contact"][WASH]["name"], workspace(route)["contact"][WASH]["phone"]) == ("Somebody", "+15550107")
 
@@ -276,26 +276,26 @@ def test_a_field_that_changed_since_is_listed_and_left_alone(route: Route) -> No
 def test_what_is_as_it_was_before_is_no_change_and_no_note(route: Route) -> None:
     run(route, contacts=[{"external_id": "25", "name": "Hoban", "tags": [{"tag": "vip", "state": "absent"}]}], tags=["vip"])
     by_hand(route, "PUT", f"/contacts/{WASH}", {"name": "Wash"})
-    found = told_of(route)
-    assert (changes(found), notes(found, CHANGED)) == ([f"attach contact/id:{WASH} tag/vip"], {})
+    plan = told_of(route)
+    assert (changes(plan), notes(plan, CHANGED)) == ([f"attach contact/id:{WASH} tag/vip"], {})
 
 
 def test_who_is_gone_since_is_listed_and_the_rest_comes_back(route: Route) -> None:
     run(route, tags=[{"name": "vip", "state": "absent"}], contacts=[{"external_id": "25", "name": "Hoban"}])
     by_hand(route, "POST", f"/contacts/{WASH}/archive")
-    found = told_of(route)
+    plan = told_of(route)
     one = ["1 of the 2 contacts that were linked to it are gone"]
     gone = {"tag/vip": one, f"contact/id:{WASH}": ["is gone: archived, merged or deleted"]}
-    assert notes(found, CHANGED) == gone
-    assert changes(found) == ["create tag/vip", "attach company/6 tag/vip", f"attach contact/id:{ZOE} tag/vip"]
+    assert notes(plan, CHANGED) == gone
+    assert changes(plan) == ["create tag/vip", "attach company/6 tag/vip", f"attach contact/id:{ZOE} tag/vip"]
 
 
 def test_a_link_whose_end_is_gone_is_listed(route: Route) -> None:
     run(route, tags=["vip", "Beta"], contacts=[{"external_id": "26", "tags": [{"tag": "vip", "state": "absent"}]}])
     tag = next(t for t in by_hand(route, "GET", "/tags")["data"] if t["name"] == "vip")
     by_hand(route, "DELETE", f"/tags/{tag['id']}")
-    found = told_of(route)
-    assert (changes(found), notes(found, CHANGED)) == ([], {f"tag/id:{tag['id']}": ["is gone, and its links with it"]})
+    plan = told_of(route)
+    assert (changes(plan), notes(plan, CHANGED)) == ([], {f"tag/id:{tag['id']}": ["is gone, and its links with it"]})
 
 
 def test_what_was_made_and_then_changed_stays(route: Route) -> None:
@@ -306,19 +306,19 @@ def test_what_was_made_and_then_changed_stays(route: Route) -> None:
     by_hand(route, "POST", "/companies", {"company_id": "8", "name": "Feds"})
     river = by_hand(route, "GET", "/contacts/find_by_external_id/40")["id"]
     by_hand(route, "PUT", f"/contacts/{river}", {"name": "River"})
-    found = told_of(route)
+    plan = told_of(route)
     text = "name is not as the run left it, so all of it stays"
-    assert (changes(found), notes(found, CHANGED)) == ([], {"tag/theirs": [text], "company/8": [text], f"contact/id:{river}": [text]})
+    assert (changes(plan), notes(plan, CHANGED)) == ([], {"tag/theirs": [text], "company/8": [text], f"contact/id:{river}": [text]})
 
 
 def test_what_is_there_again_is_left_as_it_is_and_gets_its_links(route: Route) -> None:
     run(route, tags=[{"name": "vip", "state": "absent"}], companies=[{"company_id": "6", "state": "absent"}])
     tag = by_hand(route, "POST", "/tags", {"name": "vip"})["id"]
     company = by_hand(route, "POST", "/companies", {"company_id": "6", "name": "Another Sun"})["id"]
-    found = told_of(route)
+    plan = told_of(route)
     again = "is there again (id {}): only links that it lacks are made"
-    assert notes(found, CHANGED) == {"tag/vip": [again.format(tag)], "company/6": [again.format(company)]}
-    assert {change.split()[0] for change in changes(found)} == {"attach"}
+    assert notes(plan, CHANGED) == {"tag/vip": [again.format(tag)], "company/6": [again.format(company)]}
+    assert {change.split()[0] for change in changes(plan)} == {"attach"}
     take_back(route)
     assert workspace(route)["company"]["6"]["name"] == "Another Sun"
     assert workspace(route)["contact"][ZOE]["tags"] == ["Beta", "vip"]
@@ -329,17 +329,17 @@ def test_what_is_there_again_is_left_as_it_is_and_gets_its_links(route: Route) -
 def test_another_tag_never_gets_what_one_had_that_was_deleted(others: list[str], route: Route) -> None:
     run(route, tags=[{"name": "vip", "state": "absent"}])
     route.box.seed({"tags": [{"name": name, "id": f"90{i}"} for i, name in enumerate(others)]})
-    found = told_of(route)
-    assert ([refused["gate"] for refused in found["refused"]], changes(found)) == (["twins"], [])
-    assert all(f"{name!a} (id 90{i}" in found["refused"][0]["message"] for i, name in enumerate(others))
+    plan = told_of(route)
+    assert ([refused["gate"] for refused in plan["refused"]], changes(plan)) == (["twins"], [])
+    assert all(f"{name!a} (id 90{i}" in plan["refused"][0]["message"] for i, name in enumerate(others))
 
 
 def test_a_company_that_is_still_going_is_not_made_anew(make_route: MakeRoute) -> None:
     route = make_route(SEED, ledger=True, archive_delay=300.0)
     run(route, companies=[{"company_id": "6", "state": "absent"}])
-    found = told_of(route)
-    assert changes(found) == []
-    assert "that takes effect later; undo again when it is gone" in notes(found, LOST)["company/6"][0]
+    plan = told_of(route)
+    assert changes(plan) == []
+    assert "that takes effect later; undo again when it is gone" in notes(plan, LOST)["company/6"][0]
     route.clock.now += 600
     assert changes(told_of(route))[0] == "create company/6"
 
@@ -355,8 +355,8 @@ def test_a_new_id_and_what_hangs_on_the_old_one_are_said(route: Route) -> None:
 
 def test_who_was_deleted_for_ever_does_not_come_back(route: Route) -> None:
     run(route, contacts=[{"external_id": "25", "state": "absent"}], policy={"limits": {"contact_deletes": 1}})
-    found = told_of(route)
-    assert (changes(found), notes(found, LOST)) == ([], {f"contact/id:{WASH}": ["was deleted for ever"]})
+    plan = told_of(route)
+    assert (changes(plan), notes(plan, LOST)) == ([], {f"contact/id:{WASH}": ["was deleted for ever"]})
 
 
 def test_what_intercom_cannot_be_told_is_said(make_route: MakeRoute) -> None:
@@ -366,12 +366,12 @@ def test_what_intercom_cannot_be_told_is_said(make_route: MakeRoute) -> None:
         contacts=[{"id": WASH, "role": "user", "name": "Hoban", "phone": "+15550107"}],
         companies=[{"company_id": "6", "website": "https://a.example", "name": "Sun"}],
     )
-    found = told_of(route)
-    assert notes(found, LOST) == {
+    plan = told_of(route)
+    assert notes(plan, LOST) == {
         f"contact/id:{WASH}": ["role: a user cannot become a lead"],
         "company/6": ["website: there was nothing, and Intercom takes no null for it"],
     }
-    assert changes(found) == ["update company/6 name='6'", f"update contact/id:{WASH} name='***' phone=None"]
+    assert changes(plan) == ["update company/6 name='6'", f"update contact/id:{WASH} name='***' phone=None"]
 
 
 def test_a_value_that_another_one_keeps_is_said(make_route: MakeRoute) -> None:
@@ -379,9 +379,9 @@ def test_a_value_that_another_one_keeps_is_said(make_route: MakeRoute) -> None:
     contacts = [{"id": WASH, "external_id": "25", "email": "a@mail.example"}, {"id": ZOE, "external_id": "26"}]
     route = make_route({"contacts": contacts}, ledger=True)
     run(route, contacts=[{"external_id": "25", "email": "b@mail.example"}, {"external_id": "26", "email": "a@mail.example"}])
-    found = told_of(route)
-    assert changes(found) == []
-    assert notes(found, LOST) == {
+    plan = told_of(route)
+    assert changes(plan) == []
+    assert notes(plan, LOST) == {
         f"contact/id:{WASH}": ["email: another contact has this value now and keeps it"],
         f"contact/id:{ZOE}": ["email: there was nothing, and Intercom takes no null for it"],
     }
@@ -390,8 +390,8 @@ def test_a_value_that_another_one_keeps_is_said(make_route: MakeRoute) -> None:
 def test_a_name_that_another_tag_has_now_is_said(route: Route) -> None:
     run(route, tags=[{"name": "beta-2026", "renamed_from": "Beta"}])
     by_hand(route, "POST", "/tags", {"name": "BETA"})
-    found = told_of(route)
-    assert (changes(found), notes(found, LOST)) == ([], {"tag/beta-2026": ["name: another tag has this value now and keeps it"]})
+    plan = told_of(route)
+    assert (changes(plan), notes(plan, LOST)) == ([], {"tag/beta-2026": ["name: another tag has this value now and keeps it"]})
 
 
 def test_what_a_create_found_in_place_stays(route: Route) -> None:
@@ -399,9 +399,9 @@ def test_what_a_create_found_in_place_stays(route: Route) -> None:
     route.box.faults.add("POST", "^/companies$", run=lambda: route.box.seed(theirs))
     route.box.faults.add("POST", "^/contacts$", run=lambda: route.box.seed({"contacts": [{"external_id": "31", "name": "Book"}]}))
     run(route, companies=[{"company_id": "9", "name": "Ours"}], contacts=[{"external_id": "31", "state": "present"}])
-    found = told_of(route)
-    assert changes(found) == []
-    assert {message for said in notes(found, LOST).values() for message in said} == {
+    plan = told_of(route)
+    assert changes(plan) == []
+    assert {message for said in notes(plan, LOST).values() for message in said} == {
         "was there before, as far as the ledger knows, so it stays; what it had then was not read"
     }
 

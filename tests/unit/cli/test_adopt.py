@@ -27,8 +27,8 @@ def test_all_lists_what_is_declared_and_live_and_takes_that_and_nothing_else(des
     assert desk("adopt", "--all", "m.yaml", "--auto-approve", m=ALL) == 0
     ids = {name: desk.id("tag", name=name) for name in ("vip", "trial")}
     company, zoe, hoban = desk.id("company", company_id="6"), desk.id("contact", external_id="25"), desk.id("contact", email=MAIL)
-    told = re.sub(r"#[0-9a-f]{8}", "#…", "\n".join(lines(desk))).splitlines()
-    assert told == [
+    rows = re.sub(r"#[0-9a-f]{8}", "#…", "\n".join(lines(desk))).splitlines()
+    assert rows == [
         f"company/6 | {company} | will be taken over",
         f"contact/25 | {zoe} | will be taken over; 2 links become ours",
         f"contact/h***@serenity.example#… | {hoban} | will be taken over",
@@ -43,19 +43,19 @@ def test_all_lists_what_is_declared_and_live_and_takes_that_and_nothing_else(des
 
 def test_what_was_live_is_the_base_so_a_later_plan_says_that_the_manifest_changed(desk: Desk) -> None:
     desk("adopt", "--all", "m.yaml", "--auto-approve", m=ALL)
-    found = {change["address"]: change for change in desk.json("plan", "m.yaml")["changes"] if change["fields"]}
-    assert found["company/6"]["cause"] == "config"
+    by_address = {change["address"]: change for change in desk.json("plan", "m.yaml")["changes"] if change["fields"]}
+    assert by_address["company/6"]["cause"] == "config"
     desk.box.seed({"companies": [{"company_id": "6", "name": "Green Sun"}]})
-    found = {change["address"]: change for change in desk.json("plan", "m.yaml")["changes"] if change["fields"]}
-    assert found["company/6"]["cause"] == "conflict"
+    by_address = {change["address"]: change for change in desk.json("plan", "m.yaml")["changes"] if change["fields"]}
+    assert by_address["company/6"]["cause"] == "conflict"
 
 
 def test_what_was_adopted_is_a_base_of_drift_before_the_first_apply(desk: Desk) -> None:
     desk("adopt", "tag/vip", m="tags: [vip, trial]\n")
     assert desk.json("drift", "m.yaml")["drift"]["recorded"] is False
     desk("adopt", "--all", "m.yaml", "--auto-approve", m="tags: [vip]\ncompanies: [{company_id: '6', name: Sun}]\n")
-    told = desk.json("drift", "m.yaml")["drift"]
-    assert (told["recorded"], told["moved"], told["pending"]) == (True, 0, 1)
+    drift = desk.json("drift", "m.yaml")["drift"]
+    assert (drift["recorded"], drift["moved"], drift["pending"]) == (True, 0, 1)
     desk.box.seed({"companies": [{"company_id": "6", "name": "Firefly"}]})
     assert desk("drift", "m.yaml") == 2
     assert "since: after " in desk.out

@@ -387,11 +387,11 @@ class Flow:
         )
         assert self.process.stderr
         self.said = ""
-        while not (found := re.search(r"^http\S+$", self.said, re.MULTILINE)):
+        while not (match := re.search(r"^http\S+$", self.said, re.MULTILINE)):
             line = self.process.stderr.readline()
             assert line, self.said
             self.said += line
-        self.url = found[0]
+        self.url = match[0]
 
     def paste(self, address: str) -> Ended:
         out, err = self.process.communicate(address + "\n", timeout=60)
@@ -533,9 +533,9 @@ VERBS = (
 def echoed(fault: dict[str, Any], secret: str) -> dict[str, Any]:
     """The fault with the secret in it."""
     spoken = json.dumps(secret)[1:-1]
-    told = {key: value.format(secret) if isinstance(value, str) else value for key, value in fault.items()}
-    told["headers"] = {name: value.format(secret) for name, value in fault.get("headers", {}).items()}
-    return told | ({"body": fault["body"].format(spoken).encode()} if "body" in fault else {})
+    rule = {key: value.format(secret) if isinstance(value, str) else value for key, value in fault.items()}
+    rule["headers"] = {name: value.format(secret) for name, value in fault.get("headers", {}).items()}
+    return rule | ({"body": fault["body"].format(spoken).encode()} if "body" in fault else {})
 
 
 @settings(max_examples=times(10), suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -103,11 +103,11 @@ def test_runs_are_offered_newest_first_with_what_they_did(folder: Path) -> None:
         (folder / "intercom/tags.yaml").write_text(text, encoding="utf-8")
         assert run(cli, ["apply", "intercom", "--sandbox", "--auto-approve"]) == 0
     for verb in ("history", "undo"):
-        last, *found = offered(verb, "")
+        last, *rest = offered(verb, "")
         assert last.value == "last"
-        assert [item.value for item in found] == sorted((item.value for item in found), reverse=True)
-        assert [str(item.help).partition(",")[0] for item in found] == ["apply as default"] * 2
-        assert words(verb, found[1].value[:-1]) == [found[1].value]
+        assert [item.value for item in rest] == sorted((item.value for item in rest), reverse=True)
+        assert [str(item.help).partition(",")[0] for item in rest] == ["apply as default"] * 2
+        assert words(verb, rest[1].value[:-1]) == [rest[1].value]
     assert words("undo", "--ledger", "none", "") == []
 
 

@@ -23,8 +23,8 @@ def states(desk: Desk, *more: str) -> dict[str, tuple[str, str]]:
 def test_all_is_well(desk: Desk) -> None:
     pinned = {"workspace": {"app_id": "sandbox1", "region": "us"}, "tags": ["vip"]}
     assert desk("doctor", "m.yaml", m=pinned) == 0, desk.out
-    told = {line.split()[1]: line.split()[0] for line in desk.out.splitlines()}
-    assert told == dict.fromkeys(("token", "owner", "pin", "reads", "clock", "ledger", "key"), "ok") | {
+    by_topic = {line.split()[1]: line.split()[0] for line in desk.out.splitlines()}
+    assert by_topic == dict.fromkeys(("token", "owner", "pin", "reads", "clock", "ledger", "key"), "ok") | {
         "writes": "note",
         "facts": "note",
         "pipeline": "note",
@@ -93,9 +93,9 @@ def test_a_ledger_in_git_that_nobody_lets_us_push_to(desk: Desk, tmp_path: Path)
     over_there = tmp_path / "there.git"
     desk.git("init", "--quiet", "--bare", str(over_there))
     desk.git("remote", "add", "origin", str(over_there))
-    found = states(desk, "--ledger", "git")
-    assert found["ledger"] == ("ok", "refs/reconciler/ledger of origin: none yet, the first apply makes it; ")
-    assert found["key"][0] == "mend"
+    by_topic = states(desk, "--ledger", "git")
+    assert by_topic["ledger"] == ("ok", "refs/reconciler/ledger of origin: none yet, the first apply makes it; ")
+    assert by_topic["key"][0] == "mend"
     desk.patch.setenv("RECONCILER_LEDGER_KEY", KEY)
     assert states(desk, "--ledger", "git")["key"] == ("ok", "from RECONCILER_LEDGER_KEY; ")
     assert not list(over_there.rglob("ledger")), "nothing was pushed"

@@ -86,9 +86,9 @@ def test_a_company_that_no_list_shows_is_exported_where_somebody_belongs_to_it(d
     desk.seed(tags=["vip"], companies=[{"company_id": "8", "tags": ["vip"]}])
     desk.seed(contacts=[{"email": "kaylee@serenity.example", "role": "lead", "companies": ["8"]}])
     assert desk("export", "-o", "m.yaml", "--only", "tags,companies,contacts", "--with-links") == 0, desk.err
-    found = yaml.safe_load(read(desk, "m.yaml"))
-    assert [(one["company_id"], one["tags"]) for one in found["companies"]] == [("8", ["vip"])]
-    assert found["contacts"][0]["companies"] == ["8"]
+    document = yaml.safe_load(read(desk, "m.yaml"))
+    assert [(one["company_id"], one["tags"]) for one in document["companies"]] == [("8", ["vip"])]
+    assert document["contacts"][0]["companies"] == ["8"]
     assert "left out" not in desk.err
     assert desk("plan", "m.yaml", "--detailed-exitcode") == 0, desk.out
     assert desk("export", "--only", "companies") == 0

@@ -31,9 +31,9 @@ def test_what_was_forgotten_is_no_longer_ours_and_a_plan_lists_nothing_of_it(des
     assert desk("forget", "tag/trial", "tag/new") == 0
     assert desk.out == "".join(f"tag/{name}: no longer ours; nothing was changed in Intercom\n" for name in ("trial", "new"))
     assert desk.box.requests == []
-    found = desk.json("plan", "m.yaml")
-    assert found["changes"] == []
-    assert not [note for note in found["notes"] if note["topic"] in ("orphaned", "not read")]
+    document = desk.json("plan", "m.yaml")
+    assert document["changes"] == []
+    assert not [note for note in document["notes"] if note["topic"] in ("orphaned", "not read")]
 
 
 def test_it_needs_no_token(desk: Desk) -> None:

@@ -21,9 +21,9 @@ def typed(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple
         yield words, command
         return
     for name in command.list_commands(click.Context(command)):
-        found = command.get_command(click.Context(command), name)
-        assert found
-        yield from typed(found, (*words, name))
+        verb = command.get_command(click.Context(command), name)
+        assert verb
+        yield from typed(verb, (*words, name))
 
 
 TYPED = dict(typed(cli))
@@ -38,10 +38,10 @@ def shown(*words: str) -> dict[str, str]:
 
 
 def test_the_verbs_stand_in_their_groups() -> None:
-    found = shown()
-    assert list(found)[2:] == list(GROUPS)
+    blocks = shown()
+    assert list(blocks)[2:] == list(GROUPS)
     for group, verbs in GROUPS.items():
-        assert found[group] == " ".join(f"{name} {text}" for name, (_, text) in verbs.items())
+        assert blocks[group] == " ".join(f"{name} {text}" for name, (_, text) in verbs.items())
     assert [name for verbs in GROUPS.values() for name in verbs] == list(VERBS)
 
 
@@ -49,12 +49,12 @@ def test_the_verbs_stand_in_their_groups() -> None:
 def test_what_a_verb_shares_stands_in_a_block_below_its_own(words: tuple[str, ...]) -> None:
     command = TYPED[words]
     assert isinstance(command, Verb)
-    found, blocks = shown(*words), [option.block for option in command.params if isinstance(option, Shared)]
-    assert list(found)[1:] == list(dict.fromkeys(["Options", *blocks]))
+    texts, blocks = shown(*words), [option.block for option in command.params if isinstance(option, Shared)]
+    assert list(texts)[1:] == list(dict.fromkeys(["Options", *blocks]))
     for option in command.params:
         if isinstance(option, click.Option):
             block = option.block if isinstance(option, Shared) else "Options"
-            assert re.search(rf"(^| ){option.opts[0]}\b", found[block]), (option.opts, block)
+            assert re.search(rf"(^| ){option.opts[0]}\b", texts[block]), (option.opts, block)
 
 
 @pytest.mark.parametrize("name", ["--base-url", "--sandbox", "--region", "--ledger", "--target", "--policy"])

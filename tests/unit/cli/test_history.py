@@ -37,18 +37,18 @@ def test_runs_are_told_newest_first_with_all_that_is_known(desk: Desk) -> None:
     desk("forget", "tag/trial")
     desk.patch.delenv("INTERCOM_ACCESS_TOKEN")
     desk.box.forget_requests()
-    found = desk.json("history")
-    assert [list(one) for one in found] == [RUN] * 3
-    assert [(one["verb"], one["name"], one["exit_code"], one["counts"]) for one in found] == [
+    document = desk.json("history")
+    assert [list(one) for one in document] == [RUN] * 3
+    assert [(one["verb"], one["name"], one["exit_code"], one["counts"]) for one in document] == [
         ("forget", "growth", 0, {"forgotten": 1}),
         ("adopt", "growth", 0, {"adopted": 1}),
         ("apply", "growth", 0, {"applied": 1}),
     ]
-    assert sorted((one["run"] for one in found), reverse=True) == [one["run"] for one in found]
-    assert found[2]["workspace"] == {"app_id": APP, "region": "us"}
-    assert (found[2]["files"], len(found[2]["manifest_digest"]), len(found[2]["plan_digest"])) == (["m.yaml"], 64, 64)
-    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", one[key]) for one in found for key in ("started", "ended"))
-    assert all(re.fullmatch(r"\S+ on \S+ \(process \d+\)", one["who"]) for one in found)
+    assert sorted((one["run"] for one in document), reverse=True) == [one["run"] for one in document]
+    assert document[2]["workspace"] == {"app_id": APP, "region": "us"}
+    assert (document[2]["files"], len(document[2]["manifest_digest"]), len(document[2]["plan_digest"])) == (["m.yaml"], 64, 64)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", one[key]) for one in document for key in ("started", "ended"))
+    assert all(re.fullmatch(r"\S+ on \S+ \(process \d+\)", one["who"]) for one in document)
     assert desk.box.requests == []
 
 
@@ -57,18 +57,18 @@ def test_one_run_is_told_with_its_changes(desk: Desk) -> None:
     text += "contacts: [{email: hoban@serenity.example, name: W, tags: [vip]}]\n"
     assert desk("apply", "m.yaml", "--auto-approve", m=text) == 0
     [one] = desk.json("history")
-    found = desk.json("history", one["run"])
-    assert found == desk.json("history", "last")
-    assert list(found) == [*RUN, "changes"]
-    assert [list(change) for change in found["changes"]] == [CHANGE] * 4
-    told = {(c["action"], c["address"].partition("#")[0], c["target"], c["outcome"], *c["fields"]) for c in found["changes"]}
-    assert told == {
+    document = desk.json("history", one["run"])
+    assert document == desk.json("history", "last")
+    assert list(document) == [*RUN, "changes"]
+    assert [list(change) for change in document["changes"]] == [CHANGE] * 4
+    rows = {(c["action"], c["address"].partition("#")[0], c["target"], c["outcome"], *c["fields"]) for c in document["changes"]}
+    assert rows == {
         ("create", "tag/new", None, "applied", "name"),
         ("update", "company/6", None, "applied", "name"),
         ("update", "contact/", None, "applied", "name"),
         ("attach", "contact/", "tag/vip", "applied"),
     }
-    assert {c["id"] for c in found["changes"]} == {
+    assert {c["id"] for c in document["changes"]} == {
         desk.id("tag", name="new"), desk.id("company", company_id="6"), desk.id("contact", email=MAIL),
     }  # fmt: skip
     assert MAIL not in desk.out
@@ -80,9 +80,9 @@ def test_a_killed_run_has_no_end_and_its_writes_are_unanswered_or_were_never_sta
         started = ledger.begin(RunHead(APP, "us", "default", "m", "p", who=f"{MAIL} on serenity", files=[f"{MAIL}.yaml"]))
         numbers = ledger.plan(started, [PlannedWrite(change) for change in changes])
         ledger.intend({numbers[0]: changes[0]})
-    found = desk.json("history", started)
-    assert (found["ended"], found["exit_code"], found["counts"]) == (None, None, {})
-    assert [(c["address"].partition("#")[0], c["outcome"]) for c in found["changes"]] == [
+    document = desk.json("history", started)
+    assert (document["ended"], document["exit_code"], document["counts"]) == (None, None, {})
+    assert [(c["address"].partition("#")[0], c["outcome"]) for c in document["changes"]] == [
         ("contact/", "unanswered"), ("contact/26", "not started"),
     ]  # fmt: skip
     assert MAIL not in desk.out

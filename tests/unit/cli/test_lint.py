@@ -42,7 +42,7 @@ def test_what_is_amiss_is_told_at_its_place(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rules", "code", "told"),
+    ("rules", "code", "lines"),
     [
         ("", 0, {"owner", "description"}),
         ("owner: error", 65, {"owner", "description"}),
@@ -53,9 +53,9 @@ def test_what_is_amiss_is_told_at_its_place(desk: Desk) -> None:
         ("owner: off, description: off, pattern_tags: X, naming: off", 0, set()),
     ],
 )
-def test_a_rule_is_as_grave_as_its_policy_says(rules: str, code: int, told: set[str], desk: Desk) -> None:
+def test_a_rule_is_as_grave_as_its_policy_says(rules: str, code: int, lines: set[str], desk: Desk) -> None:
     assert desk("lint", "m.yaml", "--format", "json", m=bare(rules)) == code
-    assert {remark["rule"] for remark in json.loads(desk.out)["remarks"]} == told
+    assert {remark["rule"] for remark in json.loads(desk.out)["remarks"]} == lines
 
 
 @pytest.mark.parametrize("rules", ["owner: no", "naming:", "pattern_tags: '['", "nosuch: off", "pattern_contacts: a", "pattern_tags: [a]"])
@@ -69,8 +69,8 @@ def test_a_policy_file_may_be_tightened_and_not_loosened(desk: Desk) -> None:
     desk.write("p.yaml", "policy: {lint: {description: error, pattern_tags: '^v'}}\n")
     text = bare("owner: error, description: warning, pattern_tags: ''", "\n- {name: trial, description: A month}\n- {name: vip, owner: us}")
     assert desk("lint", "m.yaml", "--policy", "p.yaml", m=text) == 65
-    told = [line.partition(";")[0] for line in desk.out.splitlines()]
-    assert told == [
+    lines = [line.partition(";")[0] for line in desk.out.splitlines()]
+    assert lines == [
         "m.yaml:3:3: error [naming] tag 'trial' does not match '^v'",
         "m.yaml:3:3: error [owner] tag 'trial' has no owner",
         "m.yaml:4:3: error [description] tag 'vip' has no description",

@@ -72,8 +72,8 @@ def test_keys_are_any_identity_in_the_order_given(desk: Desk) -> None:
     live_id = desk.id("contact", external_id="26")
     for key in ("26", "ZOE@acme.com", live_id):
         assert desk.ends("get", "contacts", key, "-o", "ids").ids == [live_id]
-    found = json.loads(desk.ends("get", "contacts", "badger@acme.com", "25", "26", "26", "-o", "json").out)
-    assert [c["email"] for c in found] == ["badger@acme.com", "Hoban@serenity.example", "zoe@acme.com"]
+    document = json.loads(desk.ends("get", "contacts", "badger@acme.com", "25", "26", "26", "-o", "json").out)
+    assert [c["email"] for c in document] == ["badger@acme.com", "Hoban@serenity.example", "zoe@acme.com"]
     assert desk.ends("get", "tags", "vip").out.splitlines()[1].startswith("VIP ")
     assert desk.ends("get", "companies", "empty").code == 0
 
@@ -181,8 +181,8 @@ def test_big_numbers_keep_every_digit(desk: Desk) -> None:
 def test_nothing_is_an_empty_list(desk: Desk) -> None:
     for form, nothing in (("json", []), ("yaml", []), ("ids", None), ("table", None), ("csv", "id,external_id,email,")):
         ended = desk.ends("get", "contacts", "--where", "name = nobody", "-o", form)
-        found = yaml.safe_load(ended.out)
-        assert (ended.code, found[:21] if form == "csv" else found) == (0, nothing)
+        document = yaml.safe_load(ended.out)
+        assert (ended.code, document[:21] if form == "csv" else document) == (0, nothing)
 
 
 def test_o_and_format_are_one(desk: Desk) -> None:
@@ -252,8 +252,8 @@ def test_uses_are_counted_where_that_is_asked_and_told_what_it_costs(desk: Desk)
     assert [line.split()[:3] for line in ended.out.splitlines()[1:]] == [["VIP", "101", "1"], ["trial", "102", "0"]]
     assert ended.err == "counting the uses of 2 tags: 8 reads, less than a second\n"
     assert len(desk.box.requests) == 2 + 8
-    found = json.loads(desk.ends("get", "tags", "--counts", "-o", "json").out)[0]
-    assert (found["uses"]["contacts"], found["at_least"]) == (1, ["companies"])
+    document = json.loads(desk.ends("get", "tags", "--counts", "-o", "json").out)[0]
+    assert (document["uses"]["contacts"], document["at_least"]) == (1, ["companies"])
     rows = list(csv.DictReader(io.StringIO(desk.ends("get", "companies", "--counts", "--format", "csv").out)))
     assert [(row["company_id"], row["contacts"]) for row in rows] == [("6", "1")]
     desk.box.faults.add("GET", "^/content/search", status=403, times=None)
@@ -266,10 +266,10 @@ def test_rows_come_before_the_last_page_is_read(make_route: MakeRoute) -> None:
     with here.session() as session:
         here.box.forget_requests()
         for section, wanted in (("contacts", None), ("contacts", read_where("contacts", "role = user", "2.16"))):
-            found = search(session, section, wanted)[0] if wanted else list_all(session, section)
-            next(found)
+            things = search(session, section, wanted)[0] if wanted else list_all(session, section)
+            next(things)
             assert len(here.box.requests) == 1
-            assert sum(1 for _ in found) == 399
+            assert sum(1 for _ in things) == 399
             assert len(here.box.requests) == 3
             here.box.forget_requests()
 
@@ -383,9 +383,9 @@ def test_all_pages_are_followed(desk: Desk, arguments: Sequence[str], count: int
     method, path, *rest = (argument.format(desk.id("contact", external_id="rich")) for argument in arguments)
     ended = desk.ends("api", method, path, *rest, "--paginate")
     documents = ended.documents()
-    found = [item["id"] for document in documents for item in document.get("data") or document.get("companies") or []]
+    ids = [item["id"] for document in documents for item in document.get("data") or document.get("companies") or []]
     assert (ended.code, ended.err) == (0, "")
-    assert len(found) == len(set(found)) == count
+    assert len(ids) == len(set(ids)) == count
     assert len(documents) > 1 or path == "/tags"
 
 
@@ -566,13 +566,13 @@ def test_a_key_that_cannot_be_read_is_refused(key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "message"),
     [("/tags@x", "/t***@x: 404"), ("/@x", "/%40x: 404"), ("/a.b/hoban@s.example", "/a.b/h***@s.example: 404"), ("/tags/7", "/tags/7: 404")],
 )
-def test_no_host_is_taken_for_a_part_of_an_email(path: str, told: str, desk: Desk) -> None:
+def test_no_host_is_taken_for_a_part_of_an_email(path: str, message: str, desk: Desk) -> None:
     err = desk.ends("api", "GET", path).err
     assert "error: GET 127.0.0.1:" in err
-    assert told in err
+    assert message in err
 
 
 def test_what_may_be_looked_up_is_said_in_one_line(desk: Desk) -> None:

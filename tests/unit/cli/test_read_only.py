@@ -134,9 +134,9 @@ def test_the_client_itself_refuses_what_an_apply_would_write(make_route: MakeRou
     with here.session() as session:
         work = prepare(session, saved, planned_manifest(saved))
         session.client.read_only = True
-        told = list(carry_out(session, work, threading.Event()))
-    assert len(told) == 4
-    assert {outcome.status for outcome in told} == {Status.FAILED}
+        outcomes = list(carry_out(session, work, threading.Event()))
+    assert len(outcomes) == 4
+    assert {outcome.status for outcome in outcomes} == {Status.FAILED}
     assert here.box.writes == []
 
 

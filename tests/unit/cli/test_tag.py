@@ -202,15 +202,15 @@ def test_a_tag_is_retired_by_all_its_names(desk: Desk) -> None:
     head = "policy: {former_names: accept}\ntags:\n  - "
     contacts = 'contacts:\n  - {external_id: 1, tags: [B, {id: "5"}]}\n  - {external_id: 2, tags: [{tag: b, state: absent}, a]}\n'
     assert desk("tag", "retire", "b", m=f"{head}{{id: 5, name: b}}\n  - a\n{contacts}") == 0, desk.err
-    told = "contacts:\n  - {external_id: 1, tags: []}\n  - {external_id: 2, tags: [a]}\n"
-    assert (desk.folder / "m.yaml").read_text() == f"{head}{{id: 5, name: b, state: absent}}\n  - a\n{told}"
+    people = "contacts:\n  - {external_id: 1, tags: []}\n  - {external_id: 2, tags: [a]}\n"
+    assert (desk.folder / "m.yaml").read_text() == f"{head}{{id: 5, name: b, state: absent}}\n  - a\n{people}"
     contacts = contacts.replace('{id: "5"}', "A")
     assert desk("tag", "retire", "b", m=f"{head}{{name: b, renamed_from: a}}\n{contacts}") == 0, desk.err
-    assert (desk.folder / "m.yaml").read_text() == f"{head}{{name: b, state: absent}}\n{told.replace('[a]', '[]')}"
+    assert (desk.folder / "m.yaml").read_text() == f"{head}{{name: b, state: absent}}\n{people.replace('[a]', '[]')}"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "message"),
     [
         (("rename", "Bta", "x"), 64, "tag 'Bta' is not declared in m; did you mean 'Beta'?"),
         (("retire", "qqq"), 64, "tag 'qqq' is not declared in m; declare it first: reconciler tag add NAME"),
@@ -227,10 +227,10 @@ def test_a_tag_is_retired_by_all_its_names(desk: Desk) -> None:
         (("rename", "Beta", "x", "--in", "nowhere"), 65, "nowhere: there is no such file or folder"),
     ],
 )
-def test_what_cannot_be_changes_nothing(two: Desk, arguments: tuple[str, ...], code: int, told: str) -> None:
+def test_what_cannot_be_changes_nothing(two: Desk, arguments: tuple[str, ...], code: int, message: str) -> None:
     before = two.files()
     assert two("tag", *arguments, *(() if "--in" in arguments else ("--in", "m"))) == code
-    assert told in two.err
+    assert message in two.err
     assert two.out == ""
     assert two.files() == before
     assert (two.folder / "m/tags.yaml").read_text() + (two.folder / "m/people.yaml").read_text() == TAGS + PEOPLE

@@ -131,11 +131,11 @@ def test_a_name_that_is_an_email_is_masked(form: str, desk: Desk) -> None:
 
 
 def test_programs_read_json(used: Desk) -> None:
-    found = used.json("tag", "report", "--in", "m.yaml")
-    assert {name: found[name] for name in ("format_version", "app_id", "not_counted")} == {
+    document = used.json("tag", "report", "--in", "m.yaml")
+    assert {name: document[name] for name in ("format_version", "app_id", "not_counted")} == {
         "format_version": "1.0", "app_id": "sandbox1", "not_counted": ["tickets", "workflows", "series", "views", "macros"],
     }  # fmt: skip
-    assert next(tag for tag in found["tags"] if tag["name"] == "Beta") == {
+    assert next(tag for tag in document["tags"] if tag["name"] == "Beta") == {
         "name": "Beta",
         "id": "103",
         "manifest": "to be renamed",
@@ -176,13 +176,13 @@ def test_a_page_shows_foreign_names_as_texts(desk: Desk) -> None:
 
 def test_what_cannot_be_counted_is_perhaps_dead(used: Desk) -> None:
     used.box.faults.add(times=None, status=403, path="/conversations/search")
-    found = used.json("tag", "report")
-    unused = next(tag for tag in found["tags"] if tag["name"] == "unused")
+    document = used.json("tag", "report")
+    unused = next(tag for tag in document["tags"] if tag["name"] == "unused")
     assert [use["number"] for use in unused["uses"]] == [0, 0, None, 0]
-    assert {tag["name"]: tag["dead"] for tag in found["tags"] if tag["name"] in ("unused", "vip", "new")} == {
+    assert {tag["name"]: tag["dead"] for tag in document["tags"] if tag["name"] in ("unused", "vip", "new")} == {
         "unused": None, "vip": False, "new": False,
     }  # fmt: skip
-    assert (found["summary"]["perhaps dead"], "dead" in found["summary"]) == (4, False)
+    assert (document["summary"]["perhaps dead"], "dead" in document["summary"]) == (4, False)
     assert used("tag", "report") == 0
     assert "unused              107  0         0+         ?              0                                         perhaps dead" in used.out
 
@@ -215,8 +215,8 @@ def test_what_may_be_meant_to_be_one(names: list[str], alike: dict[str, list[str
 
 def test_very_many_names_are_compared_in_a_moment() -> None:
     before = time.process_time()
-    found = find_alike([*(f"campaign {n} of team {n % 7}" for n in range(20_000)), "Campaign-5 of Team 5"])
-    assert found == {"campaign 5 of team 5": ["Campaign-5 of Team 5"], "Campaign-5 of Team 5": ["campaign 5 of team 5"]}
+    alike = find_alike([*(f"campaign {n} of team {n % 7}" for n in range(20_000)), "Campaign-5 of Team 5"])
+    assert alike == {"campaign 5 of team 5": ["Campaign-5 of Team 5"], "Campaign-5 of Team 5": ["campaign 5 of team 5"]}
     assert time.process_time() - before < 5
 
 

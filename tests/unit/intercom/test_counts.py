@@ -40,9 +40,9 @@ def gone(route: Route, kind: str, **rest: Any) -> Proposal:
 
 def apply(route: Route, kind: str, approve: Sequence[str] = ()) -> list[Status]:
     rules = read_approvals(None, tuple(approve), None)
-    found = route.saved(route.manifest({"policy": FEW, **GONE[kind]}))
+    plan = route.saved(route.manifest({"policy": FEW, **GONE[kind]}))
     with route.session() as session:
-        work = prepare(session, found, planned_manifest(found), rules if approve else NO_APPROVALS)
+        work = prepare(session, plan, planned_manifest(plan), rules if approve else NO_APPROVALS)
         return [outcome.status for outcome in carry_out(session, work, threading.Event())]
 
 

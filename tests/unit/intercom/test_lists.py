@@ -204,5 +204,5 @@ def test_who_applied_a_tag_may_be_told_in_any_way(make_route: MakeRoute, rows: A
     route.converge(route.manifest({"policy": policy, "tags": ["vip"]}))
     stray = {"type": "tag", "id": route.id_of(Address("tag", "stray")), "applied_at": when}
     route.between = says("/contacts/[^/]+/tags$", data=[stray] if rows == [{}] else rows)
-    found = route.document(route.folder / "intercom.yaml", scope=Scope(moved=True))
-    assert [note["address"] for note in found["notes"] if note["topic"] == "undeclared"] == ["tag/stray"]
+    plan = route.document(route.folder / "intercom.yaml", scope=Scope(moved=True))
+    assert [note["address"] for note in plan["notes"] if note["topic"] == "undeclared"] == ["tag/stray"]

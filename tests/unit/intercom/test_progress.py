@@ -36,24 +36,24 @@ class Told:
 
 
 def test_a_plan_reads_as_many_as_it_announces(make_route: MakeRoute) -> None:
-    told, at = Told(), make_route(LIVE)
+    ticks, at = Told(), make_route(LIVE)
     companies = [{"company_id": str(n), "name": f"C{n}"} for n in range(130)]
     contacts = [{"external_id": str(n), "tags": TAGS[:12] if n < 7 else []} for n in range(390)]
     tags = [*TAGS, *({"name": f"old{n}", "state": "absent"} for n in range(5))]
     manifest = read_manifest([str(at.manifest({"tags": tags, "companies": companies, "contacts": contacts}))])
     with at.session() as session:
-        assert len(propose(watch(session, told), manifest).plan.changes) == 5
-    assert told.done == told.more
+        assert len(propose(watch(session, ticks), manifest).plan.changes) == 5
+    assert ticks.done == ticks.more
     # Contacts are looked for in batches, a page of companies shows 60, and of seven the payload shows ten of twelve tags.
-    assert told.done.items() >= {"tags": 35, "companies": 130, "contacts": 390, "each contact's tags": 7, "what is in use": 5}.items()
-    assert max(told.ahead) == 390
-    assert min(told.ahead) == 0
+    assert ticks.done.items() >= {"tags": 35, "companies": 130, "contacts": 390, "each contact's tags": 7, "what is in use": 5}.items()
+    assert max(ticks.ahead) == 390
+    assert min(ticks.ahead) == 0
 
 
 def test_a_listing_says_how_many_there_are_once_a_page_did(make_route: MakeRoute) -> None:
-    told, at = Told(), make_route(LIVE)
+    ticks, at = Told(), make_route(LIVE)
     with at.session() as session:
-        assert len(list(list_all(watch(session, told), "companies"))) == 130
-    assert (told.done, told.more) == (Counter(companies=130), Counter(companies=130))
+        assert len(list(list_all(watch(session, ticks), "companies"))) == 130
+    assert (ticks.done, ticks.more) == (Counter(companies=130), Counter(companies=130))
     # Before the first page nothing is known; with it all is.
-    assert told.ahead[:2] == [0, 70]
+    assert ticks.ahead[:2] == [0, 70]

@@ -245,9 +245,9 @@ def parents(route: Route) -> dict[str, str | None]:
 
 def test_what_a_reference_leads_to_is_made_first_and_its_id_is_bound_late(center: Route) -> None:
     path = center.manifest(NESTED)
-    found = center.document(path)
-    assert changes(found) == ["create collection/Zoo", "create collection/Accounts", "create collection/Closing"]
-    assert [field["after"] for field in found["changes"][1]["fields"]] == ["Accounts", "Zoo"]
+    plan = center.document(path)
+    assert changes(plan) == ["create collection/Zoo", "create collection/Accounts", "create collection/Closing"]
+    assert [field["after"] for field in plan["changes"][1]["fields"]] == ["Accounts", "Zoo"]
     assert {outcome.status for outcome in center.converge(path)} == {"applied"}
     assert parents(center) == {"Zoo": None, "Accounts": "Zoo", "Closing": "Accounts"}
     assert lines(center.document(path)) == []
@@ -280,8 +280,8 @@ def test_a_reference_may_lead_to_another_kind_whose_section_is_written_elsewhere
 
 
 def test_a_part_of_a_plan_has_what_its_references_lead_to(center: Route) -> None:
-    found = center.document(center.manifest(NESTED), scope=Scope(target=("collection/Accounts",)))
-    assert changes(found) == ["create collection/Zoo", "create collection/Accounts"]
+    plan = center.document(center.manifest(NESTED), scope=Scope(target=("collection/Accounts",)))
+    assert changes(plan) == ["create collection/Zoo", "create collection/Accounts"]
 
 
 def test_a_reference_that_somebody_moved_is_drift(center: Route) -> None:
@@ -323,9 +323,9 @@ def test_what_leads_to_a_thing_goes_before_it(center: Route) -> None:
     ],
 )
 def test_a_reference_that_leads_nowhere_or_back_is_invalid(text: str, said: str, center: Route) -> None:
-    with pytest.raises(Invalid) as told:
+    with pytest.raises(Invalid) as caught:
         center.document(center.manifest(f"collections: {text}\n"))
-    assert said in str(told.value)
+    assert said in str(caught.value)
 
 
 def test_a_reference_is_taken_back(center: Route) -> None:
@@ -350,6 +350,6 @@ def test_what_somebody_put_into_it_since_keeps_it(center: Route) -> None:
     assert changes(undo_plan(center)) == ["delete collection/Accounts", "delete collection/Zoo"]
     zoo = center.id_of(Address("collection", "Zoo"))
     center.box.ws.store.put("collection:/help_center/collections", {"id": "99", "name": "Theirs", "parent_id": zoo, "seq": 99})
-    found = undo_plan(center)
-    assert changes(found) == ["delete collection/Accounts"]
-    assert notes(found, "changed since")["collection/Zoo"] == ["collection/Theirs leads to it, so it stays"]
+    plan = undo_plan(center)
+    assert changes(plan) == ["delete collection/Accounts"]
+    assert notes(plan, "changed since")["collection/Zoo"] == ["collection/Theirs leads to it, so it stays"]

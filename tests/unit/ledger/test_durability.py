@@ -85,7 +85,7 @@ def test_an_intent_survives_kill_9(folder: Path) -> None:
         assert (known(ledger, VIP), known(ledger, HOBAN)) == ("t-1", None)
         assert (lost(ledger, VIP), lost(ledger, HOBAN)) == (False, True)
         attempts = [ledger.read_recorded(APP).attempt(address) for address in (VIP, HOBAN)]
-        assert [found.intended for found in attempts if found] == [0.0, 5.0]
+        assert [attempt.intended for attempt in attempts if attempt] == [0.0, 5.0]
 
 
 def test_the_lock_of_a_process_is_free_after_kill_9_and_not_before(folder: Path) -> None:

@@ -31,9 +31,9 @@ DAY = 86400.0
 
 
 def opened(folder: Path, create: bool = True, **environ: str) -> Ledger:
-    found = Ledger.open(folder, create=create, environ=environ)
-    assert found
-    return found
+    ledger = Ledger.open(folder, create=create, environ=environ)
+    assert ledger
+    return ledger
 
 
 def a_written_folder(folder: Path) -> Path:

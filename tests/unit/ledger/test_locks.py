@@ -192,7 +192,7 @@ def test_two_that_write_in_turn_lose_nothing(there: There, clock: Clock) -> None
         return counted
 
     with ThreadPoolExecutor(2) as pool:
-        counted = [number for found in pool.map(work, range(2)) for number in found]
+        counted = [number for numbers in pool.map(work, range(2)) for number in numbers]
     assert sorted(counted) == list(range(6))
 
 

@@ -39,9 +39,9 @@ DAY = 86400.0
 def kept(folder: Path, table: Table) -> Sequence[Row[Any]]:
     engine = engine_for(f"sqlite:///{folder}/ledger.db")
     with engine.begin() as connection:
-        found = connection.execute(select(table)).all()
+        rows = connection.execute(select(table)).all()
     engine.dispose()
-    return found
+    return rows
 
 
 # ── records ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -135,7 +135,7 @@ def test_more_things_than_a_statement_takes_parameters(ledger: Ledger) -> None:
     records = [a_record(ledger.digests, a, f"c-{a.key}") for a in addresses[:-1]]
     ledger.settle(run, [Settlement(n, "applied") for n in numbers[:-1]], records)
     memory = ledger.read_recorded(APP)
-    assert [found.id if (found := memory.at(a)) else None for a in addresses] == [*(r.id for r in records), None]
+    assert [record.id if (record := memory.at(a)) else None for a in addresses] == [*(r.id for r in records), None]
     assert [a for a in addresses if memory.has_lost_create(a)] == addresses[-1:]
     ledger.record(APP, "default", [], gone=[r.name for r in records[1:]])
     assert list(ledger.read_recorded(APP).records) == [records[0].name]
@@ -194,8 +194,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_every_record_comes_back_as_it_was(shared: Ledger, records: list[Record]) -> None:
     app = f"app-{next(_apps)}"
     shared.record(app, "default", records)
-    found = shared.read_recorded(app).records
-    assert {name: replace(r, fields=dict(r.fields), links=dict(r.links), governed=dict(r.governed)) for name, r in found.items()} == {
+    by_id = shared.read_recorded(app).records
+    assert {name: replace(r, fields=dict(r.fields), links=dict(r.links), governed=dict(r.governed)) for name, r in by_id.items()} == {
         r.name: r for r in records
     }
 
@@ -233,9 +233,9 @@ def test_only_a_create_without_an_answer_and_with_proof_made_what_is_there(
 ) -> None:
     attempt(ledger, a_change(action), outcome, proof)
     assert lost(ledger) is made
-    found = ledger.read_recorded(APP).attempt(HOBAN)
-    assert found
-    assert (found.action, found.answered, found.proof) == (action, outcome is not None, proof)
+    last = ledger.read_recorded(APP).attempt(HOBAN)
+    assert last
+    assert (last.action, last.answered, last.proof) == (action, outcome is not None, proof)
 
 
 @pytest.mark.parametrize("outcome", ["applied", "ineffective"])
@@ -288,17 +288,17 @@ def test_what_was_last_tried_is_told_where_nothing_before_it_may_be_ours(ledger:
     else:
         attempt(ledger, a_change(), outcome, proof)
     attempt(ledger, a_change(Action.UPDATE, id="c-1"), "failed")
-    found = ledger.read_recorded(APP).attempt(HOBAN)
-    assert found
-    assert (found.action, found.answered) == ("update", True)
+    last = ledger.read_recorded(APP).attempt(HOBAN)
+    assert last
+    assert (last.action, last.answered) == ("update", True)
 
 
 def test_a_lost_create_and_what_was_tried_since_are_one_attempt_with_all_its_values(ledger: Ledger) -> None:
     attempt(ledger, a_change(name="Hoban", phone="+1555"), None, proof=True)
     ledger.plan(ledger.begin(HEAD), [PlannedWrite(a_change(Action.UPDATE, id="c-1", name="Wash"))])
-    found, thing = ledger.read_recorded(APP).attempt(HOBAN), ledger.digests.thing(APP, HOBAN)
-    assert found
-    assert found.fields == {path: ledger.digests.claim(thing, path, value) for path, value in [("name", "Wash"), ("phone", "+1555")]}
+    last, thing = ledger.read_recorded(APP).attempt(HOBAN), ledger.digests.thing(APP, HOBAN)
+    assert last
+    assert last.fields == {path: ledger.digests.claim(thing, path, value) for path, value in [("name", "Wash"), ("phone", "+1555")]}
     assert lost(ledger)
 
 
@@ -307,21 +307,21 @@ def tie(ledger: Ledger) -> str | None:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "proof", "found"), [(None, True, "owned"), (None, False, None), ("failed", True, None), ("skipped", True, None)]
+    ("outcome", "proof", "value"), [(None, True, "owned"), (None, False, None), ("failed", True, None), ("skipped", True, None)]
 )
 def test_only_an_attach_without_an_answer_and_with_proof_made_the_link(
-    ledger: Ledger, outcome: str | None, proof: bool, found: str | None
+    ledger: Ledger, outcome: str | None, proof: bool, value: str | None
 ) -> None:
     attempt(ledger, an_attach(), outcome, proof)
-    assert tie(ledger) == found
+    assert tie(ledger) == value
     assert not lost(ledger)
 
 
-@pytest.mark.parametrize(("outcome", "found"), [("applied", None), (None, None), ("failed", "owned"), ("skipped", "owned")])
-def test_a_detach_takes_a_lost_attach_back_unless_it_was_not_done(ledger: Ledger, outcome: str | None, found: str | None) -> None:
+@pytest.mark.parametrize(("outcome", "value"), [("applied", None), (None, None), ("failed", "owned"), ("skipped", "owned")])
+def test_a_detach_takes_a_lost_attach_back_unless_it_was_not_done(ledger: Ledger, outcome: str | None, value: str | None) -> None:
     attempt(ledger, an_attach(), None, proof=True)
     attempt(ledger, an_attach(action=Action.DETACH), outcome)
-    assert tie(ledger) == found
+    assert tie(ledger) == value
 
 
 def test_a_detach_that_was_only_planned_leaves_a_lost_attach_ours(ledger: Ledger) -> None:
@@ -341,7 +341,7 @@ def test_a_link_to_another_thing_or_from_another_is_another_place(ledger: Ledger
 
 
 @pytest.mark.parametrize(
-    ("recorded", "found"),
+    ("recorded", "origin"),
     [
         (LinkOrigin.OWNED, LinkOrigin.OWNED),
         (LinkOrigin.FOUND, LinkOrigin.FOUND),
@@ -349,11 +349,11 @@ def test_a_link_to_another_thing_or_from_another_is_another_place(ledger: Ledger
         (None, LinkOrigin.OWNED),
     ],
 )
-def test_what_is_recorded_of_a_live_link_goes_before_a_lost_attach(ledger: Ledger, recorded: LinkOrigin | None, found: LinkOrigin) -> None:
+def test_what_is_recorded_of_a_live_link_goes_before_a_lost_attach(ledger: Ledger, recorded: LinkOrigin | None, origin: LinkOrigin) -> None:
     attempt(ledger, an_attach(), None, proof=True)
     record = a_record(ledger.digests)
     ledger.record(APP, "default", [with_link(record, "tags", "t-1", recorded) if recorded else record])
-    assert tie(ledger) == found
+    assert tie(ledger) == origin
 
 
 Told = tuple[str, Address, Action, str | None, bool]

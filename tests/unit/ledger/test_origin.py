@@ -57,10 +57,10 @@ class Team:
         """Plan and apply what a folder declares. Raises Refused."""
         with self.at(folder) as route:
             path, route.rules = route.manifest(text), Approvals(given=tuple(map(parse_approval, approve)))
-            found = route.saved(path)
-            route.apply(found)
+            plan = route.saved(path)
+            route.apply(plan)
             route.rules = NO_APPROVALS
-        return found
+        return plan
 
     def plan(self, folder: Path, text: str) -> PlanDocument:
         with self.at(folder) as route:
@@ -75,16 +75,16 @@ def team(make_route: MakeRoute, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     return Team(make_route(SEED), tmp_path, monkeypatch, postgres.database())
 
 
-def gates(found: PlanDocument) -> list[str]:
-    return [refusal["gate"] for refusal in found["refused"]]
+def gates(plan: PlanDocument) -> list[str]:
+    return [refusal["gate"] for refusal in plan["refused"]]
 
 
 def test_without_a_name_a_shared_ledger_takes_no_manifest_and_says_why(team: Team) -> None:
     folder = team.repository("here", "https://git.example/acme/ops", "one")
     says = "intercom.yaml: no `name:` is written, and several repositories can reach the ledger postgresql:"
-    with pytest.raises(Invalid, match=says) as told:
+    with pytest.raises(Invalid, match=says) as caught:
         team.plan(folder, BOTH.replace("name: growth\n", ""))
-    assert "write a `name:`" in str(told.value)
+    assert "write a `name:`" in str(caught.value)
     team.apply(folder, BOTH.replace("growth", "default"))
 
 
@@ -109,12 +109,12 @@ def test_a_name_that_comes_from_elsewhere_is_refused_until_somebody_approves(tea
     old = team.repository("old", "https://git.example/acme/old", "one")
     team.apply(old, BOTH)
     new = team.repository("new", "https://git.example/acme/new", "two")
-    found = team.plan(new, ONE)
-    assert gates(found) == ["origin"]
-    (refusal,) = found["refused"]
+    plan = team.plan(new, ONE)
+    assert gates(plan) == ["origin"]
+    (refusal,) = plan["refused"]
     assert "`name: growth` was last applied from git.example/acme/old, and is now used in git.example/acme/new" in refusal["message"]
     # Neither taken nor given up.
-    assert changes(found) == []
+    assert changes(plan) == []
     with pytest.raises(Refused):
         team.apply(new, ONE)
     assert changes(team.plan(old, ONE)) == GOING
@@ -138,10 +138,10 @@ KNOWN, NOTHING = ("https://git.example/acme/ops", "one"), ("", "")
 @pytest.mark.parametrize(("before", "now"), [(NOTHING, KNOWN), (KNOWN, NOTHING)])
 def test_where_one_side_is_not_known_it_is_asked(team: Team, before: tuple[str, str], now: tuple[str, str]) -> None:
     team.apply(team.repository("first", *before), BOTH)
-    found = team.plan(team.repository("second", *now), ONE)
-    assert gates(found) == ["origin"]
-    assert changes(found) == []
-    assert "a folder of which git says nothing" in found["refused"][0]["message"]
+    plan = team.plan(team.repository("second", *now), ONE)
+    assert gates(plan) == ["origin"]
+    assert changes(plan) == []
+    assert "a folder of which git says nothing" in plan["refused"][0]["message"]
 
 
 def test_where_neither_side_is_known_name_and_path_decide(team: Team) -> None:
@@ -191,5 +191,5 @@ def test_the_ledger_of_a_folder_needs_neither_name_nor_git_and_knows_its_files_a
     team.patch.chdir(here)
     route.converge(route.manifest(next(nameless)))
     git(here, "remote", "set-url", "origin", "https://git.example/acme/new")
-    found = route.document(route.manifest(next(nameless)))
-    assert lines(found) == [f"{change} (config)" for change in GOING]
+    plan = route.document(route.manifest(next(nameless)))
+    assert lines(plan) == [f"{change} (config)" for change in GOING]

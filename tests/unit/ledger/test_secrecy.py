@@ -73,9 +73,9 @@ def test_neither_while_it_is_open_nor_after(email: str, secret: str) -> None:
 
 def test_only_the_image_of_a_run_may_hold_a_value_and_nobody_else_may_read_it(ledger: Ledger, folder: Path) -> None:
     list(write_everything(ledger, "hoban@serenity.example", "leaf on the wind"))
-    [found] = [path for path in folder.rglob("*") if path.is_file() and b"leaf on the wind" in path.read_bytes()]
-    assert found.parent.name == "images"
-    assert found.stat().st_mode & 0o777 == 0o600
+    [image] = [path for path in folder.rglob("*") if path.is_file() and b"leaf on the wind" in path.read_bytes()]
+    assert image.parent.name == "images"
+    assert image.stat().st_mode & 0o777 == 0o600
 
 
 def test_owners_whose_names_hold_different_emails_stay_different(ledger: Ledger) -> None:
@@ -94,9 +94,9 @@ def test_what_is_recorded_of_a_field_is_found_under_the_path_as_a_ledger_shows_i
     path = "custom_attributes.hoban@serenity.example"
     record = replace(a_record(ledger.digests, values={path: "pilot"}), files=("crew/hoban@serenity.example.yaml",))
     ledger.record(APP, "default", [record])
-    [found] = ledger.read_recorded(APP).records.values()
-    assert found.fields == {ledger.digests.plain(path): ledger.digests.claim(record.salt, path, "pilot")}
-    assert found.files == tuple(map(ledger.digests.plain, record.files))
+    [recorded] = ledger.read_recorded(APP).records.values()
+    assert recorded.fields == {ledger.digests.plain(path): ledger.digests.claim(record.salt, path, "pilot")}
+    assert recorded.files == tuple(map(ledger.digests.plain, record.files))
 
 
 @given(st.text(st.sampled_from("ab@. #\n\ud800é"), max_size=12))
@@ -120,7 +120,7 @@ def test_names_that_are_no_unicode_are_kept(ledger: Ledger) -> None:
     run = ledger.begin(replace(HEAD, who="wash \ud800", files=["crew\udcff.yaml"]))
     ledger.plan(run, [PlannedWrite(a_change(address=broken))])
     memory = ledger.read_recorded(APP)
-    found = memory.at(broken)
-    assert found
-    assert (found.address, found.files) == ("tag/vip \\ud800", ("crew\\udcff.yaml",))
+    at_name = memory.at(broken)
+    assert at_name
+    assert (at_name.address, at_name.files) == ("tag/vip \\ud800", ("crew\\udcff.yaml",))
     assert memory.attempt(broken)

@@ -33,17 +33,17 @@ SEED = {"contacts": [{"external_id": "25"}], "admins": [{"id": "456", "name": "Z
 @pytest.fixture
 def route(make_route: MakeRoute, tmp_path: Path, postgres: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Route]:
     """A workspace in which BOTH was applied an hour ago, by a machine that is gone."""
-    found = make_route(SEED)
+    seeded = make_route(SEED)
     monkeypatch.chdir(tmp_path)
     ledger = Ledger.open(
-        tmp_path / "gone", create=True, address=postgres.database(), now=found.clock, environ={"RECONCILER_LEDGER_KEY": KEY}
+        tmp_path / "gone", create=True, address=postgres.database(), now=seeded.clock, environ={"RECONCILER_LEDGER_KEY": KEY}
     )
     assert ledger
     with ledger:
-        found.ledger = ledger
-        found.converge(found.manifest(BOTH))
-        found.clock.now += 3600
-        yield found
+        seeded.ledger = ledger
+        seeded.converge(seeded.manifest(BOTH))
+        seeded.clock.now += 3600
+        yield seeded
 
 
 def by_hand(route: Route, method: str, path: str, body: object = None) -> None:
@@ -58,16 +58,16 @@ def touch(route: Route) -> None:
     by_hand(route, "POST", f"/contacts/{contact}/tags", {"id": tag})
 
 
-def touched(found: PlanDocument) -> list[str]:
-    return [note["message"] for note in found["notes"] if note["topic"] == "touched since"]
+def touched(plan: PlanDocument) -> list[str]:
+    return [note["message"] for note in plan["notes"] if note["topic"] == "touched since"]
 
 
 def test_what_nobody_touched_goes_and_is_asked_about_only_then(route: Route) -> None:
     route.box.forget_requests()
     assert changes(route.document(route.manifest(BOTH))) == []
     assert not [request for request in route.box.requests if request.path.endswith("/tags") and request.path != "/tags"]
-    found = route.document(route.manifest(ONE))
-    assert (changes(found), touched(found)) == (GOING, [])
+    plan = route.document(route.manifest(ONE))
+    assert (changes(plan), touched(plan)) == (GOING, [])
     assert [o.status for o in route.converge(route.manifest(ONE))] == ["applied"]
 
 
@@ -75,9 +75,9 @@ def test_what_somebody_touched_since_stays_and_is_told_until_it_is_approved(rout
     touch(route)
     path = route.manifest(ONE)
     for _ in range(2):
-        found = route.document(path)
-        assert changes(found) == []
-        (text,) = touched(found)
+        document = route.document(path)
+        assert changes(document) == []
+        (text,) = touched(document)
         assert text.startswith("the link to tag/promo is ours, and was made by ")
         assert ", after it became ours: it stays; `--approve " in text
         assert route.converge(path) == []
@@ -108,9 +108,9 @@ def test_a_time_that_is_none_of_this_world_is_told_as_a_number(route: Route, at:
     tag = route.id_of(Address("tag", "promo"))
     rows = [{"type": "tag", "id": tag, "name": "promo", "applied_at": at}]
     route.box.faults.add("GET", "^/contacts/[^/]+/tags$", status=200, body=json.dumps({"type": "list", "data": rows}).encode())
-    found = route.document(route.manifest(ONE))
-    assert changes(found) == []
-    assert touched(found)[0].startswith(f"the link to tag/promo is ours, and was made at {float(min(at, 2**53))}, after it became ours")
+    plan = route.document(route.manifest(ONE))
+    assert changes(plan) == []
+    assert touched(plan)[0].startswith(f"the link to tag/promo is ours, and was made at {float(min(at, 2**53))}, after it became ours")
 
 
 def test_who_touched_many_is_asked_for_once(route: Route) -> None:
@@ -123,8 +123,8 @@ def test_who_touched_many_is_asked_for_once(route: Route) -> None:
         by_hand(route, "DELETE", f"/contacts/{contact}/tags/{tag}")
         by_hand(route, "POST", f"/contacts/{contact}/tags", {"id": tag})
     route.box.forget_requests()
-    found = route.document(route.manifest(more.replace("tags: [vip, promo, late],", "tags: [vip],")))
-    assert len(touched(found)) == 2
+    plan = route.document(route.manifest(more.replace("tags: [vip, promo, late],", "tags: [vip],")))
+    assert len(touched(plan)) == 2
     assert len([request for request in route.box.requests if request.path.startswith("/admins/")]) == 1
 
 
@@ -174,9 +174,9 @@ def test_a_company_link_goes_unless_the_ledger_lacks_runs(route: Route, postgres
     without = route.manifest(BOTH.replace("['6']", "[]"))
     assert changes(route.document(without)) == ["detach contact/25 company/6"]
     postgres.run("ALTER TABLE reconciler.writes DROP CONSTRAINT writes_run_fkey; DELETE FROM reconciler.runs", "ledger")
-    found = route.document(without)
-    assert changes(found) == []
-    assert touched(found)[0].startswith("the link to company/6 is ours, and the ledger lacks runs")
+    plan = route.document(without)
+    assert changes(plan) == []
+    assert touched(plan)[0].startswith("the link to company/6 is ours, and the ledger lacks runs")
 
 
 def test_the_ledger_of_a_machine_that_remembers_asks_nobody(make_route: MakeRoute, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -205,9 +205,9 @@ def draft(folder: Path, text: str = FULL, **files: str) -> Draft:
 
 
 def test_entries_are_found_by_their_names_and_ids(tmp_path: Path) -> None:
-    found = draft(tmp_path, more="tags: [{id: 5, name: old}]\ncontacts: [{email: a@b.example, external_id: 9}]\n")
+    edits = draft(tmp_path, more="tags: [{id: 5, name: old}]\ncontacts: [{email: a@b.example, external_id: 9}]\n")
     marks = [
-        [str(place.mark).removeprefix(f"{tmp_path}/") for place in found.having(kind, by, key)]
+        [str(place.mark).removeprefix(f"{tmp_path}/") for place in edits.having(kind, by, key)]
         for kind, by, key in (
             (TAG, "name", "BETA"),
             (TAG, "id", "5"),
@@ -221,9 +221,9 @@ def test_entries_are_found_by_their_names_and_ids(tmp_path: Path) -> None:
 
 def test_every_reference_is_replaced_in_its_quotes_or_taken_out(tmp_path: Path) -> None:
     text = FULL.replace("companies: []", 'companies:\n  - {company_id: "6", tags: &t [Beta]}\n  - {company_id: "7", tags: *t}')
-    found = draft(tmp_path, text)
-    found.replace(found.references(TAG, ["beta"]), "new")
-    assert [line for line in found.diff() if line[0] in "+-"][2:] == [
+    edits = draft(tmp_path, text)
+    edits.replace(edits.references(TAG, ["beta"]), "new")
+    assert [line for line in edits.diff() if line[0] in "+-"][2:] == [
         '-  - {company_id: "6", tags: &t [Beta]}',
         '+  - {company_id: "6", tags: &t [new]}',
         "-  tags: [Beta,",
@@ -237,9 +237,9 @@ def test_every_reference_is_replaced_in_its_quotes_or_taken_out(tmp_path: Path) 
         "+    - new # b",
         '+    - {tag: "new", state: absent}',
     ]
-    found = draft(tmp_path, text)
-    found.remove(found.references(TAG, ["beta"]))
-    (done,) = found.changed_files().values()
+    edits = draft(tmp_path, text)
+    edits.remove(edits.references(TAG, ["beta"]))
+    (done,) = edits.changed_files().values()
     assert read(done, "x").value["contacts"] == [
         {"external_id": "25", "tags": []}, {"email": "hoban@serenity.example", "tags": []}, {"external_id": "26", "tags": []},
     ]  # fmt: skip
@@ -247,10 +247,10 @@ def test_every_reference_is_replaced_in_its_quotes_or_taken_out(tmp_path: Path) 
 
 
 def test_a_short_entry_becomes_a_long_one(tmp_path: Path) -> None:
-    found = draft(tmp_path, "tags: [vip, 'on']\n")
+    edits = draft(tmp_path, "tags: [vip, 'on']\n")
     for key in ("vip", "on"):
-        found.put(found.having(TAG, "name", key)[0], {"state": "absent", "owner": "a"})
-    (done,) = found.changed_files().values()
+        edits.put(edits.having(TAG, "name", key)[0], {"state": "absent", "owner": "a"})
+    (done,) = edits.changed_files().values()
     assert done == b"tags: [{name: vip, state: absent, owner: a}, {name: 'on', state: absent, owner: a}]\n"
 
 
@@ -267,10 +267,10 @@ def test_a_short_entry_becomes_a_long_one(tmp_path: Path) -> None:
 def test_a_new_entry_goes_where_its_kind_is(tmp_path: Path, there: dict[str, str], file: str) -> None:
     for name, text in there.items():
         (tmp_path / f"{name}.yaml").write_text(text)
-    found = Draft.read([str(tmp_path)], new=True)
-    found.add(TAG, "vip")
-    assert [str(a) for a in found.manifest().resources] == ["tag/vip"]
-    assert found.write() == [str(tmp_path / file)]
+    edits = Draft.read([str(tmp_path)], new=True)
+    edits.add(TAG, "vip")
+    assert [str(a) for a in edits.manifest().resources] == ["tag/vip"]
+    assert edits.write() == [str(tmp_path / file)]
     assert (tmp_path / file).read_text().replace("contacts: []\n", "").replace("# to come\n", "") == "tags:\n  - vip\n"
 
 
@@ -279,28 +279,28 @@ def test_a_byte_order_mark_the_mode_and_links_stay(tmp_path: Path) -> None:
     real.write_bytes(b"\xef\xbb\xbftags: [vip]\r\n")
     real.chmod(0o640)
     (tmp_path / "team.yaml").symlink_to(real)
-    found = Draft.read([str(tmp_path / "team.yaml")])
-    found.add(TAG, "trial")
-    found.write()
+    edits = Draft.read([str(tmp_path / "team.yaml")])
+    edits.add(TAG, "trial")
+    edits.write()
     assert real.read_bytes() == b"\xef\xbb\xbftags: [vip, trial]\r\n"
     assert real.stat().st_mode & 0o777 == 0o640
     assert sorted(path.name for path in tmp_path.iterdir()) == ["real.txt", "team.yaml"]
 
 
 def test_what_would_not_be_valid_is_told_and_nothing_is_written(tmp_path: Path) -> None:
-    found = draft(tmp_path)
-    found.put(found.having(TAG, "name", "Beta")[0], {"state": "absent"})
+    edits = draft(tmp_path)
+    edits.put(edits.having(TAG, "name", "Beta")[0], {"state": "absent"})
     with pytest.raises(Invalid, match="tag 'Beta' is declared absent"):
-        found.manifest()
+        edits.manifest()
     assert (tmp_path / "team.yaml").read_text() == FULL
 
 
 def test_what_somebody_else_wrote_meanwhile_is_kept(tmp_path: Path) -> None:
-    found = draft(tmp_path)
-    found.add(TAG, "new")
+    edits = draft(tmp_path)
+    edits.add(TAG, "new")
     (tmp_path / "team.yaml").write_text("tags: [theirs]\n")
     with pytest.raises(ReconcilerError, match="somebody else changed it just now"):
-        found.write()
+        edits.write()
     assert (tmp_path / "team.yaml").read_text() == "tags: [theirs]\n"
 
 
@@ -312,10 +312,10 @@ def test_lines_that_end_with_a_carriage_return_alone_are_not_edited(tmp_path: Pa
 
 
 def test_of_two_who_write_at_once_one_is_refused(tmp_path: Path) -> None:
-    found = draft(tmp_path)
-    found.add(TAG, "new")
+    edits = draft(tmp_path)
+    edits.add(TAG, "new")
     with ThreadPoolExecutor() as pool, lock_folders([tmp_path]):
-        writing = pool.submit(found.write)
+        writing = pool.submit(edits.write)
         wait([writing], 0.2)
         (tmp_path / "team.yaml").write_text("tags: [theirs]\n")
         assert not writing.done()
@@ -325,13 +325,13 @@ def test_of_two_who_write_at_once_one_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_full_is_told_with_the_file_and_leaves_all_as_it_was(tmp_path: Path) -> None:
-    found = draft(tmp_path)
-    found.add(TAG, "new")
+    edits = draft(tmp_path)
+    edits.add(TAG, "new")
     before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, most))
     try:
         with pytest.raises(OSError, match="team.yaml"):
-            found.write()
+            edits.write()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"team.yaml": FULL}
@@ -340,10 +340,10 @@ def test_a_disk_that_is_full_is_told_with_the_file_and_leaves_all_as_it_was(tmp_
 def test_no_file_is_replaced_where_one_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir()
     (tmp_path / "locked" / "b.yaml").write_text("companies: []\n")
-    found = draft(tmp_path)
-    found.add(TAG, "new")
-    found.add(COMPANY, {"company_id": "6"}, str(tmp_path / "locked" / "b.yaml" / "c.yaml"))
+    edits = draft(tmp_path)
+    edits.add(TAG, "new")
+    edits.add(COMPANY, {"company_id": "6"}, str(tmp_path / "locked" / "b.yaml" / "c.yaml"))
     with pytest.raises(OSError, match="Not a directory|File exists"):
-        found.write()
+        edits.write()
     assert (tmp_path / "team.yaml").read_text() == FULL
     assert sorted(path.name for path in tmp_path.iterdir()) == ["locked", "team.yaml"]

@@ -18,11 +18,11 @@ def test_the_first_names_get_a_guess_and_all_are_told(tmp_path: Path) -> None:
     path.write_text(f"tags: [{', '.join(written)}]\ncontacts:\n{contacts}", encoding="utf-8")
     with pytest.raises(Invalid) as caught:
         read_manifest([str(path)])
-    told = [problem.now for problem in caught.value.problems]
-    assert len(told) == 30
-    assert told[0] == "did you mean 'promotion-000'?"
-    assert sum(now.startswith("did you mean") for now in told) == GUESSES
-    assert told[-1] == "declare it under `tags:`"
+    guesses = [problem.now for problem in caught.value.problems]
+    assert len(guesses) == 30
+    assert guesses[0] == "did you mean 'promotion-000'?"
+    assert sum(now.startswith("did you mean") for now in guesses) == GUESSES
+    assert guesses[-1] == "declare it under `tags:`"
 
 
 TYPOS = {

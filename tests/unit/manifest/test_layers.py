@@ -91,45 +91,45 @@ def test_an_environment_that_nobody_wrote_down_is_a_wrong_word() -> None:
 
 def test_an_entry_is_laid_over_that_of_its_address_key_by_key() -> None:
     over = "contacts:\n- {external_id: 1, custom_attributes: {seats: 9}, tags: [trial]}\n- {email: Z@x.example, name: Zoe}\n"
-    found = read({"m/contacts.prod.yaml": over}, PROD)
-    wash = found.resources[Address("contact", "1")]
+    manifest = read({"m/contacts.prod.yaml": over}, PROD)
+    wash = manifest.resources[Address("contact", "1")]
     assert wash.fields == {"external_id": "1", "name": "Wash", "custom_attributes": {"seats": 9, "plan": "a"}}
     assert [end.key for end in wash.links["tags"].present] == ["trial"]
     assert str(wash.mark) == "m/contacts.yaml:3:3", "the base declares it"
-    assert found.resources[Address("contact", "z@x.example")].fields == {"email": "Z@x.example", "name": "Zoe"}
+    assert manifest.resources[Address("contact", "z@x.example")].fields == {"email": "Z@x.example", "name": "Zoe"}
 
 
 def test_a_row_of_a_list_can_be_laid_over_and_lie_over() -> None:
     files = {"m/contacts.yaml": "contacts: [{from: l.csv, missing: create}]\n", "m/l.csv": "external_id,name\n1,Wash\n2,Zoe\n"}
     over = {"m/contacts.prod.yaml": "contacts: [{from: p.csv}, {external_id: 2, omit: true}]\n", "m/p.csv": "external_id,name\n1,Hoban\n"}
-    found = read({**files, **over}, PROD)
-    assert keys(found, "contact") == ["1"]
-    resource = found.resources[Address("contact", "1")]
+    manifest = read({**files, **over}, PROD)
+    assert keys(manifest, "contact") == ["1"]
+    resource = manifest.resources[Address("contact", "1")]
     assert (resource.fields["name"], resource.missing, str(resource.mark)) == ("Hoban", "create", "m/l.csv:2:1")
 
 
 def test_omit_takes_an_entry_out_and_absent_is_a_tombstone() -> None:
     over = "tags:\n- {name: OLD, omit: true}\n- {name: trial, state: absent}\ncontacts:\n- {external_id: 1, tags: [vip]}\n"
-    found = read({"m/tags.prod.yaml": over}, PROD)
-    assert keys(found, "tag") == ["trial", "vip"]
-    assert (found.resources[Address("tag", "trial")].state, found.resources[Address("tag", "trial")].protect) == ("absent", True)
+    manifest = read({"m/tags.prod.yaml": over}, PROD)
+    assert keys(manifest, "tag") == ["trial", "vip"]
+    assert (manifest.resources[Address("tag", "trial")].state, manifest.resources[Address("tag", "trial")].protect) == ("absent", True)
 
 
 def test_what_is_to_be_gone_leaves_its_fields_behind_and_a_tombstone_of_the_base_stays_one() -> None:
-    found = read(
+    manifest = read(
         {"m/contacts.prod.yaml": "contacts: [{external_id: 1, state: archived}]\nattributes: [{name: plan, state: archived}]\n"}, PROD
     )
-    assert found.resources[Address("contact", "1")].fields == {"external_id": "1"}
-    assert found.resources[Address("attribute", "plan")].state == "archived"
+    assert manifest.resources[Address("contact", "1")].fields == {"external_id": "1"}
+    assert manifest.resources[Address("attribute", "plan")].state == "archived"
     files = {"m/contacts.yaml": "contacts: [{external_id: 1, state: archived}]\n"}
     (line,) = told({**files, "m/contacts.prod.yaml": "contacts: [{external_id: 1, name: Wash}]\n"})
     assert line.startswith("m/contacts.prod.yaml:1:29: name is written on a contact that is archived (at m/contacts.yaml:1:29)")
 
 
 def test_the_head_is_laid_over_leaf_by_leaf() -> None:
-    found = read({"m/head.prod.yaml": "workspace: {app_id: prod1}\npolicy: {limits: {deletes: 0}}\n"}, PROD)
-    assert (found.name, found.pin) == ("shop", Pin("prod1", "us"))
-    assert (found.policy.links, found.policy.limits.deletes, found.policy.limits.creates) == ("additive", 0, 5)
+    manifest = read({"m/head.prod.yaml": "workspace: {app_id: prod1}\npolicy: {limits: {deletes: 0}}\n"}, PROD)
+    assert (manifest.name, manifest.pin) == ("shop", Pin("prod1", "us"))
+    assert (manifest.policy.links, manifest.policy.limits.deletes, manifest.policy.limits.creates) == ("additive", 0, 5)
 
 
 def test_layers_are_laid_one_over_the_other() -> None:
@@ -137,10 +137,10 @@ def test_layers_are_laid_one_over_the_other() -> None:
         "m/tags.group.yaml": "tags: [{name: vip, description: group, owner: g}, {name: old, omit: true}, gold]\nworkspace: {region: eu}\n",
         "m/tags.own.yaml": "tags: [{name: vip, description: own}, {name: gold, omit: true}, {name: old}]\nworkspace: {app_id: own1}\n",
     }
-    found = read(files, Layers(("group", "own")))
-    assert keys(found, "tag") == ["old", "trial", "vip"]
-    assert found.pin == Pin("own1", "eu")
-    assert found.digest == read(files, Layers(("group", "own"))).digest
+    manifest = read(files, Layers(("group", "own")))
+    assert keys(manifest, "tag") == ["old", "trial", "vip"]
+    assert manifest.pin == Pin("own1", "eu")
+    assert manifest.digest == read(files, Layers(("group", "own"))).digest
 
 
 WRONG = {
@@ -180,8 +180,8 @@ def test_what_refers_to_an_omitted_thing_is_told_where() -> None:
 
 def test_an_environment_has_some_sections_and_the_others_are_not_ours() -> None:
     files = {"m/envs.yaml": "envs: {test: {sections: [tags, attributes]}, prod: {}}\n"}
-    found = read(files, Layers(("test",)))
-    assert (found.sections, keys(found, "contact")) == (frozenset({"tags", "attributes"}), list[str]())
+    manifest = read(files, Layers(("test",)))
+    assert (manifest.sections, keys(manifest, "contact")) == (frozenset({"tags", "attributes"}), list[str]())
     assert read(files, PROD).digest == read({"m/envs.yaml": "envs: {prod: {}}\n"}, PROD).digest, "another environment is no part of it"
 
 
@@ -223,9 +223,9 @@ def test_a_variable_names_a_workspace_and_never_clears() -> None:
         "m/head.yaml": "workspace: {app_id: '${RECONCILER_VAR_APP}'}\n",
         "m/v.yaml": "companies: [{company_id: c, industry: '${RECONCILER_VAR_I}'}]\n",
     }
-    found = read(files, Layers.of("", {"RECONCILER_VAR_APP": "x1", "RECONCILER_VAR_I": "null"}))
-    assert found.pin == Pin("x1")
-    assert found.resources[Address("company", "c")].fields["industry"] == "null"
+    manifest = read(files, Layers.of("", {"RECONCILER_VAR_APP": "x1", "RECONCILER_VAR_I": "null"}))
+    assert manifest.pin == Pin("x1")
+    assert manifest.resources[Address("company", "c")].fields["industry"] == "null"
 
 
 VALUES = {

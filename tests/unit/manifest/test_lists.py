@@ -68,25 +68,25 @@ def test_rows_of_csv_and_json_lines_and_entries_of_yaml_are_the_same_manifest() 
 
 def test_the_type_of_a_field_decides_what_a_cell_is() -> None:
     header = "external_id,phone,name,unsubscribed_from_emails,signed_up_at,custom_attributes.seats,tags,missing\n"
-    found = contact(read(header + "1,+1555,Null,true,2026-01-02,9007199254740993,,create\n"), "1")
-    assert found.fields == {
+    person = contact(read(header + "1,+1555,Null,true,2026-01-02,9007199254740993,,create\n"), "1")
+    assert person.fields == {
         "external_id": "1", "phone": "+1555", "name": "Null", "unsubscribed_from_emails": True, "signed_up_at": 1767312000,
         "custom_attributes": {"seats": 9007199254740993},
     }  # fmt: skip
-    assert (found.links, found.missing) == ({}, "create"), "an empty cell is not written"
+    assert (person.links, person.missing) == ({}, "create"), "an empty cell is not written"
 
 
 def test_json_null_clears_and_keeps_every_digit() -> None:
-    found = contact(read('{"external_id": 7.0, "phone": null, "unsubscribed_from_emails": false, "tags": []}\n', "from: l.jsonl"), "7.0")
-    assert found.fields == {"external_id": "7.0", "phone": None, "unsubscribed_from_emails": False}
-    assert tags(found) == set()
+    person = contact(read('{"external_id": 7.0, "phone": null, "unsubscribed_from_emails": false, "tags": []}\n', "from: l.jsonl"), "7.0")
+    assert person.fields == {"external_id": "7.0", "phone": None, "unsubscribed_from_emails": False}
+    assert tags(person) == set()
 
 
 def test_the_marks_that_spreadsheets_leave_are_no_part_of_a_value() -> None:
-    found = read(b'\xef\xbb\xbf"external_id",name\r\n1,"two\r\nlines"\r\n\r\n2,b\r\n')
-    assert contact(found, "1").fields["name"] == "two\nlines"
-    assert [str(contact(found, key).mark) for key in "12"] == ["m/l.csv:2:1", "m/l.csv:5:1"]
-    assert found.files == ("m/m.yaml", "m/l.csv")
+    manifest = read(b'\xef\xbb\xbf"external_id",name\r\n1,"two\r\nlines"\r\n\r\n2,b\r\n')
+    assert contact(manifest, "1").fields["name"] == "two\nlines"
+    assert [str(contact(manifest, key).mark) for key in "12"] == ["m/l.csv:2:1", "m/l.csv:5:1"]
+    assert manifest.files == ("m/m.yaml", "m/l.csv")
 
 
 def test_columns_have_other_names_and_are_left_out() -> None:

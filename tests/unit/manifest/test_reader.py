@@ -225,9 +225,9 @@ def test_earlier_problems_are_told_with_the_one_that_ends_reading() -> None:
 def test_what_cannot_be_meant(text: str, where: str, part: str, parser: Callable[[bytes], Events] | None) -> None:
     with pytest.raises(Invalid) as caught:
         read(text.encode(), FILE, parser) if parser else read(text.encode(), FILE)
-    told = str(caught.value.problems[0])
-    assert told.startswith(f"{FILE}:{where}" if where else FILE)
-    assert part in told
+    problem = str(caught.value.problems[0])
+    assert problem.startswith(f"{FILE}:{where}" if where else FILE)
+    assert part in problem
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_a_reader_of_csv_sees_the_names_alone_change(rows: list[tuple[str, str]]
     csv.writer(written, lineterminator=newline).writerows([("name", "tags"), *rows])
     text, number = renamed("a.csv", written.getvalue(), "x")
     names = [";".join("x" if name.lower() == "beta" else name for name in tags.split(";")) for _, tags in rows]
-    assert list(csv.reader(io.StringIO(text, newline="")))[1:] == [[name, told] for (name, _), told in zip(rows, names, strict=True)]
+    assert list(csv.reader(io.StringIO(text, newline="")))[1:] == [[name, new] for (name, _), new in zip(rows, names, strict=True)]
     assert number == sum("beta" in tags.lower() for _, tags in rows)
 
 
@@ -99,5 +99,5 @@ NAMES = st.lists(st.sampled_from(["Beta", "vip", 'é"\\', "\U0001f331", "\u2028"
 @given(rows=st.lists(st.fixed_dictionaries({"name": NAMES}, optional={"tags": NAMES}), min_size=1, max_size=3))
 def test_a_reader_of_json_sees_the_names_alone_change(rows: list[dict[str, list[str]]]) -> None:
     text, _ = renamed("a.jsonl", "\n".join(map(json.dumps, rows)), "x")
-    told = [row | {"tags": ["x" if n == "Beta" else n for n in row["tags"]]} if "tags" in row else row for row in rows]
-    assert list(map(json.loads, text.split("\n"))) == told
+    new_rows = [row | {"tags": ["x" if n == "Beta" else n for n in row["tags"]]} if "tags" in row else row for row in rows]
+    assert list(map(json.loads, text.split("\n"))) == new_rows

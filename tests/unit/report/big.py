@@ -61,6 +61,6 @@ def a_hostile_plan(text: str) -> PlanDocument:
     equal[0]["source"] = {"file": text, "line": 7}
     note: NoteDocument = {"topic": text, "address": text, "message": text, "source": {"file": text, "line": 1}}
     refused: list[RefusalDocument] = [{"gate": text, "message": text, "approve": text}]
-    found = a_plan(change, link, *equal, a_change("create", f"{text}/x"), refused=refused, notes=[note, a_note("policy", None, text)])
-    found |= {"workspace": {"app_id": text, "region": text}, "manifest": {"paths": [text, text], "digest": text}, "partial": True}
-    return {**found, "scope": {"target": [text], "exclude": []}, "cost": {"calls": 3, "seconds": 1.0, "routes": {text: 3}}}
+    plan = a_plan(change, link, *equal, a_change("create", f"{text}/x"), refused=refused, notes=[note, a_note("policy", None, text)])
+    plan |= {"workspace": {"app_id": text, "region": text}, "manifest": {"paths": [text, text], "digest": text}, "partial": True}
+    return {**plan, "scope": {"target": [text], "exclude": []}, "cost": {"calls": 3, "seconds": 1.0, "routes": {text: 3}}}

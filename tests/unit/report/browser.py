@@ -64,11 +64,11 @@ class Browser:
         message = {"id": self._last, "method": method, "params": params}
         session = getattr(self, "_session", None)
         self._out.write(json.dumps({**message, "sessionId": session} if session else message).encode() + b"\0")
-        while (found := self._read()).get("id") != self._last:
-            self._note(found)
-        if "error" in found:
-            raise AssertionError(f"{method}: {found['error']}")
-        return dict(found["result"])
+        while (reply := self._read()).get("id") != self._last:
+            self._note(reply)
+        if "error" in reply:
+            raise AssertionError(f"{method}: {reply['error']}")
+        return dict(reply["result"])
 
     def open(self, path: Path) -> float:
         """Show a file; how many milliseconds its `load` event took, from the start of the navigation."""
@@ -78,10 +78,10 @@ class Browser:
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page."""
-        found = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        if "exceptionDetails" in found:
-            raise AssertionError(found["exceptionDetails"])
-        return found["result"].get("value")
+        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in answer:
+            raise AssertionError(answer["exceptionDetails"])
+        return answer["result"].get("value")
 
     def until(self, condition: str) -> None:
         """Wait until an expression is true."""

@@ -20,9 +20,9 @@ TOLD = "document.getElementById('shown').textContent"
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with Browser(tmp_path_factory.mktemp("chromium")) as found:
-        found.look()
-        yield found
+    with Browser(tmp_path_factory.mktemp("chromium")) as program:
+        program.look()
+        yield program
 
 
 @pytest.fixture

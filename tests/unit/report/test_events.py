@@ -41,16 +41,16 @@ def test_a_run_is_told_from_start_to_summary() -> None:
         events.end(outcome)
     events.summary([APPLIED, FAILED, SKIPPED, INEFFECTIVE])
     events.check()
-    found = lines(stream)
+    events_read = lines(stream)
     assert stream.getvalue().splitlines()[0] == '{"format_version": "1.0", "type": "start", "at": "2026-01-01T12:00:00.000Z"}'
-    assert [event["type"] for event in found] == ["start", "started", "done", "failed", "skipped", "done", "summary"]
+    assert [event["type"] for event in events_read] == ["start", "started", "done", "failed", "skipped", "done", "summary"]
     at = {"at": "2026-01-01T12:00:00.000Z"}
-    assert found[1] == {"type": "started", **at, "action": "attach", "address": "contact/25", "target": "tag/vip"}
+    assert events_read[1] == {"type": "started", **at, "action": "attach", "address": "contact/25", "target": "tag/vip"}
     ends = {"action": "create", "address": "company/6", "target": None, "status": "failed"}
     reason = {"reason": "w***@serenity.example is taken", "request_id": "req-1"}
-    assert found[3] == {"type": "failed", **at, **ends, **reason}
-    assert found[5]["status"] == "ineffective"
-    assert found[6]["counts"] == {"applied": 1, "failed": 1, "ineffective": 1, "skipped": 1}
+    assert events_read[3] == {"type": "failed", **at, **ends, **reason}
+    assert events_read[5]["status"] == "ineffective"
+    assert events_read[6]["counts"] == {"applied": 1, "failed": 1, "ineffective": 1, "skipped": 1}
 
 
 def test_no_body_of_an_answer_gets_through() -> None:

@@ -50,7 +50,7 @@ def test_drift_names_it_too(desk: Desk) -> None:
     desk.seed(attributes=[{**SECTOR, "options": ["space", "catering"]}])
     assert desk("apply", "m.yaml", "--auto-approve", m={"attributes": [{**SECTOR, "options": ["space", "catering", "mining"]}]}) == 0
     assert desk("api", "GET", "/data_attributes?model=company") == 0
-    (attribute,) = (found for found in json.loads(desk.out)["data"] if found["name"] == "sector")
+    (attribute,) = (row for row in json.loads(desk.out)["data"] if row["name"] == "sector")
     desk.write("body.json", '{"options": [{"value": "space"}, {"value": "mining"}, {"value": "law"}]}')
     assert desk("api", "PUT", f"/data_attributes/{attribute['id']}", "--input", "body.json") == 0, desk.err
     assert desk("drift", "m.yaml") == 2

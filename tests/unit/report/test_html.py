@@ -89,7 +89,7 @@ def test_everything_of_a_change_is_told() -> None:
         a_change("attach", "company/6", line=5, target="tag/vip"),
     )
     page = assert_sound(render(plan), plan)
-    deleted, updated, attached = (" ".join(told.split()) for told in page.changes)
+    deleted, updated, attached = (" ".join(change.split()) for change in page.changes)
     assert deleted.startswith(f"- delete 600 peoplein use: {describe_uses(plan['changes'][0])}")
     assert updated.startswith(f'~ update drift unexplainedplan "a" → "b" conflictsize null → {2**70}')
     assert attached.startswith("+ attach tag/vip")
@@ -101,11 +101,11 @@ def test_what_takes_away_stands_first_and_equal_links_fold() -> None:
     masked = a_change("update", "contact/9", a_field("phone", "***", "***"), line=9)
     plan = a_plan(*links, a_change("create", "tag/vip", a_field("name", None, "vip")), masked, a_change("delete", "tag/old", line=7))
     page = assert_sound(render(plan), plan)
-    told = [" ".join(change.split()) for change in page.changes]
-    assert [change.split(" ")[0] for change in told] == ["-", "~", "+", *(f"contact/{n}" for n in range(1, 5))]
-    assert "phone changed (hidden)" in told[1]
-    assert "tag/vip growth.yaml:1-4+ attach to 4 contacts drift" in told[2]
-    assert told[3:5] == ["contact/1 growth.yaml:1", "contact/2 growth.yaml:2"]
+    changes = [" ".join(change.split()) for change in page.changes]
+    assert [change.split(" ")[0] for change in changes] == ["-", "~", "+", *(f"contact/{n}" for n in range(1, 5))]
+    assert "phone changed (hidden)" in changes[1]
+    assert "tag/vip growth.yaml:1-4+ attach to 4 contacts drift" in changes[2]
+    assert changes[3:5] == ["contact/1 growth.yaml:1", "contact/2 growth.yaml:2"]
     assert '<p class="one"><code>name</code> <ins>&#34;vip&#34;</ins></p>' in render(plan)
     assert f"{PAGE}users/4" in page.links
 
@@ -115,10 +115,10 @@ def test_one_line_says_when_by_whom_and_of_what() -> None:
         a_plan(a_change("create", "tag/vip")),
         "2026-11-25T03:02:13Z · commit 1a2b by <img src=x onerror=alert(1)> · reconciler 0.1.0",
     )
-    told, bare = render(plan, Way(head=head)), render(plan)
-    (line,) = [line for line in told.splitlines() if line not in bare.splitlines()]
+    headed, bare = render(plan, Way(head=head)), render(plan)
+    (line,) = [line for line in headed.splitlines() if line not in bare.splitlines()]
     assert line == f'<p class="quiet">{escape(head)}</p>'
-    assert_sound(told, plan)
+    assert_sound(headed, plan)
 
 
 def test_the_summary_comes_first_and_the_policy_before_it() -> None:
@@ -131,8 +131,8 @@ def test_the_summary_comes_first_and_the_policy_before_it() -> None:
         partial=True,
         scope={"target": ["tag/*"], "exclude": []},
     )
-    found = " ".join(re.sub("<[^>]*>", " ", render(plan).partition("<body>")[2]).split())
-    told = [
+    text = " ".join(re.sub("<[^>]*>", " ", render(plan).partition("<body>")[2]).split())
+    order = [
         "Plan for workspace ecahpwf5 (us)",
         "The policy is another one stricter than",
         "Refused: apply would write nothing limits.people too many",
@@ -148,8 +148,8 @@ def test_the_summary_comes_first_and_the_policy_before_it() -> None:
         "Notes not found, left out (1)",
         "POST /tags 1",
     ]
-    assert [found.find(part) for part in told] == sorted(found.find(part) for part in told)
-    assert all(part in found for part in told)
+    assert [text.find(part) for part in order] == sorted(text.find(part) for part in order)
+    assert all(part in text for part in order)
 
 
 def test_a_saved_plan_names_fields_without_values() -> None:

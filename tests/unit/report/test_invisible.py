@@ -28,16 +28,16 @@ VISIBLE = ((NFC, "Tee"), (NFC, NFC.upper()), (NFC, None), (None, NFD), ("a\u00a0
 @pytest.mark.parametrize("form", RENDERERS)
 @pytest.mark.parametrize(("before", "after", "left", "right"), INVISIBLE)
 def test_what_nobody_can_see_is_written_out_on_both_sides(form: str, before: Any, after: Any, left: str, right: str) -> None:
-    found = RENDERERS[form](a_plan(a_change("update", "company/6", a_field("name", before, after))))
-    assert found.index(left) < found.rindex(right)
-    assert not any(text in found for text in (before, after) if isinstance(text, str) and not text.isascii())
+    page = RENDERERS[form](a_plan(a_change("update", "company/6", a_field("name", before, after))))
+    assert page.index(left) < page.rindex(right)
+    assert not any(text in page for text in (before, after) if isinstance(text, str) and not text.isascii())
 
 
 @pytest.mark.parametrize("form", RENDERERS)
 @pytest.mark.parametrize(("before", "after"), VISIBLE)
 def test_what_can_be_seen_stays_readable(form: str, before: Any, after: Any) -> None:
-    found = RENDERERS[form](a_plan(a_change("update", "company/6", a_field("name", before, after))))
-    assert all(text in found for text in (before, after) if text)
+    page = RENDERERS[form](a_plan(a_change("update", "company/6", a_field("name", before, after))))
+    assert all(text in page for text in (before, after) if text)
 
 
 def test_json_keeps_the_values() -> None:

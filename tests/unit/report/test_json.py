@@ -27,9 +27,9 @@ def test_values_come_back_as_they_were(before: Any, after: Any) -> None:
 
 @given(ANY_TEXT)
 def test_no_character_reaches_the_terminal_as_an_order(name: str) -> None:
-    found = render(a_plan(a_change("create", f"tag/{name}")))
-    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\ud800-\udfff]|##\\[", found)
-    found.encode("utf-8")
+    text = render(a_plan(a_change("create", f"tag/{name}")))
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\ud800-\udfff]|##\\[", text)
+    text.encode("utf-8")
 
 
 def test_what_is_harmless_stays_readable() -> None:
@@ -43,10 +43,10 @@ def test_a_runner_command_survives_as_a_value_only() -> None:
 
 
 def test_keys_keep_their_order_and_integers_their_digits() -> None:
-    found = render(a_plan(a_change("update", "company/6", a_field("size", 2**70, -(2**64)))))
-    assert f'"before": {2**70},\n' in found
-    assert re.findall(r'^  "(\w+)"', found, re.MULTILINE)[:4] == ["format_version", "workspace", "manifest", "partial"]
-    assert found.endswith("\n}\n")
+    text = render(a_plan(a_change("update", "company/6", a_field("size", 2**70, -(2**64)))))
+    assert f'"before": {2**70},\n' in text
+    assert re.findall(r'^  "(\w+)"', text, re.MULTILINE)[:4] == ["format_version", "workspace", "manifest", "partial"]
+    assert text.endswith("\n}\n")
 
 
 def test_the_table_of_formats_renders_a_document() -> None:

@@ -26,8 +26,8 @@ LIVE = re.compile(r"[@#<>\[\]|`]|://|www\.|GH-\d")
 
 def tokens(markdown: str) -> list[Token]:
     """Every token, as a host of change requests reads them."""
-    found = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(markdown)
-    return [inner for token in found for inner in (token, *(token.children or ()))]
+    all_tokens = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(markdown)
+    return [inner for token in all_tokens for inner in (token, *(token.children or ()))]
 
 
 class Html(HTMLParser):
@@ -63,14 +63,16 @@ class Html(HTMLParser):
 
 def assert_inert(markdown: str) -> None:
     """Nothing but what we wrote ourselves is more than text."""
-    found = tokens(markdown)
-    html = Html("".join(token.content for token in found if token.type == "html_block"))
+    all_tokens = tokens(markdown)
+    html = Html("".join(token.content for token in all_tokens if token.type == "html_block"))
     assert set(html.tags) <= {"details", "summary", "pre", "code", "a"}
     assert not html.open
     assert html.comments == [" reconciler:plan "]
     assert all(link and link.startswith("https://app.intercom.com/") for link in html.links)
-    assert not {"link_open", "image", "html_inline", "s_open", "em_open", "fence", "code_block", "hr"} & {token.type for token in found}
-    plain = [token.content for token in found if token.type == "text"] + html.plain
+    assert not {"link_open", "image", "html_inline", "s_open", "em_open", "fence", "code_block", "hr"} & {
+        token.type for token in all_tokens
+    }
+    plain = [token.content for token in all_tokens if token.type == "text"] + html.plain
     assert [text for text in plain if LIVE.search(text)] == []
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", markdown)
     assert not re.search(r"##\[|^\s*::", markdown, re.MULTILINE)
@@ -183,33 +185,33 @@ def test_unknown_is_not_nobody() -> None:
 @pytest.mark.parametrize("number", [5_000, 20_000])
 def test_a_large_plan_fits_and_says_what_it_leaves_out(number: int) -> None:
     plan = a_large_plan(number)
-    found = render(plan)
-    assert_whole(found)
-    assert_inert(found)
-    shown = len(re.findall("^(?:[-+~]|&gt;) (create|rename|update|attach|detach|delete)", found, re.MULTILINE))
-    left = sum(int(number.replace(",", "")) for number in re.findall(r"and ([\d,]+) more(?: lines)?, which", found))
+    text = render(plan)
+    assert_whole(text)
+    assert_inert(text)
+    shown = len(re.findall("^(?:[-+~]|&gt;) (create|rename|update|attach|detach|delete)", text, re.MULTILINE))
+    left = sum(int(number.replace(",", "")) for number in re.findall(r"and ([\d,]+) more(?: lines)?, which", text))
     assert shown >= 300
     # Links of eight sorts are a line each, and left out of its list.
     assert shown + left == number + 8
-    assert re.search(r"Not all of it fits here:\*\* [\d,]+ lines are left out", found)
-    assert re.findall("<summary>(takes away|alters|adds): ", found) == ["takes away", "alters", "adds"]
-    assert "**`limits.attaches`**" in found
-    assert "**`protect`**" in found
+    assert re.search(r"Not all of it fits here:\*\* [\d,]+ lines are left out", text)
+    assert re.findall("<summary>(takes away|alters|adds): ", text) == ["takes away", "alters", "adds"]
+    assert "**`limits.attaches`**" in text
+    assert "**`protect`**" in text
 
 
 def test_small_parts_are_whole_where_a_large_one_is_cut() -> None:
     plan = a_plan(*(a_change("update", f"company/{n}", a_field("size", 1, n)) for n in range(9_000)), a_change("create", "tag/vip"))
-    found = render(plan)
-    assert "+ create    tag/vip" in found
-    assert len(found.encode()) > LONGEST * 0.98
+    text = render(plan)
+    assert "+ create    tag/vip" in text
+    assert len(text.encode()) > LONGEST * 0.98
 
 
 def test_many_equal_links_are_one_line_and_a_list_to_unfold() -> None:
     plan = a_plan(*(a_change("attach", f"contact/{n}", target="tag/vip", line=n, page=f"{PAGE}users/{n}") for n in range(1, 101)))
-    found = render(plan)
-    assert_inert(found)
-    assert "\n+ attach    tag/vip to 100 contacts  growth.yaml:1-100\n</pre>" in found
-    summary, _, listed = found.partition("<details><summary><code>+ attach    tag/vip to 100 contacts</code></summary>\n\n<pre>\n")
+    text = render(plan)
+    assert_inert(text)
+    assert "\n+ attach    tag/vip to 100 contacts  growth.yaml:1-100\n</pre>" in text
+    summary, _, listed = text.partition("<details><summary><code>+ attach    tag/vip to 100 contacts</code></summary>\n\n<pre>\n")
     assert f'  <a href="{PAGE}users/7">contact/7</a>  growth.yaml:7\n' in listed
     assert listed.count("contact/") == 100
     assert "contact/" not in summary
@@ -217,33 +219,33 @@ def test_many_equal_links_are_one_line_and_a_list_to_unfold() -> None:
 
 def test_more_lists_than_fit_are_counted() -> None:
     plan = a_plan(*(a_change("detach", f"contact/{n}", target=f"tag/{n % 500}") for n in range(2_500)), a_change("create", "tag/new"))
-    found = render(plan)
-    assert_whole(found)
-    assert found.count("- detach    tag/") == 500 + LISTS
-    assert f"… and {500 - LISTS} more lists of links, which are left out here" in found
-    assert f"**Not all of it fits here:** {500 - LISTS} lines are left out" in found
-    assert "+ create    tag/new" in found
+    text = render(plan)
+    assert_whole(text)
+    assert text.count("- detach    tag/") == 500 + LISTS
+    assert f"… and {500 - LISTS} more lists of links, which are left out here" in text
+    assert f"**Not all of it fits here:** {500 - LISTS} lines are left out" in text
+    assert "+ create    tag/new" in text
 
 
 def test_one_line_says_when_by_whom_and_of_what() -> None:
     head = "2026-11-25T03:02:13Z · commit `1a2b3c4d5e6f` by @wash | <b> · reconciler 0.1.0"
-    told, bare = render(a_plan(), Way(head=head)), render(a_plan())
-    assert told.splitlines()[3] == "`2026-11-25T03:02:13Z` · commit `1a2b3c4d5e6f` by `@wash` `|` `<b>` · reconciler 0.1.0"
-    assert [line for line in told.splitlines() if line not in bare.splitlines()] == [told.splitlines()[3]]
-    assert_inert(told)
+    headed, bare = render(a_plan(), Way(head=head)), render(a_plan())
+    assert headed.splitlines()[3] == "`2026-11-25T03:02:13Z` · commit `1a2b3c4d5e6f` by `@wash` `|` `<b>` · reconciler 0.1.0"
+    assert [line for line in headed.splitlines() if line not in bare.splitlines()] == [headed.splitlines()[3]]
+    assert_inert(headed)
     assert_whole(render(a_large_plan(20_000), Way(head=head * 100)))
 
 
 def test_emoji_count_as_the_bytes_that_they_are() -> None:
-    found = render(a_plan(*(a_change("create", "tag/" + "\U0001f331" * 50 + str(n)) for n in range(2_000))))
-    assert LONGEST * 0.9 < len(found.encode()) <= LONGEST
+    text = render(a_plan(*(a_change("create", "tag/" + "\U0001f331" * 50 + str(n)) for n in range(2_000))))
+    assert LONGEST * 0.9 < len(text.encode()) <= LONGEST
 
 
 def test_one_endless_value_does_not_push_out_the_others() -> None:
     endless = a_change("update", "company/1", *(a_field(f"custom_attributes.{n}", "x" * 9_000, "y" * 9_000) for n in range(5)))
-    found = render(a_plan(endless, a_change("update", "company/2", a_field("size", 1, 2))))
-    assert len(found) < 6_000
-    assert "size: 1 → 2" in found
+    text = render(a_plan(endless, a_change("update", "company/2", a_field("size", 1, 2))))
+    assert len(text) < 6_000
+    assert "size: 1 → 2" in text
 
 
 def test_a_plan_made_to_break_the_cap_does_not() -> None:
@@ -254,10 +256,10 @@ def test_a_plan_made_to_break_the_cap_does_not() -> None:
 
 def test_every_gate_is_named_however_often_it_refuses() -> None:
     refused = [{"gate": "protect", "message": "this tag is protected " * 20, "approve": None} for _ in range(900)]
-    found = render(a_plan(refused=[*refused, {"gate": "workspace", "message": "another one", "approve": None}]))
-    assert "**`protect`** (900): this tag" in found
-    assert "**`workspace`**: another one" in found
-    assert re.search(r"  - and \d+ more", found)
+    text = render(a_plan(refused=[*refused, {"gate": "workspace", "message": "another one", "approve": None}]))
+    assert "**`protect`** (900): this tag" in text
+    assert "**`workspace`**: another one" in text
+    assert re.search(r"  - and \d+ more", text)
 
 
 INTERCOM = "https://app.intercom.com"
@@ -280,18 +282,18 @@ def test_plain_sentences_stay_plain_and_the_rest_is_code() -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_foreign_text_stays_text(text: str) -> None:
-    found = render(a_hostile_plan(text))
-    assert_inert(found)
-    assert_whole(found)
+    page = render(a_hostile_plan(text))
+    assert_inert(page)
+    assert_whole(page)
 
 
 @settings(max_examples=times(100))
 @given(ANY_TEXT | MARKUP)
 def test_no_text_anywhere_breaks_it(text: str) -> None:
-    found = render(a_hostile_plan(text))
-    assert_inert(found)
-    assert_whole(found)
-    assert render(a_hostile_plan(text)) == found
+    page = render(a_hostile_plan(text))
+    assert_inert(page)
+    assert_whole(page)
+    assert render(a_hostile_plan(text)) == page
 
 
 def test_changes_stay_in_the_order_of_the_plan() -> None:

@@ -19,8 +19,8 @@ def test_a_line_says_what_became_of_what() -> None:
 
 
 def test_a_line_is_one_line_whatever_intercom_says() -> None:
-    told = outcome_line(Outcome("delete", "tag/a", None, "failed", "no\n::error::\x1b[0m", "r\n"))
-    assert told == r"failed       - delete    tag/a: no\n::error::\x1b[0m (request id r\n)"
+    line = outcome_line(Outcome("delete", "tag/a", None, "failed", "no\n::error::\x1b[0m", "r\n"))
+    assert line == r"failed       - delete    tag/a: no\n::error::\x1b[0m (request id r\n)"
 
 
 def test_the_summary_lists_what_needs_a_look_and_ends_with_the_counts() -> None:
@@ -53,16 +53,16 @@ def test_what_is_ineffective_is_not_sent_to_run_again() -> None:
 
 def test_a_long_list_is_cut_and_counted() -> None:
     causes = ["".join(pair) for pair in product("abcdefgh", repeat=2)]
-    told = summary([replace(FAILED, reason=cause) for cause in causes], 90)
-    assert told.count("req-1") == 50
-    assert "  and 14 more\n" in told
+    text = summary([replace(FAILED, reason=cause) for cause in causes], 90)
+    assert text.count("req-1") == 50
+    assert "  and 14 more\n" in text
 
 
 def test_what_failed_for_one_reason_is_told_of_three_and_counted() -> None:
-    told = summary([replace(FAILED, address=f"contact/{n}") for n in range(70)], 90)
-    assert "These failed (70):\n" in told
-    assert told.count("req-1") == 3
-    assert "  and 67 more like these\n" in told
+    text = summary([replace(FAILED, address=f"contact/{n}") for n in range(70)], 90)
+    assert "These failed (70):\n" in text
+    assert text.count("req-1") == 3
+    assert "  and 67 more like these\n" in text
     left_out = list(list_left_out("Waiting for Intercom", [f"contact/{n}: not visible yet" for n in range(70)]))
     assert left_out[3:] == ["  ! contact/2: not visible yet", "  and 67 more like these", ""]
 

@@ -48,8 +48,8 @@ def test_no_text_is_too_much_for_any_encoding(foreign: str, encoding: str) -> No
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_every_stream_takes_arrows_and_emoji(encoding: str) -> None:
-    found = shown(encoding, "\U0001f331 \u2192 \u2026\n")
-    assert found.endswith("\n")
+    text = shown(encoding, "\U0001f331 \u2192 \u2026\n")
+    assert text.endswith("\n")
     assert "feature" in shown(encoding, "\U0001f331feature")
 
 
@@ -148,6 +148,6 @@ def test_a_program_in_an_ascii_world_prints_its_plan() -> None:
         "t = Terminal(sys.stdout); t.lines(text.lines(plan, color=t.color)); t.check()"
     )
     environ = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
-    found = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, check=True, text=True, timeout=60).stdout
-    assert "~ update    tag/\\U0001f331feature" in found
-    assert 'name: "Caf\\xe9" -> "x"' in found
+    process = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, check=True, text=True, timeout=60).stdout
+    assert "~ update    tag/\\U0001f331feature" in process
+    assert 'name: "Caf\\xe9" -> "x"' in process

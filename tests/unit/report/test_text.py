@@ -97,14 +97,14 @@ def test_color_adds_nothing_but_color() -> None:
 
 
 def test_a_known_width_puts_the_source_at_its_end() -> None:
-    found = text.render(a_plan(a_change("create", "tag/\U0001f331"), a_change("delete", "tag/b", line=100)), width=50).splitlines()
-    assert [cells(line) for line in found if "growth.yaml:" in line] == [50, 50]
+    page = text.render(a_plan(a_change("create", "tag/\U0001f331"), a_change("delete", "tag/b", line=100)), width=50).splitlines()
+    assert [cells(line) for line in page if "growth.yaml:" in line] == [50, 50]
 
 
 def test_wide_names_leave_the_column_where_it_is() -> None:
     names = ("plain", "\U0001f331feature", "\u2692\ufe0fenhancement", "Cafe\u0301", "\ud55c\uae00")
-    found = text.render(a_plan(*(a_change("create", f"tag/{name}") for name in names)))
-    starts = {cells(line.partition("growth.yaml:")[0]) for line in found.splitlines() if "growth.yaml:" in line}
+    page = text.render(a_plan(*(a_change("create", f"tag/{name}") for name in names)))
+    starts = {cells(line.partition("growth.yaml:")[0]) for line in page.splitlines() if "growth.yaml:" in line}
     assert starts == {60}
 
 
@@ -130,29 +130,29 @@ def test_a_look_for_drift_says_where_its_approval_goes() -> None:
 
 
 def test_a_partial_plan_says_what_it_is_limited_to() -> None:
-    found = text.render(a_plan(partial=True, scope={"target": ["tag/**"], "exclude": ["tag/x"]}))
-    assert "partial plan: --target tag/** --exclude tag/x; the rest is left as it is\n" in found
+    page = text.render(a_plan(partial=True, scope={"target": ["tag/**"], "exclude": ["tag/x"]}))
+    assert "partial plan: --target tag/** --exclude tag/x; the rest is left as it is\n" in page
 
 
 def test_a_saved_plan_names_fields_without_values() -> None:
     fields = [{"path": path, "before_digest": "00", "cause": None} for path in ("size", "plan")]
-    found = text.render({"applicable": True, **a_plan(a_change("update", "company/6", *fields))})
-    assert "A saved plan" in found
-    assert "      sets size, plan\n" in found
+    page = text.render({"applicable": True, **a_plan(a_change("update", "company/6", *fields))})
+    assert "A saved plan" in page
+    assert "      sets size, plan\n" in page
 
 
 def test_a_cause_is_said_once_where_all_fields_share_it() -> None:
     fields = a_field("size", 1, 2, "config"), a_field("plan", "a", "b", "conflict")
-    found = text.render(a_plan(a_change("update", "company/6", *fields, cause="conflict")))
-    assert "company/6 (conflict)" in found
-    assert "size: 1 → 2 (config)\n" in found
-    assert 'plan: "a" → "b"\n' in found
+    page = text.render(a_plan(a_change("update", "company/6", *fields, cause="conflict")))
+    assert "company/6 (conflict)" in page
+    assert "size: 1 → 2 (config)\n" in page
+    assert 'plan: "a" → "b"\n' in page
 
 
 def test_a_long_value_is_cut_where_it_differs() -> None:
     before, after = "x" * 500 + "old" + "y" * 500, "x" * 500 + "new" + "y" * 500
-    found = text.render(a_plan(a_change("update", "tag/a", a_field("description", before, after))))
-    line = next(line for line in found.splitlines() if "description" in line)
+    page = text.render(a_plan(a_change("update", "tag/a", a_field("description", before, after))))
+    line = next(line for line in page.splitlines() if "description" in line)
     assert "old" in line
     assert "new" in line
     assert len(line) < 500
@@ -160,17 +160,17 @@ def test_a_long_value_is_cut_where_it_differs() -> None:
 
 def test_zero_false_and_empty_are_shown_as_values() -> None:
     moved = [a_field("a", 0, False), a_field("b", "", None), a_field("c", 2**70, "7")]
-    found = text.render(a_plan(a_change("update", "company/6", *moved)))
-    assert "a: 0 → false\n" in found
-    assert 'b: "" → null\n' in found
-    assert f'c: {2**70} → "7"\n' in found
+    page = text.render(a_plan(a_change("update", "company/6", *moved)))
+    assert "a: 0 → false\n" in page
+    assert 'b: "" → null\n' in page
+    assert f'c: {2**70} → "7"\n' in page
 
 
 def test_a_topic_shows_twenty_notes_and_counts_the_rest() -> None:
     plan = a_plan(notes=[a_note("missing", f"contact/{letter}", f"{letter} is not found") for letter in string.ascii_letters[:27]])
-    found = text.render(plan)
-    assert found.count("is not found\n") == 20
-    assert "and 7 more (--full lists them)" in found
+    page = text.render(plan)
+    assert page.count("is not found\n") == 20
+    assert "and 7 more (--full lists them)" in page
     assert text.render(plan, Way(full=True)).count("is not found\n") == 27
 
 
@@ -189,8 +189,8 @@ def test_notes_that_say_the_same_of_many_things_are_one_line_that_full_unfolds()
 
 
 def test_notes_that_are_alike_are_one_line() -> None:
-    found = text.render(a_plan(notes=[a_note("not read", f"tag/t{n}", f"is ours (id {100 + n})") for n in range(11)]))
-    assert "    tag/t0: is ours (id 100) (and 10 more like it, as of tag/t1, tag/t2)\n" in found
+    page = text.render(a_plan(notes=[a_note("not read", f"tag/t{n}", f"is ours (id {100 + n})") for n in range(11)]))
+    assert "    tag/t0: is ours (id 100) (and 10 more like it, as of tag/t1, tag/t2)\n" in page
 
 
 def test_many_equal_links_are_one_line_that_full_unfolds() -> None:
@@ -214,16 +214,16 @@ def test_many_equal_links_are_one_line_that_full_unfolds() -> None:
 
 def test_what_takes_away_stands_first_and_what_nobody_knows_before_it() -> None:
     plan = a_plan(*(a_change(action, f"tag/{action}") for action in (*Action, "obliterate")))
-    found = re.findall(r"^  . (\w+) +tag/", text.render(plan), re.MULTILINE)
-    assert found == ["obliterate", "delete", "archive", "detach", "rename", "update", "unarchive", "create", "attach"]
+    words = re.findall(r"^  . (\w+) +tag/", text.render(plan), re.MULTILINE)
+    assert words == ["obliterate", "delete", "archive", "detach", "rename", "update", "unarchive", "create", "attach"]
     assert text.render(plan).index("takes away (4 changes)") < text.render(plan).index("obliterate")
 
 
 def test_what_nobody_declares_is_one_line_with_a_count() -> None:
     notes = [a_note("undeclared", f"tag/{n}", "live, but not declared") for n in range(312)]
-    found = text.render(a_plan(notes=notes))
-    assert "note: live, but not declared (312): tag/0, tag/1, tag/2 and 309 more (--full lists them)\n\n" in found
-    assert found.count("tag/") == 3
+    page = text.render(a_plan(notes=notes))
+    assert "note: live, but not declared (312): tag/0, tag/1, tag/2 and 309 more (--full lists them)\n\n" in page
+    assert page.count("tag/") == 3
     assert text.render(a_plan(notes=notes), Way(full=True)).count("tag/") == 312
     # Who put it on somebody last is told of each.
     notes[0] |= {"message": "live, but not declared; last put on somebody by Zoe"}
@@ -241,32 +241,32 @@ def test_a_create_with_one_field_is_one_line() -> None:
 
 def test_only_what_reads_the_same_is_called_hidden() -> None:
     moved = [a_field("a", "***", "***"), a_field("b", True, 1), a_field("c", ["***"], ["***"]), a_field("d", "***", None)]
-    found = text.render(a_plan(a_change("update", "contact/1", *moved)))
-    assert [line.strip() for line in found.splitlines() if line.startswith("      ")] == [
+    page = text.render(a_plan(a_change("update", "contact/1", *moved)))
+    assert [line.strip() for line in page.splitlines() if line.startswith("      ")] == [
         "a: changed (hidden)", "b: true → 1", "c: changed (hidden)", "d: *** → null",
     ]  # fmt: skip
 
 
 def test_a_name_cannot_give_an_order_to_a_terminal_or_a_runner() -> None:
     hostile = "\x1b[2J\r\n::error::x\u202e##[group]y"
-    found = text.render(a_plan(a_change("create", f"::set-output/{hostile}"), a_change("attach", f"::warning::/{hostile}", target=hostile)))
-    assert r"\x1b[2J\r\n::error::x\u202e#\#[group]y" in found
-    assert "##[" not in found
-    assert not [line for line in found.splitlines() if line.lstrip().startswith("::")]
+    page = text.render(a_plan(a_change("create", f"::set-output/{hostile}"), a_change("attach", f"::warning::/{hostile}", target=hostile)))
+    assert r"\x1b[2J\r\n::error::x\u202e#\#[group]y" in page
+    assert "##[" not in page
+    assert not [line for line in page.splitlines() if line.lstrip().startswith("::")]
 
 
 def test_twenty_thousand_changes_are_one_line_each_as_they_come() -> None:
     changes = [a_change("attach", f"contact/{n // 4}", target=f"tag/{n}", line=n) for n in range(20_000)]
-    found = text.lines(a_plan(*changes))
-    assert next(found).startswith("Plan for workspace")
-    assert sum(1 for _ in found) > 20_000
+    lines = text.lines(a_plan(*changes))
+    assert next(lines).startswith("Plan for workspace")
+    assert sum(1 for _ in lines) > 20_000
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(Action)), ANY_TEXT, ANY_TEXT), max_size=5), ANY_TEXT)
 def test_no_text_breaks_a_line(named: list[tuple[Action, str, str]], other: str) -> None:
     changes = [a_change(action, f"tag/{name}", a_field(other, value, name)) for action, name, value in named]
     note, refusal = a_note("missing", other, other), {"gate": other, "message": other, "approve": other}
-    found = text.render(a_plan(*changes, notes=[note], refused=[refusal]))
-    assert not CONTROL.search(found)
-    assert len(found.split("\n")) == len(list(text.lines(a_plan(*changes, notes=[note], refused=[refusal])))) + 1
-    assert len(re.findall(r"growth\.yaml:1$", found, re.MULTILINE)) >= len(changes)
+    page = text.render(a_plan(*changes, notes=[note], refused=[refusal]))
+    assert not CONTROL.search(page)
+    assert len(page.split("\n")) == len(list(text.lines(a_plan(*changes, notes=[note], refused=[refusal])))) + 1
+    assert len(re.findall(r"growth\.yaml:1$", page, re.MULTILINE)) >= len(changes)

@@ -49,8 +49,8 @@ def test_conversations_and_content_that_carry_a_tag_can_be_counted(call: Caller,
     box.seed({"content": [{"tags": ["vip"], "count": 3, "type": "article"}]})
     tag = call.ok("POST", "/tags", {"name": "vip"})["id"]
     query = {"query": {"field": "tag_ids", "operator": "=", "value": tag}, "pagination": {"per_page": 1}}
-    found = call.ok("POST", "/conversations/search", query)
-    assert (found["type"], found["total_count"], len(found["conversations"])) == ("conversation.list", 50, 1)
+    answer = call.ok("POST", "/conversations/search", query)
+    assert (answer["type"], answer["total_count"], len(answer["conversations"])) == ("conversation.list", 50, 1)
     content = call.ok("GET", f"/content/search?any_tag_ids={tag}&per_page=1")
     assert (content["total_count"], content["data"][0]["type"]) == (3, "article")
     assert content["pages"]["next"].endswith(f"/content/search?any_tag_ids={tag}&per_page=1&page=2")
@@ -62,9 +62,9 @@ def test_conversations_are_found_by_their_tag_and_the_day_on_which_they_began(ca
     box.seed({"conversations": [{"tags": ["vip"], "created_at": n * day + 5} for n in range(1, 4)] + [{"tags": ["x"]}]})
     tagged = {"field": "tag_ids", "operator": "=", "value": "101"}
     since = {"field": "created_at", "operator": ">", "value": day + 3600}
-    found = call.ok("POST", "/conversations/search", {"query": {"operator": "AND", "value": [tagged, since]}})
+    answer = call.ok("POST", "/conversations/search", {"query": {"operator": "AND", "value": [tagged, since]}})
     # `>` begins with the day after.
-    assert [conversation["created_at"] for conversation in found["conversations"]] == [2 * day + 5, 3 * day + 5]
+    assert [conversation["created_at"] for conversation in answer["conversations"]] == [2 * day + 5, 3 * day + 5]
     for query in ({"operator": "AND", "value": 1}, since | {"operator": "~"}, since | {"field": "state"}):
         assert call("POST", "/conversations/search", {"query": query}).status == 400
 

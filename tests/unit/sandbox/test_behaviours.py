@@ -367,8 +367,8 @@ CITED = [pytest.param(row, test, id=f"{row.number} {test}") for row in BEHAVIOUR
 
 def named(test: str) -> Callable[..., object]:
     module, _, function = test.partition("::")
-    found: Callable[..., object] = getattr(import_module(f"tests.unit.sandbox.{module}"), function)
-    return found
+    test_function: Callable[..., object] = getattr(import_module(f"tests.unit.sandbox.{module}"), function)
+    return test_function
 
 
 def comment_of(function: Callable[..., object]) -> str:

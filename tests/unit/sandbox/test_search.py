@@ -42,7 +42,7 @@ def crew(call: Caller, box: Sandbox) -> Caller:
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "keys"),
     [
         (where("external_id", "=", "1"), {"wash"}),
         (where("external_id", "IN", ["1", "2", "3"]), {"wash", "zoe"}),
@@ -65,8 +65,8 @@ def crew(call: Caller, box: Sandbox) -> Caller:
         ({"operator": "OR", "value": [where("external_id", "=", "1"), where("email", "=", "zoe@serenity.example")]}, {"wash", "zoe"}),
     ],
 )
-def test_operators_find(crew: Caller, query: object, found: set[str]) -> None:
-    assert set(ids(crew, query)) == found
+def test_operators_find(crew: Caller, query: object, keys: set[str]) -> None:
+    assert set(ids(crew, query)) == keys
 
 
 def test_email_ignores_case_where_the_knob_says_so(crew: Caller, box: Sandbox) -> None:
@@ -145,11 +145,11 @@ def test_the_cursor_belongs_into_the_body_and_is_ignored_in_the_url(call: Caller
     assert (len(first["data"]), first["total_count"]) == (50, 120)
     in_url = call.ok("POST", f"/contacts/search?starting_after={after}", {"query": query})
     assert in_url["data"] == first["data"]
-    found, page = [c["id"] for c in first["data"]], first
+    ids, page = [c["id"] for c in first["data"]], first
     while "next" in page["pages"]:
         page = ask(call, query, pagination={"starting_after": page["pages"]["next"]["starting_after"]}).json
-        found += [c["id"] for c in page["data"]]
-    assert len(found) == len(set(found)) == 120
+        ids += [c["id"] for c in page["data"]]
+    assert len(ids) == len(set(ids)) == 120
     assert ask(call, query, pagination={"per_page": 500}).json["pages"]["per_page"] == 150
 
 

@@ -93,8 +93,8 @@ def test_ten_thousand_contacts_are_seeded_and_found_through_the_index() -> None:
     with Sandbox() as box:
         box.seed({"contacts": [{"external_id": f"u{n}", "email": f"u{n}@x.example", "tags": ["vip"]} for n in range(10_000)]})
         query = {"field": "external_id", "operator": "IN", "value": [f"u{n}" for n in range(150)]}
-        found = Caller(box).ok("POST", "/contacts/search", {"query": query, "pagination": {"per_page": 150}})
-        assert (len(found["data"]), found["total_count"]) == (150, 150)
+        answer = Caller(box).ok("POST", "/contacts/search", {"query": query, "pagination": {"per_page": 150}})
+        assert (len(answer["data"]), answer["total_count"]) == (150, 150)
         assert Caller(box).ok("GET", "/contacts?per_page=150")["total_count"] == 10_000
 
 

@@ -32,8 +32,8 @@ def _bodies() -> dict[str, dict[str, Any]]:
             asked = {"tag": "/tags", "attribute": "/data_attributes", "company": "/companies?company_id=6"}
             from reconciler.intercom import routes
 
-            found = {k: session.client.send(routes.request(f"GET {path}", {})).body for k, path in asked.items()}
-            one = {"tag": found["tag"]["data"][0], "attribute": found["attribute"]["data"][-1], "company": found["company"]}
+            bodies = {k: session.client.send(routes.request(f"GET {path}", {})).body for k, path in asked.items()}
+            one = {"tag": bodies["tag"]["data"][0], "attribute": bodies["attribute"]["data"][-1], "company": bodies["company"]}
             contact = session.client.send(routes.request("GET /contacts/find_by_external_id/25", {})).body
         return one | {"contact": contact}
 
@@ -58,13 +58,13 @@ def test_whatever_stands_in_a_body_it_is_a_thing_or_misshapen() -> None:
 def _enter(kind: Any, body: dict[str, Any]) -> bool:
     """Whether a body gets in."""
     try:
-        found = thing(kind, body)
+        live = thing(kind, body)
         for ids, whole in links(kind, body).values():
             assert isinstance(whole, bool)
             assert all(ids)
     except Misshapen:
         return False
-    assert all(type(value) in kind.shapes[name] for name, value in found.fields.items())
+    assert all(type(value) in kind.shapes[name] for name, value in live.fields.items())
     return True
 
 

@@ -56,9 +56,9 @@ def refusal(field: str, written: Any) -> str:
 @pytest.mark.parametrize("written", LIKE_NUMBERS)
 @pytest.mark.parametrize("field", ["text", "name"])
 def test_a_text_is_what_is_written(field: str, written: str) -> None:
-    found = getattr(entry(**{field: Plain(written)}), field)
-    assert found == written
-    assert type(found) is str
+    value = getattr(entry(**{field: Plain(written)}), field)
+    assert value == written
+    assert type(value) is str
 
 
 @pytest.mark.parametrize("written", NULLS)

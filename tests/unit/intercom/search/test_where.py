@@ -282,41 +282,41 @@ def _value(contact: dict[str, Any], field: str) -> Any:
     return contact.get(field)
 
 
-def _text_holds(found: str | None, operator: str, values: Sequence[Any]) -> bool:
-    first, low = values[0], (found or "").lower()
+def _text_holds(value: str | None, operator: str, values: Sequence[Any]) -> bool:
+    first, low = values[0], (value or "").lower()
     if first is None:
-        return (found is None) == (operator == "=")
+        return (value is None) == (operator == "=")
     tests: dict[str, Callable[[], bool]] = {
-        "=": lambda: found == first,
-        "in": lambda: found in values,
+        "=": lambda: value == first,
+        "in": lambda: value in values,
         "~": lambda: first.lower() in low,
         "^": lambda: low.startswith(first.lower()),
         "$": lambda: low.endswith(first.lower()),
     }
     positive = {"!=": "=", "not-in": "in", "!~": "~"}.get(operator)
     if positive:
-        return found is None or not tests[positive]()
-    return found is not None and tests[operator]()
+        return value is None or not tests[positive]()
+    return value is not None and tests[operator]()
 
 
-def _count_holds(found: Any, operator: str, values: Sequence[Any]) -> bool:
+def _count_holds(value: Any, operator: str, values: Sequence[Any]) -> bool:
     first = values[0]
     if operator in ("=", "in"):
-        return found in values
+        return value in values
     if operator in ("!=", "not-in"):
-        return found not in values
-    return found is not None and {"<": found < first, ">": found > first, "<=": found <= first, ">=": found >= first}[operator]
+        return value not in values
+    return value is not None and {"<": value < first, ">": value > first, "<=": value <= first, ">=": value >= first}[operator]
 
 
 def _day(at: int) -> Any:
     return datetime.fromtimestamp(at, UTC).date()
 
 
-def _time_holds(found: int | None, operator: str, values: Sequence[Any]) -> bool:
-    if found is None:
+def _time_holds(value: int | None, operator: str, values: Sequence[Any]) -> bool:
+    if value is None:
         return False
     day = _day(values[0])
-    return bool({"=": _day(found) == day, "<": _day(found) < day, ">": _day(found) > day}[operator])
+    return bool({"=": _day(value) == day, "<": _day(value) < day, ">": _day(value) > day}[operator])
 
 
 _HOLDS: dict[str, Callable[[Any, str, Sequence[Any]], bool]] = {
@@ -353,11 +353,11 @@ def asks(draw: st.DrawFn) -> Ask:
 
 
 def _groups(joint: str, parts: st.SearchStrategy[Any], most: int) -> st.SearchStrategy[All]:
-    return st.lists(parts, min_size=2, max_size=most).map(lambda found: All(joint, tuple(found)))
+    return st.lists(parts, min_size=2, max_size=most).map(lambda value: All(joint, tuple(value)))
 
 
-LONG = st.lists(asks(), min_size=16, max_size=40).map(lambda found: All("and", tuple(found)))
-ANY = st.lists(asks(), min_size=16, max_size=40).map(lambda found: All("or", tuple(found)))
+LONG = st.lists(asks(), min_size=16, max_size=40).map(lambda value: All("and", tuple(value)))
+ANY = st.lists(asks(), min_size=16, max_size=40).map(lambda value: All("or", tuple(value)))
 TREES = (
     asks()
     | _groups("and", asks() | _groups("or", asks(), 4), 4)
@@ -401,7 +401,7 @@ TOO_DEEP = _groups("or", asks(), 3).flatmap(
     lambda inner: asks().map(lambda ask: All("or", (ask, All("and", (ask, All("or", (ask, *inner.parts)))))))
 )
 TOO_WIDE = st.lists(asks(), min_size=16, max_size=20).flatmap(
-    lambda found: asks().map(lambda ask: All("and", (ask, All("or", tuple(found)))))
+    lambda value: asks().map(lambda ask: All("and", (ask, All("or", tuple(value)))))
 )
 
 
