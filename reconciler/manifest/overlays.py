@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reconciler.core.model.desired import DEPRECATED
 from reconciler.core.model.kind import Kind
 from reconciler.errors import Mark
 from reconciler.manifest.contents import Raw
@@ -33,12 +34,14 @@ class _Laid:
 
 def lay_over(kind: Kind, under: Raw, over: Raw) -> Raw:
     """An entry with another one over it. A map of custom values is merged, any other value replaced. What is to be gone has no fields
-    but those that an entry needs, and stays protected."""
+    but those that an entry needs, and stays protected; what is to stay has no successor."""
     if OMIT in under.written or OMIT in over.written:
         return over
     below: Mapping[str, Any] = under.written
     if over.written.get("state") in ("absent", "archived"):
         below = {key: value for key, value in below.items() if key in kind.required_keys or key == "protect"}
+    elif kind.retirement and over.written.get("state") not in (None, DEPRECATED):
+        below = {key: value for key, value in below.items() if key not in (kind.retirement.successor, kind.retirement.after)}
     written = {**below, **over.written}
     for name, field in kind.fields.items():
         one, other = below.get(name), over.written.get(name)

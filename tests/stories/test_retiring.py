@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.compare.retiring import ASKED
-from reconciler.core.model.address import Address
+from reconciler.core.compare.retiring import ASKED, Evidence, Stage, judge
+from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.desired import Resource
 from reconciler.core.plan.scope import Scope
+from reconciler.errors import Mark
+from reconciler.kinds import KINDS
 from tests.conftest import MakeRoute
 from tests.desk.route import Route, changes
 from tests.desk.telling import asked, notes
@@ -64,6 +67,14 @@ def test_days_of_another_time_zone_hide_no_conversation(make_route: MakeRoute, z
     route.clock.now += hours * 3600
     route.box.seed({"conversations": [{"tags": ["old"], "created_at": days_ago(route, 90) + 60}]})
     assert "1 day to go" in said(route)
+
+
+@pytest.mark.parametrize("at", [0, -5, 2**60, float("nan")])
+def test_what_is_no_time_or_still_to_come_is_as_new_as_can_be(at: float) -> None:
+    resource = Resource(Address("tag", "old"), "name", "old", {}, Mark(""), "deprecated", quiet=90 * DAY)
+    link = LinkName("contact", "tags")
+    evidence = Evidence({link: frozenset("1"), LinkName("company", "tags"): frozenset()}, {(link, "1"): at}, {"conversations": ()})
+    assert judge(KINDS, 1_790_000_000, resource, "5", evidence, None).stage is Stage.IN_USE
 
 
 def test_what_cannot_be_read_is_not_known_and_never_due(make_route: MakeRoute) -> None:

@@ -89,7 +89,8 @@ def _naming(section: _Section) -> Found:
 
 
 def _similar(section: _Section) -> Found:
-    similar = find_alike(list(section.named))
+    # What goes out of use needs no other name.
+    similar = find_alike([name for name, resource in section.named.items() if not resource.is_deprecated])
     for name, others in similar.items():
         resource = section.named[name]
         # Each pair is told once, at the later of the two.

@@ -131,7 +131,8 @@ def judge(kinds: Kinds, now: float, resource: Resource, live_id: str, evidence: 
     """How far a thing is that goes out of use. What is not known is never taken for no use."""
     assert resource.quiet is not None
     kind, unknown = kinds[resource.address.kind], list[str]()
-    uses = [NewUse(min(use.at, now), use.where) for use in _list_uses(kinds, kind, now, evidence, watch, unknown)]
+    # What is no time, or one that is still to come, is as new as it can be.
+    uses = [NewUse(use.at if 0 < use.at <= now else now, use.where) for use in _list_uses(kinds, kind, now, evidence, watch, unknown)]
     last = max(uses, default=None)
     number = sum(use.at > now - resource.quiet for use in uses if use.where) + evidence.more
     days, left = resource.quiet // DAY, (last.at + resource.quiet - now) if last else 0.0

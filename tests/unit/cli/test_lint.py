@@ -200,4 +200,7 @@ def test_who_names_what_is_deprecated_is_told_what_to_name_instead(desk: Desk) -
         "m.yaml:2:117: warning [successor] tag 'lost' is deprecated, and nothing is said to replace it; write `replaced_by: NAME`",
         "m.yaml:4:5: warning [deprecated_use] tag 'old' is deprecated (in 5 places, also at m.yaml:5:5, m.yaml:6:5); name 'vip' instead",
     ]
-    assert desk("lint", "m.yaml", m=written.replace("owner: off", "owner: off, deprecated_use: error, successor: off")) == 65
+    lines = "contacts:\n  - external_id: '1'\n    tags:\n      - vip\n      - old\n"
+    strict = written.partition("contacts:")[0].replace("owner: off", "owner: off, deprecated_use: error, successor: off") + lines
+    assert desk("lint", "m.yaml", m=strict) == 65
+    assert desk.out == "m.yaml:7: error [deprecated_use] tag 'old' is deprecated; name 'vip' instead\n"

@@ -57,6 +57,8 @@ def test_a_successor_may_go_itself_and_is_named_in_any_case_or_by_its_id(tmp_pat
 
 def test_it_may_go_out_of_use_in_one_environment_and_be_gone_in_another(tmp_path: Path) -> None:
     base = "tags: [vip, {name: old, state: deprecated, replaced_by: vip, retire_after: {no_new_use_for: 9d}}]\n"
+    stays = read(tmp_path, base, "prod", "tags: [{name: old, state: present}]\n").resources[Address("tag", "old")]
+    assert (stays.is_deprecated, stays.successor, stays.quiet) == (False, None, None)
     gone = read(tmp_path, base, "test", "tags: [{name: old, state: absent}]\n").resources[Address("tag", "old")]
     assert gone.is_gone
     over = "tags: [{name: old, state: deprecated, replaced_by: vip}]\n"
