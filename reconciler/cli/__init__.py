@@ -36,6 +36,7 @@ GROUPS = MappingProxyType(
         "Tidying": {
             "fmt": ("tidy", "Write manifests in their canonical form, overlays too."),
             "lint": ("tidy", "Say what is amiss with names, owners, descriptions and tombstones."),
+            "docs": ("docs", "Write the page of the taxonomy: what each tag means, whose it is, and what to use instead."),
             "codeowners": ("codeowners", "The file CODEOWNERS, by which reviews are asked for: written from the `owner:` of tags."),
             "tag": ("tag", "Tags: see who uses them; add, rename, merge or retire one wherever the manifest names it."),
         },

@@ -18,6 +18,7 @@ from reconciler.cli.completion import addresses, files
 from reconciler.cli.help import Shared
 from reconciler.cli.ledger_choice import LOCK_TIMEOUT, VARIABLE, LedgerChoice
 from reconciler.errors import Usage
+from reconciler.ledger.folder import root_of
 from reconciler.report import RENDERERS
 from reconciler.report.terminal import Terminal
 
@@ -198,6 +199,18 @@ def _layers(context: click.Context, parameter: click.Parameter, env: str | None)
 _ENV = "Lay the overlays *.NAME.yaml over the manifest."
 ENV = click.option("--env", "layers", metavar="NAME", callback=_layers, help=_ENV)
 PATHS = click.argument("paths", metavar="PATH...", nargs=-1, required=True, shell_complete=files)
+PATHS_OR_HERE = click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=files)
+
+
+def paths_or_here(given: Sequence[str]) -> tuple[str, ...]:
+    """The paths that are given, else of the manifest that is found here. Raises Usage where there is none."""
+    # Verbs that are given a path need none of what looks for one.
+    from reconciler.manifest.here import found_from
+
+    here = Path.cwd()
+    if paths := given or found_from(here, root_of(here) or here):
+        return tuple(paths)
+    raise Usage("there is no manifest here, nor above up to the root of the repository; give its PATH")
 
 
 _HOMES = "Where it is: postgresql://…, git, git:REMOTE or none. Default: a file in .reconciler/."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import options
-from reconciler.cli.completion import files
 from reconciler.cli.connection import open_session, refuse_other
 from reconciler.cli.help import LocalVerb, Verb
 from reconciler.cli.ledger_choice import LedgerChoice
@@ -19,7 +17,7 @@ from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions
 from reconciler.cli.running import annotate
 from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.model.policy import tighten
-from reconciler.errors import Invalid, Usage
+from reconciler.errors import Invalid
 from reconciler.kinds import KINDS
 from reconciler.ledger.folder import root_of
 from reconciler.manifest.files import find, read_bytes, replace_all
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 
 # The exit code where something would change.
 DIFFERS = 2
-
-PATHS = click.argument("paths", metavar="[PATH]...", nargs=-1, shell_complete=files)
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class LintOptions(ApprovalOptions):
 
 
 @click.command(cls=Verb)
-@PATHS
+@options.PATHS_OR_HERE
 @options.ENV
 @click.option("--live", is_flag=True, help="Also ask the workspace what is dead, and which tombstones are done.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
@@ -73,7 +69,7 @@ def lint(given: ManifestOptions, look: LintOptions, intercom: Intercom) -> int:
     from reconciler.core.compare.lint import find_remarks
     from reconciler.report.lint import FORMS, summary
 
-    given = replace(given, paths=_paths(given.paths))
+    given = replace(given, paths=options.paths_or_here(given.paths))
     manifest, terminal = given.read(), Terminal(sys.stderr)
     policy = manifest.policy
     if (base := look.read().base) is not None:
@@ -90,7 +86,7 @@ def lint(given: ManifestOptions, look: LintOptions, intercom: Intercom) -> int:
 
 
 @click.command(cls=LocalVerb)
-@PATHS
+@options.PATHS_OR_HERE
 @click.option("--check", is_flag=True, help="Write nothing; exit code 2 where something would change.")
 def fmt(paths: tuple[str, ...], check: bool) -> int:
     """Write manifests in their canonical form, overlays too.
@@ -105,7 +101,7 @@ def fmt(paths: tuple[str, ...], check: bool) -> int:
     """
     from reconciler.manifest.canonical import canonical_files
 
-    data = {file: read_bytes(file) for file in find(_paths(paths))}
+    data = {file: read_bytes(file) for file in find(options.paths_or_here(paths))}
     changed, left = canonical_files(data)
     out, terminal = Terminal(sys.stdout), Terminal(sys.stderr)
     if not check:
@@ -138,13 +134,3 @@ def _look_live(manifest: Manifest, intercom: Intercom) -> Seen:
     with progress(sys.stderr, label="reading") as bar, open_session(intercom, manifest.pin, writes=False, paths=manifest.paths) as session:
         refuse_other(manifest.pin or Pin(), session.here)
         return look_live(watch(session, bar.reading), manifest)
-
-
-def _paths(given: Sequence[str]) -> tuple[str, ...]:
-    """The paths that are given, else of the manifest that is found here. Raises Usage where there is none."""
-    from reconciler.manifest.here import found_from
-
-    here = Path.cwd()
-    if paths := given or found_from(here, root_of(here) or here):
-        return tuple(paths)
-    raise Usage("there is no manifest here, nor above up to the root of the repository; give its PATH")

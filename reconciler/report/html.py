@@ -131,11 +131,11 @@ _WORDS: Mapping[str, Any] = {
 
 @cache
 def _template() -> jinja2.Template:
-    return page("plan.html", "plan.js", **_WORDS)
+    return page("plan.html", "plan.css", "shared.js", "plan.js", **_WORDS)
 
 
-def page(name: str, script: str = "", **words: Any) -> jinja2.Template:
-    """A page of ours, with the style of all and a script of its own, or none. `words` are what its template calls."""
+def page(name: str, *parts: str, **words: Any) -> jinja2.Template:
+    """A page of ours, with styles (*.css) and scripts (*.js), each put together in this order. `words` are what its template calls."""
     # Jinja takes longer to import than most plans take to print.
     import jinja2
     from markupsafe import Markup
@@ -149,7 +149,8 @@ def page(name: str, script: str = "", **words: Any) -> jinja2.Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    style, code = (Markup((HERE / part).read_text(encoding="utf-8") if part else "") for part in ("plan.css", script))
+    texts = {part: (HERE / part).read_text(encoding="utf-8") for part in parts}
+    style, code = (Markup("".join(text for part, text in texts.items() if part.endswith(end))) for end in (".css", ".js"))
     return house.get_template(name, globals={**words, "style": style, "script": code, "allowed": _policy(style, code)})
 
 

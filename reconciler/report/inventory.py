@@ -13,11 +13,10 @@ from typing import Any
 
 from reconciler.core.compare.inventory import Inventory, Row, Standing
 from reconciler.core.compare.retiring import Retiring, describe_held
-from reconciler.core.model.address import Address
 from reconciler.core.model.change import Use
-from reconciler.core.model.privacy import hide, show_address
+from reconciler.core.model.privacy import hide, show_name
 from reconciler.core.model.times import format_time
-from reconciler.core.model.written import quote_visibly
+from reconciler.core.model.written import show_blanks
 from reconciler.report.json import deep
 from reconciler.report.signs import columns
 from reconciler.report.terminal import clean
@@ -36,11 +35,10 @@ def render(inventory: Inventory, form: str, head: str = "") -> str:
 
 
 def _mask(inventory: Inventory) -> Inventory:
-    """The same; what is called by an e-mail has the digest that tells it from others, as in addresses."""
+    """The same, with names as they may be shown."""
 
     def name(written: str) -> str:
-        key = show_address(Address(inventory.kind.name, written), inventory.app_id).partition("/")[2]
-        return str(hide(key, False))
+        return show_name(inventory.kind.name, written, inventory.app_id)
 
     rows = [replace(row, name=name(row.name), alike=[*map(name, row.alike)]) for row in inventory.rows]
     return replace(inventory, rows=rows, admins=hide(dict(inventory.admins), False))
@@ -50,7 +48,7 @@ def text(inventory: Inventory, _: str) -> str:
     """A line a thing, below the names of the columns, and last how many there are of each sort."""
     header = [inventory.kind.name, "id", *_places(inventory), "last applied", "amiss"]
     rows = (
-        [_visible(row.name), row.id, *map(_number, _uses(inventory, row)), _last_applied(inventory, row), _amiss(row)]
+        [show_blanks(row.name), row.id, *map(_number, _uses(inventory, row)), _last_applied(inventory, row), _amiss(row)]
         for row in inventory.rows
     )
     return "\n".join([*columns([header, *rows]), "", summary(inventory), ""])
@@ -118,14 +116,14 @@ def page(inventory: Inventory, head: str) -> str:
     from reconciler.report import html
 
     words: Mapping[str, Any] = {
-        "visible": _visible,
+        "visible": show_blanks,
         "number": _number,
         "uses": _uses,
         "seen": _last_applied,
         "amiss": _amiss,
         "places": _places,
     }
-    return html.page("inventory.html", **words).render(inventory=inventory, head=head, summary=summary(inventory))
+    return html.page("inventory.html", "plan.css", **words).render(inventory=inventory, head=head, summary=summary(inventory))
 
 
 def _places(inventory: Inventory) -> Sequence[str]:
@@ -169,12 +167,7 @@ def _remarks(row: Row) -> Iterator[str]:
     if row.dead is not False:
         yield "dead" if row.dead else "perhaps dead"
     if row.alike:
-        yield f"like {', '.join(map(_visible, row.alike))}"
-
-
-def _visible(name: str) -> str:
-    """A name as people are shown it: two may differ by nothing but a blank at an end."""
-    return name if name == name.strip() else quote_visibly(name)[1:-1]
+        yield f"like {', '.join(map(show_blanks, row.alike))}"
 
 
 FORMS: Mapping[str, Callable[[Inventory, str], str]] = MappingProxyType({"text": text, "csv": table, "json": as_json, "html": page})

@@ -10,6 +10,7 @@ from reconciler.core.model.address import ID, Address
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
+from reconciler.workflow.recall import recall_offline
 from reconciler.workflow.session import Session
 
 if TYPE_CHECKING:
@@ -17,12 +18,8 @@ if TYPE_CHECKING:
 
 
 def look_up(ledger: Ledger, manifest: Manifest) -> Seen:
-    """What a ledger knows: the tombstones that are done. Where no pin says which workspace is meant, it is the only one that it knows.
-    Raises LedgerUnusable."""
-    known = [manifest.pin.app_id] if manifest.pin and manifest.pin.app_id else list(ledger.workspaces())
-    if len(known) != 1:
-        return Seen()
-    recorded = ledger.read_recorded(known[0], manifest.name)
+    """What a ledger knows: the tombstones that are done. Raises LedgerUnusable."""
+    recorded = recall_offline(ledger, manifest)
     gone = (address for address, resource in manifest.resources.items() if resource.state == "absent")
     return Seen(done={address for address in gone if (record := recorded.at(address)) and record.is_buried})
 

@@ -16,6 +16,7 @@ from reconciler.workflow.session import Session
 
 if TYPE_CHECKING:
     from reconciler.ledger.homes.home import Waiting
+    from reconciler.ledger.ledger import Ledger
 
 
 def recall(session: Session, manifest: Manifest, approvals: Sequence[Approval] = ()) -> Recorded:
@@ -31,6 +32,13 @@ def recall(session: Session, manifest: Manifest, approvals: Sequence[Approval] =
     if session.ledger.home.ground and (other := other_place(recorded, manifest, ground)):
         refuse_second(manifest, session.ledger.place, os.path.relpath(os.path.join(ground.root, other)))
     return settle_handover(recorded, manifest, ground, approvals)
+
+
+def recall_offline(ledger: Ledger, manifest: Manifest) -> Recorded:
+    """What a ledger holds for the manifest's name in the workspace of its pin, else in the only one that it knows; nothing where it knows
+    several. Raises LedgerUnusable."""
+    known = [manifest.pin.app_id] if manifest.pin and manifest.pin.app_id else list(ledger.workspaces())
+    return ledger.read_recorded(known[0], manifest.name) if len(known) == 1 else BLANK
 
 
 @contextmanager

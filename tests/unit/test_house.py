@@ -134,6 +134,7 @@ NAMES_A_KIND = {
     "intercom/probe/bench.py": "a probe makes and removes things of single endpoints",
     "intercom/probe/questions.py": "a probe asks single endpoints",
     "cli/__init__.py": "a family of verbs is called by its kind",
+    "cli/docs.py": "the taxonomy is that of one kind",
     "cli/tag.py": "these verbs are about one kind",
     "core/model/entry.py": "what stands in the map of custom attributes is called so, whatever kind types it",
     "core/model/policy.py": "`missing_contacts` is a key of the contract, which its description explains",

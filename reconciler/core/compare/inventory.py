@@ -14,7 +14,7 @@ from types import MappingProxyType
 from reconciler.core.compare.likeness import form
 from reconciler.core.compare.retiring import Retiring
 from reconciler.core.compare.since import Made
-from reconciler.core.model.address import ID
+from reconciler.core.model.address import ID, Address
 from reconciler.core.model.change import Use
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
@@ -68,6 +68,8 @@ class Row:
     alike: Sequence[str]
     # How far it is, where it goes out of use and that was asked.
     retiring: Retiring | None = None
+    # The address of the entry that means it; None where none does.
+    address: Address | None = None
 
     @property
     def dead(self) -> bool | None:
@@ -115,13 +117,7 @@ def take_inventory(
 ) -> Sequence[Row]:
     """Everything of a kind; first what is amiss, then by name."""
     declared = [r for a, r in manifest.resources.items() if a.kind == kind.name] if manifest else []
-    by_name = _names(kind, declared)
-    resources = {thing.id: by_name.get(f"{ID}{thing.id}") or by_name.get(_fold(kind, thing.key)) for thing in live}
-    there = {id(resource) for thing in live if (resource := resources[thing.id]) and _is_named(kind, thing, resource)}
-    for thing in live:
-        # The former name of what is there by its new one means nothing any more.
-        if (resource := resources[thing.id]) and id(resource) in there and not _is_named(kind, thing, resource):
-            resources[thing.id] = None
+    resources = _pair(kind, live, declared)
     twins = Counter(id(resource) for resource in resources.values())
     rows = [
         (thing.key, thing.id, _standing(kind, thing, resource, manifest, twin=twins[id(resource)] > 1), resource)
@@ -141,10 +137,23 @@ def take_inventory(
             last.get(live_id),
             near.get(name, ()),
             retiring.get(live_id),
+            resource.address if resource else None,
         )
         for name, live_id, standing, resource in rows
     )
     return sorted(lines, key=lambda row: (not row.amiss, row.name.casefold(), row.name, row.id))
+
+
+def _pair(kind: Kind, live: Sequence[Live], declared: Sequence[Resource]) -> Mapping[str, Resource | None]:
+    """The entries that mean live things, by the ids of these."""
+    by_name = _names(kind, declared)
+    resources = {thing.id: by_name.get(f"{ID}{thing.id}") or by_name.get(_fold(kind, thing.key)) for thing in live}
+    there = {id(resource) for thing in live if (resource := resources[thing.id]) and _is_named(kind, thing, resource)}
+    for thing in live:
+        # The former name of what is there by its new one means nothing any more.
+        if (resource := resources[thing.id]) and id(resource) in there and not _is_named(kind, thing, resource):
+            resources[thing.id] = None
+    return resources
 
 
 def _fold(kind: Kind, name: str) -> str:

@@ -51,6 +51,11 @@ def show_address(address: Address, app_id: str = "") -> str:
     return f"{address.kind}/{_mark_mail(address, app_id)}" if MAIL.fullmatch(address.key.strip()) else str(address)
 
 
+def show_name(kind: str, name: str, app_id: str = "") -> str:
+    """A name that people gave to a thing, as every artifact writes it: e-mails in it are masked, one that is all of it as in addresses."""
+    return str(hide(show_address(Address(kind, name), app_id).partition("/")[2], False))
+
+
 def _mark_mail(address: Address, app_id: str) -> str:
     """The e-mail of an address, masked, with the digest that tells it from others that read alike."""
     if not app_id:

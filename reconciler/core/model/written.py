@@ -51,6 +51,11 @@ def quote_visibly(text: str) -> str:
     return f'"{"".join(map(_symbol, before))}{body}{"".join(map(_symbol, after))}"'
 
 
+def show_blanks(name: str) -> str:
+    """A name as people are shown it: two may differ by nothing but a blank at an end."""
+    return name if name == name.strip() else quote_visibly(name)[1:-1]
+
+
 def describe(value: Any) -> str:
     """What was written, for a message that asks for something else."""
     if isinstance(value, Plain):

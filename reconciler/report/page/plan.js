@@ -1,28 +1,9 @@
 
-"use strict";
 (() => {
-  const root = document.documentElement;
-  const theme = document.getElementById("theme");
-  const system = matchMedia("(prefers-color-scheme: dark)");
-  const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
-  const remembered = (value) => {
-    // A page opened from a file may have no storage.
-    try { return value ? localStorage.setItem("theme", value) : localStorage.getItem("theme"); } catch { return null; }
-  };
-  const wear = (value) => {
-    if (value === "dark" || value === "light") root.dataset.theme = value;
-    theme.setAttribute("aria-pressed", String(dark()));
-  };
-  wear(remembered());
-  theme.addEventListener("click", () => { wear(dark() ? "light" : "dark"); remembered(root.dataset.theme); });
-  system.addEventListener("change", () => wear());
-  theme.hidden = false;
-
   const form = document.querySelector("form");
   if (!form) return;
   const shown = document.getElementById("shown");
   const again = form.querySelector("button");
-  const folded = (text) => text.normalize("NFKC").toLowerCase();
   const change = (name, node) => ({ node, action: node.dataset.a, text: folded(name + " " + node.textContent) });
   const thing = (node) => {
     const name = node.firstElementChild.textContent;
@@ -42,14 +23,10 @@
     again.hidden = number === total;
   };
   const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
-  const show = (node, wanted) => {
-    if (node.hidden === wanted) node.hidden = !wanted;
-    return wanted;
-  };
 
   const filter = () => {
     const asked = new FormData(form);
-    const words = [...folded(asked.get("query")).matchAll(/"([^"]*)"?|\S+/g)].map((word) => word[1] ?? word[0]).filter(Boolean);
+    const words = wordsIn(asked.get("query"));
     const actions = (asked.get("action") || "").split(" ").filter(Boolean);
     const matches = (one) => (!actions.length || actions.includes(one.action)) && words.every((word) => one.text.includes(word));
     const narrow = (each, wanted) => {

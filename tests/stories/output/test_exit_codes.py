@@ -344,6 +344,10 @@ ROWS = (
     Row("where nothing is valid", "tag retire old", 65, "tags: [vip\n"),
     Row("all of them", "tag report --read-only", 0, says="0 writes possible"),
     Row("no verb of it", "tag", 64),
+    # the page of the taxonomy
+    Row("written", "docs m.yaml", 0, files=frozenset({"TAXONOMY.md", "taxonomy.html"})),
+    Row("not yet written", "docs m.yaml --check", 2, says="TAXONOMY.md would change"),
+    Row("to nowhere", "docs m.yaml -o no/out", 64, says="no/out"),
     # whether all is well
     Row("well", "doctor", 0),
     Row("no token", "doctor", 1, before=variable("INTERCOM_ACCESS_TOKEN", "")),
