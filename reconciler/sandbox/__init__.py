@@ -56,6 +56,8 @@ dot in the name of an attribute                     400 parameter_invalid (`attr
 limit of 250 attributes                             400 parameter_invalid; a name is compared exactly
 consent_type that is not the type's                 taken as the type's
 `=` on tag_ids of conversations                     contains
+a tag that a conversation has, or has not           attached again: 200 (`attached_again`); detached: 404 (`detached_missing`)
+admin_id for the tags of conversations              missing: 400 parameter_missing; unknown: 404 not_found
 reply of POST /auth/uninstall                       `{}`
 ==================================================  ==============================================================
 """

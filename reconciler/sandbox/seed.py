@@ -213,8 +213,8 @@ def _put_tagged(kind: str, ws: Workspace, entry: Doc) -> None:
     ids = list(_ensure_tags(ws, entry, kind))
     for _ in range(int(entry.get("count", 1))):
         number = ws.store.number(kind)
-        born = {"created_at": entry.get("created_at", ws.clock())}
-        doc = {"id": str(number), "seq": ws.number(), "tags": ids, "type": entry.get("type", "article"), **born}
+        carried, born = dict.fromkeys(ids, [ws.clock(), ws.admin()["id"]]), entry.get("created_at", ws.clock())
+        doc = {"id": str(number), "seq": ws.number(), "tags": carried, "type": entry.get("type", "article"), "created_at": born}
         ws.store.put(kind, doc | {"title": entry.get("title", f"{kind} {number}")})
 
 

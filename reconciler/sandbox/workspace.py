@@ -124,6 +124,7 @@ INDEXES: dict[str, dict[str, KeysOf]] = {
         "tag": lambda doc: doc["tags"],
         "leaving": lambda doc: (True,) if doc.get("leaves_at") else (),
     },
+    "conversation": {"tag": lambda doc: doc["tags"]},
     "tag": {"name": lambda doc: (doc["name"].lower(),)},
     "plan": {"name": _by("name")},
     "segment": {"name": _by("name")},

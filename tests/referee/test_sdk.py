@@ -185,6 +185,17 @@ def test_18_detach_company(sdk: Intercom) -> None:
     assert (detached.id, detached.user_count, sdk.companies.list_attached_contacts(company).total_count) == (company, 0, 0)
 
 
+def test_a_conversation_is_tagged_and_untagged(box: Sandbox, sdk: Intercom) -> None:
+    box.seed({"conversations": [{"tags": ["VIP"]}], "tags": ["trial"]})
+    (trial, vip), admin = (str(tag.id) for tag in sdk.tags.list().data), str(sdk.admins.identify().id)
+    query = SingleFilterSearchRequest(field="tag_ids", operator="=", value=vip)
+    (conversation,) = (str(found.id) for found in sdk.conversations.search(query=query))
+    assert sdk.tags.tag_conversation(conversation, tag_id=trial, admin_id=admin).id == trial
+    assert sdk.tags.untag_conversation(conversation, vip, admin_id=admin).id == vip
+    assert [tag.name for tag in sdk.conversations.find(conversation).tags.tags] == ["trial"]
+    assert list(sdk.conversations.search(query=query)) == []
+
+
 def test_19_raw_request(raw: Raw) -> None:
     answered = raw("GET", "me")
     assert (answered.status_code, answered.json()["type"], answered.json()["app"]["region"]) == (200, "admin", "US")

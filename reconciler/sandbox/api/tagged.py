@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from operator import itemgetter
 
 from reconciler.sandbox.api import tags
 from reconciler.sandbox.api.paging import Ranked, answer_cursor, answer_page
 from reconciler.sandbox.api.search import DATES, Predicate, test_date, zone
-from reconciler.sandbox.request import Refusal, Request, invalid, mapping, page_size
+from reconciler.sandbox.request import Refusal, Request, invalid, mapping, not_found, page_size, require
 from reconciler.sandbox.store import Doc
+from reconciler.sandbox.workspace import Workspace
 
 OPERATORS = ("=", "!=", "IN", "NIN", "~", "!~", "^", "$")
 
@@ -20,10 +20,8 @@ def search_conversations(request: Request) -> Doc:
     ws = request.ws
     if ws.settings.plan_restricted:
         raise Refusal(403, "api_plan_restricted", "Active subscription needed.")
-    rows, paging = ws.store.table("conversation").in_order(), mapping(request.body, "pagination")
-    for query in _conditions(mapping(request.body, "query")):
-        passes = _condition(request, query)
-        rows = [row for row in rows if passes(row)]
+    passes, paging = _read_query(request, mapping(request.body, "query")), mapping(request.body, "pagination")
+    rows = [row for row in ws.store.table("conversation").in_order() if passes(row)]
     ranked, size = Ranked.of(rows, itemgetter("seq")), page_size(paging, 20, 150)
     answer = answer_cursor(request, ranked, _show_conversation, paging.get("starting_after"), size, ascending=True)
     answer["pages"].setdefault("next", None)
@@ -31,14 +29,18 @@ def search_conversations(request: Request) -> Doc:
     return answer | {"type": "conversation.list", "conversations": conversations}
 
 
-def _conditions(query: Doc) -> Iterator[Doc]:
-    parts = query.get("value") if query.get("operator") == "AND" else [query]
-    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+def _read_query(request: Request, query: Doc) -> Predicate:
+    """The test of a condition, or of a group of them. Raises Refusal."""
+    operator, value = query.get("operator"), query.get("value")
+    if operator not in ("AND", "OR"):
+        return _read_condition(request, query)
+    if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
         raise invalid("value of a group must be a list of filters")
-    yield from parts
+    parts = [_read_query(request, part) for part in value]
+    return lambda row: (all if operator == "AND" else any)(passes(row) for passes in parts)
 
 
-def _condition(request: Request, query: Doc) -> Predicate:
+def _read_condition(request: Request, query: Doc) -> Predicate:
     """The test of one condition. Raises Refusal."""
     field, operator, value = query.get("field"), query.get("operator"), query.get("value")
     if field not in ("tag_ids", "created_at"):
@@ -49,13 +51,70 @@ def _condition(request: Request, query: Doc) -> Predicate:
         return test_date(lambda row: row.get("created_at"), operator, value, zone(request.ws))
     values = {str(v) for v in (value if isinstance(value, list) else [value])}
     contained = operator not in ("!=", "NIN", "!~")
-    return lambda row: bool(values & set(row["tags"])) == contained
+    return lambda row: bool(values & _list_seen(request.ws, row)) == contained
 
 
 def _show_conversation(request: Request, conversation: Doc) -> Doc:
-    existing = [tags.show(tag) for id in conversation["tags"] if (tag := request.ws.store.get("tag", id))]
-    tagged = {"type": "tag.list", "tags": existing}
+    tagged = {"type": "tag.list", "tags": [tags.show(require(request.ws, "tag", id)) for id in conversation["tags"]]}
     return {"type": "conversation", "id": conversation["id"], "created_at": conversation.get("created_at"), "tags": tagged}
+
+
+def _show_tag(tag: Doc, how: list[object]) -> Doc:
+    return tags.show(tag) | {"applied_at": how[0], "applied_by": {"type": "admin", "id": how[1]}}
+
+
+def get_conversation(request: Request) -> Doc:
+    return _show_conversation(request, _require_conversation(request))
+
+
+def _require_conversation(request: Request) -> Doc:
+    if request.ws.settings.plan_restricted:
+        raise Refusal(403, "api_plan_restricted", "Active subscription needed.")
+    return require(request.ws, "conversation", request.id, "Conversation not found")
+
+
+def _require_admin(request: Request) -> str:
+    """The id of the admin in whose name the call is made: it is required, in a DELETE too."""
+    admin_id = request.body.get("admin_id")
+    if admin_id is None:
+        raise Refusal(400, "parameter_missing", "admin_id is missing")
+    return str(require(request.ws, "admin", admin_id, "Admin not found")["id"])
+
+
+def attach_to_conversation(request: Request) -> Doc:
+    """POST /conversations/{id}/tags, API 2.16."""
+    ws, conversation, admin = request.ws, _require_conversation(request), _require_admin(request)
+    tag = require(ws, "tag", request.body.get("id"))
+    if tag["id"] not in conversation["tags"] or ws.settings.attached_again == "moves":
+        conversation = _save(ws, conversation, {**conversation["tags"], tag["id"]: [ws.clock(), admin]})
+    return _show_tag(tag, conversation["tags"][tag["id"]])
+
+
+def detach_from_conversation(request: Request) -> Doc:
+    """DELETE /conversations/{id}/tags/{tag_id}, API 2.16."""
+    ws, conversation = request.ws, _require_conversation(request)
+    _require_admin(request)
+    tag = require(ws, "tag", request.params["tag_id"])
+    how = conversation["tags"].get(tag["id"])
+    if how is None:
+        if ws.settings.detached_missing == 404:
+            raise not_found()
+        return tags.show(tag)
+    _save(ws, conversation, {id: other for id, other in conversation["tags"].items() if id != tag["id"]})
+    return _show_tag(tag, how)
+
+
+def _save(ws: Workspace, conversation: Doc, carried: Doc) -> Doc:
+    """Store it with these tags. Search shows the old ones for `update_delay` seconds more."""
+    lasting = [pair for pair in conversation.get("stale", ()) if pair[0] > ws.now()]
+    if ws.settings.update_delay > 0:
+        lasting = [*lasting, [ws.now() + ws.settings.update_delay, list(conversation["tags"])]]
+    return ws.store.put("conversation", conversation | {"tags": carried, "stale": lasting})
+
+
+def _list_seen(ws: Workspace, conversation: Doc) -> set[str]:
+    """The tags with which search shows it now."""
+    return set(next((old for until, old in conversation.get("stale", ()) if until > ws.now()), conversation["tags"]))
 
 
 def search_content(request: Request) -> Doc:

@@ -41,7 +41,7 @@ def delete(request: Request) -> Doc:
     if tag.get("segments"):
         names = ", ".join(tag["segments"])
         raise Refusal(400, "tag_has_dependent_objects", f"Unable to delete Tag with dependent objects. Segments: {names}.")
-    for kind in ("contact", "company"):
+    for kind in ("contact", "company", "conversation"):
         for id in list(ws.store.table(kind).ids("tag", tag["id"])):
             _remove(ws, kind, ws.store.table(kind).docs[id], tag)
     ws.store.drop("tag", tag["id"])

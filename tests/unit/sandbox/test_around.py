@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.sandbox.app import Sandbox
 from tests.desk.calling import Caller
+from tests.unit.sandbox.conftest import Clock
 
 
 def test_me_tells_workspace_region_and_time_zone(call: Caller, box: Sandbox) -> None:
@@ -78,3 +79,34 @@ def test_admins_are_listed_for_the_owner(call: Caller, box: Sandbox) -> None:
     box.seed({"admins": [{"id": 5, "name": "Inara"}]})
     assert [admin["id"] for admin in call.ok("GET", "/admins")["admins"]] == ["991267459", "5"]
     assert call.ok("POST", "/contacts", {"role": "user", "owner_id": "5"})["owner_id"] == "5"
+
+
+def test_a_conversation_is_tagged_and_untagged_in_the_name_of_an_admin(call: Caller, box: Sandbox) -> None:
+    """API 2.16, POST /conversations/{id}/tags, DELETE /conversations/{id}/tags/{id}."""
+    box.seed({"conversations": [{"tags": ["x"]}], "tags": ["vip"]})
+    tag, admin = call.ok("POST", "/tags", {"name": "vip"})["id"], call.ok("GET", "/me")["id"]
+    attached = call.ok("POST", "/conversations/1/tags", {"id": tag, "admin_id": admin})
+    assert (attached["id"], attached["applied_by"]) == (tag, {"type": "admin", "id": admin})
+    assert [found["name"] for found in call.ok("GET", "/conversations/1")["tags"]["tags"]] == ["x", "vip"]
+    assert call.ok("DELETE", f"/conversations/1/tags/{tag}", {"admin_id": admin}) == attached
+    assert call("DELETE", f"/conversations/1/tags/{tag}", {"admin_id": admin}).message == "Resource Not Found"
+    assert call("DELETE", f"/conversations/1/tags/{tag}").code == "parameter_missing"
+    assert call("POST", "/conversations/1/tags", {"id": tag, "admin_id": "9"}).message == "Admin not found"
+    assert call("POST", "/conversations/9/tags", {"id": tag, "admin_id": admin}).message == "Conversation not found"
+
+
+def test_the_search_of_conversations_lags_too(call: Caller, box: Sandbox, clock: Clock) -> None:
+    box.seed({"conversations": [{"tags": ["x"]}], "tags": ["vip"]})
+    box.settings.update_delay = 60
+    tag, admin = call.ok("POST", "/tags", {"name": "vip"})["id"], call.ok("GET", "/me")["id"]
+    query = {"query": {"field": "tag_ids", "operator": "=", "value": tag}}
+    call.ok("POST", "/conversations/1/tags", {"id": tag, "admin_id": admin})
+    assert call.ok("POST", "/conversations/search", query)["total_count"] == 0
+    clock.forward(61)
+    assert call.ok("POST", "/conversations/search", query)["total_count"] == 1
+
+
+def test_a_tag_that_is_deleted_is_gone_from_conversations(call: Caller, box: Sandbox) -> None:
+    box.seed({"conversations": [{"tags": ["x", "vip"]}]})
+    call.ok("DELETE", f"/tags/{call.ok('POST', '/tags', {'name': 'x'})['id']}")
+    assert [found["name"] for found in call.ok("GET", "/conversations/1")["tags"]["tags"]] == ["vip"]
