@@ -44,6 +44,8 @@ from reconciler.workflow.retiring import find_retiring
 from reconciler.workflow.session import watch
 
 TAG = KINDS["tag"]
+# What a merge moves beside what is declared, where that is asked for.
+_MOVED = [KINDS[members.link.source].section for members in TAG.merge.others] if TAG.merge else []
 # So many lines of a diff are a screen or two.
 LINES = 60
 # A manifest may stand on one line.
@@ -175,19 +177,21 @@ def rename(old: str, new: str, wanted: EditOptions, choice: LedgerChoice, interc
 @tag.command()
 @click.argument("old", nargs=-1, required=True)
 @click.option("--into", required=True, metavar="NEW", help="The tag that stays.")
+@click.option("--also", multiple=True, type=click.Choice(_MOVED), help="What else is moved to it, with two calls each. May be repeated.")
 @_edits
-def merge(old: tuple[str, ...], into: str, wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
+def merge(old: tuple[str, ...], into: str, also: tuple[str, ...], wanted: EditOptions, choice: LedgerChoice, intercom: Intercom) -> int:
     """Merge tags into one, wherever they stand.
 
     The entry of NEW gets `merged_from`, in place of the entries of the OLD tags, and every list that names one of these names NEW. `apply`
-    then gives NEW to everybody who has one of them, and deletes them. It does not move tags of conversations and content, and the plan says
-    where there are some.
+    then gives NEW to everybody who has one of them, and deletes them. Conversations get it with `--also conversations`, content in no
+    way: a tag that something still has stays, and the plan says what that is.
 
     \b
     Example:
       reconciler tag merge "VIP client" gold --into vip
+      reconciler tag merge gold --into vip --also conversations
     """
-    return _edit(wanted, choice, intercom, lambda draft: declaring.merge(draft, TAG, list(dict.fromkeys(old)), into))
+    return _edit(wanted, choice, intercom, lambda draft: declaring.merge(draft, TAG, list(dict.fromkeys(old)), into, also))
 
 
 @tag.command()

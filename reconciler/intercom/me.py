@@ -22,6 +22,8 @@ class Me:
     name: str
     # The name of the admin whose token it is, "" for one without a name.
     admin: str
+    # What Intercom calls that admin, "" where it does not say.
+    admin_id: str = ""
     # How much of the rate limit is left, None where the reply's headers do not say.
     window: Window | None = None
     # The workspace's time zone by its IANA name, "" where there is none.
@@ -48,4 +50,5 @@ def ask(client: Client) -> Me:
         raise routes.bad(client, request, "the answer names no workspace")
     here = Workspace(app["id_code"], str(app.get("region") or "us").lower())
     name, zone = (str(app.get(key) or "") for key in ("name", "timezone"))
-    return Me(here, name, str(reply.body.get("name") or ""), reply.window, zone, str(reply.body.get("type") or ""))
+    admin = str(reply.body.get("name") or "")
+    return Me(here, name, admin, str(reply.body.get("id") or ""), reply.window, zone, str(reply.body.get("type") or ""))

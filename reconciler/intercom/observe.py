@@ -48,7 +48,7 @@ class Observer:
         """
         before, matches = self.client.sent.total(), Match()
         with self._looking(manifest.resources) as look:
-            for kind in self.kinds:
+            for kind in self.kinds.every:
                 resources = [r for r in manifest.resources.values() if r.address.kind == kind.name]
                 matches.add(look.observe(kind, resources, is_needed(self.kinds, kind, manifest, hints.also), hints, certain.things))
             look.complete_links(manifest, matches.pairs, hints, certain.lists)

@@ -277,7 +277,7 @@ class Performer:
 
     def _check_target(self, link: LinkKind, change: LinkChange, call: Call, request: Request, reply: Reply, ids: Ids) -> None:
         """Hold the thing that the reply shows against the target that was meant. Raises Another."""
-        if not call.by_name and change.action is Action.DETACH and "id" not in reply.body:
+        if not call.by_name and change.action is Action.DETACH and not change.merges and "id" not in reply.body:
             return
         target_id, shown = change.target_id or ids[change.target], routes.id_of(self.client, request, reply.body)
         if shown == target_id:

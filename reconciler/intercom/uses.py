@@ -183,7 +183,11 @@ class _Holders:
 # ── who ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def read_carriers(client: Client, kinds: Kinds, things: Sequence[Thing]) -> Mapping[Thing, Mapping[LinkName, frozenset[str]]]:
     """The ids of whoever carries these things, by the kind of link. Raises IntercomError when one cannot be read."""
-    jobs = [(thing, members) for thing in things for members in kinds[thing[0]].uses.members]
+    return read_members(client, [(thing, members) for thing in things for members in kinds[thing[0]].uses.members])
+
+
+def read_members(client: Client, jobs: Sequence[tuple[Thing, Members]]) -> Mapping[Thing, Mapping[LinkName, frozenset[str]]]:
+    """The ids of whoever carries each of these things, as these lists of it show. Raises IntercomError when one cannot be read."""
     carriers: dict[Thing, dict[LinkName, frozenset[str]]] = {}
     with reading(client) as pool:
         for (thing, members), ids in zip(jobs, pool.map(lambda job: _members(client, job[1], job[0][1]), jobs), strict=True):

@@ -30,8 +30,8 @@ def _plan_name(value: Any) -> Any:
     return value.get("name") or "" if isinstance(value, dict) else value
 
 
-def _tags(body: Body) -> tuple[Iterable[Any], bool]:
-    """The tags of a company stand whole in it, as `{tags: [..]}` (API 2.16, company)."""
+def read_tags(body: Body) -> tuple[Iterable[Any], bool]:
+    """The tags of a company stand whole in it, as `{tags: [..]}`; so do those of a conversation (API 2.16, company, conversation)."""
     part = body.get("tags")
     return ({} if part is None else part).get("tags", ()), True
 
@@ -136,7 +136,7 @@ COMPANY = Kind(
             field="tags",
             attach=_TAG,
             detach=_UNTAG,
-            embedded=_tags,
+            embedded=read_tags,
             bulk_attach=Bulk(_TAG, "companies", 50, "2.16"),
             bulk_detach=Bulk(_UNTAG, "companies", 50, "2.16"),
             # A tag of that name is the answer, and stays as it is (API 2.16, POST /tags).

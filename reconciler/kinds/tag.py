@@ -12,6 +12,8 @@ from reconciler.core.model.policy import Written
 from reconciler.core.model.route import Body, Listing, Write
 from reconciler.core.model.scalars import NotNull, Period, Text, doc
 from reconciler.core.model.spelling import fold, skeleton
+from reconciler.core.model.written import quote
+from reconciler.kinds.conversation import CONVERSATION
 
 
 def _names(value: Any) -> Any:
@@ -19,6 +21,15 @@ def _names(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
+def _others(value: Any) -> tuple[str, ...]:
+    """What else a merge moves: one section, or a list of them."""
+    for item in (words := _names(value)):
+        if item != CONVERSATION.section:
+            raise ValueError(f"{quote(str(item))} is nothing that a merge can move; write {CONVERSATION.section}")
+    return tuple(dict.fromkeys(words))
+
+
+_OTHER = {"enum": [CONVERSATION.section]}
 Places = Annotated[tuple[Text, ...], WithJsonSchema({"type": "array", "items": {"type": "string"}})]
 Names = Annotated[tuple[LiveName, ...], BeforeValidator(_names), WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}})]
 
@@ -55,6 +66,12 @@ class TagEntry(Entry):
     renamed_from: Annotated[Names, doc("Its former name, or a list of them. The first one that is live is renamed.", "Beta")] = ()
     merged_from: Annotated[
         Names, doc("Tags that go into this one: whoever has one of them gets this one, then they are deleted.", ["VIP client", "v.i.p."])
+    ] = ()
+    also: Annotated[
+        tuple[str, ...],
+        PlainValidator(_others),
+        WithJsonSchema({"anyOf": [_OTHER, {"type": "array", "items": _OTHER}]}),
+        doc("What else moves from those tags to this one. What is not named here keeps the old tag, which stays.", ["conversations"]),
     ] = ()
     members: Annotated[Literal["free"] | None, NotNull, doc("`free`: only the name is managed, who has the tag is left alone.", "free")] = (
         None
@@ -128,10 +145,22 @@ TAG = Kind(
         trace=Trace("POST /contacts/search", _LAST_CHANGED, "GET /contacts/{source}/tags", "GET /admins/{id}"),
     ),
     loss=Loss(
-        unrestored="segments, campaigns and counts stay bound to that one, and conversations, tickets, content, archived contacts and "
-        "companies without users do not get it again"
+        unrestored="segments, campaigns and counts stay bound to that one, and conversations that no merge moved, tickets, content, "
+        "archived contacts and companies without users do not get it again"
     ),
-    merge=Merge("merged_from"),
+    merge=Merge(
+        "merged_from",
+        "also",
+        # 150 is the largest page. Whether `=` finds a conversation that has other tags too is not documented, so IN is asked as well
+        # (API 2.16, POST /conversations/search). POST /tickets/search has no field for tags.
+        (
+            Members(
+                LinkName("conversation", "tags"),
+                Listing("POST /conversations/search", items=("conversations",), style="search", per_page=150),
+                {"operator": "OR", "value": [_query("tag_ids"), {"field": "tag_ids", "operator": "IN", "value": ["{id}"]}]},
+            ),
+        ),
+    ),
     retirement=Retirement(
         "replaced_by", "retire_after", (Begun("conversations", "conversation", "POST /conversations/search", _BEGUN, "created_at"),)
     ),

@@ -64,6 +64,8 @@ class Item:
     by: str
     # What it goes into, as the entry of that says.
     into: Address | None = None
+    # What else is moved there, as that entry says.
+    also: tuple[str, ...] = ()
 
     def mark(self, *loc: str | int) -> Mark:
         """The place of the entry, or of a key or item inside it."""

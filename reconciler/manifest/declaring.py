@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
+from reconciler.core.model.ability import Merge
 from reconciler.core.model.desired import DEPRECATED, Resource
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.written import quote
@@ -50,19 +51,21 @@ def rename(draft: Draft, kind: Kind, old: str, new: str) -> str:
     return f"{kind.name} {quote(_spelling(kind, there[0]) if there else old)} is {quote(new)} now, also in {_places(places)} that named it"
 
 
-def merge(draft: Draft, kind: Kind, olds: Sequence[str], new: str) -> str:
-    """Things go into another one: its entry says so in place of theirs, and whoever names one of them names that one. Returns what is true
-    then. Raises Usage."""
+def merge(draft: Draft, kind: Kind, olds: Sequence[str], new: str, also: Sequence[str] = ()) -> str:
+    """Things go into another one: its entry says so in place of theirs, and whoever names one of them names that one. `also` are the
+    sections of what else is moved. Returns what is true then. Raises Usage."""
     by, fold = _by(kind), kind.identity[_by(kind)].fold
     there, into = [place for old in olds for place in draft.having(kind, by, old)], draft.having(kind, by, new)
     for place in (*there, *into):
         _refuse_kept(kind, place, into)
     if fold(new) in map(fold, olds):
         raise Usage(f"{kind.name} {quote(new)} cannot go into itself; leave it out before --into")
-    names = {fold(name): name for place in there for name in (*_names_under(place, FORMER), *_names_under(place, _merge_key(kind)))}
+    names = {fold(name): name for place in there for name in (*_names_under(place, FORMER), *_names_under(place, _merge(kind).key))}
     names |= {fold(old): old for old in olds} | {fold(name): name for place in there if (name := _spelling(kind, place))}
     new = _spelling(kind, into[0]) if into else new
-    _write_merge(draft, kind, there, into, {by: new, _merge_key(kind): list(names.values())})
+    moved = {section: None for place in (*there, *into) for section in _names_under(place, _merge(kind).also)} | dict.fromkeys(also)
+    entry = {by: new, _merge(kind).key: list(names.values())} | ({_merge(kind).also: list(moved)} if moved else {})
+    _write_merge(draft, kind, there, into, entry)
     ids = _ids(there)
     having = draft.references(kind, [new], _ids(into))
     number = _rename_references(draft, list(draft.references(kind, names.values(), ids)), having, new)
@@ -85,13 +88,17 @@ def _refuse_kept(kind: Kind, place: Place, into: Sequence[Place]) -> None:
 
 def _write_merge(draft: Draft, kind: Kind, there: Sequence[Place], into: Sequence[Place], entry: dict[str, Any]) -> None:
     """Write what goes into a thing into its entry, and take the entries of that away. A new one takes the place of the first of these."""
-    key, fold = _merge_key(kind), kind.identity[_by(kind)].fold
+    key, fold = _merge(kind).key, kind.identity[_by(kind)].fold
     kept = [place for place in into if not _is_omitted(place)]
     for place in kept[:1]:
         going = {fold(name) for name in entry[key]}
         there_already = list(map(fold, _names_under(place, key)))
-        if new := [name for name in entry[key] if fold(name) not in there_already]:
-            draft.put(place, {key: [*_names_under(place, key), *new]}, after=_by(kind))
+        new = [name for name in entry[key] if fold(name) not in there_already]
+        added = {key: [*_names_under(place, key), *new]} if new else {}
+        if (also := entry.get(_merge(kind).also)) and also != _names_under(place, _merge(kind).also):
+            added[_merge(kind).also] = also
+        if added:
+            draft.put(place, added, after=key if there_already else _by(kind))
         if left := [name for name in _names_under(place, FORMER) if fold(name) in going]:
             rest = [name for name in _names_under(place, FORMER) if name not in left]
             draft.put(place, {FORMER: rest}) if rest else draft.drop(place, FORMER)
@@ -131,9 +138,9 @@ def _is_absent(place: Place) -> bool:
     return isinstance(item, dict) and item.get(STATE) == "absent"
 
 
-def _merge_key(kind: Kind) -> str:
+def _merge(kind: Kind) -> Merge:
     assert kind.merge is not None
-    return kind.merge.key
+    return kind.merge
 
 
 def retire(draft: Draft, kind: Kind, name: str) -> str:
@@ -189,7 +196,7 @@ _WORDS = {False: ("is", "it"), True: ("are", "them")}
 
 def _list_dropped(kind: Kind, place: Place) -> Iterator[str]:
     """The keys of an entry that say nothing of what is to go."""
-    names = (FORMER, *([kind.merge.key] if kind.merge else ()))
+    names = (FORMER, *((kind.merge.key, kind.merge.also) if kind.merge else ()))
     yield from (key for key in names if _names_under(place, key))
     if kind.retirement and isinstance(place.written, dict):
         yield from (key for key in (kind.retirement.successor, kind.retirement.after) if key in place.written)

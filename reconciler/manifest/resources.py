@@ -41,6 +41,7 @@ def resource_of(contents: Contents, item: Item) -> Resource:
         recreate=values.get("recreate", False),
         free=values.get("members") == "free",
         into=item.into,
+        also=item.also,
         successor=_read_successor(contents, item),
         quiet=getattr(values.get("retire_after"), "no_new_use_for", None),
         used_by=values.get("used_by", ()),

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from reconciler.core.model.ability import Merge
 from reconciler.core.model.address import Address, address_by
 from reconciler.core.model.entry import Values
 from reconciler.core.model.kind import Kind
@@ -194,10 +195,20 @@ def _validate(contents: Contents, kind: Kind, entries: Sequence[Raw]) -> None:
             contents.invalid.update(_names_in(kind, raw.written))
             continue
         item = _add(contents, kind, values, raw.document, raw.loc)
-        for number, name in enumerate(values.get(kind.merge.key, ()) if kind.merge else ()):
-            # What goes into another thing is to be gone: all that is so of a tombstone is so of it.
-            goes = {kind.identities[0].field: name, "state": "absent"}
-            _add(contents, kind, goes, raw.document, (*raw.loc, kind.merge.key, number) if kind.merge else raw.loc, item.address)
+        if kind.merge:
+            _add_merged(contents, item, kind.merge)
+
+
+def _add_merged(contents: Contents, item: Item, merge: Merge) -> None:
+    """Add what an entry says goes into its thing."""
+    kind, names, also = item.kind, item.values.get(merge.key, ()), item.values.get(merge.also, ())
+    if also and not names:
+        now = f"write `{merge.key}`, or remove the line"
+        contents.note(item.mark(merge.also), f"{merge.also} says who else is moved to this {kind.name}, and nothing goes into it", now)
+    for number, name in enumerate(names):
+        # What goes into another thing is to be gone: all that is so of a tombstone is so of it.
+        goes = {kind.identities[0].field: name, "state": "absent"}
+        _add(contents, kind, goes, item.document, (*item.loc, merge.key, number), item)
 
 
 def _suggest_quotes(contents: Contents, kind: Kind, written: Any) -> str:
@@ -206,13 +217,14 @@ def _suggest_quotes(contents: Contents, kind: Kind, written: Any) -> str:
     return "" if meant and any(contents.guesses.closest(key, fields) for key in written) else meant
 
 
-def _add(contents: Contents, kind: Kind, values: Values, document: Document, loc: Loc, into: Address | None = None) -> Item:
-    """Add an entry, or what it says goes `into` its thing."""
+def _add(contents: Contents, kind: Kind, values: Values, document: Document, loc: Loc, taker: Item | None = None) -> Item:
+    """Add an entry, or what goes into the thing of another one, the `taker`."""
     names = {i.field: values[i.field] for i in kind.identities if i.field in values}
     by = "id" if "id" in names else next(iter(names))
     name = name_of(kind, by, names[by])
     address = address_by(kind.name, by, name[-1] if kind.identity[by].stable else str(names[by]))
-    item = Item(kind, values, document, loc, address, by, into)
+    goes = (taker.address, taker.values.get(kind.merge.also, ())) if taker and kind.merge else ()
+    item = Item(kind, values, document, loc, address, by, *goes)
     if first := contents.names.get(name) or contents.items.get(address):
         contents.note(item.mark(), *_clash(item, first))
         contents.doubles.append(item)

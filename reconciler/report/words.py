@@ -58,6 +58,7 @@ TOPICS: Mapping[str, str] = {
     "changed since": "changed since the run, left alone",
     "cannot come back": "what cannot come back",
     "merging": "what goes into another one, and stays for now",
+    "moving": "what is moved with calls of its own",
     "deprecated": "on the way out",
     "merged": "merged into another, which is taken for it",
     "freshness": "how fresh the last look before the first write is",

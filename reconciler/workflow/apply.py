@@ -19,7 +19,7 @@ from reconciler.core.model.outcome import Outcome
 from reconciler.core.model.privacy import show_address
 from reconciler.core.plan.again import choose_reads, read_touches
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, check_refusals, govern, refuse
-from reconciler.core.plan.calls import Job
+from reconciler.core.plan.calls import ACTOR, Job
 from reconciler.core.plan.document import discreet
 from reconciler.core.plan.explained import leave_rest
 from reconciler.core.plan.gates import Approval, hold_to_pin, list_standing
@@ -102,7 +102,7 @@ def carry_out(
     recorder, run = recording(session, work, carried)
     perform_recorded = performer.perform if recorder is None else partial(recorder.around, performer.perform)
     keep = partial(_keep_more, session, work, (recorder, run), carried, steps)
-    last = LastLook(session, work.planned.comparison, steps, perform_recorded, keep)
+    last = LastLook(session, work.planned.comparison, steps, perform_recorded, keep, stop.wait)
     stopping = nullcontext() if recorder is None else recorder.stopped_by(stop)
 
     def perform(job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
@@ -112,7 +112,7 @@ def carry_out(
 
     outcomes, settling = list[Outcome](), list[Outcome]()
     with stopping:
-        for outcome in execute(work.jobs, steps, perform, work.ids, session.client.workers, stop.is_set):
+        for outcome in execute(work.jobs, steps, perform, {**work.ids, ACTOR: session.admin_id}, session.client.workers, stop.is_set):
             outcomes.append(outcome)
             if outcome.settling:
                 settling.append(outcome)

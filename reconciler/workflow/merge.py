@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, replace
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.merge import (
     Carriers,
+    count_left,
+    describe_hold,
     describe_holders,
-    find_attaches,
+    find_moves,
     list_holders,
-    list_merged,
+    list_members,
     list_merges,
     move_members,
     refuse_merges,
@@ -29,6 +31,8 @@ from reconciler.workflow.session import Session
 
 # So often somebody new may have come, since the last look, before it is left to the next run.
 LOOKS = 5
+# Seconds for which a search is given time to show what was done, and between two looks at it: how long it lags is not documented.
+LAG, LOOK_EVERY = 30.0, 5.0
 
 
 def with_members(session: Session, comparison: Comparison) -> Comparison:
@@ -39,19 +43,22 @@ def with_members(session: Session, comparison: Comparison) -> Comparison:
     merges = list_merges(comparison.difference.changes)
     if not merges:
         return comparison
+    if any(merge.also for merge in merges) and not session.admin_id:
+        return refuse_merges(comparison, "the token names no admin, in whose name what `also` says is moved; use one that does")
     session.tick("who is to be moved", 0)
     try:
         return move_members(comparison, _read(session, comparison, merges))
     except HttpError as error:
         if error.status in UNREADABLE:
-            return refuse_merges(comparison, str(error))
+            now = "let the token read that"
+            return refuse_merges(comparison, f"who carries it cannot be read ({error}), so nobody could be moved; {now}")
         raise
 
 
 def _read(session: Session, comparison: Comparison, merges: Sequence[ThingChange]) -> Carriers:
-    from reconciler.intercom.uses import read_carriers
+    from reconciler.intercom.uses import read_members
 
-    return read_carriers(session.client, session.kinds, list_merged(comparison, merges))
+    return read_members(session.client, list_members(comparison, merges))
 
 
 @dataclass
@@ -68,7 +75,9 @@ class LastLook:
     perform: Perform
     # Keeps what the added steps are about to do, from that position on, with who carries what goes.
     keep: Callable[[int, Carriers], None]
-    # Who was proved to carry what stays, by the kind of link: the id of its source, and that thing.
+    # Waits for so many seconds; true where a stop cut it short.
+    wait: Callable[[float], object]
+    # The links that were proved to be made, or undone: the kind of link, the id of its source, and its other end.
     proved: set[tuple[LinkName, str | None, Address]] = field(default_factory=set)
     # One at a time: they share the steps.
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -90,19 +99,29 @@ class LastLook:
 
     def _move_rest(self, change: ThingChange, ids: Mapping[Address, str], moved: list[Outcome]) -> str:
         """Move who came since; the answer is why the thing stays, empty where it can go."""
+        ends = self.session.client.monotonic() + LAG
         for _ in range(LOOKS):
-            carriers = _read(self.session, self.comparison, [change])
-            new = [c for c in find_attaches(self.comparison, change, carriers) if (c.link, c.id, c.target) not in self.proved]
+            carriers, new = self._look(change)
+            while not new and (left := count_left(self.comparison, change, carriers)):
+                # Until a search shows what was done, it shows nothing of what others did since either.
+                if self.session.client.monotonic() >= ends or self.wait(LOOK_EVERY):
+                    return f"Intercom still finds {describe_holders(left)} with it, as its search lags; run again in some minutes"
+                carriers, new = self._look(change)
             if not new:
-                holders = self._read_holders(change)
-                return f"{holders} carry it, which only people can move" if holders else ""
+                return self._read_hold(change)
             moved += self._move(new, carriers, ids)
             if lost := next((o for o in moved if o.status is not Status.APPLIED), None):
                 return f"somebody who has it could not be moved ({lost.reason})"
         return "somebody new keeps getting it; run again"
 
+    def _look(self, change: ThingChange) -> tuple[Carriers, Sequence[LinkChange]]:
+        """Who carries what goes, and the moves that are still to be made."""
+        carriers = _read(self.session, self.comparison, [change])
+        moves = find_moves(self.comparison, change, carriers)
+        return carriers, [move for move in moves if (move.link, move.id, move.target) not in self.proved]
+
     def _note(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-        """Remember who carries what stays, as replies show it."""
+        """Remember who was moved, as replies show it."""
         done = (o.change for o in outcomes if o.status is Status.APPLIED and isinstance(o.change, LinkChange))
         self.proved.update((change.link, change.id, change.target) for change in done if isinstance(change, LinkChange))
         return outcomes
@@ -117,8 +136,9 @@ class LastLook:
         placed = [replace(job, covers=tuple(first + i for i in job.covers)) for job in jobs]
         return [outcome for job in placed for outcome in self._note(self.perform(job, ids))]
 
-    def _read_holders(self, change: ThingChange) -> str:
+    def _read_hold(self, change: ThingChange) -> str:
         from reconciler.intercom.uses import uses_of
 
-        kind = self.session.kinds[change.address.kind]
-        return describe_holders(list_holders(kind, self.session.kinds, uses_of(self.session.client, kind, str(change.id))))
+        kinds = self.session.kinds
+        holders = list_holders(kinds, change, uses_of(self.session.client, kinds[change.address.kind], str(change.id)))
+        return describe_hold(kinds, change, holders)

@@ -31,6 +31,8 @@ class Session:
     here: Workspace
     # Who the token belongs to.
     admin: str
+    # What Intercom calls that one; empty where it does not say.
+    admin_id: str
     # How many calls the rate limit admits in a window; None where it did not say.
     window: int | None
     # The ledger; None where there is none.
@@ -67,7 +69,7 @@ def connect(client: Client, ledger: Ledger | None = None) -> Session:
 
     asked = me.ask(client)
     # What it admits, less what --rate-share leaves to others: a plan's seconds are counted by that.
-    return Session(client, asked.here, asked.admin, client.limiter.cap, ledger)
+    return Session(client, asked.here, asked.admin, asked.admin_id, client.limiter.cap, ledger)
 
 
 def by_their_clock(session: Session) -> float:

@@ -41,7 +41,17 @@ from reconciler.workflow.plan import propose
 from reconciler.workflow.planfile import planned_manifest
 from reconciler.workflow.session import Session, connect
 
-WIDE = {"limits": {"creates": 100000, "attaches": 1000000, "deletes": 1000, "archives": 1000, "detaches": 100000, "people": 100000}}
+WIDE = {
+    "limits": {
+        "creates": 100000,
+        "attaches": 1000000,
+        "deletes": 1000,
+        "archives": 1000,
+        "detaches": 100000,
+        "people": 100000,
+        "conversations": 100000,
+    }
+}
 
 
 class Clock:

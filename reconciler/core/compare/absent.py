@@ -44,7 +44,7 @@ def _compare_tombstone(kind: Kind, resource: Resource, draft: Draft) -> None:
     if thing := _find_rewritten(kind, resource, draft):
         draft.names[kind.name][thing.id] = resource.address
         change = ThingChange(Action.DELETE, resource.address, resource.mark, thing.id, people=draft.people(kind.name), into=resource.into)
-        draft.changes.append(replace(change, remark=f"called {thing.key} by Intercom"))
+        draft.changes.append(replace(change, also=resource.also, remark=f"called {thing.key} by Intercom"))
     elif kind.archive and not kind.whole:
         draft.note("unproven", "not found; an archived one cannot be seen from outside", resource)
     elif resource.by == "id" and draft.recorded.of(kind.name, resource.key) is None:

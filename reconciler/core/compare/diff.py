@@ -33,13 +33,13 @@ def diff(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded = 
     for address in sorted(manifest.resources):
         if address not in live.withheld:
             by_kind[address.kind].append(manifest.resources[address])
-    for kind in kinds:
+    for kind in kinds.every:
         for resource in by_kind[kind.name]:
             _compare(kind, resource, draft)
         refuse_same_entries(kind, by_kind[kind.name], draft)
         draft.refusals += refuse_same_names(kind, by_kind[kind.name], draft.changes)
         draft.refusals += long_names(kind, by_kind[kind.name], draft.changes, live.facts)
-    for kind in kinds:
+    for kind in kinds.every:
         for link in kind.links:
             for resource in by_kind[kind.name]:
                 compare_links(link, resource, draft)
@@ -57,7 +57,7 @@ def _compare(kind: Kind, resource: Resource, draft: Draft) -> None:
         draft.refusals.append(refusal)
     elif resource.state == "absent":
         change = ThingChange(Action.DELETE, resource.address, resource.mark, thing.id, people=draft.people(kind.name), into=resource.into)
-        draft.changes.append(change)
+        draft.changes.append(replace(change, also=resource.also))
     elif resource.state == "archived":
         _archive(kind, resource, thing, draft)
     elif kind.dormant(thing):

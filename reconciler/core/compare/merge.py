@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
 from reconciler.core.compare.cause import find_causes
 from reconciler.core.compare.comparison import Comparison, add_notes
 from reconciler.core.compare.named import find_name
+from reconciler.core.model.ability import Members
 from reconciler.core.model.address import Address, LinkName, address_by
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange, Use
-from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds, join_words
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.note import Note
@@ -19,7 +20,7 @@ from reconciler.core.model.refusal import Refusal
 
 Carriers = Mapping[Thing, Mapping[LinkName, Collection[str]]]
 """Who carries a thing, by the kind of link: ids of its sources."""
-MERGING = "merging"
+MERGING, MOVING = "merging", "moving"
 
 
 def add_seen(kinds: Kinds, live: Snapshot, things: Collection[Thing], carriers: Carriers) -> Mapping[Thing, Mapping[LinkName, Set[str]]]:
@@ -46,16 +47,25 @@ def list_merges(changes: Iterable[Change]) -> list[ThingChange]:
     return [change for change in changes if isinstance(change, ThingChange) and change.into]
 
 
-def list_merged(comparison: Comparison, merges: Iterable[ThingChange]) -> list[Thing]:
-    """What goes into another thing, and those others as far as they are live."""
-    things = {(c.address.kind, end) for c in merges for end in (c.id, comparison.live.pairs.get(c.into or c.address)) if end}
-    return sorted(things)
+def list_others(kinds: Kinds, merge: ThingChange) -> Sequence[Members]:
+    """How to find what else is moved for a merge: things that nobody declares."""
+    about = kinds[merge.address.kind].merge
+    return [members for members in about.others if kinds[members.link.source].section in merge.also] if about else []
+
+
+def list_members(comparison: Comparison, merges: Iterable[ThingChange]) -> list[tuple[Thing, Members]]:
+    """What goes into another thing, and those others as far as they are live, each with the lists of who carries it."""
+    kinds, jobs = comparison.kinds, dict[tuple[Thing, LinkName], Members]()
+    for merge in merges:
+        for end in (merge.id, comparison.live.pairs.get(merge.into or merge.address)):
+            for members in (*kinds[merge.address.kind].uses.members, *list_others(kinds, merge)) if end else ():
+                jobs[(merge.address.kind, end or ""), members.link] = members
+    return [(thing, jobs[thing, link]) for thing, link in sorted(jobs)]
 
 
 def refuse_merges(comparison: Comparison, why: str) -> Comparison:
-    """The comparison of which the merges are refused: nobody can say who carries what."""
-    text = f"who carries it cannot be read ({why}), so nobody could be moved; let the token read that"
-    refusals = [Refusal("merge", f"{c.mark}: {text}", entries=(c.address,)) for c in list_merges(comparison.difference.changes)]
+    """The comparison of which the merges are refused."""
+    refusals = [Refusal("merge", f"{c.mark}: {why}", entries=(c.address,)) for c in list_merges(comparison.difference.changes)]
     return replace(comparison, difference=replace(comparison.difference, refusals=(*comparison.difference.refusals, *refusals)))
 
 
@@ -69,27 +79,51 @@ def move_members(comparison: Comparison, carriers: Carriers) -> Comparison:
             notes.append(Note(MERGING, f"stays: {into} is not live, and not made by this plan", change.address, change.mark, held=True))
             continue
         changes.append(change)
-        new = [c for c in find_attaches(comparison, change, carriers) if c.subject not in asked] if isinstance(change, ThingChange) else []
-        asked |= {c.subject for c in new}
+        moves = list(find_moves(comparison, change, carriers)) if isinstance(change, ThingChange) else []
+        new = [move for move in moves if move.subject not in asked]
+        asked |= {move.subject for move in new}
         changes += find_causes(comparison.kinds, comparison.manifest, comparison.recorded, new)
+        notes += _note_moving(comparison.kinds, change, moves, new)
     return add_notes(replace(comparison, difference=replace(comparison.difference, changes=tuple(changes))), notes)
 
 
-def find_attaches(comparison: Comparison, merge: ThingChange, carriers: Carriers) -> Iterator[LinkChange]:
-    """The links that those who carry what goes do not have yet. Whose own entry leaves out what stays does not get it."""
+def _note_moving(kinds: Kinds, merge: Change, moves: Sequence[LinkChange], new: Sequence[LinkChange]) -> Iterator[Note]:
+    """What is moved that nobody declares, in how many calls: the `new` moves are not made for another merge already."""
+    numbers = Counter(kinds[move.link.source].section for move in moves if move.action is Action.DETACH)
+    calls = Counter(kinds[move.link.source].section for move in new)
+    for section, number in numbers.items():
+        into = merge.into if isinstance(merge, ThingChange) else None
+        yield Note(MOVING, f"{section} ({number:,}) get {into} and lose this one, in {calls[section]:,} calls", merge.address, merge.mark)
+
+
+def find_moves(comparison: Comparison, merge: ThingChange, carriers: Carriers) -> Iterator[LinkChange]:
+    """The links that those who carry what goes do not have yet, and of what else is moved those that go then. Whose own entry leaves out
+    what stays does not get it."""
     if merge.into is None:
         return
     live, into = comparison.live, merge.into
     old, new = (into.kind, str(merge.id)), (into.kind, live.pairs.get(into, ""))
     seen, key = add_seen(comparison.kinds, live, (old, new), carriers), _find_key(comparison, into)
     names = {(address.kind, live_id): address for address, live_id in live.pairs.items()}
+    moved = {members.link for members in list_others(comparison.kinds, merge)}
     for link, ids in sorted(seen[old].items()):
-        for source_id in sorted(ids - seen[new].get(link, set())):
+        has, people = seen[new].get(link, set()), 1 if link.source in comparison.kinds.persons else None
+        for source_id in sorted(ids if link in moved else ids - has):
             address = names.get((link.source, source_id)) or address_by(link.source, "id", source_id)
-            if not _is_left_out(comparison, address, link, into):
-                people = 1 if link.source in comparison.kinds.persons else None
-                attach = LinkChange(Action.ATTACH, address, into, link, merge.mark, source_id, new[1] or None, people)
-                yield replace(attach, target_key=key, merges=merge.address)
+            if _is_left_out(comparison, address, link, into):
+                continue
+            attach = LinkChange(Action.ATTACH, address, into, link, merge.mark, source_id, new[1] or None, people, merges=merge.address)
+            if source_id not in has:
+                yield replace(attach, target_key=key)
+            if link in moved:
+                yield replace(attach, action=Action.DETACH, target=merge.address, target_id=merge.id, target_key=merge.key)
+
+
+def count_left(comparison: Comparison, merge: ThingChange, carriers: Carriers) -> Sequence[Use]:
+    """What else is to be moved, and still carries what goes."""
+    kinds, old = comparison.kinds, (merge.address.kind, str(merge.id))
+    left = {members.link: carriers.get(old, {}).get(members.link, ()) for members in list_others(kinds, merge)}
+    return [Use(kinds[link.source].section, len(ids)) for link, ids in left.items() if ids]
 
 
 def _find_key(comparison: Comparison, into: Address) -> str:
@@ -107,15 +141,15 @@ def _is_left_out(comparison: Comparison, address: Address, link: LinkName, into:
     return into in written.absent or (into not in written.present and comparison.manifest.policy.links in ("declared", "exact"))
 
 
-def list_holders(kind: Kind, kinds: Kinds, uses: Sequence[Use]) -> Sequence[Use]:
-    """The uses of a thing that no link can move to another one, but for those that are known to be none."""
-    movable = list_movable(kind, kinds)
+def list_holders(kinds: Kinds, merge: ThingChange, uses: Sequence[Use]) -> Sequence[Use]:
+    """The uses of what goes that the merge does not move, but for those that are known to be none."""
+    movable = list_movable(kinds, merge)
     return [use for use in uses if use.where not in movable and use.number != 0]
 
 
-def list_movable(kind: Kind, kinds: Kinds) -> Set[str]:
-    """The places of use from which a link leads to a thing."""
-    return {kinds[members.link.source].section for members in kind.uses.members}
+def list_movable(kinds: Kinds, merge: ThingChange) -> Set[str]:
+    """The places of use that a merge moves."""
+    return {kinds[members.link.source].section for members in kinds[merge.address.kind].uses.members} | {*merge.also}
 
 
 def describe_holders(holders: Sequence[Use]) -> str:
@@ -124,18 +158,29 @@ def describe_holders(holders: Sequence[Use]) -> str:
     return join_words((f"{use.where} ({number})" for use, number in zip(holders, numbers, strict=True)), "and")
 
 
+def describe_hold(kinds: Kinds, merge: ThingChange, holders: Sequence[Use]) -> str:
+    """What keeps a thing from being deleted, and what would move that."""
+    about = kinds[merge.address.kind].merge
+    others = {kinds[members.link.source].section for members in about.others} if about else set()
+    asked = [use for use in holders if use.where in others]
+    rest = [use for use in holders if use.where not in others]
+    told = [f"{describe_holders(rest)} carry it, which only people can move"] if rest else []
+    if about and asked:
+        told.append(f"{describe_holders(asked)} carry it, which `{about.also}: [{', '.join(use.where for use in asked)}]` moves")
+    return " and ".join(told)
+
+
 def hold_back(comparison: Comparison) -> Comparison:
     """The comparison without the deletions of what is held: by what no link can move, or by what nobody could count."""
     kinds, kept, notes = comparison.kinds, list[Change](), list[Note]()
     for change in comparison.difference.changes:
-        kind = kinds[change.address.kind]
-        holders = list_holders(kind, kinds, change.uses) if isinstance(change, ThingChange) and change.into else ()
+        holders = list_holders(kinds, change, change.uses) if isinstance(change, ThingChange) and change.into else ()
         if not holders or not isinstance(change, ThingChange):
             kept.append(change)
             continue
-        movable = list_movable(kind, kinds)
+        movable = list_movable(kinds, change)
         rest = [use for use in change.uses if use.where in movable]
-        text = f"stays, as {describe_holders(holders)} carry it, which only people can move"
+        text = f"stays, as {describe_hold(kinds, change, holders)}"
         text = f"{text}; {describe_holders(rest)} get {change.into}" if rest else text
         notes.append(Note(MERGING, text, change.address, change.mark))
     return add_notes(replace(comparison, difference=replace(comparison.difference, changes=tuple(kept))), notes)

@@ -31,7 +31,7 @@ def _find_origin(base: Manifest, here: Manifest, change: Change) -> Origin:
     if isinstance(change, LinkChange) and change.merges:
         # It comes of the line that says what goes into what.
         old, new = base.resources.get(change.merges), here.resources[change.merges]
-        return Origin.EARLIER if old and old.into == new.into else Origin.EXPLAINED
+        return Origin.EARLIER if old and (old.into, old.also) == (new.into, new.also) else Origin.EXPLAINED
     before, now = base.resources.get(change.address), here.resources.get(change.address)
     if now is None:
         return _find_orphan_origin(before, change)
@@ -50,7 +50,7 @@ def _find_orphan_origin(before: Resource | None, change: Change) -> Origin:
 
 def _is_anew(before: Resource, now: Resource) -> bool:
     """Whether more than fields and links was written otherwise."""
-    one, other = ((_read_state(r), r.former, r.missing, r.into) for r in (before, now))
+    one, other = ((_read_state(r), r.former, r.missing, r.into, r.also) for r in (before, now))
     return one != other
 
 

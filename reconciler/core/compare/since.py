@@ -30,16 +30,17 @@ class Made:
 def find_owned_detaches(manifest: Manifest, changes: Sequence[Change]) -> Iterator[LinkChange]:
     """The links that would go for no other reason than that they are ours and no longer written."""
     for change in changes:
-        known = change if isinstance(change, LinkChange) and change.id and change.target_id else None
+        known = change if isinstance(change, LinkChange) and change.id and change.target_id and not change.merges else None
         if known and is_owned_detach(manifest, known.action, known.address, known.target):
             yield known
 
 
 def is_owned_detach(manifest: Manifest, action: str, source: Address, target: Address) -> bool:
     """Whether a change takes a link away for no other reason than that it is ours and no longer written."""
-    if manifest.policy.links != "owned" or action != Action.DETACH:
+    resource = manifest.resources.get(source)
+    if manifest.policy.links != "owned" or action != Action.DETACH or resource is None:
         return False
-    return not any(target in written.absent for written in manifest.resources[source].links.values())
+    return not any(target in written.absent for written in resource.links.values())
 
 
 def is_later(recorded: Recorded, change: LinkChange, made: Mapping[Ends, Made], gap: bool) -> bool:

@@ -149,6 +149,10 @@ class Merge:
 
     # The key of an entry that names them.
     key: str
+    # The key of an entry that says who else is moved,
+    also: str
+    # and who that can be: by the section of the source of each link.
+    others: tuple[Members, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -108,8 +108,10 @@ class ThingChange:
     remark: str = ""
     # What names it in Intercom, where its address is an id.
     key: str = ""
-    # What it goes into, where it is deleted for that.
+    # What it goes into, where it is deleted for that,
     into: Address | None = None
+    # and what else is moved there: sections.
+    also: tuple[str, ...] = ()
 
     @property
     def target(self) -> None:
@@ -151,7 +153,7 @@ class LinkChange:
     cause: Cause | None = None
     # What names the target in Intercom, where its address is an id.
     target_key: str = ""
-    # What goes into its other end, where it is made for that.
+    # What goes into another thing, where the link is made to that one, or undone, because of it.
     merges: Address | None = None
 
     @property

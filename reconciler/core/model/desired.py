@@ -55,6 +55,8 @@ class Resource:
     free: bool = False
     # What it goes into.
     into: Address | None = None
+    # What else is moved there, beside whoever carries it by a declared kind: sections.
+    also: tuple[str, ...] = ()
     # What is used instead of one that goes out of use.
     successor: Address | None = None
     # For how long nobody may use it anew before it is due to go, in seconds; None where that is not written.

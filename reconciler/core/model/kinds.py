@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -24,17 +24,29 @@ def _fold_names(identity: Identity, facts: Facts) -> Identity:
 
 
 class Kinds:
-    """The kinds, so that what others need comes first. Raises graphlib.CycleError, which holds the cycle, if that cannot be."""
+    """The kinds that people declare, so that what others need comes first, and `beside` them those that nobody declares: their things only
+    carry others. Raises graphlib.CycleError, which holds the cycle, if there is one."""
 
-    def __init__(self, kinds: Iterable[Kind]) -> None:
-        given = {kind.name: kind for kind in kinds}
+    def __init__(self, kinds: Iterable[Kind], beside: Iterable[Kind] = ()) -> None:
+        declared, self.beside = tuple(kinds), tuple(beside)
+        given = {kind.name: kind for kind in (*declared, *self.beside)}
         ends = {k.name: (*(link.target for link in k.links), *k.references.values(), *k.after) for k in given.values()}
         # What leads to things of its own kind is put in order thing by thing.
         needs = {name: [other for other in others if other != name] for name, others in ends.items()}
         self._by_name = {name: given[name] for name in TopologicalSorter(needs).static_order() if name in given}
+        self._declared = {kind.name for kind in declared}
 
     def __iter__(self) -> Iterator[Kind]:
-        return iter(self._by_name.values())
+        return (kind for kind in self._by_name.values() if kind.name in self._declared)
+
+    @property
+    def every(self) -> Sequence[Kind]:
+        """All kinds, with those that nobody declares."""
+        return tuple(self._by_name.values())
+
+    def declares(self, name: str) -> bool:
+        """Whether people declare things of this kind."""
+        return name in self._declared
 
     def __getitem__(self, name: str) -> Kind:
         return self._by_name[name]
@@ -47,7 +59,8 @@ class Kinds:
         """The same kinds, whose names are one where they are so to Intercom."""
         if facts.name_folding in (None, "case"):
             return self
-        return Kinds(replace(kind, identities=tuple(_fold_names(identity, facts) for identity in kind.identities)) for kind in self)
+        folded = (replace(kind, identities=tuple(_fold_names(identity, facts) for identity in kind.identities)) for kind in self)
+        return Kinds(folded, self.beside)
 
     @cached_property
     def by_section(self) -> Mapping[str, Kind]:
@@ -57,7 +70,7 @@ class Kinds:
     @cached_property
     def links(self) -> Mapping[LinkName, LinkKind]:
         """What can be linked, by name."""
-        return {link.name: link for kind in self for link in kind.links}
+        return {link.name: link for kind in self.every for link in kind.links}
 
     @cached_property
     def words(self) -> Mapping[str, str]:

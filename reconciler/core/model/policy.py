@@ -90,6 +90,9 @@ class Limits(Written):
         MissingLimit,
         doc("Declared {people} that are not found and are left out. The default is 10, or 2 % of those declared if that is more.", 25),
     ] = MISSING
+    conversations: Annotated[
+        Number, doc("Conversations that a merge moves, with two calls each. Their links count under no other limit.", 500)
+    ] = 100
     options: Annotated[Number, doc("Options removed from an {typing} while {owners} still have them.", 3)] = 0
 
 

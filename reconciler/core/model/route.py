@@ -44,7 +44,7 @@ class Write:
 
     # The method and the path.
     route: str
-    # A template, in which "{id}", "{key}", "{source}", "{target}" and "{name}" are filled in late.
+    # A template, in which "{id}", "{key}", "{source}", "{target}", "{name}" and "{actor}" are filled in late.
     body: Body | None = None
     # The fields that are merged into the body; None: all that the change has.
     carries: frozenset[str] | None = frozenset()

@@ -17,6 +17,9 @@ from reconciler.core.model.reference import find_end
 from reconciler.core.model.route import Bulk, LinkKind, Write, fill
 from reconciler.core.plan.order import Step
 
+# The admin whose token it is, in whose name some calls are made.
+ACTOR = Address("admin", "me")
+
 
 @dataclass(frozen=True, slots=True)
 class Ref:
@@ -149,6 +152,7 @@ def _link_write(write: Write, change: LinkChange) -> Call:
         "source": change.id or Ref(change.address),
         "target": change.target_id or Ref(change.target),
         "name": change.target_key or change.target.key,
+        "actor": Ref(ACTOR),
     }
     return Call(write.route, values, fill(write.body, values), by_name=change.target if write.is_by_name else None)
 

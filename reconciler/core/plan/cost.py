@@ -12,6 +12,7 @@ from reconciler.core.compare.compare import find_leavers
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.hints import Hints, make_hints
 from reconciler.core.compare.match import Index, make_index
+from reconciler.core.compare.merge import list_others
 from reconciler.core.compare.reads import BATCH, Certain, How, Read, Seen, is_needed, plan_reads
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest
@@ -160,6 +161,10 @@ def list_keeping(kinds: Kinds, changes: Sequence[Change], *, anywhere: bool) -> 
             looks = anywhere + (0 if change.into is None else 2 if change.into in new else 4)
             for members in kind.uses.members:
                 calls[members.listing.route] += looks * pages(members.listing, numbers.get(kinds[members.link.source].section, 0))
+            for members in list_others(kinds, change):
+                # Nothing is kept of these beside the moves; in the end the search for what goes shows none.
+                found = pages(members.listing, numbers.get(kinds[members.link.source].section, 0))
+                calls[members.listing.route] += (found + 1) * (1 if change.into in new else 2)
             calls.update(count.route for count in kind.uses.counts if change.into)
             calls[kind.get or ""] += 1 if kind.loss.settles else 0
     return +calls
@@ -180,8 +185,11 @@ def list_moving(kinds: Kinds, changes: Sequence[Change]) -> Counter[str]:
     new, gone = ({change.address for change in changes if change.action is action} for action in (Action.CREATE, Action.DELETE))
     moves = [c for c in changes if isinstance(c, LinkChange) and c.merges and c.merges not in gone]
     numbers = Counter((c.merges, c.link.source) for c in moves)
-    for old, into in {(c.merges, c.target) for c in moves}:
-        for members in kinds[into.kind].uses.members:
+    sources = {move.link.source for move in moves}
+    for old, into in {(c.merges, c.target) for c in moves if c.merges != c.target}:
+        about = kinds[into.kind]
+        others = about.merge.others if about.merge else ()
+        for members in (*about.uses.members, *(members for members in others if members.link.source in sources)):
             calls[members.listing.route] += (1 if into in new else 2) * pages(members.listing, numbers[old, members.link.source])
     return calls
 

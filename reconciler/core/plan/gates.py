@@ -80,7 +80,7 @@ def _with_approval(refusals: Sequence[Refusal], live: Snapshot, kinds: Kinds) ->
     left_out = tuple(dict.fromkeys(address for refusal in refusals for address in refusal.left_out))
     if not stopped and not left_out:
         return tuple(refusals)
-    moved = sum(isinstance(change, LinkChange) and change.merges is not None for change in stopped)
+    moved = len({(change.address, change.link) for change in stopped if isinstance(change, LinkChange) and change.merges})
     people = count_affected(kinds, stopped).number + sum(change.people or 0 for change in stopped if _drops(change)) + len(left_out) + moved
     word = str(Approval(fingerprint(stopped, live, left_out), people))
     return tuple(replace(refusal, approve=word) if refusal.changes or refusal.left_out else refusal for refusal in refusals)
@@ -280,7 +280,7 @@ def _over_limits(kinds: Kinds, manifest: Manifest, live: Snapshot, difference: D
             what = _WORDS[name][count != 1].format(**kinds.words)
             text = f"{most}{count} {what}{f' ({places})' if places else ''}, the limit is {allowed:g}{of}"
             now = f"if they are meant, raise `policy: limits: {name}:`, or split the change"
-            stopped = tuple(c for c in changes if _COUNTED[name](c, persons))
+            stopped = tuple(c for c in changes if _COUNTED[name](c, kinds))
             yield Refusal(
                 f"limits.{name}", f"{text}; {now}", changes=stopped, left_out=_list_left_out(difference) if name == "missing" else ()
             )
@@ -296,21 +296,23 @@ _WORDS = {
     "detaches": ("detach", "detaches"),
     "people": ("person loses {lost}", "people lose {lost}"),
     "missing": ("{person} not found", "{people} not found"),
+    "conversations": ("conversation moved", "conversations moved"),
     "options": ("option taken away that is in use", "options taken away that are in use"),
 }
 
 
-# Which changes each limit counts; `persons` are the kinds that are people.
-_COUNTED: Mapping[str, Callable[[Change, frozenset[str]], bool]] = {
-    "creates": lambda c, persons: c.action is Action.CREATE,
-    "attaches": lambda c, persons: c.action is Action.ATTACH,
-    "deletes": lambda c, persons: c.action is Action.DELETE and c.address.kind not in persons,
-    "contact_deletes": lambda c, persons: c.action is Action.DELETE and c.address.kind in persons,
-    "archives": lambda c, persons: c.action is Action.ARCHIVE and c.address.kind in persons,
-    "detaches": lambda c, persons: c.action is Action.DETACH,
-    "people": lambda c, persons: c.action in LOSING,
-    "missing": lambda c, persons: False,
-    "options": lambda c, persons: bool(_read_carried(c)),
+# Which changes each limit counts.
+_COUNTED: Mapping[str, Callable[[Change, Kinds], bool]] = {
+    "creates": lambda c, kinds: c.action is Action.CREATE,
+    "attaches": lambda c, kinds: c.action is Action.ATTACH and kinds.declares(c.address.kind),
+    "deletes": lambda c, kinds: c.action is Action.DELETE and c.address.kind not in kinds.persons,
+    "contact_deletes": lambda c, kinds: c.action is Action.DELETE and c.address.kind in kinds.persons,
+    "archives": lambda c, kinds: c.action is Action.ARCHIVE and c.address.kind in kinds.persons,
+    "detaches": lambda c, kinds: c.action is Action.DETACH and kinds.declares(c.address.kind),
+    "people": lambda c, kinds: c.action in LOSING and kinds.declares(c.address.kind),
+    "missing": lambda c, kinds: False,
+    "conversations": lambda c, kinds: not kinds.declares(c.address.kind),
+    "options": lambda c, kinds: bool(_read_carried(c)),
 }
 
 
@@ -326,13 +328,13 @@ _OF_PEOPLE = ("people", "missing", "contact_deletes", "archives")
 
 def _counts(kinds: Kinds, difference: Difference, changes: Sequence[Change]) -> Mapping[str, Mapping[str, int]]:
     """What each limit counts, by the kind whose live number a percentage is taken of."""
-    persons = kinds.persons
-    people = next(iter(sorted(persons)), "")
+    people = next(iter(sorted(kinds.persons)), "")
     numbers: dict[str, Counter[str]] = {}
     for name, counts in _COUNTED.items():
         base = "" if name in _OF_LINKS else people
-        numbers[name] = Counter(base if name in (*_OF_LINKS, *_OF_PEOPLE) else c.address.kind for c in changes if counts(c, persons))
+        numbers[name] = Counter(base if name in (*_OF_LINKS, *_OF_PEOPLE) else c.address.kind for c in changes if counts(c, kinds))
     numbers["people"] = Counter({people: count_affected(kinds, changes).number})
     numbers["missing"] = Counter({people: len(_list_left_out(difference))})
+    numbers["conversations"] = Counter({"": len({change.address for change in changes if not kinds.declares(change.address.kind)})})
     numbers["options"] = Counter({"": sum(len(_read_carried(change)) for change in changes)})
     return numbers

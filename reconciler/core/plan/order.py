@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.core.compare import choices
-from reconciler.core.model.address import Address
+from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import LOSING, Action, Change, LinkChange, ThingChange
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds, join_words
@@ -36,7 +36,7 @@ def arrange(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> tuple[tu
     changes = choices.split_turns(kinds, changes, live)
     needs = _needs(kinds, changes, live)
     waves = _waves(changes, needs)
-    rank = {kind.name: n for n, kind in enumerate(kinds)}
+    rank = {kind.name: n for n, kind in enumerate(kinds.every)}
     order = list(_topological(changes, needs, waves, rank))
     stuck = sorted(set(range(len(changes))) - set(order))
     place = {old: new for new, old in enumerate(order)}
@@ -92,7 +92,7 @@ def _needs(kinds: Kinds, changes: Sequence[Change], live: Snapshot) -> dict[int,
         if isinstance(change, ThingChange) and (into := change.into):
             needs[i].update(n for n in getting[into] if _is_moved(changes[n], change, live))
             needs[i].update(those[into] for those in (makers, renames) if into in those)
-    for later, first in _list_led(kinds, changes, live, makers):
+    for later, first in (*_list_led(kinds, changes, live, makers), *_list_moved(kinds, changes)):
         needs[later].add(first)
     for i, those in choices.find_needs(kinds, changes, live).items():
         needs[i].update(those)
@@ -104,6 +104,22 @@ def _is_moved(attach: Change, gone: ThingChange, live: Snapshot) -> bool:
     """Whether a link is made for somebody who carries what goes."""
     link = attach if isinstance(attach, LinkChange) else None
     return link is not None and (link.merges is not None or gone.id in live.links.get(link.link, {}).get(link.id or "", ()))
+
+
+def _list_moved(kinds: Kinds, changes: Sequence[Change]) -> Iterator[tuple[int, int]]:
+    """What comes after what, as pairs: what nobody declares loses nothing before it has all that it gets, and what goes into another thing
+    is deleted once nothing moves from it any more."""
+    links = [(i, c) for i, c in enumerate(changes) if isinstance(c, LinkChange) and not kinds.declares(c.address.kind)]
+    getting: dict[tuple[LinkName, Address], list[int]] = defaultdict(list)
+    for i, change in links:
+        if change.action is Action.ATTACH:
+            getting[change.link, change.address].append(i)
+    ends = {c.address: i for i, c in enumerate(changes) if isinstance(c, ThingChange) and c.into}
+    for i, change in links:
+        if change.action is Action.DETACH:
+            yield from ((i, first) for first in getting[change.link, change.address])
+            if change.target in ends:
+                yield ends[change.target], i
 
 
 def _list_led(kinds: Kinds, changes: Sequence[Change], live: Snapshot, makers: Mapping[Address, int]) -> Iterator[tuple[int, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -177,8 +177,7 @@ def hold(saved: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: S
     for planned_change in saved["changes"]:
         planned.setdefault(subject_in(planned_change), []).append(planned_change)
     sources = {subject.address for subject in planned}
-    ends = (step.change for step in steps if isinstance(step.change, ThingChange) and step.change.into)
-    merging = {change.into for change in ends if subject_of(change, app_id) in planned}
+    moved = _list_moved(saved, steps, planned, app_id)
     bringing = {c["address"] for c in saved["changes"] if c["action"] == Action.UNARCHIVE or c.get("or")}
     keep, stale, fresh = set(), [], set()
     for i, step in enumerate(steps):
@@ -188,7 +187,7 @@ def hold(saved: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: S
         along = change.action is Action.DETACH and subject.address in bringing and subject not in planned
         if isinstance(change, LinkChange) and change.merges:
             # Who is to be moved may have changed since, and what goes is not deleted before all are.
-            keep |= {i} if subject in planned or change.target in merging else set()
+            keep |= {i} if subject in planned or i in moved else set()
             fresh.add(subject)
             continue
         if subject.address not in sources or along:
@@ -209,6 +208,14 @@ def hold(saved: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: S
     awaited = {subject.address for subject in unmade}
     stale += [f"{s.action} {s.address}: {reason}" for s in rest if (reason := _why_lost(s, names, live, awaited))]
     return Held(frozenset(keep), tuple(sorted(stale)), unmade)
+
+
+def _list_moved(saved: PlanDocument, steps: Sequence[Step], planned: Container[Subject], app_id: str) -> Set[int]:
+    """The steps that move somebody for a merge whose end was planned, or of whom a part was, by their positions."""
+    ends = (step.change for step in steps if isinstance(step.change, ThingChange) and step.change.into)
+    merging = {end for change in ends if subject_of(change, app_id) in planned for end in (change.into, change.address)}
+    moving = {c["address"] for c in saved["changes"] if c.get("merges") and c["action"] == Action.DETACH}
+    return {i for i, step in enumerate(steps) if step.change.target in merging or show_address(step.change.address, app_id) in moving}
 
 
 def say_moved(planned: ChangeDocument, change: Change, salt: str) -> str:

@@ -38,7 +38,7 @@ class Books:
             change = replace(change, action=Action.CREATE, id=None)
         kind, live_id = change.address.kind, change.id or outcome.id
         before = self.records.get((kind, live_id or ""))
-        if isinstance(change, LinkChange) and change.merges:
+        if isinstance(change, LinkChange) and (change.merges or not self.comparison.kinds.declares(change.address.kind)):
             # Nobody wrote it on its source, so it is not ours to take away.
             return None
         if live_id is None or not (outcome.status in DONE or (outcome.deleted and before)):
@@ -133,7 +133,8 @@ def list_proofs(comparison: Comparison, changes: Sequence[Change]) -> list[bool]
 
     def is_proved(change: Change) -> bool:
         if isinstance(change, LinkChange):
-            return change.action is Action.ATTACH and change.address not in returning and change.merges is None
+            declared = comparison.kinds.declares(change.address.kind)
+            return change.action is Action.ATTACH and change.address not in returning and change.merges is None and declared
         resource, kind = comparison.manifest.resources.get(change.address), comparison.kinds[change.address.kind]
         if change.action is not Action.CREATE or resource is None:
             return False

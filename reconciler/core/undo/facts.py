@@ -80,7 +80,7 @@ def list_questions(kinds: Kinds, preimage: Preimage, kept_changes: Sequence[Done
         else:
             also.setdefault(kind, set()).add(live_id)
     for kept in (kept for kept, _ in kept_changes if goes_by_name(kept)):
-        address = address_by(kept.source.kind, kept.by, kept.key)
+        address = address_by((kept.target or kept.source).kind, kept.by, kept.key)
         resources[address] = Resource(address, kept.by, kept.key, {}, mark)
     return make_manifest(preimage, resources), also
 
@@ -102,9 +102,9 @@ def list_things(kept: KeptChange) -> Iterator[Thing]:
 
 
 def goes_by_name(kept: KeptChange) -> bool:
-    """Whether a thing can be found by its name alone: it was deleted, or the answer to its create never came."""
+    """Whether a thing can be found by its name alone: it was deleted, perhaps by a later run, or the answer to its create never came."""
     unanswered = kept.action is Action.CREATE and kept.source.id is None
-    return (unanswered or kept.action is Action.DELETE) and bool(kept.by) and isinstance(kept.key, str)
+    return (unanswered or kept.action in (Action.DELETE, Action.DETACH)) and bool(kept.by) and isinstance(kept.key, str)
 
 
 # ── what is to be there ────────────────────────────────────────────────────────────────────────────────────────────────────

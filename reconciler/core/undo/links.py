@@ -7,6 +7,7 @@ from reconciler.core.model.change import Action
 from reconciler.core.model.note import Note
 from reconciler.core.model.record import Thing
 from reconciler.core.undo.draft import CHANGED, Draft
+from reconciler.core.undo.facts import goes_by_name
 from reconciler.core.undo.preimage import End, KeptChange
 
 
@@ -23,7 +24,7 @@ def turn_links(draft: Draft, kept: KeptChange) -> None:
 
 def _turn_link(draft: Draft, kept: KeptChange, link: LinkName, end: End) -> None:
     """A link that the run made or took away."""
-    thing, target = (kept.source.kind, kept.source.id or ""), (end.kind, end.id or "")
+    thing, target = (kept.source.kind, kept.source.id or ""), _find_end(draft, kept, end)
     present = kept.action is Action.DETACH
     if not present and _must_stay(draft, link, thing, target):
         return
@@ -32,6 +33,12 @@ def _turn_link(draft: Draft, kept: KeptChange, link: LinkName, end: End) -> None
         draft.note_change(address_by(gone[0], "id", gone[1]), "", "is gone, and its links with it")
     if present and kept.ours:
         draft.ours.add((thing, target))
+
+
+def _find_end(draft: Draft, kept: KeptChange, end: End) -> Thing:
+    """The other end of a link: the thing with its id, or the one that has its name since that one was deleted."""
+    again = draft.live.pairs.get(address_by(end.kind, kept.by, kept.key)) if goes_by_name(kept) else None
+    return (end.kind, again) if again and draft.part(end.kind, end.id) is None else (end.kind, end.id or "")
 
 
 def _must_stay(draft: Draft, link: LinkName, thing: Thing, target: Thing) -> bool:

@@ -127,7 +127,7 @@ class KeptChange:
     action: Action
     # The thing; of a link its source.
     source: End
-    # The field that names the thing where it gets a new id.
+    # The field that names the thing where it gets a new id; of a link that a merge undoes, its other end.
     by: str = ""
     # Its value; HIDDEN where this machine does not have it.
     key: Value = HIDDEN
@@ -195,7 +195,8 @@ def keep_changes(comparison: Comparison, steps: Sequence[Step], carriers: Carrie
         source = end(change.address, change.id)
         if isinstance(change, LinkChange):
             target = end(change.target, change.target_id)
-            return KeptChange(change.action, source, key=None, link=change.link, target=target, ours=_is_ours(comparison.recorded, change))
+            by, key = _find_end_name(comparison, change)
+            return KeptChange(change.action, source, by, key, link=change.link, target=target, ours=_is_ours(comparison.recorded, change))
         return _keep_change(comparison.kinds[change.address.kind], change, source, comparison, carriers)
 
     return tuple(keep(step.change) for step in steps)
@@ -251,6 +252,13 @@ def _find_name(kind: Kind, change: ThingChange, thing: Live | None, resource: Re
         return resource.by, resource.key
     by = kind.identities[0].field
     return ("", None) if thing is None or kind.person else (by, thing.fields.get(by))
+
+
+def _find_end_name(comparison: Comparison, change: LinkChange) -> tuple[str, Any]:
+    """What names the other end of a link that a merge undoes: a later run may delete it, and its undo makes it anew."""
+    thing = comparison.live.things.get(change.target.kind, {}).get(change.target_id or "")
+    by = comparison.kinds[change.target.kind].identities[0].field
+    return (by, thing.fields.get(by)) if thing and change.merges and change.action is Action.DETACH else ("", None)
 
 
 def _list_held(comparison: Comparison, thing: Live, carriers: Mapping[LinkName, Collection[str]]) -> Iterator[Held]:

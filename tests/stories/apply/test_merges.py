@@ -118,10 +118,10 @@ def test_what_conversations_or_content_carry_stays_and_says_so(route: Route) -> 
     path = route.manifest(MERGE)
     plan = route.document(path)
     assert plan["summary"]["delete"] == 0
-    held = "stays, as {} (1) carry it, which only people can move; contacts (1) and companies (at least {}) get tag/vip"
+    held = "stays, as {} (1) carry it, which {}; contacts (1) and companies (at least {}) get tag/vip"
     assert {note["address"]: note["message"] for note in plan["notes"] if note["topic"] == "merging"} == {
-        "tag/gold": held.format("conversations", 1),
-        "tag/VIP client": held.format("content items", 0),
+        "tag/gold": held.format("conversations", "`also: [conversations]` moves", 1),
+        "tag/VIP client": held.format("content items", "only people can move", 0),
     }
     route.converge(path)
     assert sorted(tags_of(route).values()) == [["VIP client", "vip"], ["gold", "other", "vip"], ["gold", "vip"]]
@@ -139,7 +139,7 @@ def test_what_is_held_only_at_the_end_stays(route: Route) -> None:
     plan = route.saved(route.manifest(MERGE))
     route.box.seed({"conversations": [{"tags": ["gold"]}]})
     outcomes = told_of(route.apply(plan))
-    assert outcomes["delete tag/gold"] == ("skipped", "not deleted: conversations (1) carry it, which only people can move")
+    assert outcomes["delete tag/gold"] == ("skipped", "not deleted: conversations (1) carry it, which `also: [conversations]` moves")
     assert outcomes["delete tag/VIP client"] == ("applied", "")
     assert all("vip" in tags for tags in tags_of(route).values())
 

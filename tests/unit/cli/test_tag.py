@@ -139,6 +139,31 @@ def test_tags_are_merged_by_one_command_and_one_apply(two: Desk) -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("  - a\n  - b\n", "  - {name: new, merged_from: [a], also: [conversations]}\n  - b\n"),
+        ("  - {name: new, merged_from: [z]}\n", "  - {name: new, merged_from: [z, a], also: [conversations]}\n"),
+        ("  - {name: new, merged_from: [a]}\n", "  - {name: new, merged_from: [a], also: [conversations]}\n"),
+        ("  - {name: new, merged_from: [z], also: [conversations]}\n", "  - {name: new, merged_from: [z, a], also: [conversations]}\n"),
+        (
+            "  - new\n  - {name: a, merged_from: [z], also: [conversations]}\n",
+            "  - {name: new, merged_from: [z, a], also: [conversations]}\n",
+        ),
+    ],
+)
+def test_a_merge_says_what_else_moves(before: str, after: str, desk: Desk) -> None:
+    assert desk("tag", "merge", "a", "--into", "new", "--also", "conversations", m=f"tags:\n{before}") == 0, desk.err
+    assert (desk.folder / "m.yaml").read_text() == f"tags:\n{after}"
+    assert desk("tag", "merge", "a", "--into", "new", "--also", "tickets") == 64
+    assert "'tickets' is not 'conversations'" in desk.err
+
+
+def test_a_tag_that_is_retired_takes_nothing_in(desk: Desk) -> None:
+    assert desk("tag", "retire", "new", m="tags:\n  - {name: new, merged_from: [a], also: [conversations]}\n") == 0, desk.err
+    assert (desk.folder / "m.yaml").read_text() == "tags:\n  - {name: new, state: absent}\n"
+
+
+@pytest.mark.parametrize(
     ("entries", "olds", "after"),
     [
         ("  - a\n  - b\n", ["a", "b"], "  - {name: new, merged_from: [a, b]}\n"),
