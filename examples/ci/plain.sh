@@ -9,8 +9,10 @@
 #                         could not be told; with 3 where nothing can be said. The report has what could not be said on top
 #   intercom.sh fix       plans what puts drift right, into $OUT/fix.json, for `intercom.sh apply fix`; ends with 2 where there is some
 #   intercom.sh adopt     declares what is live and not declared, and
-#   intercom.sh accept    writes what changed in Intercom into the manifest: both push a branch where there is something new, whose name is in
-#                         $OUT/proposed then, with the text for its change request in $OUT/adopt.md or $OUT/accept.md
+#   intercom.sh accept    writes what changed in Intercom into the manifest: both push a branch where there is something new, whose name and
+#                         title are in $OUT/proposed then, with the text for its change request in $OUT/adopt.md or $OUT/accept.md
+#   intercom.sh columns   puts the plans of several environments side by side, in $OUT/plan.md
+#   intercom.sh form      makes of a form that somebody filled in ($FORM, a file with its answers) a branch, as adopt does
 #   intercom.sh name      prints the name of the plan file of this commit
 #
 # A plan file is named after the content of the manifest that it was made for, so a merge, a squash and a rebase all find the
@@ -21,7 +23,7 @@
 set -eu
 
 MANIFEST=${MANIFEST:-intercom}         # files and folders, separated by blanks
-ENVIRONMENT=${ENVIRONMENT:-}           # of a manifest with overlays: a job for each, with its own token
+ENVIRONMENT=${ENVIRONMENT:-}           # of a manifest with overlays: a step for each, with its own token; for columns: several
 POLICY=${POLICY:-intercom-policy.yaml} # outside of the manifest, and best under code owners
 BASE=${BASE:-origin/main}              # what a change request goes into
 BEFORE=${BEFORE:-HEAD^1}               # the main branch before the merge
@@ -36,9 +38,9 @@ export RECONCILER_LEDGER="${RECONCILER_LEDGER-git}"
 main() {
     verb=${1:-}
     case $verb-${2:-} in
-        plan- | apply- | apply-again | apply-fix | nightly- | fix- | adopt- | accept-) mkdir -p "$OUT" ;;
+        plan- | apply- | apply-again | apply-fix | nightly- | fix- | adopt- | accept- | columns- | form-) mkdir -p "$OUT" ;;
         name-) ;;
-        *) die 64 "usage: $0 plan | apply [again | fix] | nightly | fix | adopt | accept | name" ;;
+        *) die 64 "usage: $0 plan | apply [again | fix] | nightly | fix | adopt | accept | columns | form | name" ;;
     esac
     "$@"
 }
@@ -62,6 +64,7 @@ plan() {
     set -- "$@" $(rules)
     # shellcheck disable=SC2086 # several paths
     keep_errors reconciler plan $MANIFEST ${ENVIRONMENT:+--env "$ENVIRONMENT"} "$@" >"$OUT/plan.txt"
+    if [ -n "$ENVIRONMENT" ] && [ -f "$OUT/plan.md" ]; then cp "$OUT/plan.md" "$OUT/plan-$ENVIRONMENT.md"; fi
     if [ "$code" = 3 ] && [ -f "$OUT/plan.md" ]; then
         echo "This plan is refused: $OUT/plan.md says why, and how to go on." >&2
     elif [ "$code" != 0 ] && [ "$code" != 2 ]; then
@@ -140,45 +143,65 @@ fix() {
     return "$code"
 }
 
+# The environments beside each other: their numbers, then their reports.
+columns() {
+    # shellcheck disable=SC2086 # several environments
+    python3 -I "$(dirname "$0")/columns.py" "$OUT" $ENVIRONMENT
+}
+
 adopt() {
-    propose adopt "Declare what is live in Intercom and not declared" "" \
-        "Somebody made these in Intercom, and no file declares them. Whoever merges this takes over their names."
+    propose adopt "Declare what is live in Intercom and not declared" \
+        "Somebody made these in Intercom, and no file declares them. Whoever merges this takes over their names." \
+        reconciler export -o "${MANIFEST%% *}"
 }
 
 accept() {
-    propose accept "Accept what changed in Intercom" --drifted \
-        "Somebody changed these in Intercom. Whoever merges this accepts it, and the manifest says what is live."
+    propose accept "Accept what changed in Intercom" \
+        "Somebody changed these in Intercom. Whoever merges this accepts it, and the manifest says what is live." \
+        reconciler export -o "${MANIFEST%% *}" --drifted
 }
 
-# Pushes a branch with what `export` changes in the manifest: propose NAME TITLE OPTION TEXT. Nothing is pushed where nothing is new: what
+# A tag verb says where it leads with a plan; this asks for none.
+form() {
+    export INTERCOM_ACCESS_TOKEN=
+    number=$(python3 -I "$(dirname "$0")/form.py" number "$FORM")
+    propose "form-$number" "Intercom: what issue $number asks for" "Closes #$number" \
+        python3 -I "$(dirname "$0")/form.py" edit "$FORM" "${MANIFEST%% *}"
+}
+
+# Pushes a branch with what a command changes in the manifest: propose NAME TITLE TEXT COMMAND... Nothing is pushed where nothing is new: what
 # somebody closed is not asked for again.
 propose() {
-    branch=reconciler/$1 main=$(git rev-parse HEAD)
-    rm -f "$OUT/proposed" "$OUT/$1.md"
+    name=$1 title=$2 text=$3
+    shift 3
+    branch=reconciler/$name main=$(git rev-parse HEAD)
+    rm -f "$OUT/proposed" "$OUT/$name.md"
     git fetch --quiet origin "+refs/heads/$branch:refs/remotes/origin/$branch" 2>"$OUT/errors.txt" || [ -z "$OPEN" ] || cat "$OUT/errors.txt" >&2
     if [ -n "$OPEN" ]; then
         # What people did on the branch of an open change request stays.
         git checkout --quiet --detach "origin/$branch"
         commits merge --quiet --no-edit "$main" || die 1 "$branch does not merge with the main branch: solve it there, or close it"
     fi
-    # shellcheck disable=SC2086 # no word, or one
-    keep_errors reconciler export -o "${MANIFEST%% *}" $3
-    [ "$code" = 0 ] || return "$code"
+    keep_errors "$@"
+    if [ "$code" != 0 ]; then
+        printf 'This was not done:\n\n<pre>\n%s\n</pre>\n' "$(inert <"$OUT/errors.txt")" >"$OUT/${name%%-*}.md"
+        return "$code"
+    fi
     # shellcheck disable=SC2086 # several paths
     git add -- $MANIFEST
     if git diff --cached --quiet; then
         echo "There is nothing new." >&2
         return 0
     fi
-    commits commit --quiet --message "$2"
+    commits commit --quiet --message "$title"
     if [ -z "$OPEN" ] && [ "$(change_of "origin/$branch")" = "$(change_of HEAD)" ]; then
         echo "There is nothing new since the change request of $branch was closed." >&2
         return 0
     fi
-    if [ -n "$OPEN" ]; then set -- "$@" HEAD; else set -- "$@" +HEAD; fi
-    git push --quiet origin "$5:refs/heads/$branch"
-    printf '%s\n\n<pre>\n%s\n</pre>\n' "$4" "$(inert <"$OUT/errors.txt")" >"$OUT/$1.md"
-    echo "$branch" >"$OUT/proposed"
+    if [ -n "$OPEN" ]; then tip=HEAD; else tip=+HEAD; fi
+    git push --quiet origin "$tip:refs/heads/$branch"
+    printf '%s\n\n<pre>\n%s\n</pre>\n' "$text" "$(inert <"$OUT/errors.txt")" >"$OUT/$name.md"
+    printf '%s\n%s\n' "$branch" "$title" >"$OUT/proposed"
 }
 
 # git, for what makes commits.

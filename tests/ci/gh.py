@@ -194,6 +194,10 @@ def change_issue(arguments: list[str]) -> None:
     store("issues", [{**one, **more} if one["number"] == number else one for one in stored("issues")])
 
 
+def answer(arguments: list[str]) -> None:
+    store("answers", [*stored("answers"), {"issue": int(arguments[2]), "body": body(option(arguments, "--body-file"))}])
+
+
 COMMANDS = {
     "api": api,
     "pr comment": comment,
@@ -205,6 +209,7 @@ COMMANDS = {
     "label create": label,
     "issue list": issues,
     "issue create": open_issue,
+    "issue comment": answer,
     "issue edit": change_issue,
     "issue close": change_issue,
 }

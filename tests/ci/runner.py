@@ -80,9 +80,11 @@ class GitHub:
             if not good.get(job.get("needs", ""), True) or not self._may(job.get("if", ""), scope):
                 good[name] = not job.get("needs") or good[job["needs"]]
                 continue
+            assert job["timeout-minutes"]
             self.awaited += [job["environment"]] if "environment" in job else []
             ours = [step | {"with": step["with"] | more} if _is_ours(step) else step for step in job["steps"]]
             good[name] = self._steps(ours, scope)
+            outputs[f"needs.{name}.result"] = "success" if good[name] else "failure"
             outputs |= {f"needs.{name}.outputs.{key}": self._filled(value, scope) for key, value in job.get("outputs", {}).items()}
         return all(good.values())
 
@@ -98,6 +100,8 @@ class GitHub:
     def _may(self, condition: str, scope: Scope) -> bool:
         """Whether a condition is true, of terms with && and || between them."""
         bare = re.sub(r"^\$\{\{ | \}\}$", "", condition)
+        if grouped := re.search(r"\(([^()]+ \|\| [^()]+)\)", bare):
+            return any(self._may(bare.replace(grouped[0], part), scope) for part in grouped[1].split(" || "))
         return any(all(self._holds(term, scope) for term in part.split(" && ")) for part in bare.split(" || "))
 
     def _step(self, step: dict[str, Any], scope: Scope) -> bool:
@@ -144,6 +148,9 @@ class GitHub:
         return re.sub(r"\$\{\{ (.*?) \}\}", lambda match: self._value(match[1], scope), text)
 
     def _value(self, expression: str, scope: Scope) -> str:
+        if chosen := re.fullmatch(r"(\S+) == '(\w+)' && format\('(.*)', (\S+)\) \|\| (\S+)", expression):
+            name, value, text, filling, other = chosen.groups()
+            return text.format(self._value(filling, scope)) if self._value(name, scope) == value else self._value(other, scope)
         if " || " in expression:
             return next((value for part in expression.split(" || ") if (value := self._value(part, scope))), "")
         if expression.startswith("'"):
@@ -159,6 +166,9 @@ class GitHub:
         for path in files.values():
             path.write_text("", encoding="utf-8")
         env = {name: value for name, value in self.repository.env.items() if name not in SECRETS}
+        event = self.state / "event.json"
+        event.write_text(json.dumps({"issue": {"number": 12, "body": self.said.get("issue.body", "")}}), encoding="utf-8")
+        env |= {"GITHUB_EVENT_PATH": str(event)}
         env |= {"RUNNER_TEMP": str(self.state / "temp")}
         env |= {"GITHUB_SHA": self.tree.git("rev-parse", "HEAD"), "GITHUB_RUN_ID": str(self.run)}
         env |= {"GITHUB_ACTIONS": "true", "GH_STATE": str(self.state), "PATH": self._path(), "GITHUB_ACTION_PATH": str(ROOT)}

@@ -44,6 +44,11 @@ def github(pipeline: Pipeline, tmp_path: Path) -> Iterator[GitHub]:
         "github.event.issue.pull_request": "true",
         "startsWith(github.event.comment.body, '/approve')": "true",
         "github.event.issue.number": "7",
+        "github.event_name": "pull_request",
+        "startsWith(github.event.issue.title, '[Intercom]')": "true",
+        "contains('OWNER MEMBER COLLABORATOR', github.event.issue.author_association)": "true",
+        "secrets.INTERCOM_TEST_READ_TOKEN": "sandbox",
+        "secrets.INTERCOM_TEST_ACCESS_TOKEN": "sandbox",
     }
     with hub(tmp_path) as served:
         yield GitHub(state, served, repository, said)
@@ -427,6 +432,98 @@ def test_a_comment_that_does_not_count_is_answered(github: GitHub, pipeline: Pip
     shutil.move(kept, github.state / "artifacts/1" / kept.name)
     opened(repository, DELETES)
     assert not github.workflow("intercom-plan")
+
+
+@only_in_soak
+def test_two_environments_are_one_comment_and_test_goes_before_prod(github: GitHub, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    repository.write("intercom/all.test.yaml", "tags: [try]\n")
+    repository.write("intercom/all.prod.yaml", "tags: [gold, silver]\n")
+    repository.commit()
+    opened(repository, NEXT)
+    assert github.workflow("intercom-stages"), github.log
+    [comment] = stored(github, "comments")
+    assert comment["body"].startswith(f"{MARKER}\n| | test | prod |\n| --- | --- | --- |\n")
+    assert "\n| create | 1 | 2 |\n" in comment["body"]
+    assert "<details><summary>prod</summary>" in comment["body"]
+    assert comment["body"].count(MARKER) == 1
+    merged(repository)
+    github.said["github.event_name"] = "push"
+    assert github.workflow("intercom-stages"), github.log
+    assert github.awaited == ["intercom-test", "intercom"]
+    assert served.tags() == ["gold", "silver", "try", "vip"]
+
+
+@only_in_soak
+def test_prod_stays_as_it_is_where_test_does_not_stay_as_it_was_applied(github: GitHub, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    repository.write("intercom/all.test.yaml", "tags: [try]\n")
+    repository.write("intercom/all.prod.yaml", "tags: [gold]\n")
+    repository.commit(m=NAMED)
+    repository.applied()
+    opened(repository, "tags: [vip\n")
+    assert not github.workflow("intercom-stages")
+    assert "| calls | no plan | no plan |" in stored(github, "comments")[0]["body"]
+    opened(repository, NAMED + "companies: []\n")
+    assert github.workflow("intercom-stages"), github.log
+    merged(repository)
+    # The plan of test is about a tag alone, and is applied; then the contact is not as it was.
+    renamed(served)
+    github.said["github.event_name"] = "push"
+    assert not github.workflow("intercom-stages")
+    assert github.awaited == ["intercom-test"]
+    assert served.tags() == ["old", "try", "vip"]
+
+
+def filled(what: str, tag: str, other: str = "", people: str = "") -> str:
+    """An issue as GitHub makes it of the form."""
+    empty = "_No response_"
+    people = f"```csv\n{people}\n```" if people else empty
+    return f"### What is to be done\n\n{what}\n\n### Tag\n\n{tag}\n\n### The other name\n\n{other or empty}\n\n### People\n\n{people}\n"
+
+
+def asks(github: GitHub, body: str) -> bool:
+    """Whether an issue with this body becomes a change request."""
+    github.said |= {"github.event.issue.number": "12", "issue.body": body.replace("\n", "\r\n")}
+    return github.workflow("intercom-form")
+
+
+@only_in_soak
+def test_a_form_becomes_one_change_request(github: GitHub, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    branch, file = "reconciler/form-12", "intercom/all.yaml"
+    assert asks(github, filled("New tag", "Gold; touch pasted")), github.log
+    assert pulls(github) == [(11, branch, "open")]
+    assert "Closes #12" in stored(github, "pulls")[0]["body"]
+    assert "Gold; touch pasted" in of_branch(repository, branch, file)
+    assert not (github.tree.path / "pasted").exists()
+    close(github)
+    assert asks(github, filled("Rename a tag", "vip", "very important")), github.log
+    assert "renamed_from: vip" in of_branch(repository, branch, file)
+    close(github)
+    repository.commit(m=FIRST.replace("[vip]", "[vip, gold]"))
+    assert asks(github, filled("Merge a tag into another", "gold", "vip")), github.log
+    assert "merged_from: [gold]" in of_branch(repository, branch, file)
+    close(github)
+    people = "email, name\nkaylee@serenity.example, Kaylee Frye\ninara@serenity.example, Inara\n"
+    assert asks(github, filled("Add people to a tag", "vip", people=people)), github.log
+    assert of_branch(repository, branch, "intercom/form-12.csv") == "email\nkaylee@serenity.example\ninara@serenity.example"
+    assert [pull["head"] for pull in stored(github, "pulls")] == [branch] * 4
+    assert "serenity.example" not in github.log + github.summary + json.dumps(stored(github, "pulls"))
+    assert served.writes() == []
+
+
+def test_a_form_that_cannot_be_done_is_answered(github: GitHub, pipeline: Pipeline) -> None:
+    for body, said in (
+        (filled("New tag", "two\nlines"), "is no name"),
+        (filled("Rename a tag", "nobody knows it", "x"), "This was not done"),
+        (filled("Add people to a tag", "vip", people="kaylee@serenity.example"), "says what the first column is"),
+        ("what I want", "no answer that is known"),
+    ):
+        assert not asks(github, body)
+        assert said in stored(github, "answers")[-1]["body"]
+    assert "kaylee" not in github.log + json.dumps(stored(github, "answers"))
+    assert pulls(github) == []
 
 
 def test_a_plan_of_twenty_thousand_changes_arrives_everywhere(github: GitHub, pipeline: Pipeline) -> None:

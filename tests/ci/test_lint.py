@@ -47,6 +47,7 @@ STEPS = [*WORKFLOWS, ACTION]
     ("path", "how"),
     [
         *((path, ["vendor.github-workflows"]) for path in WORKFLOWS),
+        (CI / "github/ISSUE_TEMPLATE/intercom.yml", ["vendor.github-issue-forms"]),
         (ACTION, ["vendor.github-actions"]),
         (GITLAB, ["vendor.gitlab-ci", "--data-transform", "gitlab-ci"]),
     ],
@@ -114,6 +115,8 @@ PERMISSIONS = {
     "intercom-plan": {"contents": "read", "actions": "read", "pull-requests": "write"},
     "intercom-apply": {"contents": "write", "actions": "read", "pull-requests": "write"},
     "intercom-fix": {"contents": "write"},
+    "intercom-stages": {"contents": "write", "actions": "read", "pull-requests": "write"},
+    "intercom-form": {"contents": "write", "pull-requests": "write", "issues": "write"},
     "intercom-approve": {"contents": "read", "actions": "write", "pull-requests": "write"},
     "intercom-adopt": {"contents": "write", "pull-requests": "write"},
     "intercom-accept": {"contents": "write", "pull-requests": "write"},
@@ -130,8 +133,8 @@ def test_it_may_no_more_than_it_needs(path: Path) -> None:
     assert [step for step in steps(path) if "checkout" in step.get("uses", "") and step["with"]["persist-credentials"] != "false"] == []
 
 
-PROPOSES = {"intercom-adopt", "intercom-accept"}
-APPLIES = {"intercom-apply", "intercom-fix"}
+PROPOSES = {"intercom-adopt", "intercom-accept", "intercom-form"}
+APPLIES = {"intercom-apply", "intercom-fix", "intercom-stages"}
 READS = {"secrets.INTERCOM_READ_TOKEN", "secrets.RECONCILER_LEDGER_KEY"}
 WRITES = {"secrets.INTERCOM_ACCESS_TOKEN", "secrets.RECONCILER_LEDGER_KEY"}
 OURS = f"OWNER/reconciler@v{__version__}"
@@ -141,6 +144,8 @@ SECRETS = {
     "intercom-fix": {OURS: READS | WRITES},
     "intercom-approve": {OURS: {"secrets.INTERCOM_TEAMS_TOKEN"}},
     **dict.fromkeys(PROPOSES, {OURS: READS | {"secrets.INTERCOM_REQUEST_TOKEN", "github.token"}}),
+    "intercom-form": {OURS: {"secrets.INTERCOM_REQUEST_TOKEN", "github.token"}},
+    "intercom-stages": {OURS: READS | WRITES | {"secrets.INTERCOM_TEST_READ_TOKEN", "secrets.INTERCOM_TEST_ACCESS_TOKEN"}},
     "intercom-nightly": {OURS: READS, "One issue": {"github.token"}},
     "action": {
         "Fetch the reviewed plan": {"inputs.github-token"},
@@ -148,6 +153,7 @@ SECRETS = {
         "Ask for what was not reviewed": {"inputs.github-token"},
         "One change request": {"inputs.github-token"},
         "Fetch approvals": {"inputs.github-token", "inputs.token"},
+        "Answer the form": {"inputs.github-token"},
         "Approve": {"inputs.github-token", "inputs.teams-token"},
         "Plan again with the approval": {"inputs.github-token"},
         "Run": {"inputs.token", "inputs.ledger-key", "inputs.github-token"},
