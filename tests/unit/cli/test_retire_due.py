@@ -111,13 +111,20 @@ tags:
 def test_a_tag_that_goes_out_of_use_in_one_environment_gets_its_tombstone_there_alone(due: Desk) -> None:
     due.write("m/tags.yaml", "tags: [vip, old]\nenvs: {prod: {}}\n")
     due.write("m/people.yaml", "contacts:\n  - {external_id: '1', tags: [vip]}\n")
-    due.write("m/tags.prod.yaml", f"tags:\n  - {{name: old, state: deprecated, replaced_by: vip, {AFTER}}}  # sold\n")
+    over = f"tags:\n  - {{name: old, state: deprecated, replaced_by: vip, {AFTER}}}  # sold\n"
+    due.write("m/tags.prod.yaml", over)
     assert due("tag", "retire", "--due", "--in", "m") == 0
     assert due.err.splitlines()[-1] == "nothing is changed: nothing is to be retired now"
     assert due("tag", "retire", "--due", "--in", "m", "--env", "prod") == 0, due.err
     assert (due.folder / "m/tags.prod.yaml").read_text() == "tags:\n  - {name: old, state: absent}  # sold\n"
     assert (due.folder / "m/tags.yaml").read_text() == "tags: [vip, old]\nenvs: {prod: {}}\n"
     assert "1 to delete" in due.out
+    # Who names it in every environment is not edited for one.
+    due.write("m/tags.prod.yaml", over)
+    due.write("m/people.yaml", "contacts:\n  - {external_id: '1', tags: [vip, old]}\n")
+    assert due("tag", "retire", "--due", "--in", "m", "--env", "prod") == 65
+    assert "m/people.yaml:2:36: tag 'old' is declared absent" in due.err
+    assert (due.folder / "m/tags.prod.yaml").read_text() == over
 
 
 @pytest.mark.parametrize("args", [(), ("old", "--due"), ("old", "--env", "prod")])
