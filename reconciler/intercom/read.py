@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from reconciler.core.compare.match import Name
+from reconciler.core.compare.index import Name
 from reconciler.core.compare.reads import How, Read, Seen, list_spellings
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.route import LinkKind

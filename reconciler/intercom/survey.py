@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from reconciler.core.compare.match import read_key
+from reconciler.core.compare.index import read_key
 from reconciler.core.compare.reads import BATCH, How, Read, Seen
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.kind import Kind

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from reconciler.core.compare.choices import choices_without
-from reconciler.core.compare.match import Index, find_candidates, make_index, read_key
+from reconciler.core.compare.index import Index, read_key
+from reconciler.core.compare.match import find_candidates
 from reconciler.core.model.address import Address, LinkName, address_by
 from reconciler.core.model.kind import Field, Kind
 from reconciler.core.model.kinds import Kinds
@@ -60,7 +61,7 @@ class EntryWriter:
 
     def write(self, kind: Kind, things: Sequence[Live]) -> list[Written]:
         """The entries of these things, in a stable order. What none can hold is noted in `left`."""
-        known = make_index(kind, self.seen[kind.name])
+        known = Index(kind, self.seen[kind.name])
         types = {name: self._types(typed_by) for name, f in kind.fields.items() if (typed_by := f.typed_by)}
         lines = []
         for thing in sorted(things, key=lambda thing: (fold(thing.key), thing.key, thing.id)):

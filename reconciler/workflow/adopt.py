@@ -9,7 +9,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from reconciler.core.compare.comparison import Comparison
-from reconciler.core.compare.match import Index, find_candidates, make_index, read_key
+from reconciler.core.compare.index import Index, read_key
+from reconciler.core.compare.match import find_candidates
 from reconciler.core.model.address import Address, address_by, id_in
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
@@ -94,7 +95,7 @@ def _find_meant(session: Session, kind: Kind, keys: Sequence[str]) -> list[tuple
     else:
         named = look_up(session, kind.section, keys)
         things, merged = named.things, named.merged
-    known = make_index(kind, things)
+    known = Index(kind, things)
     rows = []
     for key in keys:
         survivor = [thing for thing in things if thing.id == merged.get(key)]
@@ -105,14 +106,14 @@ def _find_meant(session: Session, kind: Kind, keys: Sequence[str]) -> list[tuple
 
 def _by_identity(kind: Kind, known: Index, key: str) -> tuple[Address, list[Live]]:
     """By its id where that is written, else by the first identity that finds any. Of several, the one that is written exactly so."""
-    if same := known.get(("id", id_in(Address(kind.name, key))), []):
-        named = [thing for by in kind.identity for thing in known.get((by, kind.identity[by].fold(key)), ())]
+    if same := known.get(("id", id_in(Address(kind.name, key)))):
+        named = [thing for by in kind.identity for thing in known.get((by, kind.identity[by].fold(key)))]
         return Address(kind.name, key), list({thing.id: thing for thing in (*same, *named)}.values())
     for identity in kind.identities:
         if things := find_candidates(kind, known, identity.field, key):
             exact = [thing for thing in things if read_key(thing, identity) == key]
             spelled = identity.fold(key) if identity.stable else key
-            return address_by(kind.name, identity.field, spelled), exact if len(exact) == 1 else things
+            return address_by(kind.name, identity.field, spelled), exact if len(exact) == 1 else list(things)
     return Address(kind.name, key), []
 
 

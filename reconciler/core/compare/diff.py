@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from types import NoneType
 
 from reconciler.core.compare.absent import compare_absent
 from reconciler.core.compare.draft import Difference, Draft
@@ -53,6 +54,9 @@ def _compare(kind: Kind, resource: Resource, draft: Draft) -> None:
     thing = draft.live.of(resource.address)
     if thing is None:
         compare_absent(kind, resource, draft)
+    elif _is_plainly_same(resource, thing) and resource.state in (None, "present") and not kind.dormant(thing):
+        # So are most, and nothing else can be said of these.
+        return
     elif refusal := refuse_misnamed(kind, resource, thing, draft.index(kind)):
         draft.refusals.append(refusal)
     elif resource.state == "absent":
@@ -69,6 +73,20 @@ def _compare(kind: Kind, resource: Resource, draft: Draft) -> None:
         fields = tuple(_compare_fields(kind, resource, thing, draft))
         draft.changes.extend(_split_rename(kind, resource, thing, list(fields), draft))
         refuse_taken_fields(kind, resource, fields, draft)
+
+
+# Values of these types are the same where they are equal, whatever field they stand in.
+_PLAIN = frozenset({str, int, float, bool, NoneType})
+
+
+def _is_plainly_same(resource: Resource, thing: Live) -> bool:
+    """Whether live shows every claimed field exactly so, as far as that takes no knowledge of the fields."""
+    shown = thing.fields
+    for name, value in resource.fields.items():
+        live = shown.get(name)
+        if type(value) is not type(live) or value != live or type(value) not in _PLAIN:
+            return False
+    return True
 
 
 def _archive(kind: Kind, resource: Resource, thing: Live, draft: Draft) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from reconciler.core.compare.match import Index, make_index
+from reconciler.core.compare.index import Index
 from reconciler.core.compare.unique import Owners
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Change
-from reconciler.core.model.desired import Manifest, Resource
+from reconciler.core.model.desired import Manifest, Resource, WrittenLinks
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
@@ -48,6 +48,7 @@ class Draft:
         self.missing: list[Address] = []
         self.refusals: list[Refusal] = []
         self.created: set[Address] = set()
+        self.ends: dict[int, frozenset[str] | None] = {}
         self.returning: set[Address] = set()
         self.names: dict[str, dict[str, Address]] = defaultdict(dict)
         for address, live_id in live.pairs.items():
@@ -66,7 +67,7 @@ class Draft:
     def index(self, kind: Kind) -> Index:
         """The live things of a kind by identity, made once."""
         if kind.name not in self.indexes:
-            self.indexes[kind.name] = make_index(kind, self.live.things.get(kind.name, {}).values())
+            self.indexes[kind.name] = Index(kind, self.live.things.get(kind.name, {}).values())
         return self.indexes[kind.name]
 
     def owners(self, kind: Kind) -> Owners:
@@ -74,6 +75,15 @@ class Draft:
         if kind.name not in self.owning:
             self.owning[kind.name] = Owners(kind, self.manifest, self.index(kind), self.names[kind.name], self.live.facts)
         return self.owning[kind.name]
+
+    def ids_of(self, kind: str, written: WrittenLinks) -> frozenset[str] | None:
+        """The live ids of the ends of a list of links of which all are to be; None where one has no id of its own. Worked out once for all
+        that have the list."""
+        if id(written) not in self.ends:
+            ids = [self.live.pairs.get(end, "") for end in written.present]
+            own = not written.absent and [self.names[kind].get(live_id) for live_id in ids] == list(written.present)
+            self.ends[id(written)] = frozenset(ids) if own else None
+        return self.ends[id(written)]
 
     def address_of(self, kind: str, live_id: str) -> Address | None:
         """How a live thing is called: by the entry it is paired with, else by its own key; None where it is not to be seen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 
 from reconciler.core.compare.draft import Draft
 from reconciler.core.model.address import Address
@@ -16,12 +16,17 @@ from reconciler.errors import Mark
 
 def compare_links(link: LinkKind, resource: Resource, draft: Draft) -> None:
     written = resource.links.get(link.field)
+    if written is None or resource.is_gone:
+        return
     thing = draft.live.of(resource.address)
-    if written is None or resource.is_gone or (thing is None and resource.address not in draft.created):
+    if thing is None and resource.address not in draft.created:
         return
     if resource.address in draft.returning and (written.absent or draft.manifest.policy.links in ("declared", "exact")):
         text = f"an archived one keeps its {link.field}, which can be seen only once it is back: plan again then"
         draft.note("incomplete", text, resource)
+    if _live_ends(link, thing, draft) == draft.ids_of(link.target, written):
+        # So have most. What is written and held is neither made nor taken away.
+        return
     held = _name_live_ends(link, thing, draft)
     attach = [t for t in written.present if t not in held and _may_attach(link, resource, t, draft)]
     sure = (t for t, live_id in held.items() if (link.target, live_id) not in draft.live.doubted)
@@ -33,12 +38,19 @@ def compare_links(link: LinkKind, resource: Resource, draft: Draft) -> None:
     if link.most is not None and attach and total > link.most:
         text = f"{resource.mark}: would have {total} {link.field}, Intercom admits {link.most}"
         draft.refuse("capacity", f"{text}; remove some", resource)
-    for action, targets in ((Action.ATTACH, attach), (Action.DETACH, detach)):
+    _add_changes(link, resource, held, {Action.ATTACH: attach, Action.DETACH: detach}, draft)
+
+
+def _add_changes(
+    link: LinkKind, resource: Resource, held: Mapping[Address, str], ends: Mapping[Action, Sequence[Address]], draft: Draft
+) -> None:
+    """Add what is to be done with the links to these ends, each at its line."""
+    written, thing = resource.links[link.field], draft.live.of(resource.address)
+    for action, targets in ends.items():
         for target in sorted(targets):
             below = written.present.get(target) or written.absent.get(target) or 0
             mark, target_id = Mark(resource.mark.file, resource.mark.line + below), held.get(target) or draft.live.pairs.get(target)
-            people = draft.people(link.source)
-            source_id = thing.id if thing else None
+            people, source_id = draft.people(link.source), thing.id if thing else None
             draft.changes.append(LinkChange(action, resource.address, target, link.name, mark, source_id, target_id, people))
 
 

@@ -7,15 +7,14 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from reconciler.core.compare.index import NOBODY, Index, Name, read_key
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Resource
-from reconciler.core.model.kind import Identity, Kind
+from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live
 from reconciler.core.model.note import Note
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.spelling import spell
-
-Index = Mapping[tuple[str, str], list[Live]]
 
 
 @dataclass
@@ -52,37 +51,16 @@ class Match:
 
     def list_described(self, mentioned: Collection[str]) -> set[str]:
         """The ids of which messages say how many people carry them, with the twins of what is mentioned elsewhere."""
+        if not self.twins:
+            return self.described
         texts = {text for (_, live_id), text in self.twins.items() if live_id in mentioned}
         return self.described | {live_id for (_, live_id), text in self.twins.items() if text in texts}
 
 
-Name = tuple[str, str]
-NOBODY: Mapping[Name, str] = MappingProxyType({})
 UNKNOWN: Mapping[Address, str] = MappingProxyType({})
 Members = Mapping[str, int | None]
 """How many people carry a thing, by its id; None where that cannot be read."""
 UNCOUNTED: Members = MappingProxyType({})
-
-
-def make_index(kind: Kind, things: Iterable[Live], merged: Mapping[Name, str] = NOBODY) -> Index:
-    """Live things by every identity they have, in the form in which identities are compared; `merged` are names of those who
-    were merged into another, and its id."""
-    by_id = {thing.id: thing for thing in things}
-    index: dict[tuple[str, str], list[Live]] = defaultdict(list)
-    for thing in by_id.values():
-        for identity in kind.identities:
-            if (key := read_key(thing, identity)) is not None:
-                index[identity.field, identity.fold(key)].append(thing)
-    for name, live_id in merged.items():
-        if live_id in by_id and name not in index:
-            index[name].append(by_id[live_id])
-    return index
-
-
-def read_key(thing: Live, identity: Identity) -> str | None:
-    """What a live thing has for an identity; the id is not one of its fields."""
-    value = thing.id if identity.field == "id" else thing.fields.get(identity.field)
-    return None if value in (None, "") else str(value)
 
 
 def match(
@@ -90,7 +68,7 @@ def match(
     resources: Iterable[Resource],
     things: Iterable[Live],
     merged: Mapping[Name, str] = NOBODY,
-    unproven: Container[Name] = (),
+    unproven: Collection[Name] = (),
     remembered: Mapping[Address, str] = UNKNOWN,
     members: Members = UNCOUNTED,
 ) -> Match:
@@ -100,39 +78,43 @@ def match(
     `remembered`: the live ids that addresses had when they were applied. `members`: what messages say of the things in `described`.
     """
     things = sorted(things, key=lambda t: t.id)
-    matches, known = Match(), make_index(kind, things, merged)
+    resources = sorted(resources, key=lambda r: r.address)
+    matches, known = Match(), Index(kind, things, merged)
     _find_twins(kind, known, members, matches)
     looks_like = _find_lookalikes(kind, things)
-    for resource in sorted(resources, key=lambda r: r.address):
+    for resource in resources:
         _pair(kind, resource, known, matches)
-        _say_merged(kind, resource, merged, unproven, matches)
-        # Under the name of a tombstone Intercom may have kept the thing in another spelling: whose that is, the ledger says.
-        others = [
-            t
-            for t in _find_others(kind, resource, looks_like, matches)
-            if not (resource.is_gone and t.id == remembered.get(resource.address))
-        ]
-        _report_lookalikes(kind, resource, others, members, matches)
-    _pair_remembered(kind, resources, things, remembered, matches)
+        if merged or unproven:
+            _say_merged(kind, resource, merged, unproven, matches)
+        if looks_like:
+            # Under the name of a tombstone Intercom may have kept the thing in another spelling: whose that is, the ledger says.
+            own = remembered.get(resource.address) if resource.is_gone else None
+            others = [t for t in _find_others(kind, resource, looks_like, matches) if t.id != own]
+            _report_lookalikes(kind, resource, others, members, matches)
+    if remembered:
+        _pair_remembered(kind, resources, things, remembered, matches)
     _spare_lookalikes(kind, resources, matches)
     _report_declared_lookalikes(kind, resources, matches)
     _refuse_shared(kind, matches, resources)
     _report_twins(kind, resources, known, matches)
     matches.described |= matches.list_described({*matches.pairs.values(), *matches.described})
-    # What is surely meant by an entry is in no doubt because others look like it.
-    matches.doubted -= {(kind.name, live_id) for address, live_id in matches.pairs.items() if address not in matches.withheld}
+    if matches.doubted:
+        # What is surely meant by an entry is in no doubt because others look like it.
+        matches.doubted -= {(kind.name, live_id) for address, live_id in matches.pairs.items() if address not in matches.withheld}
     return matches
 
 
-def find_candidates(kind: Kind, known: Index, by: str, key: str) -> list[Live]:
+def find_candidates(kind: Kind, known: Index, by: str, key: str) -> Sequence[Live]:
     """The live things that an identity can mean: those of the first role that has any."""
     same = _find_same(kind, known, by, key)
+    if len(same) < 2:
+        return same
     best = min((kind.rank(thing) for thing in same), default=0)
     return [thing for thing in same if kind.rank(thing) == best]
 
 
-def _find_same(kind: Kind, known: Index, by: str, key: str) -> list[Live]:
-    return known.get((by, kind.identity[by].fold(key)), [])
+def _find_same(kind: Kind, known: Index, by: str, key: str) -> Sequence[Live]:
+    return known.get((by, kind.identity[by].fold(key)))
 
 
 def _pair(kind: Kind, resource: Resource, known: Index, matches: Match) -> None:
@@ -202,7 +184,7 @@ def _pair_remembered(
         matches.notes.append(Note("moved", text, resource.address, resource.mark, held=True))
 
 
-def _find_former(kind: Kind, resource: Resource, known: Index, here: list[Live], matches: Match) -> list[Live]:
+def _find_former(kind: Kind, resource: Resource, known: Index, here: Sequence[Live], matches: Match) -> list[Live]:
     """Live things under the names that the resource had, in the order written. One of several is never taken by chance."""
     old: list[Live] = []
     for name in resource.former if resource.by != "id" or not kind.rename else ():
@@ -227,9 +209,9 @@ def _refuse_several(kind: Kind, resource: Resource, by: str, several: Sequence[L
 
 def _find_twins(kind: Kind, known: Index, members: Members, matches: Match) -> None:
     """Live things of one name. Whatever is done by that name may hit any of them, so all of them are in doubt."""
-    named = {identity.field for identity in kind.identities if identity.visible is not None}
-    for (by, _), same in known.items():
-        if by in named and len(same) > 1:
+    named = [identity.field for identity in kind.identities if identity.visible is not None]
+    for same in (same for by in named for same in known.groups(by).values()):
+        if len(same) > 1:
             text = " and ".join(describe(thing, members) for thing in same)
             matches.twins.update(((kind.name, thing.id), text) for thing in same)
             matches.doubted.update((kind.name, thing.id) for thing in same)
@@ -255,10 +237,12 @@ def _refuse_twins(kind: Kind, resource: Resource, one: Live, matches: Match) -> 
 def _report_twins(kind: Kind, resources: Iterable[Resource], known: Index, matches: Match) -> None:
     """Things of one name that no entry names: one note for all of that name."""
     first = kind.identities[0]
+    if not matches.twins:
+        return
     named = {first.fold(key) for r in resources for by, key in ((r.by, r.key), *r.former) if by == first.field}
     meant = set(matches.pairs.values())
-    for (by, name), same in known.items():
-        if by == first.field and (kind.name, same[0].id) in matches.twins and name not in named and not meant & {t.id for t in same}:
+    for name, same in known.groups(first.field).items():
+        if (kind.name, same[0].id) in matches.twins and name not in named and not meant & {t.id for t in same}:
             text = f"several live {kind.section} have this name: {matches.twins[kind.name, same[0].id]}; nothing is done with them by it"
             matches.notes.append(Note("lookalike", text, same[0].address))
 
@@ -309,6 +293,8 @@ def _advise(resource: Resource, paired: str | None) -> str:
 def _report_declared_lookalikes(kind: Kind, resources: Iterable[Resource], matches: Match) -> None:
     """Two entries, neither of them live, whose names differ only invisibly: more often a slip than two things."""
     firsts: dict[tuple[str, str], Resource] = {}
+    if not any(identity.visible for identity in kind.identities):
+        return
     for resource in sorted(resources, key=lambda r: r.address):
         visible = kind.identity[resource.by].visible
         if visible is None or resource.is_gone or resource.address in matches.pairs:
@@ -322,6 +308,8 @@ def _report_declared_lookalikes(kind: Kind, resources: Iterable[Resource], match
 def _spare_lookalikes(kind: Kind, resources: Iterable[Resource], matches: Match) -> None:
     """A tombstone does not take the thing that another entry may mean: a delete now would be a create in the next plan."""
     looks = {i.field: i.visible for i in kind.identities if i.visible is not None}
+    if not looks:
+        return
     named = [(r, looks[r.by](r.key)) for r in sorted(resources, key=lambda r: r.address) if r.by in looks]
     waiting = {look: r for r, look in named if not r.is_gone and r.address in matches.withheld and r.address not in matches.pairs}
     for resource, look in named:
@@ -333,6 +321,8 @@ def _spare_lookalikes(kind: Kind, resources: Iterable[Resource], matches: Match)
 
 def _refuse_shared(kind: Kind, matches: Match, resources: Iterable[Resource]) -> None:
     """Two entries for one live thing: refused, both places named."""
+    if len(set(matches.pairs.values())) == len(matches.pairs):
+        return
     owners: dict[str, list[Resource]] = defaultdict(list)
     for resource in sorted(resources, key=lambda r: r.address):
         if resource.address in matches.pairs:

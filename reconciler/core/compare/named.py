@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from reconciler.core.compare.match import Index, describe
+from reconciler.core.compare.index import Index
+from reconciler.core.compare.match import describe
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change
 from reconciler.core.model.desired import Resource
@@ -37,7 +38,7 @@ def refuse_misnamed(kind: Kind, resource: Resource, thing: Live, known: Index) -
     if has_blank_ends(wanted):
         now = "blanks at the ends of a name are taken only as they are live; remove them"
         return Refusal("identity", f"{about}: {now}", entries=(resource.address,))
-    holders = [t for t in known.get((first.field, first.fold(wanted)), ()) if t.id != thing.id]
+    holders = [t for t in known.get((first.field, first.fold(wanted))) if t.id != thing.id]
     if holders:
         others = " and ".join(map(describe, holders))
         text = f"{about}, and to rename it so would make it a twin of {others}; write another name, or merge the two by hand"

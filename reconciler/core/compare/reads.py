@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence, S
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from reconciler.core.compare.match import Index, Name, make_index
+from reconciler.core.compare.index import Index, Name
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Identity, Kind
@@ -124,9 +124,11 @@ def plan_reads(
     if kind.whole:
         wants_list = (wanted or needed) and (How.LIST, "", "") not in seen.asked
         return (Read(kind.name, How.LIST),) if wants_list else ()
-    known = make_index(kind, seen.things.values(), seen.merged)
+    known = Index(kind, seen.things.values(), seen.merged)
     steps: dict[tuple[How, str], list[str]] = {}
     for resource in wanted:
+        if _is_known(kind, resource, known):
+            continue
         for by, key in _list_questions(kind, resource, known):
             if step := _find_step(kind, resource, by, key, seen, certain):
                 how, asked_by, asked = step
@@ -138,13 +140,21 @@ def plan_reads(
     return tuple(_make_batches(kind, steps, seen))
 
 
+def _is_known(kind: Kind, resource: Resource, known: Index) -> bool:
+    """Whether a thing was found by the name that its entry has, and nothing else can be asked about it."""
+    identity = kind.identity[resource.by]
+    if identity.loose or not known.get((resource.by, identity.fold(resource.key))):
+        return False
+    return not any(name in resource.fields and name != resource.by for name in kind.identity)
+
+
 def _find_remembered(kind: Kind, resource: Resource, known: Index, seen: Seen) -> str | None:
     """The id under which somebody was known who is found by no name, unless it was asked for already."""
     live_id = seen.last.get(resource.address)
     if live_id is None or resource.is_gone or (How.GET, "id", live_id) in seen.asked or not kind.get:
         return None
     names = ((resource.by, resource.key), *resource.former)
-    return None if any((by, kind.identity[by].fold(key)) in known for by, key in names) else live_id
+    return None if any(known.get((by, kind.identity[by].fold(key))) for by, key in names) else live_id
 
 
 def _list_questions(kind: Kind, resource: Resource, known: Index) -> Iterator[tuple[str, str]]:
@@ -171,7 +181,7 @@ def _list_takers(kind: Kind, resource: Resource, things: Sequence[Live], known: 
         if value is None or resource.is_gone or not kind.fields[name].moves:
             continue
         if not any(kind.fields[name].same(thing.fields.get(name), value) for thing in things):
-            held = known.get((name, identity.fold(str(value))), [])
+            held = known.get((name, identity.fold(str(value))))
             if identity.loose or not held:
                 yield name, str(value)
 

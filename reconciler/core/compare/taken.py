@@ -61,6 +61,9 @@ def _say_who_keeps(kind: Kind, name: str, stuck: Sequence[Holder]) -> str:
 
 def refuse_same_entries(kind: Kind, resources: Sequence[Resource], draft: Draft) -> None:
     """Two entries that would come out as one thing: one is named by a value that the other is to have."""
+    unique = [name for name in kind.identity if name in kind.fields and kind.fields[name].moves]
+    if not any(name in resource.fields and name != resource.by for resource in resources for name in unique):
+        return
     named = {(r.by, kind.identity[r.by].fold(r.key)): r for r in resources if not r.is_gone}
     for resource in filter(partial(_remains, draft), resources):
         for name, value in resource.fields.items():

@@ -8,7 +8,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from reconciler.core.compare.match import Index
+from reconciler.core.compare.index import Index
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.facts import UNKNOWN, Facts
@@ -64,7 +64,7 @@ class Owners:
     def of(self, name: str, value: Any, but: Resource) -> Sequence[Holder]:
         """Whoever holds a value beside the one that is to have it."""
         key = self.kind.identity[name].fold(str(value))
-        things = self.index.get((name, key), ())
+        things = self.index.get((name, key))
         holders = [self._holder(name, thing) for thing in things if self.names.get(thing.id) != but.address]
         seen = {holder.resource.address for holder in holders if holder.resource}
         hidden = self.archived_holders.get((name, key))

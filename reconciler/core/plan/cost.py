@@ -11,7 +11,7 @@ from reconciler.core.compare.choices import Choice, find_choice_leavers, find_mo
 from reconciler.core.compare.compare import find_leavers
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.hints import Hints, make_hints
-from reconciler.core.compare.match import Index, make_index
+from reconciler.core.compare.index import Index
 from reconciler.core.compare.merge import list_others
 from reconciler.core.compare.reads import BATCH, Certain, How, Read, Seen, is_needed, plan_reads
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
@@ -59,7 +59,7 @@ class _Look:
         wanted = [r for r in self.part.resources.values() if r.address.kind == kind.name]
         ids, last = ({r.address: known[r.address] for r in wanted if r.address in known} for known in (self.hints.ids, self.hints.last))
         seen = self.seen[kind.name] = Seen(ids, last)
-        known = make_index(kind, self.live.things.get(kind.name, {}).values())
+        known = Index(kind, self.live.things.get(kind.name, {}).values())
         also = self.hints.also.get(kind.name, frozenset())
         asked = is_needed(self.kinds, kind, self.part, self.hints.also) or (kind.whole and bool(also))
         while reads := plan_reads(kind, wanted, seen, asked, self.certain.things):
@@ -93,7 +93,7 @@ class _Look:
             return
         identity = kind.identity[read.by]
         for key in read.keys:
-            yield from known.get((read.by, identity.fold(key)), ())
+            yield from known.get((read.by, identity.fold(key)))
 
     def _route(self, kind: Kind, read: Read, number: int, seen: Seen) -> tuple[str, int]:
         """Which route answers a read, and in how many calls."""

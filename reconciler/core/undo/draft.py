@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from reconciler.core.compare.match import Index
+from reconciler.core.compare.index import Index
 from reconciler.core.model.address import Address, address_by
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds

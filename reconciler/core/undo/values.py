@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.compare.match import make_index
+from reconciler.core.compare.index import Index
 from reconciler.core.model.live import Live
 from reconciler.core.undo.draft import Draft, Part
 
@@ -23,8 +23,8 @@ def _is_kept(draft: Draft, part: Part, path: str) -> bool:
     if identity is None or value is None or part.id is None:
         return False
     if kind.name not in draft.indexes:
-        draft.indexes[kind.name] = make_index(kind, draft.live.things[kind.name].values())
-    holders = [t for t in draft.indexes[kind.name].get((path, identity.fold(value)), ()) if t.id != part.id]
+        draft.indexes[kind.name] = Index(kind, draft.live.things[kind.name].values())
+    holders = [t for t in draft.indexes[kind.name].get((path, identity.fold(value))) if t.id != part.id]
     return any((kind.whole or (kind.name, t.id, path) in draft.given) and not _gives_up(draft, t, path) for t in holders)
 
 

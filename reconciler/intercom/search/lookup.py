@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from reconciler.core.compare import match
+from reconciler.core.compare.index import Index
 from reconciler.core.model.ability import Searched
 from reconciler.core.model.address import ID, Address
 from reconciler.core.model.desired import Manifest, Resource
@@ -85,12 +85,12 @@ def _ask(
     addresses = [Address(kind.name, key) for key in keys]
     wanted = {a: Resource(a, identity.field, _strip_prefix(identity, a.key), {}, Mark("")) for a in addresses}
     live = observer.observe(Manifest(wanted, Policy()), here, None)
-    known = match.make_index(kind, live.things[kind.name].values())
+    known = Index(kind, live.things[kind.name].values())
     for address, resource in wanted.items():
         followed = live.of(address) if address in live.merged else None
         if followed:
             merged[address.key] = followed.id
-        things = [followed] if followed else known.get((identity.field, identity.fold(resource.key)), [])
+        things = [followed] if followed else list(known.get((identity.field, identity.fold(resource.key))))
         if things:
             yield address.key, things
 
