@@ -56,13 +56,14 @@ class LedgerChoice:
     def open(self, *, create: bool) -> Ledger | None:
         """The ledger; None where there is none. One that cannot be used is told of, and does not stop the work; but for one that holds
         the lock of all who write, or a folder in which something lies that is no file of ours. Raises LedgerUnusable, Usage."""
-        from reconciler.ledger.errors import LedgerUnusable, NotAFile
-
         if self.none:
             if create:
                 self._warn(f"--ledger none: {LOST}")
             self.which.add("none, by --ledger none")
             return None
+        # It needs SQLAlchemy, which takes a tenth of a second.
+        from reconciler.ledger.errors import LedgerUnusable, NotAFile
+
         if create:
             # Its key and what `undo` needs lie there, wherever the ledger is.
             check_home(self.folder)
@@ -147,11 +148,12 @@ class LedgerChoice:
 
     def _shared_name(self) -> str:
         """What the ledger is called where several repositories can reach it, else nothing."""
+        if self.none or not self.address:
+            return ""
+        # They need SQLAlchemy, which takes a tenth of a second.
         from reconciler.ledger.errors import LedgerUnusable
         from reconciler.ledger.homes.choice import home_of
 
-        if self.none or not self.address:
-            return ""
         home = home_of(self.address, self.folder, os.environ)
         try:
             return home.place if home.is_shared else ""
@@ -212,9 +214,12 @@ class LedgerChoice:
 
     def images(self) -> Images | None:
         """Where pre-images go when the ledger cannot be used: a folder of this machine, unless no ledger is wanted at all."""
+        if self.none:
+            return None
+        # It needs SQLAlchemy, which takes a tenth of a second.
         from reconciler.ledger.homes.images import Images
 
-        return None if self.none else Images.here(self.folder)
+        return Images.here(self.folder)
 
     def check_pipeline(self, *, without: bool = True) -> None:
         """Raises Refused (3) in a pipeline whose ledger would be lost with the machine, or could not be read by the next one.

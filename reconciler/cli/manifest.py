@@ -8,10 +8,7 @@ import click
 
 from reconciler.cli.help import Verb
 from reconciler.cli.options import ENV, PATHS, ManifestOptions, gather
-from reconciler.core.model.facts import FactsFile
 from reconciler.errors import Invalid
-from reconciler.manifest.read import count_declared
-from reconciler.manifest.schema import DIALECT, for_editors, manifest_schema
 
 
 @click.command(cls=Verb)
@@ -28,6 +25,9 @@ def validate(given: ManifestOptions, full: bool) -> None:
     Example:
       reconciler validate intercom/
     """
+    # Help needs none of it, and models take a fifth of a second.
+    from reconciler.manifest.read import count_declared
+
     try:
         manifest = given.read()
     except Invalid as invalid:
@@ -57,5 +57,9 @@ def schema(facts: bool, overlay: bool) -> None:
     Example:
       reconciler schema > intercom.schema.json
     """
+    # As above.
+    from reconciler.core.model.facts import FactsFile
+    from reconciler.manifest.schema import DIALECT, for_editors, manifest_schema
+
     document = {"$schema": DIALECT, **FactsFile.model_json_schema()} if facts else for_editors(manifest_schema(overlay=overlay))
     click.echo(json.dumps(document, indent=2))

@@ -110,7 +110,7 @@ class ApprovalOptions:
     def read(self) -> Approvals:
         """The rules. Raises Usage, Invalid."""
         # Verbs without a plan need none of what reads them.
-        from reconciler.manifest.read import read_approvals
+        from reconciler.manifest.rules import read_approvals
 
         return read_approvals(self.policy, self.approve, self.max_calls)
 

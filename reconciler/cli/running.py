@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import gc
-import getpass
 import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,6 +29,10 @@ def in_ci(environ: Mapping[str, str] = os.environ) -> bool:
 
 def whoever() -> str:
     """Who asks, for whoever waits for them: the account, the machine and the process."""
+    # Most runs end without them.
+    import getpass
+    import socket
+
     try:
         account = getpass.getuser()
     except (OSError, KeyError):
@@ -111,6 +112,9 @@ def _way_on(error: click.ClickException) -> str:
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     if ctx is None:
         return ""
+    # Most runs are typed right.
+    import difflib
+
     names = ctx.command.list_commands(ctx) if isinstance(ctx.command, click.Group) else []
     close = difflib.get_close_matches(error.command_name, names, 1) if isinstance(error, click.NoSuchCommand) else []
     return f"; did you mean {close[0]}?" if close else f"; see {ctx.command_path} --help"

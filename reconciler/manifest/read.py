@@ -1,30 +1,27 @@
-"""Manifests and rules: read from files, merged, and checked as far as that goes without Intercom."""
+"""Manifests: read from files, merged, and checked as far as that goes without Intercom."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.policy import IGNORED
-from reconciler.core.plan.approvals import Approvals, parse_approval
-from reconciler.errors import Invalid, Mark, Problem
+from reconciler.errors import Invalid
 from reconciler.kinds import KINDS
 from reconciler.manifest import files
 from reconciler.manifest.contents import Contents
-from reconciler.manifest.head import Head, PolicyFile, policy_file_model
+from reconciler.manifest.head import Head
 from reconciler.manifest.layers import BASE, Layers, Sorted, check_known, sort_out
 from reconciler.manifest.resources import check_circles, check_former, check_successors, resource_of
 from reconciler.manifest.sections import read_documents
-from reconciler.manifest.sentences import Guesses, explain
 from reconciler.manifest.source import Source
 
 # So many entries are digested at once.
@@ -104,24 +101,3 @@ def count_declared(manifest: Manifest, kinds: Kinds = KINDS) -> Mapping[str, int
     """How many entries each section has, where it has any."""
     counts = Counter(address.kind for address in manifest.resources)
     return {kind.section: counts[kind.name] for kind in kinds if counts[kind.name]}
-
-
-def read_policy(path: str, kinds: Kinds = KINDS) -> PolicyFile:
-    """A policy file. Raises Invalid."""
-    if os.path.isdir(path):
-        raise Invalid([Problem(Mark(path), "is a folder", "give the one file that holds the policy")])
-    (document,) = files.read_all([path])
-    model = policy_file_model(kinds)
-    try:
-        return model.model_validate(document.value)
-    except ValidationError as error:
-        raise Invalid(Problem(document.marks.of(loc), what) for what, loc in explain(error, model, Guesses())) from None
-
-
-def read_approvals(policy: str | None, approve: Sequence[str], max_calls: int | None) -> Approvals:
-    """The rules of the command line. Raises Usage, Invalid."""
-    given = tuple(parse_approval(word) for word in approve)
-    if policy is None:
-        return Approvals(given=given, max_calls=max_calls)
-    file = read_policy(policy)
-    return Approvals(file.policy, file.approvals, given, max_calls)

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from reconciler import __version__
-from reconciler.manifest.read import read_policy
+from reconciler.manifest.rules import read_policy
 from tests.ci.conftest import ACTION, BIN, CI
 
 WORKFLOWS = sorted((CI / "github").glob("*.yml"))

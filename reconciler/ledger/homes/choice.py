@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from reconciler.errors import Usage
-from reconciler.ledger.homes.home import Home
+
+if TYPE_CHECKING:
+    from reconciler.ledger.homes.home import Home
 
 
 def home_of(address: str, folder: Path, environ: Mapping[str, str]) -> Home:

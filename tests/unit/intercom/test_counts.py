@@ -14,7 +14,7 @@ from reconciler.core.model.outcome import Status
 from reconciler.core.plan.approvals import NO_APPROVALS
 from reconciler.core.plan.work import Proposal
 from reconciler.errors import Refused
-from reconciler.manifest.read import read_approvals
+from reconciler.manifest.rules import read_approvals
 from reconciler.workflow.apply import carry_out, prepare
 from reconciler.workflow.planfile import planned_manifest
 from tests.conftest import MakeRoute
