@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,7 @@ class Description:
     def read(cls, path: Path = DESCRIPTION) -> Description:
         return cls(json.loads(path.read_text(encoding="utf-8")))
 
-    @property
+    @cached_property
     def operations(self) -> set[str]:
         methods = ("get", "post", "put", "delete", "patch")
         return {f"{m.upper()} {path}" for path, described in self.document["paths"].items() for m in methods if m in described}
@@ -70,21 +71,21 @@ class Description:
 
     def violations(self, exchange: Exchange) -> list[str]:
         """Of the request if our client sent it, of the reply if the sandbox made it."""
-        request = _request(exchange)
-        broken = [*self._broken_request(request), *self._unknown_keys(exchange)] if exchange.ours else []
-        return broken if exchange.reply is None else [*broken, *self._broken_reply(request, exchange)]
+        broken = [*self.broken_request(exchange)] if exchange.ours else []
+        return broken if exchange.reply is None else [*broken, *self.broken_reply(exchange)]
 
-    def _broken_request(self, request: MockRequest) -> Iterator[str]:
+    def broken_request(self, exchange: Exchange) -> Iterator[str]:
         try:
-            self._api.validate_request(request)
+            self._api.validate_request(_request(exchange))
         except OpenAPIError as error:
             yield f"the request: {told(error)}"
+        yield from self._unknown_keys(exchange)
 
-    def _broken_reply(self, request: MockRequest, exchange: Exchange) -> Iterator[str]:
+    def broken_reply(self, exchange: Exchange) -> Iterator[str]:
         status = UNLISTED.get(exchange.status, exchange.status)
         reply = MockResponse((exchange.reply or "").encode(), status, content_type=exchange.reply_type)
         try:
-            self._api.validate_response(request, reply)
+            self._api.validate_response(_request(exchange), reply)
         except OpenAPIError as error:
             yield f"the reply {exchange.status}: {told(error)}"
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ class Verdict:
     outside: Counter[str] = field(default_factory=Counter)
     versions: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
+    # What is wrong with each shape of a request or a reply that was judged.
+    judged: dict[object, list[str]] = field(default_factory=dict)
 
     def take(self, exchange: Exchange, description: Description) -> None:
         operation = description.operation(exchange.method, exchange.path)
@@ -47,7 +49,19 @@ class Verdict:
             self.held[operation] += 1
             self.requests += exchange.ours
             self.replies += exchange.reply is not None
-            self.broken += [f"{violation}\n{_account(exchange)}" for violation in description.violations(exchange)]
+            self.broken += [f"{violation}\n{_account(exchange)}" for violation in self._violations(operation, exchange, description)]
+
+    def _violations(self, operation: str, exchange: Exchange, description: Description) -> Iterator[str]:
+        """Every process records every shape that is new to it, so most come several times."""
+        if exchange.ours:
+            yield from self._once(("sent", operation, exchange.sent_shape), lambda: description.broken_request(exchange))
+        if exchange.reply is not None:
+            yield from self._once(("got", operation, exchange.reply_shape), lambda: description.broken_reply(exchange))
+
+    def _once(self, key: object, judge: Callable[[], Iterable[str]]) -> list[str]:
+        if key not in self.judged:
+            self.judged[key] = list(judge())
+        return self.judged[key]
 
     def lines(self) -> list[str]:
         texts = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,16 @@ class Exchange:
     def operation(self) -> str:
         return f"{self.method} {self.place or '(no endpoint)'}"
 
+    @property
+    def sent_shape(self) -> object:
+        """What a request of our client is judged by, beside its operation."""
+        return self.version, _query_shape(self.query), shape(_parsed(self.body.encode()))
+
+    @property
+    def reply_shape(self) -> object:
+        """What a reply is judged by, beside its operation."""
+        return self.status, self.reply_type, shape(_parsed((self.reply or "").encode()))
+
 
 class Recorder:
     """Told of every exchange of a sandbox; several processes share the folder, and a process that was forked the file."""
@@ -59,7 +69,7 @@ class Recorder:
         ours = call.headers.get("user-agent", "").startswith("reconciler/")
         sent, got = _parsed(call.raw) if ours else None, _parsed(reply.body) if reply else None
         status = reply.status if reply else 0
-        asked = shape({name: _typed(value) for name, value in call.query.items()}) if ours else None
+        asked = _query_shape(call.query) if ours else None
         key = (call.method, place, version, ours, status, asked, shape(sent), shape(got))
         if key in self._seen:
             return
@@ -101,6 +111,10 @@ def _parsed(raw: bytes) -> Any:
         return json.loads(raw) if raw else ""
     except ValueError:
         return raw.decode("utf-8", "replace")
+
+
+def _query_shape(query: Mapping[str, str]) -> object:
+    return shape({name: _typed(value) for name, value in query.items()})
 
 
 def _typed(text: str) -> object:
