@@ -8,9 +8,10 @@
 #   intercom.sh nightly   on the main branch, every night: ends with 2 where Intercom moved away from what was applied, or something
 #                         could not be told; with 3 where nothing can be said. The report has what could not be said on top
 #   intercom.sh fix       plans what puts drift right, into $OUT/fix.json, for `intercom.sh apply fix`; ends with 2 where there is some
-#   intercom.sh adopt     declares what is live and not declared, and
-#   intercom.sh accept    writes what changed in Intercom into the manifest: both push a branch where there is something new, whose name and
-#                         title are in $OUT/proposed then, with the text for its change request in $OUT/adopt.md or $OUT/accept.md
+#   intercom.sh adopt     declares what is live and not declared,
+#   intercom.sh retire    writes the tombstones of deprecated tags that are due to go, and
+#   intercom.sh accept    writes what changed in Intercom into the manifest: each pushes a branch where there is something new, whose name and
+#                         title are in $OUT/proposed then, with the text for its change request in $OUT/adopt.md and so on
 #   intercom.sh columns   puts the plans of several environments side by side, in $OUT/plan.md
 #   intercom.sh form      makes of a form that somebody filled in ($FORM, a file with its answers) a branch, as adopt does
 #   intercom.sh name      prints the name of the plan file of this commit
@@ -28,7 +29,7 @@ POLICY=${POLICY:-intercom-policy.yaml} # outside of the manifest, and best under
 BASE=${BASE:-origin/main}              # what a change request goes into
 BEFORE=${BEFORE:-HEAD^1}               # the main branch before the merge
 OUT=${OUT:-out}
-OPEN=${OPEN:-}           # for adopt and accept: anything, where a change request of their branch is open
+OPEN=${OPEN:-}           # for adopt, retire and accept: anything, where a change request of their branch is open
 APPROVALS=${APPROVALS:-} # a file with approvals, HASH:PEOPLE on a line, from a place that no change request writes to
 WAIT=${WAIT:-90} # seconds for another apply to end; that of one that was killed ends by itself after 60
 
@@ -38,9 +39,9 @@ export RECONCILER_LEDGER="${RECONCILER_LEDGER-git}"
 main() {
     verb=${1:-}
     case $verb-${2:-} in
-        plan- | apply- | apply-again | apply-fix | nightly- | fix- | adopt- | accept- | columns- | form-) mkdir -p "$OUT" ;;
+        plan- | apply- | apply-again | apply-fix | nightly- | fix- | adopt- | retire- | accept- | columns- | form-) mkdir -p "$OUT" ;;
         name-) ;;
-        *) die 64 "usage: $0 plan | apply [again | fix] | nightly | fix | adopt | accept | columns | form | name" ;;
+        *) die 64 "usage: $0 plan | apply [again | fix] | nightly | fix | adopt | retire | accept | columns | form | name" ;;
     esac
     "$@"
 }
@@ -153,6 +154,13 @@ adopt() {
     propose adopt "Declare what is live in Intercom and not declared" \
         "Somebody made these in Intercom, and no file declares them. Whoever merges this takes over their names." \
         reconciler export -o "${MANIFEST%% *}"
+}
+
+retire() {
+    # shellcheck disable=SC2086 # no word, or two
+    propose retire "Retire deprecated tags that nobody uses anew" \
+        "Nobody has used these tags anew for as long as they say. Whoever merges this has them deleted." \
+        reconciler tag retire --due --in "${MANIFEST%% *}" ${ENVIRONMENT:+--env "$ENVIRONMENT"}
 }
 
 accept() {

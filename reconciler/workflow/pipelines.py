@@ -14,7 +14,7 @@ _CLONED = Path(__file__).parents[2] / "examples" / "ci"
 # What the templates call the folder of the manifest.
 _FOLDER = "intercom"
 
-_JOBS = ("plan", "apply", "nightly", "adopt", "accept", "fix", "approve")
+_JOBS = ("plan", "apply", "nightly", "adopt", "retire", "accept", "fix", "approve")
 # For each service: where a file goes in the repository, and its template.
 PIPELINES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {

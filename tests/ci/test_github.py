@@ -328,6 +328,23 @@ def test_a_branch_that_does_not_merge_any_more_is_left_to_people(github: GitHub,
 
 
 @only_in_soak
+def test_a_deprecated_tag_that_is_due_gets_its_tombstone_in_one_change_request(github: GitHub, pipeline: Pipeline) -> None:
+    repository, served = pipeline
+    served.seed({"contacts": [{"external_id": "26", "tags": [{"tag": "old", "applied_at": 1_500_000_000}]}]})
+    served.writes()
+    deprecated = "workspace: {app_id: sandbox1}\ntags: [vip, {name: old, state: deprecated, retire_after: {no_new_use_for: 90d}}]\n"
+    repository.commit(m=deprecated.replace("90d", "9999d"))
+    assert github.workflow("intercom-retire"), github.log
+    assert pulls(github) == []
+    repository.commit(m=deprecated)
+    for _ in range(2):
+        assert github.workflow("intercom-retire"), github.log
+        assert pulls(github) == [(11, "reconciler/retire", "open")]
+    assert "{name: old, state: absent" in of_branch(repository, "reconciler/retire", "intercom/all.yaml")
+    assert served.writes() == []
+
+
+@only_in_soak
 def test_a_button_accepts_what_is_live(github: GitHub, pipeline: Pipeline) -> None:
     repository, served = pipeline
     github.said["secrets.INTERCOM_REQUEST_TOKEN"] = "request-token"

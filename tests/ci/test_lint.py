@@ -119,6 +119,7 @@ PERMISSIONS = {
     "intercom-form": {"contents": "write", "pull-requests": "write", "issues": "write"},
     "intercom-approve": {"contents": "read", "actions": "write", "pull-requests": "write"},
     "intercom-adopt": {"contents": "write", "pull-requests": "write"},
+    "intercom-retire": {"contents": "write", "pull-requests": "write"},
     "intercom-accept": {"contents": "write", "pull-requests": "write"},
     "intercom-nightly": {"contents": "read", "issues": "write"},
 }
@@ -133,7 +134,7 @@ def test_it_may_no_more_than_it_needs(path: Path) -> None:
     assert [step for step in steps(path) if "checkout" in step.get("uses", "") and step["with"]["persist-credentials"] != "false"] == []
 
 
-PROPOSES = {"intercom-adopt", "intercom-accept", "intercom-form"}
+PROPOSES = {"intercom-adopt", "intercom-retire", "intercom-accept", "intercom-form"}
 APPLIES = {"intercom-apply", "intercom-fix", "intercom-stages"}
 READS = {"secrets.INTERCOM_READ_TOKEN", "secrets.RECONCILER_LEDGER_KEY"}
 WRITES = {"secrets.INTERCOM_ACCESS_TOKEN", "secrets.RECONCILER_LEDGER_KEY"}

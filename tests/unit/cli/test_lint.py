@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema
 
 from reconciler.core.compare.lint import RULES
 from tests.desk.desk import Desk
@@ -165,6 +166,8 @@ def test_the_log_is_sarif(desk: Desk) -> None:
     place = {"artifactLocation": {"uri": "sub%20dir/%C3%A4.yaml"}, "region": {"startLine": 4, "startColumn": 5}}
     assert run["results"][0]["locations"] == [{"physicalLocation": place}]
     assert len(run["results"]) == 4
+    # Models that are generated from the schema of SARIF 2.1.0.
+    StaticAnalysisResultsFormatSarifVersion210JsonSchema.model_validate_json(desk.out)
 
 
 def test_one_mistake_in_many_places_is_told_once(desk: Desk) -> None:
