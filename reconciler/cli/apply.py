@@ -163,8 +163,11 @@ def _planned_layers(saved: PlanDocument, given: ManifestOptions) -> Layers:
 def _apply_manifest(given: ManifestOptions, wanted: Wanted, approvals: Approvals, events: Events) -> int:
     if not wanted.auto_approve and not (sys.stdin and sys.stdin.isatty()):
         raise Usage("there is no terminal to ask at; use --auto-approve, or save a plan and apply that")
-    manifest = given.read()
-    planned = make(manifest, wanted.intercom, wanted.choice, wanted.scope, approvals)
+    # What loads the client is for verbs that call.
+    from reconciler.intercom.memory import Memory
+
+    manifest, memory = given.read(), Memory()
+    planned = make(manifest, wanted.intercom, wanted.choice, wanted.scope, approvals, memory)
     render(document_of(planned.plan), "text", Way(wanted.full))
     refuse_whole(planned)
     _check_writes(len(planned.plan.steps), "nothing was written")
@@ -178,7 +181,8 @@ def _apply_manifest(given: ManifestOptions, wanted: Wanted, approvals: Approvals
         # Without a change there is still something to remember: what was found as declared.
         if planned.plan.steps or session.ledger:
             saved = write_saved(session.kinds, planned.plan, "in memory", Enclosed(as_declared=planned.as_declared, doubts=planned.doubts))
-            return _carry_out(session, prepare(session, saved, manifest, approvals), events, bool(wanted.fail_on))
+            work = prepare(replace(session, memory=memory), saved, manifest, approvals)
+            return _carry_out(session, work, events, bool(wanted.fail_on))
     annotate(left_open(planned.plan, bool(wanted.fail_on)))
     late = fails_on_waiting(bool(wanted.fail_on), planned.plan.waiting)
     return Incomplete.exit_code if planned.plan.refused or planned.plan.unproven or late else 0

@@ -6,6 +6,8 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -34,6 +36,9 @@ from reconciler.workflow.plan import document_of, propose
 from reconciler.workflow.planfile import save, write_whole
 from reconciler.workflow.session import watch
 
+if TYPE_CHECKING:
+    from reconciler.intercom.memory import Memory
+
 # How a message begins that is about one entry: file, line and column.
 _PLACE = re.compile(r"(.+?:\d+:\d+): ")
 # Reports that begin with a line that says when they were made.
@@ -42,14 +47,16 @@ PAGES = frozenset({"markdown", "html"})
 SHARED = frozenset({"policy", "approve", "max_calls", "ledger", "base_url", "sandbox", "api_version", "share"})
 
 
-def make(manifest: Manifest, intercom: Intercom, choice: LedgerChoice, scope: Scope, approvals: Approvals) -> Proposal:
-    """Plan, with progress on stderr."""
+def make(
+    manifest: Manifest, intercom: Intercom, choice: LedgerChoice, scope: Scope, approvals: Approvals, memory: Memory | None = None
+) -> Proposal:
+    """Plan, with progress on stderr. What was seen is kept in the `memory` of who applies it at once."""
     choice.check_name(manifest)
     with (
         progress(sys.stderr, label="reading") as bar,
         open_session(intercom, manifest.pin, writes=False, choice=choice, paths=manifest.paths) as session,
     ):
-        return propose(watch(session, bar.reading), manifest, scope, approvals)
+        return propose(replace(watch(session, bar.reading), memory=memory), manifest, scope, approvals)
 
 
 def leave(planned: Proposal, output: OutputOptions, origins: Sequence[Origin] = ()) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from reconciler.core.compare.hints import NO_HINTS, Hints
@@ -22,6 +22,7 @@ from reconciler.intercom import routes
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.pool import reading
 from reconciler.intercom.http.request import Request
+from reconciler.intercom.memory import Sight
 from reconciler.intercom.people import People
 from reconciler.intercom.read import Reader, describe_links
 from reconciler.intercom.routes import Links, Tick, silent
@@ -38,6 +39,8 @@ class Observer:
     kinds: Kinds
     # Told of every read, for progress.
     tick: Tick = silent
+    # What was seen before, by this command; it grows with what is seen now.
+    sight: Sight = field(default_factory=Sight)
 
     def observe(
         self, manifest: Manifest, here: Workspace, window: int | None, hints: Hints = NO_HINTS, certain: Certain = NOTHING
@@ -47,7 +50,7 @@ class Observer:
         Raises IntercomError when a read fails after its retries: what could not be read is never taken for absent.
         """
         before, matches = self.client.sent.total(), Match()
-        with self._looking(manifest.resources) as look:
+        with self._looking(manifest.resources, self.sight) as look:
             for kind in self.kinds.every:
                 resources = [r for r in manifest.resources.values() if r.address.kind == kind.name]
                 matches.add(look.observe(kind, resources, is_needed(self.kinds, kind, manifest, hints.also), hints, certain.things))
@@ -77,16 +80,16 @@ class Observer:
         """The live things with these ids, by one search for each page of them where the kind has one, else one by one."""
         searched = kind.search and any(i.field == "id" and i.search for i in kind.identities)
         size, how = (BATCH, How.SEARCH) if searched else (1, How.GET)
-        with self._looking({}) as look:
+        with self._looking({}, Sight()) as look:
             look.seen[kind.name] = Seen()
             look.read(kind, [Read(kind.name, how, "id", tuple(ids[start : start + size])) for start in range(0, len(ids), size)])
         return list(look.seen[kind.name].things.values())
 
     @contextmanager
-    def _looking(self, declared: Mapping[Address, Resource]) -> Iterator[_Look]:
+    def _looking(self, declared: Mapping[Address, Resource], sight: Sight) -> Iterator[_Look]:
         """One look. The personal values that it sees and that are declared are hidden in what other people's messages say."""
         with reading(self.client) as pool:
-            look = _Look(self.client, self.kinds, Reader(self.client, self.tick), pool)
+            look = _Look(self.client, self.kinds, Reader(self.client, self.tick), pool, sight)
             self.client.known.learn(People(self.kinds, declared, look.seen))
             yield look
 
@@ -95,7 +98,9 @@ class Observer:
         totals = {name: len(seen.things) if seen.total is None else seen.total for name, seen in look.seen.items()}
         if any(is_share(limit) for _, limit in manifest.policy.limits):
             uncounted = (kind for kind in self.kinds if kind.listing and not kind.whole and look.seen[kind.name].total is None)
-            totals.update((kind.name, look.reader.count(kind)) for kind in uncounted)
+            counted = look.sight.totals
+            counted.update((kind.name, look.reader.count(kind)) for kind in uncounted if kind.name not in counted)
+            totals |= counted
         return totals
 
 
@@ -111,17 +116,17 @@ class _Look:
     reader: Reader
     # The threads that make its reads.
     pool: ThreadPoolExecutor
-    # What was asked and seen, by kind.
-    seen: dict[str, Seen] = field(default_factory=dict)
-    # The ids at the other ends of the links of each thing, by list and id of the thing.
-    links: dict[LinkName, dict[str, frozenset[str]]] = field(default_factory=dict)
-    # The lists of links of which only a part was seen, each with the id of its thing.
-    partial: set[tuple[LinkName, str]] = field(default_factory=set)
+    # All that was asked and seen.
+    sight: Sight
+
+    def __post_init__(self) -> None:
+        self.seen, self.links, self.partial = self.sight.seen, self.sight.links, self.sight.partial
 
     def observe(self, kind: Kind, resources: Sequence[Resource], needs_list: bool, hints: Hints, certain: Set[Address]) -> Match:
         """Read what is declared of a kind and what the hints name, and match the two sides."""
         ids, last = ({r.address: known[r.address] for r in resources if r.address in known} for known in (hints.ids, hints.last))
-        self.seen[kind.name] = Seen(ids, last, mentioned=hints.also.get(kind.name, frozenset()))
+        before = self.seen.get(kind.name, Seen())
+        self.seen[kind.name] = replace(before, ids=ids, last=last, mentioned=hints.also.get(kind.name, frozenset()))
         # All of a kind is seen before it is said which of it share a name.
         if kind.whole:
             self._read_beside(kind, hints)
@@ -206,13 +211,15 @@ class _Look:
             for address in pairs
             if address.kind == kind.name and link.field in manifest.resources[address].links
         ]
-        sure = self.partial | {(name, pairs[address]) for name, address in certain if address in pairs}
+        sure = {(name, pairs[address]) for name, address in certain if address in pairs}
+        sure = self.partial | (sure - self.sight.whole)
         cut = [(link, live_id) for link, live_id in declared if (link.name, live_id) in sure]
         for link, _ in cut:
             self.reader.tick(describe_links(link), 0, 1)
         for (link, live_id), ids in zip(cut, self.pool.map(lambda job: self.reader.read_links(*job), cut), strict=True):
             self.links[link.name][live_id] = ids
             self.partial.discard((link.name, live_id))
+            self.sight.whole.add((link.name, live_id))
         every = manifest.policy.links == "exact" or (manifest.policy.links == "declared" and bool(manifest.beside))
         for kind in self.kinds:
             if kind.whole:

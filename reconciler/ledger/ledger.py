@@ -197,6 +197,12 @@ class Ledger:
 
     # ── what was done ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def count_runs(self) -> tuple[int, int]:
+        """How many runs it holds, whosever, and how many of these have ended."""
+        with self._looking() as connection:
+            every, ended = connection.execute(select(func.count(RUNS.c.id), func.count(RUNS.c.ended))).one()
+        return every, ended
+
     def runs(self) -> list[Run]:
         """Every run, newest first, whoever's key it was."""
         with self._looking() as connection:

@@ -12,7 +12,7 @@ from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.drift import keep_drift
 from reconciler.core.compare.merge import Carriers, join_carriers
 from reconciler.core.model.address import Address
-from reconciler.core.model.change import Change
+from reconciler.core.model.change import Action, Change
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.live import WAITING
 from reconciler.core.model.outcome import Outcome
@@ -47,6 +47,8 @@ def prepare(session: Session, saved: PlanDocument, manifest: Manifest, approvals
 
     Raises Refused (3) for another workspace or a plan that a gate refused, Stale (4) when the manifest or the workspace moved.
     """
+    if session.memory and not session.memory.check(session.now(), session.runs):
+        session = replace(session, memory=None)
     refuse(hold_to_pin(planned_pin(saved), session.here))
     if manifest.digest != saved["manifest"]["digest"]:
         raise Stale("the manifest is not the one that was planned, or a variable in it has another value; plan again")
@@ -65,7 +67,7 @@ def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, appro
     part = narrow(session.kinds, manifest, lambda a: show_address(a, app_id) in names)
     touched = {name: a for a in part.resources if (name := show_address(a, app_id)) in names}
     scope = replace(read_scope(saved), entries=frozenset(touched.values()) if "rest" in saved else None)
-    certain = choose_reads(session.kinds, part, read_touches(saved["changes"], touched))
+    certain = choose_reads(session.kinds, part, read_touches(saved["changes"], touched), fresh=session.context.known is not None)
     certain = replace(certain, things=certain.things | {touched[name] for name in late & touched.keys()})
     agreed = Agreed(approvals, frozenset(map(subject_in, saved["changes"])))
     recorded = recall(session, manifest, approvals)
@@ -74,9 +76,10 @@ def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, appro
     comparison = with_members(session, comparison)
     if session.ledger and not saved.get("moved"):
         comparison = with_carriers(session, comparison, {**read_ids(saved, manifest, app_id), **comparison.live.pairs}, scope)
-    sources = {change["address"] for change in saved["changes"]}
-    ours = tuple(change for change in comparison.difference.changes if show_address(change.address, app_id) in sources)
-    rest = tuple(change for change in comparison.difference.changes if show_address(change.address, app_id) not in sources)
+    sources, found = {change["address"] for change in saved["changes"]}, comparison.difference.changes
+    # Who carries what gets another name is shown, and no gate rests on it.
+    held = {i for i, c in enumerate(found) if c.action is not Action.RENAME and show_address(c.address, app_id) in sources}
+    ours, rest = (tuple(c for i, c in enumerate(found) if (i in held) is mine) for mine in (True, False))
     changes = (*add_uses(session, comparison.live, replace(comparison.difference, changes=ours)).changes, *rest)
     comparison = replace(comparison, difference=replace(comparison.difference, changes=changes))
     return make_plan(comparison, replace(scope, only=frozenset(sources)), session.client.version), comparison

@@ -46,13 +46,17 @@ def look(
     from reconciler.intercom.observe import Observer
 
     kinds = session.kinds.under(session.facts)
-    observer = Observer(session.client, kinds, session.tick)
+    memory = session.memory
+    observer = Observer(session.client, kinds, session.tick, memory.sight) if memory else Observer(session.client, kinds, session.tick)
     hints = make_hints(kinds, session.now(), manifest, recorded)
     live = replace(observer.observe(manifest, session.here, session.window, hints, certain), facts=session.facts)
     comparison = compare(kinds, session.now(), manifest, live, recorded, whole=whole, retry=retry)
     if leavers := find_leavers(comparison.kinds, comparison.manifest, comparison.difference.changes, recorded):
         comparison = add_notes(comparison, note_same_person(kinds, comparison.difference.changes, _read(observer, kinds, leavers)))
-    return spare(session, comparison, agreed) if agreed is not None else comparison
+    comparison = spare(session, comparison, agreed) if agreed is not None else comparison
+    if memory:
+        memory.close(session.now(), session.runs)
+    return comparison
 
 
 def _read(observer: Observer, kinds: Kinds, things: Sequence[Thing]) -> Sequence[Live]:
@@ -69,7 +73,11 @@ def add_uses(session: Session, live: Snapshot, difference: Difference) -> Differ
     was seen."""
     from reconciler.intercom.uses import count_uses
 
-    changes = count_uses(session.client, session.kinds, difference.changes, live, session.tick)
+    changes = session.memory.recall(difference.changes) if session.memory else None
+    if changes is None:
+        changes = count_uses(session.client, session.kinds, difference.changes, live, session.tick)
+    if session.memory:
+        session.memory.note(difference.changes, changes)
     return replace(difference, changes=recount_uses(session.kinds, live, changes, {}))
 
 

@@ -16,6 +16,7 @@ from reconciler.kinds import KINDS
 
 if TYPE_CHECKING:
     from reconciler.intercom.http.client import Client
+    from reconciler.intercom.memory import Memory
     from reconciler.intercom.routes import Tick
     from reconciler.ledger.homes.images import Images
     from reconciler.ledger.ledger import Ledger
@@ -49,6 +50,8 @@ class Session:
     sleep: Callable[[float], object] = time.sleep
     # The person and the machine that asks.
     who: str = ""
+    # What this command saw so far, where it looks twice.
+    memory: Memory | None = None
     # Told of every read.
     tick: Tick = lambda what, done=1, more=0: None
 
@@ -60,7 +63,13 @@ class Session:
     @property
     def context(self) -> Context:
         """What a plan that is made now depends on, beside what is compared."""
-        return Context(self.now(), self.client.version, Counter(self.client.sent), bool(self.keepers))
+        known = self.memory.known if self.memory else None
+        return Context(self.now(), self.client.version, Counter(self.client.sent), bool(self.keepers), known)
+
+    @property
+    def runs(self) -> tuple[int, int]:
+        """How many runs the ledger holds, and how many of these have ended."""
+        return self.ledger.count_runs() if self.ledger else (0, 0)
 
 
 def connect(client: Client, ledger: Ledger | None = None) -> Session:

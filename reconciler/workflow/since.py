@@ -18,6 +18,9 @@ def spare(session: Session, comparison: Comparison, agreed: Agreed) -> Compariso
         return comparison
     asked = links_to_ask(comparison, agreed)
     made = links_made(session, asked)
+    read = frozenset((c.link, c.id) for c in asked if c.id and session.kinds.links[c.link].dated)
+    if session.memory:
+        session.memory.sight.whole |= read
     gap = any((change.id, change.target_id) not in made for change in asked) and session.ledger.gap()
     return spare_touched(comparison, asked, made, gap, agreed, names_of(session))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from reconciler.core.compare.index import Index, Name
@@ -84,6 +84,18 @@ class Seen:
     unproven: set[Name] = field(default_factory=set)
     # How many there are, where a listing said so.
     total: int | None = None
+
+    def copy(self) -> Seen:
+        """The same, which may grow without the other."""
+        return replace(
+            self,
+            things=dict(self.things),
+            asked=set(self.asked),
+            gone=set(self.gone),
+            strong=set(self.strong),
+            merged=dict(self.merged),
+            unproven=set(self.unproven),
+        )
 
     def recall(self, wanted: Iterable[Resource], fold: Callable[[Resource], str]) -> None:
         """Whose id was known from elsewhere and who was merged, or may have been, is that under its own name too."""

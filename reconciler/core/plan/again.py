@@ -53,8 +53,8 @@ def read_touches(changes: Iterable[ChangeDocument], names: Mapping[str, Address]
             yield Touch(change["action"], address, target, tuple(field["path"] for field in change["fields"]))
 
 
-def choose_reads(kinds: Kinds, manifest: Manifest, touches: Iterable[Touch]) -> Certain:
-    """What must be seen by a strong read before these changes are made."""
+def choose_reads(kinds: Kinds, manifest: Manifest, touches: Iterable[Touch], *, fresh: bool = False) -> Certain:
+    """What must be seen by a strong read before these changes are made. `fresh`: all was seen a moment ago, by this command."""
     sure, lists = set[Address](), set[tuple[LinkName, Address]]()
     updated: dict[str, set[Address]] = defaultdict(set)
     for touch in touches:
@@ -70,7 +70,7 @@ def choose_reads(kinds: Kinds, manifest: Manifest, touches: Iterable[Touch]) -> 
             else:
                 sure.add(touch.address)
     for addresses in updated.values():
-        sure |= addresses if len(addresses) <= MANY else set()
+        sure |= addresses if len(addresses) <= MANY and not fresh else set()
     return Certain(frozenset(sure), frozenset(lists))
 
 

@@ -19,9 +19,10 @@ from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
+from reconciler.core.model.policy import is_share
 from reconciler.core.model.route import Listing
 from reconciler.core.plan.again import choose_reads, list_touches
-from reconciler.core.plan.plan import Context, Plan
+from reconciler.core.plan.plan import Context, Known, Plan
 from reconciler.core.plan.scope import narrow
 
 # Every run asks first whose the token is.
@@ -44,6 +45,8 @@ class _Look:
     hints: Hints
     # What must be seen by a strong read.
     certain: Certain
+    # What the plan saw by strong reads, where all that it saw is known.
+    known: Known | None = None
     # The calls so far, by route.
     calls: Counter[str] = field(default_factory=Counter)
     # What the look knows so far, by kind.
@@ -62,6 +65,9 @@ class _Look:
         known = Index(kind, self.live.things.get(kind.name, {}).values())
         also = self.hints.also.get(kind.name, frozenset())
         asked = is_needed(self.kinds, kind, self.part, self.hints.also) or (kind.whole and bool(also))
+        if self.known:
+            seen.things, seen.strong = dict(self.live.things.get(kind.name, {})), set(self.known.things.get(kind.name, ()))
+            asked, wanted, also = False, [], frozenset()
         while reads := plan_reads(kind, wanted, seen, asked, self.certain.things):
             for read in reads:
                 self._read(kind, read, seen, known)
@@ -70,7 +76,7 @@ class _Look:
         sure = {live_id for address, live_id in self.live.pairs.items() if address in self.certain.things and address.kind == kind.name}
         for live_id in sorted((sure - seen.strong) | {i for i in also if (How.GET, "id", i) not in seen.asked and i not in seen.strong}):
             self._read(kind, Read(kind.name, How.GET, "id", (live_id,)), seen, known)
-        if kind.name in self.hints.every and kind.listing and (How.LIST, "", "") not in seen.asked:
+        if kind.name in self.hints.every and kind.listing and not self.known and (How.LIST, "", "") not in seen.asked:
             self._read(kind, Read(kind.name, How.LIST), seen, known)
             self._read(kind, Read(kind.name, How.REST), seen, known)
 
@@ -120,7 +126,8 @@ class _Look:
                     live_id = self.live.pairs.get(address, "") if address.kind == kind.name and link.field in resource.links else ""
                     held = self.live.links.get(link.name, {}).get(live_id, frozenset())
                     cut = link.shown is not None and len(held) > link.shown
-                    if link.listing and live_id and (cut or (link.name, address) in self.certain.lists):
+                    read = self.known is not None and (link.name, live_id) in self.known.lists
+                    if link.listing and live_id and not read and (cut or (link.name, address) in self.certain.lists):
                         self.calls[link.listing.route] += pages(link.listing, len(held))
                     ends |= {end for end in held if every or end in self.hints.ends(link.name, live_id)}
                 target = self.kinds[link.target]
@@ -141,9 +148,16 @@ def pages(listing: Listing, items: int) -> int:
     return 1 if listing.style == "one" else max(ceil(items / listing.per_page), 1)
 
 
-def list_looks(kinds: Kinds, part: Manifest, live: Snapshot, hints: Hints, certain: Certain, arrived: int) -> Counter[str]:
-    """The reads before the first write, by route. `arrived`: so many who left the manifest are held against who is new."""
-    calls = _Look(kinds, part, live, hints, certain).make()
+def list_looks(
+    kinds: Kinds, part: Manifest, live: Snapshot, hints: Hints, certain: Certain, arrived: int, known: Known | None
+) -> Counter[str]:
+    """The reads before the first write, by route. `arrived`: so many who left the manifest are held against who is new. `known`: what the
+    plan saw by strong reads, where all that it saw is known."""
+    look = _Look(kinds, part, live, hints, certain, known)
+    calls = look.make()
+    if any(is_share(limit) for _, limit in part.policy.limits) and known is None:
+        unlisted = (kind for kind in kinds if not kind.whole and look.seen[kind.name].total is None)
+        calls.update(kind.listing.route for kind in unlisted if kind.listing)
     for kind in kinds:
         if kind.person and kind.search and arrived:
             calls[kind.search.listing.route] += ceil(arrived / BATCH)
@@ -195,14 +209,14 @@ def list_moving(kinds: Kinds, changes: Sequence[Change]) -> Counter[str]:
 
 
 def list_counts(kinds: Kinds, live: Snapshot, changes: Sequence[Change]) -> Counter[str]:
-    """The reads of how many carry what is lost or gets another name, by route."""
+    """The reads of how many carry what is lost, by route."""
     calls: Counter[str] = Counter()
     leaving = find_choice_leavers(kinds, changes, live)
     for change in changes:
         if not isinstance(change, ThingChange):
             continue
         kind = kinds[change.address.kind]
-        if change.action in (Action.DELETE, Action.RENAME) and change.id:
+        if change.action is Action.DELETE and change.id:
             calls.update(count.route for count in kind.uses.counts)
         calls.update(_choices(kinds, live, change, leaving))
     return calls
@@ -232,10 +246,10 @@ def reads_of(plan: Plan, comparison: Comparison, context: Context) -> Mapping[st
     touched = frozenset(end for c in plan.changes for end in (c.address, c.target) if end)
     part = narrow(comparison.kinds, comparison.manifest, touched.__contains__)
     arrived = len(find_leavers(comparison.kinds, part, comparison.difference.changes, comparison.recorded))
-    certain = choose_reads(comparison.kinds, part, list_touches(plan.changes))
-    looks = list_looks(
-        comparison.kinds, part, comparison.live, make_hints(comparison.kinds, context.now, part, comparison.recorded), certain, arrived
-    )
+    certain = choose_reads(comparison.kinds, part, list_touches(plan.changes), fresh=context.known is not None)
+    hints = make_hints(comparison.kinds, context.now, part, comparison.recorded)
+    looks = list_looks(comparison.kinds, part, comparison.live, hints, certain, arrived, context.known)
     looks += list_watching(comparison) if context.keeps else Counter()
-    looks += list_counts(comparison.kinds, comparison.live, plan.changes) + list_moving(comparison.kinds, plan.changes)
+    looks += Counter() if context.known else list_counts(comparison.kinds, comparison.live, plan.changes)
+    looks += list_moving(comparison.kinds, plan.changes)
     return looks + preimages + Counter({ASK: 1})

@@ -10,7 +10,7 @@ from itertools import chain
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.drift import Drift
 from reconciler.core.compare.typed import find_time_paths
-from reconciler.core.model.address import Address
+from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change
 from reconciler.core.model.live import WAITING, Workspace
 from reconciler.core.model.note import Note
@@ -29,6 +29,16 @@ NOBODY = People(0)
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What a plan saw by strong reads, of all that it saw."""
+
+    # Live ids, by kind.
+    things: Mapping[str, frozenset[str]]
+    # Lists of links that were read to their end, each with the id of its thing.
+    lists: frozenset[tuple[LinkName, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What a plan depends on beside what is compared."""
 
@@ -40,6 +50,8 @@ class Context:
     sent: Mapping[str, int] = field(default_factory=dict)
     # Whether what an apply destroys is kept for an undo.
     keeps: bool = False
+    # What an apply that follows at once need not read again; None where it looks for itself.
+    known: Known | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
 import pytest
 
+from reconciler.core.plan.saved import write_saved
+from reconciler.intercom.memory import Memory
+from reconciler.manifest.read import read_manifest
+from reconciler.workflow.apply import prepare
+from reconciler.workflow.plan import propose
 from tests.conftest import MakeRoute
+from tests.desk.desk import Desk
 from tests.desk.route import WIDE, Route
 from tests.desk.soak import times
 from tests.stories.plan.by_hand import by_hand, contact, tag
@@ -120,3 +128,62 @@ def test_what_a_stale_search_shows_as_linked_or_not_costs_at_most_a_call(make_ro
     assert {str(outcome.status) for outcome in route.apply(found)} == {"applied"}
     (person,) = route.box.ws.store.table("contact").docs.values()
     assert list(person["tags"]) == [tag(route, "vip")]
+
+
+# ---- apply of a manifest: what its own plan read a moment ago is not read again
+def applied(desk: Desk, declared: Doc, *more: str) -> Counter[str]:
+    """The calls of `apply MANIFEST`, by method, after its plan's: those that it says it planned are those that it made."""
+    desk.box.forget_requests()
+    assert desk("plan", "m.yaml", m={**declared, "policy": WIDE | declared.get("policy", {})}) == 0, desk.err
+    planned = len(desk.box.requests)
+    desk.box.forget_requests()
+    assert desk("apply", "m.yaml", "--auto-approve", *more) == 0, desk.err
+    made = desk.box.requests[planned:]
+    assert f"Calls: {len(made)} planned, {len(made)} made." in desk.out
+    assert f"Cost: {len(made)} call" in desk.out
+    return Counter(f"{request.method} {re.sub('[0-9a-f]{24}|(?<=tags/)[0-9]+', '*', request.path)}" for request in made)
+
+
+def test_what_the_plan_of_an_apply_read_is_not_read_again(desk: Desk) -> None:
+    desk.seed(tags=["vip", "old", "Beta"], contacts=people(3, tags=["old"]), companies=[{"company_id": "6"}, {"company_id": "7"}])
+    declared = {
+        "policy": {"links": "declared"},
+        "tags": ["vip", {"name": "old", "state": "absent"}, {"name": "beta", "renamed_from": "Beta"}],
+        "companies": [{"company_id": "6", "name": "Blue Sun"}],
+        "contacts": [
+            *people(2, name="X", tags=["vip"]),
+            {"external_id": "u2", "state": "archived"},
+            {"external_id": "new", "missing": "create"},
+        ],
+    }
+    assert applied(desk, declared, "--ledger", "none") == {
+        "GET /me": 1,
+        "GET /contacts/*": 1,
+        "POST /contacts": 1,
+        "POST /contacts/*/archive": 1,
+        "POST /tags": 2,
+        "PUT /companies/*": 1,
+        "PUT /contacts/*": 2,
+        "DELETE /tags/*": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("later", "writes", "again"),
+    [(0, False, False), (31, False, True), (0, True, True)],
+    ids=["at once", "too late", "another apply wrote"],
+)
+def test_what_is_remembered_is_young_and_nobody_of_ours_wrote_since(later: float, writes: bool, again: bool, make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["vip"], "contacts": people(2)}, ledger=True)
+    manifest = read_manifest([str(route.manifest({"tags": ["vip"], "contacts": people(1, tags=["vip"])}))])
+    memory = Memory()
+    with route.session() as session:
+        planned = propose(replace(session, memory=memory), manifest)
+    if writes:
+        route.converge(route.manifest({"name": "other", "contacts": people(2, name="X")[1:]}, "other.yaml"))
+    route.clock.now += later
+    route.box.forget_requests()
+    with route.session() as session:
+        work = prepare(replace(session, memory=memory), write_saved(route.kinds, planned.plan, "salt"), manifest)
+    assert [request.path for request in route.box.requests] == ["/me", *(["/tags", "/contacts/search"] if again else [])]
+    assert [str(change.target) for change in work.planned.plan.changes] == ["tag/vip"]

@@ -1,0 +1,77 @@
+"""Memory: what one look of a command saw, for its next one some seconds later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from reconciler.core.compare.reads import Seen
+from reconciler.core.model.address import LinkName
+from reconciler.core.model.change import Change, LinkChange, ThingChange
+from reconciler.core.plan.plan import Known
+
+# What was seen longer ago, in seconds, is read again.
+YOUNG = 30.0
+
+
+@dataclass
+class Sight:
+    """All that a look asked and saw. It grows while the look goes on."""
+
+    # What was asked and seen, by kind.
+    seen: dict[str, Seen] = field(default_factory=dict)
+    # The ids at the other ends of the links of each thing, by list and id of the thing.
+    links: dict[LinkName, dict[str, frozenset[str]]] = field(default_factory=dict)
+    # The lists of links of which only a part was seen, each with the id of its thing.
+    partial: set[tuple[LinkName, str]] = field(default_factory=set)
+    # Those that were read from their own list, to the end.
+    whole: set[tuple[LinkName, str]] = field(default_factory=set)
+    # How many things there are, by kind, where only that was asked.
+    totals: dict[str, int] = field(default_factory=dict)
+
+    def copy(self) -> Sight:
+        """The same, which may grow without the other."""
+        seen = {name: known.copy() for name, known in self.seen.items()}
+        links = {name: dict(ends) for name, ends in self.links.items()}
+        return Sight(seen, links, set(self.partial), set(self.whole), dict(self.totals))
+
+
+@dataclass
+class Memory:
+    """What the plan of a command saw, until its apply looks. Another apply that wrote meanwhile makes it worthless."""
+
+    # What the look saw.
+    sight: Sight = field(default_factory=Sight)
+    # The changes of things, each before its uses were counted and after that, by what a plan can hold only one of.
+    counted: dict[tuple[str, str, str], tuple[Change, Change]] = field(default_factory=dict)
+    # What the plan's look had seen by strong reads when it ended; None before, and where it is too long ago.
+    known: Known | None = None
+    # When that was, in Unix seconds.
+    at: float = 0.0
+    # How many runs the ledger had then, and how many of these had ended.
+    runs: tuple[int, int] = (0, 0)
+
+    def note(self, before: Sequence[Change], after: Sequence[Change]) -> None:
+        """The uses of these changes were counted."""
+        pairs = zip(before, after, strict=True)
+        self.counted.update((one.subject, (one, other)) for one, other in pairs if isinstance(one, ThingChange))
+
+    def recall(self, changes: Sequence[Change]) -> tuple[Change, ...] | None:
+        """The same changes with their uses; None where one of them is another one, because who leaves a choice counts for others too."""
+        known = [self.counted.get(change.subject, (None, change)) for change in changes]
+        same = all(one == change or isinstance(change, LinkChange) for change, (one, _) in zip(changes, known, strict=True))
+        return tuple(other for _, other in known) if same else None
+
+    def close(self, now: float, runs: tuple[int, int]) -> None:
+        """The plan's look ended."""
+        if self.known is None:
+            strong = {name: frozenset(seen.strong) for name, seen in self.sight.seen.items()}
+            self.known, self.at, self.runs = Known(strong, frozenset(self.sight.whole)), now, runs
+
+    def check(self, now: float, runs: tuple[int, int]) -> bool:
+        """Whether it is still good."""
+        if self.known is None or not 0 <= now - self.at <= YOUNG or runs != self.runs:
+            return False
+        # What the plan was made from stays as it is.
+        self.sight = self.sight.copy()
+        return True
