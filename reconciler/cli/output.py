@@ -110,7 +110,7 @@ def render(document: PlanDocument, form: str, way: Way) -> None:
 
 def refusals(planned: Proposal) -> Iterator[Annotation]:
     """Every refusal, with the place of the first change that it stops, else of the entry that its message begins with."""
-    places = {str(resource.mark): resource.mark for resource in planned.manifest.resources.values()}
+    places = {str(resource.mark): resource.mark for resource in planned.manifest.resources.values()} if planned.plan.refused else {}
     for refusal in planned.plan.refused:
         place = _PLACE.match(refusal.message)
         yield str(refusal), next((change.mark for change in refusal.changes), places.get(place[1]) if place else None), "error"

@@ -69,7 +69,7 @@ class Item:
 
     def mark(self, *loc: str | int) -> Mark:
         """The place of the entry, or of a key or item inside it."""
-        return self.document.marks.of((*self.loc, *loc))
+        return self.document.marks.of((*self.loc, *loc) if loc else self.loc)
 
     def below(self, key: str) -> tuple[int, ...]:
         """How many lines below the entry each item of one of its lists stands."""

@@ -28,20 +28,29 @@ class Marks:
     def __init__(self, file: str, root: Any, table: array[int], aliases: Collection[int]) -> None:
         self.file, self._root, self._table, self._aliases = file, root, table, aliases
         self._indexes: dict[int, dict[str, int]] = {}
+        # The place that was asked for last, and its row and value.
+        self._last: Sequence[str | int] | None = None
+        self._entry: tuple[int, Any] = (0, None)
 
     def of(self, loc: Sequence[str | int]) -> Mark:
         """The place of a key or item. A step that is not there is passed over; what came by alias stands where it is used."""
-        row, _ = self._find(len(self._table) - self.WIDTH, self._root, loc)
+        row, _ = self._find_entry(loc)
         return Mark(self.file, self._table[row], self._table[row + 1])
 
     def below(self, loc: Sequence[str | int], key: str, number: int) -> tuple[int, ...]:
         """How many lines below an entry each of so many items of one of its lists stands."""
-        entry, value = self._find(len(self._table) - self.WIDTH, self._root, loc)
+        entry, value = self._find_entry(loc)
         row, _ = self._find(entry, value, (key,))
         if row in self._aliases:
             return (self._table[row] - self._table[entry],) * number
         start, line = self._table[row + 2], self._table[entry]
         return tuple([below - line for below in self._table[start : start + number * self.WIDTH : self.WIDTH]])
+
+    def _find_entry(self, loc: Sequence[str | int]) -> tuple[int, Any]:
+        """The row and the value of what stands at a place. Whoever asks for one thing of an entry asks for another next."""
+        if loc is not self._last:
+            self._last, self._entry = loc, self._find(len(self._table) - self.WIDTH, self._root, loc)
+        return self._entry
 
     def _find(self, row: int, value: Any, loc: Sequence[str | int]) -> tuple[int, Any]:
         """The row and the value of what stands at a place below a value and its row, or at the alias on the way to it."""

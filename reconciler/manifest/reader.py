@@ -122,7 +122,9 @@ class _Builder:
 
     def _mapping(self, value: dict[str, Any]) -> _Rows:
         """Read a mapping to its end."""
-        rows, aliases, lines = list[int](), list[int](), dict[str, int]()
+        rows: list[int] = []
+        aliases: list[int] = []
+        lines: dict[str, int] = {}
         following, scalar, keys = self._next, yaml.ScalarEvent, self.keys
         while type(event := following()) is not yaml.MappingEndEvent:
             spare = False
@@ -144,7 +146,8 @@ class _Builder:
 
     def _sequence(self, value: list[Any]) -> _Rows:
         """Read a sequence to its end."""
-        rows, aliases = list[int](), list[int]()
+        rows: list[int] = []
+        aliases: list[int] = []
         following, scalar = self._next, yaml.ScalarEvent
         while type(event := following()) is not yaml.SequenceEndEvent:
             if type(event) is scalar and event.tag is None and event.anchor is None:
@@ -199,7 +202,8 @@ class _Builder:
         """Put the rows of a finished container into the table. Returns where they begin."""
         start = len(self.table)
         self.table.extend(rows)
-        self.aliases.update(start + row for row in aliases)
+        if aliases:
+            self.aliases.update(start + row for row in aliases)
         return start
 
     def _alias(self, event: yaml.AliasEvent) -> tuple[Any, int]:

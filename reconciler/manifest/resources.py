@@ -24,7 +24,8 @@ def resource_of(contents: Contents, item: Item) -> Resource:
     """An entry as the engine sees it. What is wrong with its links and values is noted."""
     values, kind = item.values, item.kind
     links = {link.field: _links(contents, item, link.target, link.field) for link in kind.links if link.field in values}
-    fields = {name: value for name, value in values.items() if name in kind.fields}
+    managed = kind.fields
+    fields = {name: value for name, value in values.items() if name in managed}
     if item.state in ("absent", "archived"):
         _check_gone(contents, item, (*fields, *links))
     return Resource(
@@ -171,8 +172,7 @@ def _check_gone(contents: Contents, item: Item, claims: Sequence[str]) -> None:
 
 def _parse_values(contents: Contents, item: Item, fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """The fields: references as the keys of the entries that they lead to, values of merged maps in the types that their keys have."""
-    typing = [name for name in fields if item.kind.fields[name].typed_by]
-    if not typing and not item.kind.references:
+    if fields.keys().isdisjoint(item.kind.typed) and not item.kind.references:
         return fields
     values = {**fields}
     for name, target in item.kind.references.items():

@@ -42,7 +42,7 @@ def diff(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded = 
         draft.refusals += long_names(kind, by_kind[kind.name], draft.changes, live.facts)
     for kind in kinds.every:
         for link in kind.links:
-            for resource in by_kind[kind.name]:
+            for resource in (resource for resource in by_kind[kind.name] if link.field in resource.links):
                 compare_links(link, resource, draft)
         _report_undeclared(kind, draft)
     draft.refusals += refuse_dangling(kinds, manifest, live, draft.changes)

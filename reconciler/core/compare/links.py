@@ -15,9 +15,10 @@ from reconciler.errors import Mark
 
 
 def compare_links(link: LinkKind, resource: Resource, draft: Draft) -> None:
-    written = resource.links.get(link.field)
-    if written is None or resource.is_gone:
+    """Compare a list of links that a resource writes."""
+    if resource.is_gone:
         return
+    written = resource.links[link.field]
     thing = draft.live.of(resource.address)
     if thing is None and resource.address not in draft.created:
         return

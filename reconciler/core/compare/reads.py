@@ -139,7 +139,11 @@ def plan_reads(
     known = Index(kind, seen.things.values(), seen.merged)
     steps: dict[tuple[How, str], list[str]] = {}
     for resource in wanted:
-        if _is_known(kind, resource, known):
+        found = known.get((resource.by, kind.identity[resource.by].fold(resource.key)))
+        if found and _says_all(kind, resource):
+            continue
+        if not found and (step := _find_step(kind, resource, resource.by, resource.key, seen, certain)):
+            steps.setdefault(step[:2], []).append(step[2])
             continue
         for by, key in _list_questions(kind, resource, known):
             if step := _find_step(kind, resource, by, key, seen, certain):
@@ -152,12 +156,9 @@ def plan_reads(
     return tuple(_make_batches(kind, steps, seen))
 
 
-def _is_known(kind: Kind, resource: Resource, known: Index) -> bool:
-    """Whether a thing was found by the name that its entry has, and nothing else can be asked about it."""
-    identity = kind.identity[resource.by]
-    if identity.loose or not known.get((resource.by, identity.fold(resource.key))):
-        return False
-    return not any(name in resource.fields and name != resource.by for name in kind.identity)
+def _says_all(kind: Kind, resource: Resource) -> bool:
+    """Whether nothing else is asked about a thing that was found by the name that its entry has."""
+    return not kind.identity[resource.by].loose and not any(name in resource.fields and name != resource.by for name in kind.identity)
 
 
 def _find_remembered(kind: Kind, resource: Resource, known: Index, seen: Seen) -> str | None:

@@ -164,6 +164,11 @@ class Kind:
         return {name: field.refers for name, field in self.fields.items() if field.refers}
 
     @cached_property
+    def typed(self) -> frozenset[str]:
+        """The fields whose values have the types that other things say."""
+        return frozenset(name for name, field in self.fields.items() if field.typed_by)
+
+    @cached_property
     def choices(self) -> str:
         """The field that lists the only values which a key typed by such a thing may have; empty where there is none."""
         return next((name for name, field in self.fields.items() if field.choices), "")
