@@ -28,28 +28,38 @@ def resource_of(contents: Contents, item: Item) -> Resource:
     fields = {name: value for name, value in values.items() if name in managed}
     if item.state in ("absent", "archived"):
         _check_gone(contents, item, (*fields, *links))
+    # Most entries say nothing else.
+    more = _read_more(contents, item) if len(values) > len(fields) + len(links) else {}
     return Resource(
-        address=item.address,
-        by=item.by,
-        key=str(values.get(item.by, "")),
-        fields=_parse_values(contents, item, fields),
-        mark=item.mark(),
-        overlays=item.document.overlays,
-        state=item.state,
-        former=tuple(kind.former(values)),
-        protect=values.get("protect", False),
-        missing=values.get("missing"),
-        recreate=values.get("recreate", False),
-        free=values.get("members") == "free",
+        item.address,
+        item.by,
+        str(values.get(item.by, "")),
+        _parse_values(contents, item, fields),
+        item.mark(),
         into=item.into,
         also=item.also,
-        successor=_read_successor(contents, item),
-        quiet=getattr(values.get("retire_after"), "no_new_use_for", None),
-        used_by=values.get("used_by", ()),
-        owner=values.get("owner", ""),
-        description=values.get("description", ""),
         links=links,
+        overlays=item.document.overlays,
+        **more,
     )
+
+
+def _read_more(contents: Contents, item: Item) -> dict[str, Any]:
+    """What an entry says beside its fields and links."""
+    values = item.values
+    return {
+        "state": item.state,
+        "former": tuple(item.kind.former(values)),
+        "protect": values.get("protect", False),
+        "missing": values.get("missing"),
+        "recreate": values.get("recreate", False),
+        "free": values.get("members") == "free",
+        "successor": _read_successor(contents, item),
+        "quiet": getattr(values.get("retire_after"), "no_new_use_for", None),
+        "used_by": values.get("used_by", ()),
+        "owner": values.get("owner", ""),
+        "description": values.get("description", ""),
+    }
 
 
 def _links(contents: Contents, item: Item, target: str, field: str) -> WrittenLinks:

@@ -65,14 +65,15 @@ class Shares:
         return (self.plan.cpu - self.pages) / self.yaml
 
 
-def spent(command: Sequence[str], folder: Path) -> Spent:
+def spent(arguments: Sequence[str], folder: Path) -> Spent:
     """Run a command to its end, which is to be a good one."""
-    environ = {**os.environ, "INTERCOM_ACCESS_TOKEN": "sandbox", "PYTHONPATH": os.getcwd()}
-    with (folder / "out").open("w") as out, subprocess.Popen(command, cwd=folder, env=environ, stdout=out, stderr=out) as process:
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environ |= {"INTERCOM_ACCESS_TOKEN": "sandbox", "PYTHONPATH": os.getcwd()}
+    with (folder / "out").open("w") as out, subprocess.Popen(arguments, cwd=folder, env=environ, stdout=out, stderr=out) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"{command}: {process.returncode}\n{(folder / 'out').read_text()}")
+        raise SystemExit(f"{arguments}: {process.returncode}\n{(folder / 'out').read_text()}")
     return Spent(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
@@ -98,9 +99,9 @@ def write_csv(path: Path, size: int) -> None:
         file.writelines(f"u{n},Person {n},{';'.join(tags_of(n))}\n" for n in range(size))
 
 
-def plan_command(path: Path, url: str, ledger: str = "none") -> list[str]:
-    """The plan of a manifest, as typed."""
-    return [sys.executable, "-m", "reconciler", "plan", str(path), "--base-url", url, "--ledger", ledger]
+def command(verb: str, path: Path, url: str, *options: str) -> list[str]:
+    """A verb on a manifest, as typed."""
+    return [sys.executable, "-m", "reconciler", verb, str(path), "--base-url", url, *options]
 
 
 @contextmanager
@@ -116,18 +117,17 @@ def shares(size: int) -> Shares:
         path = folder / "people.yaml"
         write_yaml(path, size)
         yaml, pages = seconds(YAML, path), seconds(PAGES, url, size, PAGE)
-        return Shares(spent(plan_command(path, url), folder), yaml, pages)
+        return Shares(spent(command("plan", path, url, "--ledger", "none"), folder), yaml, pages)
 
 
 def shares_with_ledger(size: int) -> Shares:
     """The same with a ledger that an apply filled."""
     with place() as (folder, url):
-        path, ledger = folder / "people.yaml", str(folder / "ledger.db")
+        path = folder / "people.yaml"
         write_yaml(path, size)
-        command = plan_command(path, url, ledger)
-        spent([*command[:3], "apply", *command[4:], "--yes"], folder)
+        spent(command("apply", path, url, "--auto-approve"), folder)
         yaml, pages = seconds(YAML, path), seconds(PAGES, url, size, PAGE)
-        return Shares(spent(command, folder), yaml, pages)
+        return Shares(spent(command("plan", path, url), folder), yaml, pages)
 
 
 def from_csv(size: int) -> Spent:
@@ -135,7 +135,7 @@ def from_csv(size: int) -> Spent:
     with place() as (folder, url):
         path = folder / "people.yaml"
         write_csv(path, size)
-        return spent(plan_command(path, url), folder)
+        return spent(command("plan", path, url, "--ledger", "none"), folder)
 
 
 if __name__ == "__main__":
