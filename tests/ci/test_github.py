@@ -211,6 +211,7 @@ def test_a_part_of_what_was_reviewed_is_applied_though_the_workspace_moved(githu
     assert github.awaited == ["intercom"]
 
 
+@only_in_soak
 def test_what_nobody_reviewed_is_shown_and_waits_for_one_click(github: GitHub, pipeline: Pipeline) -> None:
     repository, served = pipeline
     waits_for_somebody(github)
@@ -400,6 +401,7 @@ def comments(github: GitHub, text: str, who: str = "zoe") -> str:
     return str(stored(github, "comments")[-1]["body"])
 
 
+@only_in_soak
 def test_a_comment_of_a_code_owner_approves_the_plan_that_it_names_and_no_other(github: GitHub, pipeline: Pipeline) -> None:
     repository, served = pipeline
     word = asking(github, repository)

@@ -44,17 +44,17 @@ STEPS = [*WORKFLOWS, ACTION]
 
 
 @pytest.mark.parametrize(
-    ("path", "how"),
+    ("paths", "how"),
     [
-        *((path, ["vendor.github-workflows"]) for path in WORKFLOWS),
-        (CI / "github/ISSUE_TEMPLATE/intercom.yml", ["vendor.github-issue-forms"]),
-        (ACTION, ["vendor.github-actions"]),
-        (GITLAB, ["vendor.gitlab-ci", "--data-transform", "gitlab-ci"]),
+        (WORKFLOWS, ["vendor.github-workflows"]),
+        ([ACTION], ["vendor.github-actions"]),
+        ([CI / "github/ISSUE_TEMPLATE/intercom.yml"], ["vendor.github-issue-forms"]),
+        ([GITLAB], ["vendor.gitlab-ci", "--data-transform", "gitlab-ci"]),
     ],
-    ids=lambda value: value.name if isinstance(value, Path) else "",
+    ids=["workflows", "action", "form", "gitlab"],
 )
-def test_it_is_valid_by_the_schema_of_its_host(path: Path, how: list[str]) -> None:
-    command = [sys.executable, "-W", "ignore", "-m", "check_jsonschema", "--builtin-schema", *how, str(path)]
+def test_it_is_valid_by_the_schema_of_its_host(paths: list[Path], how: list[str]) -> None:
+    command = [sys.executable, "-W", "ignore", "-m", "check_jsonschema", "--builtin-schema", *how, *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -185,6 +185,8 @@ def test_a_workspace_that_moved_before_the_apply_gets_nothing(pipeline: Pipeline
     assert applied.returncode == 4
     assert "Nothing was written" in applied.stderr
     assert served.writes() == []
+    # It was planned again, which says what nobody reviewed.
+    assert "`contact/25`: update name is no longer what it was when this was planned" in repository.read("out/again.md")
 
 
 LOOSER = "policy: {limits: {deletes: 9}}\n"
