@@ -54,10 +54,10 @@ class Marks:
 
     def _find(self, row: int, value: Any, loc: Sequence[str | int]) -> tuple[int, Any]:
         """The row and the value of what stands at a place below a value and its row, or at the alias on the way to it."""
-        table = self._table
+        table, aliases = self._table, self._aliases
         for step in loc:
             index = self._index(value, step)
-            if index is not None and row not in self._aliases:
+            if index is not None and row not in aliases:
                 value = value[step]
                 row = table[row + 2] + index * self.WIDTH
         return row, value

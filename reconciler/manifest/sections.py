@@ -119,7 +119,11 @@ def _entries(contents: Contents, documents: Sequence[Document]) -> Iterator[tupl
                 contents.note(document.marks.of((section,)), *not_a_list(section, value))
                 continue
             for number, written in enumerate(value):
-                yield from ((kind, raw) for raw in _in_item(contents, kind, Raw(document, (section, number), written)))
+                raw = Raw(document, (section, number), written)
+                if kind.short or document.varies or type(written) is not dict or "from" in written:
+                    yield from ((kind, entry) for entry in _in_item(contents, kind, raw))
+                else:
+                    yield kind, raw
 
 
 def _in_item(contents: Contents, kind: Kind, raw: Raw) -> Iterator[Raw]:

@@ -106,9 +106,10 @@ def match(
 
 def find_candidates(kind: Kind, known: Index, by: str, key: str) -> Sequence[Live]:
     """The live things that an identity can mean: those of the first role that has any."""
-    same = _find_same(kind, known, by, key)
-    if len(same) < 2:
-        return same
+    return _choose_first_role(kind, _find_same(kind, known, by, key))
+
+
+def _choose_first_role(kind: Kind, same: Sequence[Live]) -> Sequence[Live]:
     best = min((kind.rank(thing) for thing in same), default=0)
     return [thing for thing in same if kind.rank(thing) == best]
 
@@ -118,10 +119,13 @@ def _find_same(kind: Kind, known: Index, by: str, key: str) -> Sequence[Live]:
 
 
 def _pair(kind: Kind, resource: Resource, known: Index, matches: Match) -> None:
+    same = _find_same(kind, known, resource.by, resource.key)
+    if len(same) == 1 and not resource.former and not resource.is_gone:
+        # So are most: nothing but this thing can be meant.
+        matches.pairs[resource.address] = same[0].id
+        return
     # A tombstone that may mean two, a user and a lead with one e-mail, would take one now and the other in the next run.
-    here = (
-        _find_same(kind, known, resource.by, resource.key) if resource.is_gone else find_candidates(kind, known, resource.by, resource.key)
-    )
+    here = same if resource.is_gone else _choose_first_role(kind, same)
     if len(here) > 1:
         _refuse_several(kind, resource, resource.by, here, matches)
         here = []

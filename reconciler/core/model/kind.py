@@ -209,7 +209,7 @@ class Kind:
         """The fields whose form on the wire is another one than in a manifest."""
         return [(name, field.read) for name, field in self.fields.items() if field.read is not as_is]
 
-    @property
+    @cached_property
     def _flags(self) -> tuple[str, ...]:
         return (self.archive.flag,) if self.archive and self.archive.flag else ()
 
@@ -224,7 +224,7 @@ class Kind:
 
     def dormant(self, thing: Live) -> bool:
         """Whether a live thing is put aside."""
-        return any(thing.fields[flag] for flag in self._flags)
+        return bool(self._flags) and any(thing.fields[flag] for flag in self._flags)
 
     def rank(self, thing: Live) -> int:
         """Of several things with one identity, those of the lowest rank are meant."""

@@ -9,6 +9,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from reconciler.core.model.quick import quick
+
 Thing = tuple[str, str]
 """A kind and a live id."""
 
@@ -41,6 +43,7 @@ class Watch:
     carriers: frozenset[str]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Record:
     """What the ledger holds of one live thing."""
