@@ -67,7 +67,7 @@ def write(given: ManifestOptions, teams: Mapping[str, str], check: bool) -> int:
     data = read_bytes(path) if os.path.exists(path) else b""
     text = data.decode("utf-8", "surrogateescape")
     known = {**read_teams(text), **teams}
-    changed = write_owners(text, _owned(given.read(), known, root), known).encode("utf-8", "surrogateescape")
+    changed = write_owners(text, _owners_by_file(given.read(), known, root), known).encode("utf-8", "surrogateescape")
     told = Terminal(sys.stderr)
     if changed == data:
         told.say(f"{path}: nothing is changed")
@@ -88,7 +88,7 @@ def _within(root: Path, file: str) -> str:
     return os.path.relpath(os.path.abspath(file), root)
 
 
-def _owned(manifest: Manifest, teams: Mapping[str, str], root: Path) -> Mapping[str, set[str]]:
+def _owners_by_file(manifest: Manifest, teams: Mapping[str, str], root: Path) -> Mapping[str, set[str]]:
     """The owners of each file, by its path from the root. Raises Invalid where nobody says which team an owner is."""
     found: dict[str, set[str]] = {}
     unknown = []

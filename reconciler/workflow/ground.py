@@ -24,7 +24,7 @@ def ground_of(ledger: Ledger) -> Ground:
 
     root = _root(ledger.home.ground)
 
-    def called(name: str) -> str:
+    def name_file(name: str) -> str:
         return f"{identity}{WITHIN}{os.path.relpath(os.path.abspath(name), root).replace(os.sep, '/')}"
 
     def exists(path: str) -> bool:
@@ -34,11 +34,11 @@ def ground_of(ledger: Ledger) -> Ground:
     if not ledger.home.is_shared:
         inside = os.path.relpath(root, ledger.home.ground) if ledger.home.ground else "."
         identity = f"{HERE}{inside.replace(os.sep, '/')}"
-        return Ground(str(root), identity, called, exists)
+        return Ground(str(root), identity, name_file, exists)
     repo = repository(root)
     repo = replace(repo, address=ledger.digests.plain(repo.address))
     identity = repo.identities[0]
-    return Ground(str(root), identity, called, exists, repo)
+    return Ground(str(root), identity, name_file, exists, repo)
 
 
 def check_name(manifest: Manifest, place: str) -> None:

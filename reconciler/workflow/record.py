@@ -77,7 +77,7 @@ class Recorder:
         self.steps = list(plan.steps)
         self.mutex, self.publishing = threading.Lock(), threading.Lock()
         self.run = self.ledger.begin(_head(session, work))
-        parts = (session.kinds, comparison.recorded, self.run, session.now(), cache(ground_of(self.ledger).called))
+        parts = (session.kinds, comparison.recorded, self.run, session.now(), cache(ground_of(self.ledger).name_file))
         writer = RecordWriter(*parts) if work.ownership is None else Restorer(*parts, work.ownership)
         self.books = Books(writer, comparison, work.whole, work.planned.doubts.undone)
         self.numbers = self.ledger.plan(self.run, list(map(PlannedWrite, plan.changes, list_proofs(comparison, plan.changes))))
@@ -249,7 +249,7 @@ def head_of(session: Session, manifest: Manifest, verb: str) -> RunHead:
         verb=verb,
         who=session.who,
         revision=head(),
-        files=[path_of(ground.called(name)) for name in manifest.files],
+        files=[path_of(ground.name_file(name)) for name in manifest.files],
         policy=manifest.policy.model_dump(mode="json"),
         remote=repository.address if repository else None,
         first_commit=repository.first if repository else None,

@@ -189,7 +189,7 @@ def _record(route: Route, thing: dict[str, Any]) -> Record:
         address=digests.address(address),
         owned=thing.get("owned", True),
         protected=thing.get("protected", False),
-        files=(ground_of(route.ledger).called(str(route.folder / thing.get("file", "desired.yaml"))),),
+        files=(ground_of(route.ledger).name_file(str(route.folder / thing.get("file", "desired.yaml"))),),
         written=thing.get("written", 0.0),
     )
     fields = {path: digests.claim(record.salt, path, value) for path, value in thing.get("fields", {}).items()}

@@ -176,6 +176,32 @@ def test_no_module_and_no_function_is_long(path: Path) -> None:
     assert [node.name for node in functions if (node.end_lineno or 0) - node.lineno >= 40] == []
 
 
+# Participles that do not end in -ed, and are no verbs or nouns as they stand: `read` and `set` are.
+IRREGULAR = {
+    "begun", "bound", "broken", "brought", "built", "caught", "chosen", "done", "drawn", "driven", "fallen", "fed", "forgotten",
+    "found", "frozen", "given", "gone", "grown", "heard", "held", "hidden", "kept", "known", "laid", "left", "lost", "made", "meant",
+    "met", "paid", "seen", "sent", "shown", "sold", "sought", "spoken", "spent", "stolen", "stuck", "struck", "taken", "taught",
+    "thrown", "told", "torn", "understood", "withdrawn", "won", "worn", "written",
+}  # fmt: skip
+
+
+def is_participle(name: str) -> bool:
+    """Whether a name is nothing but a past participle: `feed` and `agree` end as they do by nature."""
+    word = name.strip("_")
+    return word in IRREGULAR or re.fullmatch("[a-z]+[^e]ed|agreed|freed|guaranteed", word) is not None
+
+
+def test_a_participle_is_seen() -> None:
+    assert [word for word in ("masked", "_left", "told", "agreed") if not is_participle(word)] == []
+    assert [word for word in ("mask", "is_masked", "masked_text", "seed", "feed", "read", "set") if is_participle(word)] == []
+
+
+def test_functions_are_called_by_a_verb_or_by_the_noun_they_give() -> None:
+    trees = {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+    functions = ((name, node) for name, tree in trees.items() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    assert [f"{name}: {node.name}" for name, node in functions if is_participle(node.name)] == []
+
+
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_every_field_says_what_it_is(path: Path) -> None:
     text = path.read_text(encoding="utf-8")

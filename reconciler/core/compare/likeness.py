@@ -52,7 +52,7 @@ class Pair:
     # Whether the ledger knows the new name as one that the old thing had.
     once: bool
 
-    def used(self, uses: Sequence[Use]) -> bool:
+    def is_used(self, uses: Sequence[Use]) -> bool:
         """Whether somebody has the old one, or nobody can say that nobody has."""
         return not uses or any(use.number is None or use.number > 0 for use in uses)
 
@@ -254,7 +254,7 @@ def _count_members(kind: Kind, new: Set[Address], manifest: Manifest, recorded: 
 def refuse_renames(pairs: Sequence[Pair]) -> Iterator[Refusal]:
     """The gate `rename`: a deletion beside something new that it may be, where somebody loses something by it."""
     for pair in pairs:
-        if pair.gone and (pair.shared or pair.used(pair.gone.uses)):
+        if pair.gone and (pair.shared or pair.is_used(pair.gone.uses)):
             text = f"{pair.new.mark}: {ask_rename(pair, pair.gone.uses)}; if it is meant as it stands, approve"
             yield Refusal("rename", text, changes=(pair.gone, pair.new), entries=(pair.new.address, pair.gone.address))
 
@@ -263,7 +263,7 @@ def note_renames(pairs: Sequence[Pair], uses: Mapping[str, Sequence[Use]]) -> It
     """What may have been a rename and stops nothing: nothing of it is lost in this plan. `uses` say who has an old one, by its id."""
     for pair in pairs:
         own = pair.gone.uses if pair.gone else uses.get(pair.old.id, ())
-        if not pair.gone or not (pair.shared or pair.used(own)):
+        if not pair.gone or not (pair.shared or pair.is_used(own)):
             yield Note("renamed", ask_rename(pair, own), pair.new.address, pair.new.mark)
 
 

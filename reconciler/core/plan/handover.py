@@ -24,7 +24,7 @@ class Ground:
     # What the ledger calls it before the paths of its files.
     identity: str
     # How the ledger calls a file: clones of one repository call it the same, two repositories do not.
-    called: Callable[[str], str]
+    name_file: Callable[[str], str]
     # Whether a recorded file, by its path, is there.
     exists: Callable[[str], bool]
     # Which repository it is, where the ledger is shared by several; None where it belongs to this one, whatever that is called.
@@ -48,7 +48,7 @@ def other_place(recorded: Recorded, manifest: Manifest, ground: Ground) -> str:
     if manifest.named or not manifest.files:
         return ""
     known = {path_of(file) for record in recorded.records.values() for file in record.files if _belongs(file, ground, frozenset())}
-    read = {path_of(recorded.digests.plain(ground.called(name))) for name in manifest.files}
+    read = {path_of(recorded.digests.plain(ground.name_file(name))) for name in manifest.files}
     if {posixpath.dirname(path) for path in known} & {posixpath.dirname(path) for path in read}:
         return ""
     return min(filter(ground.exists, known), default="")
@@ -86,7 +86,7 @@ def _files_of(recorded: Recorded, manifest: Manifest, ground: Ground, ours: froz
     read now: else this is another folder than theirs."""
     if not (recorded.records or recorded.attempts):
         return Files()
-    read = frozenset(recorded.digests.plain(ground.called(name)) for name in manifest.files)
+    read = frozenset(recorded.digests.plain(ground.name_file(name)) for name in manifest.files)
     known_files = {file for record in recorded.records.values() for file in record.files}
     mine = {file for file in known_files if _belongs(file, ground, ours)}
     paths = {path_of(file) for file in read}
