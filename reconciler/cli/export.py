@@ -268,7 +268,7 @@ def _ask_for_token(intercom: Intercom, pin: Pin) -> None:
     help="A new folder; default: intercom.",
 )
 @ONLY
-@click.option("--ci", "service", type=click.Choice(list(PIPELINES)), help="The pipeline to lay down; default: none.")
+@click.option("--ci", "service", type=click.Choice(list(PIPELINES)), help="The pipeline to write; default: none.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @options.NAME
 @options.pin_options
