@@ -182,7 +182,7 @@ def _check_gone(contents: Contents, item: Item, claims: Sequence[str]) -> None:
 
 def _parse_values(contents: Contents, item: Item, fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """The fields: references as the keys of the entries that they lead to, values of merged maps in the types that their keys have."""
-    if fields.keys().isdisjoint(item.kind.typed) and not item.kind.references:
+    if fields.keys().isdisjoint(item.kind.typed_fields) and not item.kind.references:
         return fields
     values = {**fields}
     for name, target in item.kind.references.items():

@@ -99,7 +99,7 @@ def describe_taxonomy(kind: Kind, manifest: Manifest, known: Known) -> Taxonomy:
     if manifest.policy.on_undeclared(kind.section) == "ignore":
         others = []
     names = {address: _name(kind, resource, live.get(address)) for address, resource in declared.items()}
-    terms = [*_declared(declared, names, live, known), *(Term(row.name, State.UNDECLARED, uses=row.uses) for row in others)]
+    terms = [*_list_declared(declared, names, live, known), *(Term(row.name, State.UNDECLARED, uses=row.uses) for row in others)]
     app_id = (manifest.pin.app_id if manifest.pin else None) or ""
     ordered = sorted(terms, key=lambda term: (term.name.casefold(), term.name, term.state))
     return Taxonomy(kind, manifest.name if manifest.named else "", app_id, ordered, known.rows is not None)
@@ -121,7 +121,7 @@ def _name(kind: Kind, resource: Resource, row: Row | None) -> str:
     return str(name or (row.name if row else f"{ID}{resource.key}"))
 
 
-def _declared(
+def _list_declared(
     declared: Mapping[Address, Resource], names: Mapping[Address, str], live: Mapping[Address, Row], known: Known
 ) -> Iterator[Term]:
     for address, resource in declared.items():

@@ -164,7 +164,7 @@ class Kind:
         return {name: field.refers for name, field in self.fields.items() if field.refers}
 
     @cached_property
-    def typed(self) -> frozenset[str]:
+    def typed_fields(self) -> frozenset[str]:
         """The fields whose values have the types that other things say."""
         return frozenset(name for name, field in self.fields.items() if field.typed_by)
 
@@ -200,7 +200,7 @@ class Kind:
         return bool(self.listing and self.listing.whole)
 
     @cached_property
-    def _shown(self) -> Mapping[str, str]:
+    def _shown_keys(self) -> Mapping[str, str]:
         """What a body shows of a thing: the fields and the flags, each with its key there."""
         return {name: field.called or name for name, field in self.fields.items()} | {name: name for name in self._flags}
 
@@ -238,7 +238,7 @@ class Kind:
         """Intercom's form of a thing → ours: normalised here, at the door, and nowhere else."""
         body = self.wire.prepare(body) if self.wire else body
         live_id = str(body["id"])
-        fields = dict(zip(self._shown, map(body.get, self._shown.values()), strict=True))
+        fields = dict(zip(self._shown_keys, map(body.get, self._shown_keys.values()), strict=True))
         for name, read in self._readers:
             fields[name] = read(fields[name])
         for identity in self.identities:
