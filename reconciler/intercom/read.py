@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from reconciler.core.compare.index import Name
-from reconciler.core.compare.reads import How, Read, Seen, list_spellings
-from reconciler.core.model.kind import Kind
+from reconciler.core.compare.reads import BATCH, How, Read, Seen, list_spellings
+from reconciler.core.model.kind import Identity, Kind
 from reconciler.core.model.route import LinkKind
 from reconciler.errors import IntercomError
 from reconciler.intercom import routes, totals
@@ -20,8 +20,15 @@ from reconciler.intercom.routes import Body, Tick, silent
 from reconciler.intercom.totals import Tally
 
 _CANONICAL = re.compile(r"<(?:https?://[^/>]+)?/[a-z_]+/([0-9A-Za-z]+)>\s*;\s*rel=\"?canonical")
+# How a 400 says that a list of values is too long; how many a search takes is not documented (API 2.16, POST /contacts/search).
+_TOO_MANY = re.compile(r"too (many|large|long|big)|at most|maximum|exceed|limit", re.IGNORECASE)
 # One Link names whom it was merged into up to three merges later (API 2.16, GET /contacts/{id}).
 HOPS = 10
+
+
+def _blames_size(error: HttpError) -> bool:
+    """Whether a search was refused for how much it asks."""
+    return error.status == 413 or (error.status == 400 and bool(_TOO_MANY.search(error.said)))
 
 
 def describe_links(link: LinkKind) -> str:
@@ -37,6 +44,8 @@ class Reader:
     client: Client
     # Told of every read, for progress.
     tick: Tick = silent
+    # How many values of a kind one search takes, where it refused more.
+    sizes: dict[str, int] = field(default_factory=dict)
 
     def read(self, kind: Kind, read: Read, seen: Seen) -> Iterator[Body]:
         """The bodies that a read shows. What it proves to be gone or merged, and how many there are, is noted in `seen`."""
@@ -117,9 +126,24 @@ class Reader:
     def _search_exactly(self, kind: Kind, read: Read) -> Iterator[Body]:
         """What a search by values shows. All of it must have one of these: else whoever has one may be what is shown under another."""
         assert kind.search is not None
-        by, identity = read.by, kind.identity[read.by]
-        folded = set(map(identity.fold, read.keys))
-        for body in self._search(kind, by, {"field": by, "operator": "IN", "value": list_spellings(identity, read.keys)}):
+        identity, keys = kind.identity[read.by], list(read.keys)
+        while keys:
+            part = keys[: self.sizes.get(kind.name, BATCH)]
+            try:
+                yield from self._search_part(kind, identity, part)
+            except HttpError as error:
+                if len(part) == 1 or not _blames_size(error):
+                    raise
+                # Others may have learned it meanwhile.
+                self.sizes[kind.name] = min(self.sizes.get(kind.name, BATCH), len(part) // 2)
+            else:
+                del keys[: len(part)]
+
+    def _search_part(self, kind: Kind, identity: Identity, keys: Sequence[str]) -> Iterator[Body]:
+        """What one search by values shows."""
+        assert kind.search is not None
+        by, folded = identity.field, set(map(identity.fold, keys))
+        for body in self._search(kind, by, {"field": by, "operator": "IN", "value": list_spellings(identity, keys)}):
             if identity.fold(body[by]) not in folded:
                 text = f"a search by {by} found somebody with another {by}"
                 now = "if that was changed a moment ago, try again in a few minutes"
