@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 
 from reconciler.core.compare.choices import Choice, find_choice_leavers, find_moves, find_users
@@ -129,7 +129,7 @@ class _Look:
                     read = self.known is not None and (link.name, live_id) in self.known.lists
                     if link.listing and live_id and not read and (cut or (link.name, address) in self.certain.lists):
                         self.calls[link.listing.route] += pages(link.listing, len(held))
-                    ends |= {end for end in held if every or end in self.hints.ends(link.name, live_id)}
+                    ends.update(held if every else held & {*self.hints.ends(link.name, live_id)})
                 target = self.kinds[link.target]
                 if target.get and not target.whole and (unknown := ends - self.seen[target.name].things.keys()):
                     self.calls[target.get] += len(unknown)
@@ -243,10 +243,13 @@ def reads_of(plan: Plan, comparison: Comparison, context: Context) -> Mapping[st
     if plan.undoes:
         # What a run did is looked at as a whole, now and then.
         return Counter(context.sent) + preimages
-    touched = frozenset(end for c in plan.changes for end in (c.address, c.target) if end)
+    # What nobody could prove, or only waits, is looked at again too.
+    late = frozenset(note.address for note in (*plan.unproven, *plan.waiting) if note.address)
+    touched = late.union(end for c in plan.changes for end in (c.address, c.target) if end)
     part = narrow(comparison.kinds, comparison.manifest, touched.__contains__)
     arrived = len(find_leavers(comparison.kinds, part, comparison.difference.changes, comparison.recorded))
     certain = choose_reads(comparison.kinds, part, list_touches(plan.changes), fresh=context.known is not None)
+    certain = replace(certain, things=certain.things | late)
     hints = make_hints(comparison.kinds, context.now, part, comparison.recorded)
     looks = list_looks(comparison.kinds, part, comparison.live, hints, certain, arrived, context.known)
     looks += list_watching(comparison) if context.keeps else Counter()
