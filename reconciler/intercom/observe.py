@@ -225,7 +225,8 @@ class _Look:
             if kind.whole:
                 continue
             lists = [(link.name, live_id) for link, live_id in declared if link.target == kind.name]
-            ends = {i for name, live_id in lists for i in self.links[name][live_id] if every or i in hints.ends(name, live_id)}
+            held = [(self.links[name][live_id], None if every else hints.ends(name, live_id)) for name, live_id in lists]
+            ends = {i for ids, ours in held for i in (ids if ours is None else ids.intersection(ours))}
             self._get(kind, ends - self.seen[kind.name].things.keys())
 
     def find_vanished(self, pairs: Mapping[Address, str]) -> Mapping[Address, str]:

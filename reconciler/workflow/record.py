@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from reconciler.core.compare.comparison import claims_of
@@ -83,6 +84,7 @@ class Recorder:
         self.numbers = self.ledger.plan(self.run, list(map(PlannedWrite, plan.changes, list_proofs(comparison, plan.changes))))
         self.once = dict.fromkeys(i for job in work.jobs if not all(call.repeatable for call in job.calls) for i in job.covers)
         self.ahead: set[int] = set()
+        self.coming = iter(self.once)
 
     def add(self, steps: Sequence[Step]) -> None:
         """Steps that come to those of the plan. Raises LedgerUnusable, LockLost."""
@@ -115,7 +117,7 @@ class Recorder:
         with self.publishing:
             if self.ledger.home.at_once or self.ahead.issuperset(covers) or self.once.keys().isdisjoint(covers):
                 return
-            batch = [i for i in self.once if i not in self.ahead][:BATCH]
+            batch = list(islice((i for i in self.coming if i not in self.ahead), BATCH))
             self.ahead.update(batch, covers)
             self.ledger.intend({self.numbers[i]: self.steps[i].change for i in batch})
             self.ledger.home.publish()
