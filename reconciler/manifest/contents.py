@@ -132,6 +132,8 @@ class Contents:
     guesses: Guesses = field(default_factory=Guesses)
     # What lists of links mean, by the kind that they lead to and how they are written: many entries have the same.
     links: dict[WrittenAs, WrittenLinks] = field(default_factory=dict)
+    # The same, by their fields, as one value for all entries that have them; each list is known by its `id`, as it lives in `links`.
+    link_lists: dict[tuple[str | int, ...], dict[str, WrittenLinks]] = field(default_factory=dict)
     # What to do about a name that is not declared, by kind and name.
     hints: dict[tuple[str, str], str] = field(default_factory=dict)
 

@@ -24,6 +24,8 @@ def resource_of(contents: Contents, item: Item) -> Resource:
     """An entry as the engine sees it. What is wrong with its links and values is noted."""
     values, kind = item.values, item.kind
     links = {link.field: _links(contents, item, link.target, link.field) for link in kind.links if link.field in values}
+    if not contents.problems:
+        links = contents.link_lists.setdefault((*links, *map(id, links.values())), links)
     managed = kind.fields
     fields = {name: value for name, value in values.items() if name in managed}
     if item.state in ("absent", "archived"):

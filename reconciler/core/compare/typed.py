@@ -27,12 +27,12 @@ def settle_types(kinds: Kinds, manifest: Manifest, live: Snapshot) -> tuple[Mani
     refusals: list[Refusal] = []
     merged = {kind.name: [(n, f) for n, f in kind.fields.items() if f.merged and f.typed_by] for kind in kinds}
     types = {kind.name: {t.key: (kind, t) for t in live.things.get(kind.name, {}).values() if not kind.dormant(t)} for kind in kinds}
-    resources = dict(manifest.resources)
+    typed: dict[Address, Resource] = {}
     for address, resource in manifest.resources.items():
         fields = dict(_type_fields(kinds, resource, merged[address.kind], manifest, types, refusals))
         if fields:
-            resources[address] = replace(resource, fields={**resource.fields, **fields})
-    return replace(manifest, resources=resources), tuple(refusals)
+            typed[address] = replace(resource, fields={**resource.fields, **fields})
+    return replace(manifest, resources={**manifest.resources, **typed}) if typed else manifest, tuple(refusals)
 
 
 def _type_fields(

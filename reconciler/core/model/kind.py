@@ -88,6 +88,9 @@ class Identity:
     visible: Callable[[str], str] | None = None
 
 
+_NO_VALUES: dict[str, Any] = {}
+
+
 @dataclass(frozen=True)
 class Kind:
     """A type of thing, as data: what people write, what names it, the routes that read and change it, and what else it can."""
@@ -241,6 +244,10 @@ class Kind:
         fields = dict(zip(self._shown_keys, map(body.get, self._shown_keys.values()), strict=True))
         for name, read in self._readers:
             fields[name] = read(fields[name])
+        for name in self.typed_fields:
+            # Most things have no custom values, and one map says so for all of them.
+            if fields[name] == {}:
+                fields[name] = _NO_VALUES
         for identity in self.identities:
             if (key := fields.get(identity.field)) not in (None, ""):
                 return Live(self.name, live_id, str(key), fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -239,3 +240,24 @@ def test_whatever_a_row_holds_it_is_what_the_same_entry_in_yaml_is(rows: list[tu
     for name in ("l.csv", "l.jsonl"):
         Path(f"{name}.yaml").write_text(f"{head}- from: {name}\n", encoding="utf-8")
     assert len({read_manifest([name]).digest for name in ("flat.yaml", "l.csv.yaml", "l.jsonl.yaml")}) == 1
+
+
+NOTE = "x" * 10_000
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "row"),
+    [("l.csv", "external_id,note\n", "u{},{}\n"), ("l.jsonl", "", '{{"external_id": "u{}", "note": "{}"}}\n')],
+)
+def test_a_list_is_never_in_memory_as_text(name: str, head: str, row: str) -> None:
+    with Path("l").open("w", encoding="utf-8") as file:
+        file.writelines([head, *(row.format(n, NOTE) for n in range(1000))])
+    Path("l").rename(name)
+    Path("m.yaml").write_text(f"contacts: [{{from: {name}, columns: {{note: null}}}}]\n", encoding="utf-8")
+    tracemalloc.start()
+    try:
+        assert len(read_manifest(["m.yaml"]).resources) == 1000
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < Path(name).stat().st_size / 4
