@@ -108,7 +108,8 @@ def get(section: str, keys: tuple[str, ...], look: LookOptions, where: Workspace
       email_domain = acme.com and (role = lead or custom_attributes.seats >= 5)
       name = 'Hoban Washburn'   phone = null   last_seen_at < 2026-01-31
 
-    A date is a whole day in the workspace's time zone, and takes only = < >. Custom attributes have the type that is live.
+    A date is a whole day in the workspace's time zone, and takes only = < >; `last_seen_at < 90d ago` counts back from today there.
+    Custom attributes have the type that is live.
 
     \b
     Example:

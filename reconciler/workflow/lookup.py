@@ -14,7 +14,7 @@ from reconciler.errors import Usage
 from reconciler.intercom.search import query as where
 from reconciler.intercom.search.language import Expression, list_conditions, parse
 from reconciler.kinds import KINDS
-from reconciler.workflow.session import Session
+from reconciler.workflow.session import Session, by_their_clock
 
 if TYPE_CHECKING:
     from reconciler.intercom.http.errors import HttpError
@@ -70,7 +70,8 @@ def compile_where(session: Session, kind: Kind, wanted: Expression) -> tuple[whe
     if not where.asks_for_dates(wanted, fields):
         return where.compile_query(wanted, fields, client.version), ()
     zone, name = lookup.read_time_zone(client)
-    return where.compile_query(wanted, fields, client.version, zone), (where.explain_days(name),)
+    calendar = where.Calendar.at(by_their_clock(session), zone)
+    return where.compile_query(wanted, fields, client.version, calendar), (where.explain_days(wanted, calendar, name),)
 
 
 def list_paths(session: Session, section: str) -> list[str]:

@@ -23,6 +23,8 @@ _COUNT = ("=", "!=", "in", "not-in", "<", ">", "<=", ">=")
 KNOWN = tuple(dict.fromkeys((*_TEXT, *_COUNT)))
 LISTS = {"in": "IN", "not-in": "NIN"}
 SIGNS = "=!<>~^$"
+# What stands before `ago`; ten thousand days are 27 years.
+_DAYS = re.compile("([0-9]{1,4})d", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Word:
     quoted: bool
     # Where it begins, from 1.
     column: int
+    # So many days before today, as in `90d ago`; None for any other value.
+    days_ago: int | None = None
 
     @property
     def is_null(self) -> bool:
@@ -219,6 +223,9 @@ class _Reader:
         if not word or word.lower() in ("and", "or"):
             what = quote_visibly(word) if word else self.rest()
             raise wrong(column, f"expected a value, found {what}; put quotes around a value that looks like that")
+        days = _DAYS.fullmatch(word)
+        if days and self.next(r"ago(?![^\s(),'\"])"):
+            return Word(f"{word} ago", False, column, int(days[1]))
         return Word(word, False, column)
 
     def quotation(self) -> str | None:

@@ -5,7 +5,7 @@ both      := unit {"and" unit}
 unit      := "(" either ")" | condition
 condition := FIELD operator value        a FIELD may be custom_attributes.NAME, odd names in quotes
 operator  := = != < > <= >= ~ !~ ^ $ in not-in
-value     := WORD | 'text' | "text" | null | "(" value {"," value} ")"
+value     := WORD | 'text' | "text" | null | Nd ago | "(" value {"," value} ")"
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from reconciler.core.model.ability import Searched
@@ -57,14 +57,42 @@ OPERATORS: Mapping[str, tuple[str, ...]] = {
 ONE_OF_LIST = {"in": "=", "not-in": "!="}
 
 
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The days of a workspace."""
+
+    # The time zone in which they begin.
+    zone: tzinfo
+    # The day that it is there now.
+    today: date
+
+    @classmethod
+    def at(cls, now: float, zone: tzinfo) -> Calendar:
+        """The calendar at a moment, in Unix seconds."""
+        return cls(zone, datetime.fromtimestamp(now, zone).date())
+
+    def before(self, days: int) -> date:
+        """The day so many days before today."""
+        return self.today - timedelta(days=days)
+
+    def noon_of(self, day: date) -> int:
+        """A moment that falls on that day in the time zone, in Unix seconds."""
+        return int(datetime.combine(day, time(12), self.zone).timestamp())
+
+
+# For a look at whether something can be asked at all: what it asks for is not used.
+ANY_DAY = Calendar(UTC, date(2000, 1, 1))
+
+
 # ── conditions → query ─────────────────────────────────────────────────────────────────────────────────────────────────────
-def compile_query(expression: Expression, fields: Fields, version: str = "2.16", zone: tzinfo = UTC) -> Query:
-    """The query that means this. A date without a time is the day of that name in `zone`.
+def compile_query(expression: Expression, fields: Fields, version: str = "2.16", calendar: Calendar = ANY_DAY) -> Query:
+    """The query that means this. A date without a time is the day of that name in the calendar's zone, `90d ago` the day so many days
+    before its today.
 
     A field whose type is "" may have any: the types of custom attributes are known only live. Raises Usage for all that
     Intercom's search would refuse.
     """
-    compile_one = _Compiler(fields, version, zone).query
+    compile_one = _Compiler(fields, version, calendar).query
     if isinstance(expression, Condition):
         return compile_one(expression)
     for part in expression.parts:
@@ -87,12 +115,17 @@ def list_prefixes(kind: Kind) -> Mapping[str, str]:
     return {f"{name}.": field.typed_by for name, field in kind.fields.items() if field.merged and field.typed_by}
 
 
-def explain_days(zone: str) -> str:
+def explain_days(expression: Expression, calendar: Calendar, zone: str) -> str:
     """What people should know of a condition about a time; `zone` is the workspace's, "" where it is not known."""
     # API 2.7 to 2.16, POST /contacts/search, "Searching for Timestamp Fields".
+    text = "times are compared by whole days in the workspace's time zone"
     if zone:
-        return f"times are compared by whole days in the workspace's time zone ({zone}): > begins with the day after"
-    return "times are compared by whole days in the workspace's time zone, which is not known here: a date is sent as noon UTC"
+        text += f" ({zone}): > begins with the day after"
+    else:
+        text += ", which is not known here: a date is sent as noon UTC"
+    words = (word for condition in list_conditions(expression) for word in condition.values)
+    days = sorted({word.days_ago for word in words if word.days_ago is not None})
+    return "; ".join([text, *(f"{number}d ago is {calendar.before(number)}" for number in days)])
 
 
 def _find_type(fields: Fields, name: str) -> str:
@@ -144,8 +177,8 @@ class _Compiler:
     fields: Fields
     # The version of Intercom's API.
     version: str
-    # The time zone of the workspace, in which days begin.
-    zone: tzinfo
+    # The days of the workspace.
+    calendar: Calendar
 
     def query(self, asked: Condition) -> Query:
         known = self._field_of(asked)
@@ -171,12 +204,20 @@ class _Compiler:
         try:
             if word.is_null:
                 return _check_null(asked, known.type)
-            value = _READ.get(known.type, _read_text)(word, self.zone)
+            value = self._read(known, word)
             if known.values and asked.operator in ("=", "!=", *LISTS) and value not in known.values:
                 raise ValueError(f"{quote_visibly(word.text)} is none of its values; write {' or '.join(known.values)}")
         except ValueError as error:
             raise wrong(word.column, f"{asked.field}: {error}") from None
         return value
+
+    def _read(self, known: Searched, word: Word) -> Any:
+        """A value in the type of its field; days may stand where a time can, and where nobody knows the type yet."""
+        if word.days_ago is None:
+            return _READ.get(known.type, _read_text)(word, self.calendar)
+        if known.type and OPERATORS[known.type] is not _TIME:
+            raise ValueError(f"{word.text} is a day, and this is no date; put quotes around it if the text itself is meant")
+        return self.calendar.noon_of(self.calendar.before(word.days_ago))
 
 
 def _suggest(name: str, fields: Fields) -> str:
@@ -210,29 +251,29 @@ def _read_raw(word: Word) -> str:
     return word.text if word.quoted else Plain(word.text)
 
 
-def _read_text(word: Word, _: tzinfo) -> str:
+def _read_text(word: Word, _: Calendar) -> str:
     refuse_mask(word.text)
     if re.search("[\x00\ud800-\udfff]", word.text):
         raise ValueError(f"{quote_visibly(word.text)} holds something that is no text")
     return word.text
 
 
-def _read_tag_id(word: Word, _: tzinfo) -> str:
+def _read_tag_id(word: Word, _: Calendar) -> str:
     # Tag ids are decimal (recorded examples, API 2.16).
     if not re.fullmatch("[0-9]+", word.text):
         raise ValueError(f"{quote_visibly(word.text)} is no id of a tag; `reconciler get tags NAME -o ids` shows it")
     return word.text
 
 
-def _read_day(word: Word, zone: tzinfo) -> int:
-    """A moment as written; a date alone is its noon in the zone, so that it falls on that day there."""
+def _read_day(word: Word, calendar: Calendar) -> int:
+    """A moment as written; a date alone is its noon in the calendar's zone, so that it falls on that day there."""
     moment = parse_time(_read_raw(word))
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", word.text):
         return moment
-    return int(datetime.fromisoformat(word.text).replace(hour=12, tzinfo=zone).timestamp())
+    return calendar.noon_of(date.fromisoformat(word.text))
 
 
-_READ: Mapping[str, Callable[[Word, tzinfo], Any]] = {
+_READ: Mapping[str, Callable[[Word, Calendar], Any]] = {
     "tag_id": _read_tag_id,
     "boolean": lambda word, _: parse_flag(_read_raw(word)),
     "integer": lambda word, _: parse_whole(_read_raw(word)),

@@ -10,8 +10,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
@@ -119,6 +121,14 @@ def test_where_finds_and_tells_of_days(desk: Desk) -> None:
     assert ended.ids == [desk.id("contact", role="lead")]
     assert "whole days in the workspace's time zone (America/New_York)" in ended.err
     assert "archived contacts" in ended.err
+
+
+def test_where_counts_days_back_from_the_workspaces_today(desk: Desk) -> None:
+    today = datetime.fromtimestamp(desk.box.ws.now(), ZoneInfo("America/New_York")).date()
+    ago = (today - date(2025, 11, 24)).days
+    ended = desk.ends("get", "contacts", "--where", f"created_at = {ago}d ago", "-o", "ids")
+    assert ended.ids == [desk.id("contact", role="lead")]
+    assert f"{ago}d ago is 2025-11-24" in ended.err
 
 
 def test_custom_attributes_have_the_type_that_is_live(desk: Desk) -> None:

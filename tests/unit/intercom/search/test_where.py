@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -96,8 +96,33 @@ def test_a_date_is_a_day_of_the_workspaces_calendar() -> None:
     """Midnight UTC would be the day before in New York, and noon UTC the day after in Auckland."""
     asked = parse("created_at = 2025-11-24")
     for name in ("America/New_York", "UTC", "Pacific/Auckland", "Pacific/Kiritimati"):
-        value = where.compile_query(asked, FIELDS, zone=ZoneInfo(name))["value"]
+        value = where.compile_query(asked, FIELDS, calendar=where.Calendar.at(0, ZoneInfo(name)))["value"]
         assert datetime.fromtimestamp(value, ZoneInfo(name)).date().isoformat() == "2025-11-24"
+
+
+@pytest.mark.parametrize(
+    ("zone", "today"), [("America/New_York", "2026-03-08"), ("UTC", "2026-03-09"), ("Pacific/Kiritimati", "2026-03-09")]
+)
+def test_days_ago_count_from_today_in_the_workspaces_calendar(zone: str, today: str) -> None:
+    """At 02:30 UTC it is still the day before in New York, where clocks moved that night."""
+    calendar = where.Calendar.at(datetime(2026, 3, 9, 2, 30, tzinfo=UTC).timestamp(), ZoneInfo(zone))
+    for days in (0, 1, 90, 9999):
+        for text in (f"{days}d ago", f"{days}D  AGO"):
+            value = where.compile_query(parse(f"last_seen_at < {text}"), FIELDS, calendar=calendar)["value"]
+            assert datetime.fromtimestamp(value, ZoneInfo(zone)).date() == date.fromisoformat(today) - timedelta(days=days)
+
+
+def test_days_ago_are_said() -> None:
+    calendar = where.Calendar.at(1_764_000_000, UTC)
+    said = where.explain_days(parse("last_seen_at < 90d ago and (created_at > 7d ago or created_at > 2020-01-01)"), calendar, "UTC")
+    assert said.endswith("> begins with the day after; 7d ago is 2025-11-17; 90d ago is 2025-08-26")
+
+
+def test_what_looks_like_days_is_a_text_elsewhere() -> None:
+    assert compiled("name = 90d") == one("name", "=", "90d")
+    assert compiled("name = '90d ago'") == one("name", "=", "90d ago")
+    assert compiled("name = 90d and name = b") == compiled("name = '90d' and name = b")
+    assert compiled("custom_attributes.x < 9d ago", fields={"custom_attributes.x": Searched("")})
 
 
 def test_a_chain_that_is_too_long_is_split() -> None:
@@ -163,6 +188,13 @@ OR_16 = " or ".join(f"name = x{n}" for n in range(16))
         ("created_at > yesterday", 14, "no time"),
         ("created_at > 2020-02-30", 14, "no time"),
         ("created_at > 1577869200000", 14, "milliseconds"),
+        ("created_at > 90d", 14, "no time"),
+        ("created_at > 90 d ago", 17, "expected `and`"),
+        ("created_at > 10000d ago", 21, "expected `and`"),
+        ("created_at > 90d agony", 18, "expected `and`"),
+        ("created_at >= 90d ago", 12, "only = < >"),
+        ("name = 90d ago", 8, "is a day, and this is no date; put quotes"),
+        ("custom_attributes.seats < 9d ago", 27, "is a day"),
         ("created_at = null", 14, "null cannot"),
         ("email ~ null", 9, "only after = and !="),
         ("role = admin", 8, "user or lead"),
