@@ -1,5 +1,5 @@
 # `make demo` shows the product; `make quick` and `make test` check it; `make soak` tries twenty times as much by chance (hours; no
-# pipeline runs it); `make bench` shows how the route grows. All make .venv first. Nothing is written outside this folder.
+# pipeline runs it); `make bench` measures calls, time and memory (bench.json). All make .venv first. Nothing is written outside this folder.
 .PHONY: demo quick test format docs soak bench clean
 PYTHON ?= python3
 VENV := .venv
@@ -60,9 +60,9 @@ soak: $(VENV)/ready
 	@RECONCILER_SOAK=1 $(VENV)/bin/python -m pytest -n 3 --dist worksteal --timeout 7200
 
 bench: $(VENV)/ready
-	@echo "== bench: how long large workspaces take"
-	@$(VENV)/bin/python -m tests.bench
+	@echo "== bench: calls, time and memory, in one table and in bench.json (an hour or so; python -m tests.bench PART: a part of it)"
+	@$(VENV)/bin/python -m tests.bench --json bench.json
 
 clean:
-	rm -rf $(VENV) site .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) site bench.json .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +

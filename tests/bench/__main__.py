@@ -1,64 +1,51 @@
-"""How the route grows: `python -m tests.bench` prints a table. Nothing here is asserted; times are this machine's, ratios are the point."""
+"""All that is measured, in one table: `python -m tests.bench [PART…]`.
+
+Nothing here is asserted; clocks are this machine's, and ratios of one run are the point. Call counts are exact, and tests assert them.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
-import tempfile
+import os
+import platform
 from pathlib import Path
 
-from tests.bench import cases, remembered
-from tests.bench.cases import Measured
-from tests.properties.fuzz import lied_to, prepare, runs
+from tests.bench import calls, growth, octo, processor, routes, serving, startup
+from tests.bench.apart import Starter
+from tests.bench.table import Bench, Part, head, line
 
-CASES = cases.CASES | remembered.CASES
-LIES = 2_000
-COLUMNS = ("what", "size", "seconds", "per 1000", "calls", "peak MB")
-
-
-def measured_apart(name: str, size: int) -> Measured:
-    """One case in a process of its own, so that its peak of memory is its own."""
-    command = [sys.executable, "-m", "tests.bench", "--case", name, "--size", str(size)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return Measured(**json.loads(done.stdout))
-
-
-def row(name: str, size: int, cost: Measured) -> tuple[str, ...]:
-    calls = "" if cost.calls is None else str(cost.calls)
-    return name, f"{size:,}", f"{cost.seconds:.2f}", f"{cost.seconds * 1e6 / size:.1f} ms", calls, f"{cost.peak:.0f}"
+PARTS: dict[str, Part] = {
+    "calls": calls.rows,
+    "plan": processor.rows,
+    "growth": growth.rows,
+    "octodns": octo.rows,
+    "start": startup.rows,
+    "sandbox": serving.rows,
+    "route": routes.rows,
+    "together": routes.rows_together,
+    "lies": routes.rows_of_lies,
+}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--case", choices=sorted(CASES))
-    parser.add_argument("--size", type=int)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure the parts that are named, or all of them.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures into a file, too")
+    parser.add_argument("--small", action="store_true", help="everything once and small: whether the bench works")
     asked = parser.parse_args()
-    if asked.case and asked.size:
-        print(json.dumps(vars(CASES[asked.case].measure(asked.size))))
-        return
-    print(" | ".join(COLUMNS))
-    for name, case in CASES.items():
-        if asked.case in (None, name):
-            before: Measured | None = None
-            for size in case.sizes:
-                cost = measured_apart(name, size)
-                grown = f"  (x{cost.seconds / before.seconds:.1f} for ten times as much)" if before and before.seconds else ""
-                print(" | ".join(row(name, size, cost)) + grown + (f"  ({cost.note})" if cost.note else ""), flush=True)
-                before = cost
-    if asked.case is None:
-        lies()
-
-
-def lies() -> None:
-    """Two thousand answers that lie, one in each apply: how many ended otherwise than an honest one lets them."""
-    wrong = 0
-    with tempfile.TemporaryDirectory() as folder:
-        for n, (ledger, seeds) in enumerate(runs(LIES)):
-            world = prepare(Path(folder) / str(n), ledger=ledger)
-            wrong += sum(bool(lied_to(world, seed)) for seed in seeds)
-    print(f"answers that lie: {LIES:,} runs, {wrong} wrong", flush=True)
+    if unknown := set(asked.parts) - PARTS.keys():
+        parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    bench = Bench(asked.small, Starter(forks=asked.small))
+    print(head(), flush=True)
+    figures = []
+    for name in asked.parts or PARTS:
+        for row in PARTS[name](bench):
+            print(line(name, row), flush=True)
+            figures.append({"part": name, **vars(row), "verdict": row.verdict})
+    if asked.json:
+        machine = {"python": platform.python_version(), "system": platform.platform(), "cores": os.cpu_count()}
+        asked.json.write_text(json.dumps({"machine": machine, "small": asked.small, "rows": figures}, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

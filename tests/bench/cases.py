@@ -165,6 +165,8 @@ CASES = {
     "plan, none live": Case((1_000, 10_000), lambda size: planned(size, 0, 0)),
     "apply, a hundred changes among all": Case((1_000, 10_000), applied_among),
     "apply, half to create": Case((200, 2_000), applied),
+}
+TOGETHER = {
     "two processes together, PostgreSQL": Case((100,), lambda rounds: together(on_postgres, rounds)),
     "two processes together, git": Case((100,), lambda rounds: together(on_git, rounds)),
 }

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
@@ -91,22 +89,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-@contextmanager
-def far_intercom() -> Iterator[str]:
-    """The URL of one, gone afterwards."""
-    with subprocess.Popen([sys.executable, "-m", "tests.bench.far"], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.terminate()
-
-
 def main() -> None:
     _Handler.answers = Answers()
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
         print(f"http://127.0.0.1:{server.server_port}", flush=True)
-        server.serve_forever()
+        # Whoever started it holds the other end.
+        sys.stdin.read()
 
 
 if __name__ == "__main__":

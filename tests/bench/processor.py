@@ -3,49 +3,26 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
-from tests.bench.far import TAGS, far_intercom, tags_of
+import requests
+import yaml
+
+from tests.bench.apart import Spent
+from tests.bench.far import TAGS, tags_of
+from tests.bench.table import Bench, Row, exponent
 
 # As many as one search asks for.
 PAGE = 150
-
-YAML = """
-import sys, time, yaml
-began = time.process_time()
-with open(sys.argv[1], encoding="utf-8") as file:
-    yaml.load(file, yaml.CSafeLoader)
-print(time.process_time() - began)
-"""
-PAGES = """
-import sys, time, requests
-url, size, page = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-began = time.process_time()
-with requests.Session() as session:
-    for start in range(0, size, page):
-        keys = [f"u{n}" for n in range(start, min(size, start + page))]
-        query = {"query": {"field": "external_id", "operator": "IN", "value": keys}, "pagination": {"per_page": page}}
-        session.post(url + "/contacts/search", json=query).json()
-print(time.process_time() - began)
-"""
-
-
-@dataclass(frozen=True)
-class Spent:
-    """What a process took."""
-
-    # Processor seconds, its own and the system's for it.
-    cpu: float
-    # The most memory that it had, in MiB.
-    peak: float
+SIZE = 100_000
+# Of a list; the last is the whole of it.
+LISTS = (10_000, 100_000, 1_000_000)
 
 
 @dataclass(frozen=True)
@@ -65,30 +42,31 @@ class Shares:
         return (self.plan.cpu - self.pages) / self.yaml
 
 
-def spent(arguments: Sequence[str], folder: Path) -> Spent:
-    """Run a command to its end, which is to be a good one."""
-    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    environ |= {"INTERCOM_ACCESS_TOKEN": "sandbox", "PYTHONPATH": os.getcwd()}
-    with (folder / "out").open("w") as out, subprocess.Popen(arguments, cwd=folder, env=environ, stdout=out, stderr=out) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{arguments}: {process.returncode}\n{(folder / 'out').read_text()}")
-    return Spent(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+def read_plainly(path: str) -> float:
+    """Processor seconds of PyYAML, the parser in C, for a file."""
+    began = time.process_time()
+    with open(path, encoding="utf-8") as file:
+        yaml.load(file, yaml.CSafeLoader)
+    return time.process_time() - began
 
 
-def seconds(script: str, *arguments: object) -> float:
-    """The processor seconds that a script says it took."""
-    done = subprocess.run([sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True, check=True)
-    return float(done.stdout)
+def ask_plainly(url: str, size: int) -> float:
+    """Processor seconds of requests and json for the pages that show so many contacts."""
+    began = time.process_time()
+    with requests.Session() as session:
+        for start in range(0, size, PAGE):
+            keys = [f"u{n}" for n in range(start, min(size, start + PAGE))]
+            query = {"query": {"field": "external_id", "operator": "IN", "value": keys}, "pagination": {"per_page": PAGE}}
+            session.post(url + "/contacts/search", json=query).json()
+    return time.process_time() - began
 
 
-def write_yaml(path: Path, size: int) -> None:
+def write_yaml(path: Path, size: int, name: Callable[[int], str] = "Person {}".format) -> None:
     """A manifest of so many contacts, with a name and two tags each."""
     with path.open("w", encoding="utf-8") as file:
         file.write(f"tags: [{', '.join(f't{n:02}' for n in range(TAGS))}]\ncontacts:\n")
         for n in range(size):
-            file.write(f"- external_id: u{n}\n  name: Person {n}\n  tags: [{', '.join(tags_of(n))}]\n")
+            file.write(f"- external_id: u{n}\n  name: {name(n)}\n  tags: [{', '.join(tags_of(n))}]\n")
 
 
 def write_csv(path: Path, size: int) -> None:
@@ -100,45 +78,48 @@ def write_csv(path: Path, size: int) -> None:
 
 
 def command(verb: str, path: Path, url: str, *options: str) -> list[str]:
-    """A verb on a manifest, as typed."""
-    return [sys.executable, "-m", "reconciler", verb, str(path), "--base-url", url, *options]
+    """A verb on a manifest, as typed behind `python`."""
+    return ["-m", "reconciler", verb, str(path), "--base-url", url, *options]
 
 
 @contextmanager
-def place() -> Iterator[tuple[Path, str]]:
-    """An empty folder, and the URL of an Intercom."""
-    with tempfile.TemporaryDirectory() as folder, far_intercom() as url:
+def place(bench: Bench) -> Iterator[tuple[Path, str]]:
+    """An empty folder, and the URL of an Intercom in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder, bench.starter.serve(["-m", "tests.bench.far"]) as url:
         yield Path(folder), url
 
 
-def shares(size: int) -> Shares:
-    """A plan of so many contacts that are live as declared, without a ledger."""
-    with place() as (folder, url):
+def compare_with_yaml(bench: Bench, size: int, *, ledger: bool) -> Shares:
+    """A plan of so many contacts that are live as declared; `ledger`: with one that an apply filled."""
+    with place(bench) as (folder, url):
         path = folder / "people.yaml"
         write_yaml(path, size)
-        yaml, pages = seconds(YAML, path), seconds(PAGES, url, size, PAGE)
-        return Shares(spent(command("plan", path, url, "--ledger", "none"), folder), yaml, pages)
+        if ledger:
+            bench.starter.run(command("apply", path, url, "--auto-approve"), folder)
+        plain = bench.starter.call(read_plainly, str(path)), bench.starter.call(ask_plainly, url, size)
+        return Shares(bench.starter.run(command("plan", path, url, *([] if ledger else ["--ledger", "none"])), folder), *plain)
 
 
-def shares_with_ledger(size: int) -> Shares:
-    """The same with a ledger that an apply filled."""
-    with place() as (folder, url):
-        path = folder / "people.yaml"
-        write_yaml(path, size)
-        spent(command("apply", path, url, "--auto-approve"), folder)
-        yaml, pages = seconds(YAML, path), seconds(PAGES, url, size, PAGE)
-        return Shares(spent(command("plan", path, url), folder), yaml, pages)
-
-
-def from_csv(size: int) -> Spent:
-    """The same plan, of a list."""
-    with place() as (folder, url):
+def plan_list(bench: Bench, size: int) -> Spent:
+    """The same plan, of a list, without a ledger."""
+    with place(bench) as (folder, url):
         path = folder / "people.yaml"
         write_csv(path, size)
-        return spent(command("plan", path, url, "--ledger", "none"), folder)
+        return bench.starter.run(command("plan", path, url, "--ledger", "none"), folder)
 
 
-if __name__ == "__main__":
-    work = {"yaml": shares, "ledger": shares_with_ledger, "csv": from_csv}[sys.argv[1]]
-    found = work(int(sys.argv[2]))
-    print(json.dumps({"ratio": found.ratio if isinstance(found, Shares) else None, "found": str(found)}))
+def rows(bench: Bench) -> Iterator[Row]:
+    (size,) = bench.sizes([SIZE])
+    for ledger, (ratio, peak), words in ((False, (0.38, 360), "without a ledger"), (True, (0.55, 480), "with a ledger of all")):
+        runs = [compare_with_yaml(bench, size, ledger=ledger) for _ in range(bench.repeats)]
+        note = f"{median(run.plan.cpu for run in runs):.2f} s, of it {median(run.pages for run in runs):.2f} s for plain HTTP and JSON"
+        yield Row(f"plan, all as declared, {words}", size, median(run.ratio for run in runs), "x CSafeLoader", ratio, note=note)
+        yield Row(f"its memory, {words}", size, median(run.plan.peak for run in runs), "MiB", peak)
+    points = []
+    for size in bench.sizes(LISTS, (30, 60)):
+        plans = [plan_list(bench, size) for _ in range(bench.repeats)]
+        cpu = median(plan.cpu for plan in plans)
+        points.append((size, cpu))
+        yield Row("plan from CSV, all as declared", size, cpu, "CPU s")
+        yield Row("its memory", size, median(plan.peak for plan in plans), "MiB", 2048 if size == LISTS[-1] else None)
+    yield Row("plan from CSV grows", points[-1][0], exponent(points), "exponent", 1.1)
