@@ -108,8 +108,8 @@ def fmt(paths: tuple[str, ...], check: bool) -> int:
         replace_all(data, changed)
     out.lines(map(clean, changed))
     out.check()
-    for file in left:
-        terminal.say(f"{file} stays as it is: its canonical form would not say the same")
+    for file, why in left.items():
+        terminal.say(f"{file} stays as it is: {why}")
     terminal.say(f"{count(len(changed), 'file')} {'would change' if check else 'changed'}, of {len(data):,}")
     return DIFFERS if check and changed else 0
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.core.model.entry import Entry
 from reconciler.core.model.kinds import Kinds
-from reconciler.core.model.written import as_yaml
+from reconciler.core.model.written import as_yaml, quote
 from reconciler.kinds import KINDS
 from reconciler.manifest.editing import documents_in
 from reconciler.manifest.nodes import Node, Tree
@@ -34,16 +34,22 @@ _INDENT = 2
 Shape = Mapping[str, Any]
 
 
-def canonical_files(data: Mapping[str, bytes]) -> tuple[Mapping[str, bytes], Sequence[str]]:
-    """The files that are to change, as they will be, and those that cannot have the canonical form. Raises Invalid, of all files, where one
-    is no YAML of one document."""
+def canonical_files(data: Mapping[str, bytes]) -> tuple[Mapping[str, bytes], Mapping[str, str]]:
+    """The files that are to change, as they will be, and those that stay as they are, each with the reason: they cannot have the canonical
+    form, or a key at their top is no manifest's, as in the files of other tools. Raises Invalid, of all files, where one is no YAML of one
+    document."""
     changed: dict[str, bytes] = {}
-    left: list[str] = []
-    for file in (document.file for document in documents_in(data)):
+    left: dict[str, str] = {}
+    known = manifest_schema(KINDS)["properties"]
+    for document in documents_in(data):
+        file = document.file
+        if foreign := next((key for key in document.value if key not in known), None):
+            left[file] = f"no manifest has the key {quote(foreign)}"
+            continue
         mark = BOM if data[file].startswith(BOM) else b""
         done = canonical(data[file].removeprefix(BOM).decode())
         if done is None:
-            left.append(file)
+            left[file] = "its canonical form would not say the same"
         elif mark + done.encode() != data[file]:
             changed[file] = mark + done.encode()
     return changed, left

@@ -35,6 +35,21 @@ def inline(value: Any) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def in_lines(value: Mapping[str, Any] | Sequence[Any], column: int) -> list[str]:
+    """A map or list as lines that begin at a column, as `fmt` writes them: what fits on one line stands on one."""
+    lines: list[str] = []
+    keyed = isinstance(value, Mapping)
+    for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+        head, text = " " * column + (f"{as_yaml(str(key))}:" if keyed else "-"), inline(item)
+        holds = isinstance(item, Mapping | list | tuple) and len(item) > 0
+        if not holds or (len(head) + 1 if keyed else column) + len(text) <= WIDTH:
+            lines.append(f"{head} {text}")
+            continue
+        body = in_lines(item, column + 2)
+        lines += [head, *body] if keyed else [f"{head} {body[0].lstrip()}", *body[1:]]
+    return lines
+
+
 class Splices:
     """A text, and what is to become of parts of it. All places are those of the text as it was read."""
 
@@ -107,8 +122,8 @@ class Splices:
         elif node and node.flow:
             self._into_flow(node, line, len(loc), after)
         elif node and node.mapping:
-            behind = node.units[(node.index(after) or 0) if after else -1][1].end
-            self._add_line(behind, self._column(node.start), line, len(loc))
+            behind, column = node.units[(node.index(after) or 0) if after else -1][1].end, self._column(node.start)
+            self._add_line(behind, column, self.newline.join(in_lines({key: value}, column)).lstrip(), len(loc))
         elif not loc:
             self._insert(len(self.text), line + self.newline, 0)
 
@@ -169,7 +184,7 @@ class Splices:
         text = inline(value)
         if not isinstance(value, Mapping) or not value or (not block and len(text) + column <= WIDTH):
             return text
-        return f"{self.newline}{' ' * (column + 2)}".join(f"{as_yaml(key)}: {inline(item)}" for key, item in value.items())
+        return self.newline.join(in_lines(value, column + 2)).lstrip()
 
     def _sections(self) -> Iterator[tuple[int, Splice]]:
         """What puts in the keys that are new at the top level, as lists in lines."""

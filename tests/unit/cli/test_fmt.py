@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.manifest import files
 from tests.desk.desk import Desk
+from tests.stories.docs.pages import EXAMPLES
 
 UNTIDY, TIDY = b"tags: [vip]\nname:   x\n", b"name: x\ntags: [vip]\n"
 
@@ -66,6 +67,35 @@ def test_what_has_no_form_stays_and_is_told(desk: Desk) -> None:
     assert desk("fmt", "m.yaml") == 0
     assert desk.err.startswith("m.yaml stays as it is: ")
     assert (desk.folder / "m.yaml").read_bytes() == text
+
+
+def test_the_file_of_another_tool_stays_and_is_told(desk: Desk) -> None:
+    text = b"name:   build\njobs: {a:   1}\n"
+    (desk.folder / "ci.yml").write_bytes(text)
+    assert desk("fmt", "ci.yml") == 0
+    assert (desk.out, desk.err) == ("", "ci.yml stays as it is: no manifest has the key 'jobs'\n0 files changed, of 1\n")
+    assert (desk.folder / "ci.yml").read_bytes() == text
+
+
+def test_the_examples_are_in_the_form(desk: Desk) -> None:
+    assert desk("fmt", "--check", str(EXAMPLES)) == 0, desk.out
+
+
+def test_long_lists_of_an_export_and_of_an_edit_are_in_the_form(desk: Desk) -> None:
+    tags = [f"a tag of the year {n}" for n in range(2000, 2009)]
+    desk.seed(
+        tags=["vip", *tags],
+        companies=[{"company_id": "6", "name": "Blue Sun", "tags": tags}],
+        contacts=[{"external_id": "1", "email": "w@x.example", "tags": tags, "companies": ["6"], "name": "Wash " * 9}],
+    )
+    assert desk("export", "-o", "out", "--only", "tags,companies,contacts", "--with-links") == 0, desk.err
+    assert desk("fmt", "--check", "out") == 0, desk.out
+    (desk.folder / "out/tags.yaml").write_text("tags:\n  - name: vip\n    owner: growth\n", encoding="utf-8")
+    (desk.folder / "out/contacts.yaml").unlink()
+    (desk.folder / "out/companies.yaml").unlink()
+    desk("tag", "merge", *tags, "--into", "vip", "--in", "out")
+    assert "merged_from:\n      - a tag of the year 2000\n" in (desk.folder / "out/tags.yaml").read_text(encoding="utf-8")
+    assert desk("fmt", "--check", "out") == 0, desk.out
 
 
 def test_a_saved_plan_still_fits_after_it(desk: Desk) -> None:
