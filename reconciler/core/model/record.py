@@ -132,15 +132,26 @@ def _began(run: str) -> float:
 
 def without_link(record: Record, link: str, target_id: str) -> Record:
     """A record that knows nothing of one link any more."""
-    link_origins = {end: link_origin for end, link_origin in record.links.get(link, NOTHING).items() if end != target_id}
-    return date_links(replace(record, links={**record.links, link: link_origins}))
+    link_origins = dict(record.links.get(link, NOTHING))
+    link_origins.pop(target_id, None)
+    return _date_link(replace(record, links={**record.links, link: link_origins}), link, target_id, None)
 
 
 def with_link(record: Record, link: str, target_id: str, link_origin: LinkOrigin, at: float | None = None) -> Record:
     """A record that knows how one link came about, and when it became ours."""
     link_origins = {**record.links.get(link, NOTHING), target_id: link_origin.value}
     known = replace(record, has_own_links=True, links={**record.links, link: link_origins})
-    return known if at is None else date_links(known, [(link, target_id)], at)
+    return known if at is None else _date_link(known, link, target_id, at if link_origin is LinkOrigin.OWNED else None)
+
+
+def _date_link(record: Record, link: str, target_id: str, at: float | None) -> Record:
+    """A record that says when one link became ours, None where it is not; the others are not looked at."""
+    dates = dict(record.since.get(link, NOTHING))
+    dates.pop(target_id, None)
+    if at is not None:
+        dates[target_id] = int(at)
+    since = {name: ends for name, ends in record.since.items() if name != link}
+    return replace(record, since={**since, link: dates} if dates else since)
 
 
 def date_links(record: Record, new: Iterable[tuple[str, str]] = (), at: float = 0.0) -> Record:
