@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from enum import StrEnum
 
 from reconciler.core.compare.draft import Draft
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, LinkChange
-from reconciler.core.model.desired import Resource, WrittenLinks
+from reconciler.core.model.desired import Manifest, Resource, WrittenLinks
 from reconciler.core.model.live import Live
 from reconciler.core.model.record import LinkOrigin
 from reconciler.core.model.route import LinkKind
@@ -89,21 +90,48 @@ def _may_attach(link: LinkKind, resource: Resource, target: Address, draft: Draf
     return True
 
 
+class Authority(StrEnum):
+    """What decides whether a link stays as it is live."""
+
+    # The entry says of it that it is to be, or is not.
+    ENTRY = "entry"
+    # Its end says `members: free`.
+    FREE = "free"
+    # Its end is declared as not being there.
+    END = "end"
+    # The policy of links, in a list that the entry writes.
+    ADDITIVE = "additive"
+    OWNED = "owned"
+    DECLARED = "declared"
+    EXACT = "exact"
+
+
+def find_authority(manifest: Manifest, written: WrittenLinks, target: Address) -> Authority:
+    """What decides about a link to a target, in a list that is written."""
+    end = manifest.resources.get(target)
+    if end and end.free:
+        return Authority.FREE
+    if end and end.is_gone:
+        return Authority.END
+    if target in written.absent or target in written.present:
+        return Authority.ENTRY
+    return Authority(manifest.policy.links)
+
+
 def _must_go(link: LinkKind, target: Address, target_id: str, written: WrittenLinks, resource: Resource, draft: Draft) -> bool:
     """Whether a live link is to go: because it is written so, or because the policy lets the manifest decide."""
-    declared = draft.manifest.resources.get(target)
-    if target in written.absent and declared and declared.free:
-        draft.note("free", f"{target} says members: free, so this link is left as it is", resource)
-    if declared and (declared.free or declared.is_gone):
-        return False
-    if target in written.absent or target in written.present:
-        return target in written.absent
-    match draft.manifest.policy.links:
-        case "exact":
+    match find_authority(draft.manifest, written, target):
+        case Authority.FREE:
+            if target in written.absent:
+                draft.note("free", f"{target} says members: free, so this link is left as it is", resource)
+            return False
+        case Authority.ENTRY:
+            return target in written.absent
+        case Authority.EXACT:
             return target not in draft.live.withheld
-        case "declared":
-            return declared is not None or target in draft.manifest.beside
-        case "owned":
+        case Authority.DECLARED:
+            return target in draft.manifest.resources or target in draft.manifest.beside
+        case Authority.OWNED:
             ours = _is_ours(link, resource, target, target_id, draft)
             return ours and not _was_written_otherwise(link, resource, target, target_id, draft)
         case _:
