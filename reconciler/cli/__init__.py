@@ -41,6 +41,7 @@ GROUPS = MappingProxyType(
             "tag": ("tag", "Tags: see who uses them; add, rename, merge or retire one wherever the manifest names it."),
         },
         "Looking": {
+            "explain": ("explain", "Explain one thing: as declared, as applied, as live, and what the next plan would do with it."),
             "history": ("ledger", "List all runs, newest first, or show one of them."),
             "get": ("lookup", "Look up what is live: all that Intercom lists, or these keys."),
             "api": ("lookup", "Make a raw call to Intercom, with the same token, version and rate limit."),

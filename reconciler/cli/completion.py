@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
 
-from reconciler.ledger.folder import our_folder
+from reconciler.ledger.folder import our_folder, root_of
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 # Manifests of more bytes are not read for a TAB: this many take half a second.
@@ -41,7 +41,23 @@ def files(context: click.Context, parameter: click.Parameter, incomplete: str) -
 def addresses(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Addresses that are declared in the paths typed so far, else in the manifests of the current folder."""
     # What stands before an option whose value is missing is left over by click's parser.
-    paths = [*(context.params.get("paths") or ()), *context.args] or sorted(map(str, Path().glob("*.y*ml")))
+    return _list_declared(
+        [*(context.params.get("paths") or ()), *context.args] or sorted(map(str, Path().glob("*.y*ml"))), context, incomplete
+    )
+
+
+@silent
+def addresses_here(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Addresses that are declared in the manifest that is found here."""
+    # What looks for one is for no other TAB.
+    from reconciler.manifest.here import found_from
+
+    here = Path.cwd()
+    return _list_declared(found_from(here, root_of(here) or here), context, incomplete)
+
+
+def _list_declared(paths: Sequence[str], context: click.Context, incomplete: str) -> list[CompletionItem]:
+    """The addresses that are declared in a manifest and begin with what is typed; none of a large one."""
     if not paths or sum(map(_size, paths)) > LARGEST:
         return []
     # Reading a manifest takes a tenth of a second, which no other TAB has to pay.

@@ -17,6 +17,7 @@ from click.core import ParameterSource
 from reconciler.cli.completion import addresses, files
 from reconciler.cli.help import Shared
 from reconciler.cli.ledger_choice import LOCK_TIMEOUT, VARIABLE, LedgerChoice
+from reconciler.cli.running import in_ci
 from reconciler.errors import Usage
 from reconciler.ledger.folder import root_of
 from reconciler.report import RENDERERS
@@ -252,6 +253,23 @@ def _memory(address: str, timeout: float, options: Mapping[str, Any]) -> LedgerC
     if not math.isfinite(timeout):
         raise Usage("--lock-timeout: write a number of seconds")
     return LedgerChoice(address, timeout, options.get("paths", ()))
+
+
+def _here_or_ci(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """What stands after the option is taken for its value, so a path there is told before it is missed."""
+    if value not in (None, "here", "ci"):
+        raise Usage("--show-personal stands alone or as --show-personal=ci; write paths before it")
+    return value
+
+
+_PERSONAL: Any = {"is_flag": False, "flag_value": "here", "metavar": "[=ci]", "callback": _here_or_ci}
+SHOW_PERSONAL = click.option("--show-personal", help="Show personal values; in CI only as --show-personal=ci.", **_PERSONAL)
+
+
+def check_personal(show_personal: str | None) -> None:
+    """Raises Usage where personal values would go into the log of a pipeline that was not meant."""
+    if in_ci() and show_personal == "here":
+        raise Usage("--show-personal would write personal values into the log of a pipeline; if that is meant: --show-personal=ci")
 
 
 FORMAT = click.option("--format", "form", type=click.Choice(sorted(RENDERERS)), default="text", show_default=True)

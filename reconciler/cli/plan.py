@@ -27,13 +27,6 @@ from reconciler.report.signs import count
 from reconciler.workflow.planfile import applicable, read_plan
 
 
-def _here_or_ci(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """What stands after the option is taken for its value, so a path there is told before it is missed."""
-    if value not in (None, "here", "ci"):
-        raise Usage("--show-personal stands alone or as --show-personal=ci; write paths before it")
-    return value
-
-
 @dataclass(frozen=True)
 class Endings:
     """By what changes are planned, and the exit code goes."""
@@ -76,14 +69,7 @@ class Endings:
 @options.FORMAT
 @options.FULL
 @options.REPORTS
-@click.option(
-    "--show-personal",
-    is_flag=False,
-    flag_value="here",
-    metavar="[=ci]",
-    callback=_here_or_ci,
-    help="Show personal values; in CI only as --show-personal=ci.",
-)
+@options.SHOW_PERSONAL
 @click.option("--calls", is_flag=True, help="Also list the HTTP calls.")
 @options.scope_options
 @options.approval_options
@@ -146,8 +132,7 @@ def _check_personal(output: OutputOptions) -> None:
     """Raises Usage where personal values would go where they must not."""
     if output.embed_values and (not output.out or in_ci()):
         raise Usage("--embed-values writes personal values into the file of -o, and never in CI; leave it out")
-    if in_ci() and output.show_personal == "here":
-        raise Usage("--show-personal would write personal values into the log of a pipeline; if that is meant: --show-personal=ci")
+    options.check_personal(output.show_personal)
 
 
 @click.command(cls=Verb)

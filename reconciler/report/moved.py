@@ -20,13 +20,21 @@ def describe_moved(row: risk.Row) -> Iterator[str]:
     first = row[0]
     if "moved" not in first:
         return
+    yield from describe_history(row)
+    if len(row) == 1 and (line := ignoring(first)):
+        yield f"to ignore it for a while: {line}"
+    yield f"putting it right: {clean(first['action'])} {risk.describe_target(first)}{risk.describe_source(row)}"
+
+
+def describe_history(row: risk.Row) -> Iterator[str]:
+    """What was, what is now, since when and by whom; nothing of what did not move."""
+    first = row[0]
+    if "moved" not in first:
+        return
     if first["moved"]["put_right"] >= OFTEN:
         yield f"tug of war: put right {first['moved']['put_right']} times within thirty days, and moved again"
     yield from _sides(first)
     yield f"since: {_since(row)}; by: {_by(row)}"
-    if len(row) == 1 and (line := ignoring(first)):
-        yield f"to ignore it for a while: {line}"
-    yield f"putting it right: {clean(first['action'])} {risk.describe_target(first)}{risk.describe_source(row)}"
 
 
 def ignoring(change: ChangeDocument) -> str:

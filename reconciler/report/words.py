@@ -246,10 +246,12 @@ def _list_fields(change: ChangeDocument) -> Iterator[str]:
 
 def describe_uses(change: ChangeDocument) -> str:
     """Where a thing that goes, or gets another name, is in use; empty where that is not said."""
-    uses = change.get("uses") or {}
-    least = change.get("at_least") or ()
+    return list_uses(change.get("uses") or {}, change.get("at_least") or (), change.get("uncounted") or ())
+
+
+def list_uses(uses: Mapping[str, int | None], least: Sequence[str], unseen: Sequence[str]) -> str:
+    """How often a thing is used, by where; at which of these places at `least` so often, and where it may be used `unseen`."""
     counted = [_describe_use(clean(where), number, where in least) for where, number in uses.items()]
-    unseen = change.get("uncounted") or ()
     uncounted = [f"{join_words(map(clean, unseen), 'and')} cannot be counted"] if unseen else []
     return ", ".join(counted + uncounted) if uses else ""
 

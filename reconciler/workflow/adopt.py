@@ -74,7 +74,7 @@ def seek_named(session: Session, addresses: Sequence[Address], name: str) -> Sou
     wrong: list[str] = []
     for kind in session.kinds:
         keys = [address.key for address in addresses if address.kind == kind.name]
-        for key, address, things in _find_meant(session, kind, keys) if keys else ():
+        for key, address, things in find_meant(session, kind, keys) if keys else ():
             if len(things) == 1:
                 by_address[address] = things[0]
             else:
@@ -87,7 +87,7 @@ def seek_named(session: Session, addresses: Sequence[Address], name: str) -> Sou
     return Sought(Manifest({}, Policy(), name=name), things={address: by_address[address] for address in once.values()})
 
 
-def _find_meant(session: Session, kind: Kind, keys: Sequence[str]) -> list[tuple[str, Address, list[Live]]]:
+def find_meant(session: Session, kind: Kind, keys: Sequence[str]) -> list[tuple[str, Address, list[Live]]]:
     """For each key the address as a manifest writes it, and the live things that it can mean."""
     merged: Mapping[str, str] = {}
     if kind.whole:

@@ -149,11 +149,11 @@ def _note(note: Note, app_id: str) -> schema.NoteDocument:
 _PAGES = {"us": "https://app.intercom.com", "eu": "https://app.eu.intercom.com", "au": "https://app.au.intercom.com"}
 
 
-def _page(kind: Kind, change: Change, here: Workspace) -> str | None:
+def find_page(kind: Kind, live_id: str | None, here: Workspace) -> str | None:
     """The page of a live thing in Intercom, whose own access control decides who sees it."""
-    if not kind.page or not change.id:
+    if not kind.page or not live_id:
         return None
-    ids = {"app_id": quote(here.app_id, safe=""), "id": quote(change.id, safe="")}
+    ids = {"app_id": quote(here.app_id, safe=""), "id": quote(live_id, safe="")}
     return _PAGES.get(here.region, _PAGES["us"]) + kind.page.format(**ids)
 
 
@@ -168,7 +168,7 @@ def _change(kind: Kind, change: Change, plan: Plan, view: View) -> schema.Change
         "fields": [_write_field(kind, moved, plan, view) for moved in change.fields],
         "source": {"file": change.mark.file, "line": change.mark.line},
         "people": change.people,
-        "page": _page(kind, change, here),
+        "page": find_page(kind, change.id, here),
     }
     if isinstance(change, ThingChange) and change.uses:
         row["uses"] = {use.where: use.number for use in change.uses}

@@ -316,6 +316,11 @@ _COUNTED: Mapping[str, Callable[[Change, Kinds], bool]] = {
 }
 
 
+def list_limits(kinds: Kinds, policy: Policy, change: Change) -> Mapping[str, int | str]:
+    """The limits that a change counts against, by name."""
+    return {name: limit for name, limit in policy.limits if _COUNTED[name](change, kinds)}
+
+
 def _list_left_out(difference: Difference) -> tuple[Address, ...]:
     """The contacts that the plan leaves out because they are not found; one that is refused for it is counted there."""
     refused = {entry for refusal in difference.refusals if refusal.gate == "missing" for entry in refusal.entries}

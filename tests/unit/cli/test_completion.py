@@ -81,6 +81,11 @@ def test_without_a_path_the_manifests_of_the_current_folder_count(folder: Path) 
     assert words("plan", "--target", "tag/") == ALL
 
 
+def test_an_address_to_explain_comes_from_the_manifest_that_is_found_here() -> None:
+    assert words("explain", "tag/") == ALL
+    assert [(item.type, item.value) for item in offered("explain", "tag/vip", "in")] == [("file", "in")]
+
+
 @pytest.mark.parametrize("text", ["tags: [vip\n", "tags:\n", "contacts: [{external_id: '1', tags: [unknown]}]\n", "\x00"])
 def test_an_invalid_manifest_offers_nothing_and_says_nothing(text: str, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (folder / "intercom/tags.yaml").write_text(text, encoding="utf-8")

@@ -1,0 +1,207 @@
+"""Explain: what one address means is looked up from three sides, with what the next plan would do with it. Reads only."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.core.compare.compare import compare
+from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.draft import Difference
+from reconciler.core.compare.drift import Drift, keep_drift
+from reconciler.core.compare.explain import Explanation, LiveSide, Names, explain, find_entry
+from reconciler.core.compare.ignored import HIDDEN
+from reconciler.core.compare.index import read_key
+from reconciler.core.model.address import Address, address_by, id_in
+from reconciler.core.model.change import DRIFTED, Change
+from reconciler.core.model.desired import Manifest, Resource, WrittenLinks
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.live import Live, Snapshot
+from reconciler.core.model.note import Note
+from reconciler.core.model.policy import Policy
+from reconciler.core.model.privacy import show_address
+from reconciler.core.model.record import Record
+from reconciler.core.model.recorded import Recorded
+from reconciler.core.plan.approvals import Approvals, govern, hold_to_approvals, refuse
+from reconciler.core.plan.gates import hold_to_pin
+from reconciler.core.plan.plan import Plan, make_plan
+from reconciler.core.plan.scope import Scope
+from reconciler.core.plan.work import Proposal
+from reconciler.core.record.adoption import find_records
+from reconciler.errors import Mark, ReconcilerError
+from reconciler.intercom.memory import Memory
+from reconciler.intercom.observe import Observer
+from reconciler.intercom.uses import last_uses, read_made, uses_of_each
+from reconciler.workflow.adopt import find_meant
+from reconciler.workflow.lookup import list_all
+from reconciler.workflow.observe import add_uses
+from reconciler.workflow.plan import propose
+from reconciler.workflow.recall import recall
+from reconciler.workflow.session import Session
+from reconciler.workflow.since import names_of
+from reconciler.workflow.trails import follow
+
+# So many addresses are offered in place of one that fits nothing.
+CLOSE = 3
+# Those are like it whose length differs by no more; among more than so many none is looked for.
+NEAR, MOST = 3, 5000
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One thing from three sides, with what the next plan would do."""
+
+    # The three sides.
+    sides: Explanation
+    # The part of the next plan that is about it, with what it needs; its notes are about this thing alone.
+    plan: Plan
+    # What is allowed.
+    policy: Policy
+    # What those are called who made its links, by their ids.
+    people: Mapping[str, str]
+
+
+def explain_one(session: Session, manifest: Manifest, asked: Address, approvals: Approvals) -> Explained:
+    """What an address means, from three sides. Reads only what is about it.
+
+    Raises Refused for another workspace than the pin's, and ReconcilerError for an address that fits nothing, or several things.
+    """
+    refuse(hold_to_pin(manifest.pin, session.here))
+    session = replace(session, memory=Memory())
+    address, live = _find_meant(session, manifest, asked)
+    if address in manifest.resources:
+        planned = propose(session, manifest, Scope(target=(str(address),), exact=frozenset({str(address)})), approvals)
+        live = planned.live.of(address)
+    else:
+        planned = _propose_undeclared(session, manifest, live, approvals)
+    record = _find_record(planned.comparison, address, live)
+    if address not in manifest.resources and live is None and record is None:
+        raise _fits_nothing(session, manifest, asked, planned.comparison.recorded)
+    side = _look_around(session, planned.comparison, address, live, record)
+    sides = explain(asked, address, planned.comparison, manifest, record, side)
+    drift, ignored = _find_drift(session, planned.comparison, address)
+    notes = (*(note for note in planned.plan.notes if note.address == address), *ignored)
+    plan = replace(planned.plan, drift=drift, notes=notes)
+    return Explained(sides, plan, planned.manifest.policy, _name_people(session, sides))
+
+
+# ── which thing is meant ──────────────────────────────────────────────────────────────────────────────────────────────────
+def _find_meant(session: Session, manifest: Manifest, asked: Address) -> tuple[Address, Live | None]:
+    """The entry that an address means, itself or by another name of the thing; else the live thing under its own address, if there is
+    one."""
+    kind = session.kinds[asked.kind]
+    names = _names_in(kind, asked)
+    if address := asked if asked in manifest.resources else find_entry(kind, manifest, names):
+        return address, None
+    live = _find_live(session, asked)
+    if live is None:
+        return find_entry(kind, manifest, names, by_fields=True) or asked, None
+    named = [(identity.field, key) for identity in kind.identities if (key := read_key(live, identity)) is not None]
+    return find_entry(kind, manifest, named) or live.address, live
+
+
+def _names_in(kind: Kind, asked: Address) -> Names:
+    """What an address can name a thing by."""
+    if live_id := id_in(asked):
+        return [("id", live_id)] if "id" in kind.identity else []
+    return [(identity.field, asked.key) for identity in kind.identities]
+
+
+def _find_live(session: Session, asked: Address) -> Live | None:
+    """The live thing of an address that nothing declares. Raises ReconcilerError for several."""
+    ((_, _, things),) = find_meant(session, session.kinds[asked.kind], [asked.key])
+    if len(things) > 1:
+        shown, ids = show_address(asked, session.here.app_id), sorted(thing.id for thing in things)
+        now = f"name one by its id, as in {asked.kind}/id:{ids[0]}" if "id" in session.kinds[asked.kind].identity else "declare one"
+        raise ReconcilerError(f"{shown}: several live things (ids {', '.join(ids)}); {now}")
+    return things[0] if things else None
+
+
+def _find_record(comparison: Comparison, address: Address, live: Live | None) -> Record | None:
+    """What is recorded of a live thing, else under an address."""
+    recorded, kind = comparison.recorded, comparison.kinds[address.kind]
+    if record := recorded.of(kind.name, live.id if live else None) or recorded.at(address):
+        return record
+    by_thing = {thing: [record] for thing, record in recorded.by_thing.items()}
+    return None if live else next(iter(find_records(recorded, by_thing, kind, address)), None)
+
+
+def _fits_nothing(session: Session, manifest: Manifest, asked: Address, recorded: Recorded) -> ReconcilerError:
+    """Neither declared, nor live, nor recorded: with what is like it."""
+    kind, app_id = session.kinds[asked.kind], session.here.app_id
+    names = {show_address(address, app_id) for address in manifest.resources if address.kind == kind.name}
+    names |= {record.address for record in recorded.records.values() if record.kind == kind.name}
+    names |= {show_address(thing.address, app_id) for thing in list_all(session, kind.section)} if kind.whole else set()
+    written, near = str(asked), [name for name in sorted(names) if abs(len(name) - len(str(asked))) <= NEAR]
+    close = difflib.get_close_matches(written, near, CLOSE, 0.8) if len(near) <= MOST else []
+    unseen = f"; archived {kind.section} cannot be seen" if kind.archive and not kind.whole else ""
+    mean = f"; did you mean {' or '.join(close)}?" if close else "; write it as the manifest does, or as KIND/id:ID"
+    return ReconcilerError(f"{show_address(asked, app_id)}: neither declared, nor recorded, nor live{unseen}{mean}")
+
+
+# ── what is looked up ─────────────────────────────────────────────────────────────────────────────────────────────────────
+def _propose_undeclared(session: Session, manifest: Manifest, live: Live | None, approvals: Approvals) -> Proposal:
+    """What the next plan of the whole manifest would do with a thing that no entry means: nothing, unless the policy prunes it."""
+    manifest, notes, loosened = govern(manifest, approvals)
+    recorded = recall(session, manifest, approvals.valid(manifest, session.now()))
+    kinds, here = session.kinds.under(session.facts), session.here
+    around = replace(_observe(session, kinds[live.kind], live), pairs={}) if live else Snapshot(here, {}, facts=session.facts)
+    rest = replace(manifest, resources={}, beside=frozenset(manifest.resources))
+    comparison = compare(kinds, session.now(), rest, around, recorded, whole=True)
+    mine = [change for change in comparison.difference.changes if live and change.address.kind == live.kind and change.id == live.id]
+    told = [note for note in comparison.difference.notes if live and note.address == live.address]
+    difference = add_uses(session, around, replace(comparison.difference, changes=tuple(mine), notes=tuple(told)))
+    around = replace(comparison.live, notes=notes, refusals=loosened)
+    comparison = replace(comparison, live=around, difference=difference)
+    plan = hold_to_approvals(make_plan(comparison, version=session.client.version), comparison, approvals, session.context)
+    return Proposal(plan, comparison)
+
+
+def _observe(session: Session, kind: Kind, live: Live) -> Snapshot:
+    """One live thing with all its links, and the ends of these."""
+    assert session.memory is not None
+    by, key = ("id", live.id) if "id" in kind.identity else (kind.identities[0].field, live.key)
+    links = {link.field: WrittenLinks({}, {}) for link in kind.links}
+    asked = Resource(address_by(kind.name, by, key), by, key, {}, Mark(""), links=links)
+    # Under this policy every end of a list gets a name.
+    manifest = Manifest({asked.address: asked}, Policy(links="exact"))
+    observer = Observer(session.client, session.kinds.under(session.facts), session.tick, session.memory.sight.copy())
+    return replace(observer.observe(manifest, session.here, session.window), facts=session.facts)
+
+
+def _look_around(session: Session, comparison: Comparison, address: Address, live: Live | None, record: Record | None) -> LiveSide:
+    """What no comparison needs: all links of a thing with who made them, what runs wrote to it, and how often it is used."""
+    recorded, kind, client = comparison.recorded, comparison.kinds[address.kind], session.client
+    things = {recorded.digests.thing(recorded.app_id, address), *([record.thing] if record else ())}
+    writes = session.ledger.read_written(session.here.app_id, comparison.manifest.name, sorted(things)) if session.ledger else ()
+    if live is None:
+        return LiveSide(writes=writes)
+    whole = kind.links and address in comparison.manifest.resources
+    around = _observe(session, kind, live) if whole else comparison.live
+    made = read_made(client, [(link, live.id) for link in kind.links if link.dated])
+    uses = uses_of_each(client, {live.id: kind})[live.id]
+    last = last_uses(client, kind, [live.id]).get(live.id) if any(use.people and use.number for use in uses) else None
+    return LiveSide(live, around, made, writes, uses, last)
+
+
+def _find_drift(session: Session, comparison: Comparison, address: Address) -> tuple[Drift | None, Sequence[Note]]:
+    """How what moved of a thing came to be so; and what of it the policy ignores."""
+    mine = [change for change in comparison.difference.changes if change.address == address and _is_moved(change)]
+    if not mine:
+        return None, ()
+    comparison = replace(comparison, difference=Difference(tuple(mine)))
+    ignored = [note for note in keep_drift(comparison, session.now()).difference.notes if note.topic == HIDDEN]
+    return Drift(len(mine), 0, 0, recorded=True, ignored=len(ignored), trails=follow(session, comparison)), ignored
+
+
+def _is_moved(change: Change) -> bool:
+    return change.cause in DRIFTED or any(field.cause in DRIFTED for field in change.fields)
+
+
+def _name_people(session: Session, sides: Explanation) -> Mapping[str, str]:
+    """What those are called who linked it, by their ids."""
+    name = names_of(session)
+    ends = {(one.target.kind, one.made.who) for one in sides.links if one.made}
+    ends |= {(sides.kind.name, sides.live.last.who)} if sides.live.last else set()
+    return {who: name(kind, who).removeprefix(" by ") for kind, who in sorted(ends) if who}
