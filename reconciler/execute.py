@@ -15,6 +15,9 @@ from reconciler.core.plan.calls import Job
 from reconciler.core.plan.order import Step
 from reconciler.errors import Interrupted, unforeseen
 
+# Jobs under way at the same time, unless somebody knows better, and at most.
+THREADS, MOST = 8, 256
+
 Perform = Callable[[Job, Mapping[Address, str]], Sequence[Outcome]]
 
 
@@ -72,10 +75,12 @@ def execute(
     steps: Sequence[Step],
     perform: Perform,
     ids: Mapping[Address, str],
-    workers: int = 8,
+    room: Callable[[], int] = lambda: THREADS,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Yield what becomes of every step, as it happens. `perform` makes the calls of one job and never raises for a failed call.
+
+    `room` says how many jobs may be under way now; it may change.
 
     When `stopped` turns true, calls in flight end and no other starts; what was not started is yielded as skipped.
     """
@@ -83,15 +88,16 @@ def execute(
     waves: dict[int, list[Job]] = defaultdict(list)
     for job in jobs:
         waves[job.wave].append(job)
-    with _threads(workers) as pool:
+    with _threads() as pool:
         for wave in sorted(waves):
-            yield from _run_wave(run, waves[wave], perform, pool, workers)
+            yield from _run_wave(run, waves[wave], perform, pool, room)
 
 
 @contextmanager
-def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
+def _threads() -> Iterator[ThreadPoolExecutor]:
     """Threads for calls. Those under way are waited for, but for who asks a second time to stop."""
-    pool = ThreadPoolExecutor(workers)
+    # As many as there are jobs under way: others are not started.
+    pool = ThreadPoolExecutor(MOST)
     try:
         yield pool
     except Interrupted:
@@ -103,7 +109,7 @@ def _threads(workers: int) -> Iterator[ThreadPoolExecutor]:
     pool.shutdown()
 
 
-def _run_wave(run: _Run, jobs: Sequence[Job], perform: Perform, pool: ThreadPoolExecutor, workers: int) -> Iterator[Outcome]:
+def _run_wave(run: _Run, jobs: Sequence[Job], perform: Perform, pool: ThreadPoolExecutor, room: Callable[[], int]) -> Iterator[Outcome]:
     makers = {step: n for n, job in enumerate(jobs) for step in job.covers}
     order = TopologicalSorter({n: {makers[step] for step in job.needs if step in makers} for n, job in enumerate(jobs)})
     order.prepare()
@@ -114,7 +120,7 @@ def _run_wave(run: _Run, jobs: Sequence[Job], perform: Perform, pool: ThreadPool
         if ready and (reasons := run.find_obstacles(jobs[ready[0]])):
             yield from run.skip(reasons)
             order.done(ready.popleft())
-        elif ready and len(running) < workers:
+        elif ready and len(running) < min(room(), MOST):
             n = ready.popleft()
             broken = run.find_broken(jobs[n])
             yield from run.skip(broken)

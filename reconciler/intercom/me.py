@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reconciler.core.model.live import Workspace
 from reconciler.intercom import routes
 from reconciler.intercom.http.client import Client
-from reconciler.intercom.http.limiter import Window
+from reconciler.intercom.http.window import Window
 
 ASK = "GET /me"
 

@@ -23,8 +23,8 @@ from reconciler.errors import IntercomError, unforeseen
 from reconciler.intercom import routes
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import CallError, HttpError, NoAnswer
-from reconciler.intercom.http.limiter import seconds
 from reconciler.intercom.http.request import Reply, Request
+from reconciler.intercom.http.window import seconds
 from reconciler.intercom.people import of_one
 from reconciler.intercom.prove import Another, Bearers, Ids, Names, describe
 

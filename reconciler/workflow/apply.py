@@ -97,8 +97,8 @@ def carry_out(
 
     steps = list(work.planned.plan.steps)
     resources, recorded = work.planned.manifest.resources, work.planned.comparison.recorded
-    how = (stop.wait, session.client.monotonic, recorded.is_stranger)
-    performer = Performer(session.client, session.kinds, steps, resources, work.ids, *how)
+    how = (work.ids, stop.wait, session.client.monotonic, recorded.is_stranger)
+    performer, room = Performer(session.client, session.kinds, steps, resources, *how), session.client.limiter.room
     carried = imaging.carriers(session, work)
     more = list_standing(imaging.unforeseen(work, carried), work.approved)
     refuse(work.approvals.explain(more, work.whole, session.now()))
@@ -115,7 +115,7 @@ def carry_out(
 
     outcomes, settling = list[Outcome](), list[Outcome]()
     with stopping:
-        for outcome in execute(work.jobs, steps, perform, {**work.ids, ACTOR: session.admin_id}, session.client.workers, stop.is_set):
+        for outcome in execute(work.jobs, steps, perform, {**work.ids, ACTOR: session.admin_id}, room, stop.is_set):
             outcomes.append(outcome)
             if outcome.settling:
                 settling.append(outcome)

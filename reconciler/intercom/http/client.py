@@ -11,19 +11,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
 import requests
-from pydantic_core import from_json
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
 from reconciler import __version__
 from reconciler.core.model.privacy import Known
 from reconciler.errors import Usage
+from reconciler.intercom.http.body import VALUES, is_crowded, parse_object
 from reconciler.intercom.http.bounded import BoundedAdapter, endless
 from reconciler.intercom.http.errors import (
     CUT,
@@ -37,22 +37,26 @@ from reconciler.intercom.http.errors import (
     account_of,
     first_error,
 )
+from reconciler.intercom.http.gate import WIDEST
 from reconciler.intercom.http.host import authorities, check_address, is_loopback, proxies_for
-from reconciler.intercom.http.limiter import WINDOW, Limiter, NotAdmitted, read_window, seconds
+from reconciler.intercom.http.limiter import Limiter, NotAdmitted
 from reconciler.intercom.http.request import SHOWN, Json, Reply, Request, Sent, encode, shorten
 from reconciler.intercom.http.token import Token
+from reconciler.intercom.http.window import WINDOW, read_window, seconds
 
 VERSION = "2.16"
 # The most bytes of an answer, unpacked.
 LARGEST = 64 * 1024 * 1024
-# The most values in one. A contact has some hundred values, and a page 150 contacts.
-VALUES = 2_000_000
 # Tries of a call that had no answer, and second looks where the answer was no JSON object.
 TRIES, REREADS = 6, 2
 # Seconds between two tries; each pause is twice the one before.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 20.0
 # Seconds between two notices of one client that it waits.
 NOTICE_EVERY = 60.0
+# How often one of the threads that wait for the rate limit looks whether the run was stopped, in seconds.
+LOOK_EVERY = 0.2
+# How far a clock of one's own moves while calls are under way, in seconds.
+TICK = 0.02
 _PRESENTABLE = """content-length content-type date intercom-version link location request-id retry-after status
     x-intercom-version x-ratelimit-limit x-ratelimit-remaining x-ratelimit-reset x-request-id"""
 PRESENTABLE = frozenset(_PRESENTABLE.split())
@@ -71,6 +75,8 @@ class Trouble:
     cure: Cure
     # Intercom's answer, where it said no.
     reply: Reply | None = None
+    # For how many seconds this call is held back, while others go on.
+    hold: float = 0.0
 
 
 @dataclass(slots=True)
@@ -104,8 +110,8 @@ class Client:
     _: KW_ONLY
     # Intercom's API version, unless a request has its own.
     version: str = VERSION
-    # How many calls may be under way at the same time.
-    workers: int = 8
+    # The most calls that may be under way at the same time; how many are follows from the time that they take.
+    workers: int = WIDEST
     # What takes the place of the network, None for the network.
     adapter: BaseAdapter | None = None
     # Seconds for a connection, and for one read of an answer.
@@ -147,7 +153,7 @@ class Client:
         self.sent: Counter[str] = Counter()
         # The personal values that no message may show.
         self.known = Known()
-        self.limiter = Limiter(self.share, self.monotonic, self._sleep, self.rand)
+        self.limiter = Limiter(self.share, self.monotonic, self._rest, self.rand, self.workers)
         self._lock = threading.Lock()
         self._noticed = -math.inf
         # What time it was over there when it answered last, in Unix seconds.
@@ -222,7 +228,10 @@ class Client:
                 raise error
             if waited >= WINDOW:
                 self._tell_wait("every answer of the last window was 429, the rate limit", self.patience - waited)
-            return  # the limiter knows from the headers when to go on
+            # The limiter knows from the headers when to go on.
+            if trouble.hold and self.limiter.hold(trouble.hold, self._sleep):
+                raise error
+            return
         if unsafe or tries.is_spent(trouble.cure) or waited > self.patience or self._sleep(self._pause(tries)):
             raise error
 
@@ -233,17 +242,33 @@ class Client:
     def _attempt(self, request: Request) -> Reply | Trouble:
         status: int | None = None
         headers: Mapping[str, str] = {}
-        began = self.monotonic()
+        began, hold = self.monotonic(), 0.0
         try:
             with self._transmit(request) as response:
                 status, headers = response.status_code, response.headers
-                return self._judge(request, response, *self._read_body(response))
+                outcome = self._judge(request, response, *self._read_body(response))
         except FOREIGN as error:
-            return self._explain_loss(request, error)
+            outcome = self._explain_loss(request, error)
         finally:
             date = seconds(headers.get("Date"))
             self.served = self.served if date is None else date
-            self.limiter.leave(status, headers, self.monotonic() - began)
+            hold = self.limiter.leave(status, headers, self.monotonic() - began)
+        return replace(outcome, hold=hold) if isinstance(outcome, Trouble) and hold else outcome
+
+    def _rest(self, turn: threading.Condition, seconds: float) -> object:
+        """Wait for a turn at the rate limit; true where the run was stopped."""
+        if self.sleep is None:
+            if not self.stop.is_set():
+                turn.wait(min(seconds, LOOK_EVERY))
+            return self.stop.is_set()
+        if self.limiter.inflight:
+            turn.wait(TICK)
+            seconds = min(seconds, TICK)
+        turn.release()
+        try:
+            return self.sleep(seconds)
+        finally:
+            turn.acquire()
 
     def _transmit(self, request: Request) -> requests.Response:
         with self._lock:
@@ -362,23 +387,3 @@ class Client:
             return shorten(self._safe(urlsplit(response.headers.get("Location", "")).hostname or self.host))
         except ValueError:
             return "another place"
-
-
-def is_crowded(content: bytes) -> bool:
-    """Whether an answer holds more values than fit into memory: sixty million small ones in little text take gigabytes."""
-    # Before each value stands a comma, or what opens its object or list; the shortest takes two bytes with it.
-    return len(content) > 2 * VALUES and sum(map(content.count, (b",", b"{", b"["))) > VALUES
-
-
-def parse_object(content: bytes) -> dict[str, Json] | None:
-    """The JSON object in an answer, None where it is none."""
-    try:
-        # The same few hundred keys stand in thousands of things.
-        body = from_json(content, cache_strings="keys")
-    except ValueError:
-        # It takes no halves of surrogate pairs, which Python's own reader does.
-        try:
-            body = json.loads(content)
-        except (ValueError, RecursionError):
-            return None
-    return body if isinstance(body, dict) else None

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from reconciler.core.model.privacy import path_hidden
 from reconciler.errors import IntercomError, Usage
-from reconciler.intercom.http.limiter import Window
+from reconciler.intercom.http.window import Window
 
 Json: TypeAlias = Any  # what json.loads gives and json.dumps takes; a kind's `read` gives it a type
 # The most characters of foreign text that are shown.

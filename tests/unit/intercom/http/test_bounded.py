@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from reconciler.intercom.http import client as http
+from reconciler.intercom.http.body import VALUES
 from reconciler.intercom.http.errors import BadAnswer, CallError, NoAnswer
 from tests.unit.intercom.http.app import JSON, ONCE, READ, App, Said, client, failure, over, says, wire
 
@@ -76,7 +76,7 @@ def test_a_write_whose_answer_never_ends_may_have_been_carried_out() -> None:
 
 @pytest.mark.parametrize("value", [b"{}", b"[]", b"0", b'{"a":0}'])
 def test_an_answer_of_more_values_than_can_be_kept_is_not_read(value: bytes) -> None:
-    body = b'{"type":"list","data":[' + (value + b",") * http.VALUES + b"0]}"
+    body = b'{"type":"list","data":[' + (value + b",") * VALUES + b"0]}"
     app = App(Said(200, gzip.compress(body, compresslevel=1), JSON | {"Content-Encoding": "gzip"}))
     assert str(failure(app)).endswith("the answer holds more than 2,000,000 values")
     assert len(app.seen) == 1
@@ -84,5 +84,5 @@ def test_an_answer_of_more_values_than_can_be_kept_is_not_read(value: bytes) -> 
 
 
 def test_a_long_text_is_no_crowd() -> None:
-    text = "a" * 3 * http.VALUES
+    text = "a" * 3 * VALUES
     assert client(App(Said(body={"id": text}))).send(READ).body == {"id": text}
