@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,8 +16,8 @@ from reconciler.core.plan.calls import Job
 from reconciler.core.plan.order import Step
 from reconciler.errors import Interrupted, unforeseen
 
-# Jobs under way at the same time, unless somebody knows better, and at most.
-THREADS, MOST = 8, 256
+# So many jobs are under way at the same time, at most.
+MOST = 256
 
 Perform = Callable[[Job, Mapping[Address, str]], Sequence[Outcome]]
 
@@ -75,26 +76,27 @@ def execute(
     steps: Sequence[Step],
     perform: Perform,
     ids: Mapping[Address, str],
-    room: Callable[[], int] = lambda: THREADS,
-    stopped: Callable[[], bool] = lambda: False,
-) -> Iterator[Outcome]:
+    room: Callable[[], int],
+    stop: threading.Event,
+) -> Generator[Outcome]:
     """Yield what becomes of every step, as it happens. `perform` makes the calls of one job and never raises for a failed call.
 
     `room` says how many jobs may be under way now; it may change.
 
-    When `stopped` turns true, calls in flight end and no other starts; what was not started is yielded as skipped.
+    When `stop` is set, calls in flight end and no other starts; what was not started is yielded as skipped. It is set too where whoever
+    takes the outcomes ends: what waits is not waited for.
     """
-    run = _Run(steps, dict(ids), stopped)
+    run = _Run(steps, dict(ids), stop.is_set)
     waves: dict[int, list[Job]] = defaultdict(list)
     for job in jobs:
         waves[job.wave].append(job)
-    with _threads() as pool:
+    with _threads(stop) as pool:
         for wave in sorted(waves):
             yield from _run_wave(run, waves[wave], perform, pool, room)
 
 
 @contextmanager
-def _threads() -> Iterator[ThreadPoolExecutor]:
+def _threads(stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
     """Threads for calls. Those under way are waited for, but for who asks a second time to stop."""
     # As many as there are jobs under way: others are not started.
     pool = ThreadPoolExecutor(MOST)
@@ -104,6 +106,7 @@ def _threads() -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     except BaseException:
+        stop.set()
         pool.shutdown()
         raise
     pool.shutdown()

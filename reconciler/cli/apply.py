@@ -231,14 +231,14 @@ class _Show:
             except Incomplete as error:
                 self.unrecorded = error
         for change in work.unmade:
-            self.outcomes.append(outcomes.Outcome(change.action, change.address, None, Status.SKIPPED, "held back; plan again to see why"))
+            self.outcomes.append(outcomes.show_unmade(change))
             self.events.end(self.outcomes[-1])
 
     def _tell_start(self, change: Change) -> None:
-        self.events.start(*_ends(change, self.session.here.app_id))
+        self.events.start(*outcomes.show_ends(change, self.session.here.app_id))
 
     def _tell_end(self, outcome: Outcome, bar: Progress) -> None:
-        self.outcomes.append(_as_shown(outcome, self.session.here.app_id))
+        self.outcomes.append(outcomes.show_outcome(outcome, self.session.here.app_id))
         self.events.end(self.outcomes[-1])
         if outcome.reason or self.out.interactive:
             with bar.aside():
@@ -260,14 +260,3 @@ class _Show:
 
     def _note_line(self, note: Note) -> str:
         return f"{show_address(note.address, self.session.here.app_id)}: {note.message}" if note.address else note.message
-
-
-def _ends(change: Change, app_id: str) -> tuple[str, str, str | None]:
-    """A change as people see it: addresses masked."""
-    return change.action, show_address(change.address, app_id), show_address(change.target, app_id) if change.target else None
-
-
-def _as_shown(outcome: Outcome, app_id: str) -> outcomes.Outcome:
-    """An outcome as people see it: addresses masked, Intercom's message without e-mails."""
-    reason = str(hide(outcome.reason, False))
-    return outcomes.Outcome(*_ends(outcome.change, app_id), outcome.status, reason, outcome.request_id)

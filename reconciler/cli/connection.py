@@ -14,7 +14,7 @@ from reconciler.cli.help import reads_here
 from reconciler.cli.options import Intercom
 from reconciler.cli.running import Stop, whoever
 from reconciler.core.model.desired import Pin
-from reconciler.core.model.facts import UNKNOWN, Facts, FactsFile
+from reconciler.core.model.facts import UNKNOWN, Facts
 from reconciler.core.model.live import Workspace
 from reconciler.core.plan.gates import hold_to_pin
 from reconciler.errors import Refused
@@ -44,12 +44,14 @@ def open_session(
     there is none yet. `paths` are those of the manifest, where there is no choice that knows them; facts are those beside it, unless
     nothing `follows` them."""
     from reconciler.cli.tokens import credential, name_source
+    from reconciler.workflow.facts import read_found
     from reconciler.workflow.session import connect
 
     login = credential(intercom, pin)
     region = (pin.region if pin else None) or login.region
     paths = (choice.paths if choice else ()) or paths
-    asked = _read_facts(paths, intercom.api_version) if follows else None
+    say = Terminal(sys.stderr).say
+    asked = read_found(paths, our_folder(paths), intercom.api_version, say) if follows else None
     facts = asked.facts if asked else UNKNOWN
     with name_source(login.source), open_client(intercom, login.token, region, paths, writes=writes, facts=facts) as client:
         ledger = choice.open(create=writes) if choice else None
@@ -60,19 +62,6 @@ def open_session(
         finally:
             if ledger:
                 ledger.close()
-
-
-def _read_facts(paths: Sequence[str], version: str) -> FactsFile | None:
-    """What is known of Intercom, under the API version that is asked. Raises Invalid for a file that cannot be read."""
-    from reconciler.workflow.facts import find_facts, read_facts
-
-    if (path := find_facts(paths, our_folder(paths))) is None:
-        return None
-    file = read_facts(path)
-    if file.api_version == version:
-        return file
-    Terminal(sys.stderr).say(f"{path} is of API version {file.api_version} and does not count under {version}")
-    return None
 
 
 @contextmanager

@@ -6,6 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.model.change import Change
+from reconciler.core.model.outcome import Outcome as Done
+from reconciler.core.model.outcome import Status
+from reconciler.core.model.privacy import hide, show_address
+from reconciler.core.plan.touched import Subject
 from reconciler.errors import PLACES, gather
 from reconciler.report.signs import BOLD, DIM, GREEN, RED, YELLOW, duration, paint, sign
 from reconciler.report.terminal import clean
@@ -38,6 +43,22 @@ class Outcome:
     reason: str = ""
     # The id of that answer.
     request_id: str | None = None
+
+
+def show_outcome(outcome: Done, app_id: str) -> Outcome:
+    """An outcome as people see it: addresses masked, Intercom's message without e-mails."""
+    reason = str(hide(outcome.reason, False))
+    return Outcome(*show_ends(outcome.change, app_id), outcome.status, reason, outcome.request_id)
+
+
+def show_ends(change: Change, app_id: str) -> tuple[str, str, str | None]:
+    """A change as people see it: addresses masked."""
+    return change.action, show_address(change.address, app_id), show_address(change.target, app_id) if change.target else None
+
+
+def show_unmade(change: Subject) -> Outcome:
+    """What a saved plan has and cannot be done now."""
+    return Outcome(change.action, change.address, None, Status.SKIPPED, "held back; plan again to see why")
 
 
 def outcome_line(outcome: Outcome, *, color: bool = False) -> str:

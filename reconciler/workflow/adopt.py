@@ -122,7 +122,7 @@ def judge(session: Session, sought: Sought) -> Adoption:
     recorded = recall(session, sought.manifest)
     owners: Owners = session.ledger.owners(session.here.app_id, sought.manifest.name) if session.ledger else {}
     if sought.comparison:
-        file = cache(ground_of(session.ledger).name_file) if session.ledger else str
+        file = cache(ground_of(session.ledger, session.checkout).name_file) if session.ledger else str
         return adopt_declared(
             RecordWriter(session.kinds, recorded, "", by_their_clock(session), file), replace(sought.comparison, recorded=recorded), owners
         )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -87,7 +87,7 @@ def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, appro
 
 def carry_out(
     session: Session, work: Work, stop: threading.Event, started: Callable[[Change], None] = lambda change: None
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """Make the calls, yield what becomes of each change, and record intent and outcome of every write, and all that is as declared.
 
     `started` is told of a change just before its calls are made, from the thread that makes them. Raises Refused (3) where what is
@@ -95,9 +95,9 @@ def carry_out(
     """
     from reconciler.intercom.perform import Performer
 
-    steps = list(work.planned.plan.steps)
+    steps, wait = list(work.planned.plan.steps), session.client.sleep or stop.wait
     resources, recorded = work.planned.manifest.resources, work.planned.comparison.recorded
-    how = (work.ids, stop.wait, session.client.monotonic, recorded.is_stranger)
+    how = (work.ids, wait, session.client.monotonic, recorded.is_stranger)
     performer, room = Performer(session.client, session.kinds, steps, resources, *how), session.client.limiter.room
     carried = imaging.carriers(session, work)
     more = list_standing(imaging.unforeseen(work, carried), work.approved)
@@ -105,8 +105,7 @@ def carry_out(
     recorder, run = recording(session, work, carried)
     perform_recorded = performer.perform if recorder is None else partial(recorder.around, performer.perform)
     keep = partial(_keep_more, session, work, (recorder, run), carried, steps)
-    last = LastLook(session, work.planned.comparison, steps, perform_recorded, keep, stop.wait)
-    stopping = nullcontext() if recorder is None else recorder.stopped_by(stop)
+    last = LastLook(session, work.planned.comparison, steps, perform_recorded, keep, wait)
 
     def perform(job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
         for i in job.covers:
@@ -114,8 +113,9 @@ def carry_out(
         return [discreet(session.kinds[o.change.address.kind], o) for o in last.perform_job(job, ids)]
 
     outcomes, settling = list[Outcome](), list[Outcome]()
-    with stopping:
-        for outcome in execute(work.jobs, steps, perform, {**work.ids, ACTOR: session.admin_id}, room, stop.is_set):
+    run_jobs = execute(work.jobs, steps, perform, {**work.ids, ACTOR: session.admin_id}, room, stop)
+    with recorder.stopped_by(stop) if recorder else nullcontext(), closing(run_jobs) as ends:
+        for outcome in ends:
             outcomes.append(outcome)
             if outcome.settling:
                 settling.append(outcome)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -16,6 +16,18 @@ def find_facts(paths: Sequence[str], home: Path) -> Path | None:
     """The file beside a manifest of these paths, or in this folder without any; else the one in our own folder."""
     folders = [path if path.is_dir() else path.parent for path in map(Path, paths or (".",))]
     return next((folder / FILE for folder in (*folders, home) if (folder / FILE).is_file()), None)
+
+
+def read_found(paths: Sequence[str], home: Path, version: str, say: Callable[[str], object]) -> FactsFile | None:
+    """What is found there, under the API version that is asked; says where that is another one. Raises Invalid for a file that cannot be
+    read."""
+    if (path := find_facts(paths, home)) is None:
+        return None
+    file = read_facts(path)
+    if file.api_version == version:
+        return file
+    say(f"{path} is of API version {file.api_version} and does not count under {version}")
+    return None
 
 
 def read_facts(path: Path) -> FactsFile:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.recorded import WITHIN
+from reconciler.core.model.repository import Checkout
 from reconciler.core.plan.handover import HERE, Ground
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.ledger.folder import root_of
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     from reconciler.ledger.ledger import Ledger
 
 
-def ground_of(ledger: Ledger) -> Ground:
-    """Where the manifests of this process lie, as a ledger sees it."""
+def ground_of(ledger: Ledger, checkout: Checkout | None = None) -> Ground:
+    """Where manifests lie, as a ledger sees it: in a checkout, else around this process."""
     from reconciler.manifest.repository import repository
 
-    root = _root(ledger.home.ground)
+    root = _root(ledger.home.ground, Path(checkout.folder) if checkout else Path.cwd())
 
     def name_file(name: str) -> str:
         return f"{identity}{WITHIN}{os.path.relpath(os.path.abspath(name), root).replace(os.sep, '/')}"
@@ -35,7 +36,7 @@ def ground_of(ledger: Ledger) -> Ground:
         inside = os.path.relpath(root, ledger.home.ground) if ledger.home.ground else "."
         identity = f"{HERE}{inside.replace(os.sep, '/')}"
         return Ground(str(root), identity, name_file, exists)
-    repo = repository(root)
+    repo = checkout.repository if checkout else repository(root)
     repo = replace(repo, address=ledger.digests.plain(repo.address))
     identity = repo.identities[0]
     return Ground(str(root), identity, name_file, exists, repo)
@@ -56,10 +57,10 @@ def refuse_second(manifest: Manifest, place: str, other: str) -> NoReturn:
     raise Invalid([Problem(Mark(manifest.files[0]), text, now)])
 
 
-def _root(ground: Path | None) -> Path:
-    """The root of the repository that we are in, unless the folder of a ledger is elsewhere: then what is applied from there, wherever
-    it is given."""
-    root = root_of(Path.cwd())
+def _root(ground: Path | None, here: Path) -> Path:
+    """The root of the repository that we are in (`here`), unless the folder of a ledger is elsewhere: then what is applied from there,
+    wherever it is given."""
+    root = root_of(here)
     if ground is None:
-        return root or Path.cwd()
+        return root or here
     return root if root and (ground.is_relative_to(root) or root.is_relative_to(ground)) else root_of(ground) or ground

@@ -64,9 +64,17 @@ def save(planned: Proposal, path: Path, kinds: Kinds = KINDS, *, embed: bool = F
     `embed` puts the manifest's texts into it, with all the personal values that they hold.
     """
     files = manifest_files.read_texts(planned.manifest.files) if embed else None
-    enclosed = Enclosed(files, planned.as_declared, planned.doubts)
-    text = json.dumps(write_saved(kinds, planned.plan, secrets.token_hex(16), enclosed), indent=1, ensure_ascii=False) + "\n"
-    write_whole(path, text, 0o600)
+    write_plan(make_saved(planned, kinds, files), path)
+
+
+def make_saved(planned: Proposal, kinds: Kinds = KINDS, files: Mapping[str, str] | None = None) -> PlanDocument:
+    """A plan that can be applied, with a salt of its own; `files` are the manifest's texts, if they are to be in it."""
+    return write_saved(kinds, planned.plan, secrets.token_hex(16), Enclosed(files, planned.as_declared, planned.doubts))
+
+
+def write_plan(saved: PlanDocument, path: Path) -> None:
+    """Write a saved plan, readable by its owner only, whole or not at all. Raises OSError."""
+    write_whole(path, json.dumps(saved, indent=1, ensure_ascii=False) + "\n", 0o600)
 
 
 def write_whole(path: Path, text: str, mode: int) -> None:
@@ -90,6 +98,11 @@ def read_plan(path: Path) -> PlanDocument:
         raise Invalid([Problem(mark, f"cannot be read: {error.strerror}")]) from None
     except ValueError:
         raise Invalid([Problem(mark, "is not a plan", "make one with `reconciler plan PATH -o FILE`")]) from None
+    return check_plan(document, mark)
+
+
+def check_plan(document: object, mark: Mark) -> PlanDocument:
+    """The document as a plan. Raises Invalid when it is none, or was edited."""
     if not isinstance(document, dict) or not isinstance(document.get("changes"), list):
         raise Invalid([Problem(mark, "is not a plan", "make one with `reconciler plan PATH -o FILE`")])
     if str(document.get("format_version", "")).split(".")[0] != FORMAT.split(".")[0]:

@@ -28,9 +28,10 @@ def recall(session: Session, manifest: Manifest, approvals: Sequence[Approval] =
         return BLANK
     if session.ledger.home.is_shared:
         check_name(manifest, session.ledger.place)
-    recorded, ground = session.ledger.read_recorded(session.here.app_id, manifest.name), ground_of(session.ledger)
+    recorded, ground = session.ledger.read_recorded(session.here.app_id, manifest.name), ground_of(session.ledger, session.checkout)
     if session.ledger.home.ground and (other := other_place(recorded, manifest, ground)):
-        refuse_second(manifest, session.ledger.place, os.path.relpath(os.path.join(ground.root, other)))
+        path = os.path.join(ground.root, other)
+        refuse_second(manifest, session.ledger.place, path if session.checkout else os.path.relpath(path))
     return settle_handover(recorded, manifest, ground, approvals)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -78,7 +79,7 @@ class Recorder:
         self.steps = list(plan.steps)
         self.mutex, self.publishing = threading.Lock(), threading.Lock()
         self.run = self.ledger.begin(_head(session, work))
-        parts = (session.kinds, comparison.recorded, self.run, session.now(), cache(ground_of(self.ledger).name_file))
+        parts = (session.kinds, comparison.recorded, self.run, session.now(), cache(ground_of(self.ledger, session.checkout).name_file))
         writer = RecordWriter(*parts) if work.ownership is None else Restorer(*parts, work.ownership)
         self.books = Books(writer, comparison, work.whole, work.planned.doubts.undone)
         self.numbers = self.ledger.plan(self.run, list(map(PlannedWrite, plan.changes, list_proofs(comparison, plan.changes))))
@@ -141,7 +142,7 @@ class Recorder:
         try:
             yield
         except BaseException as error:
-            signum = signal_of(stop)
+            signum = signal_of(stop) or (signal.SIGINT if isinstance(error, KeyboardInterrupt) else 0)
             # Whoever carries it out may end it too; what is neither is no end of ours.
             if signum or isinstance(error, (Exception, GeneratorExit)):
                 with suppress(ReconcilerError):
@@ -237,7 +238,7 @@ def _head(session: Session, work: Work) -> RunHead:
 def head_of(session: Session, manifest: Manifest, verb: str) -> RunHead:
     """What is known of a run when it starts."""
     assert session.ledger is not None
-    ground = ground_of(session.ledger)
+    ground = ground_of(session.ledger, session.checkout)
     repository = ground.repository
     from reconciler.ledger.run import RunHead
     from reconciler.manifest.repository import head
@@ -250,7 +251,7 @@ def head_of(session: Session, manifest: Manifest, verb: str) -> RunHead:
         plan_digest="",
         verb=verb,
         who=session.who,
-        revision=head(),
+        revision=session.checkout.revision if session.checkout else head(),
         files=[path_of(ground.name_file(name)) for name in manifest.files],
         policy=manifest.policy.model_dump(mode="json"),
         remote=repository.address if repository else None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from reconciler.core.model.facts import UNKNOWN, Facts
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Workspace
+from reconciler.core.model.repository import Checkout
 from reconciler.core.plan.plan import Context
 from reconciler.kinds import KINDS
 
@@ -50,6 +51,8 @@ class Session:
     sleep: Callable[[float], object] = time.sleep
     # The person and the machine that asks.
     who: str = ""
+    # Where the manifest lies; None: as git says of the working directory.
+    checkout: Checkout | None = None
     # What this command saw so far, where it looks twice.
     memory: Memory | None = None
     # Told of every read.

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from email.utils import formatdate
 from math import ceil
 from statistics import median
+from threading import Event
 
 import requests
 
@@ -151,7 +152,7 @@ def kept(far: Far, calls: int = CALLS, share: float = 1.0) -> Kept:
 
         time.sleep(far.window - time.time() % far.window)
         began = time.monotonic()
-        done = sum(outcome.status is Status.APPLIED for outcome in execute(jobs, steps, perform, {}, client.limiter.room))
+        done = sum(outcome.status is Status.APPLIED for outcome in execute(jobs, steps, perform, {}, client.limiter.room, Event()))
         seconds = time.monotonic() - began
         answers, refused = requests.get(f"{url}/count", timeout=10).json()
     assert done == calls

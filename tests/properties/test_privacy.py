@@ -7,10 +7,10 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.cli.apply import _as_shown
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.errors import ReconcilerError
 from reconciler.report import RENDERERS
+from reconciler.report.outcomes import show_outcome
 from tests.desk.route import Route
 from tests.properties.test_faults import FAULTS
 from tests.properties.worlds import Doc, World, on_route, worlds
@@ -58,7 +58,7 @@ def test_a_personal_value_is_in_no_artifact(world: World, fault: str, number: in
 def told_of(route: Route, kept: PlanDocument) -> list[str]:
     """What an apply says: its outcomes as people see them, or why it ended."""
     try:
-        shown = [_as_shown(outcome, "sandbox1") for outcome in route.apply(kept)]
+        shown = [show_outcome(outcome, "sandbox1") for outcome in route.apply(kept)]
     except ReconcilerError as error:
         return [str(error)]
     return [f"{s.address} {s.target} {s.reason}" for s in shown]

@@ -38,6 +38,18 @@ class Repository:
         return f"a repository without a remote (first commit {self.first[:12]})" if self.first else "a folder of which git says nothing"
 
 
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """Where a manifest lies, as somebody says it who does not leave it to git and the working directory."""
+
+    # Its folder, as a whole path.
+    folder: str
+    # Which repository that is in.
+    repository: Repository = Repository()
+    # The commit that is checked out; empty where nobody says.
+    revision: str = ""
+
+
 def identity(text: str) -> str:
     """Eight hex that stand for an address, or a commit."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]

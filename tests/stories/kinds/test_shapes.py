@@ -127,7 +127,7 @@ def test_a_run_whose_outcomes_nobody_takes_any_more_is_closed(make_route: MakeRo
     with route.session() as session:
         outcomes = carry_out(session, prepare(session, plan, planned_manifest(plan)), route.clock.stopped)
         next(outcomes)
-        outcomes.close()  # type: ignore[attr-defined]  # a generator
+        outcomes.close()
     assert route.ledger
     assert [run.exit_code for run in route.ledger.runs()] == [1]
 
