@@ -17,7 +17,7 @@ from reconciler.core.plan.explained import Explained, keep_explained
 from reconciler.core.plan.gates import note_unpinned
 from reconciler.core.plan.plan import Plan, count_blind, make_plan
 from reconciler.core.plan.schema import PlanDocument
-from reconciler.core.plan.scope import EVERYTHING, Scope, narrow, note_unmatched
+from reconciler.core.plan.scope import EVERYTHING, Scope, list_concerned, narrow, note_unmatched
 from reconciler.core.plan.touched import Agreed
 from reconciler.core.plan.work import Proposal
 from reconciler.kinds import KINDS
@@ -46,7 +46,7 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, app
     comparison, scope = part.comparison, replace(scope, entries=part.entries)
     live = comparison.live
     live = replace(live, notes=(*notes, *note_unpinned(manifest, live), *live.notes), refusals=(*loosened, *live.refusals))
-    comparison = _count(session, replace(comparison, live=live), merging=not scope.moved)
+    comparison = _count(session, replace(comparison, live=live), scope)
     comparison = add_notes(comparison, renames(session, comparison))
     comparison = comparison if scope.moved else with_retiring(session, comparison, scope)
     plan = replace(make_plan(comparison, scope, session.client.version), rest=part.rest)
@@ -59,10 +59,17 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, app
     return Proposal(plan, comparison, converged, doubted)
 
 
-def _count(session: Session, comparison: Comparison, *, merging: bool) -> Comparison:
-    """The comparison with what is in use counted, and with those moved who carry what goes into another thing: to have it is no drift."""
+def _count(session: Session, comparison: Comparison, scope: Scope) -> Comparison:
+    """The comparison with what is in use counted, as far as it is of the scope, and with those moved who carry what goes into another
+    thing: to have it is no drift."""
+    merging = not scope.moved
     comparison = with_members(session, comparison) if merging else comparison
-    comparison = replace(comparison, difference=add_uses(session, comparison.live, comparison.difference))
+    difference, live = comparison.difference, comparison.live
+    concerned = list_concerned(session.kinds, scope, difference.changes, live)
+    mine = add_uses(session, live, replace(difference, changes=tuple(c for c in difference.changes if c.address in concerned))).changes
+    counted = iter(mine)
+    changes = tuple(next(counted) if change.address in concerned else change for change in difference.changes)
+    comparison = replace(comparison, difference=replace(difference, changes=changes))
     return hold_back(comparison) if merging else comparison
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.core.model import globs
 from reconciler.core.model.address import Address
+from reconciler.core.model.change import Change
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
@@ -76,6 +77,14 @@ def is_within(scope: Scope, steps: tuple[Step, ...], live: Snapshot) -> tuple[tu
     behind = sorted(i for i in wanted - excluded - possible)
     notes = tuple(is_behind(steps[i].change.address) for i in behind)
     return order.keep(steps, kept), notes
+
+
+def list_concerned(kinds: Kinds, scope: Scope, changes: Sequence[Change], live: Snapshot) -> frozenset[Address]:
+    """The things of the changes that a scope admits, and of those that these need."""
+    if not (scope.target or scope.exclude):
+        return frozenset(change.address for change in changes)
+    steps, _ = is_within(scope, order.arrange(kinds, changes, live)[0], live)
+    return frozenset(step.change.address for step in steps)
 
 
 def is_behind(address: Address) -> Note:

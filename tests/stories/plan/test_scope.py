@@ -128,3 +128,16 @@ def test_a_target_is_compared_as_in_the_whole_plan(policy: str, make_route: Make
     )
     whole = [line for line in changes(route.document(manifest)) if "contact/25" in line or "tag/trial" in line]
     assert changes(route.document(manifest, scope=Scope(("contact/25",)))) == whole
+
+
+def test_who_has_what_the_scope_leaves_out_is_not_counted(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["old", "gone"], "contacts": [{"external_id": "26", "tags": ["old", "gone"]}]})
+    path = route.manifest("tags: [{name: old, state: absent}, {name: gone, state: absent}]\ncontacts: [{external_id: '26', name: X}]\n")
+
+    def counts(scope: Scope) -> int:
+        route.box.forget_requests()
+        route.document(path, scope=scope)
+        return sum(record.path == "/conversations/search" for record in route.box.requests)
+
+    scopes = (Scope(), Scope(target=("tag/old",)), Scope(exclude=("tag/*",)), Scope(target=("contact/26",)))
+    assert [counts(scope) for scope in scopes] == [2, 1, 0, 0]
