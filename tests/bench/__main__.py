@@ -11,12 +11,13 @@ import os
 import platform
 from pathlib import Path
 
-from tests.bench import calls, growth, octo, processor, routes, serving, startup
+from tests.bench import calls, growth, limits, octo, processor, routes, serving, startup
 from tests.bench.apart import Starter
 from tests.bench.table import Bench, Part, head, line
 
 PARTS: dict[str, Part] = {
     "calls": calls.rows,
+    "limit": limits.rows,
     "plan": processor.rows,
     "growth": growth.rows,
     "octodns": octo.rows,
@@ -31,12 +32,13 @@ PARTS: dict[str, Part] = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure the parts that are named, or all of them.")
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("--repeats", type=int, default=3, metavar="N", help="take each figure so often, and show the median; else 3")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures into a file, too")
-    parser.add_argument("--small", action="store_true", help="everything once and small: whether the bench works")
+    parser.add_argument("--small", action="store_true", help="little of everything: whether the bench works")
     asked = parser.parse_args()
     if unknown := set(asked.parts) - PARTS.keys():
         parser.error(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    bench = Bench(asked.small, Starter(forks=asked.small))
+    bench = Bench(asked.small, asked.repeats, Starter(forks=asked.small))
     print(head(), flush=True)
     figures = []
     for name in asked.parts or PARTS:

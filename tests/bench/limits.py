@@ -1,24 +1,22 @@
 """The limit kept full: writes of one call each, through the executor and the client, against an Intercom that is far away and counts.
 
-`python -m tests.bench.limits` prints a table. The floor is what nobody can be faster than: the windows that must be waited for, and the
-way of one call. Times are this machine's, ratios are the point.
+The floor is what nobody can be faster than: the windows that must be waited for, and the way of one
+call. Times are this machine's, ratios are the point.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
+import os
 import random
-import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from email.utils import formatdate
 from math import ceil
-from statistics import median
 from threading import Event
 
 import requests
@@ -33,8 +31,14 @@ from reconciler.execute import execute
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.request import Request
 from reconciler.intercom.http.token import Token
+from tests.bench.apart import Starter
+from tests.bench.table import Bench, Row
 
 CALLS = 1500
+# The most times the floor, by latency; per cent of the answers that may be 429; times as long with 429s at random.
+MOST = {0.05: 1.10, 0.2: 1.15, 0.4: 1.2}
+REFUSED = 1.0
+ODD = 3.0
 
 
 @dataclass(frozen=True)
@@ -127,23 +131,11 @@ async def serve(far: Far) -> None:
     await server.serve_forever()
 
 
-@contextmanager
-def served(far: Far) -> Iterator[str]:
-    """The URL of one, in a process of its own, gone afterwards."""
-    command = [sys.executable, "-m", "tests.bench.limits", "--serve", json.dumps(asdict(far))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.terminate()
-
-
-def kept(far: Far, calls: int = CALLS, share: float = 1.0) -> Kept:
+def kept(starter: Starter, far: Far, calls: int, share: float = 1.0) -> Kept:
     """So many writes of one call each, from the start of a window on."""
     steps = [Step(ThingChange(Action.UPDATE, Address("contact", str(n)), Mark("bench.yaml", 1))) for n in range(calls)]
     jobs = [Job((), (n,), 0, frozenset()) for n in range(calls)]
-    with served(far) as url, Client(url, Token("x" * 60), share=share) as client:
+    with starter.serve(["-m", "tests.bench.limits", json.dumps(asdict(far))]) as url, Client(url, Token("x" * 60), share=share) as client:
 
         def perform(job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
             (n,) = job.covers
@@ -166,24 +158,29 @@ CASES = {
     **{f"{latency} ms, 7 % answered 429 at random": Far(latency / 1000, odd=0.07) for latency in (50, 200)},
 }
 
+SMALL = {name: replace(far, latency=0.001, window=1) for name, far in CASES.items() if far.latency == 0.05}
 
-def rows(repeats: int = 3) -> Iterator[tuple[str, Kept]]:
-    """Each case with its median."""
-    for name, far in CASES.items():
-        runs = sorted((kept(far) for _ in range(repeats)), key=lambda run: run.seconds)
-        yield name, replace(runs[len(runs) // 2], refused=round(median(run.refused for run in runs)))
+
+def rows(bench: Bench) -> Iterator[Row]:
+    calls, plain = 10 if bench.small else CALLS, dict[float, float]()
+    for name, far in SMALL.items() if bench.small else CASES.items():
+        runs = sorted((kept(bench.starter, far, calls) for _ in range(bench.repeats)), key=lambda run: run.seconds)
+        run = runs[len(runs) // 2]
+        note = f"{run.refused} of {run.answers:,} answers 429"
+        if far.odd:
+            yield Row(name, calls, run.seconds / plain[far.latency], "x without", ODD, note=note)
+            continue
+        if not far.others:
+            plain[far.latency] = run.seconds
+        most = MOST.get(far.latency) if not far.others else None
+        yield Row(name, calls, run.ratio, "x the floor", most, note=f"{run.seconds:.1f} s; {note}")
+        yield Row(f"{name}: answers 429", calls, 100 * run.refused_part, "%", REFUSED)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--serve", type=json.loads)
-    parser.add_argument("--repeats", type=int, default=3)
-    asked = parser.parse_args()
-    if asked.serve:
-        asyncio.run(serve(Far(**asked.serve)))
-        return
-    for name, run in rows(asked.repeats):
-        print(f"{name:42} {run.ratio:5.2f} x the floor of {run.floor:.1f} s, {run.refused} of {run.answers:,} answers 429", flush=True)
+    # Whoever started it holds the other end.
+    threading.Thread(target=lambda: os._exit(len(sys.stdin.read())), daemon=True).start()
+    asyncio.run(serve(Far(**json.loads(sys.argv[1]))))
 
 
 if __name__ == "__main__":

@@ -51,16 +51,13 @@ class Bench:
 
     # Whether everything is done once and small, in forked processes: that shows that the bench works, and nothing else.
     small: bool = False
+    # How often each figure is taken; the median is shown.
+    repeats: int = 3
     # How processes start.
     starter: Starter = field(default_factory=Starter)
 
     def sizes(self, whole: Sequence[int], small: Sequence[int] = (30,)) -> Sequence[int]:
         return small if self.small else whole
-
-    @property
-    def repeats(self) -> int:
-        """How often each figure is taken; the median is shown."""
-        return 1 if self.small else 3
 
     def median(self, work: Callable[[], float]) -> float:
         return median(work() for _ in range(self.repeats))

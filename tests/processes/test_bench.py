@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests import ROOT
 from tests.bench.__main__ import PARTS
 from tests.bench.apart import Starter
+from tests.bench.page import PAGE, read, written
 from tests.bench.table import Bench, Row, exponent, show
 
 # What these play is played by tests of its own.
@@ -19,7 +22,7 @@ FETCHED = {"octodns": 1}
 
 @pytest.mark.parametrize("part", sorted(PARTS.keys() - ELSEWHERE))
 def test_a_part_works(part: str) -> None:
-    rows = list(PARTS[part](Bench(small=True, starter=Starter(forks=True))))
+    rows = list(PARTS[part](Bench(small=True, repeats=1, starter=Starter(forks=True))))
     assert rows
     assert sum(row.figure is None for row in rows) == FETCHED.get(part, 0)
 
@@ -39,6 +42,25 @@ def test_a_target_is_missed_by_what_is_beyond_it_and_by_what_is_not_there() -> N
         *(True, True, False, False),
         *(False, True, True, False),
     ]
+
+
+def test_the_page_shows_what_holds_on_any_machine_and_its_goal(tmp_path: Path) -> None:
+    rows = [
+        Row("plan, calls", 2_000, 20, "calls", at_most=60),
+        Row("load", 1_000, 0.5, "CPU s"),
+        Row("octoDNS", 20, None, "x octoDNS", at_least=7),
+        Row("contacts over records", 20, 6.5, "x octoDNS", at_least=7),
+    ]
+    (file := tmp_path / "bench.json").write_text(json.dumps({"rows": [{"part": "p", **vars(row), "verdict": ""} for row in rows]}))
+    text = PAGE.read_text(encoding="utf-8")
+    page = written(text, read([file]))
+    assert [line for line in page.splitlines() if line.startswith("| ")] == [
+        "| what | of | figure | goal |",
+        "| --- | --- | --- | --- |",
+        "| plan, calls | 2,000 | 20 calls | at most 60 |",
+        "| contacts over records | 20 | 6.50 x octoDNS | at least 7 MISSED |",
+    ]
+    assert page.partition(head := "## Figures")[0] == text.partition(head)[0]
 
 
 def test_an_exponent_is_the_slope_of_the_logs() -> None:
