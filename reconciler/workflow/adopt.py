@@ -106,7 +106,7 @@ def find_meant(session: Session, kind: Kind, keys: Sequence[str]) -> list[tuple[
 
 def _by_identity(kind: Kind, known: Index, key: str) -> tuple[Address, list[Live]]:
     """By its id where that is written, else by the first identity that finds any. Of several, the one that is written exactly so."""
-    if same := known.get(("id", id_in(Address(kind.name, key)))):
+    if "id" in kind.identity and (same := known.get(("id", id_in(Address(kind.name, key))))):
         named = [thing for by in kind.identity for thing in known.get((by, kind.identity[by].fold(key)))]
         return Address(kind.name, key), list({thing.id: thing for thing in (*same, *named)}.values())
     for identity in kind.identities:

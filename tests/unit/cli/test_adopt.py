@@ -188,6 +188,7 @@ def test_an_archived_attribute_is_not_live(desk: Desk) -> None:
     assert desk("adopt", "--all", "m.yaml", "--auto-approve", m=text) == 0
     assert [line.split(" | ")[0] for line in lines(desk)] == ["attribute/new"]
     assert desk("adopt", "attribute/old") == 1
+    assert "attribute/old: not live" in desk.err
     assert desk("adopt", "attribute/new") == 0
 
 
