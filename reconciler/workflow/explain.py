@@ -44,8 +44,8 @@ from reconciler.workflow.trails import follow
 
 # So many addresses are offered in place of one that fits nothing.
 CLOSE = 3
-# Those are like it whose length differs by no more; among more than so many none is looked for.
-NEAR, MOST = 3, 5000
+# Those are like it whose length differs by no more, and that have so much in common; among more than so many none is looked for.
+NEAR, LIKE, MOST = 3, 0.7, 5000
 
 
 @dataclass(frozen=True)
@@ -130,14 +130,16 @@ def _find_record(comparison: Comparison, address: Address, live: Live | None) ->
 def _fits_nothing(session: Session, manifest: Manifest, asked: Address, recorded: Recorded) -> ReconcilerError:
     """Neither declared, nor live, nor recorded: with what is like it."""
     kind, app_id = session.kinds[asked.kind], session.here.app_id
-    names = {show_address(address, app_id) for address in manifest.resources if address.kind == kind.name}
+    things = [thing.address for thing in list_all(session, kind.section)] if kind.whole else []
+    names = {show_address(address, app_id) for address in (*manifest.resources, *things) if address.kind == kind.name}
     names |= {record.address for record in recorded.records.values() if record.kind == kind.name}
-    names |= {show_address(thing.address, app_id) for thing in list_all(session, kind.section)} if kind.whole else set()
-    written, near = str(asked), [name for name in sorted(names) if abs(len(name) - len(str(asked))) <= NEAR]
-    close = difflib.get_close_matches(written, near, CLOSE, 0.8) if len(near) <= MOST else []
+    keys = sorted(name.partition("/")[2] for name in names if abs(len(name) - len(str(asked))) <= NEAR)
+    close = difflib.get_close_matches(asked.key, keys, CLOSE, LIKE) if len(keys) <= MOST else []
     unseen = f"; archived {kind.section} cannot be seen" if kind.archive and not kind.whole else ""
-    mean = f"; did you mean {' or '.join(close)}?" if close else "; write it as the manifest does, or as KIND/id:ID"
-    return ReconcilerError(f"{show_address(asked, app_id)}: neither declared, nor recorded, nor live{unseen}{mean}")
+    mean = f"did you mean {' or '.join(f'{kind.name}/{key}' for key in close)}?"
+    by_id = f", or as {kind.name}/id:ID" if "id" in kind.identity else ""
+    text = f"{show_address(asked, app_id)}: neither declared, nor recorded, nor live{unseen}"
+    return ReconcilerError(f"{text}; {mean if close else f'write it as the manifest does{by_id}'}")
 
 
 # ── what is looked up ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -172,6 +172,8 @@ def test_what_is_only_live_says_so_and_who_linked_it(desk: Desk) -> None:
     assert desk("explain", "contact/26", "m.yaml") == 0
     assert desk.out.endswith("Nothing is planned: nothing declares it.\n")
     assert "nothing declares this" in desk.out
+    desk.write("m.yaml", "tags: [vip]\n")
+    assert by(told(desk, "contact/25")["links"], "target")["company/6"]["live"]
     document = told(desk, "tag/theirs")
     assert document["live"]["uses"]["contacts"] == 2
     assert document["live"]["last_applied_by"]
@@ -216,6 +218,10 @@ def test_an_address_that_fits_nothing_offers_what_is_close(desk: Desk) -> None:
     assert desk("explain", "contact/nobody@serenity.example", "m.yaml") == 1
     assert "nobody@" not in desk.err
     assert "archived contacts cannot be seen" in desk.err
+    assert desk("explain", "attribute/nope", "m.yaml") == 1
+    assert desk.err == "error: attribute/nope: neither declared, nor recorded, nor live; write it as the manifest does\n"
+    assert desk("explain", "contact/..", "m.yaml") == 1
+    assert desk.err.endswith("archived contacts cannot be seen; write it as the manifest does, or as contact/id:ID\n")
     for wrong in ("vip", "tag/", "topic/x", "conversation/5"):
         assert desk("explain", wrong, "m.yaml") == 64, wrong
     assert desk.writes == []
