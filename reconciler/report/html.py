@@ -80,7 +80,7 @@ def _things(rows: Sequence[risk.Row]) -> Iterator[_Thing]:
         changes = [*row, *(change for other in others for change in other)]
         first, kind = row[0], risk.kind_of(row[0])
         if len(row) > 1:
-            many = f"{ENDS.get(first['action'], 'and')} {risk.describe_source(row)}"
+            many = f"{'of' if 'moved' in first else ENDS.get(first['action'], 'and')} {risk.describe_source(row)}"
             yield _Thing(first["target"] or "", None, risk.describe_places(row), kind, row, many)
             continue
         places = {words.describe_place(change["source"]) for change in changes}

@@ -234,7 +234,7 @@ def _note(note: NoteDocument) -> str:
 def _changes(sections: Mapping[str, Sequence[risk.Row]]) -> Iterator[_Block]:
     """A part that folds for each risk; the first one, what takes away, stands open."""
     for heading, rows in sections.items():
-        unfolded = " open" if heading in (risk.TUG, next(iter(risk.RISKS))) else ""
+        unfolded = " open" if risk.is_open(heading) else ""
         head = f"\n<details{unfolded}><summary>{heading}: {risk.count_changes(rows)}</summary>\n\n<pre>\n"
         yield _Block(head, partial(map, _row, rows), "</pre>\n</details>\n", "… and {left:,} more lines, which are left out here\n")
 
@@ -243,20 +243,29 @@ def _lists(sections: Mapping[str, Sequence[risk.Row]]) -> Iterator[_Block]:
     """The links themselves, of rows that only count them."""
     many = [row for rows in sections.values() for row in rows if len(row) > 1]
     for row in many[:LISTS]:
-        what = f"{sign(row[0]['action'])} {words.cut(risk.describe_target(row[0]))}{risk.describe_source(row)}"
+        what = f"{_sign(row[0])}{words.cut(_describe_target(row[0]))}{risk.describe_source(row)}"
         head = f"\n<details><summary><code>{raw(what)}</code></summary>\n\n<pre>\n"
         yield _Block(head, partial(map, _one, row), "</pre>\n</details>\n", "… and {left:,} more, which are left out here\n")
     if len(many) > LISTS:
         yield _Block("", partial(map, str, many[LISTS:]), more="\n… and {left:,} more lists of links, which are left out here\n", most=0)
 
 
+def _sign(change: ChangeDocument, action: str = "") -> str:
+    """The sign of what is done, with a blank; none of what moved, which somebody else did."""
+    return "" if "moved" in change else f"{sign(action or change['action'])} "
+
+
+def _describe_target(change: ChangeDocument) -> str:
+    return risk.describe_target(change, "of" if "moved" in change else "")
+
+
 def _row(row: risk.Row) -> str:
     """What happens to one thing, or a line for many equal links."""
     change = row[0]
     asides = "; ".join([*words.list_remarks(change), *words.list_asides(change)])
-    subject = raw(words.cut(risk.describe_target(change))) + (_link(change) if len(row) == 1 else raw(risk.describe_source(row)))
+    subject = raw(words.cut(_describe_target(change))) + (_link(change) if len(row) == 1 else raw(risk.describe_source(row)))
     more = f" ({raw(words.cut(asides))})" if asides else ""
-    line = f"{raw(sign(words.describe_action(change)))} {subject}{more}{_place(row)}"
+    line = f"{raw(_sign(change, words.describe_action(change)))}{subject}{more}{_place(row)}"
     return "\n".join([line, *(_cut(guard(f"      {part}")) for part in (*describe_moved(row), *words.describe_details(change)))]) + "\n"
 
 

@@ -26,6 +26,8 @@ ORDER: Sequence[Action] = tuple(action for actions in RISKS.values() for action 
 _HEADINGS: Mapping[str, str] = {action: heading for heading, actions in RISKS.items() for action in actions}
 # The heading of what is moved again and again; it stands before the others.
 TUG = "tug of war"
+# What moved is no deed of a plan: there a heading says what becomes of it.
+_FIX = "putting it right "
 # So many equal links are told one by one, and so many of more of them are named.
 FEW = 3
 
@@ -42,7 +44,7 @@ def by_risk(changes: Sequence[ChangeDocument]) -> Mapping[str, Sequence[Row]]:
     first = next(iter(RISKS))
 
     def heading(change: ChangeDocument) -> str:
-        return TUG if is_tug(change) else _HEADINGS.get(change["action"], first)
+        return TUG if is_tug(change) else (_FIX if "moved" in change else "") + _HEADINGS.get(change["action"], first)
 
     ranked = sorted(changes, key=lambda change: (not is_tug(change), ranks.get(change["action"], -1)))
     grouped = groupby(ranked, key=heading)
@@ -52,6 +54,11 @@ def by_risk(changes: Sequence[ChangeDocument]) -> Mapping[str, Sequence[Row]]:
 def is_tug(change: ChangeDocument) -> bool:
     """Whether it was put right again and again, and moved again."""
     return "moved" in change and change["moved"]["put_right"] >= OFTEN
+
+
+def is_open(heading: str) -> bool:
+    """Whether a part stands open where the others are folded: what takes away, and what moves again and again."""
+    return heading in (TUG, *(f"{fix}{next(iter(RISKS))}" for fix in ("", _FIX)))
 
 
 def _rows(changes: Sequence[ChangeDocument]) -> Iterator[Row]:
@@ -77,9 +84,9 @@ def kind_of(change: ChangeDocument) -> str:
     return change["address"].partition("/")[0]
 
 
-def describe_target(change: ChangeDocument) -> str:
-    """`tag/vip to `, which stands before the source of a link; empty for a change of one thing."""
-    return "" if change["target"] is None else f"{clean(change['target'])} {ENDS.get(change['action'], 'and')} "
+def describe_target(change: ChangeDocument, between: str = "") -> str:
+    """`tag/vip to `, which stands before the source of a link; empty for a change of one thing. `between` stands instead of `to`."""
+    return "" if change["target"] is None else f"{clean(change['target'])} {between or ENDS.get(change['action'], 'and')} "
 
 
 def describe_source(row: Row) -> str:

@@ -80,8 +80,12 @@ def _row(row: risk.Row, look: _Look) -> Iterator[str]:
     """What happens to one thing, or a line for many equal links."""
     change = row[0]
     asides, action = [*words.list_remarks(change), *words.list_asides(change)], words.describe_action(change)
-    rest = f" {risk.describe_target(change)}{risk.describe_source(row)}" + (f" ({'; '.join(asides)})" if asides else "")
-    yield look.with_place(f"  {sign(action)}{rest}", risk.describe_places(row), f"  {sign(action, look.color)}{rest}")
+    rest = f"{risk.describe_source(row)}" + (f" ({'; '.join(asides)})" if asides else "")
+    if "moved" in change:
+        yield look.with_place(f"  {risk.describe_target(change, 'of')}{rest}", risk.describe_places(row))
+    else:
+        rest = f" {risk.describe_target(change)}{rest}"
+        yield look.with_place(f"  {sign(action)}{rest}", risk.describe_places(row), f"  {sign(action, look.color)}{rest}")
     if len(row) > 1:
         yield f"      {risk.name_some(row)} (--full lists them)"
     yield from (f"      {line}" for line in (*describe_moved(row), *words.describe_details(change)))

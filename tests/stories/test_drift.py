@@ -52,6 +52,8 @@ def test_drift_says_what_was_what_is_since_when_and_what_a_fix_does(make_route: 
     assert {**change["moved"], "seen": ""} == {**moved, "seen": ""}
     assert [(field["was"], field["before"]) for field in change["fields"]] == [("Blue Sun", "Firefly")]
     lines_of_it = [
+        "putting it right alters (1 change)",
+        f"  company/6 (drift)                                         {path}:1",
         '      name: was "Blue Sun", is "Firefly" now',
         f"      since: after {since}; by: not known",
         "      to ignore it for a while: - {address: company/6, fields: [name], until: YYYY-MM-DD, reason: WHY, "
@@ -75,7 +77,12 @@ def test_who_attached_a_tag_and_when_is_said_where_intercom_says_it(make_route: 
     moved = route.document(path, scope=MOVED)["changes"][0]["moved"]
     assert (moved["was"], moved["now"], moved["exact"]) == ("not linked", "linked", True)
     assert moved["by"]
-    assert f"since: {moved['since']}; by: {moved['by']}" in told_by(route, path)
+    told = told_by(route, path)
+    assert f"since: {moved['since']}; by: {moved['by']}" in told
+    # What somebody did stands first, and not the opposite, which puts it right.
+    assert "putting it right takes away (1 change)\n  tag/theirs of contact/25 " in told
+    for page in (markdown.render, html.render):
+        assert ">takes away" not in page(route.document(path, scope=MOVED))
 
 
 def test_what_was_put_right_three_times_and_moved_again_is_named_first(make_route: MakeRoute) -> None:
