@@ -15,7 +15,7 @@ from pathlib import Path
 
 # The questions of the form, as GitHub writes them over the answers.
 WHAT, TAG, OTHER, PEOPLE = "What is to be done", "Tag", "The other name", "People"
-NAME = re.compile(r"[^\x00-\x1f\x7f`|<>]{1,100}")
+NAME = re.compile(r"(?!.*\$\{)[^\x00-\x1f\x7f`|<>]{1,100}")
 KEYS = ("external_id", "email")
 MOST = 1000
 

@@ -535,6 +535,7 @@ def test_a_form_becomes_one_change_request(github: GitHub, pipeline: Pipeline) -
 def test_a_form_that_cannot_be_done_is_answered(github: GitHub, pipeline: Pipeline) -> None:
     for body, said in (
         (filled("New tag", "two\nlines"), "is no name"),
+        (filled("New tag", "a ${RECONCILER_VAR_PLAN}"), "is no name"),
         (filled("Rename a tag", "nobody knows it", "x"), "This was not done"),
         (filled("Add people to a tag", "vip", people="kaylee@serenity.example"), "says what the first column is"),
         ("what I want", "no answer that is known"),
