@@ -52,7 +52,7 @@ run 0 reconciler api DELETE "/contacts/$contact/tags/$tag" --sandbox > /dev/null
 say "Drift shows it. Run this every night, and exit code 2 tells you. --fix -o saves the plan that puts it right."
 run 2 reconciler drift intercom/ --sandbox --fix -o fix.json | tee edited.txt
 shows edited.txt '"Firefly" → "Serenity Freight"'
-shows edited.txt "attach    tag/beta-2026"
+shows edited.txt "attach tag/beta-2026 to contact/crew-2"
 run 0 reconciler apply fix.json --sandbox
 
 say "That was the main job. docs/tour.md goes through it step by step."
