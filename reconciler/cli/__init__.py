@@ -43,6 +43,7 @@ GROUPS = MappingProxyType(
         "Looking": {
             "explain": ("explain", "Explain one thing: as declared, as applied, as live, and what the next plan would do with it."),
             "history": ("ledger", "List all runs, newest first, or show one of them."),
+            "diff": ("diff", "Show what two plans, two exports or two runs do not have in common; no network."),
             "get": ("lookup", "Look up what is live: all that Intercom lists, or these keys."),
             "api": ("lookup", "Make a raw call to Intercom, with the same token, version and rate limit."),
             "doctor": ("doctor", "Check all that a run needs: token, pin, clock, ledger, key, pipelines."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Container, Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -133,6 +133,14 @@ def subject_in(change: ChangeDocument) -> Subject:
     return Subject(change["action"], change["address"], change["target"])
 
 
+def group_changes(changes: Iterable[ChangeDocument]) -> dict[Subject, list[ChangeDocument]]:
+    """Changes by their subjects. What is done in two turns stands there twice."""
+    grouped: dict[Subject, list[ChangeDocument]] = {}
+    for change in changes:
+        grouped.setdefault(subject_in(change), []).append(change)
+    return grouped
+
+
 def digest(salt: str, value: Any) -> str:
     """A value as a saved plan keeps it: 1 and 1.0 are one value."""
     if isinstance(value, float) and value.is_integer():
@@ -172,10 +180,7 @@ def list_touched(saved: PlanDocument) -> frozenset[str]:
 def hold(saved: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: Snapshot) -> Held:
     """Hold the steps of a fresh comparison against a saved plan. Steps at addresses that the plan does not name are not ours to do."""
     app_id, salt = live.workspace.app_id, saved["salt"]
-    # What is done in two turns stands there twice.
-    planned: dict[Subject, list[ChangeDocument]] = {}
-    for planned_change in saved["changes"]:
-        planned.setdefault(subject_in(planned_change), []).append(planned_change)
+    planned = group_changes(saved["changes"])
     sources = {subject.address for subject in planned}
     moved = _list_moved(saved, steps, planned, app_id)
     bringing = {c["address"] for c in saved["changes"] if c["action"] == Action.UNARCHIVE or c.get("or")}

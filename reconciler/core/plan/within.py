@@ -8,7 +8,7 @@ from dataclasses import replace
 from reconciler.core.model.change import Change
 from reconciler.core.model.note import Note
 from reconciler.core.plan.plan import Plan
-from reconciler.core.plan.saved import say_moved, subject_in
+from reconciler.core.plan.saved import group_changes, say_moved
 from reconciler.core.plan.schema import ChangeDocument, PlanDocument
 from reconciler.core.plan.touched import Subject, subject_of
 
@@ -38,9 +38,7 @@ def _find_unreviewed(plan: Plan, reviewed: PlanDocument) -> Iterator[Note]:
     if reviewed.get("manifest", {}).get("digest") != plan.digest:
         yield Note(TOPIC, "the reviewed plan is of another manifest, or a variable in it has another value")
         return
-    planned: dict[Subject, list[ChangeDocument]] = {}
-    for change in reviewed["changes"]:
-        planned.setdefault(subject_in(change), []).append(change)
+    planned = group_changes(reviewed["changes"])
     for unreviewed in plan.changes:
         if reason := _say_new(planned, unreviewed, plan.workspace.app_id, reviewed["salt"]):
             yield Note(TOPIC, f"{unreviewed.action} {reason}", unreviewed.address, unreviewed.mark)
