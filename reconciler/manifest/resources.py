@@ -42,6 +42,8 @@ def resource_of(contents: Contents, item: Item) -> Resource:
         also=item.also,
         links=links,
         overlays=item.document.overlays,
+        # To some kinds it is a field, to others it is not.
+        description=values.get("description", ""),
         **more,
     )
 
@@ -60,7 +62,6 @@ def _read_more(contents: Contents, item: Item) -> dict[str, Any]:
         "quiet": getattr(values.get("retire_after"), "no_new_use_for", None),
         "used_by": values.get("used_by", ()),
         "owner": values.get("owner", ""),
-        "description": values.get("description", ""),
     }
 
 

@@ -23,9 +23,9 @@ class Index:
         self._groups: dict[str, Mapping[str, Sequence[Live]]] = {}
 
     def get(self, name: Name) -> Sequence[Live]:
-        """The things of a name."""
+        """The things of a name; none where the kind has no such identity."""
         by, key = name
-        return self.groups(by).get(key, ())
+        return self.groups(by).get(key, ()) if by in self._kind.identity else ()
 
     def groups(self, by: str) -> Mapping[str, Sequence[Live]]:
         """The things that have an identity, by its key."""

@@ -29,6 +29,9 @@ BEFORE = {
     "IgnoredDrift": "policy:\n  ignore_drift:\n    - ",
     "ApprovalEntry": "approvals:\n  - ",
     "Was": "contacts:\n  - was:\n      ",
+    "RetireAfter": "tags:\n  - retire_after:\n      ",
+    "TagEntry.replaced_by": "tags:\n  - replaced_by:\n      ",
+    "TagEntryList.replaced_by": "tags:\n  - replaced_by:\n      ",
     "ListEntry": "contacts:\n  - ",
 }
 for kind in KINDS:
@@ -113,7 +116,7 @@ def test_nothing_is_said_of_a_good_manifest(edits: Editor) -> None:
     [
         ("polcy: {}\n", "1: Property polcy is not allowed."),
         ("tags:\n  - {name: x, colour: red}\n", "2: Property colour is not allowed."),
-        ("tags:\n  - {name: x, state: gone}\n", '2: Value is not accepted. Valid values: "present", "absent".'),
+        ("tags:\n  - {name: x, state: gone}\n", '2: Value is not accepted. Valid values: "present", "deprecated", "absent".'),
         ("policy: {limits: {deletes: many}}\n", "1: "),
         ("attributes:\n  - {name: x, model: firm, data_type: string}\n", "2: Value is not accepted."),
         ("contacts: {}\n", '1: Incorrect type. Expected "array".'),
