@@ -109,7 +109,8 @@ def test_every_link_says_who_when_and_what_decides(applied: Desk) -> None:
     assert links["tag/theirs"]["by"]
     assert links["tag/theirs"]["live_since"]
     assert links["tag/vip"]["source"] == {"file": "m.yaml", "line": 9}
-    assert links["tag/beta"]["run"] == document["recorded"]["run"]
+    runs = {name: one["run"] for name, one in links.items()}
+    assert runs == {"tag/vip": document["recorded"]["run"], "tag/beta": document["recorded"]["run"], "tag/theirs": None, "company/6": None}
     assert sorted(actions(document)) == [("attach", "tag/vip"), ("detach", "tag/beta")]
     drifted = by(document["plan"]["changes"], "action")["attach"]["moved"]
     assert (drifted["was"], drifted["now"], drifted["exact"]) == ("linked", "not linked", False)
@@ -119,14 +120,11 @@ def test_every_link_says_who_when_and_what_decides(applied: Desk) -> None:
     assert applied.out.endswith("Planned: 1 to attach, 1 to detach.\n")
 
 
-@pytest.mark.parametrize(
-    ("policy", "decides", "action"),
-    [("additive", "additive", None), ("owned", "owned", None), ("declared", "declared", "detach"), ("exact", "exact", "detach")],
-)
-def test_the_policy_that_decides_is_the_one_that_the_plan_follows(desk: Desk, policy: str, decides: str, action: str | None) -> None:
-    desk.write("m.yaml", f"policy: {{links: {policy}}}\ntags: [vip, theirs]\ncontacts: [{{external_id: '25', tags: [vip]}}]\n")
-    link = by(told(desk, "contact/25")["links"], "target")["tag/theirs"]
-    assert (link["decides"], link["action"]) == (decides, action)
+def test_the_policy_that_decides_is_the_one_that_the_plan_follows(desk: Desk) -> None:
+    for policy, action in (("additive", None), ("owned", None), ("declared", "detach"), ("exact", "detach")):
+        desk.write("m.yaml", f"policy: {{links: {policy}}}\ntags: [vip, theirs]\ncontacts: [{{external_id: '25', tags: [vip]}}]\n")
+        link = by(told(desk, "contact/25")["links"], "target")["tag/theirs"]
+        assert (link["decides"], link["action"]) == (policy, action)
 
 
 def test_free_members_and_tombstones_decide_about_links(desk: Desk) -> None:
@@ -142,16 +140,15 @@ def test_free_members_and_tombstones_decide_about_links(desk: Desk) -> None:
 
 
 # ── what is meant ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize(
-    ("asked", "meant"),
-    [("tag/VIP", "tag/vip"), ("tag/alpha", "tag/beta"), ("contact/ZOE@serenity.example", "contact/25"), ("contact/id:ID", "contact/25")],
-)
-def test_another_name_of_a_declared_thing_is_its_entry(desk: Desk, asked: str, meant: str) -> None:
-    document = told(desk, asked.replace("ID", desk.id("contact", external_id="25")) if asked.endswith("ID") else asked)
-    assert document["address"] == meant
-    assert document["declared"]
-    assert "asked" in document
-    assert "zoe@serenity" not in json.dumps(document).casefold()
+def test_another_name_of_a_declared_thing_is_its_entry(desk: Desk) -> None:
+    by_id = f"contact/id:{desk.id('contact', external_id='25')}"
+    names = {"tag/VIP": "tag/vip", "tag/alpha": "tag/beta", "contact/ZOE@serenity.example": "contact/25", by_id: "contact/25"}
+    for asked, meant in names.items():
+        document = told(desk, asked)
+        assert document["address"] == meant
+        assert document["declared"]
+        assert "asked" in document
+        assert "zoe@serenity" not in json.dumps(document).casefold()
 
 
 def test_who_has_the_email_of_an_entry_and_is_somebody_else_is_not_that_entry(desk: Desk) -> None:
@@ -286,7 +283,7 @@ def test_twins_are_told_by_the_gate_and_by_id(desk: Desk) -> None:
 
 # ── what is read and shown ────────────────────────────────────────────────────────────────────────────────────────────────
 def test_it_reads_what_one_thing_needs_however_large_the_manifest(desk: Desk) -> None:
-    many = [f"  - {{external_id: 'x{n}', tags: [vip]}}\n" for n in range(200)]
+    many = [f"  - {{external_id: 'x{n}', tags: [vip]}}\n" for n in range(50)]
     gone = [f"  - {{name: gone{n}, state: absent}}\n" for n in range(20)]
     desk.seed(tags=[f"gone{n}" for n in range(20)])
     routes = []
@@ -312,16 +309,16 @@ def test_names_and_values_of_people_are_masked_unless_they_are_asked_for(desk: D
 
 
 def test_many_links_are_cut_in_the_text_and_whole_in_json(desk: Desk) -> None:
-    names = [f"t{n:03}" for n in range(200)]
+    names = [f"t{n:03}" for n in range(60)]
     desk.seed(tags=names, contacts=[{"external_id": "99", "tags": names}])
     desk.write("m.yaml", "contacts: [{external_id: '99'}]\n")
     links = told(desk, "contact/99")["links"]
-    assert len(links) == 200
+    assert len(links) == 60
     assert all(link["by"] for link in links)
     assert desk("explain", "contact/99", "m.yaml") == 0
-    assert "and 180 more that stay as they are (--full lists them)" in desk.out
+    assert "and 40 more that stay as they are (--full lists them)" in desk.out
     assert desk("explain", "contact/99", "m.yaml", "--full") == 0
-    assert desk.out.count("tag/t") == 200
+    assert desk.out.count("tag/t") == 60
 
 
 def test_foreign_text_is_harmless(desk: Desk) -> None:
