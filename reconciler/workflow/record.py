@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -14,10 +15,10 @@ from typing import TYPE_CHECKING
 from reconciler.core.compare.comparison import claims_of
 from reconciler.core.compare.merge import Carriers
 from reconciler.core.model.address import Address
-from reconciler.core.model.change import Change, LinkChange
+from reconciler.core.model.change import Action, Change, LinkChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.outcome import Outcome, Status
-from reconciler.core.model.record import Record
+from reconciler.core.model.record import Record, Thing
 from reconciler.core.model.recorded import path_of
 from reconciler.core.plan.calls import Job
 from reconciler.core.plan.order import Step
@@ -33,10 +34,17 @@ from reconciler.workflow.ground import ground_of
 from reconciler.workflow.session import Session, by_their_clock
 
 if TYPE_CHECKING:
-    from reconciler.ledger.run import RunHead
+    from reconciler.ledger.run import RunHead, Settlement
 
 # Creates that must not be sent twice are published in batches of so many.
 BATCH = 25
+# The intents of so many jobs that can be sent next stand in one commit with those of the one that is sent: they are unproven after a kill.
+AHEAD = 50
+# So many outcomes are written in one commit, and none waits for longer than this for the next to come, in seconds: after a kill they
+# are read again.
+OUTCOMES, LATEST = 200, 1.0
+# What can be made, and made again: the next run sees by itself what became of it.
+GENTLE = frozenset({Action.CREATE, Action.UPDATE, Action.ATTACH})
 # How often a signal is looked for, in seconds.
 LOOK_EVERY = 0.2
 
@@ -66,6 +74,35 @@ def signal_of(stop: threading.Event) -> int:
     return int(getattr(stop, "signum", 0))
 
 
+@dataclass
+class Ends:
+    """What became of writes, until it is written."""
+
+    # What became of each.
+    settlements: list[Settlement] = field(default_factory=list)
+    # What is known of things since; None: it is gone.
+    things: dict[Thing, Record | None] = field(default_factory=dict)
+    # When the first came, in seconds.
+    since: float = 0.0
+
+    def add(self, settlements: Sequence[Settlement], noted: Sequence[Record | Thing | None], now: float) -> None:
+        self.since = self.since if self.settlements else now
+        self.settlements += settlements
+        for one in noted:
+            if isinstance(one, Record):
+                self.things[one.name] = one
+            elif one is not None:
+                self.things[one] = None
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is to be written now."""
+        return len(self.settlements) >= OUTCOMES or now - self.since >= LATEST
+
+    def split(self) -> tuple[Sequence[Record], Sequence[Thing]]:
+        """What is known, and what is gone."""
+        return [record for record in self.things.values() if record], [name for name, record in self.things.items() if record is None]
+
+
 class Recorder:
     """Records one apply: the run, all that it plans, for every write the intent before it and the outcome after it, and in the end all
     that was found as declared."""
@@ -85,6 +122,13 @@ class Recorder:
         self.numbers = self.ledger.plan(self.run, list(map(PlannedWrite, plan.changes, list_proofs(comparison, plan.changes))))
         self.once = dict.fromkeys(i for job in work.jobs if not all(call.repeatable for call in job.calls) for i in job.covers)
         self.ahead: set[int] = set()
+        # The jobs that were not sent, all that was intended, the steps that were done, and the outcomes that are to be written.
+        self.waiting = deque(work.jobs)
+        self.intended: dict[int, Change] = {}
+        self.done: set[int] = set()
+        self.ends = Ends()
+        # Whether a reply ever failed to show what was sent: else there is nothing to forget.
+        self.muted = bool(comparison.recorded.ineffective)
         self.coming = iter(self.once)
 
     def add(self, steps: Sequence[Step]) -> None:
@@ -133,6 +177,8 @@ class Recorder:
             while not over.wait(LOOK_EVERY):
                 if stop.is_set():
                     with suppress(ReconcilerError):
+                        with self.mutex:
+                            self._write_ends()
                         self.ledger.home.publish()
                     return
 
@@ -145,6 +191,8 @@ class Recorder:
             signum = signal_of(stop) or (signal.SIGINT if isinstance(error, KeyboardInterrupt) else 0)
             # Whoever carries it out may end it too; what is neither is no end of ours.
             if signum or isinstance(error, (Exception, GeneratorExit)):
+                with suppress(ReconcilerError), self.mutex:
+                    self._write_ends()
                 with suppress(ReconcilerError):
                     self.ledger.end(self.run, 128 + signum if signum else ReconcilerError.exit_code, {})
             raise
@@ -156,7 +204,7 @@ class Recorder:
         changes = {i: bind(self.steps[i].change, ids) for i in job.covers}
         try:
             self._announce_once(job.covers)
-            self.ledger.intend({self.numbers[i]: change for i, change in changes.items()})
+            self._intend(job, changes, ids)
         except ReconcilerError as error:
             return [Outcome(i, self.steps[i].change, Status.SKIPPED, f"not sent: {error}", fatal=True) for i in job.covers]
         outcomes = perform(job, ids)
@@ -165,6 +213,28 @@ class Recorder:
         except ReconcilerError as error:
             return [replace(o, reason=f"{o.reason or 'done'}; not recorded: {error}", fatal=True) for o in outcomes]
         return outcomes
+
+    def _intend(self, job: Job, changes: Mapping[int, Change], ids: Mapping[Address, str]) -> None:
+        """The intents of a job, and with them those of the jobs that can be sent next. Raises LockLost, LedgerUnusable."""
+        with self.publishing:
+            self.ledger.check()
+            if all(self.intended.get(i) == change for i, change in changes.items()):
+                return
+            batch = {**self._find_next(job.wave, ids), **changes}
+            self.ledger.intend({self.numbers[i]: change for i, change in batch.items()})
+            self.intended.update(batch)
+
+    def _find_next(self, wave: int, ids: Mapping[Address, str]) -> Mapping[int, Change]:
+        """The changes of the jobs that can be sent next. What must not be sent twice is not among them: after a kill a person would have to
+        say what became of it."""
+        ready: dict[int, Change] = {}
+        for _ in range(min(AHEAD, len(self.waiting))):
+            job = self.waiting.popleft()
+            if job.wave > wave or not job.needs <= self.done:
+                self.waiting.append(job)
+            elif self.once.keys().isdisjoint(job.covers):
+                ready |= {i: bind(self.steps[i].change, ids) for i in job.covers if i not in self.intended}
+        return ready
 
     def _settle(self, outcomes: Sequence[Outcome], changes: Mapping[int, Change]) -> None:
         """Write down what became of some changes. A write whose answer was lost is left without an outcome."""
@@ -176,17 +246,29 @@ class Recorder:
         settlements = [Settlement(self.numbers[o.step], o.status, o.id or o.stranger, code) for o, code in ends if not o.lost]
         with self.mutex:
             noted = [self.books.note(o, changes[o.step], by_their_clock(self.session)) for o in outcomes]
-            records = {record.name: record for record in noted if isinstance(record, Record)}
-            gone = {name for name in noted if name is not None and not isinstance(name, Record)}
-            self.ledger.settle(self.run, settlements, records.values(), gone)
+            self.done.update(o.step for o in outcomes if o.status in DONE)
+            now = self.session.client.monotonic()
+            self.ends.add(settlements, noted, now)
+            if self.ends.is_due(now) or not all(map(self._may_wait, outcomes)):
+                self._write_ends()
         self._effects([o for o in outcomes if o.status in DONE])
+
+    def _may_wait(self, outcome: Outcome) -> bool:
+        """Whether the next run would see what became of it. What takes away, and what must not be sent twice, is written at once."""
+        return outcome.status is Status.APPLIED and outcome.change.action in GENTLE and outcome.step not in self.once
+
+    def _write_ends(self) -> None:
+        """With the mutex held. Raises LockLost, LedgerUnusable."""
+        self.ledger.settle(self.run, self.ends.settlements, *self.ends.split())
+        self.ends = Ends()
 
     def _effects(self, outcomes: Sequence[Outcome]) -> None:
         """Remember what replies did not show, forget what they did. A link that is not shown stands in its outcome as its list."""
         app_id = self.session.here.app_id
         asked = [(claim, outcome) for outcome in outcomes for claim in claims_of(outcome.change)]
         mute = [claim for claim, o in asked if claim[1] in o.fields or (o.fields and isinstance(o.change, LinkChange))]
-        if shown := [claim[:2] for claim, _ in asked if claim not in mute]:
+        self.muted = self.muted or bool(mute)
+        if self.muted and (shown := [claim[:2] for claim, _ in asked if claim not in mute]):
             self.ledger.forget_ineffective(app_id, shown)
         recorded = self.work.planned.comparison.recorded
         for claim, outcome in asked:
@@ -215,6 +297,8 @@ class Recorder:
         skipped = [Settlement(self.numbers[o.step], o.status) for o in outcomes if o.status is Status.SKIPPED]
         counts = count_outcomes(outcomes)
         done = counts.get(Status.APPLIED, 0) == sum(counts.values()) and not (self.work.unmade or self.work.refused or self.work.unproven)
+        with self.mutex:
+            self._write_ends()
         self.ledger.settle(self.run, skipped)
         records, gone = (
             self.books.close(outcomes, self.work.planned.as_declared) if self.work.ownership is None else self.books.close_undo()
