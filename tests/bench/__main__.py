@@ -47,7 +47,8 @@ def main() -> None:
             figures.append({"part": name, **vars(row), "verdict": row.verdict})
     if asked.json:
         machine = {"python": platform.python_version(), "system": platform.platform(), "cores": os.cpu_count()}
-        asked.json.write_text(json.dumps({"machine": machine, "small": asked.small, "rows": figures}, indent=2) + "\n", encoding="utf-8")
+        result = {"machine": machine, "small": asked.small, "repeats": asked.repeats, "rows": figures}
+        asked.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import argparse
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,11 @@ def read(files: Iterable[Path]) -> list[Row]:
     """The rows that the bench wrote, the later ones in place of earlier ones of the same name and size."""
     rows: dict[tuple[str, str, int], Row] = {}
     for file in files:
-        figures: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["rows"]
-        for figure in figures:
+        result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        for figure in result["rows"]:
             row = Row(**{name: value for name, value in figure.items() if name not in ("part", "verdict")})
-            rows[figure["part"], row.what, row.size] = row
+            once = result["repeats"] == 1 and row.unit != "calls"
+            rows[figure["part"], row.what, row.size] = replace(row, what=f"{row.what}, one run") if once else row
     return list(rows.values())
 
 
