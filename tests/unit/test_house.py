@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from pydantic import field_validator, model_validator
 
+from reconciler.core.model.entry import Entry, Values
 from reconciler.kinds import KINDS
 from tests import ROOT
 
@@ -161,6 +163,42 @@ def test_the_engine_names_no_kind() -> None:
     named = {name_of(path): [text for text in texts_in(path) if KIND_NAMED.search(text)] for path in engine}
     assert {name: texts for name, texts in named.items() if texts and name not in NAMES_A_KIND} == {}
     assert [name for name in NAMES_A_KIND if not named[name]] == [], "no longer needed in NAMES_A_KIND"
+
+
+def rules_passed_over(entry: type[Entry]) -> list[str]:
+    """The rules of an entry that entries in bulk are not held to, as these are no models. One before the keys are read only explains
+    what is refused anyhow."""
+    rules, own = entry.__pydantic_decorators__, {name for base in entry.__mro__[: entry.__mro__.index(Entry)] for name in vars(base)}
+    whole = [name for name, rule in rules.model_validators.items() if rule.info.mode != "before"]
+    return [name for name in (*whole, *rules.field_validators, *rules.validators, *rules.root_validators) if name in own]
+
+
+def test_a_rule_that_is_passed_over_is_seen() -> None:
+    class Held(Entry):
+        @model_validator(mode="before")
+        @classmethod
+        def _explain(cls, written: object) -> object:
+            return written
+
+        @classmethod
+        def check_values(cls, values: Values) -> None:
+            """A rule where it belongs."""
+
+    class PassedOver(Held):
+        @model_validator(mode="after")
+        def _check(self) -> PassedOver:
+            return self
+
+        @field_validator("protect")
+        @classmethod
+        def _check_key(cls, value: bool) -> bool:
+            return value
+
+    assert (rules_passed_over(Held), rules_passed_over(PassedOver)) == ([], ["_check", "_check_key"])
+
+
+def test_entries_in_bulk_are_held_to_each_rule_of_their_kind() -> None:
+    assert {kind.name: rules for kind in KINDS if (rules := rules_passed_over(kind.entry))} == {}, "write `check_values` instead"
 
 
 def test_no_function_takes_a_dry_run_flag() -> None:
