@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, tuple_
@@ -89,8 +90,10 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
     # One that was refused, or that failed before its first call, is none.
     sent = select(WRITES.c.id).where(WRITES.c.run == RUNS.c.id, WRITES.c.intended > 0).exists()
     count = select(func.count()).where(mine, RUNS.c.exit_code.in_((0, 5, 130, 143)) | sent)
+    # Of what one run found converged, thousands have the same links and files.
+    read_links, read_files = cache(partial(_read_links, place)), cache(_read_files)
     # Unpacked: a name is looked up in a row in twice the time.
-    records = {(row[0], row[1]): _read_record(row, place) for row in rows}
+    records = {(row[0], row[1]): _read_record(row, place, read_links, read_files) for row in rows}
     undone = _fetch_open(connection, _select_open(app_id, name, key), place)
     return Recorded(
         app_id=app_id,
@@ -123,12 +126,13 @@ def _read_origins(connection: Connection, applied: ColumnElement[bool]) -> tuple
     return tuple(dict.fromkeys(repositories))[::-1]
 
 
-def _read_record(row: Sequence[Any], place: str) -> Record:
+_ReadLinks = Callable[[str], tuple[Mapping[str, Any], bool, Mapping[str, Any], Mapping[str, Any]]]
+
+
+def _read_record(row: Sequence[Any], place: str, read_links: _ReadLinks, read_files: Callable[[str], tuple[str, ...]]) -> Record:
     fields, links = row[-2:]
-    governed = _Texts(links, place, _pick_policies) if f'"{_GOVERNED}"' in links else NOTHING
-    since = _Texts(links, place, _pick_times) if _SINCE in links else NOTHING
-    known = (_Texts(fields, place, _pick_digests), _Texts(links, place, _pick_lists), _OWNED in links, since, governed)
-    record = Record(*(*row[:7], tuple(filter(None, row[7].split("\n"))), *row[8:10], *known))
+    known = (_Texts(fields, place, _pick_digests), *read_links(links))
+    record = Record(*(*row[:7], read_files(row[7]), *row[8:10], *known))
     # Few records have a mark, and only theirs are read at once.
     if not _MARKED.search(fields):
         return record
@@ -136,6 +140,17 @@ def _read_record(row: Sequence[Any], place: str) -> Record:
     former = frozenset(digest for path, digest in marks.items() if path.startswith(_FORMER))
     watch = _read_watch(str(marks.get(_WATCH, "")), place)
     return dataclasses.replace(record, ended=marks.get(_ENDED, ""), former=former, shown_as=marks.get(_SHOWN_AS, ""), watch=watch)
+
+
+def _read_links(place: str, links: str) -> tuple[Mapping[str, Any], bool, Mapping[str, Any], Mapping[str, Any]]:
+    """What stands in the column of links, in the order of a record: the lists, whether any may be ours, since when, under which policy."""
+    governed = _Texts(links, place, _pick_policies) if f'"{_GOVERNED}"' in links else NOTHING
+    since = _Texts(links, place, _pick_times) if _SINCE in links else NOTHING
+    return _Texts(links, place, _pick_lists), _OWNED in links, since, governed
+
+
+def _read_files(file: str) -> tuple[str, ...]:
+    return tuple(filter(None, file.split("\n")))
 
 
 def _read_watch(text: str, place: str) -> Watch | None:
