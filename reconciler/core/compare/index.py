@@ -25,7 +25,8 @@ class Index:
     def get(self, name: Name) -> Sequence[Live]:
         """The things of a name; none where the kind has no such identity."""
         by, key = name
-        return self.groups(by).get(key, ()) if by in self._kind.identity else ()
+        groups = self._groups.get(by) or (self.groups(by) if by in self._kind.identity else {})
+        return groups.get(key, ())
 
     def groups(self, by: str) -> Mapping[str, Sequence[Live]]:
         """The things that have an identity, by its key."""

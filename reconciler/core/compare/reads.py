@@ -139,7 +139,7 @@ def plan_reads(
     known = Index(kind, seen.things.values(), seen.merged)
     steps: dict[tuple[How, str], list[str]] = {}
     for resource in wanted:
-        found = known.get((resource.by, kind.identity[resource.by].fold(resource.key)))
+        found = known.get((resource.by, kind.identity[resource.by].fold(resource.key))) if seen.things else ()
         if found and _says_all(kind, resource):
             continue
         if not found and (step := _find_step(kind, resource, resource.by, resource.key, seen, certain)):
@@ -158,7 +158,7 @@ def plan_reads(
 
 def _says_all(kind: Kind, resource: Resource) -> bool:
     """Whether nothing else is asked about a thing that was found by the name that its entry has."""
-    return not kind.identity[resource.by].loose and not any(name in resource.fields and name != resource.by for name in kind.identity)
+    return not kind.identity[resource.by].loose and kind.other_names[resource.by].isdisjoint(resource.fields)
 
 
 def _find_remembered(kind: Kind, resource: Resource, known: Index, seen: Seen) -> str | None:

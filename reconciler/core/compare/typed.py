@@ -29,6 +29,8 @@ def settle_types(kinds: Kinds, manifest: Manifest, live: Snapshot) -> tuple[Mani
     types = {kind.name: {t.key: (kind, t) for t in live.things.get(kind.name, {}).values() if not kind.dormant(t)} for kind in kinds}
     typed: dict[Address, Resource] = {}
     for address, resource in manifest.resources.items():
+        if kinds[address.kind].typed_fields.isdisjoint(resource.fields):
+            continue
         fields = dict(_type_fields(kinds, resource, merged[address.kind], manifest, types, refusals))
         if fields:
             typed[address] = replace(resource, fields={**resource.fields, **fields})

@@ -197,6 +197,11 @@ class Kind:
     def identity(self) -> Mapping[str, Identity]:
         return {i.field: i for i in self.identities}
 
+    @cached_property
+    def other_names(self) -> Mapping[str, frozenset[str]]:
+        """For each identity the fields of all others."""
+        return {by: frozenset(self.identity) - {by} for by in self.identity}
+
     @property
     def whole(self) -> bool:
         """Whether one list shows every live thing."""

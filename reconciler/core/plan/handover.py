@@ -47,7 +47,8 @@ def other_place(recorded: Recorded, manifest: Manifest, ground: Ground) -> str:
     """
     if manifest.named or not manifest.files:
         return ""
-    known = {path_of(file) for record in recorded.records.values() for file in record.files if _belongs(file, ground, frozenset())}
+    files = {file for record in recorded.records.values() for file in record.files}
+    known = {path_of(file) for file in files if _belongs(file, ground, frozenset())}
     read = {path_of(recorded.digests.plain(ground.name_file(name))) for name in manifest.files}
     if {posixpath.dirname(path) for path in known} & {posixpath.dirname(path) for path in read}:
         return ""
