@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from reconciler.core.model.numbers import parse_flag
@@ -24,6 +24,9 @@ Values = Mapping[str, Any]
 
 class Entry(Written):
     """One entry of a section as people write it. What is not written is not ours."""
+
+    # Most runs have nothing to explain: a model is built when an entry is looked at alone.
+    model_config = ConfigDict(defer_build=True)
 
     protect: Annotated[
         Flag, doc("Refuses the deletion of this thing, also after its entry is gone, until it is applied without this line.", True)
