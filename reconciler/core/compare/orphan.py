@@ -212,6 +212,8 @@ def _read_address(record: Record) -> Address:
 
 def count_foreign(recorded: Recorded, live: Snapshot) -> Mapping[str, int]:
     """How many of the declared things other names have recorded, and this one has not, by name."""
+    if not recorded.others:
+        return {}
     mine = (address for address, live_id in live.pairs.items() if recorded.of(address.kind, live_id) is None)
     theirs = (recorded.others.get((address.kind, live.pairs[address])) for address in mine)
     return Counter(other.name for other in theirs if other)

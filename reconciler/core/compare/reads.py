@@ -99,6 +99,8 @@ class Seen:
 
     def recall(self, wanted: Iterable[Resource], fold: Callable[[Resource], str]) -> None:
         """Whose id was known from elsewhere and who was merged, or may have been, is that under its own name too."""
+        if not self.merged and not self.unproven:
+            return
         for resource in wanted:
             remembered = self.ids.get(resource.address) or self.last.get(resource.address, "")
             by_id, name = ("id", remembered), (resource.by, fold(resource))

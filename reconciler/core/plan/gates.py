@@ -262,7 +262,7 @@ def _refuse_emptied(kinds: Kinds, manifest: Manifest, changes: Sequence[Change])
 def _over_limits(kinds: Kinds, manifest: Manifest, live: Snapshot, difference: Difference, changes: Sequence[Change]) -> Iterator[Refusal]:
     counts = _counts(kinds, difference, changes)
     persons = kinds.persons
-    links = sum(len(ids) for held in live.links.values() for ids in held.values())
+    links = sum(sum(map(len, held.values())) for held in live.links.values())
     for name, limit in manifest.policy.limits:
         counted = counts[name]
         if limit == MISSING:
