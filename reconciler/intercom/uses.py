@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from reconciler.core.compare.choices import Choice, find_choice_leavers, find_moves, find_users, read_choices
+from reconciler.core.compare.counted import BY_ID, find_read, list_counted
+from reconciler.core.compare.merge import Carriers
 from reconciler.core.compare.since import Ends, Made
 from reconciler.core.model.ability import Count, Members
 from reconciler.core.model.address import LinkName
-from reconciler.core.model.change import Action, Change, ThingChange, Use
+from reconciler.core.model.change import Change, ThingChange, Use
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Snapshot
@@ -25,7 +27,6 @@ from reconciler.intercom.listing import everything
 from reconciler.intercom.people import of_one
 from reconciler.intercom.routes import Tick, silent
 
-COUNTED = (Action.DELETE, Action.RENAME)
 # What the token, the plan of the workspace or the API version does not let us read: unknown, which is never zero.
 UNREADABLE = (400, 403, 404)
 # The latest time, in Unix seconds: a larger whole number may be no float.
@@ -33,25 +34,30 @@ LATEST = 2**53
 # How many of those who carry a thing are asked, those that changed last first: Intercom has no list of who applied a tag to whom.
 ASKED = 5
 
+NOBODY: Mapping[str, frozenset[str]] = {}
+
 T = TypeVar("T")
 
 
 # ── how many ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def count_uses(client: Client, kinds: Kinds, changes: Sequence[Change], live: Snapshot, tick: Tick = silent) -> tuple[Change, ...]:
-    """The same changes. Those that delete a thing, rename it or take a choice away say who carries it.
+def count_uses(
+    client: Client, kinds: Kinds, changes: Sequence[Change], live: Snapshot, carriers: Carriers, tick: Tick = silent
+) -> tuple[Change, ...]:
+    """The same changes. Those that delete a thing, rename it or take a choice away say who carries it; of whom all `carriers` were read,
+    nobody asks for the number.
 
     Raises IntercomError when a count fails for another reason than that it cannot be read.
     """
-    carried = [c for c in changes if isinstance(c, ThingChange) and _needs_count(kinds[c.address.kind], c)]
-    holders = _holders(client, kinds, live, [c for c in carried if c.action not in COUNTED], changes)
+    carried = list_counted(kinds, changes)
+    holders = _holders(client, kinds, live, [c for c in carried if c.action not in BY_ID], changes)
     tick("what is in use", 0, len(carried))
 
     def count(change: ThingChange) -> ThingChange:
         kind = kinds[change.address.kind]
         tick("what is in use")
-        if change.action not in COUNTED:
+        if change.action not in BY_ID:
             return holders.count(kind, change)
-        uses = uses_of(client, kind, str(change.id))
+        uses = uses_of(client, kind, str(change.id), find_read(kinds, change, carriers))
         return replace(change, people=_people(uses), uses=uses, uncounted=kind.uses.uncounted)
 
     with reading(client) as pool:
@@ -59,9 +65,14 @@ def count_uses(client: Client, kinds: Kinds, changes: Sequence[Change], live: Sn
     return tuple(counted.get(id(change), change) for change in changes)
 
 
-def uses_of(client: Client, kind: Kind, live_id: str) -> tuple[Use, ...]:
-    """How often a thing is used in each place that can be counted: a read for each."""
-    return tuple(_use(client, count, live_id) for count in kind.uses.counts)
+def uses_of(client: Client, kind: Kind, live_id: str, known: Mapping[str, frozenset[str]] = NOBODY) -> tuple[Use, ...]:
+    """How often a thing is used in each place that can be counted: a read for each, but for those of which it is known who carries it."""
+    return tuple(
+        Use(count.where, len(ids), count.people, count.least, ids if count.people else frozenset())
+        if (ids := known.get(count.where)) is not None
+        else _use(client, count, live_id)
+        for count in kind.uses.counts
+    )
 
 
 def count_people(client: Client, kind: Kind, ids: Iterable[str]) -> Mapping[str, int | None]:
@@ -105,14 +116,6 @@ def uses_of_each(client: Client, things: Mapping[str, Kind]) -> Mapping[str, tup
     """How often each of these things, by its id, is used in each place that can be counted."""
     with reading(client) as pool:
         return dict(zip(things, pool.map(lambda thing: uses_of(client, thing[1], thing[0]), things.items()), strict=True))
-
-
-def _needs_count(kind: Kind, change: ThingChange) -> bool:
-    """Whether it matters for a change who carries the thing."""
-    if change.action in COUNTED:
-        return bool(kind.uses.counts and change.id)
-    moved = find_moves(kind, change)
-    return moved is not None and bool(moved.dropped)
 
 
 def _people(uses: Iterable[Use]) -> int | None:

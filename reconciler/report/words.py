@@ -41,6 +41,7 @@ TOPICS: Mapping[str, str] = {
     "waiting": "done, and Intercom is not there yet",
     "ineffective": "values that Intercom does not take",
     "shared": "values that two have",
+    "not counted": "too many to be counted",
     "not reviewed": "not in the plan that was reviewed",
     "not explained": "not explained by this branch, left out",
     "excluded": "left out by --target and --exclude",

@@ -54,12 +54,15 @@ def prepare(session: Session, saved: PlanDocument, manifest: Manifest, approvals
         raise Stale("the manifest is not the one that was planned, or a variable in it has another value; plan again")
     manifest, _, loosened = govern(manifest, approvals)
     refused = check_refusals(saved, manifest, approvals, session.now(), loosened)
-    fresh = _plan_again(session, saved, manifest, approvals.valid(manifest, session.now()))
-    return hold_work(saved, fresh, manifest, approvals, refused, session.context)
+    plan, comparison, carried = _plan_again(session, saved, manifest, approvals.valid(manifest, session.now()))
+    work = hold_work(saved, (plan, comparison), manifest, approvals, refused, session.context)
+    return replace(work, carried=carried)
 
 
-def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, approvals: Sequence[Approval]) -> tuple[Plan, Comparison]:
-    """A fresh plan of what a saved one touches, each thing seen as surely as its changes ask for."""
+def _plan_again(
+    session: Session, saved: PlanDocument, manifest: Manifest, approvals: Sequence[Approval]
+) -> tuple[Plan, Comparison, Carriers]:
+    """A fresh plan of what a saved one touches, each thing seen as surely as its changes ask for; and who carries what goes."""
     app_id = session.here.app_id
     notes = [*(note for note in saved["notes"] if note["topic"] == WAITING), *saved.get("unproven", ())]
     late = {address for note in notes if (address := note["address"])}
@@ -73,16 +76,17 @@ def _plan_again(session: Session, saved: PlanDocument, manifest: Manifest, appro
     recorded = recall(session, manifest, approvals)
     comparison = look(session, part, recorded, certain, whole=not scope.target, agreed=agreed, retry=bool(saved.get("retry")))
     comparison = leave_rest(keep_drift(comparison, session.now()) if saved.get("moved") else comparison, saved)
-    comparison = with_members(session, comparison)
+    comparison, carried = with_members(session, comparison)
     if session.ledger and not saved.get("moved"):
         comparison = with_carriers(session, comparison, {**read_ids(saved, manifest, app_id), **comparison.live.pairs}, scope)
     sources, found = {change["address"] for change in saved["changes"]}, comparison.difference.changes
     # Who carries what gets another name is shown, and no gate rests on it.
     held = {i for i, c in enumerate(found) if c.action is not Action.RENAME and show_address(c.address, app_id) in sources}
     ours, rest = (tuple(c for i, c in enumerate(found) if (i in held) is mine) for mine in (True, False))
-    changes = (*add_uses(session, comparison.live, replace(comparison.difference, changes=ours)).changes, *rest)
+    carried = {**carried, **imaging.read_ahead(session, ours, carried)}
+    changes = (*add_uses(session, comparison.live, replace(comparison.difference, changes=ours), carried).changes, *rest)
     comparison = replace(comparison, difference=replace(comparison.difference, changes=changes))
-    return make_plan(comparison, replace(scope, only=frozenset(sources)), session.client.version), comparison
+    return make_plan(comparison, replace(scope, only=frozenset(sources)), session.client.version), comparison, carried
 
 
 def carry_out(

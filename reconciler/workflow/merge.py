@@ -16,6 +16,7 @@ from reconciler.core.compare.merge import (
     list_holders,
     list_members,
     list_merges,
+    list_movable,
     move_members,
     refuse_merges,
 )
@@ -35,23 +36,24 @@ LOOKS = 5
 LAG, LOOK_EVERY = 30.0, 5.0
 
 
-def with_members(session: Session, comparison: Comparison) -> Comparison:
-    """The comparison with those moved who carry what goes into another thing. What nobody can read is refused."""
+def with_members(session: Session, comparison: Comparison) -> tuple[Comparison, Carriers]:
+    """The comparison with those moved who carry what goes into another thing, and who these are. What nobody can read is refused."""
     from reconciler.intercom.http.errors import HttpError
     from reconciler.intercom.uses import UNREADABLE
 
     merges = list_merges(comparison.difference.changes)
     if not merges:
-        return comparison
+        return comparison, {}
     if any(merge.also for merge in merges) and not session.admin_id:
-        return refuse_merges(comparison, "the token names no admin, in whose name what `also` says is moved; use one that does")
+        return refuse_merges(comparison, "the token names no admin, in whose name what `also` says is moved; use one that does"), {}
     session.tick("who is to be moved", 0)
     try:
-        return move_members(comparison, _read(session, comparison, merges))
+        carriers = _read(session, comparison, merges)
+        return move_members(comparison, carriers), carriers
     except HttpError as error:
         if error.status in UNREADABLE:
             now = "let the token read that"
-            return refuse_merges(comparison, f"who carries it cannot be read ({error}), so nobody could be moved; {now}")
+            return refuse_merges(comparison, f"who carries it cannot be read ({error}), so nobody could be moved; {now}"), {}
         raise
 
 
@@ -140,5 +142,7 @@ class LastLook:
         from reconciler.intercom.uses import uses_of
 
         kinds = self.session.kinds
-        holders = list_holders(kinds, change, uses_of(self.session.client, kinds[change.address.kind], str(change.id)))
+        # Who is moved does not hold it, however many these are.
+        moved = dict.fromkeys(list_movable(kinds, change), frozenset[str]())
+        holders = list_holders(kinds, change, uses_of(self.session.client, kinds[change.address.kind], str(change.id), moved))
         return describe_hold(kinds, change, holders)

@@ -12,6 +12,7 @@ from reconciler.core.compare.draft import Difference
 from reconciler.core.compare.drift import is_drift
 from reconciler.core.compare.hints import make_hints
 from reconciler.core.compare.likeness import find_pairs, note_renames, note_same_person
+from reconciler.core.compare.merge import NO_CARRIERS, Carriers
 from reconciler.core.compare.reads import NOTHING, Certain
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
@@ -68,17 +69,17 @@ def _read(observer: Observer, kinds: Kinds, things: Sequence[Thing]) -> Sequence
     return live
 
 
-def add_uses(session: Session, live: Snapshot, difference: Difference) -> Difference:
+def add_uses(session: Session, live: Snapshot, difference: Difference, carriers: Carriers = NO_CARRIERS) -> Difference:
     """The difference with what is in use counted, where something goes, gets another name or offers a choice no more; no less than what
-    was seen."""
+    was seen. `carriers`: who carries what goes, as far as all of them were read."""
     from reconciler.intercom.uses import count_uses
 
     changes = session.memory.recall(difference.changes) if session.memory else None
     if changes is None:
-        changes = count_uses(session.client, session.kinds, difference.changes, live, session.tick)
+        changes = count_uses(session.client, session.kinds, difference.changes, live, carriers, session.tick)
     if session.memory:
         session.memory.note(difference.changes, changes)
-    return replace(difference, changes=recount_uses(session.kinds, live, changes, {}))
+    return replace(difference, changes=recount_uses(session.kinds, live, changes, carriers))
 
 
 def renames(session: Session, comparison: Comparison) -> tuple[Note, ...]:

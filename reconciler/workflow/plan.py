@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.core.compare.comparison import Comparison, add_notes, as_declared
+from reconciler.core.compare.counted import note_uncounted
 from reconciler.core.compare.doubt import find_doubts
 from reconciler.core.compare.drift import keep_drift, measure_drift
-from reconciler.core.compare.merge import hold_back
+from reconciler.core.compare.merge import NO_CARRIERS, hold_back
 from reconciler.core.model import globs
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
@@ -63,13 +64,14 @@ def _count(session: Session, comparison: Comparison, scope: Scope) -> Comparison
     """The comparison with what is in use counted, as far as it is of the scope, and with those moved who carry what goes into another
     thing: to have it is no drift."""
     merging = not scope.moved
-    comparison = with_members(session, comparison) if merging else comparison
+    comparison, carriers = with_members(session, comparison) if merging else (comparison, NO_CARRIERS)
     difference, live = comparison.difference, comparison.live
     concerned = list_concerned(session.kinds, scope, difference.changes, live)
-    mine = add_uses(session, live, replace(difference, changes=tuple(c for c in difference.changes if c.address in concerned))).changes
-    counted = iter(mine)
+    mine = replace(difference, changes=tuple(c for c in difference.changes if c.address in concerned))
+    counted = iter(add_uses(session, live, mine, carriers).changes)
     changes = tuple(next(counted) if change.address in concerned else change for change in difference.changes)
     comparison = replace(comparison, difference=replace(difference, changes=changes))
+    comparison = add_notes(comparison, note_uncounted(comparison.kinds, mine.changes))
     return hold_back(comparison) if merging else comparison
 
 

@@ -20,6 +20,7 @@ from reconciler.core.model.refusal import Refusal
 
 Carriers = Mapping[Thing, Mapping[LinkName, Collection[str]]]
 """Who carries a thing, by the kind of link: ids of its sources."""
+NO_CARRIERS: Carriers = {}
 MERGING, MOVING = "merging", "moving"
 
 

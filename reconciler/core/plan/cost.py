@@ -10,9 +10,10 @@ from math import ceil
 from reconciler.core.compare.choices import Choice, find_choice_leavers, find_moves, find_users
 from reconciler.core.compare.compare import find_leavers
 from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.counted import list_places
 from reconciler.core.compare.hints import Hints, make_hints
 from reconciler.core.compare.index import Index
-from reconciler.core.compare.merge import list_others
+from reconciler.core.compare.merge import list_movable, list_others
 from reconciler.core.compare.reads import BATCH, Certain, How, Read, Seen, is_needed, plan_reads
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest
@@ -172,14 +173,14 @@ def list_keeping(kinds: Kinds, changes: Sequence[Change], *, anywhere: bool) -> 
         if isinstance(change, ThingChange) and change.action is Action.DELETE:
             kind, numbers = kinds[change.address.kind], {use.where: use.number or 0 for use in change.uses}
             # What goes into another thing is read with it when it is planned again, and once more before it goes.
-            looks = anywhere + (0 if change.into is None else 2 if change.into in new else 4)
+            looks = anywhere if change.into is None else 2 if change.into in new else 4
             for members in kind.uses.members:
                 calls[members.listing.route] += looks * pages(members.listing, numbers.get(kinds[members.link.source].section, 0))
             for members in list_others(kinds, change):
                 # Nothing is kept of these beside the moves; in the end the search for what goes shows none.
                 found = pages(members.listing, numbers.get(kinds[members.link.source].section, 0))
                 calls[members.listing.route] += (found + 1) * (1 if change.into in new else 2)
-            calls.update(count.route for count in kind.uses.counts if change.into)
+            calls.update(list_places(kind, list_movable(kinds, change)) if change.into else ())
             calls[kind.get or ""] += 1 if kind.loss.settles else 0
     return +calls
 
@@ -208,8 +209,8 @@ def list_moving(kinds: Kinds, changes: Sequence[Change]) -> Counter[str]:
     return calls
 
 
-def list_counts(kinds: Kinds, live: Snapshot, changes: Sequence[Change]) -> Counter[str]:
-    """The reads of how many carry what is lost, by route."""
+def list_counts(kinds: Kinds, live: Snapshot, changes: Sequence[Change], *, anywhere: bool) -> Counter[str]:
+    """The reads of how many carry what is lost, by route; where it is kept `anywhere` who does, their number is known by that."""
     calls: Counter[str] = Counter()
     leaving = find_choice_leavers(kinds, changes, live)
     for change in changes:
@@ -217,7 +218,8 @@ def list_counts(kinds: Kinds, live: Snapshot, changes: Sequence[Change]) -> Coun
             continue
         kind = kinds[change.address.kind]
         if change.action is Action.DELETE and change.id:
-            calls.update(count.route for count in kind.uses.counts)
+            kept = {kinds[members.link.source].section for members in kind.uses.members} if anywhere else frozenset[str]()
+            calls.update(list_places(kind, list_movable(kinds, change) if change.into else kept))
         calls.update(_choices(kinds, live, change, leaving))
     return calls
 
@@ -253,6 +255,6 @@ def reads_of(plan: Plan, comparison: Comparison, context: Context) -> Mapping[st
     hints = make_hints(comparison.kinds, context.now, part, comparison.recorded)
     looks = list_looks(comparison.kinds, part, comparison.live, hints, certain, arrived, context.known)
     looks += list_watching(comparison) if context.keeps else Counter()
-    looks += Counter() if context.known else list_counts(comparison.kinds, comparison.live, plan.changes)
+    looks += Counter() if context.known else list_counts(comparison.kinds, comparison.live, plan.changes, anywhere=context.keeps)
     looks += list_moving(comparison.kinds, plan.changes)
     return looks + preimages + Counter({ASK: 1})

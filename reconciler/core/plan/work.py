@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from reconciler.core.compare.comparison import Comparison, as_declared
 from reconciler.core.compare.doubt import Doubts
+from reconciler.core.compare.merge import Carriers
 from reconciler.core.compare.since import find_owned_detaches
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest
@@ -81,6 +82,8 @@ class Work:
     unproven: tuple[Note, ...] = ()
     # What only waits beside it.
     waiting: tuple[Note, ...] = ()
+    # Who carries what it deletes, as far as that was read already.
+    carried: Carriers = field(default_factory=dict)
 
 
 class _Parted(NamedTuple):

@@ -187,3 +187,54 @@ def test_what_is_remembered_is_young_and_nobody_of_ours_wrote_since(later: float
         work = prepare(replace(session, memory=memory), write_saved(route.kinds, planned.plan, "salt"), manifest)
     assert [request.path for request in route.box.requests] == ["/me", *(["/tags", "/contacts/search"] if again else [])]
     assert [str(change.target) for change in work.planned.plan.changes] == ["tag/vip"]
+
+
+# ---- who carries what is lost, or gets another name
+@pytest.mark.parametrize(("number", "each"), [(50, 4), (51, 0)], ids=["as many as are counted", "too many"])
+def test_of_many_renames_nobody_counts_who_carries_each(number: int, each: int, make_route: MakeRoute) -> None:
+    route = make_route({"tags": [f"Old {n}" for n in range(number)]})
+    renamed = [{"name": f"new-{n}", "renamed_from": f"Old {n}"} for n in range(number)]
+    planned, applied, shown = calls(route, {"tags": renamed})
+    assert planned == 2 + each * number
+    assert applied == {"reads": 2, "writes": number}
+    assert sum(applied.values()) == shown
+    again = make_route({"tags": [f"Old {n}" for n in range(number)]})
+    document = again.document(again.manifest({"policy": WIDE, "tags": renamed}))
+    told = [note["message"] for note in document["notes"] if note["topic"] == "not counted"]
+    assert [bool(change.get("uses")) for change in document["changes"]] == [bool(each)] * number
+    assert told == (
+        []
+        if each
+        else [
+            "51 tags get another name, too many to ask who has each; nobody loses one by that; "
+            "`--target` plans up to 50 of them with their numbers"
+        ]
+    )
+
+
+def test_beside_many_renames_what_goes_is_counted_still(make_route: MakeRoute) -> None:
+    route = make_route({"tags": ["gone", *(f"Old {n}" for n in range(51))], "contacts": people(3, tags=["gone"])})
+    renamed = [{"name": f"new-{n}", "renamed_from": f"Old {n}"} for n in range(51)]
+    declared = {"policy": WIDE | {"limits": {"people": 2}}, "tags": [{"name": "gone", "state": "absent"}, *renamed]}
+    planned = route.planned(route.manifest(declared))
+    assert Counter(request.path for request in route.box.requests)["/contacts/search"] == 1
+    assert [refusal.gate for refusal in planned.plan.refused] == ["limits.people"]
+
+
+@pytest.mark.parametrize(
+    ("ledger", "reads"),
+    [
+        (False, ["/companies", "/content/search", "/conversations/search", "/contacts/search"]),
+        (True, ["/companies", "/content/search", "/conversations/search", "/contacts/search"]),
+    ],
+    ids=["counted", "kept"],
+)
+def test_who_carries_what_goes_is_asked_for_once_in_each_place(ledger: bool, reads: list[str], make_route: MakeRoute) -> None:
+    """With a ledger they are read one by one, for an undo: that is their number, too."""
+    route = make_route({"tags": ["gone"], "contacts": people(3, tags=["gone"])}, ledger=ledger)
+    planned, applied, shown = calls(route, {"tags": [{"name": "gone", "state": "absent"}]})
+    asked = [request.path for request in route.box.requests if request.path.endswith(("/search", "companies"))]
+    assert planned == 2 + 4
+    assert sorted(asked) == sorted(reads)
+    assert applied["writes"] == 1
+    assert sum(applied.values()) == shown
