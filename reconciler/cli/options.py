@@ -132,6 +132,8 @@ class OutputOptions:
     show_personal: str | None = None
     # Whether the calls are listed.
     calls: bool = False
+    # Whether it is said how live was read, and why so.
+    explain: bool = False
     # Whether a text lists all of them, however many.
     full: bool = False
 

@@ -23,7 +23,7 @@ from reconciler.core.model.note import Note
 from reconciler.core.model.privacy import show_address
 from reconciler.core.model.times import format_time
 from reconciler.core.plan.approvals import Approvals
-from reconciler.core.plan.document import View, list_calls
+from reconciler.core.plan.document import View, explain_reads, list_calls
 from reconciler.core.plan.plan import Plan
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
@@ -66,6 +66,8 @@ def leave(planned: Proposal, output: OutputOptions, origins: Sequence[Origin] = 
     document = document_of(planned.plan, view)
     if output.calls:
         document["calls"] = list_calls(planned.plan)
+    if output.explain:
+        document["explain"] = explain_reads(planned.plan)
     if output.out:
         save(planned, output.out, embed=output.embed_values)
     for name, path in output.reports:

@@ -71,6 +71,7 @@ class Endings:
 @options.REPORTS
 @options.SHOW_PERSONAL
 @click.option("--calls", is_flag=True, help="Also list the HTTP calls.")
+@click.option("--explain", is_flag=True, help="Also say how the workspace was read, and what other ways would have cost.")
 @options.scope_options
 @options.approval_options
 @options.part("--only", "chosen", type=click.Choice([Origin.EXPLAINED.value]), help="Only what --base explains, and what it needs.")

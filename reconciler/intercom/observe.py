@@ -71,6 +71,7 @@ class Observer:
             notes=tuple(matches.notes),
             refusals=tuple(matches.refusals),
             twins=matches.twins,
+            questions=tuple(question for seen in look.seen.values() for question in seen.questions),
             reads=self.client.sent.total() - before,
             window=window,
         )

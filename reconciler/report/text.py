@@ -49,7 +49,7 @@ def render(document: PlanDocument, way: Way = PLAIN, *, color: bool = False, wid
 def lines(document: PlanDocument, way: Way = PLAIN, color: bool = False, width: int | None = None) -> Iterator[str]:
     """The report line by line: a large plan is not held as text."""
     look = _Look(color, width, way.full)
-    for part in (_header, _policy, _changes, _notes, _calls, _cost, _refusals):
+    for part in (_header, _policy, _changes, _notes, _explain, _calls, _cost, _refusals):
         yield from map(guard, part(document, look))
     yield guard(look.paint(words.summarize(document), BOLD))
 
@@ -134,6 +134,14 @@ def _refusals(document: PlanDocument, look: _Look) -> Iterator[str]:
             where = "plan and apply take " if document.get("drift") else ""
             yield f"      if it is meant: {where}{words.describe_option(clean(approve))}"
     yield ""
+
+
+def _explain(document: PlanDocument, look: _Look) -> Iterator[str]:
+    """How live was read, where the plan says it."""
+    if questions := document.get("explain"):
+        yield look.paint(f"how the workspace was read ({len(questions)})", BOLD)
+        yield from (f"    {clean(words.describe_question(question))}" for question in questions)
+        yield ""
 
 
 def _calls(document: PlanDocument, look: _Look) -> Iterator[str]:

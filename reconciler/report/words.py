@@ -13,8 +13,10 @@ from reconciler.core.plan.schema import (
     DriftDocument,
     NoteDocument,
     PlanDocument,
+    QuestionDocument,
     RefusalDocument,
     SourceDocument,
+    WayDocument,
 )
 from reconciler.errors import PLACES, gather
 from reconciler.kinds import KINDS
@@ -119,6 +121,20 @@ def describe_slowest(document: PlanDocument) -> str:
     cost = document["cost"]
     slowest = cost.get("slowest") if cost["calls"] >= LONG else None
     return f", most of it to {clean(slowest)}" if slowest else ""
+
+
+def describe_question(question: QuestionDocument) -> str:
+    """`contact: 2,000 by external_id: search, 14 calls; not one by one, 2,000 calls`."""
+    ways = sorted(question["ways"], key=lambda way: way["way"] != question["taken"])
+    told = [f"{'' if way['way'] == question['taken'] else 'not '}{way['way']}, {_describe_calls(way)}" for way in ways]
+    about = f"by {question['by']}" if question["by"] else "declared"
+    return f"{question['kind']}: {question['things']:,} {about}: {'; '.join(told)}"
+
+
+def _describe_calls(way: WayDocument) -> str:
+    if way["calls"] is None:
+        return "nobody knows how many calls"
+    return f"{'at least ' if way['at_least'] else ''}{count(way['calls'], 'call')}"
 
 
 def describe_topic(name: str, notes: Sequence[NoteDocument]) -> str:

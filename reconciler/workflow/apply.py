@@ -83,7 +83,7 @@ def _plan_again(
     # Who carries what gets another name is shown, and no gate rests on it.
     held = {i for i, c in enumerate(found) if c.action is not Action.RENAME and show_address(c.address, app_id) in sources}
     ours, rest = (tuple(c for i, c in enumerate(found) if (i in held) is mine) for mine in (True, False))
-    carried = {**carried, **imaging.read_ahead(session, ours, carried)}
+    carried = {**imaging.read_kept(session, ours, carried), **carried}
     changes = (*add_uses(session, comparison.live, replace(comparison.difference, changes=ours), carried).changes, *rest)
     comparison = replace(comparison, difference=replace(comparison.difference, changes=changes))
     return make_plan(comparison, replace(scope, only=frozenset(sources)), session.client.version), comparison, carried
@@ -103,7 +103,7 @@ def carry_out(
     resources, recorded = work.planned.manifest.resources, work.planned.comparison.recorded
     how = (work.ids, wait, session.client.monotonic, recorded.is_stranger)
     performer, room = Performer(session.client, session.kinds, steps, resources, *how), session.client.limiter.room
-    carried = imaging.carriers(session, work)
+    carried = imaging.read_kept(session, work.planned.plan.changes, work.carried)
     more = list_standing(imaging.unforeseen(work, carried), work.approved)
     refuse(work.approvals.explain(more, work.whole, session.now()))
     recorder, run = recording(session, work, carried)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler.core.compare.merge import Carriers
+from reconciler.core.compare.merge import NO_CARRIERS, Carriers
 from reconciler.core.model.change import Change
 from reconciler.core.model.jsons import parse_json
 from reconciler.core.model.refusal import Refusal
@@ -18,39 +18,21 @@ from reconciler.errors import ReconcilerError, Refused
 from reconciler.workflow.session import Session
 
 
-def read_ahead(session: Session, changes: Sequence[Change], known: Carriers) -> Carriers:
-    """Who carries what goes by these changes, where that is kept: it is their number too. Nobody, where it cannot be read: then it is
-    counted, and an apply that would destroy it is refused."""
+def read_kept(session: Session, changes: Sequence[Change], known: Carriers = NO_CARRIERS) -> Carriers:
+    """Who carries what goes by these changes, where that is kept; of whom it is `known`, nobody asks again. Raises Refused (3) where it
+    cannot be read with this token: it could not come back."""
     from reconciler.intercom.http.errors import HttpError
     from reconciler.intercom.uses import UNREADABLE, read_carriers
 
-    things = [thing for change in list_deletions(changes) if (thing := (change.address.kind, str(change.id))) not in known]
+    things = [(change.address.kind, str(change.id)) for change in list_deletions(changes)]
     if not things or not session.keepers:
-        return {}
-    session.tick("what undo needs", 0)
-    try:
-        return read_carriers(session.client, session.kinds, things)
-    except HttpError as error:
-        if error.status in UNREADABLE:
-            return {}
-        raise
-
-
-def carriers(session: Session, work: Work) -> Carriers:
-    """Who carries what a plan deletes. Raises Refused (3) where that cannot be read with this token: it could not come back."""
-    from reconciler.intercom.http.errors import HttpError
-    from reconciler.intercom.uses import UNREADABLE, read_carriers
-
-    deletions = [(change.address.kind, str(change.id)) for change in list_deletions(work.planned.plan.changes)]
-    if not deletions or not session.keepers:
         return {}
     # Nothing is kept of what a merge moves beside these: the moves are.
     links = {members.link for kind in session.kinds for members in kind.uses.members}
-    carried = {t: {link: ids for link, ids in work.carried[t].items() if link in links} for t in deletions if t in work.carried}
-    things = [thing for thing in deletions if thing not in carried]
+    carried = {t: {link: ids for link, ids in known[t].items() if link in links} for t in things if t in known}
     session.tick("what undo needs", 0)
     try:
-        return {**carried, **read_carriers(session.client, session.kinds, things)}
+        return {**carried, **read_carriers(session.client, session.kinds, [thing for thing in things if thing not in carried])}
     except HttpError as error:
         if error.status in UNREADABLE:
             text = f"pre-images: who carries what would be deleted cannot be read ({error}), so it could not come back; nothing was written"

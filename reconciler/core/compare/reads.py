@@ -13,11 +13,15 @@ from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Identity, Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
+from reconciler.core.model.question import Question, Way
+from reconciler.core.model.route import Listing
 
 # Keys in one search: its answer then fits one page of the largest size (150, API 2.16).
 BATCH = 150
 # A group holds at most 15 filters (API 2.16, POST /contacts/search).
 GROUP = 15
+# Pages of a scroll (recorded; API 2.16 does not say).
+SCROLLED = 100
 # Up to so many wanted things a listing is not even counted.
 FEW = 3
 
@@ -31,6 +35,19 @@ class How(StrEnum):
     SEARCH = "search"
     FIND = "find"
     LOOSE = "loose"
+
+
+# What a way is called.
+_WORDS = {
+    How.GET: "one by one",
+    How.LIST: "list",
+    How.REST: "rest of the list",
+    How.SEARCH: "search",
+    How.FIND: "one by one",
+    How.LOOSE: "search for a part of it",
+}
+# How many keys one call asks for, where that is more than one.
+_SIZES = {How.SEARCH: BATCH, How.LOOSE: GROUP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +101,8 @@ class Seen:
     unproven: set[Name] = field(default_factory=set)
     # How many there are, where a listing said so.
     total: int | None = None
+    # The questions so far, with the numbers by which their ways were chosen.
+    questions: list[Question] = field(default_factory=list)
 
     def copy(self) -> Seen:
         """The same, which may grow without the other."""
@@ -95,6 +114,7 @@ class Seen:
             strong=set(self.strong),
             merged=dict(self.merged),
             unproven=set(self.unproven),
+            questions=list(self.questions),
         )
 
     def recall(self, wanted: Iterable[Resource], fold: Callable[[Resource], str]) -> None:
@@ -136,8 +156,7 @@ def plan_reads(
     """The reads to make now. `needed`: the kind must be listed though nothing of it is declared. `certain`: what will be read by its id
     unless a strong read shows it. Empty: all is known that can be."""
     if kind.whole:
-        wants_list = (wanted or needed) and (How.LIST, "", "") not in seen.asked
-        return (Read(kind.name, How.LIST),) if wants_list else ()
+        return _plan_whole(kind, len(wanted), seen) if wanted or needed else ()
     known = Index(kind, seen.things.values(), seen.merged)
     steps: dict[tuple[How, str], list[str]] = {}
     for resource in wanted:
@@ -156,6 +175,14 @@ def plan_reads(
             if live_id := _find_remembered(kind, resource, known, seen):
                 steps.setdefault((How.GET, "id"), []).append(live_id)
     return tuple(_make_batches(kind, steps, seen))
+
+
+def _plan_whole(kind: Kind, number: int, seen: Seen) -> tuple[Read, ...]:
+    """The one read of a listing that shows everything, once."""
+    if (How.LIST, "", "") in seen.asked:
+        return ()
+    seen.questions.append(Question(kind.name, "", number, (Way(_WORDS[How.LIST], 1),), _WORDS[How.LIST]))
+    return (Read(kind.name, How.LIST),)
 
 
 def _says_all(kind: Kind, resource: Resource) -> bool:
@@ -229,24 +256,45 @@ def _make_batches(kind: Kind, steps: dict[tuple[How, str], list[str]], seen: See
         if how is How.LIST:
             yield from _plan_listing(kind, by, keys, seen)
             continue
-        size = {How.SEARCH: BATCH, How.LOOSE: GROUP}.get(how, 1)
+        seen.questions.append(_weigh(kind, how, by, len(keys), seen.total))
+        size = _SIZES.get(how, 1)
         for start in range(0, len(keys), size):
             yield Read(kind.name, how, by, tuple(keys[start : start + size]))
 
 
 def _plan_listing(kind: Kind, by: str, keys: Sequence[str], seen: Seen) -> Iterator[Read]:
-    """Listing costs a call a page, a point read a call a thing: count first, then take what is cheaper."""
+    """Listing costs a call a page, a point read a call a thing: count first, then take what is fewer."""
     assert kind.listing is not None
-    if (How.REST, "", "") in seen.asked or (seen.total is None and len(keys) <= FEW):
-        seen.asked.update((How.LIST, by, key) for key in keys)
-        yield from (Read(kind.name, How.FIND, by, (key,)) for key in keys)
-    elif seen.total is None:
+    listed, few = (How.REST, "", "") in seen.asked, len(keys) <= FEW
+    if seen.total is None and not listed and not few:
         yield Read(kind.name, How.LIST)
-    elif math.ceil(seen.total / kind.listing.per_page) - 1 < len(keys):
+    elif seen.total is not None and not listed and count_rest(kind.listing, seen.total) < len(keys):
+        seen.questions.append(_weigh(kind, How.REST, by, len(keys), seen.total))
         yield Read(kind.name, How.REST)
     else:
+        seen.questions.append(_weigh(kind, How.FIND, by, len(keys), None if listed else seen.total))
         seen.asked.update((How.LIST, by, key) for key in keys)
         yield from (Read(kind.name, How.FIND, by, (key,)) for key in keys)
+
+
+def count_rest(listing: Listing, total: int) -> int:
+    """The calls for all of a listing after its first page; at least so many where more may be there than it says."""
+    if listing.scroll and listing.hides(total):
+        return math.ceil(total / SCROLLED) + 1
+    return max(math.ceil(total / listing.per_page) - 1, 0)
+
+
+def _weigh(kind: Kind, how: How, by: str, number: int, total: int | None) -> Question:
+    """A question with the ways that there are to answer it, and the one that is taken."""
+    ways = {_WORDS[how]: Way(_WORDS[how], math.ceil(number / _SIZES.get(how, 1)))}
+    if how in (How.SEARCH, How.REST) and kind.identity[by].find:
+        ways[_WORDS[How.FIND]] = Way(_WORDS[How.FIND], number)
+    # Of a listing that says how many there are the first page was read for that.
+    if kind.listing and total is not None:
+        ways[_WORDS[How.REST]] = Way(_WORDS[How.REST], count_rest(kind.listing, total), least=kind.listing.hides(total))
+    elif kind.listing and how in (How.SEARCH, How.LOOSE):
+        ways[_WORDS[How.LIST]] = Way(_WORDS[How.LIST], None)
+    return Question(kind.name, by, number, tuple(ways.values()), _WORDS[how])
 
 
 def list_spellings(identity: Identity, keys: Iterable[str]) -> list[str]:

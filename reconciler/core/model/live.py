@@ -9,6 +9,7 @@ from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Fields
 from reconciler.core.model.facts import UNKNOWN, Facts
 from reconciler.core.model.note import Note
+from reconciler.core.model.question import Question
 from reconciler.core.model.quick import quick
 from reconciler.core.model.refusal import Refusal
 
@@ -78,6 +79,8 @@ class Snapshot:
     refusals: tuple[Refusal, ...] = ()
     # Live things (kind and id) that share their name with another one, each with a description of all of these.
     twins: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    # What was asked, and in which ways.
+    questions: tuple[Question, ...] = ()
     # How many calls it took to read.
     reads: int = 0
     # How many calls Intercom allows in ten seconds; None where it did not say.

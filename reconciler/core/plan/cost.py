@@ -14,7 +14,7 @@ from reconciler.core.compare.counted import list_places
 from reconciler.core.compare.hints import Hints, make_hints
 from reconciler.core.compare.index import Index
 from reconciler.core.compare.merge import list_movable, list_others
-from reconciler.core.compare.reads import BATCH, Certain, How, Read, Seen, is_needed, plan_reads
+from reconciler.core.compare.reads import BATCH, Certain, How, Read, Seen, count_rest, is_needed, plan_reads
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kind import Kind
@@ -28,8 +28,6 @@ from reconciler.core.plan.scope import narrow
 
 # Every run asks first whose the token is.
 ASK = "GET /me"
-# Pages of a scroll (recorded; API 2.16 does not say).
-SCROLLED = 100
 
 
 @dataclass
@@ -139,9 +137,8 @@ class _Look:
 def _listing(kind: Kind, listing: Listing, read: Read, total: int) -> tuple[str, int]:
     if read.how is How.LIST:
         return listing.route, pages(listing, total) if listing.whole else 1
-    if listing.scroll and listing.hides(total):
-        return listing.scroll.route, ceil(total / SCROLLED) + 1
-    return listing.route, max(ceil(total / listing.per_page) - 1, 0)
+    scrolled = listing.scroll is not None and listing.hides(total)
+    return listing.scroll.route if listing.scroll and scrolled else listing.route, count_rest(listing, total)
 
 
 def pages(listing: Listing, items: int) -> int:

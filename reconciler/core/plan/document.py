@@ -37,6 +37,20 @@ def list_calls(plan: Plan) -> list[str]:
     return [*looks, *(_call_line(call, plan.workspace) for job in plan.jobs for call in job.calls)]
 
 
+def explain_reads(plan: Plan) -> list[schema.QuestionDocument]:
+    """What was asked to find what is declared, the ways that there were with their calls, and which one was taken."""
+    return [
+        {
+            "kind": question.kind,
+            "by": question.by or None,
+            "things": question.number,
+            "ways": [{"way": way.word, "calls": way.calls, "at_least": way.least} for way in question.ways],
+            "taken": question.taken,
+        }
+        for question in plan.questions
+    ]
+
+
 def _call_line(call: Call, here: Workspace) -> str:
     values = {
         name: f"<{show_address(value.address, here.app_id)}>" if isinstance(value, Ref) else value for name, value in call.values.items()

@@ -14,6 +14,7 @@ from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change
 from reconciler.core.model.live import WAITING, Workspace
 from reconciler.core.model.note import Note
+from reconciler.core.model.question import Question
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan import order
 from reconciler.core.plan.calls import Job, compile_steps
@@ -94,6 +95,8 @@ class Plan:
     rest: tuple[Change, ...] = ()
     # The environment that the manifest was read for.
     env: str = ""
+    # What was asked to find what is declared, and in which ways.
+    questions: tuple[Question, ...] = ()
 
     @property
     def unproven(self) -> tuple[Note, ...]:
@@ -156,6 +159,7 @@ def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = 
         paths=manifest.paths,
         digest=manifest.digest,
         env=manifest.env,
+        questions=live.questions,
         steps=steps,
         jobs=compile_steps(kinds, steps, version, unsure(kinds, steps, live)),
         refused=refused,

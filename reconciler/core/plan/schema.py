@@ -164,6 +164,32 @@ class CostDocument(TypedDict):
     reads: NotRequired[int]
 
 
+class WayDocument(TypedDict):
+    """A way to read what was asked for."""
+
+    # `list`, `search` or `one by one`, for example.
+    way: str
+    # How many calls it takes; null where nobody knows.
+    calls: int | None
+    # Whether it may take more.
+    at_least: bool
+
+
+class QuestionDocument(TypedDict):
+    """What was asked of one kind at once."""
+
+    # The kind.
+    kind: str
+    # The identity by which it was asked; null for all of a kind.
+    by: str | None
+    # How many declared things were asked for.
+    things: int
+    # The ways that there were.
+    ways: list[WayDocument]
+    # The one that was taken.
+    taken: str
+
+
 class RefusalDocument(TypedDict):
     """Why the plan is refused, or a part of it."""
 
@@ -283,6 +309,8 @@ class PlanDocument(SavedDocument, SubjectDocument):
     scope: NotRequired[ScopeDocument]
     # With `--calls`: the HTTP calls.
     calls: NotRequired[list[str]]
+    # With `--explain`: how live was read, and why so.
+    explain: NotRequired[list[QuestionDocument]]
     # The live ids of what was as declared when it was made, by address.
     as_declared: NotRequired[dict[str, str]]
     # What the ledger was seen to be wrong about.

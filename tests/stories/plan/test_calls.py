@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -238,3 +239,49 @@ def test_who_carries_what_goes_is_asked_for_once_in_each_place(ledger: bool, rea
     assert sorted(asked) == sorted(reads)
     assert applied["writes"] == 1
     assert sum(applied.values()) == shown
+
+
+# ---- the fewest calls, and why: plan --explain
+FOUR = {"GET /companies": 4, "POST /companies/list": 1}
+
+
+@pytest.mark.parametrize(
+    ("live", "declared", "said", "asked"),
+    [
+        (3, 3, "one by one, 3 calls", {"GET /companies": 3}),
+        (130, 4, "rest of the list, 2 calls; not one by one, 4 calls", {"POST /companies/list": 3}),
+        (300, 4, "one by one, 4 calls; not rest of the list, 4 calls", FOUR),
+    ],
+    ids=["few are not counted", "the listing is fewer", "the listing is no fewer"],
+)
+def test_a_listing_is_read_where_that_is_fewer_calls(live: int, declared: int, said: str, asked: dict[str, int], desk: Desk) -> None:
+    companies = [{"company_id": f"c{n:03}"} for n in range(live)]
+    desk.seed(companies=companies, contacts=[{"external_id": f"u{n}", "companies": [f"c{n:03}"]} for n in range(live)])
+    desk.box.forget_requests()
+    assert desk("plan", "m.yaml", "--explain", m={"companies": companies[:declared]}) == 0, desk.err
+    assert Counter(f"{request.method} {request.path}" for request in desk.box.requests) == {"GET /me": 1, **asked}
+    assert f"how the workspace was read (1)\n    company: {declared} by company_id: {said}\n" in desk.out
+
+
+def test_a_plan_says_how_it_read_and_what_else_that_would_have_cost(desk: Desk) -> None:
+    desk.seed(tags=["vip"], contacts=people(151, tags=["vip"]))
+    declared = {"tags": ["vip"], "contacts": [*people(151, tags=["vip"]), {"email": "zoe@s.example"}]}
+    assert desk("plan", "m.yaml", "--explain", "--report", "json=plan.json", m=declared) == 0, desk.err
+    told = """how the workspace was read (4)
+    tag: 1 declared: list, 1 call
+    contact: 1 by email: search, 1 call; not list, nobody knows how many calls
+    contact: 151 by external_id: search, 2 calls; not one by one, 151 calls; not list, nobody knows how many calls
+    contact: 1 by email: search for a part of it, 1 call; not list, nobody knows how many calls
+"""
+    assert told in desk.out
+    read = json.loads((desk.folder / "plan.json").read_text())["explain"]
+    assert read[0] == {
+        "kind": "tag",
+        "by": None,
+        "things": 1,
+        "ways": [{"way": "list", "calls": 1, "at_least": False}],
+        "taken": "list",
+    }
+    assert "zoe" not in json.dumps(read)
+    assert desk("plan", "m.yaml", "--format", "json") == 0
+    assert "explain" not in json.loads(desk.out)
