@@ -292,6 +292,16 @@ ROWS = (
     Row("what no base explains", "plan m.yaml --only explained", 64, CHANGED, says="--base REF"),
     Row("explained by no repository", "plan m.yaml --only explained --base HEAD", 1, CHANGED),
     # the ledger alone
+    Row("declared and live", "explain tag/vip", 0),
+    Row("close to what is there", "explain tag/vipp", 1, says="tag/vip"),
+    Row("no address", "explain vip", 64),
+    Row("of another workspace", "explain tag/vip m.yaml", 3, OTHER),
+    Row("with itself", "diff plan.json plan.json", 0, CHANGED, planned(CHANGED)),
+    Row("with another plan", "diff plan.json other.json", 2, CHANGED,
+        then(planned(CHANGED), lambda b: b("plan", "m.yaml", "-o", "other.json", m=SAME))),
+    Row("with nothing", "diff plan.json nowhere.json", 65, CHANGED, planned(CHANGED)),
+    Row("with one thing", "diff plan.json", 64, CHANGED, planned(CHANGED)),
+
     Row("declared and live", "adopt --all m.yaml --auto-approve", 0, files=MEMORY),
     Row("nobody to ask", "adopt --all m.yaml", 64, says="--auto-approve"),
     Row("declared for another workspace", "adopt --all m.yaml --auto-approve", 3, OTHER),
