@@ -28,6 +28,7 @@ from reconciler.cli.options import (
     in_folder,
     intercom_options,
     lock_options,
+    part,
     scope_options,
 )
 from reconciler.cli.output import fails_on_waiting, left_open, make, render
@@ -40,7 +41,7 @@ from reconciler.core.model.privacy import hide, show_address
 from reconciler.core.plan.approvals import Approvals
 from reconciler.core.plan.saved import Enclosed, write_saved
 from reconciler.core.plan.schema import PlanDocument
-from reconciler.core.plan.scope import Scope
+from reconciler.core.plan.scope import RULES, Scope
 from reconciler.core.plan.work import Work, refuse_whole
 from reconciler.errors import Incomplete, ReconcilerError, Usage
 from reconciler.manifest.layers import Layers
@@ -75,6 +76,10 @@ class Wanted:
     fail_on: tuple[str, ...]
 
 
+def _is_given(context: click.Context, parameter: click.Parameter, value: str | None) -> bool:
+    return value is not None
+
+
 @click.command(cls=Verb)
 @PATHS
 @ENV
@@ -82,6 +87,7 @@ class Wanted:
 @FULL
 @click.option("--events", type=FILE, callback=in_folder, metavar="FILE", help="Write what happens, one JSON object a line.")
 @click.option("--fail-on", multiple=True, type=click.Choice([WAITING]), help="Exit code 5 also if something only waits for Intercom.")
+@part("--only", "rules", type=click.Choice([RULES]), callback=_is_given, help="Only who came and went under rules that were applied.")
 @scope_options
 @approval_options
 @lock_options
@@ -127,7 +133,7 @@ def _read_saved(paths: tuple[str, ...], scope: Scope) -> PlanDocument | None:
     if len(paths) > 1 or path.is_dir() or paths[0].endswith((".yaml", ".yml")):
         return None
     if not scope.whole or scope.retry:
-        raise Usage("a saved plan is applied whole, as it is; give --target, --exclude and --retry-ineffective to `plan`")
+        raise Usage("a saved plan is applied whole, as it is; give --target, --exclude, --only and --retry-ineffective to `plan`")
     return applicable(read_plan(path), path)
 
 
@@ -180,7 +186,9 @@ def _apply_manifest(given: ManifestOptions, wanted: Wanted, approvals: Approvals
     ):
         # Without a change there is still something to remember: what was found as declared.
         if planned.plan.steps or session.ledger:
-            saved = write_saved(session.kinds, planned.plan, "in memory", Enclosed(as_declared=planned.as_declared, doubts=planned.doubts))
+            saved = write_saved(
+                session.kinds, planned.plan, "in memory", Enclosed(None, planned.as_declared, planned.doubts, planned.rules)
+            )
             work = prepare(replace(session, memory=memory), saved, manifest, approvals)
             return _carry_out(session, work, events, bool(wanted.fail_on))
     annotate(left_open(planned.plan, bool(wanted.fail_on)))

@@ -38,8 +38,8 @@ from reconciler.workflow.lookup import (
 from reconciler.workflow.session import Session, watch
 
 if TYPE_CHECKING:
+    from reconciler.core.search.language import Expression
     from reconciler.intercom.http.request import Reply, Request
-    from reconciler.intercom.search.language import Expression
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ from reconciler.cli.options import ApprovalOptions, Intercom, ManifestOptions, O
 from reconciler.cli.output import fails_on_waiting, leave, left_open, make, refusals, render, say_next, way_of
 from reconciler.cli.running import annotate, in_ci, say_error
 from reconciler.core.compare.origin import Origin, find_origins
+from reconciler.core.model.desired import Manifest
 from reconciler.core.model.live import WAITING
 from reconciler.core.plan.approvals import note_policy_change
 from reconciler.core.plan.plan import Plan
 from reconciler.core.plan.saved import to_look_at
 from reconciler.core.plan.schema import PlanDocument
-from reconciler.core.plan.scope import Scope
+from reconciler.core.plan.scope import RULES, Scope
 from reconciler.core.plan.within import list_unreviewed, note_unreviewed
 from reconciler.errors import Refused, Stale, Usage
 from reconciler.manifest.read import base_manifest
@@ -35,7 +36,7 @@ class Endings:
     base: str | None
     # What ends with 3 beside a refusal.
     fail_on: tuple[str, ...]
-    # Of which origin changes are planned at all; None for any.
+    # Which changes are planned at all, `explained` or `rules`; None for all.
     chosen: str | None
     # The plan that people reviewed, where only what stands in it goes without another look; None where nothing was reviewed.
     within: Path | None
@@ -50,6 +51,10 @@ class Endings:
         if "run" in plan:
             raise Usage(f"--within {self.within}: it takes a run back, so no plan of a manifest is within it; `undo` makes it anew")
         return plan
+
+    def limit(self, scope: Scope, before: Manifest | None) -> Scope:
+        """The scope with what `--only` leaves of it, `before` being the manifest of the base."""
+        return replace(scope, since=before if self.chosen == Origin.EXPLAINED else None, rules=self.chosen == RULES)
 
     def code(self, plan: Plan) -> int:
         """The exit code of a plan that was made."""
@@ -74,7 +79,12 @@ class Endings:
 @click.option("--explain", is_flag=True, help="Also say how the workspace was read, and what other ways would have cost.")
 @options.scope_options
 @options.approval_options
-@options.part("--only", "chosen", type=click.Choice([Origin.EXPLAINED.value]), help="Only what --base explains, and what it needs.")
+@options.part(
+    "--only",
+    "chosen",
+    type=click.Choice([Origin.EXPLAINED.value, RULES]),
+    help="Only what --base explains, and what it needs; or only who came and went under rules that were applied.",
+)
 @click.option("--base", metavar="REF", help="Say which changes come from what the manifest changed since this revision of git.")
 @click.option(
     "--fail-on",
@@ -104,12 +114,12 @@ def plan(
     """
     _check_personal(output)
     base, fail_on = ends.base, ends.fail_on
-    if base == "" or (base is None and (ends.chosen or Origin.UNEXPLAINED in fail_on)):
+    if base == "" or (base is None and (ends.chosen == Origin.EXPLAINED or Origin.UNEXPLAINED in fail_on)):
         raise Usage("--base, --only explained and --fail-on unexplained need a revision: --base REF")
     held_to, reviewed = approvals.read(), ends.read_reviewed()
     manifest = given.read()
     before = base_manifest(manifest, base, layers=given.layers) if base else None
-    planned = make(manifest, intercom, choice, replace(scope, since=before) if ends.chosen else scope, held_to)
+    planned = make(manifest, intercom, choice, ends.limit(scope, before), held_to)
     if before:
         planned = replace(planned, plan=note_policy_change(planned.plan, before, planned.manifest, held_to))
     if reviewed:

@@ -13,6 +13,7 @@ from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
 from reconciler.core.model.route import LinkKind
+from reconciler.core.search.query import Query
 from reconciler.intercom import routes
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.pool import reading
@@ -20,7 +21,6 @@ from reconciler.intercom.http.request import Request
 from reconciler.intercom.listing import read_all
 from reconciler.intercom.read import Reader
 from reconciler.intercom.routes import Body, Tick
-from reconciler.intercom.search.query import Query
 
 
 @dataclass

@@ -5,6 +5,7 @@ from reconciler.kinds.attribute import ATTRIBUTE
 from reconciler.kinds.company import COMPANY
 from reconciler.kinds.contact import CONTACT
 from reconciler.kinds.conversation import CONVERSATION
+from reconciler.kinds.rule import RULES
 from reconciler.kinds.tag import TAG
 
-KINDS = Kinds((ATTRIBUTE, TAG, COMPANY, CONTACT), beside=(CONVERSATION,))
+KINDS = Kinds((ATTRIBUTE, TAG, COMPANY, CONTACT), beside=(CONVERSATION,), ruling=RULES)

@@ -126,6 +126,8 @@ class Contents:
     head: dict[str, Any] = field(default_factory=dict)
     # Where each leaf of that stands first.
     head_marks: dict[Loc, Mark] = field(default_factory=dict)
+    # The rules as they are written, laid over each other.
+    rules: list[Raw] = field(default_factory=list)
     # The sections that are written, perhaps empty.
     sections: set[str] = field(default_factory=set)
     # Which keys were meant by those that are not known.

@@ -148,17 +148,30 @@ def retire(draft: Draft, kind: Kind, name: str) -> str:
     there = draft.having(kind, _by(kind), name)
     if not there:
         raise _not_declared(draft, kind, name)
+    if rule := _find_rule(draft, kind, name, there):
+        raise Usage(
+            f"{kind.name} {quote(name)} has a rule at {rule.mark}, which gives it to people; take that out first, in a change of its own"
+        )
     return _retire(draft, kind, {name: there})
 
 
+def _find_rule(draft: Draft, kind: Kind, name: str, there: Sequence[Place]) -> Place | None:
+    """Where a rule is about a thing, by any name that its entries give it; None where none is."""
+    names = [name, *(_spelling(kind, place) for place in there), *(former for place in there for former in _former(place))]
+    return next(draft.rules(kind, filter(None, names)), None)
+
+
 def retire_due(draft: Draft, kind: Kind, due: Iterable[Resource]) -> str:
-    """What goes out of use, and is due, is to go; where only overlays say that it goes out of use, in these alone. Returns what is true
-    then."""
+    """What goes out of use, and is due, is to go; where only overlays say that it goes out of use, in these alone. What has a rule stays.
+    Returns what is true then."""
     found: dict[str, list[Place]] = {}
     over: dict[str, list[Place]] = {}
-    lists = list[str]()
+    lists, ruled = list[str](), list[str]()
     for resource in due:
         places = draft.having(kind, resource.by, resource.key)
+        if _find_rule(draft, kind, resource.key if resource.by == _by(kind) else "", places):
+            ruled.append(resource.key)
+            continue
         leaving = [place for place in places if isinstance(place.written, dict) and place.written.get(STATE) == DEPRECATED]
         base = [place for place in leaving if not draft.environments([place.document.file])]
         if not leaving:
@@ -170,6 +183,7 @@ def retire_due(draft: Draft, kind: Kind, due: Iterable[Resource]) -> str:
     told = [_retire(draft, kind, found)] if found else []
     told += [_retire(draft, kind, over, {place.document.file for places in over.values() for place in places})] if over else []
     told += [f"what a list declares is edited there: {', '.join(map(quote, lists))}"] if lists else []
+    told += [f"what has a rule stays until that is taken out: {', '.join(map(quote, ruled))}"] if ruled else []
     return "; ".join(told)
 
 

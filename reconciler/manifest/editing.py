@@ -81,9 +81,9 @@ class Draft:
         return self._indexes[kind.name].get(name_of(kind, by, key), ())
 
     def references(self, kind: Kind, names: Iterable[str], ids: Iterable[str] = ()) -> Iterator[Place]:
-        """Every place that leads to a thing by one of its names or ids: links in their short and long form, present or absent, and
-        fields."""
-        by = kind.identities[0].field
+        """Every place that leads to a thing by one of its names or ids: links in their short and long form, present or absent, fields, and
+        rules."""
+        by, names = kind.identities[0].field, tuple(names)
         wanted = {name_of(kind, by, name) for name in names} | {name_of(kind, "id", live_id) for live_id in ids}
         for source in self.kinds:
             lists = [link.field for link in source.links if link.target == kind.name]
@@ -93,6 +93,20 @@ class Draft:
                 for loc, key in _find_references(place.written, lists, fields, kind.name):
                     if name_of(kind, "id" if loc[-1] == "id" else by, key) in wanted:
                         yield Place(place.document, (*place.loc, *loc), key)
+        yield from self.rules(kind, names)
+
+    def rules(self, kind: Kind, names: Iterable[str]) -> Iterator[Place]:
+        """Where rules name what they are about, if that is a thing of one of these names."""
+        ruling, by = self.kinds.ruling, kind.identities[0].field
+        if ruling is None or ruling.target != kind.name:
+            return
+        wanted = {name_of(kind, by, name) for name in names}
+        for document in self.documents:
+            section = document.value.get(ruling.section)
+            for number, written in enumerate(section if isinstance(section, list) else ()):
+                key = written.get(ruling.target) if isinstance(written, dict) else None
+                if isinstance(key, str) and name_of(kind, by, key) in wanted:
+                    yield Place(document, (ruling.section, number, ruling.target), key)
 
     # ── what is to be there ────────────────────────────────────────────────────────────────────────────────────────────────────
     def add(self, kind: Kind, entry: Any, file: str = "") -> None:

@@ -45,6 +45,7 @@ class Head(Written):
             [{"hash": "40ad9ed865cf", "people": 2, "reason": "The trials are over", "by": "Inara Serra", "expires": "2026-12-31"}],
         ),
     ] = ()
+    rules: Annotated[tuple[Written, ...], doc("Who has something by what is true of them, instead of by a list.", [])] = ()
     envs: Annotated[
         dict[str, EnvEntry], doc("Environments by their names: those that have no overlay, or do without some sections.", {"test": {}})
     ] = {}
@@ -64,9 +65,11 @@ def head_model(kinds: Kinds) -> type[Head]:
     section = Annotated[str, AfterValidator(partial(_section, kinds)), WithJsonSchema({"enum": list(kinds.by_section)})]
     sections: Any = Annotated[tuple[section, ...] | None, NotNull, doc("The sections that it has; all where none are named.", shown)], None
     env = with_keys(EnvEntry, {"sections": sections})
-    return with_keys(
-        head, {"envs": describe(head, "envs", annotation=GenericAlias(dict, (str, env)), examples=[{"test": {"sections": shown}}])}
-    )
+    envs = describe(head, "envs", annotation=GenericAlias(dict, (str, env)), examples=[{"test": {"sections": shown}}])
+    if kinds.ruling is None:
+        return with_keys(head, {"envs": envs})
+    rules = GenericAlias(tuple, (kinds.ruling.entry, ...))
+    return with_keys(head, {"envs": envs, "rules": describe(head, "rules", annotation=rules)})
 
 
 def _section(kinds: Kinds, name: str) -> str:

@@ -47,8 +47,17 @@ def lay_over(kind: Kind, under: Raw, over: Raw) -> Raw:
         one, other = below.get(name), over.written.get(name)
         if field.merged and isinstance(one, dict) and isinstance(other, dict):
             written[name] = {**one, **other}
+    return _lay(under._replace(written=dict(below)), over, written)
+
+
+def lay_map(under: Raw, over: Raw) -> Raw:
+    """A map with another one over it, key by key."""
+    return _lay(under, over, {**under.written, **over.written})
+
+
+def _lay(under: Raw, over: Raw, written: dict[str, Any]) -> Raw:
     overlays = (*under.document.overlays, over.document.file, *over.document.overlays)
-    return Raw(Document({}, _Laid(under._replace(written=dict(below)), over), overlays=overlays), (), written)
+    return Raw(Document({}, _Laid(under, over), overlays=overlays), (), written)
 
 
 def lay_head(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

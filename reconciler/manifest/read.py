@@ -6,14 +6,17 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from itertools import chain, islice
 from typing import Any
 
 from pydantic import BaseModel
 
+from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest, Pin
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.policy import IGNORED
+from reconciler.core.model.rule import Rule
 from reconciler.errors import Invalid
 from reconciler.kinds import KINDS
 from reconciler.manifest import files
@@ -21,6 +24,7 @@ from reconciler.manifest.contents import Contents
 from reconciler.manifest.head import Head
 from reconciler.manifest.layers import BASE, Layers, Sorted, check_known, sort_out
 from reconciler.manifest.resources import check_circles, check_former, check_successors, resource_of
+from reconciler.manifest.ruling import read_rules
 from reconciler.manifest.sections import read_documents
 from reconciler.manifest.source import Source
 
@@ -63,6 +67,7 @@ def _assemble(files: Sorted, source: Source, paths: Sequence[str], kinds: Kinds,
     check_former(contents)
     check_circles(contents, resources)
     check_successors(contents, resources)
+    rules = read_rules(contents, resources)
     if contents.problems:
         raise Invalid(contents.problems)
     return Manifest(
@@ -71,17 +76,18 @@ def _assemble(files: Sorted, source: Source, paths: Sequence[str], kinds: Kinds,
         name=head.name,
         pin=Pin(head.workspace.app_id, head.workspace.region) if head.workspace.model_fields_set else None,
         paths=tuple(paths),
-        digest=_digest(head, contents),
+        digest=_digest(head, contents, rules),
         sections=frozenset(contents.sections),
         approvals=head.approvals,
         files=tuple(dict.fromkeys(contents.files)),
         named="name" in head.model_fields_set,
         env=layers.env,
         environments=files.environments,
+        rules=rules,
     )
 
 
-def _digest(head: Head, contents: Contents) -> str:
+def _digest(head: Head, contents: Contents, rules: Mapping[Address, Rule]) -> str:
     """A digest of what is declared: comments, line ends, the order of files and entries, and approvals and known drift do not count."""
     policy: Any = {IGNORED} if head.policy.model_fields_set - {IGNORED} else True
     sha = hashlib.sha256(head.model_dump_json(exclude_unset=True, exclude={"approvals": True, "envs": True, "policy": policy}).encode())
@@ -89,6 +95,8 @@ def _digest(head: Head, contents: Contents) -> str:
     while batch := list(islice(declared, BATCH)):
         sha.update(json.dumps(batch, sort_keys=True, default=_write_out).encode("utf-8", "surrogatepass"))
     sha.update(json.dumps(sorted(contents.sections)).encode())
+    for address, rule in sorted(rules.items()):
+        sha.update(json.dumps([*address, rule.digest, sorted(rule.limits.items()), astuple(rule.expected)]).encode())
     return sha.hexdigest()
 
 

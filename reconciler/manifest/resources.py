@@ -76,7 +76,7 @@ def _links(contents: Contents, item: Item, target: str, field: str) -> WrittenLi
     whole = True
     for number, link in enumerate(links):
         mark = item.mark(field, number)
-        end = _present_end(contents, mark, target, link)
+        end = find_present_end(contents, mark, target, link)
         if end is None:
             whole = False
             continue
@@ -103,11 +103,11 @@ def _read_successor(contents: Contents, item: Item) -> Address | None:
                 contents.note(item.mark(key), what, f"write `state: {DEPRECATED}`, or remove it")
         return None
     link: LinkItem | None = item.values.get(retirement.successor)
-    end = _present_end(contents, item.mark(retirement.successor), item.kind.name, link) if link else None
+    end = find_present_end(contents, item.mark(retirement.successor), item.kind.name, link) if link else None
     return end.address if end else None
 
 
-def _present_end(contents: Contents, mark: Mark, target: str, link: LinkItem) -> Item | None:
+def find_present_end(contents: Contents, mark: Mark, target: str, link: LinkItem) -> Item | None:
     """The entry that something leads to. None where there is none, or it is not to be there, which is noted."""
     end = _end(contents, mark, target, link)
     if end is None or end.state not in ("absent", "archived"):
@@ -190,7 +190,7 @@ def _parse_values(contents: Contents, item: Item, fields: Mapping[str, Any]) -> 
     values = {**fields}
     for name, target in item.kind.references.items():
         if fields.get(name) is not None:
-            end = _present_end(contents, item.mark(name), target, LinkItem(fields[name], present=True))
+            end = find_present_end(contents, item.mark(name), target, LinkItem(fields[name], present=True))
             values[name] = end.address.key if end else fields[name]
     for name, value in fields.items():
         if typed_by := item.kind.fields[name].typed_by:

@@ -20,6 +20,7 @@ from reconciler.manifest.head import Head, head_model
 from reconciler.manifest.lists import read_list
 from reconciler.manifest.overlays import OMIT, lay_head, lay_over
 from reconciler.manifest.reader import Document
+from reconciler.manifest.ruling import gather_rules
 from reconciler.manifest.sentences import Loc, explain, not_a_list
 from reconciler.manifest.validating import BATCH, validate
 from reconciler.manifest.variables import fill_in
@@ -32,6 +33,7 @@ def read_documents(contents: Contents, base: Sequence[Document], overlays: Seque
     for layer in overlays:
         _lay_heads(contents, layer)
     head = read_head(contents)
+    gather_rules(contents, base, overlays)
     limits = [head.envs[env].sections for env in contents.layers.overlays if env in head.envs]
     contents.left_out = {section for section in contents.kinds.by_section for limit in limits if limit is not None and section not in limit}
     for layer in overlays:
@@ -52,6 +54,8 @@ def _read_head(contents: Contents, document: Document) -> None:
     """Add what one file says beside its sections."""
     by_section = contents.kinds.by_section
     for key, value in document.value.items():
+        if contents.kinds.ruling and key == contents.kinds.ruling.section:
+            continue
         if key in Head.model_fields:
             whole = fill_in(contents, Raw(document, (key,), value)) if document.varies else value
             if whole is not None or value is None:

@@ -21,6 +21,7 @@ FEW = 20
 DECIDES: Mapping[str | None, str] = {
     Authority.ENTRY: "the entry decides",
     Authority.FREE: "`members: free` on it: left as it is",
+    Authority.RULE: "its rule decides",
     Authority.END: "it is declared absent, and its links go with it",
     Authority.ADDITIVE: "`policy: links: additive`: what is not written stays",
     Authority.OWNED: "`policy: links: owned`: what is not written goes if we made it",

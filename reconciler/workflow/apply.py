@@ -21,6 +21,7 @@ from reconciler.core.plan.again import choose_reads, read_touches
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, check_refusals, govern, refuse
 from reconciler.core.plan.calls import ACTOR, Job
 from reconciler.core.plan.document import discreet
+from reconciler.core.plan.due import hold_to_planned
 from reconciler.core.plan.explained import leave_rest
 from reconciler.core.plan.gates import Approval, hold_to_pin, list_standing
 from reconciler.core.plan.order import Step
@@ -39,6 +40,7 @@ from reconciler.workflow.planfile import planned_pin
 from reconciler.workflow.recall import recall
 from reconciler.workflow.record import Recorder, recording, signal_of
 from reconciler.workflow.retiring import with_carriers
+from reconciler.workflow.ruling import Beside
 from reconciler.workflow.session import Session
 
 
@@ -74,7 +76,10 @@ def _plan_again(
     certain = replace(certain, things=certain.things | {touched[name] for name in late & touched.keys()})
     agreed = Agreed(approvals, frozenset(map(subject_in, saved["changes"])))
     recorded = recall(session, manifest, approvals)
-    comparison = look(session, part, recorded, certain, whole=not scope.target, agreed=agreed, retry=bool(saved.get("retry")))
+    days = saved.get("rules", {})
+    beside = Beside(frozenset(a for a in manifest.rules if str(a) in days), days, bool(saved.get("retry")))
+    comparison = look(session, part, recorded, certain, whole=not scope.target, agreed=agreed, beside=beside)
+    comparison = hold_to_planned(comparison, saved)
     comparison = leave_rest(keep_drift(comparison, session.now()) if saved.get("moved") else comparison, saved)
     comparison, carried = with_members(session, comparison)
     if session.ledger and not saved.get("moved"):

@@ -32,7 +32,7 @@ from reconciler.workflow.lookup import compile_where
 from reconciler.workflow.session import Session
 
 if TYPE_CHECKING:
-    from reconciler.intercom.search.language import Expression
+    from reconciler.core.search.language import Expression
     from reconciler.intercom.survey import Survey
 
 # The file of a folder that says whose manifest this is.

@@ -70,6 +70,6 @@ def remember(session: Session, manifest: Manifest, planned: Proposal) -> None:
 
     Raises Stale where the workspace has moved since, so that there is something to do.
     """
-    saved = write_saved(session.kinds, planned.plan, "in memory", Enclosed(as_declared=planned.as_declared, doubts=planned.doubts))
+    saved = write_saved(session.kinds, planned.plan, "in memory", Enclosed(None, planned.as_declared, planned.doubts, planned.rules))
     for _ in carry_out(session, prepare(session, saved, manifest), threading.Event()):
         pass

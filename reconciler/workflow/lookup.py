@@ -10,9 +10,9 @@ from reconciler.core.model.change import Use
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live
+from reconciler.core.search import query as where
+from reconciler.core.search.language import Expression, list_conditions, parse
 from reconciler.errors import Usage
-from reconciler.intercom.search import query as where
-from reconciler.intercom.search.language import Expression, list_conditions, parse
 from reconciler.kinds import KINDS
 from reconciler.workflow.session import Session, by_their_clock
 

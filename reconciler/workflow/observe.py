@@ -22,6 +22,8 @@ from reconciler.core.model.record import Thing
 from reconciler.core.model.recorded import Recorded
 from reconciler.core.plan.touched import Agreed
 from reconciler.core.undo.preimage import recount_uses
+from reconciler.workflow.ruling import NOTHING as NO_MORE
+from reconciler.workflow.ruling import Beside, with_members
 from reconciler.workflow.session import Session
 from reconciler.workflow.since import spare
 
@@ -37,12 +39,12 @@ def look(
     *,
     whole: bool = True,
     agreed: Agreed | None = None,
-    retry: bool = False,
+    beside: Beside = NO_MORE,
 ) -> Comparison:
     """The live side of what is declared, compared with it.
 
     What must be `certain` is seen by a strong read. `whole`: of the whole manifest. `agreed`: what people agreed to, where something may
-    go; `retry`: also what Intercom did not take.
+    go. `beside`: which rules are read, and whether also what Intercom did not take is compared.
     """
     from reconciler.intercom.observe import Observer
 
@@ -51,7 +53,8 @@ def look(
     observer = Observer(session.client, kinds, session.tick, memory.sight) if memory else Observer(session.client, kinds, session.tick)
     hints = make_hints(kinds, session.now(), manifest, recorded)
     live = replace(observer.observe(manifest, session.here, session.window, hints, certain), facts=session.facts)
-    comparison = compare(kinds, session.now(), manifest, live, recorded, whole=whole, retry=retry)
+    live = with_members(session, observer, manifest, live, recorded, beside)
+    comparison = compare(kinds, session.now(), manifest, live, recorded, whole=whole, retry=beside.retry)
     if leavers := find_leavers(comparison.kinds, comparison.manifest, comparison.difference.changes, recorded):
         comparison = add_notes(comparison, note_same_person(kinds, comparison.difference.changes, _read(observer, kinds, leavers)))
     comparison = spare(session, comparison, agreed) if agreed is not None else comparison

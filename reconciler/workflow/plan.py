@@ -10,10 +10,12 @@ from reconciler.core.compare.doubt import find_doubts
 from reconciler.core.compare.drift import keep_drift, measure_drift
 from reconciler.core.compare.merge import NO_CARRIERS, hold_back
 from reconciler.core.model import globs
+from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, govern, hold_to_approvals
 from reconciler.core.plan.document import MASKED, View, document
+from reconciler.core.plan.due import keep_due, leave_due, note_rules
 from reconciler.core.plan.explained import Explained, keep_explained
 from reconciler.core.plan.gates import note_unpinned
 from reconciler.core.plan.plan import Plan, count_blind, make_plan
@@ -26,6 +28,7 @@ from reconciler.workflow.merge import with_members
 from reconciler.workflow.observe import add_uses, look, renames, trace
 from reconciler.workflow.recall import recall
 from reconciler.workflow.retiring import with_retiring
+from reconciler.workflow.ruling import Beside
 from reconciler.workflow.session import Session
 from reconciler.workflow.trails import follow
 
@@ -36,11 +39,14 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, app
     scope = scope.among(manifest.resources)
     if scope.target:
         app_id = session.here.app_id
-        notes += note_unmatched(manifest, scope, app_id)
+        notes += (*note_unmatched(manifest, scope, app_id), *note_rules(manifest))
         manifest = narrow(session.kinds, manifest, lambda a: globs.matches(scope.target, globs.names(a, app_id), scope.exact))
     valid = approvals.valid(manifest, session.now())
     recorded = recall(session, manifest, valid)
-    comparison = look(session, manifest, recorded, whole=not scope.target, agreed=Agreed(valid), retry=scope.retry)
+    # A part of a manifest is no rule's, and nobody who comes or goes has drifted.
+    rules = frozenset[Address]() if scope.target or scope.moved else None
+    comparison = look(session, manifest, recorded, whole=not scope.target, agreed=Agreed(valid), beside=Beside(rules, retry=scope.retry))
+    comparison, others = keep_due(comparison) if scope.rules else (leave_due(comparison), ())
     converged, doubted = as_declared(comparison), find_doubts(session.kinds, comparison.manifest, comparison.live, recorded)
     comparison = keep_drift(comparison, session.now()) if scope.moved else comparison
     part = keep_explained(comparison, scope.since, declared, scope) if scope.since else Explained(comparison)
@@ -50,7 +56,7 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, app
     comparison = _count(session, replace(comparison, live=live), scope)
     comparison = add_notes(comparison, renames(session, comparison))
     comparison = comparison if scope.moved else with_retiring(session, comparison, scope)
-    plan = replace(make_plan(comparison, scope, session.client.version), rest=part.rest)
+    plan = replace(make_plan(comparison, scope, session.client.version), rest=(*part.rest, *others))
     if scope.moved:
         drift = replace(measure_drift(comparison), trails=follow(session, comparison))
         plan = replace(plan, drift=drift, notes=trace(session, comparison, plan.notes))

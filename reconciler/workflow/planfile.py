@@ -69,7 +69,7 @@ def save(planned: Proposal, path: Path, kinds: Kinds = KINDS, *, embed: bool = F
 
 def make_saved(planned: Proposal, kinds: Kinds = KINDS, files: Mapping[str, str] | None = None) -> PlanDocument:
     """A plan that can be applied, with a salt of its own; `files` are the manifest's texts, if they are to be in it."""
-    return write_saved(kinds, planned.plan, secrets.token_hex(16), Enclosed(files, planned.as_declared, planned.doubts))
+    return write_saved(kinds, planned.plan, secrets.token_hex(16), Enclosed(files, planned.as_declared, planned.doubts, planned.rules))
 
 
 def write_plan(saved: PlanDocument, path: Path) -> None:

@@ -125,7 +125,7 @@ class Route:
 
     def saved(self, *paths: Path, scope: Scope = EVERYTHING) -> PlanDocument:
         planned = self.planned(*paths, scope=scope)
-        plan = write_saved(self.kinds, planned.plan, "salt", Enclosed(as_declared=planned.as_declared, doubts=planned.doubts))
+        plan = write_saved(self.kinds, planned.plan, "salt", Enclosed(None, planned.as_declared, planned.doubts, planned.rules))
         # As it comes out of a file.
         read: PlanDocument = json.loads(json.dumps(plan))
         assert is_plan(read)

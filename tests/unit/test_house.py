@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 # Within a room: what stands upon what.
 WITHIN: dict[str, set[str]] = {
     "core.model": set(),
+    "core.search": {"core.model"},
     "core.compare": {"core.model"},
     "core.plan": {"core.model", "core.compare"},
     "core.record": {"core.model", "core.compare"},
@@ -142,7 +143,7 @@ NAMES_A_KIND = {
     "core/model/entry.py": "what stands in the map of custom attributes is called so, whatever kind types it",
     "core/model/policy.py": "`missing_contacts` is a key of the contract, which its description explains",
     "core/model/texts.py": "what stands in the map of custom attributes is called so, whatever kind types it",
-    "intercom/search/query.py": "`tag_id` is a type of Intercom's search, as `date` is",
+    "core/search/query.py": "`tag_id` is a type of Intercom's search, as `date` is",
     "ledger/homes/remote.py": "git has tags",
     "manifest/reader.py": "YAML has tags; and an example of a section",
     "manifest/unreadable.py": "YAML has tags",

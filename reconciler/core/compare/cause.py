@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from reconciler.core.compare.ruled import find_rule_cause
 from reconciler.core.model.attempt import Attempt
 from reconciler.core.model.change import Action, Cause, Change, FieldChange, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest, Resource
@@ -31,6 +32,8 @@ def find_causes(kinds: Kinds, manifest: Manifest, recorded: Recorded, changes: S
 
 
 def _find_cause(kinds: Kinds, manifest: Manifest, recorded: Recorded, change: Change) -> Change:
+    if isinstance(change, LinkChange) and change.by_rule:
+        return replace(change, cause=find_rule_cause(recorded, manifest.rules.get(change.target), change))
     if isinstance(change, LinkChange):
         return replace(change, cause=_find_link_cause(manifest, recorded, change))
     sides = _Sides(kinds[change.address.kind], recorded, change, _find_record(recorded, change), recorded.attempt(change.address))

@@ -40,7 +40,7 @@ def compare(
     manifest, untyped = settle_types(kinds, manifest, live)
     live = replace(live, refusals=(*live.refusals, *untyped))
     live = _withhold_lost_creates(kinds, now, manifest, live, recorded)
-    difference = diff(kinds, manifest, live, recorded)
+    difference = diff(kinds, manifest, live, recorded, now)
     left = find_orphans(kinds, manifest, live, recorded, whole=whole)
     twins, alike = find_resembling(kinds, manifest, live, {note.address for note in left.notes})
     lost = _note_lost_ends(kinds, now, manifest, live, recorded)

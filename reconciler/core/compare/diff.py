@@ -12,6 +12,7 @@ from reconciler.core.compare.draft import Difference, Draft
 from reconciler.core.compare.led import refuse_dangling
 from reconciler.core.compare.links import compare_links
 from reconciler.core.compare.named import find_name, long_names, refuse_misnamed, refuse_same_names
+from reconciler.core.compare.ruled import compare_rules
 from reconciler.core.compare.taken import refuse_same_entries, refuse_taken_fields
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Change, FieldChange, LinkChange, ThingChange
@@ -24,10 +25,10 @@ from reconciler.core.model.paths import claims, live_value
 from reconciler.core.model.recorded import BLANK, Recorded
 
 
-def diff(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded = BLANK) -> Difference:
+def diff(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded = BLANK, now: float = 0.0) -> Difference:
     """Compare what is claimed with what is live. `kinds` stand in the order in which they need each other. Pure.
 
-    `recorded` says which links are ours, and whom to bring back.
+    `recorded` says which links are ours, and whom to bring back; `now`, in Unix seconds, what was written so lately that search lags.
     """
     draft = Draft(kinds, manifest, live, recorded)
     by_kind: dict[str, list[Resource]] = defaultdict(list)
@@ -45,6 +46,7 @@ def diff(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded = 
             for resource in (resource for resource in by_kind[kind.name] if link.field in resource.links):
                 compare_links(link, resource, draft)
         _report_undeclared(kind, draft)
+    compare_rules(draft, now)
     draft.refusals += refuse_dangling(kinds, manifest, live, draft.changes)
     changes = tuple(_add_key(change, draft) for change in draft.changes)
     return Difference(changes, tuple(draft.notes), tuple(draft.missing), tuple(draft.refusals))

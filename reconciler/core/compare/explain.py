@@ -215,6 +215,7 @@ class _Sides:
             since = self.record.ours_since(link.field, end) if self.record and origin == LinkOrigin.OWNED else None
             made = self.live.made.get((self.live.thing.id, end)) if self.live.thing and end in held else None
             authority = find_authority(self.whole, written, target) if written and self.resource and not self.resource.is_gone else None
+            authority = Authority.RULE if target in self.whole.rules else authority
             sends = [w for w in self.live.writes if w.link == link.field and w.ends[1] == self._digest_of(target)]
             yield LinkSides(link.field, target, declared, mark, origin, since or None, end in held, made, authority, _last(sends))
 

@@ -97,6 +97,8 @@ class Authority(StrEnum):
     ENTRY = "entry"
     # Its end says `members: free`.
     FREE = "free"
+    # Its end has a rule.
+    RULE = "rule"
     # Its end is declared as not being there.
     END = "end"
     # The policy of links, in a list that the entry writes.
@@ -109,6 +111,8 @@ class Authority(StrEnum):
 def find_authority(manifest: Manifest, written: WrittenLinks, target: Address) -> Authority:
     """What decides about a link to a target, in a list that is written."""
     end = manifest.resources.get(target)
+    if target in manifest.rules:
+        return Authority.RULE
     if end and end.free:
         return Authority.FREE
     if end and end.is_gone:

@@ -32,6 +32,9 @@ def _find_origin(base: Manifest, here: Manifest, change: Change) -> Origin:
         # It comes of the line that says what goes into what.
         old, new = base.resources.get(change.merges), here.resources[change.merges]
         return Origin.EARLIER if old and (old.into, old.also) == (new.into, new.also) else Origin.EXPLAINED
+    if isinstance(change, LinkChange) and change.by_rule:
+        was = base.rules.get(change.target)
+        return Origin.EARLIER if was and was.digest == here.rules[change.target].digest else Origin.EXPLAINED
     before, now = base.resources.get(change.address), here.resources.get(change.address)
     if now is None:
         return _find_orphan_origin(before, change)

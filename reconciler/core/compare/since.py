@@ -30,7 +30,11 @@ class Made:
 def find_owned_detaches(manifest: Manifest, changes: Sequence[Change]) -> Iterator[LinkChange]:
     """The links that would go for no other reason than that they are ours and no longer written."""
     for change in changes:
-        known = change if isinstance(change, LinkChange) and change.id and change.target_id and not change.merges else None
+        known = (
+            change
+            if isinstance(change, LinkChange) and change.id and change.target_id and not change.merges and not change.by_rule
+            else None
+        )
         if known and is_owned_detach(manifest, known.action, known.address, known.target):
             yield known
 

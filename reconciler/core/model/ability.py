@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.live import Live
@@ -195,3 +195,29 @@ class Loss:
     filled: frozenset[str] = frozenset()
     # A deletion takes effect some time later.
     settles: bool = False
+
+
+@dataclass(frozen=True)
+class Through:
+    """A condition on what people belong to, which is held against all of these that a listing shows."""
+
+    # The link by which they belong to it.
+    link: LinkName
+    # What a condition may name, beside the custom values that live things describe.
+    fields: Mapping[str, Searched]
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """How rules are written, and what they can be about."""
+
+    # The manifest's section that lists them.
+    section: str
+    # One rule as people write it.
+    entry: Any
+    # The key of a rule that names what its people have, and the kind of that.
+    target: str
+    # The links that a rule can be about, by the section of their sources.
+    on: Mapping[str, LinkName]
+    # The conditions on what people belong to, by their keys.
+    through: Mapping[str, Through]

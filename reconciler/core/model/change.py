@@ -32,6 +32,7 @@ class Cause(StrEnum):
 
     `config`: the manifest changed. `drift`: live changed. `conflict`: both did, differently. `unapplied`: an earlier apply had it in
     its plan and it was not done. `foreign`: live, and never ours. `unrecorded`: nothing was ever applied under this name.
+    `due`: somebody began or ceased to match a rule that was applied.
     """
 
     CONFLICT = "conflict"
@@ -40,6 +41,7 @@ class Cause(StrEnum):
     UNAPPLIED = "unapplied"
     FOREIGN = "foreign"
     UNRECORDED = "unrecorded"
+    DUE = "due"
 
 
 # What moved away from what was applied.
@@ -155,6 +157,8 @@ class LinkChange:
     target_key: str = ""
     # What goes into another thing, where the link is made to that one, or undone, because of it.
     merges: Address | None = None
+    # Whether a rule says so, and no entry of its source.
+    by_rule: bool = False
 
     @property
     def label(self) -> str:

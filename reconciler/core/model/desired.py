@@ -9,6 +9,7 @@ from typing import Any
 from reconciler.core.model.address import Address
 from reconciler.core.model.policy import ApprovalEntry, Policy
 from reconciler.core.model.quick import quick
+from reconciler.core.model.rule import Rule
 from reconciler.errors import Mark
 
 Fields = Mapping[str, Any]
@@ -123,3 +124,5 @@ class Manifest:
     env: str = ""
     # The environments that its files know.
     environments: frozenset[str] = frozenset()
+    # The rules, by what their people have.
+    rules: Mapping[Address, Rule] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from graphlib import TopologicalSorter
 
+from reconciler.core.model.ability import Ruling
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.facts import Facts
 from reconciler.core.model.kind import Identity, Kind
@@ -25,10 +26,11 @@ def _fold_names(identity: Identity, facts: Facts) -> Identity:
 
 class Kinds:
     """The kinds that people declare, so that what others need comes first, and `beside` them those that nobody declares: their things only
-    carry others. Raises graphlib.CycleError, which holds the cycle, if there is one."""
+    carry others. `ruling` says how rules are written, where there are any. Raises graphlib.CycleError, which holds the cycle, if there is
+    one."""
 
-    def __init__(self, kinds: Iterable[Kind], beside: Iterable[Kind] = ()) -> None:
-        declared, self.beside = tuple(kinds), tuple(beside)
+    def __init__(self, kinds: Iterable[Kind], beside: Iterable[Kind] = (), ruling: Ruling | None = None) -> None:
+        declared, self.beside, self.ruling = tuple(kinds), tuple(beside), ruling
         given = {kind.name: kind for kind in (*declared, *self.beside)}
         ends = {k.name: (*(link.target for link in k.links), *k.references.values(), *k.after) for k in given.values()}
         # What leads to things of its own kind is put in order thing by thing.
@@ -60,7 +62,7 @@ class Kinds:
         if facts.name_folding in (None, "case"):
             return self
         folded = (replace(kind, identities=tuple(_fold_names(identity, facts) for identity in kind.identities)) for kind in self)
-        return Kinds(folded, self.beside)
+        return Kinds(folded, self.beside, self.ruling)
 
     @cached_property
     def by_section(self) -> Mapping[str, Kind]:

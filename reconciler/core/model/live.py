@@ -12,6 +12,7 @@ from reconciler.core.model.note import Note
 from reconciler.core.model.question import Question
 from reconciler.core.model.quick import quick
 from reconciler.core.model.refusal import Refusal
+from reconciler.core.model.rule import Membership
 
 
 @quick
@@ -87,6 +88,8 @@ class Snapshot:
     window: int | None = None
     # What is known of Intercom itself.
     facts: Facts = UNKNOWN
+    # Whom the rules reach that were read, by what their people have.
+    members: Mapping[Address, Membership] = field(default_factory=dict)
 
     def of(self, address: Address) -> Live | None:
         """The live thing that a declared address is, if any."""

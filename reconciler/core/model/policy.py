@@ -37,14 +37,15 @@ Limit = Annotated[
 ]
 
 
-def _number(value: Any) -> Any:
+def parse_count(value: Any) -> Any:
+    """A whole number from 0 up. Raises ValueError for anything else."""
     limit = _limit(value)
     if isinstance(limit, str):
         raise ValueError(f"{limit!r} is a percentage, of which nothing is known here; write a whole number from 0 up")
     return limit
 
 
-Number = Annotated[int, BeforeValidator(_number), WithJsonSchema({"type": "integer", "minimum": 0})]
+Number = Annotated[int, BeforeValidator(parse_count), WithJsonSchema({"type": "integer", "minimum": 0})]
 
 
 class Written(BaseModel):

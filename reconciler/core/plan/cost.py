@@ -254,4 +254,5 @@ def reads_of(plan: Plan, comparison: Comparison, context: Context) -> Mapping[st
     looks += list_watching(comparison) if context.keeps else Counter()
     looks += Counter() if context.known else list_counts(comparison.kinds, comparison.live, plan.changes, anywhere=context.keeps)
     looks += list_moving(comparison.kinds, plan.changes)
+    looks += sum((Counter(comparison.live.members[address].reads) for address in plan.ruled), Counter())
     return looks + preimages + Counter({ASK: 1})

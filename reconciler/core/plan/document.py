@@ -28,6 +28,7 @@ from reconciler.core.plan import schema
 from reconciler.core.plan.calls import Call, Ref
 from reconciler.core.plan.plan import Plan
 from reconciler.core.plan.schema import PlanDocument
+from reconciler.core.plan.scope import RULES
 
 
 def list_calls(plan: Plan) -> list[str]:
@@ -107,6 +108,8 @@ def document(kinds: Kinds, plan: Plan, view: View = MASKED) -> PlanDocument:
         }
         if plan.scope.since:
             result["scope"]["only"] = Origin.EXPLAINED.value
+        if plan.scope.rules:
+            result["scope"]["only"] = RULES
     return result
 
 
@@ -192,6 +195,8 @@ def _change(kind: Kind, change: Change, plan: Plan, view: View) -> schema.Change
         row["or"] = "unarchive"
     if isinstance(change, LinkChange) and change.merges:
         row["merges"] = name(change.merges)
+    if isinstance(change, LinkChange) and change.by_rule:
+        row["by_rule"] = True
     if change.remark:
         row["remark"] = change.remark
     if plan.drift and (trail := plan.drift.trails.get(change.subject)):

@@ -45,7 +45,7 @@ def keep_explained(comparison: Comparison, base: Manifest, here: Manifest, scope
         if left and is_named(scope, change.address, app_id):
             notes.append(_note(left, origin if part is None else Origin.EARLIER))
     entries = {a for a, r in here.resources.items() if is_rewritten(base.resources.get(a), r)} | {change.address for change in kept}
-    return Explained(_leave_out(comparison, kept, rest, notes), frozenset(entries), tuple(rest))
+    return Explained(leave_out(comparison, kept, rest, notes), frozenset(entries), tuple(rest))
 
 
 def _split(change: Change, own: Set[str], explained: bool, needed: bool) -> tuple[Change | None, Change | None]:
@@ -82,7 +82,8 @@ def _part(change: Change, paths: Set[str]) -> Change:
     return replace(change, fields=fields, cause=gravest(f.cause for f in fields if f.cause) if change.cause else None)
 
 
-def _leave_out(comparison: Comparison, kept: Iterable[Change], rest: Iterable[Change], notes: Iterable[Note]) -> Comparison:
+def leave_out(comparison: Comparison, kept: Iterable[Change], rest: Iterable[Change], notes: Iterable[Note]) -> Comparison:
+    """The comparison of some of its changes alone: what the others are about is known not to be as declared."""
     difference = comparison.difference
     beside = difference.beside.union(claim[:2] for change in rest for claim in claims_of(change))
     links = ((c.address, f"{c.link.field} {c.target_id}") for c in rest if isinstance(c, LinkChange))
@@ -111,4 +112,4 @@ def leave_rest(comparison: Comparison, saved: PlanDocument) -> Comparison:
         own = {field.path for field in change.fields} - out if _can_be_parted(change) else set()
         kept += [_part(change, own)] if own else ()
         rest.append(_part(change, out) if own else change)
-    return _leave_out(comparison, kept, rest, ())
+    return leave_out(comparison, kept, rest, ())

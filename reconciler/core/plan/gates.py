@@ -21,6 +21,7 @@ from reconciler.core.model.recorded import Handover, Recorded
 from reconciler.core.model.refusal import Refusal, gather_refusals
 from reconciler.core.model.written import as_yaml, quote_visibly
 from reconciler.core.plan.order import Step, find_concerned
+from reconciler.core.plan.rules import check_rules, has_own_limit
 
 
 def note_unpinned(manifest: Manifest, live: Snapshot) -> tuple[Note, ...]:
@@ -70,7 +71,9 @@ def check(comparison: Comparison, steps: Sequence[Step], cycles: Sequence[str]) 
     whole += _refuse_protected(manifest, comparison.recorded, changes)
     whole += _refuse_emptied(kinds, manifest, changes)
     whole += _refuse_uncounted(changes)
-    whole += _over_limits(kinds, manifest, live, difference, changes)
+    whole += check_rules(manifest, live, comparison.recorded, changes)
+    own = [change for change in changes if not has_own_limit(manifest, live, change)]
+    whole += _over_limits(kinds, manifest, live, difference, own)
     return tuple(gather_refusals(dict.fromkeys((*_with_approval(whole, live, kinds), *_with_approval(entries, live, kinds)))))
 
 
@@ -80,7 +83,9 @@ def _with_approval(refusals: Sequence[Refusal], live: Snapshot, kinds: Kinds) ->
     left_out = tuple(dict.fromkeys(address for refusal in refusals for address in refusal.left_out))
     if not stopped and not left_out:
         return tuple(refusals)
-    moved = len({(change.address, change.link) for change in stopped if isinstance(change, LinkChange) and change.merges})
+    moved = len(
+        {(change.address, change.link) for change in stopped if isinstance(change, LinkChange) and (change.merges or _gives(change))}
+    )
     people = count_affected(kinds, stopped).number + sum(change.people or 0 for change in stopped if _drops(change)) + len(left_out) + moved
     word = str(Approval(fingerprint(stopped, live, left_out), people))
     return tuple(replace(refusal, approve=word) if refusal.changes or refusal.left_out else refusal for refusal in refusals)
@@ -95,10 +100,17 @@ def fingerprint(changes: Sequence[Change], live: Snapshot, left_out: Sequence[Ad
     return hashlib.sha256("\n".join((here.app_id, here.region, *lines)).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
+def _gives(change: LinkChange) -> bool:
+    """Whether somebody gets something by a rule."""
+    return change.by_rule and change.action is Action.ATTACH
+
+
 def _subject(change: Change) -> tuple[object, ...]:
-    """What an approval is for. Whoever carries what goes into another thing, that is one and the same approval."""
+    """What an approval is for. Whoever carries what goes into another thing, or matches a rule, that is one and the same approval."""
     if isinstance(change, LinkChange) and change.merges:
         return (change.action, change.merges, "", change.target)
+    if isinstance(change, LinkChange) and change.by_rule:
+        return (change.action, "", "", change.target)
     return (change.action, change.address, change.id or "", change.target or "", *_choices(change))
 
 

@@ -9,6 +9,7 @@ from itertools import chain
 
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.drift import Drift
+from reconciler.core.compare.ruled import governs
 from reconciler.core.compare.typed import find_time_paths
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change
@@ -97,6 +98,8 @@ class Plan:
     env: str = ""
     # What was asked to find what is declared, and in which ways.
     questions: tuple[Question, ...] = ()
+    # What those rules are about that this plan carries out, whether they have changes or not.
+    ruled: frozenset[Address] = frozenset()
 
     @property
     def unproven(self) -> tuple[Note, ...]:
@@ -168,6 +171,7 @@ def make_plan(comparison: Comparison, scope: Scope = EVERYTHING, version: str = 
         window=live.window or DOCUMENTED_WINDOW,
         times=frozenset(find_time_paths(kinds, manifest, live)),
         losing=count_affected(kinds, [step.change for step in steps]),
+        ruled=frozenset(a for a in live.members if governs(comparison.recorded, manifest.rules[a], live.pairs.get(a)) == scope.rules),
     )
 
 

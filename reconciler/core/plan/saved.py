@@ -58,6 +58,8 @@ class Enclosed:
     as_declared: Mapping[Address, str] = field(default_factory=dict)
     # What the ledger was seen to be wrong about.
     doubts: Doubts = Doubts()
+    # The rules that were read, by what their people have, with the day that was today for them.
+    rules: Mapping[str, str | None] = field(default_factory=dict)
 
 
 NOTHING = Enclosed()
@@ -80,20 +82,25 @@ def write_saved(kinds: Kinds, plan: Plan, salt: str, enclosed: Enclosed = NOTHIN
         head["moved"] = True
     if plan.scope.retry:
         head["retry"] = True
-    if plan.scope.since:
+    if plan.scope.since or plan.scope.rules:
         head["rest"] = list_rest(plan)
     whole: PlanDocument = {**head, **saved}
-    whole["as_declared"] = {
-        show_address(address, plan.workspace.app_id): live_id for address, live_id in sorted(enclosed.as_declared.items())
-    }
+    _enclose(whole, enclosed, plan.workspace.app_id)
+    whole["seal"] = seal(whole)
+    return whole
+
+
+def _enclose(whole: PlanDocument, enclosed: Enclosed, app_id: str) -> None:
+    """Add what a saved plan holds beside its document."""
+    whole["as_declared"] = {show_address(address, app_id): live_id for address, live_id in sorted(enclosed.as_declared.items())}
+    if enclosed.rules:
+        whole["rules"] = dict(enclosed.rules)
     doubts = enclosed.doubts
     if doubts.disproved or doubts.undone:
         disproved = [(*write.place, write.sent) for write in doubts.disproved]
         whole["doubts"] = {"disproved": disproved, "undone": list(doubts.undone)}
     if enclosed.files is not None:
         whole["files"] = dict(enclosed.files)
-    whole["seal"] = seal(whole)
-    return whole
 
 
 def list_rest(plan: Plan) -> list[tuple[str, str, str | None, list[str]]]:
@@ -104,7 +111,7 @@ def list_rest(plan: Plan) -> list[tuple[str, str, str | None, list[str]]]:
 
 # What only an apply needs of a saved plan, and of its changes.
 _FOR_APPLY = frozenset(
-    {"rest", "confidential", "salt", "files", "seal", "as_declared", "doubts", "id_digest", "name_digest", "before_digest"}
+    {"rest", "confidential", "salt", "files", "seal", "as_declared", "doubts", "rules", "id_digest", "name_digest", "before_digest"}
 )
 
 
@@ -190,8 +197,8 @@ def hold(saved: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: S
         subject = subject_of(change, app_id)
         # What somebody brings along from the archive could not be planned: it is left to the next plan.
         along = change.action is Action.DETACH and subject.address in bringing and subject not in planned
-        if isinstance(change, LinkChange) and change.merges:
-            # Who is to be moved may have changed since, and what goes is not deleted before all are.
+        if isinstance(change, LinkChange) and (change.merges or change.by_rule):
+            # Who is to be moved, or matches, may have changed since, and what goes is not deleted before all are moved.
             keep |= {i} if subject in planned or i in moved else set()
             fresh.add(subject)
             continue
@@ -208,11 +215,16 @@ def hold(saved: PlanDocument, steps: Sequence[Step], manifest: Manifest, live: S
         keep.add(i)
     stale += _lacking(steps, keep, app_id)
     names = {show_address(address, app_id): address for address in manifest.resources}
-    rest = [subject for subject, turns in planned.items() if subject not in fresh and not turns[0].get("merges") for _ in turns]
+    rest = [subject for subject, turns in planned.items() if subject not in fresh and not _is_of_many(turns[0]) for _ in turns]
     unmade = tuple(s for s in rest if s.action in _MAKING and s.address in names and live.of(names[s.address]) is None)
     awaited = {subject.address for subject in unmade}
     stale += [f"{s.action} {s.address}: {reason}" for s in rest if (reason := _why_lost(s, names, live, awaited))]
     return Held(frozenset(keep), tuple(sorted(stale)), unmade)
+
+
+def _is_of_many(planned: ChangeDocument) -> bool:
+    """Whether somebody is reached by a merge or a rule, and may be so no more."""
+    return bool(planned.get("merges") or planned.get("by_rule"))
 
 
 def _list_moved(saved: PlanDocument, steps: Sequence[Step], planned: Container[Subject], app_id: str) -> Set[int]:

@@ -128,6 +128,8 @@ class ChangeDocument(_Either):
     uncounted: NotRequired[list[str]]
     # Of a link: what goes into its other end, where it is made for that.
     merges: NotRequired[str]
+    # Of a link: whether a rule says so, and no entry.
+    by_rule: NotRequired[bool]
     # What else to know of it.
     remark: NotRequired[str]
     # Of `drift`: since when it is needed, and by whom.
@@ -234,7 +236,7 @@ class ScopeDocument(TypedDict):
     target: list[str]
     # The globs of `--exclude`.
     exclude: list[str]
-    # Of what: `explained`, with `--base`.
+    # Of what: `explained`, with `--base`, or `rules`.
     only: NotRequired[str]
 
 
@@ -317,6 +319,8 @@ class PlanDocument(SavedDocument, SubjectDocument):
     doubts: NotRequired[DoubtsDocument]
     # The manifest's own texts, by path.
     files: NotRequired[dict[str, str]]
+    # The rules that were read for it, by what their people have, as the day that was today for their relative times: null for none.
+    rules: NotRequired[dict[str, str | None]]
     # A digest over all of it: an edit by hand shows.
     seal: NotRequired[str]
 

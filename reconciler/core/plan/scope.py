@@ -24,6 +24,10 @@ def note_unmatched(manifest: Manifest, scope: Scope, app_id: str) -> tuple[Note,
     return tuple(Note("excluded", f"nothing declared matches --target {glob}") for glob in empty)
 
 
+# How the command line and the plan call a scope of rules.
+RULES = "rules"
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What a plan is limited to."""
@@ -42,12 +46,14 @@ class Scope:
     retry: bool = False
     # Only what follows from what was written since this manifest; None for all.
     since: Manifest | None = None
+    # Only who began or ceased to match a rule that was applied.
+    rules: bool = False
     # The entries that this is about; None for all.
     entries: frozenset[Address] | None = None
 
     @property
     def whole(self) -> bool:
-        return not (self.target or self.exclude or self.since)
+        return not (self.target or self.exclude or self.since or self.rules)
 
     def among(self, addresses: Iterable[Address]) -> Scope:
         """The same scope, where each glob that is one of these addresses means that one alone."""
@@ -65,7 +71,7 @@ def is_named(scope: Scope, address: Address, app_id: str) -> bool:
 
 def is_within(scope: Scope, steps: tuple[Step, ...], live: Snapshot) -> tuple[tuple[Step, ...], tuple[Note, ...]]:
     """The steps that the scope admits: what a target needs comes along, what needs an excluded step stays behind, named."""
-    if scope.whole and scope.only is None:
+    if not (scope.target or scope.exclude) and scope.only is None:
         return steps, ()
     names = [globs.names(step.change.address, live.workspace.app_id) for step in steps]
     wanted = {i for i, n in enumerate(names) if not scope.target or globs.matches(scope.target, n, scope.exact)}

@@ -44,6 +44,12 @@ class Proposal:
     doubts: Doubts = Doubts()
 
     @property
+    def rules(self) -> Mapping[str, str | None]:
+        """The rules that were read and are carried out by this plan, by what their people have, with the day that was today for them."""
+        members = {a: m for a, m in self.comparison.live.members.items() if a in self.plan.ruled}
+        return {str(address): m.day.isoformat() if m.day else None for address, m in sorted(members.items())}
+
+    @property
     def manifest(self) -> Manifest:
         return self.comparison.manifest
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.retiring import watch_again
+from reconciler.core.compare.ruled import governed_by
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest, Resource
@@ -61,9 +62,23 @@ class Books:
     def close(self, outcomes: Sequence[Outcome], as_declared: Mapping[Address, str]) -> tuple[list[Record], list[Thing]]:
         """The records of all that is as declared, and the things that are gone; `found` are the live ids of what was as declared when
         the plan was made."""
-        records = self._as_declared(outcomes, as_declared)
+        records = self._add_rules(self._as_declared(outcomes, as_declared), outcomes)
         gone = self._find_gone(records)
         return self._add_watches([*self._correct(gone), *records], gone), gone
+
+    def _add_rules(self, records: Sequence[Record], outcomes: Sequence[Outcome]) -> list[Record]:
+        """These records, and those of what rules are about that were carried out: from now on people only come and go under them."""
+        found, comparison = {record.name: record for record in records}, self.comparison
+        done = {o.change.subject for o in outcomes if o.status is Status.APPLIED}
+        late = {c.target for c in comparison.difference.changes if isinstance(c, LinkChange) and c.by_rule and c.subject not in done}
+        created = {o.change.address: o.id for o in outcomes if o.id and o.status in DONE and o.change.target is None}
+        for target in comparison.live.members.keys() - late:
+            name = (target.kind, comparison.live.pairs.get(target) or created.get(target) or "")
+            record, rule = found.get(name) or self.records.get(name), comparison.manifest.rules[target]
+            if record and not record.deleted and record.governed.get(governed_by(rule)) != rule.digest:
+                governed = {**record.governed, governed_by(rule): rule.digest}
+                found[name] = replace(record, governed=governed, run=self.writer.run)
+        return list(found.values())
 
     def close_undo(self) -> tuple[list[Record], list[Thing]]:
         """As `close`, after a run that takes another one back: what it brings back is declared nowhere."""
@@ -134,7 +149,13 @@ def list_proofs(comparison: Comparison, changes: Sequence[Change]) -> list[bool]
     def is_proved(change: Change) -> bool:
         if isinstance(change, LinkChange):
             declared = comparison.kinds.declares(change.address.kind)
-            return change.action is Action.ATTACH and change.address not in returning and change.merges is None and declared
+            return (
+                change.action is Action.ATTACH
+                and change.address not in returning
+                and change.merges is None
+                and declared
+                and not change.by_rule
+            )
         resource, kind = comparison.manifest.resources.get(change.address), comparison.kinds[change.address.kind]
         if change.action is not Action.CREATE or resource is None:
             return False

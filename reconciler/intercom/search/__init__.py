@@ -1,1 +1,1 @@
-"""The language of `--where`, and looking things up by it."""
+"""Looking things up: by their keys, and by a search."""

@@ -19,6 +19,8 @@ from reconciler.core.model.kind import Identity, Kind
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Live, Workspace
 from reconciler.core.model.policy import Policy
+from reconciler.core.search import query as where
+from reconciler.core.search.query import Query
 from reconciler.errors import Mark
 from reconciler.intercom import me, routes
 from reconciler.intercom.http.client import Client
@@ -27,8 +29,6 @@ from reconciler.intercom.http.request import Reply, Request
 from reconciler.intercom.listing import everything
 from reconciler.intercom.observe import Observer
 from reconciler.intercom.routes import Body, Tick, silent
-from reconciler.intercom.search import query as where
-from reconciler.intercom.search.query import Query
 from reconciler.intercom.totals import Tally
 
 
@@ -97,7 +97,12 @@ def _ask(
 
 def list_searchable(client: Client, kinds: Kinds, kind: Kind) -> dict[str, Searched]:
     """All that a kind's search takes in this workspace: its own fields, and those that live things describe."""
-    fields = dict(kind.search.fields if kind.search else {})
+    return dict(kind.search.fields if kind.search else {}) | list_custom(client, kinds, kind)
+
+
+def list_custom(client: Client, kinds: Kinds, kind: Kind) -> dict[str, Searched]:
+    """The fields of a kind that live things describe, with their types."""
+    fields: dict[str, Searched] = {}
     for prefix, typing in where.list_prefixes(kind).items():
         for thing in everything(client, kinds[typing]):
             if thing.fields.get("model") in (None, kind.name):

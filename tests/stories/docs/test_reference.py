@@ -63,7 +63,7 @@ def test_the_reference_is_what_the_models_say_today() -> None:
 
 def test_the_reference_has_a_row_for_every_key() -> None:
     rows = {line.split("`")[1] for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")}
-    assert {path.rpartition(".")[2] for path in PROPERTIES} - rows == {"tag", "company"}
+    assert {path.rpartition(".")[2] for path in PROPERTIES} - rows == {"company"}
 
 
 def test_a_key_that_is_left_alone_has_no_default_for_editors_to_offer() -> None:

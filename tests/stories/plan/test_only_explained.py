@@ -209,6 +209,6 @@ def test_fail_on_unexplained_is_about_what_is_planned(repository: Desk) -> None:
 
 
 def test_it_needs_a_base_and_knows_no_other_word(repository: Desk) -> None:
-    for words in ("--only explained", "--only rules --base main", "--only", "--only explained --base="):
+    for words in ("--only explained", "--only earlier --base main", "--only", "--only explained --base="):
         assert repository("plan", "m.yaml", *words.split()) == 64, words
     assert repository.box.requests == []

@@ -144,3 +144,12 @@ def test_a_successor_that_is_renamed_or_merged_is_named_anew(due: Desk) -> None:
     assert (due.folder / "m/tags.yaml").read_text().count("replaced_by: VIPs") == 2
     assert due("tag", "merge", "VIPs", "--into", "gold") == 0, due.err
     assert (due.folder / "m/tags.yaml").read_text().count("replaced_by: gold") == 2
+
+
+def test_what_is_due_and_has_a_rule_stays(due: Desk) -> None:
+    due.write(
+        "m/rules.yaml", "rules:\n  - {tag: last, on: contacts, where: role = user}\n  - {tag: older, on: contacts, where: role = user}\n"
+    )
+    assert due("tag", "retire", "--due", "--in", "m") == 0, due.err
+    assert "what has a rule stays until that is taken out: 'older'" in due.err
+    assert "- name: older\n    state: deprecated" in (due.folder / "m/tags.yaml").read_text(encoding="utf-8")

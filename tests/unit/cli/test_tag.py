@@ -357,3 +357,35 @@ def test_of_an_overlay_the_plan_to_look_at_is_that_of_its_environment(desk: Desk
     assert desk.err.splitlines()[-1] == "this is the plan of the base; next: reconciler plan m --env prod"
     assert desk("tag", "rename", "vip", "gold", "--in", "m") == 0, desk.err
     assert desk.err.splitlines()[-1] == "next: reconciler apply m"
+
+
+RULED = """\
+tags: [gold, Beta, {name: vip, renamed_from: best}]
+rules:
+  - {tag: beta, on: contacts, where: role = user}   # all of them
+  - tag: 'gold'
+    on: contacts
+    where: role = lead
+"""
+
+
+def test_a_rule_follows_the_name_of_its_tag(desk: Desk) -> None:
+    assert desk("tag", "rename", "Beta", "beta-2026", "--in", "m.yaml", m=RULED) == 0, desk.err
+    assert "-  - {tag: beta, on: contacts, where: role = user}   # all of them" in edits(desk)
+    assert "+  - {tag: beta-2026, on: contacts, where: role = user}   # all of them" in edits(desk)
+    assert desk("tag", "merge", "gold", "--into", "vip", "--in", "m.yaml") == 0, desk.err
+    assert "+  - tag: 'vip'" in edits(desk)
+
+
+def test_two_tags_with_rules_are_not_merged(desk: Desk) -> None:
+    assert desk("tag", "merge", "gold", "--into", "Beta", "--in", "m.yaml", m=RULED) == 65
+    assert "has a rule already" in desk.err
+    assert (desk.folder / "m.yaml").read_text(encoding="utf-8") == RULED
+
+
+@pytest.mark.parametrize(("name", "rule"), [("GOLD", "gold"), ("vip", "best")])
+def test_a_tag_with_a_rule_is_not_retired(desk: Desk, name: str, rule: str) -> None:
+    text = RULED.replace("'gold'", rule)
+    assert desk("tag", "retire", name, "--in", "m.yaml", m=text) == 64
+    assert "has a rule at m.yaml:4" in desk.err
+    assert (desk.folder / "m.yaml").read_text(encoding="utf-8") == text

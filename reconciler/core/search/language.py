@@ -77,9 +77,18 @@ class Group:
 Expression = Condition | Group
 
 
-def wrong(column: int, what: str) -> Usage:
+class Wrong(Usage):
+    """A condition that says nothing, or nothing that can be asked."""
+
+    def __init__(self, column: int, what: str) -> None:
+        super().__init__(f"--where, column {column}: {what}")
+        # Where it is wrong, from 1; and how.
+        self.column, self.what = column, what
+
+
+def wrong(column: int, what: str) -> Wrong:
     """The one sentence that says where the text is wrong, and how."""
-    return Usage(f"--where, column {column}: {what}")
+    return Wrong(column, what)
 
 
 # ── text → conditions ──────────────────────────────────────────────────────────────────────────────────────────────────────

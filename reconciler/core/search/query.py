@@ -23,8 +23,7 @@ from reconciler.core.model.numbers import parse_flag, parse_number, parse_whole
 from reconciler.core.model.privacy import refuse_mask
 from reconciler.core.model.times import parse_time
 from reconciler.core.model.written import Plain, quote_visibly
-from reconciler.errors import Usage
-from reconciler.intercom.search.language import (
+from reconciler.core.search.language import (
     _COUNT,
     _TEXT,
     DEPTH,
@@ -39,6 +38,7 @@ from reconciler.intercom.search.language import (
     list_conditions,
     wrong,
 )
+from reconciler.errors import Usage
 
 Query = dict[str, Any]
 Fields = Mapping[str, Searched]
@@ -115,6 +115,12 @@ def list_prefixes(kind: Kind) -> Mapping[str, str]:
     return {f"{name}.": field.typed_by for name, field in kind.fields.items() if field.merged and field.typed_by}
 
 
+def list_days(expression: Expression) -> list[int]:
+    """How many days before today its relative times are, each once."""
+    words = (word for condition in list_conditions(expression) for word in condition.values)
+    return sorted({word.days_ago for word in words if word.days_ago is not None})
+
+
 def explain_days(expression: Expression, calendar: Calendar, zone: str) -> str:
     """What people should know of a condition about a time; `zone` is the workspace's, "" where it is not known."""
     # API 2.7 to 2.16, POST /contacts/search, "Searching for Timestamp Fields".
@@ -123,9 +129,7 @@ def explain_days(expression: Expression, calendar: Calendar, zone: str) -> str:
         text += f" ({zone}): > begins with the day after"
     else:
         text += ", which is not known here: a date is sent as noon UTC"
-    words = (word for condition in list_conditions(expression) for word in condition.values)
-    days = sorted({word.days_ago for word in words if word.days_ago is not None})
-    return "; ".join([text, *(f"{number}d ago is {calendar.before(number)}" for number in days)])
+    return "; ".join([text, *(f"{number}d ago is {calendar.before(number)}" for number in list_days(expression))])
 
 
 def _find_type(fields: Fields, name: str) -> str:

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.model.ability import Searched
+from reconciler.core.search import query as where
+from reconciler.core.search.language import KNOWN, parse
 from reconciler.errors import Usage
-from reconciler.intercom.search import query as where
-from reconciler.intercom.search.language import KNOWN, parse
 from reconciler.kinds.contact import CONTACT
 from reconciler.sandbox.app import Sandbox
 from tests.desk.calling import Caller

@@ -1,0 +1,197 @@
+"""The rules of a manifest: read from its files, laid over each other, and held against what is declared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from reconciler.core.model.ability import Ruling, Searched
+from reconciler.core.model.address import Address, LinkName
+from reconciler.core.model.desired import Resource
+from reconciler.core.model.entry import LinkItem
+from reconciler.core.model.kind import Kind
+from reconciler.core.model.rule import Expected, Rule
+from reconciler.core.model.written import Plain, quote
+from reconciler.errors import Mark
+from reconciler.manifest.contents import Contents, Raw
+from reconciler.manifest.overlays import OMIT, lay_map
+from reconciler.manifest.reader import Document
+from reconciler.manifest.resources import find_present_end
+from reconciler.manifest.sentences import explain, not_a_list
+from reconciler.manifest.variables import fill_in
+
+if TYPE_CHECKING:
+    from reconciler.core.search.query import Fields
+
+
+def gather_rules(contents: Contents, base: Sequence[Document], overlays: Sequence[Sequence[Document]]) -> None:
+    """Add the rules that files hold to the contents, those of overlays laid over those of the base."""
+    ruling = contents.kinds.ruling
+    if ruling is None:
+        return
+    rules: dict[str, Raw] = {}
+    for number, layer in enumerate((base, *overlays)):
+        here: dict[str, Raw] = {}
+        for raw in _list_rules(contents, ruling, layer):
+            name = _name_of(contents, ruling, raw.written)
+            if name in here:
+                text = f"{ruling.target} {quote(str(raw.written[ruling.target]))} has a rule already, at {here[name].mark()}"
+                contents.note(raw.mark(), text, "keep one of them")
+            elif OMIT not in raw.written:
+                here[name] = raw
+            elif number == 0 or not _is_omitted(ruling, raw.written) or name not in rules:
+                contents.note(
+                    raw.mark(OMIT), f"`{OMIT}` takes no rule away here", f"write it in an overlay, beside `{ruling.target}` alone"
+                )
+            else:
+                del rules[name]
+        rules |= {name: lay_map(rules[name], raw) if name in rules else raw for name, raw in here.items()}
+    contents.rules = list(rules.values())
+
+
+def _list_rules(contents: Contents, ruling: Ruling, documents: Sequence[Document]) -> Iterator[Raw]:
+    """The rules of some files that name what they are about, with the values of their variables. What is none is noted."""
+    for document in documents:
+        value = document.value.get(ruling.section, [])
+        if not isinstance(value, list):
+            contents.note(document.marks.of((ruling.section,)), *not_a_list(ruling.section, value))
+            continue
+        for number, written in enumerate(value):
+            raw = Raw(document, (ruling.section, number), written)
+            filled = fill_in(contents, raw, ("include", "exclude")) if document.varies else written
+            if filled is None and written is not None:
+                continue
+            raw = raw._replace(written=filled)
+            if isinstance(filled, dict) and isinstance(filled.get(ruling.target), str):
+                yield raw
+            else:
+                _validate(contents, ruling, raw)
+
+
+def _name_of(contents: Contents, ruling: Ruling, written: Mapping[str, Any]) -> str:
+    return contents.kinds[ruling.target].identities[0].fold(str(written[ruling.target]))
+
+
+def _is_omitted(ruling: Ruling, written: Mapping[str, Any]) -> bool:
+    return written[OMIT] == "true" and isinstance(written[OMIT], Plain) and written.keys() == {OMIT, ruling.target}
+
+
+def _validate(contents: Contents, ruling: Ruling, raw: Raw) -> Any:
+    """A rule as it is valid; None where it is not, which is noted."""
+    try:
+        return ruling.entry.model_validate(raw.written)
+    except ValidationError as error:
+        for what, loc in explain(error, ruling.entry, contents.guesses):
+            contents.note(raw.mark(*loc), what)
+        return None
+
+
+def read_rules(contents: Contents, resources: Mapping[Address, Resource]) -> Mapping[Address, Rule]:
+    """The rules by what their people have. What is wrong with them, or with what names that too, is noted."""
+    ruling, rules = contents.kinds.ruling, dict[Address, Rule]()
+    for raw in contents.rules if ruling else ():
+        assert ruling is not None
+        entry = _validate(contents, ruling, raw)
+        rule = _make_rule(contents, ruling, raw, entry) if entry else None
+        if rule and (first := rules.get(rule.target)):
+            contents.note(raw.mark(), f"{rule.target} has a rule already, at {first.mark}", "keep one of them")
+        elif rule:
+            rules[rule.target] = rule
+    if rules:
+        _refuse_lists(contents, rules, resources)
+    return rules
+
+
+def _make_rule(contents: Contents, ruling: Ruling, raw: Raw, entry: Any) -> Rule | None:
+    """A rule that holds together with what is declared; None where it does not, which is noted."""
+    before, link = len(contents.problems), ruling.on[entry.on]
+    end = find_present_end(contents, raw.mark(ruling.target), ruling.target, LinkItem(getattr(entry, ruling.target), present=True))
+    if end and end.values.get("members") == "free":
+        text = f"{ruling.target} {quote(end.address.key)} says `members: free` (at {end.mark('members')}), and has a rule"
+        contents.note(raw.mark(ruling.target), text, "keep one of them")
+    for person in entry.include:
+        if person in entry.exclude:
+            contents.note(raw.mark("exclude", entry.exclude.index(person)), "is in `include` too", "keep one of them")
+    source = contents.kinds[link.source]
+    if entry.where is not None:
+        _check(contents, raw, "where", entry.where, source, source.search.fields if source.search else {})
+    through = {key: text for key in ruling.through if (text := getattr(entry, key)) is not None}
+    for key, text in through.items():
+        about = ruling.through[key]
+        _check(contents, raw, key, text, contents.kinds[contents.kinds.links[about.link].target], about.fields)
+    if end is None or len(contents.problems) > before:
+        return None
+    return Rule(
+        target=end.address,
+        link=link,
+        mark=raw.mark(),
+        digest=_digest(entry, end.address),
+        where=entry.where or "",
+        through=through,
+        include=entry.include,
+        exclude=entry.exclude,
+        links=entry.links or "declared",
+        limits={name: limit for name in entry.limits.model_fields_set if (limit := getattr(entry.limits, name)) is not None},
+        expected=_read_expected(entry.expect),
+    )
+
+
+def _read_expected(expect: Any) -> Expected:
+    share = expect.keep if isinstance(expect.keep, str) else "50%"
+    most = expect.max if isinstance(expect.max, int) else None
+    return Expected(expect.min, most, expect.max is not None, float(share.rstrip("%")))
+
+
+def _digest(entry: Any, target: Address) -> str:
+    """A digest of whom a rule reaches, and what becomes of the others: what else it says makes it no other rule."""
+    about = entry.model_dump(exclude={"limits", "expect"}, exclude_unset=True)
+    about |= {"include": sorted(entry.include), "exclude": sorted(entry.exclude)}
+    return hashlib.sha256(json.dumps([str(target), about], sort_keys=True, default=str).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def _check(contents: Contents, raw: Raw, key: str, text: str, kind: Kind, fields: Fields) -> None:
+    """Note what is wrong with a condition, as far as that can be seen offline: custom values have the types that are declared."""
+    # For start-up time: most manifests have no rules.
+    from reconciler.core.search import query as where
+    from reconciler.core.search.language import Wrong, list_conditions, parse
+
+    try:
+        wanted = parse(text)
+        prefixes = where.list_prefixes(kind)
+        custom = {
+            c.field: _find_type(contents, kind, c.field, prefixes) for c in list_conditions(wanted) if c.field.startswith(tuple(prefixes))
+        }
+        where.compile_query(wanted, {**custom, **fields})
+    except Wrong as error:
+        contents.note(raw.mark(key), f"{key}, column {error.column}: {error.what}")
+
+
+def _find_type(contents: Contents, kind: Kind, field: str, prefixes: Mapping[str, str]) -> Searched:
+    """The type that a declared attribute gives a custom value; any where none does."""
+    prefix = next(prefix for prefix in prefixes if field.startswith(prefix))
+    item = contents.items.get(Address(prefixes[prefix], field.removeprefix(prefix)))
+    if item is None or item.values.get("model", kind.name) != kind.name:
+        return Searched("")
+    return Searched(str(item.values.get("data_type", "")))
+
+
+def _refuse_lists(contents: Contents, rules: Mapping[Address, Rule], resources: Mapping[Address, Resource]) -> None:
+    """Note lists that name what a rule decides about: many entries have the same list."""
+    known: dict[int, Sequence[Address]] = {}
+    fields = {LinkName(*rule.link) for rule in rules.values()}
+    for address, resource in resources.items():
+        for field, written in resource.links.items():
+            if LinkName(address.kind, field) not in fields:
+                continue
+            if id(written) not in known:
+                known[id(written)] = [end for end in (*written.present, *written.absent) if end in rules]
+            for end in known[id(written)]:
+                there = end in written.present
+                below = written.present.get(end) or written.absent.get(end) or 0
+                mark = Mark(resource.mark.file, resource.mark.line + below)
+                now = f"take it out here, and write the {address.kind} under `{'include' if there else 'exclude'}:` of the rule"
+                contents.note(mark, f"{end.kind} {quote(end.key)} has a rule (at {rules[end].mark}), which alone decides who has it", now)
