@@ -90,13 +90,40 @@ def execute(
     waves: dict[int, list[Job]] = defaultdict(list)
     for job in jobs:
         waves[job.wave].append(job)
-    with _threads(stop) as pool:
+    under_way = _UnderWay(perform)
+    with _threads(stop, under_way) as pool:
         for wave in sorted(waves):
-            yield from _run_wave(run, waves[wave], perform, pool, room)
+            yield from _run_wave(run, waves[wave], under_way.perform, pool, room)
+
+
+class _UnderWay:
+    """The jobs that threads have begun. An interrupt while a pool starts a thread hides that thread from the pool; here it is known."""
+
+    def __init__(self, perform: Perform) -> None:
+        self._perform, self._count, self._closed, self._ended = perform, 0, False, threading.Condition()
+
+    def perform(self, job: Job, ids: Mapping[Address, str]) -> Sequence[Outcome]:
+        """Do a job, but for one that would begin after the end: nobody takes its outcomes."""
+        with self._ended:
+            if self._closed:
+                return ()
+            self._count += 1
+        try:
+            return self._perform(job, ids)
+        finally:
+            with self._ended:
+                self._count -= 1
+                self._ended.notify_all()
+
+    def close(self) -> None:
+        """No other job begins; those that have begun are waited for."""
+        with self._ended:
+            self._closed = True
+            self._ended.wait_for(lambda: not self._count)
 
 
 @contextmanager
-def _threads(stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
+def _threads(stop: threading.Event, under_way: _UnderWay) -> Iterator[ThreadPoolExecutor]:
     """Threads for calls. Those under way are waited for, but for who asks a second time to stop."""
     # As many as there are jobs under way: others are not started.
     pool = ThreadPoolExecutor(MOST)
@@ -107,6 +134,7 @@ def _threads(stop: threading.Event) -> Iterator[ThreadPoolExecutor]:
         raise
     except BaseException:
         stop.set()
+        under_way.close()
         pool.shutdown()
         raise
     pool.shutdown()
