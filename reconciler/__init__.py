@@ -6,9 +6,9 @@ __version__ = "0.1.0"
 __all__ = ["Applied", "AppliedInPart", "Connection", "Planned", "apply", "drift", "load", "plan", "read_approvals", "read_plan"]
 
 if TYPE_CHECKING:
-    from reconciler.library.connection import Connection
-    from reconciler.library.functions import apply, drift, load, plan, read_plan
-    from reconciler.library.results import Applied, AppliedInPart, Planned
+    from reconciler.api.connection import Connection
+    from reconciler.api.functions import apply, drift, load, plan, read_plan
+    from reconciler.api.results import Applied, AppliedInPart, Planned
     from reconciler.manifest.rules import read_approvals
 else:
 
@@ -16,7 +16,7 @@ else:
         """What host programs use, imported when it is asked for: help and completion answer before that."""
         from importlib import import_module
 
-        rooms = ("library.functions", "library.connection", "library.results", "manifest.rules") if name in __all__ else ()
+        rooms = ("api.functions", "api.connection", "api.results", "manifest.rules") if name in __all__ else ()
         for module in (import_module(f"{__name__}.{room}") for room in rooms):
             if hasattr(module, name):
                 return getattr(module, name)

@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox": set(),
     "workflow": {"core", "errors", "kinds", "manifest", "intercom", "ledger", "execute"},
     "cli": {"workflow", "manifest", "kinds", "core", "errors", "report", "intercom", "ledger", "sandbox"},
-    "library": {"workflow", "manifest", "core", "errors", "report", "intercom", "ledger"},
+    "api": {"workflow", "manifest", "core", "errors", "report", "intercom", "ledger"},
 }
 
 # Within a room: what stands upon what.

@@ -9,6 +9,9 @@ from functools import partial
 from os import PathLike, fspath
 from pathlib import Path
 
+from reconciler.api.connection import Connection, add_pin, check_whole, open_session
+from reconciler.api.discreet import discreet_errors
+from reconciler.api.results import Applied, AppliedInPart, Planned
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.note import Note
 from reconciler.core.model.outcome import Status
@@ -19,9 +22,6 @@ from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.core.plan.work import Work
 from reconciler.errors import PLACES, Incomplete, Mark, Usage
-from reconciler.library.connection import Connection, add_pin, check_whole, open_session
-from reconciler.library.discreet import discreet_errors
-from reconciler.library.results import Applied, AppliedInPart, Planned
 from reconciler.manifest.layers import Layers
 from reconciler.manifest.read import read_manifest
 from reconciler.report.outcomes import Outcome, show_outcome, show_unmade
