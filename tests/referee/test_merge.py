@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from intercom import Intercom, SingleFilterSearchRequest
+from intercom import Intercom, SingleFilterSearchRequest, StartingAfterPaging
 
 from reconciler.sandbox.app import Sandbox
 from tests.desk.route import WIDE, Route
@@ -26,6 +26,13 @@ def test_conversations_that_a_merge_moved(box: Sandbox, sdk: Intercom, tmp_path:
     assert {outcome.status for outcome in route.converge(path)} == {"applied"}
     (vip,) = sdk.tags.list().data
     query = SingleFilterSearchRequest(field="tag_ids", operator="=", value=str(vip.id))
-    found = list(sdk.conversations.search(query=query, pagination={"per_page": 150}))
-    assert (vip.name, len({conversation.id for conversation in found})) == ("vip", MANY)
-    assert {tag.name for tag in sdk.conversations.find(str(found[-1].id)).tags.tags} == {"vip"}
+    # The pager of this SDK asks for the first page for ever.
+    ids = list[str]()
+    paging: StartingAfterPaging | None = StartingAfterPaging(per_page=150)
+    while paging:
+        page = sdk.conversations.search(query=query, pagination=paging)
+        ids += [str(conversation.id) for conversation in page.items or ()]
+        following = page.response.pages.next if page.response and page.response.pages else None
+        paging = StartingAfterPaging(per_page=150, starting_after=following.starting_after) if following else None
+    assert (vip.name, len(ids), len(set(ids))) == ("vip", MANY, MANY)
+    assert {tag.name for tag in sdk.conversations.find(ids[-1]).tags.tags} == {"vip"}
