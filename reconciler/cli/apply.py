@@ -257,6 +257,7 @@ class _Show:
             ("Refused, and left out", [str(refusal) for refusal in work.refused]),
             ("Unproven, or not done now", [self._note_line(note) for note in work.unproven]),
             ("Waiting for Intercom", [self._note_line(note) for note in work.waiting]),
+            ("Left to the next run of rules", [self._note_line(note) for note in work.due]),
         ):
             self.out.lines(outcomes.list_left_out(heading, [str(hide(reason, False)) for reason in reasons], color=self.out.color))
         self.out.write(outcomes.summary(self.outcomes, time.monotonic() - self.began, color=self.out.color))

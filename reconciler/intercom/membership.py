@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from typing import Any
 
-from reconciler.core.model.ability import Members, Searched, Through
+from reconciler.core.model.ability import Members, Searched
 from reconciler.core.model.address import address_by
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Kind
@@ -27,12 +27,50 @@ from reconciler.intercom.http.pool import reading
 from reconciler.intercom.listing import read_all
 from reconciler.intercom.observe import Observer
 from reconciler.intercom.read import Reader
+from reconciler.intercom.routes import Body
 from reconciler.intercom.search.lookup import list_custom, read_time_zone
 
 # Whoever changed within so many seconds may be otherwise by now than a search shows (API 2.16, POST /contacts/search: some minutes).
 LATE = 15 * 60.0
 # What says of people when they changed last.
 _CHANGED = "updated_at"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a rule asks for."""
+
+    # The rule.
+    rule: Rule
+    # The condition on its people, where it has one.
+    wanted: Expression | None
+    # The conditions on what they belong to, by their keys.
+    through: Mapping[str, Expression]
+    # The days that its times mean.
+    calendar: where.Calendar
+    # The live id of what it is about; None where that is not there yet.
+    target_id: str | None
+
+
+@dataclass
+class _Shown:
+    """What was read of the people of a rule, as live ids."""
+
+    # Who matches.
+    matching: set[str] = field(default_factory=set)
+    # Who has what it is about.
+    having: set[str] = field(default_factory=set)
+    # When whoever does not match and has it changed last; None where that is no time.
+    changed: dict[str, float | None] = field(default_factory=dict)
+    # How many there are in all, where all were listed.
+    total: int = 0
+
+    def add(self, live_id: str, body: Body) -> None:
+        """Add somebody who has it."""
+        self.having.add(live_id)
+        if live_id not in self.matching:
+            at = body.get(_CHANGED)
+            self.changed[live_id] = at if isinstance(at, (int, float)) else None
 
 
 @dataclass
@@ -53,26 +91,84 @@ class Reading:
     def read(self, rule: Rule, target_id: str | None, *, total: bool) -> Membership:
         """Whom a rule reaches and who has what it is about; how many there are in `total` where that is wanted. Raises IntercomError, Usage
         where a condition is not one that this workspace has."""
-        source, client = self.kinds[rule.link.source], self.observer.client
-        asked = {key: parse(text) for key, text in rule.through.items()}
-        wanted = parse(rule.where) if rule.where else None
+        source, wanted = self.kinds[rule.link.source], parse(rule.where) if rule.where else None
+        through = {key: parse(text) for key, text in rule.through.items()}
         _refuse_circle(source, wanted, target_id)
-        calendar, day, said = self._read_calendar(rule, [*asked.values(), *([wanted] if wanted else [])])
-        matching: Set[str] | None = None
-        for key, expression in asked.items():
-            assert self.kinds.ruling is not None
-            ids = self._read_through(self.kinds.ruling.through[key], expression, calendar)
-            matching = ids if matching is None else matching & ids
-        if wanted and (matching is None or matching):
-            found = self._search(source, wanted, calendar)
-            matching = found if matching is None else matching & found
-        include, lost = self._find(source, rule.include)
-        exclude, unknown = self._find(source, rule.exclude)
-        matching = ((matching or set()) | include) - exclude
-        having, late = self._read_having(rule, target_id) if target_id else (set(), {})
-        unsure = {live_id for live_id, at in late.items() if live_id not in matching and not self._is_as_shown(source, live_id, at)}
-        number = Reader(client).count(source) if total else None
-        return Membership(matching, having, day, said, unsure, lost + unknown, number)
+        calendar, day, said = self._read_calendar(rule, [*through.values(), *([wanted] if wanted else [])])
+        asked = _Asked(rule, wanted, through, calendar, target_id)
+        shown = self._search_all(source, asked) if source.search else self._filter(source, asked)
+        include, lost = self._find(source, asked, rule.include, shown)
+        exclude, unknown = self._find(source, asked, rule.exclude, shown)
+        number = shown.total if not source.search else Reader(self.observer.client).count(source) if total else None
+        return Membership(
+            matching=(shown.matching | include) - exclude,
+            having=shown.having,
+            excluded=exclude,
+            day=day,
+            days=said,
+            changed=shown.changed,
+            missing=lost + unknown,
+            total=number,
+        )
+
+    def check(self, kind: Kind, members: Membership, ids: Set[str], since: float) -> Set[str]:
+        """Of those with these ids, whoever is otherwise than was shown, by a read of their own of all that changed since then; and of whom
+        nothing was shown."""
+        shown = {live_id: members.changed.get(live_id) for live_id in ids}
+        asked = {live_id: at for live_id, at in shown.items() if at is not None and at >= since}
+        with reading(self.observer.client) as pool:
+            same = pool.map(lambda item: self._is_as_shown(kind, *item), sorted(asked.items()))
+            otherwise = {live_id for live_id, is_same in zip(sorted(asked), same, strict=True) if not is_same}
+        return otherwise.union(live_id for live_id, at in shown.items() if at is None)
+
+    # ── what is read ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+    def _search_all(self, kind: Kind, asked: _Asked) -> _Shown:
+        """What searches show: who matches, and who has it."""
+        sets = [self._read_through(key, expression, asked.calendar) for key, expression in asked.through.items()]
+        if asked.wanted and all(sets):
+            sets.append(self._search(kind, asked.wanted, asked.calendar))
+        shown = _Shown(matching=set.intersection(*sets) if sets else set())
+        if asked.target_id:
+            self._read_having(asked.rule, asked.target_id, shown)
+        return shown
+
+    def _filter(self, kind: Kind, asked: _Asked) -> _Shown:
+        """What one listing of all shows: which match, and which have it. Which are in no list neither match nor have it."""
+        assert kind.listing is not None
+        client, request, link, shown = self.observer.client, routes.request_of(kind.listing), self.kinds.links[asked.rule.link], _Shown()
+        is_so = self._make_filter(kind, asked.wanted, asked.calendar) if asked.wanted else None
+        for body in self._list_all(kind):
+            shown.total += 1
+            live_id, (ends, whole) = routes.id_of(client, request, body), routes.links(client, request, kind, body)[link.name]
+            if is_so and is_so(body):
+                shown.matching.add(live_id)
+            if asked.target_id in (ends if whole else Reader(client).read_links(link, live_id)):
+                shown.add(live_id, body)
+        return shown
+
+    def _list_all(self, kind: Kind) -> Iterator[Body]:
+        assert kind.listing is not None
+        return (b for b in read_all(self.observer.client, kind.listing, partial(self.observer.tick, kind.section)) if kind.admits(b))
+
+    def _make_filter(self, kind: Kind, wanted: Expression, calendar: where.Calendar) -> Callable[[Body], bool]:
+        """Whether a condition holds for a body."""
+        assert self.kinds.ruling is not None
+        assert kind.listing is not None
+        client, asked = self.observer.client, routes.request_of(kind.listing)
+        fields = {**self.kinds.ruling.filtered[kind.name], **self._list_custom(kind, [wanted])}
+        query = where.compile_query(wanted, fields, client.version, calendar)
+
+        def is_so(body: Body) -> bool:
+            shown = routes.thing(client, asked, kind, body).fields
+
+            def read(field: str) -> Any:
+                name, _, key = field.partition(".")
+                value = shown[name] if name in shown else body.get(name)
+                return (value or {}).get(key) if key else value
+
+            return holds(query, fields, calendar, read)
+
+        return is_so
 
     def _read_calendar(self, rule: Rule, asked: Sequence[Expression]) -> tuple[where.Calendar, date | None, str]:
         """The days of the workspace; the one that is today, and what the relative times of a rule mean, where it has any."""
@@ -91,8 +187,9 @@ class Reading:
 
     def _known_fields(self, rule: Rule, kinds: Mapping[str, Kind]) -> where.Fields:
         """The fields of a rule's conditions whose types are known offline; any other one may be a time."""
-        search = kinds[rule.link.source].search
-        fields: dict[str, Searched] = dict(search.fields if search else {})
+        source, ruling = kinds[rule.link.source], self.kinds.ruling
+        assert ruling is not None
+        fields: dict[str, Searched] = dict(source.search.fields if source.search else ruling.filtered[source.name])
         for text in (rule.where, *rule.through.values()):
             for condition in list_conditions(parse(text)) if text else ():
                 if condition.field not in fields:
@@ -113,17 +210,15 @@ class Reading:
             return {}
         return list_custom(self.observer.client, self.kinds, kind)
 
-    def _read_through(self, through: Through, wanted: Expression, calendar: where.Calendar) -> set[str]:
+    def _read_through(self, key: str, wanted: Expression, calendar: where.Calendar) -> set[str]:
         """The people of those things for which a condition holds: all of these are listed, and each that is meant is asked for its own."""
-        client, link = self.observer.client, self.kinds.links[through.link]
-        kind = self.kinds[link.target]
+        assert self.kinds.ruling is not None
+        link = self.kinds.links[self.kinds.ruling.through[key]]
+        kind, client = self.kinds[link.target], self.observer.client
         assert kind.listing is not None
-        fields = {**through.fields, **self._list_custom(kind, [wanted])}
-        query = where.compile_query(wanted, fields, client.version, calendar)
-        bodies = read_all(client, kind.listing, partial(self.observer.tick, kind.section))
-        asked = routes.request_of(kind.listing)
-        ids = [routes.id_of(client, asked, b) for b in bodies if kind.admits(b) and self._holds(kind, query, fields, calendar, b)]
-        members = next(one for one in kind.uses.members if one.link == through.link)
+        is_so, request = self._make_filter(kind, wanted, calendar), routes.request_of(kind.listing)
+        ids = [routes.id_of(client, request, body) for body in self._list_all(kind) if is_so(body)]
+        members = next(one for one in kind.uses.members if one.link == link.name)
         people: set[str] = set()
         with reading(client) as pool:
             for found in pool.map(lambda live_id: self._list_people(members, live_id), ids):
@@ -134,50 +229,39 @@ class Reading:
         client = self.observer.client
         return routes.ids(client, members.listing, routes.read_list(client, members.listing, {"id": live_id}))
 
-    def _holds(self, kind: Kind, query: where.Query, fields: where.Fields, calendar: where.Calendar, body: dict[str, Any]) -> bool:
-        shown = routes.thing(self.observer.client, routes.request_of(kind.listing), kind, body).fields if kind.listing else {}
-
-        def read(field: str) -> Any:
-            name, _, key = field.partition(".")
-            value = shown[name] if name in shown else body.get(name)
-            return (value or {}).get(key) if key else value
-
-        return holds(query, fields, calendar, read)
-
-    def _read_having(self, rule: Rule, target_id: str) -> tuple[set[str], Mapping[str, Any]]:
-        """Who has what a rule is about; and when whoever changed lately did."""
+    def _read_having(self, rule: Rule, target_id: str, shown: _Shown) -> None:
+        """Add who has what a rule is about."""
         members = next(one for one in self.kinds[rule.target.kind].uses.members if one.link == rule.link)
         assert members.query is not None
         client, section = self.observer.client, self.kinds[rule.link.source].section
-        asked, having, late = routes.request_of(members.listing), set[str](), dict[str, Any]()
-        query = fill(members.query, {"id": target_id})
+        asked, query = routes.request_of(members.listing), fill(members.query, {"id": target_id})
         for body in routes.read_search(client, members.listing, query, partial(self.observer.tick, section)):
-            live_id = routes.id_of(client, asked, body)
-            having.add(live_id)
-            at = body.get(_CHANGED)
-            if not isinstance(at, (int, float)) or at >= self.now - LATE:
-                late[live_id] = at
-        return having, late
+            shown.add(routes.id_of(client, asked, body), body)
 
-    def _is_as_shown(self, kind: Kind, live_id: str, at: Any) -> bool:
-        """Whether somebody is still as a search showed them, by a read of their own."""
-        client = self.observer.client
+    def _is_as_shown(self, kind: Kind, live_id: str, at: float) -> bool:
+        """Whether somebody is still as was shown, by a read of their own."""
+        self.observer.tick(kind.section)
         request = routes.request(str(kind.get), {"id": live_id})
         try:
-            return bool(client.send(request).body.get(_CHANGED) == at)
+            return bool(self.observer.client.send(request).body.get(_CHANGED) == at)
         except HttpError as error:
             if error.status in (404, 410):
                 return False
             raise
 
-    def _find(self, kind: Kind, people: Sequence[tuple[str, str]]) -> tuple[set[str], int]:
-        """The live ids of people by their names, and how many were not found."""
-        resources = {address_by(kind.name, by, key): (by, key) for by, key in people}
+    def _find(self, kind: Kind, asked: _Asked, named: Sequence[tuple[str, str]], shown: _Shown) -> tuple[set[str], int]:
+        """The live ids of those who are named, and how many were not found. Where no search shows who has it, their own reads do."""
+        resources = {address_by(kind.name, by, key): (by, key) for by, key in named}
         wanted = {a: Resource(a, by, key, {}, Mark("")) for a, (by, key) in resources.items()}
         if not wanted:
             return set(), 0
         live = self.observer.observe(Manifest(wanted, Policy()), self.here, None)
-        return set(live.pairs.values()), len(wanted) - len(live.pairs)
+        ids = set(live.pairs.values())
+        if kind.search is None:
+            held = live.links.get(asked.rule.link, {})
+            shown.having -= ids
+            shown.having |= {live_id for live_id in ids if asked.target_id in held.get(live_id, ())}
+        return ids, len(wanted) - len(live.pairs)
 
 
 def _refuse_circle(kind: Kind, wanted: Expression | None, target_id: str | None) -> None:

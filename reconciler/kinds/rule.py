@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, PlainValidator, WithJsonSchema, model_validator
 
-from reconciler.core.model.ability import Ruling, Searched, Through
+from reconciler.core.model.ability import Ruling, Searched
 from reconciler.core.model.address import LinkName
 from reconciler.core.model.entry import HEX, id_of, id_schema
 from reconciler.core.model.kind import Field
@@ -13,17 +13,18 @@ from reconciler.core.model.policy import Limit, Number, Written, parse_count
 from reconciler.core.model.scalars import Name, NotNull, Text, doc
 from reconciler.core.model.texts import parse_email, parse_name
 
-_read_id = id_of("contact", HEX)
+_read_id = id_of("contact or company", HEX)
 
 
 def _read_person(value: Any) -> tuple[str, str]:
+    """A name and what it is; "" for the one by which most are named."""
     if not isinstance(value, dict):
-        return "external_id", parse_name(value)
+        return "", parse_name(value)
     if value.keys() == {"email"}:
         return "email", parse_email(value["email"])
     if value.keys() == {"id"}:
         return "id", _read_id(value["id"])
-    raise ValueError("is no contact; write an external_id, or {email: ADDRESS}, or {id: ID}")
+    raise ValueError("names nobody; write an external_id or {email: ADDRESS} of a contact, a company_id of a company, or {id: ID}")
 
 
 _WAYS: list[dict[str, Any]] = [
@@ -83,17 +84,20 @@ class RuleEntry(Written):
     """A rule. Whoever matches has the tag; whoever has it and does not match loses it."""
 
     tag: Annotated[Name, doc("The tag, as its own entry names it. Each has one rule at most.", "enterprise")]
-    on: Annotated[Literal["contacts"], doc("Who has the tag by it.", "contacts")]
+    on: Annotated[Literal["contacts", "companies"], doc("Who has the tag by it.", "contacts")]
     where: Annotated[
         Text | None,
         NotNull,
-        doc("A condition on the contacts, in the language of `get --where`.", "custom_attributes.plan = pro and role = user"),
+        doc(
+            "A condition on these, in the language of `get --where`. On companies it may name what `company_where` may.",
+            "custom_attributes.plan = pro and role = user",
+        ),
     ] = None
     company_where: Annotated[
         Text | None,
         NotNull,
         doc(
-            "A condition on companies, in the same language: who belongs to one for which it holds. It may name company_id, name, plan, "
+            "With `on: contacts`, a condition on companies: who belongs to one for which it holds. It may name company_id, name, plan, "
             "size, industry, monthly_spend, user_count, created_at and custom_attributes.",
             "plan = Enterprise and monthly_spend >= 1000",
         ),
@@ -101,7 +105,7 @@ class RuleEntry(Written):
     include: Annotated[
         tuple[Person, ...],
         Field(personal=True),
-        doc("Who has the tag whatever the conditions say: an external_id, `{email}` or `{id}`.", ["25"]),
+        doc("Who has the tag whatever the conditions say: an external_id, `{email}` or `{id}`; a company_id or `{id}`.", ["25"]),
     ] = ()
     exclude: Annotated[
         tuple[Person, ...], Field(personal=True), doc("Who has not, whatever they say.", [{"email": "zoe@serenity.example"}])
@@ -131,6 +135,7 @@ RULES = Ruling(
     section="rules",
     entry=RuleEntry,
     target="tag",
-    on={"contacts": LinkName("contact", "tags")},
-    through={"company_where": Through(LinkName("contact", "companies"), _COMPANIES)},
+    on={"contacts": LinkName("contact", "tags"), "companies": LinkName("company", "tags")},
+    through={"company_where": LinkName("contact", "companies")},
+    filtered={"company": _COMPANIES},
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -24,8 +24,8 @@ from reconciler.manifest.resources import find_present_end
 from reconciler.manifest.sentences import explain, not_a_list
 from reconciler.manifest.variables import fill_in
 
-if TYPE_CHECKING:
-    from reconciler.core.search.query import Fields
+Names = tuple[tuple[str, str], ...]
+"""Whom a rule names, each by a field and its value."""
 
 
 def gather_rules(contents: Contents, base: Sequence[Document], overlays: Sequence[Sequence[Document]]) -> None:
@@ -113,27 +113,29 @@ def _make_rule(contents: Contents, ruling: Ruling, raw: Raw, entry: Any) -> Rule
     if end and end.values.get("members") == "free":
         text = f"{ruling.target} {quote(end.address.key)} says `members: free` (at {end.mark('members')}), and has a rule"
         contents.note(raw.mark(ruling.target), text, "keep one of them")
-    for person in entry.include:
-        if person in entry.exclude:
-            contents.note(raw.mark("exclude", entry.exclude.index(person)), "is in `include` too", "keep one of them")
-    source = contents.kinds[link.source]
+    include, exclude = (_read_names(contents, raw, key, getattr(entry, key), contents.kinds[link.source]) for key in ("include", "exclude"))
+    for name in include:
+        if name in exclude:
+            contents.note(raw.mark("exclude", exclude.index(name)), "is in `include` too", "keep one of them")
     if entry.where is not None:
-        _check(contents, raw, "where", entry.where, source, source.search.fields if source.search else {})
+        _check(contents, raw, "where", entry.where, contents.kinds[link.source])
     through = {key: text for key in ruling.through if (text := getattr(entry, key)) is not None}
     for key, text in through.items():
-        about = ruling.through[key]
-        _check(contents, raw, key, text, contents.kinds[contents.kinds.links[about.link].target], about.fields)
+        if ruling.through[key].source != link.source:
+            contents.note(raw.mark(key), f"a rule `on: {entry.on}` has no `{key}`", "write the condition under `where`")
+            continue
+        _check(contents, raw, key, text, contents.kinds[contents.kinds.links[ruling.through[key]].target])
     if end is None or len(contents.problems) > before:
         return None
     return Rule(
         target=end.address,
         link=link,
         mark=raw.mark(),
-        digest=_digest(entry, end.address),
+        digest=_digest(entry, ruling.target, include, exclude),
         where=entry.where or "",
         through=through,
-        include=entry.include,
-        exclude=entry.exclude,
+        include=include,
+        exclude=exclude,
         links=entry.links or "declared",
         limits={name: limit for name in entry.limits.model_fields_set if (limit := getattr(entry.limits, name)) is not None},
         expected=_read_expected(entry.expect),
@@ -146,15 +148,27 @@ def _read_expected(expect: Any) -> Expected:
     return Expected(expect.min, most, expect.max is not None, float(share.rstrip("%")))
 
 
-def _digest(entry: Any, target: Address) -> str:
-    """A digest of whom a rule reaches, and what becomes of the others: what else it says makes it no other rule."""
-    about = entry.model_dump(exclude={"limits", "expect"}, exclude_unset=True)
-    about |= {"include": sorted(entry.include), "exclude": sorted(entry.exclude)}
-    return hashlib.sha256(json.dumps([str(target), about], sort_keys=True, default=str).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+def _digest(entry: Any, target: str, include: Names, exclude: Names) -> str:
+    """A digest of whom a rule reaches, and what becomes of the others: what else it says makes it no other rule, nor does another name of
+    what it is about."""
+    about = entry.model_dump(exclude={target, "limits", "expect"}, exclude_unset=True)
+    about |= {"include": sorted(include), "exclude": sorted(exclude)}
+    return hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
-def _check(contents: Contents, raw: Raw, key: str, text: str, kind: Kind, fields: Fields) -> None:
+def _read_names(contents: Contents, raw: Raw, key: str, names: Names, kind: Kind) -> Names:
+    """Names with what each of them is, as field and value. What nobody of the kind has is noted."""
+    known = kind.identities[0].field
+    for number, (by, _) in enumerate(names):
+        if by and by not in kind.identity:
+            contents.note(raw.mark(key, number), f"a {kind.name} has no {by}", f"write a {known}, or {{id: ID}}")
+    return tuple((by or known, name) for by, name in names)
+
+
+def _check(contents: Contents, raw: Raw, key: str, text: str, kind: Kind) -> None:
     """Note what is wrong with a condition, as far as that can be seen offline: custom values have the types that are declared."""
+    assert contents.kinds.ruling is not None
+    fields = kind.search.fields if kind.search else contents.kinds.ruling.filtered[kind.name]
     # For start-up time: most manifests have no rules.
     from reconciler.core.search import query as where
     from reconciler.core.search.language import Wrong, list_conditions, parse
@@ -181,15 +195,15 @@ def _find_type(contents: Contents, kind: Kind, field: str, prefixes: Mapping[str
 
 def _refuse_lists(contents: Contents, rules: Mapping[Address, Rule], resources: Mapping[Address, Resource]) -> None:
     """Note lists that name what a rule decides about: many entries have the same list."""
-    known: dict[int, Sequence[Address]] = {}
-    fields = {LinkName(*rule.link) for rule in rules.values()}
+    known: dict[tuple[int, LinkName], Sequence[Address]] = {}
+    ruled = {link: {end for end, rule in rules.items() if rule.link == link} for link in {rule.link for rule in rules.values()}}
     for address, resource in resources.items():
         for field, written in resource.links.items():
-            if LinkName(address.kind, field) not in fields:
+            if (link := LinkName(address.kind, field)) not in ruled:
                 continue
-            if id(written) not in known:
-                known[id(written)] = [end for end in (*written.present, *written.absent) if end in rules]
-            for end in known[id(written)]:
+            if (id(written), link) not in known:
+                known[id(written), link] = [end for end in (*written.present, *written.absent) if end in ruled[link]]
+            for end in known[id(written), link]:
                 there = end in written.present
                 below = written.present.get(end) or written.absent.get(end) or 0
                 mark = Mark(resource.mark.file, resource.mark.line + below)

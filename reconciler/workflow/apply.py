@@ -77,7 +77,7 @@ def _plan_again(
     agreed = Agreed(approvals, frozenset(map(subject_in, saved["changes"])))
     recorded = recall(session, manifest, approvals)
     days = saved.get("rules", {})
-    beside = Beside(frozenset(a for a in manifest.rules if str(a) in days), days, bool(saved.get("retry")))
+    beside = Beside(frozenset(a for a in manifest.rules if str(a) in days), days, bool(saved.get("retry")), writes=True)
     comparison = look(session, part, recorded, certain, whole=not scope.target, agreed=agreed, beside=beside)
     comparison = hold_to_planned(comparison, saved)
     comparison = leave_rest(keep_drift(comparison, session.now()) if saved.get("moved") else comparison, saved)

@@ -7,15 +7,17 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from reconciler.core.compare.ruled import governs
+from reconciler.core.compare.ruled import governs, list_losing
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.live import Snapshot
 from reconciler.core.model.recorded import Recorded
+from reconciler.core.model.rule import Membership, Rule
 from reconciler.errors import Refused, Usage
 from reconciler.workflow.session import Session, by_their_clock
 
 if TYPE_CHECKING:
+    from reconciler.intercom.membership import Reading
     from reconciler.intercom.observe import Observer
 
 
@@ -29,6 +31,8 @@ class Beside:
     days: Mapping[str, str | None] = field(default_factory=dict)
     # Whether also what Intercom did not take before is compared.
     retry: bool = False
+    # Whether writes follow, so that whoever is to lose something is read once more; else only who changed lately is.
+    writes: bool = False
 
 
 NOTHING = Beside(frozenset())
@@ -48,7 +52,20 @@ def with_members(session: Session, observer: Observer, manifest: Manifest, live:
         live_id, before = live.pairs.get(address), Counter(session.client.sent)
         try:
             found = reading.read(rule, live_id, total=not governs(recorded, rule, live_id))
-            members[address] = replace(found, reads=Counter(session.client.sent) - before)
+            found = _check(reading, rule, found, list_losing(recorded, rule, found, live_id, session.now()), writes=beside.writes)
+            members[address] = replace(found, reads=Counter(found.reads) + (Counter(session.client.sent) - before))
         except Usage as error:
             raise Refused([f"rule: {rule.mark}: {str(error).removeprefix('--')}"]) from None
     return replace(live, members=members, reads=live.reads + (Counter(session.client.sent) - start).total())
+
+
+def _check(reading: Reading, rule: Rule, members: Membership, losing: Set[str], *, writes: bool) -> Membership:
+    """Whom a rule reaches, and who of those that would lose something is otherwise by now. What a look just before a write reads of them,
+    and this one does not, counts as a read too."""
+    from reconciler.intercom.membership import LATE
+
+    kind, doubtful = reading.kinds[rule.link.source], losing - members.excluded
+    since = 0.0 if writes else reading.now - LATE
+    unsure = reading.check(kind, members, doubtful, since)
+    later = sum(at is not None and at < since for at in map(members.changed.get, doubtful))
+    return replace(members, unsure=unsure, reads=Counter({str(kind.get): later}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -13,6 +14,8 @@ from reconciler.core.plan.approvals import Approvals, parse_approval
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import Scope
 from reconciler.errors import ReconcilerError, Refused, Stale
+from reconciler.workflow.apply import carry_out, prepare
+from reconciler.workflow.planfile import planned_manifest
 from tests.conftest import MakeRoute
 from tests.desk.calling import Caller
 from tests.desk.route import WIDE, Route
@@ -279,6 +282,37 @@ def test_who_changed_a_moment_ago_is_read_before_a_detach(make_route: MakeRoute)
     due = route.document(path, scope=DUE)
     assert due["changes"] == []
     assert "1 who have it and do not match changed minutes ago" in " ".join(n["message"] for n in due["notes"])
+
+
+def test_who_changed_back_while_the_search_lags_is_read_just_before_a_detach(make_route: MakeRoute) -> None:
+    route = make_route(seed(), ledger=True, update_delay=600.0)
+    path = written(route)
+    route.converge(path)
+    route.clock.now += LONG
+    put(route, ["u1", "u3"], "free")
+    route.clock.now += LONG
+    put(route, ["u1"], "pro")
+    route.clock.now += 100
+    due = route.saved(path, scope=DUE)
+    assert shown(due) == ["detach tag/pro"] * 2
+    sent = len(route.box.requests)
+    with route.session() as session:
+        work = prepare(session, due, planned_manifest(due, route.kinds))
+        assert [note.message for note in work.due] == [
+            "1 who have it and do not match changed minutes ago, so search may be behind: they keep it for now"
+        ]
+        assert len(list(carry_out(session, work, threading.Event()))) == 1
+        assert len(route.box.requests) - sent == due["cost"]["calls"] - 1
+    assert having(route) == {f"u{n}" for n in range(1, 12, 2)} - {"u3"}
+
+
+def test_who_is_excluded_by_name_loses_it_however_lately_they_changed(make_route: MakeRoute) -> None:
+    route = make_route(seed(), ledger=True, update_delay=600.0)
+    route.converge(written(route))
+    route.clock.now += LONG
+    put(route, ["u1"], "free")
+    route.converge(written(route, {**RULE, "exclude": ["u1"]}))
+    assert having(route) == {f"u{n}" for n in range(3, 12, 2)}
 
 
 def test_a_rule_about_its_own_tag_is_refused(make_route: MakeRoute) -> None:

@@ -34,7 +34,7 @@ def compare_links(link: LinkKind, resource: Resource, draft: Draft) -> None:
     sure = (t for t, live_id in held.items() if (link.target, live_id) not in draft.live.doubted)
     detach = [t for t in sure if _must_go(link, t, held[t], written, resource, draft)]
     if link.attach.is_by_name:
-        attach, detach = ([t for t in ends if not _shares_name(link, t, resource, draft)] for ends in (attach, detach))
+        attach, detach = ([t for t in ends if not shares_name(link, t, resource.mark, (resource,), draft)] for ends in (attach, detach))
     # What is held and not declared has no name here and counts all the same.
     total = len(_live_ends(link, thing, draft)) + len(attach) - len(detach)
     if link.most is not None and attach and total > link.most:
@@ -56,12 +56,12 @@ def _add_changes(
             draft.changes.append(LinkChange(action, resource.address, target, link.name, mark, source_id, target_id, people))
 
 
-def _shares_name(link: LinkKind, target: Address, resource: Resource, draft: Draft) -> bool:
+def shares_name(link: LinkKind, target: Address, mark: Mark, about: Sequence[Resource], draft: Draft) -> bool:
     """Whether a link that Intercom takes by the name of its target only may hit another one of that name: then it is refused."""
     twins = draft.live.twins.get((link.target, draft.live.pairs.get(target, "")))
     if twins:
-        text = f"{resource.mark}: Intercom takes the {link.field} of a {link.source} by name only, and several have this one: {twins}"
-        draft.refuse("twins", f"{text}; rename or delete all but one", resource)
+        text = f"{mark}: Intercom takes the {link.field} of a {link.source} by name only, and several have this one: {twins}"
+        draft.refuse("twins", f"{text}; rename or delete all but one", *about)
     return twins is not None
 
 
@@ -111,7 +111,7 @@ class Authority(StrEnum):
 def find_authority(manifest: Manifest, written: WrittenLinks, target: Address) -> Authority:
     """What decides about a link to a target, in a list that is written."""
     end = manifest.resources.get(target)
-    if target in manifest.rules:
+    if target in manifest.rules and target not in written.present and target not in written.absent:
         return Authority.RULE
     if end and end.free:
         return Authority.FREE

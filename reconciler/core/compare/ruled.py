@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from reconciler.core.compare.draft import Draft
 from reconciler.core.compare.hints import LAG
+from reconciler.core.compare.links import shares_name
 from reconciler.core.model.address import address_by
 from reconciler.core.model.change import Action, Cause, LinkChange
 from reconciler.core.model.note import Note
@@ -14,7 +15,8 @@ from reconciler.core.model.record import LinkOrigin
 from reconciler.core.model.recorded import Recorded
 from reconciler.core.model.rule import Membership, Rule
 
-RULE = "rule"
+# The topics of notes on what rules were read as, and on whom they leave for later.
+RULE, DUE = "rule", "due"
 
 
 def compare_rules(draft: Draft, now: float) -> None:
@@ -44,22 +46,24 @@ class _Sides:
     now: float
 
     def compare(self) -> None:
-        lately = list_lately(self.draft.recorded, self.rule, self.target_id, self.now)
-        given = {live_id for live_id, has in lately.items() if has}
-        self._add(Action.ATTACH, sorted(self.members.matching - self.members.having - given))
-        # Whom the search shows with it may have lost it by us a moment ago.
-        having = given.union(live_id for live_id in self.members.having if lately.get(live_id) is not False)
-        losing = having - self.members.matching if self.rule.links != "additive" else set()
-        unsure = losing & self.members.unsure
-        if self.rule.links == "owned":
-            losing = {live_id for live_id in losing if self._is_ours(live_id)}
-        self._add(Action.DETACH, sorted(losing - unsure))
-        self._note(len(unsure))
+        draft, members = self.draft, self.members
+        lately = list_lately(draft.recorded, self.rule, self.target_id, self.now)
+        losing = list_losing(draft.recorded, self.rule, members, self.target_id, self.now)
+        gaining = members.matching - members.having - {live_id for live_id, has in lately.items() if has}
+        self._note(len(losing & members.unsure))
+        link = draft.kinds.links[self.rule.link]
+        if not gaining and not losing:
+            return
+        if link.attach.is_by_name and shares_name(link, self.rule.target, self.rule.mark, (), draft):
+            return
+        self._add(Action.ATTACH, sorted(gaining))
+        self._add(Action.DETACH, sorted(losing - members.unsure))
 
     def _note(self, unsure: int) -> None:
         notes = [f"by {self.rule.where or 'what it says'}: {self.members.days}"] if self.members.days else []
         if unsure:
-            notes.append(f"{unsure:,} who have it and do not match changed minutes ago, so search may be behind: they keep it for now")
+            text = f"{unsure:,} who have it and do not match changed minutes ago, so search may be behind: they keep it for now"
+            self.draft.notes.append(Note(DUE, text, self.rule.target, self.rule.mark))
         if self.members.missing:
             notes.append(f"{self.members.missing:,} of those that it includes or excludes by name were not found")
         self.draft.notes += (Note(RULE, text, self.rule.target, self.rule.mark) for text in notes)
@@ -75,9 +79,21 @@ class _Sides:
             change = LinkChange(action, address, self.rule.target, link, self.rule.mark, live_id, self.target_id, people, by_rule=True)
             draft.changes.append(change)
 
-    def _is_ours(self, live_id: str) -> bool:
-        record = self.draft.recorded.of(self.rule.link.source, live_id)
-        return record is not None and record.link_origin(self.rule.link.field, self.target_id or "") == LinkOrigin.OWNED
+
+def list_losing(recorded: Recorded, rule: Rule, members: Membership, target_id: str | None, now: float) -> Set[str]:
+    """Who has what a rule is about and is to lose it; `now` is in Unix seconds."""
+    if rule.links == "additive":
+        return frozenset()
+    lately = list_lately(recorded, rule, target_id, now)
+    # Whom the search shows with it may have lost it by us a moment ago.
+    having = {live_id for live_id, has in lately.items() if has}.union(i for i in members.having if lately.get(i) is not False)
+    losing = having - members.matching
+    return {i for i in losing if _is_ours(recorded, rule, target_id, i)} if rule.links == "owned" else losing
+
+
+def _is_ours(recorded: Recorded, rule: Rule, target_id: str | None, live_id: str) -> bool:
+    record = recorded.of(rule.link.source, live_id)
+    return record is not None and record.link_origin(rule.link.field, target_id or "") == LinkOrigin.OWNED
 
 
 def list_lately(recorded: Recorded, rule: Rule, target_id: str | None, now: float) -> Mapping[str, bool]:

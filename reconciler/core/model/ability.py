@@ -198,16 +198,6 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class Through:
-    """A condition on what people belong to, which is held against all of these that a listing shows."""
-
-    # The link by which they belong to it.
-    link: LinkName
-    # What a condition may name, beside the custom values that live things describe.
-    fields: Mapping[str, Searched]
-
-
-@dataclass(frozen=True)
 class Ruling:
     """How rules are written, and what they can be about."""
 
@@ -219,5 +209,7 @@ class Ruling:
     target: str
     # The links that a rule can be about, by the section of their sources.
     on: Mapping[str, LinkName]
-    # The conditions on what people belong to, by their keys.
-    through: Mapping[str, Through]
+    # The links by which people belong to what a condition is about, by the keys of such conditions.
+    through: Mapping[str, LinkName]
+    # What a condition may name on things that are listed and held against it here, beside their custom values; by their kinds.
+    filtered: Mapping[str, Mapping[str, Searched]]

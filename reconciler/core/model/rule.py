@@ -64,11 +64,15 @@ class Membership:
     day: date | None = None
     # What its relative times meant, in words.
     days: str = ""
-    # Of those who have it and do not match, whoever changed so lately that nobody can be sure.
+    # Who does not match, whatever the conditions say.
+    excluded: Set[str] = frozenset()
+    # When those changed last for whom no condition holds and who have it, as was shown; None where that is no time.
+    changed: Mapping[str, float | None] = field(default_factory=dict)
+    # Of those who are to lose it, whoever is otherwise by now than was shown.
     unsure: Set[str] = frozenset()
     # How many of those that it includes or excludes by name were not found.
     missing: int = 0
     # How many there are in all; None where that was not asked.
     total: int | None = None
-    # The calls that it took to know all this, by route.
+    # The calls that it takes to know all this just before a write, by route.
     reads: Mapping[str, int] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.ruled import DUE
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Cause, Change, LinkChange
 from reconciler.core.model.desired import Manifest
@@ -14,7 +15,7 @@ from reconciler.core.plan.explained import leave_out
 from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.touched import subject_of
 
-DUE, LEFT = "due", "left to rules"
+LEFT = "left to rules"
 
 
 def is_due(change: Change) -> bool:
@@ -28,7 +29,7 @@ def leave_due(comparison: Comparison) -> Comparison:
     if not due:
         return comparison
     kept = (change for change in comparison.difference.changes if not is_due(change))
-    return leave_out(comparison, kept, due, _note_due(comparison, due, "`apply --only rules` carries it out"))
+    return leave_out(comparison, kept, due, _note_due(comparison, due, ": `apply --only rules` carries it out"))
 
 
 def keep_due(comparison: Comparison) -> tuple[Comparison, tuple[Change, ...]]:
@@ -55,7 +56,7 @@ def hold_to_planned(comparison: Comparison, saved: PlanDocument) -> Comparison:
     if not late:
         return comparison
     kept = [change for change in comparison.difference.changes if change not in late]
-    told = _note_due(comparison, late, "since this was planned; the next `apply --only rules` carries it out")
+    told = _note_due(comparison, late, " since this was planned: the next `apply --only rules` carries it out")
     return leave_out(comparison, kept, late, told)
 
 
@@ -65,5 +66,5 @@ def _note_due(comparison: Comparison, changes: Iterable[Change], then: str) -> I
         if change.target:
             counts.setdefault(change.target, Counter())[change.action] += 1
     for target, number in sorted(counts.items()):
-        text = f"{number[Action.ATTACH]:,} began to match and {number[Action.DETACH]:,} ceased to: {then}"
+        text = f"{number[Action.ATTACH]:,} began to match and {number[Action.DETACH]:,} ceased to{then}"
         yield Note(DUE, text, target, comparison.manifest.rules[target].mark)

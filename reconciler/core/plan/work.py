@@ -9,6 +9,7 @@ from typing import NamedTuple
 from reconciler.core.compare.comparison import Comparison, as_declared
 from reconciler.core.compare.doubt import Doubts
 from reconciler.core.compare.merge import Carriers
+from reconciler.core.compare.ruled import DUE
 from reconciler.core.compare.since import find_owned_detaches
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Manifest
@@ -90,6 +91,11 @@ class Work:
     waiting: tuple[Note, ...] = ()
     # Who carries what it deletes, as far as that was read already.
     carried: Carriers = field(default_factory=dict)
+
+    @property
+    def due(self) -> tuple[Note, ...]:
+        """Whom the rules that it carries out leave for later."""
+        return tuple(note for note in self.planned.plan.notes if note.topic == DUE)
 
 
 class _Parted(NamedTuple):

@@ -14,7 +14,7 @@ from reconciler.manifest.read import read_manifest
 
 HEAD = """\
 tags: [pro, vip, {name: free, members: free}, {name: old, state: absent}]
-attributes: [{name: seats, model: contact, data_type: integer}]
+attributes: [{name: seats, model: contact, data_type: integer}, {name: tier, model: company, data_type: integer}]
 """
 
 
@@ -27,6 +27,10 @@ def read(folder: Path, text: str, env: str = "", **files: str) -> Manifest:
 
 def rule(text: str) -> str:
     return f"rules:\n  - {{on: contacts, {text}}}\n"
+
+
+def about(text: str) -> str:
+    return f"rules:\n  - {{on: companies, {text}}}\n"
 
 
 def test_a_rule_is_read(tmp_path: Path) -> None:
@@ -51,10 +55,19 @@ def test_a_rule_is_read(tmp_path: Path) -> None:
         (rule("tag: pro, company_where: size = big"), "4:30", "company_where, column 8: size"),
         (rule("tag: pro, company_where: website = x"), "4:30", "there is no field"),
         (rule("tag: pro, include: [a], exclude: [a]"), "4:54", "is in `include` too"),
-        (rule("tag: pro, include: [{name: Zoe}]"), "4:40", "is no contact"),
+        (rule("tag: pro, include: [{name: Zoe}]"), "4:40", "names nobody"),
         (rule("tag: pro, wher: x"), "4:30", "did you mean where?"),
         (rule("tag: pro, where: role = user, expect: {keep: 5}"), "4:59", "is no percentage"),
-        ("rules:\n  - {tag: pro, on: companies, include: [a]}\n", "4:16", "write 'contacts'"),
+        ("rules:\n  - {tag: pro, on: tags, include: [a]}\n", "4:16", "write 'contacts' or 'companies'"),
+        (
+            about("tag: pro, company_where: size = 1"),
+            "4:31",
+            "a rule `on: companies` has no `company_where`; write the condition under `where`",
+        ),
+        (about("tag: pro, where: role = user"), "4:31", 'there is no field "role"'),
+        (about("tag: pro, where: custom_attributes.tier ~ 5"), "4:31", "is a integer"),
+        (about("tag: pro, include: [{email: a@x.example}]"), "4:41", "a company has no email; write a company_id, or {id: ID}"),
+        (about("tag: pro, include: [a]") + "companies:\n  - {company_id: a, tags: [pro]}\n", "6", "write the company under `include:`"),
         ("rules:\n", "3:1", "has no value"),
         (rule("tag: pro, include: [a]") + "  - {tag: PRO, on: contacts, include: [b]}\n", "5:5", "has a rule already, at"),
         (rule("tag: pro, include: [a]") + "contacts:\n  - external_id: a\n    tags:\n      - vip\n      - pro\n", "9", "under `include:`"),
@@ -68,6 +81,17 @@ def test_what_contradicts_a_rule_is_told_with_its_line(tmp_path: Path, text: str
     (problem,) = refused.value.problems
     assert str(problem).startswith(f"{tmp_path / 'm.yaml'}:{place}: ")
     assert words in str(problem)
+
+
+def test_a_rule_about_companies_is_read_and_names_them_by_their_company_id(tmp_path: Path) -> None:
+    text = about('tag: PRO, where: plan = Enterprise and custom_attributes.tier > 1, include: [007, {id: "0123456789abcdef01234567"}]')
+    (known,) = read(tmp_path, text + "contacts:\n  - {external_id: a, tags: [pro]}\n").rules.values()
+    assert (known.link, known.include) == (("company", "tags"), (("company_id", "007"), ("id", "0123456789abcdef01234567")))
+
+
+def test_another_name_of_the_tag_makes_no_other_rule(tmp_path: Path) -> None:
+    (one,), (other,) = (read(tmp_path, rule(f"tag: {name}, where: role = user")).rules.values() for name in ("pro", "vip"))
+    assert one.digest == other.digest
 
 
 def test_overlays_lay_keys_over_a_rule_add_one_and_take_one_away(tmp_path: Path) -> None:
