@@ -21,7 +21,6 @@ from reconciler.core.model.reference import name_references
 from reconciler.intercom import routes
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.pool import reading
-from reconciler.intercom.http.request import Request
 from reconciler.intercom.memory import Sight
 from reconciler.intercom.people import People
 from reconciler.intercom.read import Reader, describe_links
@@ -180,9 +179,7 @@ class _Look:
 
     def _read_one(self, kind: Kind, seen: Seen, read: Read) -> list[tuple[Live, Links]]:
         """The things that a read shows, with the links in them. The answers themselves take ten times as much memory, and are let go."""
-        asked, bodies = Request("GET", "/" + kind.section), self.reader.read(kind, read, seen)
-        things = ((routes.thing(self.client, asked, kind, b), routes.links(self.client, asked, kind, b)) for b in bodies if kind.admits(b))
-        return list(things)
+        return list(routes.things_with_links(self.client, kind, self.reader.read(kind, read, seen)))
 
     def _take(self, seen: Seen, live: Live, links: Links, *, strong: bool) -> None:
         if live.id in seen.gone or (live.id in seen.things and not strong):

@@ -12,6 +12,7 @@ from reconciler.core.model.kind import Identity, Kind
 from reconciler.core.model.route import LinkKind
 from reconciler.errors import IntercomError
 from reconciler.intercom import routes, totals
+from reconciler.intercom.http.body import parser_of
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import HttpError
 from reconciler.intercom.http.request import Reply, Request, UnsafeSegment
@@ -118,9 +119,11 @@ class Reader:
     def _search(self, kind: Kind, by: str, query: Body) -> Iterator[Body]:
         """What a search by one field shows. What comes without that field may be the one that is meant: nobody can tell."""
         assert kind.search is not None
-        for body in routes.read_search(self.client, kind.search.listing, query):
+        listing = kind.search.listing
+        parse = parser_of(listing.items, kind.read_keys) if kind.read_keys else None
+        for body in routes.read_search(self.client, listing, query, parse=parse):
             if not isinstance(body.get(by), str) or not body[by]:
-                raise routes.bad(self.client, routes.request_of(kind.search.listing), f"a search by {by} found something without {by}")
+                raise routes.bad(self.client, routes.request_of(listing), f"a search by {by} found something without {by}")
             yield body
 
     def _search_exactly(self, kind: Kind, read: Read) -> Iterator[Body]:

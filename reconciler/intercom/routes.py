@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -15,7 +16,7 @@ from reconciler.core.model.route import Listing
 from reconciler.intercom import totals
 from reconciler.intercom.http.client import Client
 from reconciler.intercom.http.errors import BadAnswer
-from reconciler.intercom.http.request import Reply, Request, path
+from reconciler.intercom.http.request import Parse, Reply, Request, path
 from reconciler.intercom.totals import Implausible, Tally
 
 # The ids at the other ends of the links that a body shows, by their list, and whether these are all.
@@ -95,6 +96,14 @@ def links(client: Client, asked: Request, kind: Kind, body: Body) -> Links:
     return _check_shape(client, asked, lambda: door.links(kind, body), f"the answer is no {kind.name} that can be read")
 
 
+def things_with_links(client: Client, kind: Kind, bodies: Iterable[Body]) -> Iterator[tuple[Live, Links]]:
+    """The things of a kind among what a list shows, each with the links in it. Raises BadAnswer for a body that cannot be one."""
+    try:
+        yield from ((door.thing(kind, body), door.links(kind, body)) for body in bodies if kind.admits(body))
+    except door.Misshapen as error:
+        raise bad(client, Request("GET", "/" + kind.section), f"the answer is no {kind.name} that can be read: it {error}") from None
+
+
 def id_of(client: Client, asked: Request, body: Any) -> str:
     """The id of an object in an answer. Raises BadAnswer where it has none."""
     return _check_shape(client, asked, lambda: door.read_id(body), "what the answer shows cannot be read")
@@ -147,8 +156,8 @@ def list_pages(
     yield from _count_pages(pages(client, listing, make, first), count)
 
 
-def read_search(client: Client, listing: Listing, query: Body, count: Count = tell_nobody) -> Iterator[Body]:
-    """Every item that a search finds, page by page; `count` is told before each and after it."""
+def read_search(client: Client, listing: Listing, query: Body, count: Count = tell_nobody, parse: Parse | None = None) -> Iterator[Body]:
+    """Every item that a search finds, page by page; `count` is told before each and after it. `parse` reads the pages."""
 
     def make(following: Mapping[str, str]) -> Request:
         count(0, 0)
@@ -156,7 +165,7 @@ def read_search(client: Client, listing: Listing, query: Body, count: Count = te
         paging: Body = {"per_page": listing.per_page}
         if "starting_after" in following:
             paging["starting_after"] = following["starting_after"]
-        return request(listing.route, {}, {"query": query, "pagination": paging})
+        return replace(request(listing.route, {}, {"query": query, "pagination": paging}), parse=parse)
 
     for _, page in _count_pages(pages(client, listing, make), count):
         yield from page
@@ -190,8 +199,8 @@ def pages(
     for look in range(LOOKS):
         try:
             for reply, page in _look(client, listing, make, *(((), None) if look else (first, answer))):
-                new = [item for item in page if item.get("id") is None or str(item["id"]) not in known]
-                known.update(str(item["id"]) for item in new if item.get("id") is not None)
+                new = [item for item in page if item.get("id") is None or str(item["id"]) not in known] if known else page
+                known.update([str(item["id"]) for item in new if item.get("id") is not None])
                 yield reply, new
             return
         except Contradicted:

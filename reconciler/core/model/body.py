@@ -14,6 +14,7 @@ from reconciler.core.model.route import Body
 
 # Contacts, companies and segments: 24 hex digits; tags, admins and the like: numbers (recorded examples, API 2.16).
 _ID = re.compile(r"[0-9a-f]{24}|[0-9]{1,20}")
+_TEXTS = {str}
 _WORDS = {str: "a text", int: "a number", float: "a number", bool: "true or false", type(None): "nothing", dict: "an object"}
 
 
@@ -30,14 +31,22 @@ def thing(kind: Kind, body: Any) -> Live:
         live = kind.decode(body)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Misshapen("has parts that cannot be read") from None
-    shapes = kind.shapes
-    for name, value in live.fields.items():
-        # Everything may be nothing, and most of a thing is.
-        if value is not None and (type(value) not in shapes[name] or (type(value) is tuple and not all(type(i) is str for i in value))):
-            raise Misshapen(f"has {_word(value)} as its {name}")
+    types = tuple(map(type, live.fields.values()))
+    if types not in kind.seen_types:
+        _check_types(kind, live)
+        # What a list holds is looked at each time.
+        if tuple not in types:
+            kind.seen_types.add(types)
     if kind.named_by and not live.fields[kind.named_by]:
         raise Misshapen(f"has no {kind.named_by}")
     return live
+
+
+def _check_types(kind: Kind, live: Live) -> None:
+    """Raises Misshapen where a value is of a type that its field cannot have."""
+    for name, value in live.fields.items():
+        if type(value) not in kind.shapes[name] or (type(value) is tuple and not all(type(i) is str for i in value)):
+            raise Misshapen(f"has {_word(value)} as its {name}")
 
 
 def links(kind: Kind, body: Body) -> Mapping[LinkName, tuple[frozenset[str], bool]]:
@@ -46,23 +55,27 @@ def links(kind: Kind, body: Body) -> Mapping[LinkName, tuple[frozenset[str], boo
     for link in kind.links:
         try:
             items, whole = link.embedded(body)
-            ends[link.name] = _keep_once(frozenset([read_id(item) for item in items])), whole
+            ids = tuple([item["id"] for item in items])
+            ends[link.name] = _read_ends(ids if {*map(type, ids)} <= _TEXTS else tuple(map(read_id, items))), whole
         except (KeyError, TypeError, ValueError, AttributeError):
             raise Misshapen(f"has {link.field} that cannot be read") from None
     return ends
 
 
 @lru_cache(maxsize=4096)
-def _keep_once(ids: frozenset[str]) -> frozenset[str]:
-    """The same ends as one value: thousands of things have them."""
-    return ids
+def _read_ends(ids: tuple[str, ...]) -> frozenset[str]:
+    """The ends with these ids, as one value: thousands of things have the same. Raises Misshapen."""
+    return frozenset([_check_id(live_id) for live_id in ids])
 
 
 def read_id(body: Any) -> str:
     """The id of an object. Raises Misshapen for what no id of Intercom's looks like."""
     if not isinstance(body, dict):
         raise Misshapen(f"is {_word(body)}, not an object")
-    value = body.get("id")
+    return _check_id(body.get("id"))
+
+
+def _check_id(value: Any) -> str:
     if type(value) is str and _ID.fullmatch(value):
         return value
     if type(value) not in (str, int) or not _ID.fullmatch(str(value)):

@@ -183,6 +183,11 @@ class Kind:
         return written | dict.fromkeys(self._flags, frozenset({bool, NoneType}))
 
     @cached_property
+    def seen_types(self) -> set[tuple[type, ...]]:
+        """The types that live values of all fields had together, as far as these are right: thousands of things have the same."""
+        return set()
+
+    @cached_property
     def named_by(self) -> str:
         """The field that everything of this kind has, "" where there are several names and none is sure."""
         names = [identity.field for identity in self.identities if identity.field != "id"]
@@ -211,6 +216,11 @@ class Kind:
     def _shown_keys(self) -> Mapping[str, str]:
         """What a body shows of a thing: the fields and the flags, each with its key there."""
         return {name: field.called or name for name, field in self.fields.items()} | {name: name for name in self._flags}
+
+    @cached_property
+    def read_keys(self) -> frozenset[str] | None:
+        """The keys of a body that are used of a thing and its links; None for all of them."""
+        return None if self.wire else frozenset({"id", *self._shown_keys.values(), *self.identity, *(link.field for link in self.links)})
 
     @cached_property
     def _readers(self) -> Sequence[tuple[str, Callable[[Any], Any]]]:

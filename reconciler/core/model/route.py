@@ -83,7 +83,7 @@ class LinkKind:
     attach: Write
     # Undoes one.
     detach: Write
-    # Finds the objects of the other ends in the body of a source, and says whether these are all.
+    # Finds the objects of the other ends in the body of a source, under the key of `field`, and says whether these are all.
     embedded: Callable[[Body], tuple[Iterable[Any], bool]]
     # All links of one source.
     listing: Listing | None = None

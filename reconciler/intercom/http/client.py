@@ -350,7 +350,7 @@ class Client:
         # DELETE /tags/{id} answers 200 without content (Intercom API description 2.16); an answer to HEAD never has any.
         if is_crowded(content):
             return self._bad(request, f"the answer holds more than {VALUES:,} values", "nothing")
-        body = {} if not content and request.method in ("DELETE", "HEAD") else parse_object(content)
+        body = {} if not content and request.method in ("DELETE", "HEAD") else (request.parse or parse_object)(content)
         if body is None:
             what = shorten(self._safe(headers.get("Content-Type", "no type"))) if content else "nothing"
             return self._bad(request, f"{status} with {what} where a JSON object was expected", "look")

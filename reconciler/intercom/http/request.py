@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import quote, unquote
@@ -13,6 +13,8 @@ from reconciler.errors import IntercomError, Usage
 from reconciler.intercom.http.window import Window
 
 Json: TypeAlias = Any  # what json.loads gives and json.dumps takes; a kind's `read` gives it a type
+# The bytes of an answer → the object in them, None where there is none.
+Parse: TypeAlias = Callable[[bytes], dict[str, Json] | None]
 # The most characters of foreign text that are shown.
 SHOWN = 300
 
@@ -77,6 +79,8 @@ class Request:
     read: bool | None = None
     # The API version to ask under, None for the client's own.
     version: str | None = None
+    # What reads the answer where only a part of it is used, None for the whole.
+    parse: Parse | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Z]+", self.method):
