@@ -19,7 +19,7 @@ from tests.desk.route import Clock, Route
 from tests.desk.soak import SOAKS
 from tests.referee.plugin import Referee
 
-pytest_plugins = ["tests.desk.postgres", "tests.desk.ends", "tests.desk.desk"]
+pytest_plugins = ["tests.desk.postgres", "tests.desk.ends", "tests.desk.desk", "tests.desk.fleet"]
 MakeRoute = Callable[..., Route]
 
 

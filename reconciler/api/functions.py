@@ -105,7 +105,8 @@ def _propose(manifest: Manifest, connection: Connection, scope: Scope, approvals
     notices = list[str]()
     with discreet_errors(), open_session(connection, manifest, stop or threading.Event(), notices, writes=False) as session:
         proposal = propose(session, add_pin(manifest, connection), scope, approvals)
-    return Planned(manifest, document_of(proposal.plan), planfile.make_saved(proposal), tuple(notices))
+        calls = dict(session.client.sent)
+    return Planned(manifest, document_of(proposal.plan), planfile.make_saved(proposal), tuple(notices), calls)
 
 
 def _perform(session: Session, work: Work, stop: threading.Event) -> tuple[list[Outcome], Incomplete | None]:

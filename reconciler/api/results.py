@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
@@ -28,6 +28,8 @@ class Planned:
     saved: PlanDocument
     # What to know of the ledger and of Intercom, beside the plan.
     notices: tuple[str, ...] = ()
+    # How many calls were made for it, by their methods.
+    calls: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def changes(self) -> Sequence[ChangeDocument]:

@@ -24,6 +24,7 @@ GROUPS = MappingProxyType(
             "show": ("plan", "Show a saved plan again, in any format; no network."),
             "apply": ("apply", "Carry out a saved plan exactly, or plan, show, ask and carry out."),
             "drift": ("drift", "Show what changed in Intercom since the last apply."),
+            "fleet": ("fleet", "Many workspaces: the same verbs for all of them, in waves, and how they are."),
         },
         "Adopting": {
             "auth": ("auth", "Access tokens: keep one, show whose it is, remove it."),

@@ -38,8 +38,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": {"kinds", "core", "errors"},
     "sandbox": set(),
     "workflow": {"core", "errors", "kinds", "manifest", "intercom", "ledger", "execute"},
-    "cli": {"workflow", "manifest", "kinds", "core", "errors", "report", "intercom", "ledger", "sandbox"},
+    "cli": {"workflow", "manifest", "kinds", "core", "errors", "report", "intercom", "ledger", "sandbox", "fleet"},
     "api": {"workflow", "manifest", "core", "errors", "report", "intercom", "ledger"},
+    "fleet": {"api", "workflow", "manifest", "kinds", "core", "errors", "report", "intercom", "ledger"},
 }
 
 # Within a room: what stands upon what.

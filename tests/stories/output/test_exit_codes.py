@@ -377,6 +377,8 @@ ROWS = (
     Row("help", "--help", 0),
     Row("help", "plan --help", 0),
     Row("which release", "--version", 0),
+    Row("no file of it", "fleet validate", 65, says="fleet.yaml: there is no such file"),
+    Row("nobody to ask", "fleet apply", 64, says="nobody can be asked here"),
     Row("no verb", "", 64),
     Row("an unknown verb", "destroy", 64),
     Row("an unknown option", "plan m.yaml --force", 64, CHANGED),

@@ -1,0 +1,368 @@
+"""The verbs for many workspaces: fleet validate, plan, apply, drift, status, resume, stop, approve."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.help import Family, Verb, reads_here, refuse_writes
+from reconciler.cli.options import gather
+from reconciler.cli.running import DECLINED, Stop, collect_again, confirm, stoppable, whoever
+from reconciler.errors import Usage
+from reconciler.report.terminal import Terminal
+
+if TYPE_CHECKING:
+    from reconciler.fleet.job import Host
+    from reconciler.fleet.view import View
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+FLEET = click.option("-f", "--file", type=_FILE, default=Path("fleet.yaml"), show_default=True, help="The fleet.")
+FORMAT = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+GROUP = click.option("--group", metavar="GROUP", help="Only the workspaces of this group.")
+_JOBS = "How many workspaces are run at the same time, unless a wave says less."
+JOBS = click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help=_JOBS)
+YES = click.option("--auto-approve", is_flag=True, help="Do not ask.")
+RUN = click.argument("run", metavar="RUN")
+
+
+@dataclass(frozen=True)
+class FleetOptions:
+    """Which fleet, and how it is shown."""
+
+    # Its file.
+    file: Path
+    # The format on stdout.
+    form: str = "text"
+    # How many workspaces are run at the same time.
+    jobs: int = 8
+
+
+@click.group(cls=Family)
+def fleet() -> None:
+    """Many workspaces: the same verbs for all of them, in waves, and how they are.
+
+    \b
+    Example:
+      reconciler fleet plan
+      reconciler fleet apply 20261130T101500123-5d2c8a01
+    """
+
+
+@fleet.command(cls=Verb)
+@FLEET
+def validate(file: Path) -> None:
+    """Check the fleet offline: its file, and the manifest of each of its workspaces. No command is run, and no token looked up.
+
+    \b
+    Example:
+      reconciler fleet validate
+    """
+    from reconciler.fleet.file import read_fleet
+    from reconciler.fleet.manifests import check_manifests
+
+    read = read_fleet(str(file))
+    number = check_manifests(read)
+    if read.command:
+        click.echo("valid, but for the workspaces, which a command lists: it is not run here", err=True)
+        return
+    count = len(read.workspaces)
+    manifests = "one manifest" if number == 1 else f"{number:,} manifests"
+    click.echo(f"valid: {count:,} {'workspace' if count == 1 else 'workspaces'}, {manifests}", err=True)
+
+
+@fleet.command(cls=Verb)
+@FLEET
+@GROUP
+@click.option("-o", "out", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write the plan of each workspace there.")
+@FORMAT
+@JOBS
+@click.option("--detailed-exitcode", is_flag=True, help="Exit code 2 if there are changes, 3 if a plan is refused.")
+@gather(given=FleetOptions)
+def plan(given: FleetOptions, group: str | None, out: Path | None, detailed_exitcode: bool) -> int:
+    """Show what apply would do, workspaces with the same plan in one line. Reads only.
+
+    -o DIR: a file APP_ID.json for each workspace, for `show`. The exit code is 1 if a workspace could not be read.
+
+    \b
+    Example:
+      reconciler fleet plan
+      reconciler fleet plan --group canary -o plans --detailed-exitcode
+    """
+    from reconciler.fleet.states import Verb as Does
+    from reconciler.fleet.view import exit_code, write_plans
+
+    with _open(given) as host:
+        view = _look(host, Does.PLAN, group, given)
+        if out:
+            write_plans(host.store, view.run, out)
+        _show(view, given.form)
+        if view.summary["done"]:
+            _say(f"next: reconciler fleet apply {view.run}")
+    return exit_code(view, detailed=detailed_exitcode)
+
+
+@fleet.command(cls=Verb)
+@click.argument("run", metavar="[RUN]", required=False)
+@FLEET
+@GROUP
+@YES
+@FORMAT
+@JOBS
+@gather(given=FleetOptions)
+def apply(run: str | None, given: FleetOptions, group: str | None, auto_approve: bool) -> int:
+    """Carry out what a rollout planned, wave by wave; without RUN: plan, show, ask and carry out.
+
+    Each wave is planned again when it begins. A workspace whose plan has another shape than was shown is left alone, as stale. The exit
+    code is 5 where something is left, and 3 where every plan was refused.
+
+    \b
+    Example:
+      reconciler fleet apply 20261130T101500123-5d2c8a01
+      reconciler fleet apply --group canary --auto-approve
+    """
+    from reconciler.fleet.rollout import promote
+    from reconciler.fleet.states import Verb as Does
+
+    refuse_writes("it writes to workspaces; look at them with `fleet plan`")
+    if run and group:
+        raise Usage("--group goes with a new rollout; one that is there has its workspaces")
+    if not run:
+        return _look_and_carry_out(given, Does.PLAN, group, auto_approve)
+    with _open(given) as host:
+        promote(host.store, host.engine, host.fleet, run, reviewed=True)
+        return _finish(host, run, given)
+
+
+@fleet.command(cls=Verb)
+@FLEET
+@GROUP
+@click.option("--fix", is_flag=True, help="Carry out what puts it right, wave by wave.")
+@YES
+@FORMAT
+@JOBS
+@gather(given=FleetOptions)
+def drift(given: FleetOptions, group: str | None, fix: bool, auto_approve: bool) -> int:
+    """Show what changed in Intercom since the last apply, in each workspace. Reads only, unless it is to --fix.
+
+    The exit code is 2 if something did, 1 if a workspace could not be read.
+
+    \b
+    Example:
+      reconciler fleet drift
+      reconciler fleet drift --fix --auto-approve
+    """
+    from reconciler.fleet.states import Verb as Does
+    from reconciler.fleet.view import exit_code
+
+    if auto_approve and not fix:
+        raise Usage("--auto-approve goes with --fix: without it nothing is asked")
+    if fix:
+        refuse_writes("--fix writes to workspaces; leave it out")
+        return _look_and_carry_out(given, Does.DRIFT, group, auto_approve)
+    with _open(given) as host:
+        view = _look(host, Does.DRIFT, group, given)
+        _show(view, given.form)
+    return exit_code(view)
+
+
+@fleet.command(cls=Verb)
+@click.argument("run", metavar="[RUN]", required=False)
+@FLEET
+@click.option("--failed", "which", flag_value="failed", help="Only workspaces that failed.")
+@click.option("--refused", "which", flag_value="refused", help="Only those whose plan was refused.")
+@click.option("--drifted", "which", flag_value="drifted", help="Only those where drift was met.")
+@click.option("--app-id", metavar="ID", help="Only this workspace.")
+@FORMAT
+@gather(given=FleetOptions)
+def status(run: str | None, given: FleetOptions, which: str | None, app_id: str | None) -> None:
+    """Show how a rollout is, or how each workspace is now.
+
+    \b
+    Example:
+      reconciler fleet status
+      reconciler fleet status 20261130T101500123-5d2c8a01 --failed
+    """
+    from reconciler.fleet.view import last_rollouts, view_now, view_rollout
+
+    with _open(given) as host:
+        view = view_rollout(host.store, host.fleet, run) if run else view_now(host.store, host.fleet)
+        if app_id and host.workspace(app_id) is None:
+            raise Usage(f"--app-id {app_id}: no such workspace in {given.file}")
+        if which == "drifted":
+            view = view.only(lambda one: bool(one.drifted))
+        elif which:
+            view = view.only(lambda one: one.state == which)
+        _show(view.only(lambda one: app_id in (None, one.app_id)), given.form)
+        if not run and given.form == "text":
+            rollouts = last_rollouts(host.store, host.fleet, 5)
+            Terminal(sys.stdout).lines(f"{row.id}  {row.verb}  {row.phase}" for row in rollouts)
+
+
+@fleet.command(cls=Verb)
+@RUN
+@FLEET
+@FORMAT
+@JOBS
+@gather(given=FleetOptions)
+def resume(run: str, given: FleetOptions) -> int:
+    """Go on with a rollout that was stopped, or has failures: what was held or failed is run, wave by wave, and nothing else.
+
+    \b
+    Example:
+      reconciler fleet resume 20261130T101500123-5d2c8a01
+    """
+    from reconciler.fleet.rollout import resume as go_on
+
+    refuse_writes("it goes on with a rollout")
+    with _open(given) as host:
+        go_on(host.store, host.engine, host.fleet, run)
+        return _finish(host, run, given)
+
+
+@fleet.command(cls=Verb)
+@RUN
+@FLEET
+def stop(run: str, file: Path) -> None:
+    """Stop a rollout: no further workspace begins, and those under way end. `resume` goes on with it.
+
+    \b
+    Example:
+      reconciler fleet stop 20261130T101500123-5d2c8a01
+    """
+    from reconciler.fleet.rollout import halt
+
+    with _open(FleetOptions(file)) as host:
+        halt(host.store, host.engine, host.fleet, run, "stopped by people")
+    _say(f"stopped; reconciler fleet resume {run} goes on with it")
+
+
+@fleet.command(cls=Verb)
+@RUN
+@FLEET
+@click.option("--shape", metavar="SHAPE", help="Only the plans of this shape; needs --up-to.")
+@click.option("--up-to", "most", metavar="N:PEOPLE", help="Refuse where more workspaces have it, or more people lose something by it.")
+@FORMAT
+@JOBS
+@gather(given=FleetOptions)
+def approve(run: str, given: FleetOptions, shape: str | None, most: str | None) -> int:
+    """Let the plans be carried out that wait for people: all of them, or those of one shape. Each is planned again before.
+
+    \b
+    Example:
+      reconciler fleet approve 20261130T101500123-5d2c8a01 --shape 5f2c91d04b7e --up-to 4902:0
+    """
+    from reconciler.fleet.rollout import approve as allow
+
+    refuse_writes("it lets plans be carried out")
+    if (shape is None) is not (most is None):
+        raise Usage("--shape and --up-to belong together: --shape SHAPE --up-to N:PEOPLE")
+    with _open(given) as host:
+        number, _ = allow(host.store, host.engine, host.fleet, run, shape, _read_most(most) if most else None)
+        _say(f"approved: {number:,} {'workspace' if number == 1 else 'workspaces'}")
+        return _finish(host, run, given)
+
+
+def _read_most(written: str) -> tuple[int, int]:
+    if not (match := re.fullmatch(r"(\d{1,9}):(\d{1,12})", written)):
+        raise Usage(f"--up-to {written}: write N:PEOPLE, as in 4902:0")
+    return int(match[1]), int(match[2])
+
+
+@contextmanager
+def _open(given: FleetOptions) -> Iterator[Host]:
+    from reconciler.fleet.opening import load_fleet, open_host
+
+    reads, lock = reads_here(), Lock()
+
+    def count(calls: Mapping[str, int]) -> None:
+        if reads is not None:
+            with lock:
+                reads.update(calls)
+
+    with open_host(load_fleet(str(given.file)), whoever(), os.environ, count=count) as host:
+        yield host
+
+
+def _look(host: Host, verb: Any, group: str | None, given: FleetOptions) -> View:
+    """Plan every workspace, or look for drift in each."""
+    from reconciler.fleet.rollout import begin
+
+    return _run(host, begin(host.store, host.engine, host.fleet, verb, group, host.who), given)
+
+
+def _look_and_carry_out(given: FleetOptions, verb: Any, group: str | None, auto_approve: bool) -> int:
+    """Look, show, ask, carry out."""
+    from reconciler.fleet.rollout import promote
+
+    if not auto_approve and not (sys.stdin and sys.stdin.isatty()):
+        raise Usage("nobody can be asked here; nothing was written: look with `fleet plan`, or give --auto-approve")
+    with _open(given) as host:
+        view = _look(host, verb, group, given)
+        if given.form == "text":
+            _show(view, "text")
+        if not auto_approve and any(one.changes for one in view.workspaces) and not confirm("Carry this out, wave by wave?"):
+            _say(f"Not applied; nothing was written. Later: reconciler fleet apply {view.run}")
+            return DECLINED
+        promote(host.store, host.engine, host.fleet, view.run, reviewed=not auto_approve)
+        return _finish(host, view.run, given)
+
+
+def _finish(host: Host, run: str, given: FleetOptions) -> int:
+    """Run a rollout to its end, show it, and say what comes next."""
+    from reconciler.fleet.view import exit_code
+
+    view = _run(host, run, given)
+    _show(view, given.form)
+    if view.state == "stopped":
+        _say(f"stopped: {view.reason}; reconciler fleet resume {run} goes on with it")
+    elif view.state == "waiting" or view.summary["stale"]:
+        _say(f"plans wait for people; next: reconciler fleet approve {run}")
+    elif view.summary["failed"]:
+        _say(f"next: reconciler fleet resume {run}")
+    return exit_code(view)
+
+
+def _run(host: Host, run: str, given: FleetOptions) -> View:
+    """Run a rollout, with progress on stderr. Raises Interrupted where a signal stopped it."""
+    from reconciler.fleet.opening import run_to_end
+    from reconciler.fleet.view import view_rollout
+    from reconciler.report.progress import progress
+
+    total = len(view_rollout(host.store, host.fleet, run).workspaces)
+    _say(f"rollout {run}: {total:,} {'workspace' if total == 1 else 'workspaces'}")
+    collect_again()
+    with progress(sys.stderr, label="workspaces") as bar, stoppable(Stop()) as stop:
+        bar.advance(0, total=total)
+        run_to_end(host, run, stop, lambda claimed: bar.advance(), given.jobs)
+    view = view_rollout(host.store, host.fleet, run)
+    if stop.is_set():
+        _say(f"stopped: what is under way has ended; reconciler fleet resume {run} goes on with it")
+    stop.check()
+    return view
+
+
+def _show(view: View, form: str) -> None:
+    """A view on stdout."""
+    from reconciler.fleet.report import text
+    from reconciler.fleet.view import document_of
+    from reconciler.report.json import deep
+
+    out = Terminal(sys.stdout)
+    if form == "json":
+        out.write(deep(document_of(view)))
+    else:
+        out.lines(text.lines(view, out.color))
+    out.check()
+
+
+def _say(text: str) -> None:
+    Terminal(sys.stderr).say(text)

@@ -1,0 +1,1 @@
+"""Engines: what starts and stops the jobs of a fleet."""

@@ -1,0 +1,85 @@
+"""The manifest of each workspace: that of all and those of its groups, with the overlays of its groups and its own, and its variables."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+from reconciler.api.functions import load
+from reconciler.core.model.desired import Manifest
+from reconciler.errors import Invalid, Problem
+from reconciler.fleet.file import is_server
+from reconciler.fleet.fleet import Fleet, Workspace
+from reconciler.manifest.files import on_disk
+from reconciler.manifest.layers import Layers, sort_out
+from reconciler.workflow.ground import check_name
+
+# So many manifests are kept: those of a group are the same, unless each workspace has variables of its own.
+KEPT = 64
+
+_Paths = tuple[str, ...]
+
+
+class Manifests:
+    """The manifests of one fleet as they are now, each read once. Threads may ask."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet, self._lock = fleet, threading.Lock()
+        self._read: dict[tuple[object, ...], Manifest] = {}
+        self._known: dict[tuple[_Paths, _Paths], _Paths] = {}
+
+    def of(self, workspace: Workspace) -> Manifest:
+        """The manifest of a workspace. Raises Invalid."""
+        paths = self._paths(workspace)
+        with self._lock:
+            envs = self._envs(paths, (*workspace.groups, workspace.app_id))
+            key = paths, envs, tuple(sorted(workspace.variables.items()))
+            manifest = self._read.pop(key, None) or load(*paths, envs=envs, variables=workspace.variables)
+            # The one that was asked for last stands last.
+            self._read[key] = manifest
+            if len(self._read) > KEPT:
+                del self._read[next(iter(self._read))]
+            return manifest
+
+    def _paths(self, workspace: Workspace) -> _Paths:
+        groups = (self._fleet.groups[name].manifests for name in workspace.groups)
+        return tuple(dict.fromkeys((*self._fleet.manifests, *(path for paths in groups for path in paths))))
+
+    def _envs(self, paths: _Paths, names: _Paths) -> _Paths:
+        """Those of these names of which the files have overlays, the weakest first."""
+        if (paths, names) not in self._known:
+            layers = Layers(names)
+            known = sort_out(on_disk(paths, layers), paths, layers).environments
+            self._known[paths, names] = tuple(name for name in names if name in known)
+        return self._known[paths, names]
+
+
+def check_manifests(fleet: Fleet) -> int:
+    """How many manifests the workspaces have, all of them read. Raises Invalid with every problem in all of them."""
+    manifests, problems = Manifests(fleet), dict[Problem, None]()
+    different: dict[str, None] = {}
+    for workspace in fleet.workspaces:
+        try:
+            manifest = manifests.of(workspace)
+        except Invalid as invalid:
+            problems.update(dict.fromkeys(invalid.problems))
+            continue
+        different[manifest.digest] = None
+        problems.update(dict.fromkeys(_misfits(fleet, workspace, manifest)))
+    if problems:
+        raise Invalid(problems)
+    return len(different)
+
+
+def _misfits(fleet: Fleet, workspace: Workspace, manifest: Manifest) -> Iterator[Problem]:
+    """What is wrong with a manifest that is that of this workspace."""
+    pin = manifest.pin
+    if pin and (pin.app_id not in (None, workspace.app_id) or pin.region not in (None, workspace.region)):
+        other = f"{pin.app_id or 'any workspace'} in {pin.region or 'any region'}"
+        what = f"{workspace.app_id} in {workspace.region} would get a manifest that is pinned to {other}"
+        yield Problem(workspace.mark, what, "remove `workspace:` from the manifest: each workspace of a fleet is pinned by its app_id")
+    if is_server(fleet.store):
+        try:
+            check_name(manifest, fleet.store)
+        except Invalid as invalid:
+            yield from invalid.problems

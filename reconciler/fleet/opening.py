@@ -1,0 +1,76 @@
+"""A fleet, its store and all that its jobs need, from `fleet.yaml` and the environment of this process."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from reconciler.errors import Usage
+from reconciler.fleet.advance import Engine
+from reconciler.fleet.engine.local import LocalEngine, drive
+from reconciler.fleet.file import add_rows, is_server, read_fleet
+from reconciler.fleet.fleet import Fleet
+from reconciler.fleet.job import Host
+from reconciler.fleet.manifests import Manifests
+from reconciler.fleet.rollout import Claim
+from reconciler.fleet.states import Phase
+from reconciler.fleet.store import FILE, Store
+from reconciler.fleet.tokens import MOST_ROWS, Tokens, run_command
+from reconciler.ledger.folder import our_folder
+from reconciler.ledger.key import KEY_VARIABLE, MAKE_ONE
+from reconciler.manifest.repository import commit_of, origin
+
+# Where rollouts are kept, before what `store:` says.
+VARIABLE = "RECONCILER_FLEET"
+
+
+def load_fleet(file: str) -> Fleet:
+    """The fleet with all of its workspaces: a command that lists them is run. Raises Invalid, ReconcilerError."""
+    fleet = read_fleet(file)
+    if not fleet.command:
+        return fleet
+    return add_rows(fleet, run_command(fleet.command, "workspaces:", MOST_ROWS, os.path.dirname(fleet.file)))
+
+
+@contextmanager
+def open_host(
+    fleet: Fleet,
+    who: str,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    now: Callable[[], float] = time.time,
+    count: Callable[[Mapping[str, int]], object] = lambda calls: None,
+) -> Iterator[Host]:
+    """What runs the jobs of a fleet in this process; closed afterwards. `count` is told of the calls that each look made, from any
+    thread. Raises Usage, ReconcilerError."""
+    folder = Path(os.path.abspath(our_folder([fleet.file])))
+    address = environ.get(VARIABLE, "") or fleet.store or str(folder / FILE)
+    address = address if is_server(address) else os.path.abspath(address)
+    if fleet.engine == "postgresql" and not is_server(address):
+        raise Usage(
+            f"engine: postgresql needs a server, and the store is {address}; set {VARIABLE} or `store:` to postgresql://HOST/DATABASE"
+        )
+    key = environ.get(KEY_VARIABLE, "")
+    if is_server(address) and not key:
+        raise Usage(f"{KEY_VARIABLE} is missing: the ledgers of this fleet are in {VARIABLE} or `store:`, and it is theirs; {MAKE_ONE}")
+    where = os.path.dirname(fleet.file)
+    with closing(Store(address, folder, now)) as store:
+        tokens, manifests = Tokens(fleet.token, environ, where), Manifests(fleet)
+        revision = commit_of([where])[0]
+        yield Host(fleet, store, engine_of(fleet), tokens, manifests, who, key, environ, origin(Path(where)), revision, count=count)
+
+
+def engine_of(fleet: Fleet) -> Engine:
+    """What starts and stops the jobs of a fleet."""
+    if fleet.engine == "local":
+        return LocalEngine()
+    raise Usage("engine: postgresql is not there in this version; write engine: local")
+
+
+def run_to_end(host: Host, rollout: str, stop: threading.Event, tell: Callable[[Claim], object], jobs: int) -> Phase:
+    """Run a rollout until it has ended, was stopped, or waits for people. Raises Locked where another process does so."""
+    return drive(host, rollout, stop, tell, jobs)

@@ -1,0 +1,1 @@
+"""Reports: how many workspaces are, as something to read."""

@@ -1,0 +1,257 @@
+"""A rollout in the tables: begun, claimed, settled, stopped, resumed, approved. Each function is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, or_, select, update
+
+from reconciler.errors import Refused, Usage
+from reconciler.fleet.advance import Engine, advance, lock_rollout, queue, stop, waves_of
+from reconciler.fleet.fleet import ALL_AT_ONCE, Fleet, Wave, Workspace, allowance, assign
+from reconciler.fleet.shape import EMPTY
+from reconciler.fleet.states import LATER, TRIES, Phase, Result, State, Verb, columns_of
+from reconciler.fleet.store import Store
+from reconciler.fleet.tables import LAST, ROLLOUTS, RUNS
+from reconciler.ledger.run import run_id
+
+# What a row has before anything is known of its workspace.
+_BLANK: dict[str, Any] = {
+    "state": State.HELD, "turn": 0, "begun": 0, "later": 0.0, "approved": None, "worker": "", "exit": None, "reason": "", "shape": None,
+    "changes": None, "people": None, "calls": None, "plan": None, "started": None, "ended": None,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to run one workspace of a rollout, once."""
+
+    # The rollout.
+    rollout: str
+    # The workspace.
+    app_id: str
+    # What is done there.
+    verb: Verb
+    # Which of all its tries this is.
+    begun: int
+    # How many there were since it was queued by people, this one too.
+    turn: int
+    # The shape that people approved; None where nobody was asked.
+    approved: str | None
+    # Whether its plan waits for people before it is applied.
+    asks: bool
+
+
+def begin(store: Store, engine: Engine, fleet: Fleet, verb: Verb, group: str | None, who: str) -> str:
+    """Begin a rollout over a fleet, or a group of it, and give its id. Raises Usage where nobody is in the group."""
+    if group is not None and group not in fleet.groups:
+        raise Usage(f"--group {group}: no such group; known are {', '.join(fleet.groups) or 'none'}")
+    workspaces, now = fleet.within(group), store.now()
+    if not workspaces:
+        raise Usage(f"--group {group}: no workspace is in it" if group else "the fleet has no workspace")
+    rollout, waves = run_id(now), fleet.waves if verb.writes else ALL_AT_ONCE
+    with store.writing() as connection:
+        head = {"id": rollout, "fleet": fleet.name, "verb": verb, "phase": Phase.RUNNING, "reason": "", "of_group": group, "who": who}
+        waved = {"waves": list(map(asdict, waves)), "wave": -1, "wave_ended": None, "until": None}
+        connection.execute(ROLLOUTS.insert().values(**head, **waved, started=now, ended=None))
+        connection.execute(RUNS.insert(), _rows(rollout, workspaces, waves))
+        advance(connection, engine, rollout, now)
+    return rollout
+
+
+def _rows(rollout: str, workspaces: Sequence[Workspace], waves: Sequence[Wave]) -> list[dict[str, Any]]:
+    return [
+        {**_BLANK, "rollout": rollout, "app_id": one.app_id, "of_group": one.group, "wave": wave, "place": place}
+        for place, (one, wave) in enumerate(assign(workspaces, waves))
+    ]
+
+
+def promote(store: Store, engine: Engine, fleet: Fleet, rollout: str, *, reviewed: bool) -> Phase:
+    """Carry out a rollout that planned, in the waves of the fleet. What people `reviewed` goes no further than its shape. One that is
+    carried out already is only advanced. Raises Usage for one that cannot be carried out."""
+    with store.writing() as connection:
+        row = find(connection, fleet, rollout)
+        if row.verb in (Verb.APPLY, Verb.FIX):
+            return advance(connection, engine, rollout, store.now())
+        if row.phase != Phase.DONE:
+            raise Usage(f"the rollout {rollout} has not planned all of its workspaces; `reconciler fleet resume {rollout}` goes on with it")
+        known = {one.app_id: one for one in fleet.workspaces}
+        planned = connection.scalars(select(RUNS.c.app_id).where(RUNS.c.rollout == rollout)).all()
+        if gone := [app_id for app_id in planned if app_id not in known]:
+            raise Usage(f"{len(gone):,} workspaces of {rollout} are no longer in the fleet ({', '.join(gone[:3])}); plan again")
+        verb = Verb.FIX if row.verb == Verb.DRIFT else Verb.APPLY
+        waved = {"waves": list(map(asdict, fleet.waves)), "wave": -1, "wave_ended": None, "until": None, "ended": None}
+        connection.execute(_at(rollout).values(verb=verb, phase=Phase.RUNNING, reason="", **waved))
+        for place, (one, wave) in enumerate(assign([known[app_id] for app_id in planned], fleet.waves)):
+            values = {"state": State.HELD, "turn": 0, "wave": wave, "place": place}
+            # What could not be planned was not seen by anybody.
+            values |= {"approved": func.coalesce(RUNS.c.shape, "")} if reviewed else {}
+            connection.execute(update(RUNS).where(RUNS.c.rollout == rollout, RUNS.c.app_id == one.app_id).values(**values))
+        return advance(connection, engine, rollout, store.now())
+
+
+def find(connection: Connection, fleet: Fleet, rollout: str) -> Row[Any]:
+    """The row of a rollout of this fleet, locked. Raises Usage where there is none."""
+    row = lock_rollout(connection, rollout)
+    if row is None or row.fleet != fleet.name:
+        raise Usage(f"the fleet {fleet.name} has no rollout {rollout}; `reconciler fleet status` names the last ones")
+    return row
+
+
+def claim(store: Store, rollout: str, app_id: str, worker: str) -> Claim | None:
+    """The right to run a workspace now; None where its rollout was stopped, somebody else has it, or its wave has enough under way."""
+    with store.writing() as connection:
+        row, now = lock_rollout(connection, rollout), store.now()
+        mine = (RUNS.c.rollout == rollout) & (RUNS.c.app_id == app_id)
+        run = connection.execute(select(RUNS).where(mine)).first()
+        if row is None or run is None or row.phase != Phase.RUNNING or run.state != State.QUEUED or run.later > now:
+            return None
+        wave = waves_of(row)[run.wave]
+        if wave.in_flight is not None and _running(connection, rollout, run.wave) >= wave.in_flight:
+            return None
+        begun = {"state": State.RUNNING, "turn": run.turn + 1, "begun": run.begun + 1, "worker": worker, "started": now, "ended": None}
+        connection.execute(update(RUNS).where(mine).values(**begun))
+        return Claim(rollout, app_id, Verb(row.verb), run.begun + 1, run.turn + 1, run.approved, wave.approve and run.approved is None)
+
+
+def _running(connection: Connection, rollout: str, wave: int) -> int:
+    running = select(func.count()).where(RUNS.c.rollout == rollout, RUNS.c.wave == wave, RUNS.c.state == State.RUNNING)
+    return connection.scalar(running) or 0
+
+
+def settle(store: Store, engine: Engine, fleet: Fleet, claimed: Claim, result: Result) -> None:
+    """Keep what became of a workspace, unless another has it by now."""
+    now, mine = store.now(), (RUNS.c.rollout == claimed.rollout) & (RUNS.c.app_id == claimed.app_id)
+    if result.later and claimed.turn >= TRIES:
+        result = replace(result, state=State.FAILED)
+    with store.writing() as connection:
+        row = lock_rollout(connection, claimed.rollout)
+        still = mine & (RUNS.c.state == State.RUNNING) & (RUNS.c.begun == claimed.begun)
+        values = {**columns_of(result), "ended": now, "worker": ""}
+        if row is None or not connection.execute(update(RUNS).where(still).values(**values)).rowcount:
+            return
+        if result.state == State.QUEUED:
+            _put_back(connection, engine, row, claimed, now + LATER * 2 ** (claimed.turn - 1) if result.later else 0.0)
+        elif result.state != State.HELD:
+            _keep_last(connection, fleet, claimed, result, now)
+
+
+def _put_back(connection: Connection, engine: Engine, row: Row[Any], claimed: Claim, later: float) -> None:
+    """Queue a workspace once more; it is held where its rollout was stopped meanwhile. An interruption is no try."""
+    which, turn = RUNS.c.app_id == claimed.app_id, claimed.turn if later else claimed.turn - 1
+    if row.phase in (Phase.STOPPED, Phase.DONE):
+        connection.execute(update(RUNS).where(RUNS.c.rollout == row.id, which).values(state=State.HELD))
+    else:
+        queue(connection, engine, row, which, {"state": State.QUEUED, "turn": turn, "later": later})
+
+
+def _keep_last(connection: Connection, fleet: Fleet, claimed: Claim, result: Result, now: float) -> None:
+    mine = (LAST.c.fleet == fleet.name) & (LAST.c.app_id == claimed.app_id)
+    before = connection.execute(select(LAST.c.drifted).where(mine)).first()
+    group = connection.scalar(select(RUNS.c.of_group).where(RUNS.c.rollout == claimed.rollout, RUNS.c.app_id == claimed.app_id))
+    drifted = before.drifted if before else None
+    if result.state == State.DONE and claimed.verb != Verb.PLAN:
+        drifted = claimed.verb == Verb.DRIFT and result.exit == 2
+    values = {name: value for name, value in columns_of(result).items() if name != "plan"}
+    values |= {"of_group": group, "rollout": claimed.rollout, "verb": claimed.verb, "drifted": drifted, "ended": now}
+    connection.execute(delete(LAST).where(mine))
+    connection.execute(LAST.insert().values(fleet=fleet.name, app_id=claimed.app_id, **values))
+
+
+def move_on(store: Store, engine: Engine, rollout: str) -> Phase:
+    """Advance a rollout."""
+    with store.writing() as connection:
+        return advance(connection, engine, rollout, store.now())
+
+
+def list_ready(store: Store, rollout: str, number: int) -> tuple[Sequence[str], float | None]:
+    """The next workspaces to run, at most so many, and when the first of those that wait may be tried again."""
+    with store.reading() as connection:
+        mine, now = (RUNS.c.rollout == rollout) & (RUNS.c.state == State.QUEUED), store.now()
+        row = connection.execute(select(ROLLOUTS).where(ROLLOUTS.c.id == rollout)).one()
+        most = waves_of(row)[row.wave].in_flight if row.wave >= 0 else None
+        if most is not None:
+            number = min(number, most - _running(connection, rollout, row.wave))
+        ready = select(RUNS.c.app_id).where(mine, RUNS.c.later <= now).order_by(RUNS.c.place).limit(max(0, number))
+        until = connection.scalar(select(func.min(RUNS.c.later)).where(mine, RUNS.c.later > now))
+        return connection.scalars(ready).all(), until
+
+
+def reclaim(store: Store, engine: Engine, rollout: str) -> None:
+    """Take back the workspaces of workers that are gone: tried again, or failed where that was the last try."""
+    with store.writing() as connection:
+        row = lock_rollout(connection, rollout)
+        running = (RUNS.c.rollout == rollout) & (RUNS.c.state == State.RUNNING)
+        if row is None:
+            return
+        spent = {"state": State.FAILED, "exit": 1, "reason": f"its worker ended in the middle of it, {TRIES} times", "ended": store.now()}
+        connection.execute(update(RUNS).where(running, RUNS.c.turn >= TRIES).values(worker="", **spent))
+        if row.phase in (Phase.STOPPED, Phase.DONE):
+            connection.execute(update(RUNS).where(running).values(state=State.HELD, worker=""))
+        else:
+            queue(connection, engine, row, RUNS.c.state == State.RUNNING, {"state": State.QUEUED, "worker": ""})
+
+
+def halt(store: Store, engine: Engine, fleet: Fleet, rollout: str, reason: str) -> None:
+    """Stop a rollout: no further workspace begins. One that has ended stays as it is. Raises Usage for one that is not there."""
+    with store.writing() as connection:
+        row = find(connection, fleet, rollout)
+        if row.phase in (Phase.RUNNING, Phase.WAITING):
+            stop(connection, engine, rollout, reason, store.now())
+
+
+def resume(store: Store, engine: Engine, fleet: Fleet, rollout: str) -> Phase:
+    """Go on with a rollout: what was held or failed is run, wave by wave; what is done, refused or stale stays. Raises Usage."""
+    with store.writing() as connection:
+        row = find(connection, fleet, rollout)
+        mine, left = RUNS.c.rollout == rollout, or_(RUNS.c.state == State.HELD, RUNS.c.state == State.FAILED)
+        first = connection.scalar(select(func.min(RUNS.c.wave)).where(mine, left))
+        if row.phase in (Phase.STOPPED, Phase.DONE) and first is not None:
+            # Of earlier waves nothing is left, so the rollout goes on from there, as if that wave had not begun.
+            connection.execute(update(RUNS).where(mine, left).values(state=State.HELD, turn=0, later=0.0))
+            blank = {"reason": "", "wave": first - 1, "wave_ended": 0.0, "until": None, "ended": None}
+            connection.execute(_at(rollout).values(phase=Phase.RUNNING, waves=_accept(connection, row), **blank))
+        return advance(connection, engine, rollout, store.now())
+
+
+def _accept(connection: Connection, row: Row[Any]) -> list[dict[str, Any]]:
+    """The waves of a rollout, with budgets for what is refused already: who resumes goes on in spite of it."""
+    sizes, refused = dict[int, int](), dict[int, int]()
+    counts = select(RUNS.c.wave, RUNS.c.state, func.count()).where(RUNS.c.rollout == row.id).group_by(RUNS.c.wave, RUNS.c.state)
+    for wave, state, number in connection.execute(counts):
+        sizes[wave] = sizes.get(wave, 0) + number
+        refused[wave] = number if state == State.REFUSED else refused.get(wave, 0)
+    waves = enumerate(waves_of(row))
+    return [asdict(replace(wave, refused=max(refused.get(n, 0), allowance(wave.refused, sizes.get(n, 0))))) for n, wave in waves]
+
+
+def approve(store: Store, engine: Engine, fleet: Fleet, rollout: str, shape: str | None, most: tuple[int, int] | None) -> tuple[int, Phase]:
+    """Let the plans of one shape be carried out, or all that wait; how many they are. `most`: at most so many workspaces, and people who
+    lose something in all of them. Raises Refused (3) where there are more, Usage where none waits."""
+    with store.writing() as connection:
+        row = find(connection, fleet, rollout)
+        waits = (RUNS.c.state == State.HELD) & (RUNS.c.wave == row.wave) & RUNS.c.shape.is_not(None)
+        which = or_(RUNS.c.state == State.STALE, waits) if row.phase == Phase.WAITING else RUNS.c.state == State.STALE
+        which = which & (RUNS.c.shape == shape) if shape else which
+        mine = select(func.count(), func.sum(func.coalesce(RUNS.c.people, 0))).where(RUNS.c.rollout == rollout, which)
+        number, people = connection.execute(mine).one()
+        if not number:
+            raise Usage(f"no plan of {rollout} waits to be approved{f' in the shape {shape}' if shape else ''}")
+        if row.phase == Phase.STOPPED:
+            raise Usage(f"{rollout} was stopped; `reconciler fleet resume {rollout}` goes on with it")
+        if most and (number > most[0] or people > most[1]):
+            raise Refused([f"{number:,} workspaces wait so, where {people:,} people lose something; --up-to allows {most[0]}:{most[1]}"])
+        connection.execute(_at(rollout).values(phase=Phase.RUNNING, reason="", until=None, ended=None))
+        queue(connection, engine, row, which, {"state": State.QUEUED, "approved": RUNS.c.shape, "turn": 0, "later": 0.0})
+        return number, advance(connection, engine, rollout, store.now())
+
+
+def needs_people(claimed: Claim, shape: str) -> bool:
+    """Whether a plan of this shape is not what people approved: then nothing is written. One without changes writes nothing."""
+    return shape != EMPTY and (claimed.asks or claimed.approved not in (None, shape))
+
+
+def _at(rollout: str) -> Any:
+    return update(ROLLOUTS).where(ROLLOUTS.c.id == rollout)

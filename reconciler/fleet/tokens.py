@@ -1,0 +1,125 @@
+"""The token of each workspace: from the environment, the keyring or a command. Kept in memory only, and shown nowhere."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from typing import IO
+
+from reconciler.errors import ReconcilerError, origin
+from reconciler.fleet.entries import APP_ID, TokenEntry
+from reconciler.fleet.fleet import Workspace
+from reconciler.intercom.http.host import REGIONS
+from reconciler.intercom.http.token import Token, parse
+from reconciler.intercom.login.store import TokenStore, config_folder
+from reconciler.workflow.planfile import write_whole
+
+# How long a command may take, in seconds, and how much it may print, in bytes.
+PATIENCE, MOST = 30.0, 65_536
+# What a list of workspaces may take, in bytes.
+MOST_ROWS = 64 * 1024 * 1024
+# So many commands run at the same time: each is a process, and what answers them may limit its callers.
+AT_ONCE = 8
+
+
+class NoToken(ReconcilerError):
+    """The token of a workspace cannot be had."""
+
+
+class Tokens:
+    """The tokens of one process, each asked for once. Threads may ask."""
+
+    def __init__(self, source: TokenEntry, environ: Mapping[str, str], folder: str) -> None:
+        """`folder`: where a command is run."""
+        self._source, self._environ, self._folder = source, environ, folder
+        self._lock, self._running = threading.Lock(), threading.BoundedSemaphore(AT_ONCE)
+        self._kept: dict[str, Token] = {}
+
+    def of(self, workspace: Workspace) -> Token:
+        """The token. Raises NoToken, and BadToken for what can be none; their words never hold it."""
+        with self._lock:
+            kept = self._kept.get(workspace.app_id)
+        if kept:
+            return kept
+        token = self._ask(workspace)
+        with self._lock:
+            return self._kept.setdefault(workspace.app_id, token)
+
+    def drop(self, workspace: Workspace) -> None:
+        """Ask for it again the next time: Intercom did not take this one."""
+        with self._lock:
+            self._kept.pop(workspace.app_id, None)
+
+    def _ask(self, workspace: Workspace) -> Token:
+        source = self._source
+        if source.env is not None:
+            name = source.env.replace(APP_ID, workspace.app_id)
+            if not self._environ.get(name):
+                raise NoToken(f"the variable {name} holds no token; set it to the access token of {workspace.app_id}")
+            return parse(self._environ[name], name)
+        if source.command:
+            command = [part.replace(APP_ID, workspace.app_id) for part in source.command]
+            with self._running:
+                printed = run_command(command, "token:", MOST, self._folder)
+            return parse(_text(printed, workspace), "the token command")
+        return self._read_stored(workspace)
+
+    def _read_stored(self, workspace: Workspace) -> Token:
+        """From the keyring, or the file where this machine has none, as `auth login` left it."""
+        store = TokenStore(config_folder(self._environ), write_whole)
+        base_url = workspace.base_url.rstrip("/") if workspace.base_url else None
+        where = None if base_url in REGIONS.values() else base_url
+        for kept in store.all():
+            # A token goes to no other address than the one it was given to at login.
+            if kept.app_id == workspace.app_id and kept.base_url == where:
+                return store.token(kept)
+        raise NoToken(f"no token of {workspace.app_id} is stored; run `reconciler auth login --app-id {workspace.app_id}`")
+
+
+def _text(printed: bytes, workspace: Workspace) -> str:
+    try:
+        return printed.decode("ascii")
+    except UnicodeDecodeError:
+        raise NoToken(f"the token command printed for {workspace.app_id} what no token has; run it by hand") from None
+
+
+def run_command(command: Sequence[str], key: str, most: int, folder: str) -> bytes:
+    """What a command of `fleet.yaml` prints, at most so many bytes within half a minute. What it says on stderr is shown nowhere, for it
+    may hold a secret. Raises NoToken."""
+    what = f"the command under `{key}` ({command[0]})"
+    try:
+        with subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        ) as running:
+            assert running.stdout
+            printed, late = _read(running, running.stdout, most)
+    except OSError as error:
+        raise NoToken(f"{what} cannot be run: {error.strerror or origin(error)}") from None
+    if late:
+        raise NoToken(f"{what} took more than {PATIENCE:.0f} s; run it by hand")
+    if len(printed) > most:
+        raise NoToken(f"{what} printed more than {most:,} bytes; run it by hand")
+    if running.returncode:
+        raise NoToken(f"{what} ended with {running.returncode}; run it by hand")
+    return printed
+
+
+def _read(running: subprocess.Popen[bytes], stdout: IO[bytes], most: int) -> tuple[bytes, bool]:
+    """What it prints, and whether it had to be ended for its time."""
+    ended = threading.Event()
+
+    def end() -> None:
+        ended.set()
+        running.kill()
+
+    timer = threading.Timer(PATIENCE, end)
+    timer.start()
+    try:
+        printed = stdout.read(most + 1)
+        if len(printed) > most:
+            running.kill()
+        running.wait()
+        return printed, ended.is_set()
+    finally:
+        timer.cancel()
