@@ -33,10 +33,13 @@ class Route:
     def pieces(self) -> list[str]:
         return split(self.path)
 
-    def match(self, method: str, pieces: list[str]) -> dict[str, str] | None:
-        """The named pieces of the path; None if this endpoint does not answer the call."""
-        if self.method != method or len(self.pieces) != len(pieces):
-            return None
+    @cached_property
+    def size(self) -> tuple[str, int]:
+        """What can be told apart at once: the method, and how many pieces the path has."""
+        return self.method, len(self.pieces)
+
+    def match(self, pieces: list[str]) -> dict[str, str] | None:
+        """The named pieces of a path of this size; None if this endpoint does not answer it."""
         pairs = list(zip(self.pieces, pieces, strict=True))
         if any(own[0] != "{" and own != given for own, given in pairs):
             return None
@@ -54,7 +57,8 @@ class Routes(list[Route]):
     def find(self, method: str, raw_path: str) -> tuple[Route, dict[str, str]] | None:
         """The endpoint that answers the call, and the named pieces of its path."""
         pieces = split(raw_path)
-        return next(((route, params) for route in self if (params := route.match(method, pieces)) is not None), None)
+        size = (method, len(pieces))
+        return next(((route, params) for route in self if route.size == size and (params := route.match(pieces)) is not None), None)
 
     def reads(self, method: str, raw_path: str) -> bool:
         """Whether the call only reads, although it is a POST."""

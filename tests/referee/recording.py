@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,13 +68,13 @@ class Recorder:
         place = route[0].path if route else None
         version = call.headers.get("intercom-version") or box.settings.default_version
         ours = call.headers.get("user-agent", "").startswith("reconciler/")
-        sent, got = _parsed(call.raw) if ours else None, _parsed(reply.body) if reply else None
         status = reply.status if reply else 0
         asked = _query_shape(call.query) if ours else None
-        key = (call.method, place, version, ours, status, asked, shape(sent), shape(got))
+        key = (call.method, place, version, ours, status, asked, _shape_of(call.raw) if ours else None, reply and _shape_of(reply.body))
         if key in self._seen:
             return
         self._seen.add(key)
+        sent, got = _parsed(call.raw) if ours else None, _parsed(reply.body) if reply else None
         self._write(
             Exchange(
                 call.method, call.path, place, version, ours, call.query, _text(sent), status, _text(got) if reply else None,
@@ -113,6 +114,12 @@ def _parsed(raw: bytes) -> Any:
         return raw.decode("utf-8", "replace")
 
 
+@lru_cache(2000)
+def _shape_of(raw: bytes) -> object:
+    """Many exchanges have the same body, to the byte."""
+    return shape(_parsed(raw))
+
+
 def _query_shape(query: Mapping[str, str]) -> object:
     return shape({name: _typed(value) for name, value in query.items()})
 
@@ -131,11 +138,11 @@ def shape(value: Any, key: str = "") -> object:
     """Keys and types: all that the description asks about, and the texts that it lists."""
     match value:
         case dict() if key == FREE:
-            return FREE, frozenset(shape(item) for item in value.values())
+            return FREE, frozenset([shape(item) for item in value.values()])
         case dict():
-            return tuple(sorted(((name, shape(item, name)) for name, item in value.items()), key=lambda pair: pair[0]))
+            return dict, frozenset([(name, shape(item, name)) for name, item in value.items()])
         case list():
-            return frozenset(shape(item, key) for item in value)
+            return frozenset([shape(item, key) for item in value])
         case str() if key in LISTED:
             return value
         case _:

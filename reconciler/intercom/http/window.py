@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import mktime_tz, parsedate_tz
+from functools import lru_cache
 
 # Intercom meters in windows of ten seconds, limit / 6 per window, and documents 10,000 calls a minute for an app
 # (developers.intercom.com, "Rate limiting"). Both are per window, in seconds and in calls.
@@ -45,8 +46,9 @@ def whole(text: str | None) -> int | None:
     return int(text) if text and re.fullmatch(r"[0-9]{1,12}", text) else None
 
 
+@lru_cache(100)
 def seconds(date: str | None) -> float | None:
-    """An HTTP date as Unix seconds."""
+    """An HTTP date as Unix seconds. Answers of one second have the same."""
     try:
         parts = parsedate_tz(date or "")
         return float(mktime_tz(parts)) if parts else None
