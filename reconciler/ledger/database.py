@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.dialects import registry
+from sqlalchemy.util import LRUCache
 
 from reconciler.core.model.jsons import parse_json
 
@@ -15,6 +17,10 @@ T = TypeVar("T")
 
 # Seconds for which a write waits for another process.
 _BUSY = 30
+# Named, so that it is imported where there is a ledger in SQLite.
+registry.register("sqlite.shared", "reconciler.ledger.dialect", "SharedDialect")
+# What was compiled for any ledger of this process.
+_COMPILED: LRUCache[Any, Any] = LRUCache(500)
 
 
 def engine_for(url: str | URL) -> Engine:
@@ -22,7 +28,13 @@ def engine_for(url: str | URL) -> Engine:
     url = make_url(url)
     if url.get_backend_name() != "sqlite":
         return create_engine(url, hide_parameters=True, json_deserializer=parse_json)
-    engine = create_engine(url, hide_parameters=True, json_deserializer=parse_json, connect_args={"timeout": _BUSY})
+    engine = create_engine(
+        url.set(drivername="sqlite+shared"),
+        hide_parameters=True,
+        json_deserializer=parse_json,
+        connect_args={"timeout": _BUSY},
+        execution_options={"compiled_cache": _COMPILED},
+    )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

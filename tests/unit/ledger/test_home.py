@@ -9,11 +9,13 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
+from sqlalchemy.engine.interfaces import CacheStats
 
 from reconciler.core.model.record import LinkOrigin, with_link
 from reconciler.errors import Locked, ReconcilerError, Usage
@@ -242,6 +244,21 @@ def test_a_schema_that_this_release_does_not_know_is_refused(folder: Path, sql: 
     statement(a_written_folder(folder), sql)
     with pytest.raises(LedgerUnusable, match=sentence):
         Ledger.open(folder, create=True, environ={})
+
+
+def test_what_was_compiled_for_one_ledger_serves_the_next(tmp_path: Path) -> None:
+    compiled: list[str] = []
+
+    def look(*how: Any) -> None:
+        compiled.extend([how[2]] if how[4].cache_hit is CacheStats.CACHE_MISS else [])
+
+    for name in ("one", "two"):
+        compiled.clear()
+        engine = engine_for(f"sqlite:///{a_written_folder(tmp_path / name)}/ledger.db")
+        event.listen(engine, "before_cursor_execute", look)
+        with Ledger(FileHome(tmp_path / name), engine, bytes.fromhex((tmp_path / name / "key").read_text())) as ledger:
+            assert known(ledger) == "c-1"
+    assert compiled == []
 
 
 def limited(folder: Path, pragma: str) -> Ledger:
