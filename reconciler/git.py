@@ -8,6 +8,7 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
 # Seconds that a command may take; one that brings much over a slow line, more.
@@ -63,6 +64,13 @@ def git(*arguments: str, environ: Mapping[str, str], given: bytes = b"", within:
     if process.returncode:
         raise GitFailed(errors.decode("utf-8", "replace"))
     return output
+
+
+def is_around(folder: Path, environ: Mapping[str, str]) -> bool:
+    """Whether a folder can lie in a repository, by what is on the disk: where it cannot, git need not be asked."""
+    here = Path(os.path.realpath(folder))
+    # A bare one has no .git.
+    return "GIT_DIR" in environ or any(os.path.exists(above / name) for above in (here, *here.parents) for name in (".git", "HEAD"))
 
 
 def blobs(run: Runs, names: Sequence[str], *options: str) -> list[bytes | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import BinaryIO
 
 from reconciler.core.model.repository import Repository, address_of
 from reconciler.errors import ReconcilerError
-from reconciler.git import FETCHING, GitFailed, NoGit, blobs, git
+from reconciler.git import FETCHING, GitFailed, NoGit, blobs, git, is_around
 from reconciler.manifest.layers import BASE, Layers, paths_with_overlays
 from reconciler.manifest.reader import read_far
 from reconciler.manifest.source import SUFFIXES, Source, Unopened, path_beside
@@ -61,9 +62,9 @@ def commit_of(paths: Sequence[str]) -> tuple[str, str, bool]:
 
 def origin(folder: Path) -> str:
     """The name of a repository by its remote: `host/path`, however that is reached; empty where there is none, or no git."""
-    remotes = _ask(folder, "remote").split()
-    name = "origin" if "origin" in remotes or len(remotes) != 1 else remotes[0]
-    return address_of(_ask(folder, "remote", "get-url", name)) if remotes else ""
+    remotes = dict(re.findall(r"^(\S+)\t(.*) \(fetch\)", _ask(folder, "remote", "--verbose"), re.MULTILINE))
+    only = next(iter(remotes.values())) if len(remotes) == 1 else ""
+    return address_of(remotes.get("origin", only))
 
 
 def _first(folder: Path) -> str:
@@ -76,8 +77,10 @@ def _first(folder: Path) -> str:
 def _ask(folder: Path, *arguments: str) -> str:
     """The answer of git in a folder; empty where it fails, or there is no git."""
     try:
+        if not is_around(folder, os.environ):
+            return ""
         return git("-C", str(folder), *arguments, environ=os.environ).decode("utf-8", "replace").strip()
-    except GitFailed:
+    except (GitFailed, FileNotFoundError):
         return ""
 
 

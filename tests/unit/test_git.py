@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.git import GitFailed, NoGit, blobs, git
+from reconciler.git import GitFailed, NoGit, blobs, git, is_around
 
 ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nowhere", "GIT_CONFIG_NOSYSTEM": "1"}
 
@@ -61,3 +61,14 @@ def test_blobs_come_in_the_order_of_their_names(tmp_path: Path) -> None:
     names = [f"{tree}:{name}" for name in ("folder/bin", "gone blob", "link", "out", "lost", "folder", "empty", "a b")]
     assert blobs(run, names, "--follow-symlinks") == [b"\0 7\n blob 3\n", None, b"one\n", None, None, None, b"", b"one\n"]
     assert blobs(run, []) == []
+
+
+def test_git_is_asked_only_where_it_can_know_anything(tmp_path: Path) -> None:
+    for name, how in {"work": (), "bare": ("--bare",)}.items():
+        git("init", "--quiet", *how, str(tmp_path / name), environ=ENVIRON)
+    (tmp_path / "work" / "below").mkdir()
+    (tmp_path / "link").symlink_to("work/below")
+    for name in ("work", "work/below", "bare", "link"):
+        assert is_around(tmp_path / name, {})
+    assert not is_around(tmp_path, {})
+    assert is_around(tmp_path, {"GIT_DIR": "elsewhere"})
