@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import graphlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,14 @@ WITHIN: dict[str, set[str]] = {
 }
 
 
+@cache
+def nodes_of(path: Path) -> Sequence[ast.AST]:
+    """What stands in a file, read once for all rules."""
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -77,7 +84,7 @@ def name_of(path: Path) -> str:
 def test_core_and_kinds_touch_nothing_outside(path: Path) -> None:
     # urllib.parse only cuts and joins texts.
     assert {name.partition(".")[0] for name in imports(path) if not name.startswith("urllib.parse")} & WORLD == set()
-    calls = [node.func for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    calls = [node.func for node in nodes_of(path) if isinstance(node, ast.Call)]
     assert {call.id for call in calls if isinstance(call, ast.Name)} & CALLS_OF_THE_WORLD == set()
 
 
@@ -155,9 +162,8 @@ KIND_NAMED = re.compile(rf"(?<!/)\b({'|'.join(word for kind in KINDS for word in
 
 def texts_in(path: Path) -> Iterator[str]:
     """The strings in the code of a file; docstrings are prose."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    yield from (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in prose)
+    prose = {id(node.value) for node in nodes_of(path) if isinstance(node, ast.Expr)}
+    yield from (n.value for n in nodes_of(path) if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in prose)
 
 
 def test_the_engine_names_no_kind() -> None:
@@ -204,7 +210,7 @@ def test_entries_in_bulk_are_held_to_each_rule_of_their_kind() -> None:
 
 
 def test_no_function_takes_a_dry_run_flag() -> None:
-    named = [arg.arg for path in FILES for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.arguments)
+    named = [arg.arg for path in FILES for node in nodes_of(path) if isinstance(node, ast.arguments)
              for arg in (*node.args, *node.kwonlyargs)]  # fmt: skip
     assert [name for name in named if "dry" in name] == []
 
@@ -212,7 +218,7 @@ def test_no_function_takes_a_dry_run_flag() -> None:
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_no_module_and_no_function_is_long(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    functions = [node for node in nodes_of(path) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     assert text.count("\n") <= 400
     assert [node.name for node in functions if (node.end_lineno or 0) - node.lineno >= 40] == []
 
@@ -238,8 +244,7 @@ def test_a_participle_is_seen() -> None:
 
 
 def test_functions_are_called_by_a_verb_or_by_the_noun_they_give() -> None:
-    trees = {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
-    functions = ((name, node) for name, tree in trees.items() for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    functions = ((name_of(path), node) for path in FILES for node in nodes_of(path) if isinstance(node, ast.FunctionDef))
     assert [f"{name}: {node.name}" for name, node in functions if is_participle(node.name)] == []
 
 
@@ -247,7 +252,7 @@ def test_functions_are_called_by_a_verb_or_by_the_noun_they_give() -> None:
 def test_every_field_says_what_it_is(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     lines = text.splitlines()
-    for node in (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ClassDef)):
+    for node in (node for node in nodes_of(path) if isinstance(node, ast.ClassDef)):
         heads = [*node.decorator_list, *node.bases]
         if any(word in ast.unparse(head) for head in heads for word in ("dataclass", "NamedTuple", "TypedDict")):
             fields = [part for part in node.body if isinstance(part, ast.AnnAssign) and ast.unparse(part.target) != "_"]
