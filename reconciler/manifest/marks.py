@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Sequence
-from typing import Any
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Protocol
 
 from reconciler.errors import Mark
 
 # A line and a column.
 Spot = tuple[int, int]
 
+# A key and the items of its list.
+Inside = tuple[Spot, Sequence[Spot]]
+# What stands for the row of the first of a regular entry's keys before anybody asks for one of them: the keys stand on lines of their own,
+# or on one line in braces.
+ON_LINES, IN_BRACES = 2**32 - 1, 2**32 - 2
+
 # A mapping of so many keys is looked through; a larger one gets an index.
 FEW = 16
+
+
+class Regular(Protocol):
+    """Entries whose insides are looked at only where somebody asks for a place in one."""
+
+    @property
+    def lines(self) -> Sequence[int]: ...
+
+    def places(self, number: int) -> Iterable[Inside]:
+        """Where the keys of an entry stand, each with the places of its items."""
 
 
 class Marks:
@@ -20,13 +37,14 @@ class Marks:
 
     The items of a container are consecutive rows of one table: line, column, and the row where the item's own items begin (0: it
     has none). Rows stand in the order of the items, so the containers must not be changed. A row is named by its first cell.
-    `aliases` are the rows of items that are aliases.
+    `aliases` are the rows of items that are aliases. `regular` are the entries of which the table has only the first cells.
     """
 
     WIDTH = 3
 
-    def __init__(self, file: str, root: Any, table: array[int], aliases: Collection[int]) -> None:
-        self.file, self._root, self._table, self._aliases = file, root, table, aliases
+    def __init__(self, file: str, root: Any, table: array[int], aliases: Collection[int] = (), regular: Sequence[Regular] = ()) -> None:
+        self.file, self._root, self._table, self._aliases, self._regular = file, root, table, aliases, regular
+        self._root_row = len(table) - self.WIDTH
         self._indexes: dict[int, dict[str, int]] = {}
         # The place that was asked for last, and its row and value.
         self._last: Sequence[str | int] | None = None
@@ -40,6 +58,8 @@ class Marks:
     def below(self, loc: Sequence[str | int], key: str, number: int) -> tuple[int, ...]:
         """How many lines below an entry each of so many items of one of its lists stands."""
         entry, value = self._find_entry(loc)
+        if (form := self._table[entry + 2]) >= IN_BRACES:
+            return (list(value).index(key) if form == ON_LINES else 0,) * number
         row, _ = self._find(entry, value, (key,))
         if row in self._aliases:
             return (self._table[row] - self._table[entry],) * number
@@ -49,7 +69,7 @@ class Marks:
     def _find_entry(self, loc: Sequence[str | int]) -> tuple[int, Any]:
         """The row and the value of what stands at a place. Whoever asks for one thing of an entry asks for another next."""
         if loc is not self._last:
-            self._last, self._entry = loc, self._find(len(self._table) - self.WIDTH, self._root, loc)
+            self._last, self._entry = loc, self._find(self._root_row, self._root, loc)
         return self._entry
 
     def _find(self, row: int, value: Any, loc: Sequence[str | int]) -> tuple[int, Any]:
@@ -59,8 +79,19 @@ class Marks:
             index = self._index(value, step)
             if index is not None and row not in aliases:
                 value = value[step]
-                row = table[row + 2] + index * self.WIDTH
+                row = (start if (start := table[row + 2]) < IN_BRACES else self._lay(row)) + index * self.WIDTH
         return row, value
+
+    def _lay(self, row: int) -> int:
+        """Lay the places in a regular entry into the table. Returns where they begin."""
+        line, rows = self._table[row], list[int]()
+        regular = next(part for part in self._regular if part.lines[0] <= line <= part.lines[-1])
+        for spot, items in regular.places(bisect_left(regular.lines, line)):
+            rows += (*spot, len(self._table))
+            self._table.extend(cell for item in items for cell in (*item, 0))
+        self._table[row + 2] = len(self._table)
+        self._table.extend(rows)
+        return self._table[row + 2]
 
     def _index(self, container: Any, step: str | int) -> int | None:
         """Which item of the container a step means; None if it means none."""

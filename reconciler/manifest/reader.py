@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, NoReturn, Protocol
 
 import yaml
@@ -13,8 +14,10 @@ import yaml
 from reconciler.core.model.written import NULLS, Plain, quote_visibly
 from reconciler.errors import Invalid, Mark, Problem
 from reconciler.manifest.marks import Marks, Spot
+from reconciler.manifest.regular import STAND_IN, Run, take_out
 from reconciler.manifest.unreadable import check_text, explain_syntax, short_tag
 
+NO_RUNS: Mapping[int, Run] = MappingProxyType({})
 # Deeper than any manifest; far less than what functions that walk the value by recursion can bear.
 DEPTH = 50
 # The most nodes that aliases may stand for: a few lines of nested anchors can mean billions.
@@ -80,8 +83,10 @@ class _Builder:
     A large file has a million events: what stands most often, a scalar without tag and anchor, is taken in the loop that meets it.
     """
 
-    def __init__(self, file: str, events: Events, problems: list[Problem]) -> None:
-        self.file, self.problems = file, problems
+    def __init__(self, file: str, events: Events, problems: list[Problem], runs: Mapping[int, Run] = NO_RUNS) -> None:
+        self.file, self.problems, self.runs = file, problems, runs
+        # The lines of runs that are items of lists.
+        self.known: set[int] = set()
         self._next: Callable[[], Any] = events.get_event
         self.table: array[int] = array("I")
         self.aliases: set[int] = set()
@@ -111,7 +116,7 @@ class _Builder:
         if not isinstance(root, dict):
             self.stop((rows[0], rows[1]), "the file is not a mapping at its top level", "write sections, like tags: [vip]")
         self._lay(rows, ())
-        return Document(root, Marks(self.file, root, self.table, self.aliases), self.varies)
+        return Document(root, Marks(self.file, root, self.table, self.aliases, list(self.runs.values())), self.varies)
 
     def note(self, at: Spot, what: str, now: str = "") -> None:
         self.problems.append(Problem(Mark(self.file, *at), what, now))
@@ -148,9 +153,11 @@ class _Builder:
         """Read a sequence to its end."""
         rows: list[int] = []
         aliases: list[int] = []
-        following, scalar = self._next, yaml.ScalarEvent
+        following, scalar, runs = self._next, yaml.ScalarEvent, self.runs
         while type(event := following()) is not yaml.SequenceEndEvent:
             if type(event) is scalar and event.tag is None and event.anchor is None:
+                if runs and self._take_run(event, value, rows):
+                    continue
                 item, row = self._scalar(event), 0
             else:
                 item, row = self._value(event)
@@ -160,6 +167,18 @@ class _Builder:
             value.append(item)
             rows += (mark.line + 1, mark.column + 1, row)
         return rows, aliases
+
+    def _take_run(self, event: Any, value: list[Any], rows: list[int]) -> bool:
+        """Put the entries of a run where its stand-in is an item. Whether it is."""
+        run = self.runs.get(event.start_mark.line)
+        if run is None or event.value != STAND_IN or event.start_mark.column != run.column or self.depth + 1 >= DEPTH:
+            return False
+        value += run.entries
+        rows += run.rows
+        # To know of too few lets too few aliases be.
+        self.nodes += run.count_nodes() if self.open or self.anchors else 0
+        self.known.add(event.start_mark.line)
+        return True
 
     def _value(self, event: Any) -> tuple[Any, int]:
         """The value that an event begins, and where its rows do."""
@@ -273,11 +292,24 @@ def read_far(data: bytes, file: str, parser: Callable[[bytes], Events] = fastest
     data = data.removeprefix(BOM)
     problems: list[Problem] = []
     try:
-        check_text(data, file)
-        return _Builder(file, parser(data), problems).build(), problems
+        text = check_text(data, file)
+        return _read_regular(text, file, parser) or _Builder(file, parser(data), problems).build(), problems
     except Invalid as invalid:
         return None, invalid.problems
     except _Stopped:
         return None, problems
     except yaml.YAMLError as error:
         return None, [*problems, explain_syntax(error, file, data)]
+
+
+def _read_regular(text: str, file: str, parser: Callable[[bytes], Events]) -> Document | None:
+    """The document in a text with regular entries; None where it has none, or anything may be wrong with it."""
+    runs, rest = take_out(text)
+    if not runs:
+        return None
+    builder = _Builder(file, parser(rest.encode()), [], runs)
+    try:
+        document = builder.build()
+    except (_Stopped, yaml.YAMLError):
+        return None
+    return None if builder.problems or builder.known != runs.keys() else document

@@ -77,8 +77,8 @@ def _mark_of(text: str, offset: int, file: str) -> Mark:
     return Mark(file, len(lines), len(lines[-1]) + 1)
 
 
-def check_text(data: bytes, file: str) -> None:
-    """Raises Invalid unless a file is UTF-8, without characters that cannot stand in YAML."""
+def check_text(data: bytes, file: str) -> str:
+    """The text of a file. Raises Invalid unless it is UTF-8, without characters that cannot stand in YAML."""
     for start, encoding in _FOREIGN:
         if data.startswith(start):
             raise Invalid([Problem(Mark(file), f"the file is {encoding}", "save it as UTF-8")])
@@ -93,6 +93,7 @@ def check_text(data: bytes, file: str) -> None:
     problems = [_unfit(match, file) for match in islice(_UNFIT.finditer(text), 10)]
     if problems:
         raise Invalid(problems)
+    return text
 
 
 def _unfit(match: re.Match[str], file: str) -> Problem:
