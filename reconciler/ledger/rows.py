@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, select, tuple_
@@ -16,6 +17,7 @@ from reconciler.core.model.change import LOSING, Action
 from reconciler.core.model.jsons import parse_json
 from reconciler.core.model.record import NOTHING, LinkOrigin, Record, Thing, Watch
 from reconciler.core.model.recorded import LiveLink, Other, Recorded
+from reconciler.core.model.records import Records
 from reconciler.core.model.repository import Repository
 from reconciler.ledger.database import in_chunks
 from reconciler.ledger.digests import Digests
@@ -71,6 +73,11 @@ _MARKED = re.compile(f'"({_ENDED}"|{_SHOWN_AS}"|{_WATCH}"|{_FORMER})')
 # As the fields of a record are ordered.
 _COLUMNS = ("kind", "id", "thing", "address", "owned", "protected", "deleted", "file", "run", "written", "fields", "links")
 _RECORD = [THINGS.c[name] for name in _COLUMNS]
+# What is read of the many that runs found as declared and never wrote to; first what each has for itself. All else is false or 0.
+_PLAIN = [THINGS.c[name] for name in ("id", "thing", "address", "fields", "kind", "file", "run", "links")]
+_NOTABLE = THINGS.c.owned | THINGS.c.protected | THINGS.c.deleted | (THINGS.c.written != 0) | THINGS.c.links.contains(_OWNED)
+# So many rows are taken apart at once.
+_AT_ONCE = 1000
 
 
 def recall(connection: Connection, digests: Digests, app_id: str, name: str, place: str) -> Recorded:
@@ -80,7 +87,6 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
     """
     key = digests.fingerprint
     here = THINGS.c.app_id == app_id
-    rows = connection.execute(select(*_RECORD).where(here & (THINGS.c.key == key) & (THINGS.c.name == name)))
     # Ids and names are in clear, so what others have is known whatever key they use.
     others = connection.execute(select(*_OTHERS).where(here & (THINGS.c.name != name) & ~THINGS.c.deleted)).all()
     own = (RUNS.c.app_id == app_id) & (RUNS.c.name == name) & (RUNS.c.key == key)
@@ -90,15 +96,11 @@ def recall(connection: Connection, digests: Digests, app_id: str, name: str, pla
     # One that was refused, or that failed before its first call, is none.
     sent = select(WRITES.c.id).where(WRITES.c.run == RUNS.c.id, WRITES.c.intended > 0).exists()
     count = select(func.count()).where(mine, RUNS.c.exit_code.in_((0, 5, 130, 143)) | sent)
-    # Of what one run found converged, thousands have the same links and files.
-    read_links, read_files = cache(partial(_read_links, place)), cache(_read_files)
-    # Unpacked: a name is looked up in a row in twice the time.
-    records = {(row[0], row[1]): _read_record(row, place, read_links, read_files) for row in rows}
     undone = _fetch_open(connection, _select_open(app_id, name, key), place)
     return Recorded(
         app_id=app_id,
         digests=digests,
-        records=records | _find_untied(connection, records, app_id, name, key),
+        records=_read_records(connection, app_id, name, key, place),
         others=_read_others(others),
         link_origins=_read_ties(others, place),
         attempts=_read_attempts(undone, place),
@@ -126,10 +128,33 @@ def _read_origins(connection: Connection, applied: ColumnElement[bool]) -> tuple
     return tuple(dict.fromkeys(repositories))[::-1]
 
 
+def _read_records(connection: Connection, app_id: str, name: str, key: str, place: str) -> Records:
+    """The records of one owner; of the many, what one is read from when somebody asks."""
+    mine = (THINGS.c.app_id == app_id) & (THINGS.c.key == key) & (THINGS.c.name == name)
+    # Of what one run found converged, thousands have the same links and files.
+    read = partial(_read_record, place, cache(partial(_read_links, place)), cache(_read_files))
+    # Unpacked: a name is looked up in a row in twice the time.
+    notable = {(row[0], row[1]): read(row) for row in connection.execute(select(*_RECORD).where(mine, _NOTABLE))}
+    files, rest, texts = {file for record in notable.values() for file in record.files}, dict[Thing, Sequence[str]](), dict[str, str]()
+    for rows in connection.execute(select(*_PLAIN).where(mine, ~_NOTABLE)).partitions(_AT_ONCE):
+        ids, things, addresses, fields, *alike = zip(*rows, strict=True)
+        kinds, *shared = (list(map(texts.setdefault, column, column)) for column in alike)
+        rest.update(zip(zip(kinds, ids, strict=True), zip(things, addresses, fields, *shared, strict=True), strict=True))
+        files.update(chain.from_iterable(map(_read_files, set(shared[0]))))
+    notable |= _find_untied(connection, notable, app_id, name, key)
+    return Records(notable, rest, lambda name, row: read(_complete(name, row)), frozenset(files))
+
+
+def _complete(name: Thing, plain: Sequence[str]) -> Sequence[Any]:
+    """The row of a thing that a run found as declared."""
+    thing, address, fields, file, run, links = plain
+    return (*name, thing, address, False, False, False, file, run, 0.0, fields, links)
+
+
 _ReadLinks = Callable[[str], tuple[Mapping[str, Any], bool, Mapping[str, Any], Mapping[str, Any]]]
 
 
-def _read_record(row: Sequence[Any], place: str, read_links: _ReadLinks, read_files: Callable[[str], tuple[str, ...]]) -> Record:
+def _read_record(place: str, read_links: _ReadLinks, read_files: Callable[[str], tuple[str, ...]], row: Sequence[Any]) -> Record:
     fields, links = row[-2:]
     known = (_Texts(fields, place, _pick_digests), *read_links(links))
     record = Record(*(*row[:7], read_files(row[7]), *row[8:10], *known))

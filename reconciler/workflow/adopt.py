@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -151,10 +150,8 @@ def records_of(
     ledger: Ledger, app_id: str, name: str, addresses: Sequence[Address], kinds: Kinds = KINDS
 ) -> Mapping[Address, Sequence[Record]]:
     """What is recorded under these addresses, or ids. Raises ReconcilerError, which names all under which nothing is, or several things."""
-    recorded, by_thing = ledger.read_recorded(app_id, name), defaultdict[str, list[Record]](list)
-    for record in recorded.records.values():
-        by_thing[record.thing].append(record)
-    by_address = {address: find_records(recorded, by_thing, kinds[address.kind], address) for address in addresses}
+    recorded = ledger.read_recorded(app_id, name)
+    by_address = {address: find_records(recorded, kinds[address.kind], address) for address in addresses}
     others = other_names(ledger, app_id, name)
     hint = f"; things were applied here as name: {', '.join(others)}: say which with --name" if others else ""
     wrong = [

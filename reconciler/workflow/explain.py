@@ -123,8 +123,7 @@ def _find_record(comparison: Comparison, address: Address, live: Live | None) ->
     recorded, kind = comparison.recorded, comparison.kinds[address.kind]
     if record := recorded.of(kind.name, live.id if live else None) or recorded.at(address):
         return record
-    by_thing = {thing: [record] for thing, record in recorded.by_thing.items()}
-    return None if live else next(iter(find_records(recorded, by_thing, kind, address)), None)
+    return None if live else next(iter(find_records(recorded, kind, address)), None)
 
 
 def _fits_nothing(session: Session, manifest: Manifest, asked: Address, recorded: Recorded) -> ReconcilerError:
@@ -132,7 +131,7 @@ def _fits_nothing(session: Session, manifest: Manifest, asked: Address, recorded
     kind, app_id = session.kinds[asked.kind], session.here.app_id
     things = [thing.address for thing in list_all(session, kind.section)] if kind.whole else []
     names = {show_address(address, app_id) for address in (*manifest.resources, *things) if address.kind == kind.name}
-    names |= {record.address for record in recorded.records.values() if record.kind == kind.name}
+    names |= {record.address for record in recorded.records.of_kind(kind.name)}
     keys = sorted(name.partition("/")[2] for name in names if abs(len(name) - len(str(asked))) <= NEAR)
     close = difflib.get_close_matches(asked.key, keys, CLOSE, LIKE) if len(keys) <= MOST else []
     unseen = f"; archived {kind.section} cannot be seen" if kind.archive and not kind.whole else ""

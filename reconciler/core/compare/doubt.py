@@ -32,7 +32,7 @@ def find_doubts(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Reco
 
 def _find_undone(live: Snapshot, recorded: Recorded) -> Iterator[LiveLink]:
     """Links of ours that the whole list of their source does not show."""
-    for (kind, live_id), record in recorded.records.items():
+    for (kind, live_id), record in recorded.records.notable.items():
         if not record.has_own_links:
             continue
         for field, held in record.links.items():

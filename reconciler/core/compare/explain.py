@@ -264,7 +264,7 @@ def _count_owned_sources(comparison: Comparison, kind: Kind, live_id: str) -> in
     links = [link for link in comparison.kinds.links.values() if link.target == kind.name]
     if not live_id or not links:
         return 0
-    records = [record for record in comparison.recorded.records.values() if record.has_own_links and not record.deleted]
+    records = [record for record in comparison.recorded.records.notable.values() if record.has_own_links and not record.deleted]
     mine = [(record, link) for record in records for link in links if record.kind == link.source]
     return sum(record.link_origin(link.field, live_id) == LinkOrigin.OWNED for record, link in mine)
 

@@ -99,7 +99,7 @@ def _list_left(kind: Kind, manifest: Manifest, live: Snapshot, recorded: Recorde
 
 def list_undeclared(kind: Kind, manifest: Manifest, recorded: Recorded) -> list[Record]:
     """What is recorded of a kind, and has no address of the manifest."""
-    records = [r for r in recorded.records.values() if r.kind == kind.name and not r.deleted]
+    records = [r for r in recorded.records.of_kind(kind.name) if not r.deleted]
     if not records:
         return []
     addresses = (a for a in (*manifest.resources, *manifest.beside) if a.kind == kind.name)

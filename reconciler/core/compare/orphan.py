@@ -34,10 +34,11 @@ class Orphans:
 
 def find_left(manifest: Manifest, recorded: Recorded) -> list[Record]:
     """What is ours and has no address of the manifest; it may still turn out to be declared under another key."""
-    if not any(record.owned for record in recorded.records.values()):
+    ours = [r for r in recorded.records.notable.values() if r.owned and not r.deleted]
+    if not ours:
         return []
     declared = {recorded.digests.thing(recorded.app_id, address) for address in (*manifest.resources, *manifest.beside)}
-    return [r for r in recorded.records.values() if r.owned and not r.deleted and r.thing not in declared]
+    return [record for record in ours if record.thing not in declared]
 
 
 def find_orphans(kinds: Kinds, manifest: Manifest, live: Snapshot, recorded: Recorded, *, whole: bool) -> Orphans:
@@ -145,7 +146,7 @@ class _Draft:
 
     def note_renamed(self) -> None:
         """Owned things that have another name now, while somebody else's has theirs: they stay as they are."""
-        ours = (r for r in self.recorded.records.values() if r.owned and not r.deleted and r.name not in self.declared)
+        ours = (r for r in self.recorded.records.notable.values() if r.owned and not r.deleted and r.name not in self.declared)
         left = {record.thing: thing for record in ours if record.name not in self.things and (thing := self.thing(record))}
         for address, live_id in self.live.pairs.items() if left else ():
             thing = left.get(self.recorded.digests.thing(self.recorded.app_id, address))

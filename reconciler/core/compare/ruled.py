@@ -101,7 +101,7 @@ def list_lately(recorded: Recorded, rule: Rule, target_id: str | None, now: floa
     if target_id is None:
         return {}
     lately: dict[str, bool] = {}
-    for (kind, live_id), record in recorded.records.items():
+    for (kind, live_id), record in recorded.records.notable.items():
         if kind == rule.link.source and record.written >= now - LAG and not record.deleted:
             ours = record.link_origin(rule.link.field, target_id) == LinkOrigin.OWNED
             if not ours or record.ours_since(rule.link.field, target_id) >= now - LAG:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.attempt import Attempt, Place
 from reconciler.core.model.record import NOTHING, LinkOrigin, Record, Thing
+from reconciler.core.model.records import Records
 from reconciler.core.model.repository import Repository
 
 
@@ -134,7 +134,7 @@ class Recorded:
     # What addresses and values are known by.
     digests: Digests = field(default_factory=_Blank)
     # What this name recorded.
-    records: Mapping[Thing, Record] = field(default_factory=dict)
+    records: Records = field(default_factory=Records)
     # Things that other names recorded.
     others: Mapping[Thing, Other] = field(default_factory=dict)
     # The links of those, each with the name that recorded it.
@@ -163,23 +163,13 @@ class Recorded:
         """Whether there is something to hold live against beside the manifest: what was applied, or adopted as it was."""
         return self.runs > 0 or self.adopted
 
-    @cached_property
-    def by_thing(self) -> Mapping[str, Record]:
-        """The records by the digests of their addresses; of two with one, the one that is not deleted."""
-        records: dict[str, Record] = {}
-        for record in self.records.values():
-            other = records.get(record.thing)
-            if other is None or _rank(other) < _rank(record):
-                records[record.thing] = record
-        return records
-
     def of(self, kind: str, live_id: str | None) -> Record | None:
         """What is recorded of a live thing."""
         return self.records.get((kind, live_id)) if live_id else None
 
     def at(self, address: Address) -> Record | None:
         """What is recorded under an address, whatever is live there now."""
-        return self.by_thing.get(self.digests.thing(self.app_id, address)) if self.records else None
+        return next(iter(self.records.under(address.kind, self.digests.thing(self.app_id, address))), None) if self.records else None
 
     def rewritten(self, thing: Address, live_id: str) -> bool:
         """Whether a live thing, by its own address, has the name that Intercom made of the one which was sent: nobody else renamed it."""
@@ -240,15 +230,9 @@ class Recorded:
 BLANK = Recorded()
 
 
-def _rank(record: Record) -> tuple[bool, float, str]:
-    """Of two records of one address the higher counts."""
-    return not record.deleted, record.written, record.id
-
-
 def disown(recorded: Recorded) -> Recorded:
     """What a ledger holds that is older than what was applied last: it knows what was found, and owns nothing."""
-    records = {name: _disown(record) for name, record in recorded.records.items()}
-    return replace(recorded, records=records, attempts={})
+    return replace(recorded, records=Records.of(map(_disown, recorded.records.values())), attempts={})
 
 
 def _disown(record: Record) -> Record:

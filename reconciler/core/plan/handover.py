@@ -47,8 +47,7 @@ def other_place(recorded: Recorded, manifest: Manifest, ground: Ground) -> str:
     """
     if manifest.named or not manifest.files:
         return ""
-    files = {file for record in recorded.records.values() for file in record.files}
-    known = {path_of(file) for file in files if _belongs(file, ground, frozenset())}
+    known = {path_of(file) for file in recorded.records.files if _belongs(file, ground, frozenset())}
     read = {path_of(recorded.digests.plain(ground.name_file(name))) for name in manifest.files}
     if {posixpath.dirname(path) for path in known} & {posixpath.dirname(path) for path in read}:
         return ""
@@ -63,7 +62,7 @@ def _handover(recorded: Recorded, manifest: Manifest, ground: Ground) -> Handove
     last = recorded.origins[-1]
     if last is None:
         # A run of an older release, whose records alone say where their files lay.
-        known_files = {_identity(file) for record in recorded.records.values() for file in record.files}
+        known_files = set(map(_identity, recorded.records.files))
         same = not known_files or bool(known_files & _names_of(ground))
     else:
         same = last.same(here)
@@ -88,8 +87,7 @@ def _files_of(recorded: Recorded, manifest: Manifest, ground: Ground, ours: froz
     if not (recorded.records or recorded.attempts):
         return Files()
     read = frozenset(recorded.digests.plain(ground.name_file(name)) for name in manifest.files)
-    known_files = {file for record in recorded.records.values() for file in record.files}
-    mine = {file for file in known_files if _belongs(file, ground, ours)}
+    mine = {file for file in recorded.records.files if _belongs(file, ground, ours)}
     paths = {path_of(file) for file in read}
     given = frozenset(file for file in mine if path_of(file) in paths)
     if not given:

@@ -17,16 +17,15 @@ from reconciler.core.model.recorded import Recorded
 from reconciler.core.record.writer import RecordWriter, Sides, list_new_ties, take_stock
 
 
-def find_records(recorded: Recorded, by_thing: Mapping[str, Sequence[Record]], kind: Kind, address: Address) -> Sequence[Record]:
+def find_records(recorded: Recorded, kind: Kind, address: Address) -> Sequence[Record]:
     """By the address as a manifest writes it, by the live id, or by the address as the ledger shows it, in any case."""
     for spelled in (address, *(Address(kind.name, i.fold(address.key)) for i in kind.identities if i.stable)):
-        if records := by_thing.get(recorded.digests.thing(recorded.app_id, spelled)):
+        if records := recorded.records.under(kind.name, recorded.digests.thing(recorded.app_id, spelled)):
             return records
     if record := recorded.of(kind.name, id_in(address) or address.key):
         return [record]
     folds = {identity.fold for identity in kind.identities}
-    mine = (record for record in recorded.records.values() if record.kind == kind.name)
-    return [record for record in mine if any(fold(record.address) == fold(str(address)) for fold in folds)]
+    return [record for record in recorded.records.of_kind(kind.name) if any(fold(record.address) == fold(str(address)) for fold in folds)]
 
 
 Owners = Mapping[Thing, str]
