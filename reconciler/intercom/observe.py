@@ -65,7 +65,7 @@ class Observer:
             merged=frozenset(matches.merged),
             cut=frozenset(look.partial),
             listed=frozenset(k.name for k in self.kinds if k.whole and (How.LIST, "", "") in look.seen[k.name].asked),
-            vanished=look.find_vanished(matches.pairs),
+            vanished=look.find_vanished(manifest, matches.pairs),
             totals=totals,
             notes=tuple(matches.notes),
             refusals=tuple(matches.refusals),
@@ -124,9 +124,9 @@ class _Look:
 
     def observe(self, kind: Kind, resources: Sequence[Resource], needs_list: bool, hints: Hints, certain: Set[Address]) -> Match:
         """Read what is declared of a kind and what the hints name, and match the two sides."""
-        ids, last = ({r.address: known[r.address] for r in resources if r.address in known} for known in (hints.ids, hints.last))
+        ids = {r.address: hints.ids[r.address] for r in resources if r.address in hints.ids} if hints.ids else {}
         before = self.seen.get(kind.name, Seen())
-        self.seen[kind.name] = replace(before, ids=ids, last=last, mentioned=hints.also.get(kind.name, frozenset()))
+        self.seen[kind.name] = replace(before, ids=ids, last=hints.last, mentioned=hints.also.get(kind.name, frozenset()))
         # All of a kind is seen before it is said which of it share a name.
         if kind.whole:
             self._read_beside(kind, hints)
@@ -227,6 +227,8 @@ class _Look:
             ends = {i for ids, ours in held for i in (ids if ours is None else ids.intersection(ours))}
             self._get(kind, ends - self.seen[kind.name].things.keys())
 
-    def find_vanished(self, pairs: Mapping[Address, str]) -> Mapping[Address, str]:
+    def find_vanished(self, manifest: Manifest, pairs: Mapping[Address, str]) -> Mapping[Address, str]:
         """The remembered ids that Intercom does not know any more, of those who were not found by any name either."""
-        return {a: i for seen in self.seen.values() for a, i in seen.last.items() if i in seen.gone and a not in pairs}
+        gone = {name: seen for name, seen in self.seen.items() if seen.gone}
+        lost = ((a, gone[a.kind]) for a in manifest.resources if a.kind in gone and a not in pairs)
+        return {address: live_id for address, seen in lost if (live_id := seen.last(address)) in seen.gone}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 
+from reconciler.core.compare.index import FormerIds, no_id
 from reconciler.core.compare.likeness import find_likely
 from reconciler.core.compare.orphan import find_left
 from reconciler.core.model.address import Address, LinkName
@@ -29,8 +30,8 @@ class Hints:
 
     # Live ids by which declared things are asked for before any search.
     ids: Mapping[Address, str] = field(default_factory=dict)
-    # Live ids by which they are asked for where nothing else finds them.
-    last: Mapping[Address, str] = field(default_factory=dict)
+    # The live ids by which they are asked for where nothing else finds them.
+    last: FormerIds = no_id
     # Live ids by kind that are read though nothing of them is declared.
     also: Mapping[str, Set[str]] = field(default_factory=dict)
     # Kinds of which all is read that a listing shows.
@@ -47,15 +48,24 @@ def make_hints(kinds: Kinds, now: float, manifest: Manifest, recorded: Recorded)
     every = frozenset(k.name for k in kinds if manifest.policy.pruning(k.section) == "all" and recorded.runs)
     if not recorded.records:
         return Hints(every=every)
-    known = {a: r for a, res in manifest.resources.items() if res.by != "id" and (r := _find_record(kinds[a.kind], res, recorded))}
-    recent = now - LAG
+    # Of most nobody asks it: a name finds them.
+    last = cache(partial(_find_last, kinds, manifest, recorded))
+    searched = {kind.name for kind in kinds if kind.search}
+    lately = {r.name for r in recorded.records.notable.values() if r.written >= now - LAG and r.kind in searched}
     return Hints(
-        ids={a: r.id for a, r in known.items() if kinds[a.kind].search and r.written >= recent},
-        last={a: r.id for a, r in known.items()},
+        ids={a: last(a) for a in manifest.resources if (a.kind, last(a)) in lately} if lately else {},
+        last=last,
         also=_list_ids(kinds, manifest, recorded),
         every=every,
         ends=partial(_read_own_ends, recorded),
     )
+
+
+def _find_last(kinds: Kinds, manifest: Manifest, recorded: Recorded, address: Address) -> str:
+    """The live id that is recorded of what an entry names; empty where nothing is, or where the entry says it."""
+    resource = manifest.resources.get(address)
+    record = _find_record(kinds[address.kind], resource, recorded) if resource and resource.by != "id" else None
+    return record.id if record else ""
 
 
 def _find_record(kind: Kind, resource: Resource, recorded: Recorded) -> Record | None:

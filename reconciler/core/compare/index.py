@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from reconciler.core.model.address import Address
 from reconciler.core.model.kind import Identity, Kind
 from reconciler.core.model.live import Live
 
 # An identity, and a key of it in the form in which keys are equal.
 Name = tuple[str, str]
 NOBODY: Mapping[Name, str] = MappingProxyType({})
+FormerIds = Callable[[Address], str]
+"""The live id that an address had when it was applied; empty where nothing says."""
+
+
+def no_id(address: Address) -> str:
+    """Where nothing was applied."""
+    return ""
 
 
 class Index:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from reconciler.core.compare.index import NOBODY, Index, Name, read_key
+from reconciler.core.compare.index import NOBODY, FormerIds, Index, Name, no_id, read_key
 from reconciler.core.model.address import Address
 from reconciler.core.model.desired import Resource
 from reconciler.core.model.kind import Kind
@@ -57,7 +57,6 @@ class Match:
         return self.described | {live_id for (_, live_id), text in self.twins.items() if text in texts}
 
 
-UNKNOWN: Mapping[Address, str] = MappingProxyType({})
 Members = Mapping[str, int | None]
 """How many people carry a thing, by its id; None where that cannot be read."""
 UNCOUNTED: Members = MappingProxyType({})
@@ -69,7 +68,7 @@ def match(
     things: Iterable[Live],
     merged: Mapping[Name, str] = NOBODY,
     unproven: Collection[Name] = (),
-    remembered: Mapping[Address, str] = UNKNOWN,
+    remembered: FormerIds = no_id,
     members: Members = UNCOUNTED,
 ) -> Match:
     """Pair resources of one kind with live things of that kind. Pure; the order of the inputs does not matter.
@@ -88,11 +87,10 @@ def match(
             _say_merged(kind, resource, merged, unproven, matches)
         if looks_like:
             # Under the name of a tombstone Intercom may have kept the thing in another spelling: whose that is, the ledger says.
-            own = remembered.get(resource.address) if resource.is_gone else None
+            own = remembered(resource.address) if resource.is_gone else None
             others = [t for t in _find_others(kind, resource, looks_like, matches) if t.id != own]
             _report_lookalikes(kind, resource, others, members, matches)
-    if remembered:
-        _pair_remembered(kind, resources, things, remembered, matches)
+    _pair_remembered(kind, resources, things, remembered, matches)
     _spare_lookalikes(kind, resources, matches)
     _report_declared_lookalikes(kind, resources, matches)
     _refuse_shared(kind, matches, resources)
@@ -162,23 +160,16 @@ def _say_merged(kind: Kind, resource: Resource, merged: Mapping[Name, str], unpr
         matches.notes.append(Note("unproven", text, resource.address, resource.mark, held=not resource.is_gone))
 
 
-def _pair_remembered(
-    kind: Kind, resources: Iterable[Resource], things: Iterable[Live], remembered: Mapping[Address, str], matches: Match
-) -> None:
+def _pair_remembered(kind: Kind, resources: Iterable[Resource], things: Iterable[Live], remembered: FormerIds, matches: Match) -> None:
     """Who is found by no name and was applied to a thing that is still live under another one: somebody renamed it there.
 
     A kind that can be renamed gets its name back. Of others the name may be the person's own: nothing is done, and it is told.
     """
-    by_id, taken = {thing.id: thing for thing in things}, set(matches.pairs.values())
-    for resource in sorted(resources, key=lambda r: r.address):
-        thing = by_id.get(remembered.get(resource.address, ""))
-        if (
-            thing is None
-            or resource.is_gone
-            or thing.id in taken
-            or resource.address in matches.pairs
-            or resource.address in matches.withheld
-        ):
+    left = [r for r in resources if r.address not in matches.pairs and not r.is_gone and r.address not in matches.withheld]
+    by_id, taken = {thing.id: thing for thing in things} if left else {}, set(matches.pairs.values()) if left else set()
+    for resource in left:
+        thing = by_id.get(remembered(resource.address))
+        if thing is None or thing.id in taken:
             continue
         if kind.rename:
             matches.pairs[resource.address] = thing.id

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence, S
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from reconciler.core.compare.index import Index, Name
+from reconciler.core.compare.index import FormerIds, Index, Name, no_id
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.desired import Manifest, Resource
 from reconciler.core.model.kind import Identity, Kind
@@ -83,8 +83,8 @@ class Seen:
 
     # Live ids by which to ask first, from the ledger.
     ids: dict[Address, str] = field(default_factory=dict)
-    # Live ids by which to ask where nothing else finds somebody.
-    last: dict[Address, str] = field(default_factory=dict)
+    # The live ids by which to ask where nothing else finds somebody.
+    last: FormerIds = no_id
     # Live ids that are read though nothing that is declared has them.
     mentioned: Set[str] = frozenset()
     # What was seen so far, by live id.
@@ -122,7 +122,7 @@ class Seen:
         if not self.merged and not self.unproven:
             return
         for resource in wanted:
-            remembered = self.ids.get(resource.address) or self.last.get(resource.address, "")
+            remembered = self.ids.get(resource.address) or self.last(resource.address)
             by_id, name = ("id", remembered), (resource.by, fold(resource))
             if by_id in self.merged:
                 self.merged.setdefault(name, self.merged[by_id])
@@ -192,8 +192,8 @@ def _says_all(kind: Kind, resource: Resource) -> bool:
 
 def _find_remembered(kind: Kind, resource: Resource, known: Index, seen: Seen) -> str | None:
     """The id under which somebody was known who is found by no name, unless it was asked for already."""
-    live_id = seen.last.get(resource.address)
-    if live_id is None or resource.is_gone or (How.GET, "id", live_id) in seen.asked or not kind.get:
+    live_id = "" if resource.is_gone else seen.last(resource.address)
+    if not live_id or (How.GET, "id", live_id) in seen.asked or not kind.get:
         return None
     names = ((resource.by, resource.key), *resource.former)
     return None if any(known.get((by, kind.identity[by].fold(key))) for by, key in names) else live_id

@@ -59,8 +59,8 @@ class _Look:
 
     def _find(self, kind: Kind) -> None:
         wanted = [r for r in self.part.resources.values() if r.address.kind == kind.name]
-        ids, last = ({r.address: known[r.address] for r in wanted if r.address in known} for known in (self.hints.ids, self.hints.last))
-        seen = self.seen[kind.name] = Seen(ids, last)
+        ids = {r.address: self.hints.ids[r.address] for r in wanted if r.address in self.hints.ids}
+        seen = self.seen[kind.name] = Seen(ids, self.hints.last)
         known = Index(kind, self.live.things.get(kind.name, {}).values())
         also = self.hints.also.get(kind.name, frozenset())
         asked = is_needed(self.kinds, kind, self.part, self.hints.also) or (kind.whole and bool(also))
