@@ -10,10 +10,12 @@ from contextlib import suppress
 
 import click
 
-from reconciler.cli.connection import open_client, pin_of_folder, refuse_other
+from reconciler.cli.connection import open_client, pin_of_folder, refuse_other, undo_keys_of_folder
 from reconciler.cli.help import Family, refuse_writes
+from reconciler.cli.ledger_choice import VARIABLE as LEDGER
 from reconciler.cli.login import LONGEST, ask_hidden, ask_whose, describe_workspace, keep_token, read_token, somebody_watches, stdin_bytes
 from reconciler.cli.options import APP_ID, REGION, Intercom, intercom_options
+from reconciler.cli.running import in_ci
 from reconciler.cli.tokens import VARIABLE, Credential, bound_to, keep, load_stored, name_source, stored_tokens, storeless_credential
 from reconciler.core.model.desired import Pin
 from reconciler.errors import IntercomError, ReconcilerError, Usage
@@ -21,7 +23,9 @@ from reconciler.intercom import me
 from reconciler.intercom.http.host import check_address
 from reconciler.intercom.http.token import Token, parse
 from reconciler.intercom.login import oauth
+from reconciler.ledger.sealing import KEY_FILE
 from reconciler.report.terminal import Terminal, clean
+from reconciler.workflow.undoable import Keeping, look_at_undo
 
 SECRET = "INTERCOM_CLIENT_SECRET"
 
@@ -121,7 +125,7 @@ def _read_pasted() -> str:
 def status(region: str | None, app_id: str | None, intercom: Intercom) -> None:
     """Show whose token is used, and where it is kept.
 
-    It also shows how much of the rate limit is left.
+    It also shows how much of the rate limit is left, and from where a run of the manifest in this folder can be undone.
 
     \b
     Example:
@@ -135,11 +139,20 @@ def status(region: str | None, app_id: str | None, intercom: Intercom) -> None:
         except IntercomError as error:
             troubles.append(str(error))
             continue
-        out.lines(_lines(asked, credential.source))
+        out.lines((*_lines(asked, credential.source), clean(f"undo        {_say_undo()}")))
         out.check()
         refuse_other(pin, asked.here)
     if troubles:
         raise ReconcilerError("\n".join(troubles))
+
+
+def _say_undo() -> str:
+    """From where a run of the manifest in this folder can be undone, or why that is not known."""
+    try:
+        keys = undo_keys_of_folder()
+    except ReconcilerError as error:
+        return str(error)
+    return look_at_undo(Keeping(os.environ.get(LEDGER, ""), keys, os.environ.get(KEY_FILE, ""), in_ci())).message
 
 
 def _credentials(intercom: Intercom, pin: Pin) -> Iterator[Credential]:

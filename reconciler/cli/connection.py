@@ -19,6 +19,7 @@ from reconciler.core.model.live import Workspace
 from reconciler.core.plan.gates import hold_to_pin
 from reconciler.errors import Refused
 from reconciler.ledger.folder import SANDBOX, make, our_folder
+from reconciler.ledger.sealing import KEY_FILE
 from reconciler.report.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def open_session(
         try:
             session = connect(client, ledger)
             facts = asked.count_for(session.here.app_id) if asked else UNKNOWN
-            yield replace(session, who=whoever(), images=choice.images() if choice else None, facts=facts)
+            kept: Any = {"images": choice.images() if choice else None, "key_file": os.environ.get(KEY_FILE, "")}
+            yield replace(session, who=whoever(), facts=facts, **kept)
         finally:
             if ledger:
                 ledger.close()
@@ -108,6 +110,14 @@ def pin_of_folder(region: str | None, app_id: str | None, folder: Path = HERE) -
     if region is None or app_id is None:
         pin = pin_in(_in_folder(folder), Layers.of("", os.environ))
     return pin_with(pin, region, app_id)
+
+
+def undo_keys_of_folder(folder: Path = HERE) -> tuple[str, ...]:
+    """The public keys of undo of the manifest in a folder, by default the current one."""
+    from reconciler.manifest.layers import Layers
+    from reconciler.manifest.pins import undo_keys_in
+
+    return undo_keys_in(_in_folder(folder), Layers.of("", os.environ))
 
 
 def pin_with(written: Pin | None, region: str | None, app_id: str | None) -> Pin:

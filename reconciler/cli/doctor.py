@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.completion import files
-from reconciler.cli.connection import open_client, pin_of_folder, pin_with
+from reconciler.cli.connection import open_client, pin_of_folder, pin_with, undo_keys_of_folder
 from reconciler.cli.help import Verb
 from reconciler.cli.ledger_choice import LedgerChoice
 from reconciler.cli.options import (
@@ -32,10 +32,12 @@ from reconciler.core.model.desired import Pin
 from reconciler.core.model.finding import Finding, State
 from reconciler.errors import ReconcilerError, Usage
 from reconciler.ledger.folder import root_of
+from reconciler.ledger.sealing import KEY_FILE
 from reconciler.manifest.layers import Layers
 from reconciler.report.terminal import Terminal
 from reconciler.workflow.doctor import look_at_facts, look_at_ledger, look_at_pipelines, look_at_token
 from reconciler.workflow.facts import find_facts
+from reconciler.workflow.undoable import Keeping, look_at_undo
 
 
 @click.command(cls=Verb)
@@ -60,7 +62,7 @@ def doctor(
     choice: LedgerChoice,
     intercom: Intercom,
 ) -> int:
-    """Check all that a run needs: token, pin, clock, ledger, key, pipelines. Reads only; exit code 1 when something must be mended.
+    """Check all that a run needs: token, pin, clock, ledger, key, undo, pipelines. Reads only; exit code 1 when something must be mended.
 
     PATH is the manifest whose pin is meant; default: that of the manifest in this folder, or of the one that is found from here.
 
@@ -81,7 +83,7 @@ def doctor(
     from reconciler.report import doctor as report
     from reconciler.report.json import deep
 
-    findings, out = list(_findings(_pin(paths, layers, where), choice, intercom)), Terminal(sys.stdout)
+    findings, out = list(_findings(*_named(paths, layers, where), choice, intercom)), Terminal(sys.stdout)
     if form == "json":
         out.write(deep(report.document(findings)))
     else:
@@ -90,9 +92,10 @@ def doctor(
     return ReconcilerError.exit_code if any(finding.state is State.MEND for finding in findings) else 0
 
 
-def _findings(pin: Pin, choice: LedgerChoice, intercom: Intercom) -> Iterator[Finding]:
+def _findings(pin: Pin, keys: tuple[str, ...], choice: LedgerChoice, intercom: Intercom) -> Iterator[Finding]:
     yield from _of_token(pin, intercom, choice.paths)
     yield from look_at_ledger(choice.address, choice.folder, os.environ, in_ci())
+    yield look_at_undo(Keeping(choice.address, keys, os.environ.get(KEY_FILE, ""), in_ci()))
     yield look_at_facts(find_facts(choice.paths, choice.folder), intercom.api_version)
     yield from look_at_pipelines(root_of(Path.cwd()) or Path())
 
@@ -107,19 +110,19 @@ def _of_token(pin: Pin, intercom: Intercom, paths: Sequence[str]) -> Iterator[Fi
         yield from look_at_token(client, token.source, pin)
 
 
-def _pin(paths: tuple[str, ...], layers: Layers, where: WorkspaceOptions) -> Pin:
-    """The pin of a manifest, and what the command line says instead. Raises Usage, Invalid."""
+def _named(paths: tuple[str, ...], layers: Layers, where: WorkspaceOptions) -> tuple[Pin, tuple[str, ...]]:
+    """The pin of a manifest, and what the command line says instead; and its keys of undo. Raises Usage, Invalid."""
     if layers.env and not paths:
         raise Usage("--env needs the PATH of the manifest")
     from reconciler.manifest.files import on_disk
     from reconciler.manifest.here import found_from
-    from reconciler.manifest.pins import pin_in
+    from reconciler.manifest.pins import pin_in, undo_keys_in
 
     if not paths and (pin := pin_of_folder(where.region, where.app_id)).app_id:
-        return pin
+        return pin, undo_keys_of_folder()
     with suppress(Usage):
         paths = paths or tuple(found_from(Path.cwd(), root_of(Path.cwd()) or Path.cwd()))
     if not paths:
-        return pin
-
-    return pin_with(pin_in(on_disk(paths, layers).names, layers), where.region, where.app_id)
+        return pin, ()
+    names = on_disk(paths, layers).names
+    return pin_with(pin_in(names, layers), where.region, where.app_id), undo_keys_in(names, layers)

@@ -20,6 +20,7 @@ from reconciler.cli.options import Intercom, ManifestOptions, WorkspaceOptions
 from reconciler.cli.running import DECLINED, confirm, whoever
 from reconciler.core.model.address import Address
 from reconciler.core.model.live import Workspace
+from reconciler.core.model.past import WRITING
 from reconciler.core.model.privacy import show_address
 from reconciler.core.record.adoption import Adoption, Standing
 from reconciler.errors import ReconcilerError, Refused, Usage
@@ -30,10 +31,11 @@ from reconciler.report.terminal import Terminal
 from reconciler.workflow.adopt import Sought, judge, let_go, other_names, read_addresses, records_of, seek_declared, seek_named, take_in
 from reconciler.workflow.recall import waiting
 from reconciler.workflow.session import Session, watch
+from reconciler.workflow.undoable import look_at_run
 
 if TYPE_CHECKING:
     from reconciler.core.model.desired import Manifest
-    from reconciler.core.model.past import Done, Run
+    from reconciler.core.model.past import Run
     from reconciler.ledger.ledger import Ledger
     from reconciler.manifest.layers import Layers
 
@@ -241,7 +243,8 @@ def history(run: str | None, form: str, choice: LedgerChoice) -> None:
         runs = ledger.runs() if ledger else []
         one = _one(runs, run) if run else None
         changes = ledger.read_done(one.run) if ledger and one else []
-    _show(runs, one, changes, form)
+        undoable = look_at_run(ledger.images, one.run, time.time()) if ledger and one and one.verb in WRITING else None
+    _show(runs, past.Told(one, changes, undoable) if one else None, form)
 
 
 def _one(runs: list[Run], run: str) -> Run:
@@ -251,14 +254,14 @@ def _one(runs: list[Run], run: str) -> Run:
     return matches[0]
 
 
-def _show(runs: list[Run], one: Run | None, changes: list[Done], form: str) -> None:
+def _show(runs: list[Run], one: past.Told | None, form: str) -> None:
     out = Terminal(sys.stdout)
     if form == "json":
-        out.write(past.run_as_json(one, changes) if one else past.runs_as_json(runs))
+        out.write(past.run_as_json(one) if one else past.runs_as_json(runs))
     else:
-        out.lines(past.run_as_text(one, changes, color=out.color) if one else past.runs_as_text(runs))
+        out.lines(past.run_as_text(one, color=out.color) if one else past.runs_as_text(runs))
     out.check()
-    _say_dropped(one)
+    _say_dropped(one.run if one else None)
 
 
 def _say_dropped(run: Run | None) -> None:

@@ -11,6 +11,7 @@ from reconciler.core.compare.trail import Written
 from reconciler.core.model.live import Workspace
 from reconciler.core.model.outcome import Status
 from reconciler.core.model.past import Done, Run
+from reconciler.core.model.policy import KEYS
 from reconciler.core.model.record import Thing
 from reconciler.ledger.database import in_chunks
 from reconciler.ledger.errors import LedgerUnusable
@@ -41,6 +42,13 @@ def _read_run(row: Row[Any]) -> Run:
         plan_digest=row.plan_digest,
         files=tuple(row.files or ()),
     )
+
+
+def read_undo_keys(connection: Connection, app_id: str, name: str) -> tuple[str, ...] | None:
+    """The public keys that the last apply under a name encrypted to; None where there was none."""
+    mine = (RUNS.c.app_id == app_id) & (RUNS.c.name == name) & (RUNS.c.verb == "apply")
+    row = connection.execute(select(RUNS.c.policy).where(mine).order_by(RUNS.c.started.desc(), RUNS.c.id.desc()).limit(1)).first()
+    return None if row is None else tuple(map(str, (row.policy or {}).get(KEYS, ())))
 
 
 def read_done(connection: Connection, run: str, place: str) -> list[Done]:

@@ -1,4 +1,4 @@
-"""The workspace and the owner that the manifests of a folder name, whatever else is in them or wrong with them."""
+"""The workspace, the owner and the keys of undo that the manifests of a folder name, whatever else is in them or wrong with them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from reconciler.core.model.desired import Pin
 from reconciler.core.model.kinds import Kinds
+from reconciler.core.model.policy import KEYS, Policy
 from reconciler.errors import Invalid, Usage
 from reconciler.kinds import KINDS
 from reconciler.manifest import files
@@ -50,6 +51,27 @@ def _pin(path: str, variables: Mapping[str, str]) -> Pin | None:
     except (ValidationError, Unfilled):
         raise Usage(f"{document.marks.of(('workspace',))}: cannot be read; correct it, or say --app-id and --region") from None
     return Pin(entry.app_id, entry.region)
+
+
+def undo_keys_in(paths: Sequence[str], layers: Layers) -> tuple[str, ...]:
+    """The public keys of undo in these files, with those of overlays. Some may be no manifests. Raises Usage, or Invalid, where they cannot
+    be read."""
+    overlays = [path for env in layers.overlays for path in paths if env_of(path) == env]
+    base = [path for path in without_overlays(paths) if env_of(path) not in layers.overlays]
+    return tuple(dict.fromkeys(key for path in (*base, *overlays) for key in _undo_keys(path, layers.variables)))
+
+
+def _undo_keys(path: str, variables: Mapping[str, str]) -> tuple[str, ...]:
+    document = _document(path, "policy")
+    policy = document.value.get("policy") if document else None
+    if document is None or not isinstance(policy, dict) or KEYS not in policy:
+        return ()
+    written = policy[KEYS]
+    try:
+        keys = [_value(key, variables) for key in written] if isinstance(written, list) else written
+        return Policy.model_validate({KEYS: keys}).undo_keys
+    except (ValidationError, Unfilled):
+        raise Usage(f"{document.marks.of(('policy', KEYS))}: cannot be read; `reconciler validate` says why") from None
 
 
 def _value(written: Any, variables: Mapping[str, str]) -> Any:

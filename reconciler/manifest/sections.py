@@ -12,6 +12,7 @@ from reconciler.core.model.ability import Merge
 from reconciler.core.model.address import Address, address_by
 from reconciler.core.model.entry import Values
 from reconciler.core.model.kind import Kind
+from reconciler.core.model.policy import KEYS
 from reconciler.core.model.privacy import show_address
 from reconciler.core.model.written import Plain, is_null, quote, suggest_quotes
 from reconciler.errors import Mark
@@ -73,7 +74,17 @@ def _lay_heads(contents: Contents, layer: Sequence[Document]) -> None:
         _read_head(contents, document)
         if "envs" in document.value:
             contents.note(document.marks.of(("envs",)), "`envs:` stands in an overlay", "write it in a file of the base")
+    _check_keys(contents, below, marks)
     contents.head, contents.head_marks = lay_head(below, contents.head), {**marks, **contents.head_marks}
+
+
+def _check_keys(contents: Contents, below: Mapping[str, Any], marks: Mapping[Loc, Mark]) -> None:
+    """Who may read what is kept for undo is said in one place: an overlay that says it otherwise would shut somebody out unseen."""
+    place = ("policy", KEYS)
+    one, other = (head.get("policy") for head in (below, contents.head))
+    if isinstance(one, dict) and isinstance(other, dict) and KEYS in one and other.get(KEYS, one[KEYS]) != one[KEYS]:
+        text = f"policy.{KEYS} of an overlay would replace those at {marks[place]}"
+        contents.note(contents.head_marks[place], text, "write the same, or take them out of the base and write them in each overlay")
 
 
 def _merge_head(contents: Contents, document: Document, loc: Loc, value: Any, into: dict[str, Any]) -> None:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from reconciler.core.model.past import Done, Run
+from reconciler.core.model.past import Done, Run, Undoable, Way
 from reconciler.core.model.times import format_time
 from reconciler.report.json import deep
 from reconciler.report.outcomes import Outcome, outcome_line
 from reconciler.report.signs import DIM, columns, paint
 from reconciler.report.terminal import clean, guard
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One run, with what is told of it."""
+
+    # The run.
+    run: Run
+    # What became of each of its changes.
+    changes: Sequence[Done]
+    # From where it can be undone; None of a run that writes nothing to Intercom.
+    undoable: Undoable | None
 
 
 def document(run: Run) -> dict[str, Any]:
@@ -24,10 +36,11 @@ def runs_as_json(runs: Sequence[Run]) -> str:
     return deep([document(run) for run in runs])
 
 
-def run_as_json(run: Run, changes: Sequence[Done]) -> str:
+def run_as_json(told: Told) -> str:
     """One object."""
-    shown = [{name: value for name, value in asdict(done).items() if name != "met"} for done in changes]
-    return deep({**document(run), "changes": shown})
+    shown = [{name: value for name, value in asdict(done).items() if name != "met"} for done in told.changes]
+    undo = told.undoable and {**asdict(told.undoable), "until": format_time(told.undoable.until)}
+    return deep({**document(told.run), "undo": undo, "changes": shown})
 
 
 def runs_as_text(runs: Sequence[Run]) -> Iterator[str]:
@@ -35,20 +48,33 @@ def runs_as_text(runs: Sequence[Run]) -> Iterator[str]:
     return columns((r.run, format_time(r.started), r.verb, r.workspace.app_id, r.name, _end(r), _counts(r)) for r in runs)
 
 
-def run_as_text(run: Run, changes: Sequence[Done], *, color: bool = False) -> Iterator[str]:
+def run_as_text(told: Told, *, color: bool = False) -> Iterator[str]:
     """What is known of a run, then a line a change."""
+    run = told.run
     facts = document(run) | {
         "workspace": f"{run.workspace.app_id} in {run.workspace.region}",
         "ended": format_time(run.ended) or _end(run),
         "counts": _counts(run),
+        "undo": _say_undoable(told.undoable) if told.undoable else "",
     }
     for name, value in facts.items():
         text = ", ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
         if text:
             yield guard(f"{name.replace('_', ' ')}: {clean(text)}")
-    for done in changes:
+    for done in told.changes:
         fields = paint(f" ({clean(', '.join(done.fields))})", DIM, color) if done.fields else ""
         yield outcome_line(Outcome(done.action, done.address, done.target, done.outcome), color=color) + fields
+
+
+def _say_undoable(undoable: Undoable) -> str:
+    words = {
+        Way.ANYWHERE: "from anywhere",
+        Way.KEY: f"from anywhere, with the private key of {' or '.join(undoable.keys)}",
+        Way.HERE: "on this machine",
+        Way.ELSEWHERE: "in part: what people had lies on the machine of that run",
+        Way.NONE: "no: nothing is kept of what it destroyed, or not any more",
+    }
+    return words[undoable.way] + (f", until {format_time(undoable.until)}" if undoable.until else "")
 
 
 def _end(run: Run) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from reconciler.core.compare.merge import NO_CARRIERS, Carriers
@@ -13,8 +14,8 @@ from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.gates import check
 from reconciler.core.plan.work import Work
 from reconciler.core.undo.preimage import Preimage, keep_changes, list_deletions, recount_uses
-from reconciler.core.undo.stored import join_preimage, split_preimage
-from reconciler.errors import ReconcilerError, Refused
+from reconciler.core.undo.stored import join_preimage, read_sealed, seal_private, split_preimage
+from reconciler.errors import ReconcilerError, Refused, Usage
 from reconciler.workflow.session import Session
 
 
@@ -56,12 +57,21 @@ def keep(session: Session, work: Work, run: str, carried: Carriers) -> None:
     from reconciler.ledger.homes.images import Kept
 
     comparison, plan, keepers = work.planned.comparison, work.planned.plan, session.keepers
-    if not keepers or not plan.steps:
+    if not keepers:
+        return
+    if not plan.steps:
+        # Nobody waits for it, and the next apply tries again.
+        with suppress(ReconcilerError):
+            keepers[0].drop(session.now())
         return
     name, limits = comparison.recorded.digests.plain(work.whole.name), work.whole.policy.limits.model_dump(mode="json", exclude_unset=True)
     here, now = session.here, session.now()
-    preimage = Preimage(run, here.app_id, here.region, name, now, limits, keep_changes(comparison, plan.steps, carried))
-    shared, private = split_preimage(session.kinds, preimage)
+    changes, keys = keep_changes(comparison, plan.steps, carried), tuple(dict.fromkeys(work.whole.policy.undo_keys))
+    shared, private = split_preimage(session.kinds, Preimage(run, here.app_id, here.region, name, now, limits, changes, keys))
+    if keys and private:
+        from reconciler.ledger.sealing import seal
+
+        shared, private = seal_private(shared, _text(private), seal), {}
     keepers[0].keep(run, Kept(_text(shared), _text(private) if private else ""), now)
 
 
@@ -70,12 +80,24 @@ def _text(document: object) -> str:
 
 
 def find(session: Session, run: str) -> Preimage | None:
-    """What was kept of a run; None where nothing is, or not any more. Raises ReconcilerError where it cannot be read."""
+    """What was kept of a run; None where nothing is, or not any more. What was encrypted is opened where a key is given. Raises Usage for
+    a key that does not open it, ReconcilerError where it cannot be read."""
     kept = next((kept for images in session.keepers if (kept := images.of(run))), None)
     if kept is None:
         return None
     try:
-        preimage = join_preimage(parse_json(kept.shared), parse_json(kept.private or "{}"), session.kinds)
+        shared = parse_json(kept.shared)
+        preimage = join_preimage(shared, parse_json(kept.private or "{}"), session.kinds)
+        if preimage.is_expired(session.now()):
+            return None
+        if (sealed := read_sealed(shared)) and session.key_file:
+            from reconciler.ledger.sealing import unseal
+
+            preimage = join_preimage(shared, parse_json(unseal(sealed, preimage.keys, session.key_file)), session.kinds)
+    except Usage:
+        raise
+    except ReconcilerError as error:
+        raise ReconcilerError(f"the pre-images of the run {run} are damaged: {error}; undo it by hand") from None
     except ValueError:
         raise ReconcilerError(f"the pre-images of the run {run} are damaged, or a newer reconciler wrote them; undo it by hand") from None
-    return None if preimage.is_expired(session.now()) else preimage
+    return preimage

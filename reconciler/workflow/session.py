@@ -45,6 +45,8 @@ class Session:
     kinds: Kinds = KINDS
     # What is known of Intercom itself.
     facts: Facts = UNKNOWN
+    # The file of the private keys that open what was encrypted for undo; empty where none is given.
+    key_file: str = ""
     # The time of day, in Unix seconds.
     now: Callable[[], float] = time.time
     # Waits for so many seconds.

@@ -9,7 +9,10 @@ from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.diff import diff
 from reconciler.core.compare.hints import Hints
 from reconciler.core.compare.reads import Certain
-from reconciler.core.model.past import Run
+from reconciler.core.model.desired import Manifest
+from reconciler.core.model.note import Note
+from reconciler.core.model.past import WRITING, Run
+from reconciler.core.model.policy import KEYS
 from reconciler.core.model.record import Thing
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, check_refusals, govern, hold_to_approvals, refuse
 from reconciler.core.plan.gates import hold_to_pin
@@ -18,10 +21,10 @@ from reconciler.core.plan.schema import PlanDocument
 from reconciler.core.plan.scope import EVERYTHING, Scope
 from reconciler.core.plan.work import Proposal, Work, hold_work
 from reconciler.core.undo import turn as core
-from reconciler.core.undo.draft import Carried
+from reconciler.core.undo.draft import LOST, Carried
 from reconciler.core.undo.facts import UNKNOWN, Effect, Fact, judge_effect, list_made, list_questions, read_done
-from reconciler.core.undo.preimage import Preimage
-from reconciler.core.undo.turn import Undo, list_moved, name_change
+from reconciler.core.undo.preimage import KEPT, Preimage
+from reconciler.core.undo.turn import Undo, list_moved, list_unreadable, name_change
 from reconciler.errors import Stale, Usage
 from reconciler.workflow import preimages as imaging
 from reconciler.workflow.observe import add_uses
@@ -30,7 +33,6 @@ from reconciler.workflow.recall import recall
 from reconciler.workflow.session import Session
 
 LAST = "last"
-WRITING = ("apply", "undo")
 
 
 def run_meant(session: Session, word: str, name: str | None) -> str:
@@ -57,9 +59,13 @@ def _wrote(run: Run) -> bool:
 
 
 def propose_undo(session: Session, run: str, approvals: Approvals = NO_APPROVALS) -> Proposal:
-    """A plan that takes a run back. Reads only. Raises Usage where nothing is known of the run, Refused for another workspace."""
-    _, comparison = _turn_around(session, *_past(session, run), approvals)
+    """A plan that takes a run back. Reads only. Raises Usage where nothing is known of the run, or a key is given that does not open what
+    was encrypted, Refused for another workspace."""
+    preimage, facts = _past(session, run)
+    turned, comparison = _turn_around(session, preimage, facts, approvals)
     plan = replace(make_plan(comparison, EVERYTHING, session.client.version), undoes=run)
+    if turned.hidden and preimage.keys:
+        plan = replace(plan, notes=(Note(LOST, f"a part of it is {_say_encrypted(preimage)}"), *plan.notes))
     return Proposal(hold_to_approvals(plan, comparison, approvals, session.context), comparison)
 
 
@@ -72,12 +78,21 @@ def prepare_undo(session: Session, saved: PlanDocument, approvals: Approvals = N
     except Usage as gone:
         raise Stale(f"{gone}") from None
     turned, comparison = _turn_around(session, preimage, facts, approvals)
+    if list_unreadable(saved, turned.hidden, session.here.app_id):
+        why = f"is {_say_encrypted(preimage)}" if preimage.keys else "lies on the machine of that run: apply it there"
+        raise Usage(f"this plan was made where all that the run destroyed could be read, and a part of it {why}")
     refused = check_refusals(saved, turned.manifest, approvals, session.now())
     if moved := list_moved(saved, turned.skipped, session.here.app_id):
         raise Stale("the workspace is not as it was when this was planned; plan again:\n  " + "\n  ".join(moved[:20]))
     scope = Scope(only=frozenset(change["address"] for change in saved["changes"]))
     plan = replace(make_plan(comparison, scope, session.client.version), undoes=run)
     return replace(hold_work(saved, (plan, comparison), turned.manifest, approvals, refused, session.context), ownership=turned.ownership)
+
+
+def _say_encrypted(preimage: Preimage) -> str:
+    from reconciler.ledger.sealing import KEY_FILE, name_keys
+
+    return f"encrypted: the private key of {name_keys(preimage.keys)} is needed; give its file as {KEY_FILE}, and undo again"
 
 
 def _past(session: Session, run: str) -> tuple[Preimage, Sequence[Fact]]:
@@ -87,7 +102,7 @@ def _past(session: Session, run: str) -> tuple[Preimage, Sequence[Fact]]:
     if preimage is None and run not in known:
         raise Usage(f"no such run: {run:.60}; `reconciler history` lists them")
     rows = session.ledger.read_done(run) if session.ledger and run in known else []
-    if preimage is None and not rows:
+    if preimage is None and not rows and known[run].started > session.now() - KEPT:
         raise Usage(f"the run {run} wrote nothing that is known: there is nothing to undo")
     if preimage is None or (run in known and len(rows) > len(preimage.kept_changes)):
         raise Usage(f"nothing is kept (any more) of what the run {run} destroyed: pre-images are kept for thirty days")
@@ -112,11 +127,17 @@ def _turn_around(session: Session, preimage: Preimage, facts: Sequence[Fact], ap
         session.kinds, preimage, kept_changes, live, recorded, _read_carriers(session, list_made(session.kinds, kept_changes, live))
     )
     # Of what the run was held to and what rules now the stricter counts; nobody could correct the former.
-    manifest, _, _ = govern(turned.manifest, approvals)
+    manifest, _, _ = govern(_with_keys(session, turned.manifest, preimage), approvals)
     turned = replace(turned, manifest=manifest)
     difference = add_uses(session, turned.live, diff(session.kinds, manifest, turned.live))
     changes = tuple(name_change(change, turned.live) for change in difference.changes)
     return turned, Comparison(session.kinds, manifest, turned.live, replace(difference, changes=changes), recorded)
+
+
+def _with_keys(session: Session, manifest: Manifest, preimage: Preimage) -> Manifest:
+    """The manifest of an undo, which encrypts what it destroys to the keys of today: those of the last apply under its name."""
+    last = session.ledger.read_undo_keys(preimage.app_id, preimage.name) if session.ledger else None
+    return replace(manifest, policy=manifest.policy.model_copy(update={KEYS: preimage.keys if last is None else last}))
 
 
 def _read_carriers(session: Session, things: Sequence[Thing]) -> Mapping[Thing, Carried]:

@@ -81,6 +81,8 @@ class Route:
     version: str = "2.16"
     rules: Approvals = NO_APPROVALS
     facts: Facts = UNKNOWN
+    # The file of the private keys that open what was encrypted for undo.
+    key_file: str = ""
     # What stands between the client and the workspace.
     between: Callable[[WSGIApplication], WSGIApplication] = lambda app: app
 
@@ -97,7 +99,8 @@ class Route:
         )
         with client:
             session = connect(client, self.ledger)
-            yield replace(session, kinds=self.kinds, facts=self.facts, now=self.clock, sleep=self.clock.sleep, who="a test")
+            own: Any = {"kinds": self.kinds, "facts": self.facts, "key_file": self.key_file}
+            yield replace(session, now=self.clock, sleep=self.clock.sleep, who="a test", **own)
 
     def app_id(self) -> str:
         with self.session() as session:

@@ -13,7 +13,7 @@ FACE = {
     "reconciler.report.terminal",
 }  # fmt: skip
 # What we depend on, by the names of their modules.
-LIBRARIES = {"deepdiff", "jinja2", "keyring", "msgspec", "psycopg", "pydantic", "requests", "rich", "sqlalchemy", "yaml"}
+LIBRARIES = {"deepdiff", "jinja2", "keyring", "msgspec", "psycopg", "pydantic", "pyrage", "requests", "rich", "sqlalchemy", "yaml"}
 VERB = {
     "reconciler.cli.completion",
     "reconciler.cli.help",

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from reconciler.core.model.live import Workspace
+
+# The verbs whose runs write to Intercom.
+WRITING = ("apply", "undo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +62,30 @@ class Done:
     id: str | None = None
     # Whether a create found in place what somebody else made; this is not told.
     met: bool = False
+
+
+class Way(StrEnum):
+    """From where what a run destroyed can be brought back, as far as it is kept."""
+
+    # Nothing of it is personal.
+    ANYWHERE = "anywhere"
+    # From anywhere, with a private key.
+    KEY = "key"
+    # What people had lies on this machine.
+    HERE = "here"
+    # What people had lies on the machine of the run.
+    ELSEWHERE = "elsewhere"
+    # Nothing is kept, or not any more.
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Undoable:
+    """From where a run can be undone, and until when."""
+
+    # From where.
+    way: Way
+    # The public keys that what people had is encrypted to.
+    keys: tuple[str, ...] = ()
+    # Until when, in Unix seconds; None where nothing is kept.
+    until: float | None = None

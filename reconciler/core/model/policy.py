@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
 from reconciler.core.model.globs import matches, plain
+from reconciler.core.model.recipient import Recipient
 from reconciler.core.model.scalars import Name, Text, Time, Whole, doc, not_null
 from reconciler.core.model.texts import parse_text
 from reconciler.core.model.times import format_time
@@ -208,6 +209,13 @@ class Policy(Strictness):
             [{"address": "company/acme", "fields": ["name"], "until": "2026-12-31", "reason": "A trial", "seen": "0c6e5d1f9a2b4e37"}],
         ),
     ] = ()
+    undo_keys: Annotated[
+        tuple[Recipient, ...],
+        doc(
+            "Public keys of age: what `undo` needs of people is encrypted to them and kept with the ledger.",
+            ["age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa"],
+        ),
+    ] = ()
     lint: Annotated[Lint, doc("What `lint` finds amiss, and how grave that is.", {"owner": "error", "description": "off"})] = Lint()
 
     @model_validator(mode="after")
@@ -258,6 +266,8 @@ class ApprovalEntry(Written):
 
 # The setting that is a list of maps.
 IGNORED = "ignore_drift"
+# The setting that says who may read what is kept for undo.
+KEYS = "undo_keys"
 # From the strictest word to the loosest, by the first word of a setting's name.
 _RANKS: Mapping[str, Sequence[str]] = {
     "links": ("additive", "owned", "declared", "exact"),
@@ -311,6 +321,9 @@ def _wider(name: str, base: tuple[Any, ...], here: tuple[Any, ...]) -> bool:
     """Whether a list allows more than another."""
     if name == IGNORED:
         return not set(here) <= set(base)
+    if name == KEYS:
+        # One key more lets somebody read, and one less lets somebody read no more.
+        return set(here) != set(base)
     # Without a scope in the base nothing is pruned that is not owned, whatever is written here.
     return bool(base) and (not here or not all(_within(glob, base) for glob in here))
 

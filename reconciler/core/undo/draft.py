@@ -21,7 +21,7 @@ from reconciler.core.undo.preimage import Preimage
 from reconciler.errors import Mark
 
 CHANGED, LOST = "changed since", "cannot come back"
-ELSEWHERE = "was kept only on the machine of that run"
+ELSEWHERE, ENCRYPTED = "was kept only on the machine of that run", "is encrypted"
 
 Carried = frozenset[str] | None
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
@@ -76,6 +76,7 @@ class Draft:
         self.mark = Mark(f"run {preimage.run}")
         self.parts: dict[Thing, Part] = {}
         self.notes: list[Note] = []
+        self.hidden: list[Note] = []
         self.refusals: list[Refusal] = []
         self.skipped: set[Place] = set()
         self.files: dict[Address, tuple[str, ...]] = {}
@@ -85,6 +86,11 @@ class Draft:
 
     def note_loss(self, address: Address, text: str) -> None:
         self.notes.append(Note(LOST, text, address, self.mark))
+
+    def note_hidden(self, address: Address, what: str) -> None:
+        """Something that was kept and cannot be read here."""
+        self.note_loss(address, f"{what} {ENCRYPTED if self.preimage.keys else ELSEWHERE}")
+        self.hidden.append(self.notes[-1])
 
     def note_change(self, address: Address, path: str, text: str) -> None:
         self.notes.append(Note(CHANGED, text, address, self.mark))

@@ -165,6 +165,8 @@ class Preimage:
     limits: Annotated[Mapping[str, Any], AfterValidator(_check_limits)]
     # What it is about to do, change by change.
     kept_changes: Annotated[tuple[KeptChange, ...], Field(alias="changes")]
+    # The public keys that its personal half is encrypted to; none where that stays on the machine of the run.
+    keys: tuple[str, ...] = ()
 
     def is_expired(self, now: float) -> bool:
         return now - self.stored > KEPT

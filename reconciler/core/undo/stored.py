@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter
@@ -16,6 +17,8 @@ from reconciler.core.undo.preimage import HIDDEN, KeptChange, Moved, Moves, Prei
 
 T = TypeVar("T")
 _Format = Literal[1]
+# Where in the shared document the private one stands, if that is sealed.
+_SEALED = "sealed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +82,35 @@ def _holds_mail(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and any(map(_holds_mail, value))
 
 
+def seal_private(shared: Mapping[str, Any], private: str, seal: Callable[[str, Sequence[str]], str]) -> dict[str, Any]:
+    """The shared document with the private one in it, sealed to the keys that stand there."""
+    return {**shared, _SEALED: seal(private, shared["keys"])}
+
+
+def read_sealed(shared: Any) -> str:
+    """The private document as it was sealed; empty where it was not."""
+    return str(shared.get(_SEALED, "")) if isinstance(shared, dict) else ""
+
+
 def join_preimage(shared: Any, private: Any, kinds: Kinds) -> Preimage:
-    """A pre-image from its documents; of the private one may be nothing here. Raises ValueError for what this release does not write."""
+    """A pre-image from its documents; of the private one may be nothing here. Raises ValueError for what this release does not write, and
+    for documents of two runs."""
     _FORMAT.validate_python(shared.get("format") if isinstance(shared, dict) else None)
     preimage = _SHARED.validate_python(shared)
     rest = _PRIVATE.validate_python(private) if private else None
-    untold = rest.changes if rest and rest.run == preimage.run else {}
+    if rest and rest.run != preimage.run:
+        raise ValueError("another run")
+    untold = rest.changes if rest else {}
     return replace(
         preimage, kept_changes=tuple(_join_change(kept, untold.get(i, _Rest()), kinds) for i, kept in enumerate(preimage.kept_changes))
     )
+
+
+def hides_values(preimage: Preimage, kinds: Kinds) -> bool:
+    """Whether values are missing in it, which are kept elsewhere. Whoever is a person goes by the id."""
+    named = (kept for kept in preimage.kept_changes if not kinds[kept.source.kind].person)
+    values = (value for kept in preimage.kept_changes for value in (*chain.from_iterable(kept.fields.values()), *kept.had.values()))
+    return any(kept.key is HIDDEN for kept in named) or any(value is HIDDEN for value in values)
 
 
 def _join_change(kept: KeptChange, rest: _Rest, kinds: Kinds) -> KeptChange:

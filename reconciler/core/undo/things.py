@@ -12,7 +12,7 @@ from reconciler.core.model.paths import field_at, live_value, nullable_at, value
 from reconciler.core.model.reference import ends_of
 from reconciler.core.model.refusal import Refusal
 from reconciler.core.model.spelling import spell
-from reconciler.core.undo.draft import CHANGED, ELSEWHERE, Draft, Part
+from reconciler.core.undo.draft import CHANGED, Draft, Part
 from reconciler.core.undo.facts import Effect
 from reconciler.core.undo.preimage import HIDDEN, KeptChange, Moved
 
@@ -106,7 +106,7 @@ def _remake(draft: Draft, kind: Kind, kept: KeptChange) -> None:
         draft.note_loss(address_by(kind.name, "id", str(kept.source.id)), "was deleted for ever")
         return
     if not isinstance(kept.key, str):
-        draft.note_loss(address_by(kind.name, "id", str(kept.source.id)), f"its name {ELSEWHERE}")
+        draft.note_hidden(address_by(kind.name, "id", str(kept.source.id)), "its name")
         return
     name = Address(kind.name, kept.key)
     thing = draft.live_of(kind.name, draft.live.pairs.get(name))
@@ -135,7 +135,7 @@ def _make_anew(draft: Draft, kind: Kind, kept: KeptChange, name: Address) -> Par
     part = Part(kind, None, kept.by, name.key)
     draft.note_loss(name, "; ".join(filter(None, (f"comes back, but not its id {kept.source.id}", kind.loss.unrestored))))
     if hidden := [path for path, value in kept.had.items() if value is HIDDEN]:
-        draft.note_loss(name, f"{', '.join(hidden)}: {ELSEWHERE}")
+        draft.note_hidden(name, f"{', '.join(hidden)}:")
     for path, value in kept.had.items():
         if value is not HIDDEN:
             part.claim(path, value)
@@ -178,7 +178,7 @@ def _may_restore(draft: Draft, kind: Kind, path: str, moved: Moved, thing: Live,
     """Whether a field can have its value back; a note where it cannot."""
     about, now = field_at(kind, path), live_value(thing, path)
     if HIDDEN in moved:
-        draft.note_loss(part.address, f"{path}: {ELSEWHERE}")
+        draft.note_hidden(part.address, f"{path}:")
     elif about.same(now, moved.before):
         return True
     elif not about.same(now, moved.after):

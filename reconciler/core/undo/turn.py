@@ -43,6 +43,12 @@ def list_moved(plan: PlanDocument, skipped: Set[Place], app_id: str) -> list[str
     ]
 
 
+def list_unreadable(plan: PlanDocument, hidden: Sequence[Note], app_id: str) -> list[Note]:
+    """What cannot be read here, and could be where a plan was made."""
+    known = {(note["address"], note["message"]) for note in plan["notes"]}
+    return [note for note in hidden if note.address and (show_address(note.address, app_id), note.message) not in known]
+
+
 @dataclass(frozen=True, slots=True)
 class Undo:
     """What is to be there once a run is taken back."""
@@ -55,6 +61,8 @@ class Undo:
     skipped: frozenset[Place]
     # What of it was ours before.
     ownership: Ownership
+    # What is said of what was kept and cannot be read here.
+    hidden: tuple[Note, ...] = ()
 
 
 def plan_undo(
@@ -106,7 +114,9 @@ def _conclude(draft: Draft) -> Undo:
     refusals = (*draft.live.refusals, *draft.refusals, *(_refuse_twin(draft, part) for part in twins))
     withheld = draft.live.withheld | {part.address for part in twins}
     live = replace(draft.live, pairs=pairs, merged=frozenset(), vanished={}, notes=notes, refusals=refusals, withheld=withheld)
-    return Undo(make_manifest(draft.preimage, resources), live, frozenset(draft.skipped), Ownership(draft.files, links))
+    return Undo(
+        make_manifest(draft.preimage, resources), live, frozenset(draft.skipped), Ownership(draft.files, links), tuple(draft.hidden)
+    )
 
 
 def _refuse_twin(draft: Draft, part: Part) -> Refusal:

@@ -136,13 +136,22 @@ class GitHome:
         return [name.removesuffix(".json") for name in self._remote.tree(IMAGES).files if name != _STORED]
 
     def put_preimage(self, run: str, preimage: str, stored: float) -> None:
+        self._store({f"{run}.json": preimage.encode("utf-8", "surrogatepass")}, f"images: {run}", stored)
+
+    def drop_preimages(self, now: float) -> None:
+        tree = self._remote.tree(IMAGES)
+        if tree.tip and any(at < now - KEPT for at in self._times(tree).values()):
+            self._store({}, "images: what is kept still", now)
+
+    def _store(self, new: Mapping[str, bytes], message: str, now: float) -> None:
+        """Let the ref of the images hold these too, and nothing that is too old, as a commit without a past. Raises LedgerUnusable."""
         for _ in range(TRIES):
             tree = self._remote.tree(IMAGES)
-            times = {name: at for name, at in self._times(tree).items() if at >= stored - KEPT} | {f"{run}.json": stored}
-            blobs = self._remote.keep([json.dumps(times, sort_keys=True).encode(), preimage.encode("utf-8", "surrogatepass")])
+            times = {name: at for name, at in self._times(tree).items() if at >= now - KEPT} | dict.fromkeys(new, now)
+            blobs = self._remote.keep([json.dumps(times, sort_keys=True).encode(), *new.values()])
             files = {name: blob for name, blob in tree.files.items() if name in times}
-            files |= dict(zip((_STORED, f"{run}.json"), blobs, strict=True))
-            commit = self._remote.commit(files, None, f"images: {run}", stored)
+            files |= dict(zip((_STORED, *new), blobs, strict=True))
+            commit = self._remote.commit(files, None, message, now)
             if self._remote.swap(IMAGES, commit, tree.tip) == commit:
                 return
         raise LedgerUnusable(self.place, "other runs keep storing their images", "run again")

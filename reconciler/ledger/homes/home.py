@@ -95,6 +95,9 @@ class Home(Protocol):
     def put_preimage(self, run: str, preimage: str, stored: float) -> None:
         """Keep what a run is about to destroy, without personal values, and drop what is older than thirty days."""
 
+    def drop_preimages(self, now: float) -> None:
+        """Drop what was kept more than thirty days ago."""
+
     def read_preimage(self, run: str) -> str | None:
         """What was kept for a run, None where nothing is."""
 

@@ -41,6 +41,11 @@ class Images:
             self.local.put_preimage(_private(run), kept.private, stored)
         self.home.put_preimage(run, kept.shared, stored)
 
+    def drop(self, now: float) -> None:
+        """Drop what was kept more than thirty days ago. Raises LedgerUnusable."""
+        self.local.drop_preimages(now)
+        self.home.drop_preimages(now)
+
     def of(self, run: str) -> Kept | None:
         """What was kept of a run, None where nothing is. Raises LedgerUnusable."""
         # It is a file's name here and there.

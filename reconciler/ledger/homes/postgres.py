@@ -115,6 +115,10 @@ class PostgresHome:
             connection.execute(delete(IMAGES).where((IMAGES.c.stored < stored - KEPT) | (IMAGES.c.run == run)))
             connection.execute(IMAGES.insert().values(run=run, stored=stored, preimage=preimage))
 
+    def drop_preimages(self, now: float) -> None:
+        with unusable(self.place), self._open().begin() as connection:
+            connection.execute(delete(IMAGES).where(IMAGES.c.stored < now - KEPT))
+
     def read_preimage(self, run: str) -> str | None:
         with unusable(self.place), self._open().connect() as connection:
             return connection.scalar(select(IMAGES.c.preimage).where(IMAGES.c.run == run))

@@ -32,6 +32,7 @@ NOT_RUN = {
     "make demo": "it needs a package registry",
     ". .venv/bin/activate": "it needs a package registry",
     "make bench": "it takes an hour",
+    "age-keygen -o ~/undo-key.txt": "age is no part of this package",
     "docker build --tag reconciler .": "it needs docker",
     'docker run --rm --user "$(id -u)" --volume "$PWD:/manifest" --env INTERCOM_ACCESS_TOKEN reconciler plan intercom/': "it needs docker",
 }
@@ -169,6 +170,7 @@ def steady(text: str) -> str:
     text = re.sub(r'"at": "[^"]*"', '"at": "2026-11-25T03:02:13.335Z"', text)
     text = re.sub(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "2026-11-25T03:02:13Z", text)
     text = re.sub(r"\b\d{4}-\d\d-\d\d by ", "2026-11-25 by ", text)
+    text = re.sub(r"\bage1[02-9ac-hj-np-z]{58}\b", "age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa", text)
     text = re.sub(r"seen: '[0-9a-f]{16}'", "seen: '0c6e5d1f9a2b4e37'", text)
     text = re.sub(r"in (less than a second|about \d+ seconds?)\.", "in less than a second.", text)
     # Two calls on either side of a window's edge leave another number than two within one.

@@ -320,6 +320,7 @@ def test_status_shows_whose_token_it_is_where_it_lies_and_what_is_left(desk: Des
     assert (ended.code, ended.err) == (0, "")
     assert shown.pop("warning").startswith("the token belongs to a person, so what it writes looks like theirs")
     assert re.fullmatch(r"\d+ of 1667 calls left in this window of ten seconds, for \d+ s", shown.pop("rate"))
+    assert shown.pop("undo") == "local: on this machine"
     assert shown == {"workspace": "sandbox1 (Sandbox)", "region": "us", "admin": "Ciaran1 Lee", "token": f"file {tokens(desk)}"}
 
 

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from pyrage import x25519
 
 from reconciler import __version__
 from tests.desk.desk import Desk
 from tests.desk.repositories import KEY
 
+Identity = x25519.Identity
 NO_TOKEN_SHOWN = "dG9rOnBvb3I="
 
 
@@ -24,7 +26,7 @@ def test_all_is_well(desk: Desk) -> None:
     pinned = {"workspace": {"app_id": "sandbox1", "region": "us"}, "tags": ["vip"]}
     assert desk("doctor", "m.yaml", m=pinned) == 0, desk.out
     by_topic = {line.split()[1]: line.split()[0] for line in desk.out.splitlines()}
-    assert by_topic == dict.fromkeys(("token", "owner", "pin", "reads", "clock", "ledger", "key"), "ok") | {
+    assert by_topic == dict.fromkeys(("token", "owner", "pin", "reads", "clock", "ledger", "key", "undo"), "ok") | {
         "writes": "note",
         "facts": "note",
         "pipeline": "note",
@@ -138,3 +140,44 @@ def test_the_pin_is_that_of_the_manifest_that_is_found_from_here(desk: Desk) -> 
     desk.write("intercom/tags.yaml", "tags: [vip]\n")
     state, text = states(desk)["pin"]
     assert (state, "zzzother" in text) == ("mend", True)
+
+
+def test_from_where_a_run_can_be_undone(desk: Desk, tmp_path: Path) -> None:
+    key, other = Identity.generate(), Identity.generate()
+    public = str(key.to_public())
+    manifest = {"workspace": {"app_id": "sandbox1"}, "policy": {"undo_keys": [public]}, "tags": []}
+    assert states(desk)["undo"] == ("ok", "local: on this machine; ")
+    assert states(desk, "--ledger", "none")["undo"][1].startswith("none: ")
+    shared = ("--ledger", "postgresql://127.0.0.1:1/none")
+    assert states(desk, *shared)["undo"][1].startswith("local: only the machine that applied can bring back what people had; ")
+    desk.write("m.yaml", manifest)
+    needed = f"from anywhere, with the private key of {public}"
+    for more in ((), shared, ("m.yaml",)):
+        assert states(desk, *more)["undo"] == ("ok", f"{needed}; RECONCILER_UNDO_KEY_FILE is not set here; ")
+    path = tmp_path / "key.txt"
+    desk.patch.setenv("RECONCILER_UNDO_KEY_FILE", str(path))
+    assert states(desk)["undo"][0] == "mend"
+    path.write_text(f"{other}\n")
+    path.chmod(0o600)
+    assert states(desk)["undo"] == (
+        "mend",
+        f"{needed}, and {path} holds that of {other.to_public()}; give the file of one of these as RECONCILER_UNDO_KEY_FILE",
+    )
+    path.write_text(f"{key}\n{other}\n")
+    assert states(desk)["undo"] == ("ok", f"{needed}; {path} has it; ")
+    assert str(key) not in desk.out
+    # The machine of a pipeline is gone when its job ends.
+    desk.patch.setenv("CI", "true")
+    assert states(desk, *shared)["undo"][1].startswith(needed)
+    desk.write("m.yaml", {**manifest, "policy": {}})
+    assert states(desk, *shared)["undo"][1].startswith("in part, links and what is not personal")
+
+
+def test_auth_status_says_it_too(desk: Desk) -> None:
+    public = str(Identity.generate().to_public())
+    desk.write("m.yaml", {"policy": {"undo_keys": [public]}, "tags": []})
+    assert desk("auth", "status") == 0
+    assert f"undo        from anywhere, with the private key of {public}; RECONCILER_UNDO_KEY_FILE is not set here\n" in desk.out
+    desk.write("m.yaml", {"policy": {"undo_keys": ["age1"]}, "tags": []})
+    assert desk("auth", "status") == 0
+    assert "undo        m.yaml:2:3: cannot be read; `reconciler validate` says why\n" in desk.out

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from pyrage import x25519
 
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, ThingChange
@@ -59,7 +60,7 @@ def test_one_run_is_told_with_its_changes(desk: Desk) -> None:
     [one] = desk.json("history")
     document = desk.json("history", one["run"])
     assert document == desk.json("history", "last")
-    assert list(document) == [*RUN, "changes"]
+    assert list(document) == [*RUN, "undo", "changes"]
     assert [list(change) for change in document["changes"]] == [CHANGE] * 4
     rows = {(c["action"], c["address"].partition("#")[0], c["target"], c["outcome"], *c["fields"]) for c in document["changes"]}
     assert rows == {
@@ -152,3 +153,24 @@ def test_an_adoption_counts_as_no_apply(desk: Desk) -> None:
     desk("adopt", "tag/vip")
     with desk.ledger() as ledger:
         assert ledger.read_recorded(APP).runs == 0
+
+
+def test_of_one_run_it_says_from_where_it_can_be_undone(desk: Desk) -> None:
+    public = str(x25519.Identity.generate().to_public())
+    contact = f"contacts: [{{email: {MAIL}, name: W}}]\n"
+    told = []
+    for text in ("tags: [vip, new]\n", contact, f"policy: {{undo_keys: [{public}]}}\n{contact.replace('W', 'V')}"):
+        assert desk("apply", "m.yaml", "--auto-approve", m=text) == 0
+        told.append((desk.json("history", "last")["undo"], desk("history", "last"), desk.out))
+    assert [(undo["way"], undo["keys"]) for undo, _, _ in told] == [("anywhere", []), ("here", []), ("key", [public])]
+    assert all(re.search(r"^undo: .*, until \d{4}-\d\d-\d\dT", out, re.MULTILINE) for _, _, out in told)
+    assert f"undo: from anywhere, with the private key of {public}, until" in told[2][2]
+    images = desk.folder / ".reconciler" / "images"
+    ((private,), runs) = images.glob("*.private.json"), desk.json("history")
+    private.unlink()
+    assert desk.json("history", runs[1]["run"])["undo"]["way"] == "elsewhere"
+    (images / f"{runs[0]['run']}.json").write_text("[]")
+    (images / f"{runs[2]['run']}.json").unlink()
+    assert [desk.json("history", runs[n]["run"])["undo"] for n in (0, 2)] == [{"way": "none", "keys": [], "until": None}] * 2
+    desk("adopt", "tag/trial")
+    assert desk.json("history", "last")["undo"] is None

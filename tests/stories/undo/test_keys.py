@@ -1,0 +1,184 @@
+"""The keys of undo: who opens what was encrypted, for how long, and what is said of what nobody here opens."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyrage import decrypt, x25519
+
+from reconciler.core.model.policy import Policy
+from reconciler.core.plan.approvals import Approvals
+from reconciler.errors import ReconcilerError, Stale, Usage
+from tests.desk.route import WIDE, Route, changes
+from tests.stories.undo.conftest import WASH
+from tests.stories.undo.taking_back import carry_out_plan, notes, run, runs, take_back, told_of, undo_plan, workspace
+
+Identity = x25519.Identity
+HOBAN: dict[str, Any] = {"contacts": [{"external_id": "25", "name": "Hoban", "phone": "+15550108"}]}
+NEEDED = "encrypted: the private key of age1[a-z0-9]{58} is needed; give its file as RECONCILER_UNDO_KEY_FILE"
+
+
+@pytest.fixture
+def key() -> Identity:
+    return Identity.generate()
+
+
+def sealing(*keys: Identity, **manifest: Any) -> dict[str, Any]:
+    return {**HOBAN, "policy": {**WIDE, "undo_keys": [str(key.to_public()) for key in keys]}, **manifest}
+
+
+def give(route: Route, *keys: Identity) -> None:
+    """Give a file of these keys."""
+    path = route.folder / "key.txt"
+    path.write_text("".join(f"{key}\n" for key in keys))
+    path.chmod(0o600)
+    route.key_file = str(path)
+
+
+def image(route: Route, run: str) -> Path:
+    return route.folder / ".reconciler" / "images" / f"{run}.json"
+
+
+def is_open(route: Route, run: str) -> bool:
+    try:
+        return "encrypted" not in json.dumps(told_of(route, run)["notes"])
+    except Usage:
+        return False
+
+
+def test_on_the_same_machine_the_key_is_needed_too(route: Route, key: Identity) -> None:
+    before = workspace(route)
+    name = run(route, **sealing(key))
+    plan = told_of(route)
+    assert changes(plan) == []
+    assert notes(plan, "cannot come back")[f"contact/id:{WASH}"] == ["name: is encrypted", "phone: is encrypted"]
+    (said,) = notes(plan, "cannot come back")["None"]
+    assert str(key.to_public()) in said
+    give(route, key)
+    assert is_open(route, name)
+    take_back(route)
+    assert workspace(route) == before
+
+
+def test_without_keys_all_is_as_it_was(route: Route) -> None:
+    name = run(route, **HOBAN)
+    assert {path.name for path in image(route, name).parent.iterdir()} == {f"{name}.json", f"{name}.private.json"}
+    assert {"sealed", "keys"}.isdisjoint(json.loads(image(route, name).read_text()))
+
+
+def test_age_itself_opens_it(route: Route, key: Identity) -> None:
+    name = run(route, **sealing(key))
+    document = json.loads(image(route, name).read_text())
+    assert document["keys"] == [str(key.to_public())]
+    assert json.loads(decrypt(document["sealed"].encode(), [key]))["run"] == name
+    assert stat.S_IMODE(image(route, name).stat().st_mode) == 0o600
+
+
+def test_what_holds_nothing_of_people_needs_no_key(route: Route, key: Identity) -> None:
+    name = run(route, **sealing(key, contacts=[], companies=[{"company_id": "7", "name": "Gold"}]))
+    assert "sealed" not in json.loads(image(route, name).read_text())
+    assert is_open(route, name)
+    assert changes(told_of(route)) == ["update company/7 name='Heart of Gold'"]
+
+
+def test_each_of_several_keys_opens_it_and_those_of_another_time_do_not(route: Route, key: Identity) -> None:
+    second, third = Identity.generate(), Identity.generate()
+    first = run(route, **sealing(key, second))
+    later = run(route, **sealing(third, contacts=[{"external_id": "25", "name": "Somebody"}]))
+    opened = set()
+    for number, one in enumerate((key, second, third)):
+        give(route, one)
+        opened |= {(name, number) for name in (first, later) if is_open(route, name)}
+    assert opened == {(first, 0), (first, 1), (later, 2)}
+    # A file may hold the keys of all times.
+    give(route, key, third)
+    assert is_open(route, first)
+    assert is_open(route, later)
+
+
+@pytest.mark.parametrize("how", ["another run", "words", "no text"])
+def test_what_somebody_changed_is_one_sentence(route: Route, key: Identity, how: str) -> None:
+    other = run(route, **sealing(key))
+    name = run(route, **sealing(key, contacts=[{"external_id": "25", "name": "Somebody"}]))
+    document = json.loads(image(route, name).read_text())
+    sealed = {"another run": json.loads(image(route, other).read_text())["sealed"], "words": "not this", "no text": {"a": 1}}
+    image(route, name).write_text(json.dumps({**document, "sealed": sealed[how]}))
+    give(route, key)
+    with pytest.raises(ReconcilerError, match=f"^the pre-images of the run {name} are damaged.*; undo it by hand$") as bad:
+        told_of(route)
+    assert bad.value.exit_code == 1
+
+
+def test_a_plan_that_was_made_with_the_key_is_not_applied_in_part_without_it(route: Route, key: Identity) -> None:
+    run(route, **sealing(key))
+    after = workspace(route)
+    give(route, key)
+    plan = undo_plan(route)
+    route.key_file = ""
+    route.box.forget_requests()
+    with pytest.raises(Usage, match=NEEDED):
+        carry_out_plan(route, plan)
+    assert not route.box.writes
+    assert workspace(route) == after
+    # One that was made without it holds what could be read.
+    assert carry_out_plan(route, undo_plan(route)) == []
+
+
+def test_nor_is_one_without_keys_on_another_machine(route: Route) -> None:
+    name = run(route, **HOBAN)
+    plan = undo_plan(route)
+    (image(route, name).parent / f"{name}.private.json").unlink()
+    with pytest.raises(Usage, match="lies on the machine of that run: apply it there"):
+        carry_out_plan(route, plan)
+
+
+def test_an_undo_is_encrypted_too_to_the_keys_of_today(route: Route, key: Identity) -> None:
+    first = run(route, **sealing(key))
+    today = Identity.generate()
+    run(route, **sealing(today, contacts=[], tags=["new"]))
+    give(route, key)
+    take_back(route, first)
+    taken_back = runs(route)[0]
+    assert json.loads(image(route, taken_back).read_text())["keys"] == [str(today.to_public())]
+    assert not list(image(route, first).parent.glob("*.private.json"))
+    give(route, today)
+    assert is_open(route, taken_back)
+
+
+def test_the_keys_of_the_policy_file_count_for_an_undo_too(route: Route, key: Identity) -> None:
+    """As where a manifest never had any."""
+    run(route, **HOBAN)
+    policy = Policy.model_validate({"undo_keys": [str(key.to_public())]})
+    carry_out_plan(route, undo_plan(route), Approvals(policy))
+    assert json.loads(image(route, runs(route)[0]).read_text())["keys"] == [str(key.to_public())]
+
+
+@pytest.mark.parametrize("manifest", [HOBAN, {"tags": ["new"]}], ids=["nothing to do", "something to do"])
+def test_after_thirty_days_the_next_apply_removes_it(route: Route, key: Identity, manifest: dict[str, Any]) -> None:
+    name = run(route, **sealing(key))
+    give(route, key)
+    plan = undo_plan(route)
+    os.utime(image(route, name), (route.clock.now, route.clock.now))
+    route.clock.now += 29 * 86400
+    run(route, **sealing(key, **manifest))
+    assert image(route, name).exists()
+    route.clock.now += 2 * 86400
+    run(route, **sealing(key, **manifest))
+    assert not image(route, name).exists()
+    with pytest.raises(Usage, match="kept for thirty days"):
+        told_of(route, name)
+    with pytest.raises(Stale, match="kept for thirty days"):
+        carry_out_plan(route, plan)
+
+
+def test_what_is_too_old_is_not_opened_where_it_still_lies(route: Route, key: Identity) -> None:
+    name = run(route, **sealing(key))
+    give(route, key)
+    route.clock.now += 31 * 86400
+    with pytest.raises(Usage, match="kept for thirty days"):
+        told_of(route, name)
