@@ -83,7 +83,7 @@ def doctor(
     from reconciler.report import doctor as report
     from reconciler.report.json import deep
 
-    findings, out = list(_findings(*_named(paths, layers, where), choice, intercom)), Terminal(sys.stdout)
+    findings, out = list(_findings(*_read_head(paths, layers, where), choice, intercom)), Terminal(sys.stdout)
     if form == "json":
         out.write(deep(report.document(findings)))
     else:
@@ -110,7 +110,7 @@ def _of_token(pin: Pin, intercom: Intercom, paths: Sequence[str]) -> Iterator[Fi
         yield from look_at_token(client, token.source, pin)
 
 
-def _named(paths: tuple[str, ...], layers: Layers, where: WorkspaceOptions) -> tuple[Pin, tuple[str, ...]]:
+def _read_head(paths: tuple[str, ...], layers: Layers, where: WorkspaceOptions) -> tuple[Pin, tuple[str, ...]]:
     """The pin of a manifest, and what the command line says instead; and its keys of undo. Raises Usage, Invalid."""
     if layers.env and not paths:
         raise Usage("--env needs the PATH of the manifest")

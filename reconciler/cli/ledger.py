@@ -244,7 +244,7 @@ def history(run: str | None, form: str, choice: LedgerChoice) -> None:
         one = _one(runs, run) if run else None
         changes = ledger.read_done(one.run) if ledger and one else []
         undoable = look_at_run(ledger.images, one.run, time.time()) if ledger and one and one.verb in WRITING else None
-    _show(runs, past.Told(one, changes, undoable) if one else None, form)
+    _show(runs, past.OneRun(one, changes, undoable) if one else None, form)
 
 
 def _one(runs: list[Run], run: str) -> Run:
@@ -254,7 +254,7 @@ def _one(runs: list[Run], run: str) -> Run:
     return matches[0]
 
 
-def _show(runs: list[Run], one: past.Told | None, form: str) -> None:
+def _show(runs: list[Run], one: past.OneRun | None, form: str) -> None:
     out = Terminal(sys.stdout)
     if form == "json":
         out.write(past.run_as_json(one) if one else past.runs_as_json(runs))

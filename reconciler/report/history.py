@@ -15,7 +15,7 @@ from reconciler.report.terminal import clean, guard
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class OneRun:
     """One run, with what is told of it."""
 
     # The run.
@@ -36,11 +36,11 @@ def runs_as_json(runs: Sequence[Run]) -> str:
     return deep([document(run) for run in runs])
 
 
-def run_as_json(told: Told) -> str:
+def run_as_json(one: OneRun) -> str:
     """One object."""
-    shown = [{name: value for name, value in asdict(done).items() if name != "met"} for done in told.changes]
-    undo = told.undoable and {**asdict(told.undoable), "until": format_time(told.undoable.until)}
-    return deep({**document(told.run), "undo": undo, "changes": shown})
+    shown = [{name: value for name, value in asdict(done).items() if name != "met"} for done in one.changes]
+    undo = one.undoable and {**asdict(one.undoable), "until": format_time(one.undoable.until)}
+    return deep({**document(one.run), "undo": undo, "changes": shown})
 
 
 def runs_as_text(runs: Sequence[Run]) -> Iterator[str]:
@@ -48,20 +48,20 @@ def runs_as_text(runs: Sequence[Run]) -> Iterator[str]:
     return columns((r.run, format_time(r.started), r.verb, r.workspace.app_id, r.name, _end(r), _counts(r)) for r in runs)
 
 
-def run_as_text(told: Told, *, color: bool = False) -> Iterator[str]:
+def run_as_text(one: OneRun, *, color: bool = False) -> Iterator[str]:
     """What is known of a run, then a line a change."""
-    run = told.run
+    run = one.run
     facts = document(run) | {
         "workspace": f"{run.workspace.app_id} in {run.workspace.region}",
         "ended": format_time(run.ended) or _end(run),
         "counts": _counts(run),
-        "undo": _say_undoable(told.undoable) if told.undoable else "",
+        "undo": _say_undoable(one.undoable) if one.undoable else "",
     }
     for name, value in facts.items():
         text = ", ".join(value) if isinstance(value, tuple) else "" if value is None else str(value)
         if text:
             yield guard(f"{name.replace('_', ' ')}: {clean(text)}")
-    for done in told.changes:
+    for done in one.changes:
         fields = paint(f" ({clean(', '.join(done.fields))})", DIM, color) if done.fields else ""
         yield outcome_line(Outcome(done.action, done.address, done.target, done.outcome), color=color) + fields
 
