@@ -26,8 +26,9 @@ MANIFEST: dict[str, Any] = {
         {"external_id": "27", "name": "Malcolm", "custom_attributes": {"score": 8}},
     ],
 }
+# A short name stands in quotes: without them it would be found in what is encrypted, by chance.
 PLANTED = [
-    *("Wash", "Hoban", "Mal", "Malcolm", "wash@serenity", "pilot@serenity", "serenity.example", "+15550107", "+15550108", "5550107"),
+    *('"Wash"', "Hoban", '"Mal"', "Malcolm", "wash@serenity", "pilot@serenity", "serenity.example", "+15550107", "+15550108", "5550107"),
 ]
 NEEDED = re.compile("encrypted: the private key of age1[a-z0-9]{58} is needed; give its file as RECONCILER_UNDO_KEY_FILE")
 
