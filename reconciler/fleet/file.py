@@ -142,6 +142,8 @@ class _Reading:
             self.note(("store",), "holds a password", "put the address into RECONCILER_FLEET, or the password into ~/.pgpass")
         if entry.engine == "postgresql" and entry.store and not is_server(entry.store):
             self.note(("store",), "is a file, and engine: postgresql needs a server", "write postgresql://HOST/DATABASE")
+        if REST in entry.groups:
+            self.note(("groups", REST), f"a group is called {REST!r}, as the last wave is", "call it something else")
         for number, (what, now) in _flaws(entry.rollout, entry.groups):
             self.note(("rollout", number, "wave"), what, now)
 
@@ -178,8 +180,6 @@ def _flaws(rollout: Sequence[WaveEntry], groups: Mapping[str, GroupEntry]) -> It
         if name != REST and name not in groups and not 0 < (percentage(name) or 0) <= 100:
             known = ", ".join([*groups, "5%", REST])
             yield number, (f"{quote(name)} is no group and no percentage", f"write one of {known}")
-    for name in {REST} & groups.keys():
-        yield 0, (f"a group is called {name!r}, as the last wave is", "call it something else")
 
 
 def is_server(store: str) -> bool:

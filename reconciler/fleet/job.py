@@ -24,8 +24,6 @@ from reconciler.fleet.tokens import Tokens
 
 # So often a plan that went stale is made anew in one job.
 ANEW = 3
-# How long a job waits for the lock of a ledger, in seconds: others can go on meanwhile, and it is tried again later.
-LOCK_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,8 @@ class Host:
     # The repository of the manifests by its remote, and its commit; empty where nobody says.
     repository: str = ""
     revision: str = ""  # as `Connection` has it
+    # How long a job waits for the lock of a ledger, in seconds: others can go on meanwhile, and it is tried again later.
+    lock_timeout: float = 5.0
     # Seconds on a clock that is never set, and what waits; None: until the time is over or it is stopped.
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] | None = None  # for tests
@@ -74,7 +74,7 @@ class Host:
             app_id=workspace.app_id,
             region=workspace.region,
             base_url=workspace.base_url,
-            lock_timeout=LOCK_TIMEOUT,
+            lock_timeout=self.lock_timeout,
             who=self.who,
             repository=self.repository,
             revision=self.revision,
@@ -85,7 +85,20 @@ class Host:
         )
 
 
-def run_job(host: Host, rollout: str, app_id: str, stop: threading.Event) -> Claim | None:
+class JobStop(threading.Event):
+    """Ends one job. A job sets its own where it fails in the middle, so no two may share one."""
+
+    # Whether people, or a signal, want the job to end; and the number of that signal, 0 for people.
+    is_wanted = False
+    signum = 0  # for the ledger
+
+    def want(self, signum: int = 0) -> None:
+        """End the job: no further call starts, and those under way end."""
+        self.is_wanted, self.signum = True, signum
+        self.set()
+
+
+def run_job(host: Host, rollout: str, app_id: str, stop: JobStop) -> Claim | None:
     """Run one workspace of a rollout, if its turn has come and nobody else does, and advance the rollout. None where it was not run.
 
     Raises ReconcilerError where the store cannot be used.
@@ -103,7 +116,7 @@ def run_job(host: Host, rollout: str, app_id: str, stop: threading.Event) -> Cla
     return claimed
 
 
-def _run(host: Host, claimed: Claim, stop: threading.Event) -> None:
+def _run(host: Host, claimed: Claim, stop: JobStop) -> None:
     """Run what was claimed. However it ends, that is kept: a thread that is ended from outside leaves the workspace as it was queued."""
     result = Result(State.QUEUED)
     try:
@@ -112,7 +125,7 @@ def _run(host: Host, claimed: Claim, stop: threading.Event) -> None:
         settle(host.store, host.engine, host.fleet, claimed, result)
 
 
-def _work(host: Host, claimed: Claim, stop: threading.Event) -> Result:
+def _work(host: Host, claimed: Claim, stop: JobStop) -> Result:
     """What became of it, whatever that is."""
     workspace, seen = host.workspace(claimed.app_id), _Seen()
     if workspace is None:
@@ -128,7 +141,7 @@ def _work(host: Host, claimed: Claim, stop: threading.Event) -> Result:
         result = replace(seen.result, state=state_of(error.exit_code), exit=error.exit_code, reason=str(hide(str(error), False)))
     except Exception as error:
         result = replace(seen.result, state=State.FAILED, exit=1, reason=f"something unforeseen ({origin(error)}); please report this")
-    if stop.is_set() and result.state == State.FAILED:
+    if stop.is_wanted and result.state == State.FAILED:
         # It was interrupted: what was done is in the ledger, and it is run again when the rollout goes on.
         return Result(State.QUEUED, reason="interrupted")
     return replace(result, later=result.exit == Locked.exit_code)
@@ -141,7 +154,7 @@ class _Seen:
     result: Result = field(default_factory=lambda: Result(State.RUNNING))  # its plan, once there is one
 
 
-def _carry_out(host: Host, workspace: Workspace, claimed: Claim, stop: threading.Event, seen: _Seen) -> Result:
+def _carry_out(host: Host, workspace: Workspace, claimed: Claim, stop: JobStop, seen: _Seen) -> Result:
     """Plan, and apply where that is meant and allowed. A plan that went stale in between is made anew. Raises what these raise."""
     manifest, connection = host.manifests.of(workspace), host.connection(workspace)
     for left in reversed(range(ANEW)):

@@ -85,7 +85,7 @@ def promote(store: Store, engine: Engine, fleet: Fleet, rollout: str, *, reviewe
         waved = {"waves": list(map(asdict, fleet.waves)), "wave": -1, "wave_ended": None, "until": None, "ended": None}
         connection.execute(_at(rollout).values(verb=verb, phase=Phase.RUNNING, reason="", **waved))
         for place, (one, wave) in enumerate(assign([known[app_id] for app_id in planned], fleet.waves)):
-            values = {"state": State.HELD, "turn": 0, "wave": wave, "place": place}
+            values = {"state": State.HELD, "turn": 0, "wave": wave, "place": place, "exit": None, "reason": ""}
             # What could not be planned was not seen by anybody.
             values |= {"approved": func.coalesce(RUNS.c.shape, "")} if reviewed else {}
             connection.execute(update(RUNS).where(RUNS.c.rollout == rollout, RUNS.c.app_id == one.app_id).values(**values))
@@ -105,7 +105,8 @@ def claim(store: Store, rollout: str, app_id: str, worker: str) -> Claim | None:
     with store.writing() as connection:
         row, now = lock_rollout(connection, rollout), store.now()
         mine = (RUNS.c.rollout == rollout) & (RUNS.c.app_id == app_id)
-        run = connection.execute(select(RUNS).where(mine)).first()
+        wanted = select(RUNS.c.state, RUNS.c.wave, RUNS.c.turn, RUNS.c.begun, RUNS.c.later, RUNS.c.approved)
+        run = connection.execute(wanted.where(mine)).first()
         if row is None or run is None or row.phase != Phase.RUNNING or run.state != State.QUEUED or run.later > now:
             return None
         wave = waves_of(row)[run.wave]
@@ -210,7 +211,7 @@ def resume(store: Store, engine: Engine, fleet: Fleet, rollout: str) -> Phase:
         first = connection.scalar(select(func.min(RUNS.c.wave)).where(mine, left))
         if row.phase in (Phase.STOPPED, Phase.DONE) and first is not None:
             # Of earlier waves nothing is left, so the rollout goes on from there, as if that wave had not begun.
-            connection.execute(update(RUNS).where(mine, left).values(state=State.HELD, turn=0, later=0.0))
+            connection.execute(update(RUNS).where(mine, left).values(state=State.HELD, turn=0, later=0.0, exit=None, reason=""))
             blank = {"reason": "", "wave": first - 1, "wave_ended": 0.0, "until": None, "ended": None}
             connection.execute(_at(rollout).values(phase=Phase.RUNNING, waves=_accept(connection, row), **blank))
         return advance(connection, engine, rollout, store.now())

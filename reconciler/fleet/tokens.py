@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import IO
 
 from reconciler.errors import ReconcilerError, origin
@@ -84,20 +87,20 @@ def _text(printed: bytes, workspace: Workspace) -> str:
         raise NoToken(f"the token command printed for {workspace.app_id} what no token has; run it by hand") from None
 
 
-def run_command(command: Sequence[str], key: str, most: int, folder: str) -> bytes:
-    """What a command of `fleet.yaml` prints, at most so many bytes within half a minute. What it says on stderr is shown nowhere, for it
-    may hold a secret. Raises NoToken."""
+def run_command(command: Sequence[str], key: str, most: int, folder: str, patience: float = PATIENCE) -> bytes:
+    """What a command of `fleet.yaml` prints, at most so many bytes within so many seconds; then it is ended with all that it started. What
+    it says on stderr is shown nowhere, for it may hold a secret. Raises NoToken."""
     what = f"the command under `{key}` ({command[0]})"
     try:
         with subprocess.Popen(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
         ) as running:
             assert running.stdout
-            printed, late = _read(running, running.stdout, most)
+            printed, late = _read(running, running.stdout, most, patience)
     except OSError as error:
         raise NoToken(f"{what} cannot be run: {error.strerror or origin(error)}") from None
     if late:
-        raise NoToken(f"{what} took more than {PATIENCE:.0f} s; run it by hand")
+        raise NoToken(f"{what} took more than {patience:.0f} s; run it by hand")
     if len(printed) > most:
         raise NoToken(f"{what} printed more than {most:,} bytes; run it by hand")
     if running.returncode:
@@ -105,21 +108,27 @@ def run_command(command: Sequence[str], key: str, most: int, folder: str) -> byt
     return printed
 
 
-def _read(running: subprocess.Popen[bytes], stdout: IO[bytes], most: int) -> tuple[bytes, bool]:
+def _read(running: subprocess.Popen[bytes], stdout: IO[bytes], most: int, patience: float) -> tuple[bytes, bool]:
     """What it prints, and whether it had to be ended for its time."""
     ended = threading.Event()
 
     def end() -> None:
         ended.set()
-        running.kill()
+        _kill(running)
 
-    timer = threading.Timer(PATIENCE, end)
+    timer = threading.Timer(patience, end)
     timer.start()
     try:
         printed = stdout.read(most + 1)
         if len(printed) > most:
-            running.kill()
+            _kill(running)
         running.wait()
         return printed, ended.is_set()
     finally:
         timer.cancel()
+
+
+def _kill(running: subprocess.Popen[bytes]) -> None:
+    """End a command, and what it started: that would hold its output open."""
+    with suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGKILL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ import yaml
 
 from reconciler.cli import cli
 from reconciler.cli.running import run
+from reconciler.fleet.job import Host
+from reconciler.fleet.opening import load_fleet, open_host
 from reconciler.sandbox import Sandbox, serve
+from tests.desk.calling import Caller
 
 # A token long enough that nothing else holds it by chance.
 TOKEN = "tok-secret-of-{app_id}"
@@ -82,6 +86,19 @@ class FleetDesk:
 
     def tags(self, app_id: str) -> set[str]:
         return {tag["name"] for tag in self.boxes[app_id].ws.store.table("tag").docs.values()}
+
+    def delete_tag(self, app_id: str, name: str) -> None:
+        """Somebody deletes a tag in Intercom."""
+        box = self.boxes[app_id]
+        (tag,) = (doc["id"] for doc in box.ws.store.table("tag").docs.values() if doc["name"] == name)
+        assert Caller(box, box.token)("DELETE", f"/tags/{tag}").status == 200
+        box.forget_requests()
+
+    @contextmanager
+    def host(self) -> Iterator[Host]:
+        """What runs jobs in this process."""
+        with open_host(load_fleet("fleet.yaml"), "somebody") as host:
+            yield host
 
     def app(self, environ: Mapping[str, Any], start_response: Any) -> list[bytes]:
         """The workspace that the first segment of the path names answers."""

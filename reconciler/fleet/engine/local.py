@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from sqlalchemy import Connection, select
 
-from reconciler.fleet.job import Host, run_job
+from reconciler.fleet.job import Host, JobStop, run_job
 from reconciler.fleet.rollout import Claim, halt, list_ready, move_on, reclaim
 from reconciler.fleet.states import Phase
 from reconciler.fleet.tables import ROLLOUTS
@@ -52,7 +52,7 @@ class _Driver:
         self, host: Host, rollout: str, stop: threading.Event, tell: Callable[[Claim], object], jobs: int, pool: ThreadPoolExecutor
     ) -> None:
         self.host, self.rollout, self.stop, self.tell, self.jobs, self.pool = host, rollout, stop, tell, jobs, pool
-        self.under_way: dict[Future[Claim | None], str] = {}
+        self.under_way: dict[Future[Claim | None], tuple[str, JobStop]] = {}
 
     def run(self) -> Phase:
         while not self.stop.is_set():
@@ -62,6 +62,8 @@ class _Driver:
             elif not self.under_way and (until is None or phase != Phase.WAITING):
                 return phase
             self._wait(until)
+        for _, stop in self.under_way.values():
+            stop.want(getattr(self.stop, "signum", 0))
         while self.under_way:
             self._wait(None)
         halt(self.host.store, self.host.engine, self.host.fleet, self.rollout, "interrupted")
@@ -80,8 +82,10 @@ class _Driver:
         if room <= 0:
             return None
         ready, until = list_ready(self.host.store, self.rollout, self.jobs)
-        for app_id in [one for one in ready if one not in self.under_way.values()][:room]:
-            self.under_way[self.pool.submit(run_job, self.host, self.rollout, app_id, self.stop)] = app_id
+        begun = {app_id for app_id, _ in self.under_way.values()}
+        for app_id in [one for one in ready if one not in begun][:room]:
+            stop = JobStop()
+            self.under_way[self.pool.submit(run_job, self.host, self.rollout, app_id, stop)] = app_id, stop
         return until
 
     def _wait(self, until: float | None) -> None:
