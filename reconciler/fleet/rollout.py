@@ -176,8 +176,10 @@ def list_ready(store: Store, rollout: str, number: int) -> tuple[Sequence[str], 
         if most is not None:
             number = min(number, most - _running(connection, rollout, row.wave))
         ready = select(RUNS.c.app_id).where(mine, RUNS.c.later <= now).order_by(RUNS.c.place).limit(max(0, number))
-        until = connection.scalar(select(func.min(RUNS.c.later)).where(mine, RUNS.c.later > now))
-        return connection.scalars(ready).all(), until
+        app_ids = connection.scalars(ready).all()
+        # While there are enough to do, nobody waits.
+        waiting = select(func.min(RUNS.c.later)).where(mine, RUNS.c.later > now)
+        return app_ids, connection.scalar(waiting) if len(app_ids) < number else None
 
 
 def reclaim(store: Store, engine: Engine, rollout: str) -> None:
