@@ -136,8 +136,8 @@ def _work(host: Host, claimed: Claim, stop: JobStop) -> Result:
         calls = sum(error.applied.calls.values())
         result = replace(seen.result, state=State.FAILED, exit=error.exit_code, reason=str(error), calls=calls)
     except ReconcilerError as error:
-        if getattr(error, "status", None) == 401:
-            host.tokens.drop(workspace)
+        # It may be for its token: a process that lives on asks for it again.
+        host.tokens.drop(workspace)
         result = replace(seen.result, state=state_of(error.exit_code), exit=error.exit_code, reason=str(hide(str(error), False)))
     except Exception as error:
         result = replace(seen.result, state=State.FAILED, exit=1, reason=f"something unforeseen ({origin(error)}); please report this")

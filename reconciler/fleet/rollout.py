@@ -77,14 +77,14 @@ def promote(store: Store, engine: Engine, fleet: Fleet, rollout: str, *, reviewe
             return advance(connection, engine, rollout, store.now())
         if row.phase != Phase.DONE:
             raise Usage(f"the rollout {rollout} has not planned all of its workspaces; `reconciler fleet resume {rollout}` goes on with it")
-        known = {one.app_id: one for one in fleet.workspaces}
-        planned = connection.scalars(select(RUNS.c.app_id).where(RUNS.c.rollout == rollout)).all()
-        if gone := [app_id for app_id in planned if app_id not in known]:
+        planned = set(connection.scalars(select(RUNS.c.app_id).where(RUNS.c.rollout == rollout)))
+        members = [one for one in fleet.workspaces if one.app_id in planned]
+        if gone := sorted(planned - {one.app_id for one in members}):
             raise Usage(f"{len(gone):,} workspaces of {rollout} are no longer in the fleet ({', '.join(gone[:3])}); plan again")
         verb = Verb.FIX if row.verb == Verb.DRIFT else Verb.APPLY
         waved = {"waves": list(map(asdict, fleet.waves)), "wave": -1, "wave_ended": None, "until": None, "ended": None}
         connection.execute(_at(rollout).values(verb=verb, phase=Phase.RUNNING, reason="", **waved))
-        for place, (one, wave) in enumerate(assign([known[app_id] for app_id in planned], fleet.waves)):
+        for place, (one, wave) in enumerate(assign(members, fleet.waves)):
             values = {"state": State.HELD, "turn": 0, "wave": wave, "place": place, "exit": None, "reason": ""}
             # What could not be planned was not seen by anybody.
             values |= {"approved": func.coalesce(RUNS.c.shape, "")} if reviewed else {}

@@ -50,7 +50,7 @@ class Tokens:
             return self._kept.setdefault(workspace.app_id, token)
 
     def drop(self, workspace: Workspace) -> None:
-        """Ask for it again the next time: Intercom did not take this one."""
+        """Ask for it again the next time."""
         with self._lock:
             self._kept.pop(workspace.app_id, None)
 

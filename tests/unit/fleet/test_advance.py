@@ -93,10 +93,10 @@ class Rig:
 
 
 @contextmanager
-def rig_in(folder: Path, waves: Sequence[Wave] = WAVES, number: int = 7) -> Iterator[Rig]:
+def rig_in(folder: Path, waves: Sequence[Wave] = WAVES, number: int = 7, address: str = "") -> Iterator[Rig]:
     workspaces = tuple(Workspace(f"w{at}", groups=("canary",) if at < 2 else ()) for at in range(number))
     now = [1_000_000.0]
-    store = Store(str(folder / "fleet.db"), folder / ".reconciler", lambda: now[0])
+    store = Store(address or str(folder / "fleet.db"), folder / ".reconciler", lambda: now[0])
     fleet = Fleet("acme", str(folder / "fleet.yaml"), "local", "", (), {}, TokenEntry(keyring=True), tuple(waves), workspaces)
     try:
         yield Rig(fleet, store, Starts(), now)
@@ -105,9 +105,14 @@ def rig_in(folder: Path, waves: Sequence[Wave] = WAVES, number: int = 7) -> Iter
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    with rig_in(tmp_path) as made:
+def rig(home: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    address = request.getfixturevalue("postgres").database() if home else ""
+    with rig_in(tmp_path, address=address) as made:
         yield made
+
+
+# The same functions work on both.
+in_both = pytest.mark.parametrize("home", ["", "postgresql"])
 
 
 def test_waves_begin_one_after_the_other_and_each_once(rig: Rig) -> None:
@@ -122,6 +127,7 @@ def test_waves_begin_one_after_the_other_and_each_once(rig: Rig) -> None:
     assert (rig.code(), rig.move_on(), rig.claim("w0")) == (0, Phase.DONE, None)
 
 
+@in_both
 def test_a_result_that_nobody_followed_up_is_followed_up_by_whoever_comes_next(rig: Rig) -> None:
     rig.begin()
     for app_id in ("w0", "w1"):
@@ -200,7 +206,7 @@ class Crowd:
         assert min(left, default=last) >= last or self.failing
 
 
-@settings(max_examples=times(5))
+@settings(max_examples=times(3))
 @given(seed=st.integers(0, 2**32))
 def test_each_wave_begins_once_whatever_is_called_when_and_by_whom(seed: int) -> None:
     with TemporaryDirectory() as folder, rig_in(Path(folder)) as rig:
@@ -237,6 +243,7 @@ def test_what_runs_when_a_rollout_is_stopped_ends_by_itself(rig: Rig) -> None:
     assert rig.finish() == Phase.DONE
 
 
+@in_both
 def test_failures_within_the_budget_go_on_and_resume_runs_nothing_but_them(rig: Rig) -> None:
     rig.begin()
     for app_id in ("w0", "w1", "w2", "w3", "w4"):
@@ -342,6 +349,7 @@ def test_plans_of_a_wave_that_asks_wait_for_people_and_are_let_go_by_shape(tmp_p
         assert (sorted(rig.ready()), rig.finish(), rig.code()) == (["w2", "w4", "w5"], Phase.DONE, 0)
 
 
+@in_both
 def test_what_was_planned_is_carried_out_with_the_shapes_that_people_saw(rig: Rig) -> None:
     rig.begin(Verb.PLAN)
     assert len(rig.ready()) == 7
@@ -359,6 +367,7 @@ def test_what_was_planned_is_carried_out_with_the_shapes_that_people_saw(rig: Ri
     assert promote(rig.store, rig.engine, rig.fleet, rig.run, reviewed=True) == Phase.RUNNING
 
 
+@in_both
 def test_what_is_known_of_a_fleet_is_how_the_last_runs_ended(rig: Rig) -> None:
     assert {one.state for one in view_now(rig.store, rig.fleet).workspaces} == {State.HELD}
     rig.begin(Verb.DRIFT)
@@ -374,6 +383,7 @@ def test_what_is_known_of_a_fleet_is_how_the_last_runs_ended(rig: Rig) -> None:
         assert "plan" in RUNS.c
 
 
+@in_both
 def test_one_rollout_and_one_workspace_are_held_by_one_at_a_time(rig: Rig) -> None:
     with rig.store.hold("workspace", "w0", "ann"):
         with pytest.raises(Locked, match="ann, since .* works on the workspace w0 now"), rig.store.hold("workspace", "w0", "bob"):
