@@ -17,7 +17,7 @@ from reconciler.ledger.homes.file import FileHome
 from reconciler.ledger.homes.home import Waiting
 from tests.desk.fleet import TOKEN, FleetDesk
 
-CANARY = {
+CANARY: dict[str, Any] = {
     "groups": {"canary": {"match": {"labels": {"ring": "canary"}}}},
     "rollout": [{"wave": "canary", "failures": 0}, {"wave": "rest", "failures": 1}],
 }

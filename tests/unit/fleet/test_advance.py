@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -63,7 +64,7 @@ class Rig:
     def claim(self, app_id: str) -> Claim | None:
         return claim(self.store, self.run, app_id, "me")
 
-    def end(self, app_id: str, state: State = State.DONE, code: int = 0, shape: str = EMPTY, **more: int) -> Phase:
+    def end(self, app_id: str, state: State = State.DONE, code: int = 0, shape: str | None = EMPTY, **more: Any) -> Phase:
         claimed = self.claim(app_id)
         assert claimed, app_id
         settle(self.store, self.engine, self.fleet, claimed, Result(state, code, "why" if code else "", shape, **more))
@@ -357,7 +358,7 @@ def test_what_was_planned_is_carried_out_with_the_shapes_that_people_saw(rig: Ri
         promote(rig.store, rig.engine, rig.fleet, rig.run, reviewed=True)
     for app_id in ("w1", "w2", "w3", "w4", "w5", "w6"):
         rig.end(app_id, State.DONE, 2, "a")
-    assert rig.end("w0", State.FAILED, 1, shape=None) == Phase.DONE  # type: ignore[arg-type]
+    assert rig.end("w0", State.FAILED, 1, shape=None) == Phase.DONE
     assert rig.code() == 1
     assert promote(rig.store, rig.engine, rig.fleet, rig.run, reviewed=True) == Phase.RUNNING
     assert rig.ready() == ["w0", "w1"]
