@@ -10,11 +10,13 @@ from reconciler.core.compare.explain import Explanation, FieldSides, LinkSides
 from reconciler.core.compare.since import Made
 from reconciler.core.compare.trail import Written
 from reconciler.core.model.address import Address
+from reconciler.core.model.change import Cause
 from reconciler.core.model.desired import Resource
 from reconciler.core.model.paths import personal_path
 from reconciler.core.model.policy import Policy
 from reconciler.core.model.privacy import hide, mask_pair, show_address
 from reconciler.core.model.record import Record
+from reconciler.core.model.rule import Rule
 from reconciler.core.model.times import format_time
 from reconciler.core.plan.document import View, document, find_page
 from reconciler.core.plan.gates import list_limits
@@ -60,6 +62,7 @@ class _Writer:
             "declared": self.write_entry(sides.resource) if sides.resource else None,
             "recorded": self.write_record(sides.record) if sides.record else None,
             **({"recorded_under": sides.other} if sides.other else {}),
+            **({"rule": self.write_rule(sides.rule)} if sides.rule else {}),
             "live": self.write_live(),
             "fields": [self.write_field(one) for one in sides.fields],
             "links": [self.write_link(one) for one in sides.links],
@@ -71,8 +74,8 @@ class _Writer:
                 "recorded_as_ours": sides.owned_sources,
             },
             "plan": {
-                "changes": [row for row in changes if row["address"] == own],
-                "needs": [row for row in changes if row["address"] != own],
+                "changes": [row for row in changes if _is_about(row, own)],
+                "needs": [row for row in changes if not _is_about(row, own)],
                 "refused": planned["refused"],
                 "notes": planned["notes"],
             },
@@ -153,13 +156,26 @@ class _Writer:
             "by": by,
             "decides": one.authority.value if one.authority else None,
             "action": planned[0].action.value if planned else None,
+            **({"rule": {"source": _place(one.rule.mark), "matches": one.matches}} if one.rule else {}),
+            **({"due": True} if planned and planned[0].cause is Cause.DUE else {}),
         }
+
+    def write_rule(self, rule: Rule) -> Document:
+        """The rule that gives it to people, and how many these are."""
+        row: Document = {"source": _place(rule.mark), "where": rule.where or None, **rule.through}
+        members = self.sides.members
+        return row | ({"matching": len(members.matching), "having": len(members.having)} if members else {})
 
     def date_link(self, made: Made | None) -> tuple[str | None, str | None]:
         """When a link was made, and by whom."""
         if made is None:
             return None, None
         return _time(made.at), self.show_text(self.people.get(made.who) or made.who) or None
+
+
+def _is_about(row: Document, name: str) -> bool:
+    """Whether a change is one of a thing itself, or of whom its rule gives it to."""
+    return row["address"] == name or (bool(row.get("by_rule")) and row["target"] == name)
 
 
 def _place(mark: Mark) -> Document | None:

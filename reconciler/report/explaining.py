@@ -7,7 +7,7 @@ from itertools import chain
 
 from reconciler.core.compare.explain import Applied
 from reconciler.core.compare.links import Authority
-from reconciler.core.model.change import Action
+from reconciler.core.model.change import Action, Cause
 from reconciler.report import words
 from reconciler.report.explain import Document
 from reconciler.report.fields import show_inside, show_value
@@ -56,6 +56,8 @@ class _Look:
         yield f"  declared  {_say_entry(document['declared'])}"
         yield f"  applied   {_say_record(document)}"
         yield f"  live      {_say_live(document['live'])}"
+        if "rule" in document:
+            yield f"  rule      {_say_rule(document['rule'])}"
         yield from (f"            {clean(guarded)}" for guarded in _list_guards(document))
         yield ""
 
@@ -95,13 +97,16 @@ class _Look:
     def plan(self, document: Document) -> Iterator[str]:
         plan = document["plan"]
         yield self.title("the next plan")
-        for change in plan["changes"]:
+        for change in plan["changes"] if self.full else plan["changes"][:FEW]:
             target = f" {clean(change['target'])}" if change["target"] else ""
+            target = f" to {clean(change['address'])}" if change["target"] == document["address"] else target
             about = "; ".join(words.list_remarks(change))
             yield f"  {sign(words.describe_action(change), self.color)}{target}{f' ({about})' if about else ''}".rstrip()
             yield from (f"      {line}" for line in (*describe_history((change,)), *words.describe_details(change)))
             if change["limits"]:
                 yield f"      counts against {', '.join(f'limits.{name} ({limit})' for name, limit in change['limits'].items())}"
+        if not self.full and len(plan["changes"]) > FEW:
+            yield f"  and {len(plan['changes']) - FEW:,} more (--full lists them)"
         if plan["needs"]:
             yield f"  and what that needs: {_name_changes(plan['needs'])}"
         for note in plan["notes"]:
@@ -150,6 +155,12 @@ def _say_live(live: Document | None) -> str:
     return f"id {clean(live['id'])}{page}{f'; in use: {uses}' if uses else ''}{last}{by}"
 
 
+def _say_rule(rule: Document) -> str:
+    asked = "; ".join(f"{key}: {clean(text)}" for key, text in rule.items() if key not in ("source", "matching", "having") and text)
+    number = f"; {rule['matching']:,} match, {rule['having']:,} have it" if "matching" in rule else ""
+    return f"{words.describe_place(rule['source'])}; {asked or 'whom it includes'}{number}"
+
+
 def _list_guards(document: Document) -> Iterator[str]:
     """What stands before a deletion, whatever the plan is."""
     entry, record = document["declared"], document["recorded"]
@@ -193,9 +204,18 @@ def _say_link(link: Document, document: Document) -> str:
     ours = _ORIGINS.get(link["recorded"], "nothing on record")
     ours += f" since {clean(link['ours_since'])}" if link["ours_since"] else ""
     ours += f" (run {clean(link['run'])})" if link["run"] else ""
-    decides = DECIDES[link["decides"]] if document["declared"] else "nothing declares this"
-    then = f"; next plan: {clean(link['action'])}" if link["action"] else ""
+    decides = _say_decision(link, document)
+    when = "due, with `apply --only rules`" if link.get("due") else "next plan"
+    then = f"; {when}: {clean(link['action'])}" if link["action"] else ""
     return f"  {symbol} {clean(link['target'])}: {said}; {live}; {ours}; {decides}{then}"
+
+
+def _say_decision(link: Document, document: Document) -> str:
+    if "rule" not in link:
+        return DECIDES[link["decides"]] if document["declared"] else "nothing declares this"
+    matches = link["rule"]["matches"]
+    said = "" if matches is None else ": it matches" if matches else ": it does not match"
+    return f"{DECIDES[Authority.RULE]} ({words.describe_place(link['rule']['source'])}){said}"
 
 
 def _name_changes(changes: Sequence[Document]) -> str:
@@ -213,6 +233,8 @@ def _say_verdict(document: Document) -> str:
     gates = ", ".join(dict.fromkeys(clean(refusal["gate"]) for refusal in plan["refused"]))
     if gates:
         return f"Refused: {gates}. {f'Else: {text}.' if text else 'Nothing is planned.'}"
+    if text and all(change["cause"] == Cause.DUE for change in plan["changes"]):
+        return f"Due, and left to `apply --only rules`: {text}."
     if text:
         return f"Planned: {text}."
     held = any(note["topic"] in words.OPEN for note in plan["notes"])
@@ -221,5 +243,7 @@ def _say_verdict(document: Document) -> str:
         if held
         else "Nothing is planned: it is as declared."
         if document["declared"]
-        else ("Nothing is planned: nothing declares it.")
+        else "Nothing is planned: it is as its rules say."
+        if any("rule" in link for link in document["links"])
+        else "Nothing is planned: nothing declares it."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from reconciler.core.compare.compare import compare
@@ -14,7 +14,7 @@ from reconciler.core.compare.explain import Explanation, LiveSide, Names, explai
 from reconciler.core.compare.ignored import HIDDEN
 from reconciler.core.compare.index import read_key
 from reconciler.core.model.address import Address, address_by, id_in
-from reconciler.core.model.change import DRIFTED, Change
+from reconciler.core.model.change import DRIFTED, Change, LinkChange
 from reconciler.core.model.desired import Manifest, Resource, WrittenLinks
 from reconciler.core.model.kind import Kind
 from reconciler.core.model.live import Live, Snapshot
@@ -23,10 +23,11 @@ from reconciler.core.model.policy import Policy
 from reconciler.core.model.privacy import show_address
 from reconciler.core.model.record import Record
 from reconciler.core.model.recorded import Recorded
+from reconciler.core.model.refusal import Refusal
 from reconciler.core.plan.approvals import Approvals, govern, hold_to_approvals, refuse
 from reconciler.core.plan.gates import hold_to_pin
 from reconciler.core.plan.plan import Plan, make_plan
-from reconciler.core.plan.scope import Scope
+from reconciler.core.plan.scope import Scope, narrow
 from reconciler.core.plan.work import Proposal
 from reconciler.core.record.adoption import find_records
 from reconciler.errors import Mark, ReconcilerError
@@ -38,6 +39,7 @@ from reconciler.workflow.lookup import list_all
 from reconciler.workflow.observe import add_uses
 from reconciler.workflow.plan import propose
 from reconciler.workflow.recall import recall
+from reconciler.workflow.ruling import Beside, with_members
 from reconciler.workflow.session import Session
 from reconciler.workflow.since import names_of
 from reconciler.workflow.trails import follow
@@ -71,7 +73,8 @@ def explain_one(session: Session, manifest: Manifest, asked: Address, approvals:
     session = replace(session, memory=Memory())
     address, live = _find_meant(session, manifest, asked)
     if address in manifest.resources:
-        planned = propose(session, manifest, Scope(target=(str(address),), exact=frozenset({str(address)})), approvals)
+        scope = Scope(target=(str(address),), exact=frozenset({str(address)}))
+        planned = propose(session, manifest, scope, approvals, _list_rules(manifest, address.kind))
         live = planned.live.of(address)
     else:
         planned = _propose_undeclared(session, manifest, live, approvals)
@@ -82,8 +85,14 @@ def explain_one(session: Session, manifest: Manifest, asked: Address, approvals:
     sides = explain(asked, address, planned.comparison, manifest, record, side)
     drift, ignored = _find_drift(session, planned.comparison, address)
     notes = (*(note for note in planned.plan.notes if note.address == address), *ignored)
-    plan = replace(planned.plan, drift=drift, notes=notes)
+    refused = tuple(replace(r, approve=None) if _is_of_others(r, address) else r for r in planned.plan.refused)
+    plan = replace(planned.plan, drift=drift, notes=notes, refused=refused)
     return Explained(sides, plan, planned.manifest.policy, _name_people(session, sides))
+
+
+def _is_of_others(refusal: Refusal, address: Address) -> bool:
+    """Whether an approval would be for all whom a rule reaches, of whom this is one: a plan says it."""
+    return any(isinstance(c, LinkChange) and c.by_rule and c.address == address for c in refusal.changes)
 
 
 # ── which thing is meant ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -149,14 +158,39 @@ def _propose_undeclared(session: Session, manifest: Manifest, live: Live | None,
     kinds, here = session.kinds.under(session.facts), session.here
     around = replace(_observe(session, kinds[live.kind], live), pairs={}) if live else Snapshot(here, {}, facts=session.facts)
     rest = replace(manifest, resources={}, beside=frozenset(manifest.resources))
+    if live and (rules := _list_rules(manifest, live.kind)):
+        rest, around = _read_rules(session, manifest, around, recorded, rules)
     comparison = compare(kinds, session.now(), rest, around, recorded, whole=True)
-    mine = [change for change in comparison.difference.changes if live and change.address.kind == live.kind and change.id == live.id]
+    # Whom only a rule reaches has an address by its id in a plan, and here the one that it is asked for by.
+    same = (c for c in comparison.difference.changes if live and c.address.kind == live.kind and c.id == live.id)
+    mine = [replace(c, address=live.address) if live and isinstance(c, LinkChange) and c.by_rule else c for c in same]
+    ends = {change.target for change in mine}
+    mine += [change for change in comparison.difference.changes if change.address in ends]
     told = [note for note in comparison.difference.notes if live and note.address == live.address]
     difference = add_uses(session, around, replace(comparison.difference, changes=tuple(mine), notes=tuple(told)))
     around = replace(comparison.live, notes=notes, refusals=loosened)
     comparison = replace(comparison, live=around, difference=difference)
     plan = hold_to_approvals(make_plan(comparison, version=session.client.version), comparison, approvals, session.context)
     return Proposal(plan, comparison)
+
+
+def _list_rules(manifest: Manifest, kind: str) -> Set[Address]:
+    """What those rules are about that reach things of a kind."""
+    return frozenset(target for target, rule in manifest.rules.items() if rule.link.source == kind)
+
+
+def _read_rules(
+    session: Session, manifest: Manifest, around: Snapshot, recorded: Recorded, rules: Set[Address]
+) -> tuple[Manifest, Snapshot]:
+    """The part of a manifest that rules are about, and a live side with whom they reach."""
+    assert session.memory is not None
+    kinds = session.kinds.under(session.facts)
+    part = narrow(kinds, manifest, lambda address: address in rules)
+    observer = Observer(session.client, kinds, session.tick, session.memory.sight.copy())
+    seen = observer.observe(part, session.here, session.window)
+    seen = with_members(session, observer, part, seen, recorded, Beside(rules))
+    things = {**around.things, **{name: things for name, things in seen.things.items() if things}}
+    return part, replace(around, things=things, pairs=seen.pairs, withheld=seen.withheld, members=seen.members)
 
 
 def _observe(session: Session, kind: Kind, live: Live) -> Snapshot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
 
 from reconciler.core.compare.comparison import Comparison, add_notes, as_declared
@@ -11,11 +12,12 @@ from reconciler.core.compare.drift import keep_drift, measure_drift
 from reconciler.core.compare.merge import NO_CARRIERS, hold_back
 from reconciler.core.model import globs
 from reconciler.core.model.address import Address
+from reconciler.core.model.change import Change
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.plan.approvals import NO_APPROVALS, Approvals, govern, hold_to_approvals
 from reconciler.core.plan.document import MASKED, View, document
-from reconciler.core.plan.due import keep_due, leave_due, note_rules
+from reconciler.core.plan.due import keep_due, leave_due, leave_rules, list_targeted, note_rules
 from reconciler.core.plan.explained import Explained, keep_explained
 from reconciler.core.plan.gates import note_unpinned
 from reconciler.core.plan.plan import Plan, count_blind, make_plan
@@ -33,20 +35,29 @@ from reconciler.workflow.session import Session
 from reconciler.workflow.trails import follow
 
 
-def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, approvals: Approvals = NO_APPROVALS) -> Proposal:
-    """Observe, compare, count, order, hold against the gates. Reads only."""
+def propose(
+    session: Session,
+    manifest: Manifest,
+    scope: Scope = EVERYTHING,
+    approvals: Approvals = NO_APPROVALS,
+    rules: Set[Address] = frozenset(),
+) -> Proposal:
+    """Observe, compare, count, order, hold against the gates. Reads only. `rules` are read beside those of the scope, and who came or went
+    under them stays in the plan."""
     declared, (manifest, notes, loosened) = manifest, govern(manifest, approvals)
     scope = scope.among(manifest.resources)
+    app_id = session.here.app_id
+    targeted = list_targeted(manifest, scope, app_id)
+    notes += note_rules(manifest, targeted)
     if scope.target:
-        app_id = session.here.app_id
-        notes += (*note_unmatched(manifest, scope, app_id), *note_rules(manifest))
+        notes += note_unmatched(manifest, scope, app_id)
         manifest = narrow(session.kinds, manifest, lambda a: globs.matches(scope.target, globs.names(a, app_id), scope.exact))
     valid = approvals.valid(manifest, session.now())
     recorded = recall(session, manifest, valid)
-    # A part of a manifest is no rule's, and nobody who comes or goes has drifted.
-    rules = frozenset[Address]() if scope.target or scope.moved else None
-    comparison = look(session, manifest, recorded, whole=not scope.target, agreed=Agreed(valid), beside=Beside(rules, retry=scope.retry))
-    comparison, others = keep_due(comparison) if scope.rules else (leave_due(comparison), ())
+    comparison = look(
+        session, manifest, recorded, whole=not scope.target, agreed=Agreed(valid), beside=Beside(targeted | rules, retry=scope.retry)
+    )
+    comparison, others = (comparison, ()) if rules else _part_rules(comparison, scope)
     converged, doubted = as_declared(comparison), find_doubts(session.kinds, comparison.manifest, comparison.live, recorded)
     comparison = keep_drift(comparison, session.now()) if scope.moved else comparison
     part = keep_explained(comparison, scope.since, declared, scope) if scope.since else Explained(comparison)
@@ -64,6 +75,13 @@ def propose(session: Session, manifest: Manifest, scope: Scope = EVERYTHING, app
     if plan.drift:
         plan = replace(plan, drift=replace(count_blind(plan.drift, plan.refused), unproven=len(plan.unproven)))
     return Proposal(plan, comparison, converged, doubted)
+
+
+def _part_rules(comparison: Comparison, scope: Scope) -> tuple[Comparison, tuple[Change, ...]]:
+    """The comparison with what of the rules is of a scope; and the changes that are left out for that and could be applied."""
+    if scope.rules:
+        return keep_due(comparison)
+    return (leave_rules if scope.moved else leave_due)(comparison), ()
 
 
 def _count(session: Session, comparison: Comparison, scope: Scope) -> Comparison:

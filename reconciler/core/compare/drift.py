@@ -13,6 +13,9 @@ from reconciler.core.compare.trail import Subject, Trail
 from reconciler.core.model.change import DRIFTED, Action, Cause, Change, LinkChange, ThingChange
 from reconciler.core.model.note import Note
 
+# The topic of notes on what was never applied.
+PENDING = "not applied yet"
+
 
 @dataclass(frozen=True, slots=True)
 class Drift:
@@ -82,7 +85,7 @@ def _note_pending(change: Change) -> Note:
     left = [field for field in change.fields if field.cause not in DRIFTED]
     about = f" {change.target}" if change.target else f" {', '.join(field.path for field in left)}" if left else ""
     cause = gravest(field.cause for field in left if field.cause) if left else change.cause
-    return Note("not applied yet", f"{change.action}{about} ({cause})", change.address, change.mark)
+    return Note(PENDING, f"{change.action}{about} ({cause})", change.address, change.mark)
 
 
 def is_drift(comparison: Comparison, note: Note) -> bool:
@@ -104,7 +107,7 @@ def measure_drift(comparison: Comparison) -> Drift:
     lost = sum(not based or comparison.recorded.at(address) is not None for address in gone)
     return Drift(
         moved=len(comparison.difference.changes) + elsewhere + lost,
-        pending=topics["not applied yet"],
+        pending=topics[PENDING],
         undeclared=undeclared,
         recorded=based,
         ignored=topics[HIDDEN],

@@ -19,6 +19,7 @@ from reconciler.core.model.live import Live, Snapshot
 from reconciler.core.model.paths import claims, live_value, values_of
 from reconciler.core.model.record import NOTHING, LinkOrigin, Record
 from reconciler.core.model.route import LinkKind
+from reconciler.core.model.rule import Membership, Rule
 from reconciler.errors import Mark
 
 
@@ -76,6 +77,10 @@ class LinkSides:
     authority: Authority | None
     # The write that made or undid it last, where a run is known that did.
     write: Written | None = None
+    # The rule that decides about it, where one does.
+    rule: Rule | None = None
+    # Whether the thing matches that; None where it was not read.
+    matches: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,10 @@ class Explanation:
     sources: tuple[Source, ...]
     # How many things were recorded with a link to it that we made.
     owned_sources: int
+    # The rule that gives it to people, where there is one,
+    rule: Rule | None = None
+    # and whom that reaches, where it was read.
+    members: Membership | None = None
 
 
 def explain(
@@ -159,6 +168,8 @@ def explain(
         tuple(one for link in kind.links for one in sides.list_links(link)),
         tuple(_list_sources(comparison, whole, address)),
         _count_owned_sources(comparison, kind, live_id),
+        whole.rules.get(address),
+        comparison.live.members.get(address),
     )
 
 
@@ -203,7 +214,11 @@ class _Sides:
         held, names = self._read_held(link), self._read_names(link)
         known = {end: origin for end, origin in self.record.links.get(link.field, NOTHING).items()} if self.record else {}
         addresses = {end: names.get(end) or address_by(link.target, "id", end) for end in (*held, *known)}
-        targets = dict.fromkeys((*(written.present if written else ()), *(written.absent if written else ()), *addresses.values()))
+        rules = {target: rule for target, rule in self.whole.rules.items() if rule.link == link.name}
+        matched = {target for target in rules if self._matches(target)}
+        targets = dict.fromkeys(
+            (*(written.present if written else ()), *(written.absent if written else ()), *addresses.values(), *matched)
+        )
         ids = {address: end for end, address in addresses.items()}
         for target in sorted(targets):
             end, mark, declared = ids.get(target, ""), None, ""
@@ -215,9 +230,15 @@ class _Sides:
             since = self.record.ours_since(link.field, end) if self.record and origin == LinkOrigin.OWNED else None
             made = self.live.made.get((self.live.thing.id, end)) if self.live.thing and end in held else None
             authority = find_authority(self.whole, written, target) if written and self.resource and not self.resource.is_gone else None
-            authority = Authority.RULE if target in self.whole.rules else authority
+            authority = Authority.RULE if target in rules else authority
+            rule = (rules.get(target), self._matches(target) if target in rules else None)
             sends = [w for w in self.live.writes if w.link == link.field and w.ends[1] == self._digest_of(target)]
-            yield LinkSides(link.field, target, declared, mark, origin, since or None, end in held, made, authority, _last(sends))
+            yield LinkSides(link.field, target, declared, mark, origin, since or None, end in held, made, authority, _last(sends), *rule)
+
+    def _matches(self, target: Address) -> bool | None:
+        """Whether the thing matches the rule of something; None where that was not read."""
+        members = self.comparison.live.members.get(target)
+        return self.live.thing.id in members.matching if members and self.live.thing else None
 
     def _digest_of(self, target: Address) -> str:
         return self.comparison.recorded.digests.thing(self.comparison.recorded.app_id, target)

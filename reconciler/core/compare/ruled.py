@@ -120,6 +120,11 @@ def governed_by(rule: Rule) -> str:
     return f"{RULE} {rule.link.source} {rule.link.field}"
 
 
+def names_rule(name: str) -> bool:
+    """Whether a record says under this name which rule was carried out."""
+    return name.startswith(f"{RULE} ")
+
+
 def find_rule_cause(recorded: Recorded, rule: Rule | None, change: LinkChange) -> Cause:
     """Why a rule asks for a change."""
     return Cause.DUE if rule and governs(recorded, rule, change.target_id) else Cause.CONFIG

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import replace
 
 from reconciler.core.compare.comparison import Comparison
+from reconciler.core.compare.drift import PENDING
 from reconciler.core.compare.ruled import DUE
 from reconciler.core.model.address import Address
 from reconciler.core.model.change import Action, Cause, Change, LinkChange
@@ -13,6 +15,7 @@ from reconciler.core.model.desired import Manifest
 from reconciler.core.model.note import Note
 from reconciler.core.plan.explained import leave_out
 from reconciler.core.plan.schema import PlanDocument
+from reconciler.core.plan.scope import Scope, is_named
 from reconciler.core.plan.touched import subject_of
 
 LEFT = "left to rules"
@@ -40,10 +43,38 @@ def keep_due(comparison: Comparison) -> tuple[Comparison, tuple[Change, ...]]:
     return leave_out(comparison, kept, rest, notes), rest
 
 
-def note_rules(manifest: Manifest) -> tuple[Note, ...]:
-    """A note that rules reach nobody in a plan of a part."""
-    number = len(manifest.rules)
-    return (Note("excluded", f"{number:,} rules are left out: a plan of --target has none"),) if number else ()
+def leave_rules(comparison: Comparison) -> Comparison:
+    """The comparison without what rules ask for, for drift: who came and went is due, and what a rule asks for that is new, or another
+    one, was never applied. Both are told with their numbers."""
+    comparison = leave_due(comparison)
+    new = [c for c in comparison.difference.changes if isinstance(c, LinkChange) and c.by_rule]
+    kept = (c for c in comparison.difference.changes if not (isinstance(c, LinkChange) and c.by_rule))
+    notes = list[Note]()
+    for target, number in sorted(_count(new).items()):
+        text = f"its rule gives it to {number[Action.ATTACH]:,} and takes it from {number[Action.DETACH]:,} ({Cause.CONFIG})"
+        notes.append(Note(PENDING, text, target, comparison.manifest.rules[target].mark))
+    comparison = leave_out(comparison, kept, new, notes)
+    return replace(comparison, live=replace(comparison.live, members={}))
+
+
+def list_targeted(manifest: Manifest, scope: Scope, app_id: str) -> frozenset[Address]:
+    """What those rules are about that a scope takes along: its globs name it."""
+    return frozenset(address for address in manifest.rules if is_named(scope, address, app_id))
+
+
+def note_rules(manifest: Manifest, taken: Set[Address]) -> tuple[Note, ...]:
+    """A note on the rules that a plan of a part does not take along."""
+    number = len(manifest.rules.keys() - taken)
+    return (
+        (
+            Note(
+                "excluded",
+                f"{number:,} of {len(manifest.rules):,} rules left out: --target does not name what they are about, or --exclude does",
+            ),
+        )
+        if number
+        else ()
+    )
 
 
 def hold_to_planned(comparison: Comparison, saved: PlanDocument) -> Comparison:
@@ -61,10 +92,15 @@ def hold_to_planned(comparison: Comparison, saved: PlanDocument) -> Comparison:
 
 
 def _note_due(comparison: Comparison, changes: Iterable[Change], then: str) -> Iterator[Note]:
+    for target, number in sorted(_count(changes).items()):
+        text = f"{number[Action.ATTACH]:,} began to match and {number[Action.DETACH]:,} ceased to{then}"
+        yield Note(DUE, text, target, comparison.manifest.rules[target].mark)
+
+
+def _count(changes: Iterable[Change]) -> Mapping[Address, Counter[Action]]:
+    """How many get and lose what rules are about."""
     counts: dict[Address, Counter[Action]] = {}
     for change in changes:
         if change.target:
             counts.setdefault(change.target, Counter())[change.action] += 1
-    for target, number in sorted(counts.items()):
-        text = f"{number[Action.ATTACH]:,} began to match and {number[Action.DETACH]:,} ceased to{then}"
-        yield Note(DUE, text, target, comparison.manifest.rules[target].mark)
+    return counts

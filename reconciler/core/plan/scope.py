@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.model import globs
 from reconciler.core.model.address import Address
-from reconciler.core.model.change import Change
+from reconciler.core.model.change import Change, LinkChange
 from reconciler.core.model.desired import Manifest
 from reconciler.core.model.kinds import Kinds
 from reconciler.core.model.live import Snapshot
@@ -69,15 +69,21 @@ def is_named(scope: Scope, address: Address, app_id: str) -> bool:
     return (not scope.target or globs.matches(scope.target, names, scope.exact)) and not globs.matches(scope.exclude, names, scope.exact)
 
 
+def _names_of(change: Change, app_id: str) -> tuple[str, ...]:
+    """The names of what a change is about: of a link by a rule also those of its other end."""
+    names = globs.names(change.address, app_id)
+    return (*names, *globs.names(change.target, app_id)) if isinstance(change, LinkChange) and change.by_rule else names
+
+
 def is_within(scope: Scope, steps: tuple[Step, ...], live: Snapshot) -> tuple[tuple[Step, ...], tuple[Note, ...]]:
     """The steps that the scope admits: what a target needs comes along, what needs an excluded step stays behind, named."""
     if not (scope.target or scope.exclude) and scope.only is None:
         return steps, ()
-    names = [globs.names(step.change.address, live.workspace.app_id) for step in steps]
+    names = [_names_of(step.change, live.workspace.app_id) for step in steps]
     wanted = {i for i, n in enumerate(names) if not scope.target or globs.matches(scope.target, n, scope.exact)}
     excluded = {i for i, n in enumerate(names) if globs.matches(scope.exclude, n, scope.exact)}
     if scope.only is not None:
-        wanted = {i for i in wanted if not scope.only.isdisjoint(names[i])}
+        wanted = {i for i in wanted if not scope.only.isdisjoint(globs.names(steps[i].change.address, live.workspace.app_id))}
     possible = order.without(steps, excluded)
     kept = order.closure(steps, wanted & possible)
     behind = sorted(i for i in wanted - excluded - possible)

@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.core.compare.comparison import Comparison
 from reconciler.core.compare.retiring import watch_again
-from reconciler.core.compare.ruled import governed_by
+from reconciler.core.compare.ruled import governed_by, names_rule
 from reconciler.core.model.address import Address, LinkName
 from reconciler.core.model.change import Action, Change, LinkChange, ThingChange
 from reconciler.core.model.desired import Manifest, Resource
@@ -78,7 +78,17 @@ class Books:
             if record and not record.deleted and record.governed.get(governed_by(rule)) != rule.digest:
                 governed = {**record.governed, governed_by(rule): rule.digest}
                 found[name] = replace(record, governed=governed, run=self.writer.run)
-        return list(found.values())
+        return list((found | self._forget_rules(found, {**created, **comparison.live.pairs})).values())
+
+    def _forget_rules(self, found: dict[Thing, Record], ids: Mapping[Address, str]) -> dict[Thing, Record]:
+        """The records of what has a rule no more that was carried out: one that is written again is new."""
+        ruled = {(target.kind, ids.get(target, ""), governed_by(rule)) for target, rule in self.whole.rules.items()}
+        left: dict[Thing, Record] = {}
+        for name, record in (self.records | found).items():
+            kept = {key: value for key, value in record.governed.items() if not names_rule(key) or (*name, key) in ruled}
+            if len(kept) < len(record.governed):
+                left[name] = replace(record, governed=kept, run=self.writer.run)
+        return left
 
     def close_undo(self) -> tuple[list[Record], list[Thing]]:
         """As `close`, after a run that takes another one back: what it brings back is declared nowhere."""

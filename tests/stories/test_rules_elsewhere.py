@@ -1,0 +1,138 @@
+"""Rules where a plan is not of all: in drift, under a target, in explain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from reconciler.core.model.address import Address
+from reconciler.core.plan.approvals import NO_APPROVALS
+from reconciler.core.plan.schema import PlanDocument
+from reconciler.core.plan.scope import Scope
+from reconciler.manifest.read import read_manifest
+from reconciler.report.explain import as_document
+from reconciler.report.explaining import lines
+from reconciler.workflow.explain import explain_one
+from tests.conftest import MakeRoute
+from tests.desk.route import WIDE, Route
+from tests.stories.test_rules import LONG, RULE, having, put, seed, shown, written
+
+
+def notes(plan: PlanDocument, topic: str) -> list[str]:
+    return [note["message"] for note in plan["notes"] if note["topic"] == topic]
+
+
+def test_drift_calls_who_came_and_went_due_and_nothing_that_a_rule_asks_for_drift(make_route: MakeRoute) -> None:
+    route = make_route(seed(), ledger=True)
+    contacts = [{"external_id": "u1", "tags": []}, {"external_id": "u3", "tags": ["vip"]}]
+    more = {"policy": {**WIDE, "links": "exact"}, "contacts": contacts}
+    route.converge(written(route, **more))
+    put(route, ["u0", "u2"], "pro")
+    put(route, ["u5"], "free")
+    route.clock.now += LONG
+    drift = route.document(written(route, **more), scope=Scope(moved=True))
+    assert (drift["drift"]["moved"], drift["drift"]["pending"], drift["changes"], drift["refused"]) == (0, 0, [], [])
+    assert notes(drift, "due") == ["2 began to match and 1 ceased to: `apply --only rules` carries it out"]
+    changed = route.document(written(route, {**RULE, "where": "custom_attributes.plan = free"}, **more), scope=Scope(moved=True))
+    assert (changed["drift"]["moved"], changed["drift"]["pending"], changed["refused"]) == (0, 1, [])
+    assert notes(changed, "not applied yet") == ["its rule gives it to 4 and takes it from 5 (config)"]
+
+
+def test_a_saved_plan_of_drift_leaves_its_rules_to_be_applied(make_route: MakeRoute) -> None:
+    route = make_route(seed(), ledger=True)
+    path = written(route, contacts=[{"external_id": "u1", "name": "Zoe"}])
+    route.converge(
+        route.manifest({"name": "growth", "policy": WIDE, "tags": ["pro", "vip"], "contacts": [{"external_id": "u1", "name": "Zoe"}]})
+    )
+    route.box.seed({"contacts": [{"external_id": "u1", "name": "Zoë"}]})
+    written(route, contacts=[{"external_id": "u1", "name": "Zoe"}])
+    route.apply(route.saved(path, scope=Scope(moved=True)))
+    assert having(route) == set()
+    assert {c["cause"] for c in route.document(path)["changes"]} == {"config"}
+
+
+def test_a_target_takes_the_rule_of_its_tag_along(make_route: MakeRoute) -> None:
+    route = make_route(seed(), ledger=True)
+    rules = [RULE, {"tag": "vip", "on": "contacts", "where": "custom_attributes.plan = free"}]
+    path = written(route, *rules, contacts=[{"external_id": "u1", "name": "Zoe"}])
+    part = Scope(target=("tag/pro",))
+    plan = route.saved(path, scope=part)
+    assert shown(plan) == ["create tag/pro", *["attach tag/pro"] * 6]
+    assert notes(plan, "excluded") == ["1 of 2 rules left out: --target does not name what they are about, or --exclude does"]
+    route.apply(plan)
+    assert having(route) == {f"u{n}" for n in range(1, 12, 2)}
+    assert route.document(path, scope=part)["changes"] == []
+    put(route, ["u0"], "pro")
+    route.clock.now += LONG
+    assert shown(route.document(path, scope=replace(part, rules=True))) == ["attach tag/pro"]
+    rest = route.document(path, scope=Scope(exclude=("tag/vip",)))
+    assert shown(rest) == ["update contact/u1"]
+    assert shown(route.document(path, scope=Scope(target=("contact/u1",)))) == ["update contact/u1"]
+    assert {c["target"] for c in route.document(path)["changes"]} == {None, "tag/vip"}
+
+
+def explained(route: Route, path: Any, address: Address) -> tuple[Any, str]:
+    """What explain says of an address, as JSON and as text."""
+    with route.session() as session:
+        one = explain_one(session, read_manifest([str(path)]), address, NO_APPROVALS)
+    document = as_document(one.sides, one.plan, one.policy, one.people)
+    return document, "\n".join(lines(document))
+
+
+def test_explain_says_which_rule_decides_and_what_it_is_about_to_do(make_route: MakeRoute) -> None:
+    route = make_route(seed(), ledger=True)
+    path = written(route, contacts=[{"external_id": "u1", "tags": ["vip"]}])
+    for name in ("u1", "u3"):
+        document, text = explained(route, path, Address("contact", name))
+        (link,) = [link for link in document["links"] if link["target"] == "tag/pro"]
+        assert (link["decides"], link["action"], link["rule"]["matches"], "due" in link) == ("rule", "attach", True, False)
+        assert f"its rule decides ({path.name}:" in text.replace(str(path.parent) + "/", "")
+        assert "next plan: attach" in text
+        assert text.splitlines()[-1].startswith("Planned:")
+    route.converge(path)
+    put(route, ["u1", "u3"], "free")
+    put(route, ["u2"], "pro")
+    route.clock.now += LONG
+    for name, action in (("u1", "detach"), ("u3", "detach"), ("u2", "attach")):
+        document, text = explained(route, path, Address("contact", name))
+        assert [(c["action"], c["target"], c["cause"]) for c in document["plan"]["changes"]] == [(action, "tag/pro", "due")]
+        assert f"due, with `apply --only rules`: {action}" in text
+        assert text.endswith(f"Due, and left to `apply --only rules`: 1 to {action}.")
+    assert explained(route, path, Address("contact", "u7"))[1].endswith("Nothing is planned: it is as its rules say.")
+    document, text = explained(route, path, Address("contact", "u4"))
+    assert (document["plan"]["changes"], text.endswith("Nothing is planned: nothing declares it.")) == ([], True)
+    assert not any(link["target"] == "tag/pro" for link in document["links"])
+
+
+def test_explain_says_of_a_tag_whom_its_rule_reaches(make_route: MakeRoute) -> None:
+    route = make_route(seed(60), ledger=True)
+    path = written(route)
+    document, text = explained(route, path, Address("tag", "pro"))
+    assert document["rule"] | {"source": None} == {"source": None, "where": RULE["where"], "matching": 30, "having": 0}
+    assert [c["action"] for c in document["plan"]["changes"]] == ["create", *["attach"] * 30]
+    assert "and 11 more (--full lists them)" in text
+    route.converge(path)
+    put(route, ["u1"], "free")
+    route.clock.now += LONG
+    document, text = explained(route, path, Address("tag", "pro"))
+    assert document["plan"]["changes"] == []
+    assert "0 began to match and 1 ceased to" in text
+    assert "29 match, 30 have it" in text
+
+
+def test_explain_offers_no_approval_of_one_for_a_rule_of_many(make_route: MakeRoute) -> None:
+    route = make_route(seed(), ledger=True)
+    path = written(route, {**RULE, "where": "role = user"}, contacts=[{"external_id": "u1", "tags": []}])
+    for address in (Address("contact", "u1"), Address("contact", "u3")):
+        document, _ = explained(route, path, address)
+        assert [(refusal["gate"], refusal["approve"]) for refusal in document["plan"]["refused"]] == [("rule", None)]
+    document, _ = explained(route, path, Address("tag", "pro"))
+    assert [refusal["approve"] for refusal in document["plan"]["refused"]] == [r["approve"] for r in route.document(path)["refused"]]
+
+
+def test_explain_reads_no_rule_that_cannot_reach_it(make_route: MakeRoute) -> None:
+    route = make_route(seed(), ledger=True)
+    path = written(route, companies=[{"company_id": "1", "name": "One"}])
+    document, _ = explained(route, path, Address("company", "1"))
+    assert "POST /contacts/search" not in {f"{request.method} {request.path}" for request in route.box.requests}
+    assert [c["action"] for c in document["plan"]["changes"]] == ["update"]
