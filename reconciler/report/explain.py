@@ -162,7 +162,7 @@ class _Writer:
 
     def write_rule(self, rule: Rule) -> Document:
         """The rule that gives it to people, and how many these are."""
-        row: Document = {"source": _place(rule.mark), "where": rule.where or None, **rule.through}
+        row: Document = {"source": _place(rule.mark), "where": self.show_text(rule.where) or None, **self.show_text(dict(rule.through))}
         members = self.sides.members
         return row | ({"matching": len(members.matching), "having": len(members.having)} if members else {})
 
